@@ -1,0 +1,1 @@
+"""Beamloom: live analysis of experiments."""

@@ -1,0 +1,70 @@
+"""What every device protocol gives: a source, its settings, a simulator.
+
+A source speaks the device's own protocol on one connection, for the length of one run. It never blocks: the ingester waits on
+``pollable`` and then calls ``read``. A source only reads and marks packets; numbering, pairing and loss are the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from beamloom.events import Malformed, Packet
+
+
+class Source(Protocol):
+    """One connection to one device, for one run."""
+
+    def open(self) -> None:
+        """Begin to connect; returns at once. Raises ValueError with a sentence for an address that cannot be right."""
+
+    def connected(self) -> bool:
+        """Whether the device is there and will not send past us. Asked repeatedly while a run is armed."""
+
+    @property
+    def pollable(self) -> Any:
+        """A ZeroMQ socket or a file descriptor that becomes readable when ``read`` has something."""
+
+    def read(self, limit: int) -> Sequence[Packet | Malformed]:
+        """At most ``limit`` items of what has arrived, in order of arrival; empty when nothing has. Never waits."""
+
+    def close(self) -> None:
+        """Release the connection at once. May be called twice."""
+
+
+class Simulator(Protocol):
+    """A stand-in for a device that speaks its protocol over a real socket."""
+
+    @property
+    def url(self) -> str:
+        """Where an ingester connects to, with the port that was really bound."""
+
+    def wait_for_client(self, timeout: float) -> None:
+        """Return when somebody listens; raises TimeoutError after ``timeout`` seconds."""
+
+    def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
+        """Send the messages, at most ``rate`` data messages per second; returns how many were sent."""
+
+    def close(self) -> None:
+        """Send out what is queued, then release the socket."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device protocol, as the entry points ``beamloom.devices`` name it."""
+
+    name: str
+    title: str
+    """One line for people, with the transport: "X-ray spectrometer, ZeroMQ SUB"."""
+    settings: type[msgspec.Struct]
+    """The keys that a stream of this device takes in the pipeline file; has at least ``url``."""
+    source: Callable[[Any], Source]
+    """Makes a source from the settings."""
+    simulator: Callable[[str], Simulator]
+    """Binds a simulator to an address; port 0 or ``*`` picks a free one."""
+    generate: Callable[..., Iterable[Sequence[bytes]]]
+    """A generated series, header to end, as the messages that the device would send; documented keyword arguments."""
+    parse: Callable[[Packet], Any]

@@ -1,0 +1,111 @@
+"""Packets, events and results: what flows through a pipeline.
+
+A device source turns what its device sends into packets; the ingester numbers them; the worker assembles the packets of
+one trigger into an event; what the worker returns for it travels to the reducer as a result.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+
+class PacketKind(IntEnum):
+    """Where in its series a packet stands."""
+
+    START = 0
+    """Opens a series: the header of a detector, the description of a scan."""
+    DATA = 1
+    """One item of the series: a frame, a spectrum, a row."""
+    END = 2
+    """Closes a series."""
+
+
+class UnknownPacketType(LookupError):
+    """No installed package brings a parser for packets of this type tag."""
+
+
+class Packet(msgspec.Struct, gc=False):
+    """One item of a stream.
+
+    ``typ`` is the type tag that names the parser. ``frames`` are the byte frames as the device sent them: ``bytes``, or for
+    large frames another object with the buffer protocol. ``number`` is the packet's place in its series as the device itself
+    counts it, the START packet being 0; None where the protocol carries no number.
+    """
+
+    typ: str
+    frames: list[Any]
+    number: int | None = None
+    kind: PacketKind = PacketKind.DATA
+
+    @property
+    def length(self) -> int:
+        """Number of frames."""
+        return len(self.frames)
+
+    @property
+    def nbytes(self) -> int:
+        """Total size of the frames, in bytes."""
+        return sum(map(len, self.frames))
+
+    def get_bytes(self) -> Packet:
+        """The same packet with every frame copied into ``bytes``."""
+        return Packet(self.typ, [bytes(frame) for frame in self.frames], self.number, self.kind)
+
+    def parse(self) -> Any:
+        """The packet as the objects of its device's parser.
+
+        Raises UnknownPacketType where no parser is installed for ``typ``, and what the parser raises for a malformed packet.
+        """
+        return find_parser(self.typ)(self)
+
+
+class Malformed(msgspec.Struct, gc=False):
+    """What a device sent and its source could not read.
+
+    ``takes_place`` says that it certainly stood in the place of one packet: where the protocol carries no numbers, the packets
+    after it keep their own places by that.
+    """
+
+    reason: str
+    frames: list[Any]
+    takes_place: bool = False
+
+
+class Event(msgspec.Struct):
+    """The packets of all streams that belong to one trigger, numbered from 0 in a run."""
+
+    event_number: int
+    streams: dict[str, Packet]
+
+
+class Result(msgspec.Struct):
+    """What a worker's ``process_event`` returned for one event."""
+
+    event_number: int
+    worker: str
+    parameters_hash: str
+    payload: Any
+    epoch: int = 0
+
+
+Parser = Callable[[Packet], Any]
+"""Turns one packet into the objects that its device's documentation speaks of."""
+
+
+@functools.cache
+def find_parser(typ: str) -> Parser:
+    """The parser for packets of type ``typ``, from the entry points ``beamloom.parsers`` of all installed packages."""
+    for entry in importlib.metadata.entry_points(group="beamloom.parsers", name=typ):
+        parser: Parser = entry.load()
+        return parser
+    known = sorted({entry.name for entry in importlib.metadata.entry_points(group="beamloom.parsers")})
+    raise UnknownPacketType(
+        f"no parser is installed for packets of type {typ!r}; installed are {', '.join(known)}. "
+        "A package adds one with an entry point in the group 'beamloom.parsers'."
+    )
