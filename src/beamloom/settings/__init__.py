@@ -1,0 +1,42 @@
+"""Every setting of every process: what it is called, what it means, and where its value comes from.
+
+A value given on the command line wins over the environment, the environment over a settings file, the file over the default.
+"""
+
+from beamloom.settings._fields import Setting, all_settings, settings_of
+from beamloom.settings._kinds import (
+    ControllerSettings,
+    DebugWorkerSettings,
+    IngesterSettings,
+    ProcessSettings,
+    ReducerSettings,
+    ServiceSettings,
+    StreamSettings,
+    WorkerSettings,
+)
+from beamloom.settings._resolve import (
+    SettingsError,
+    Sourced,
+    read_settings_file,
+    resolve,
+    suspicious_variables,
+)
+
+__all__ = [
+    "ControllerSettings",
+    "DebugWorkerSettings",
+    "IngesterSettings",
+    "ProcessSettings",
+    "ReducerSettings",
+    "ServiceSettings",
+    "Setting",
+    "SettingsError",
+    "Sourced",
+    "StreamSettings",
+    "WorkerSettings",
+    "all_settings",
+    "read_settings_file",
+    "resolve",
+    "settings_of",
+    "suspicious_variables",
+]

@@ -1,0 +1,280 @@
+"""The settings of each kind of process, as frozen structs.
+
+A field is documented once, in its ``Meta``: the command line's help, the reference page and the error sentences are made
+from there. ``extra`` may hold ``unit``, ``variables`` (environment variables beside ``BEAMLOOM_<FIELD>``, in the spelling
+that existing deployments use) and ``expects`` (how a right value looks, where the type alone does not say it).
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Seconds = Annotated[float, Meta(gt=0, extra={"unit": "s"})]
+"""A duration above zero, on a monotonic clock."""
+
+Port = Annotated[int, Meta(ge=0, le=65535, extra={"expects": "a port from 0 (any free one) to 65535"})]
+"""A TCP port; 0 picks a free one."""
+
+ClassName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        extra={"expects": "a class as module:Class, such as analysis:Fluorescence"},
+    ),
+]
+"""Where a class of the user is found: ``module:Class``."""
+
+ServiceName = Annotated[
+    str,
+    Meta(pattern=r"^[\w.-]*$", extra={"expects": "a name of letters, digits, dots, dashes and underscores"}),
+]
+"""The name of one process of the pipeline."""
+
+
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream of an ingester: its device protocol, and the keys that this device takes."""
+
+    device: str
+    """Name of the device protocol, as ``beamloom simulate`` lists them."""
+    options: dict[str, Any] = {}
+    """The device's own keys, ``url`` first of all; checked against the device's settings struct."""
+
+
+class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every process of a pipeline has."""
+
+    name: Annotated[
+        ServiceName, Meta(description="Name of this process in messages, logs and on the dashboard.")
+    ] = ""
+    bind: Annotated[
+        str,
+        Meta(
+            description="Address of the network interface on which the process opens its ports; 0.0.0.0 for all."
+        ),
+    ] = "127.0.0.1"
+    advertise: Annotated[
+        str,
+        Meta(
+            description="Host name or address under which other processes reach this one, "
+            "where it differs from `bind`; needed when `bind` is 0.0.0.0."
+        ),
+    ] = ""
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Meta(
+            description="Least severity of the log lines that are written.",
+            extra={"variables": ["LOG_LEVEL"]},
+        ),
+    ] = "INFO"
+    heartbeat_interval: Annotated[
+        Seconds, Meta(description="Time between two signs of life to the controller.")
+    ] = 0.2
+    heartbeat_timeout: Annotated[
+        Seconds,
+        Meta(description="Silence after which a process counts as dead and its events go to another one."),
+    ] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.heartbeat_timeout <= self.heartbeat_interval:
+            raise ValueError(
+                f"heartbeat_timeout ({self.heartbeat_timeout} s) must be longer than "
+                f"heartbeat_interval ({self.heartbeat_interval} s), or every process counts as dead; "
+                "three intervals or more are usual"
+            )
+        if not self.name:
+            msgspec.structs.force_setattr(self, "name", self._default_name())
+
+    def _default_name(self) -> str:
+        return type(self).__name__.removesuffix("Settings").lower()
+
+    @property
+    def reachable_host(self) -> str:
+        """Host name or address to tell to others: ``advertise``, or ``bind`` when none is given."""
+        return self.advertise or self.bind
+
+
+class ServiceSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every process has that reports to a controller."""
+
+    controller: Annotated[
+        str,
+        Meta(
+            pattern=r"^tcp://[^:]+:\d+$",
+            description="The controller's mailbox.",
+            extra={"expects": "an address as tcp://host:port"},
+        ),
+    ] = "tcp://127.0.0.1:10500"
+
+
+class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The controller: owner of the run, of the ledger and of the parameters."""
+
+    http_host: Annotated[
+        str, Meta(description="Address of the network interface on which the HTTP API is served.")
+    ] = "127.0.0.1"
+    http_port: Annotated[Port, Meta(description="Port of the HTTP API and the dashboard.")] = 5000
+    mailbox_port: Annotated[
+        Port, Meta(description="Port on which the other processes reach the controller.")
+    ] = 10500
+    arm_timeout: Annotated[
+        Seconds, Meta(description="Time in which every process and every device must confirm a new run.")
+    ] = 10.0
+    straggler_timeout: Annotated[
+        Seconds,
+        Meta(
+            description="Time that the controller waits at the end of a run for packets and results still missing."
+        ),
+    ] = 10.0
+    lookahead_seconds: Annotated[
+        Seconds,
+        Meta(
+            description="Work handed out ahead to each worker; longer hides round trips, shorter balances better."
+        ),
+    ] = 0.02
+    parameters_file: Annotated[
+        str | None,
+        Meta(description="Parameter file (JSON, CBOR or pickle) whose values hold from the start."),
+    ] = None
+    parameters: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Parameter values that hold from the start, as a JSON mapping; they win over the file."
+        ),
+    ] = {}
+    record_prefix: Annotated[
+        str | None,
+        Meta(
+            description="Start of the path of every file in which the trigger map and the parameters are recorded."
+        ),
+    ] = None
+
+
+class IngesterSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An ingester: one process that receives one stream, or a few."""
+
+    name: Annotated[
+        ServiceName,
+        Meta(
+            description="Name of this process; made of its streams' names where none is given.",
+            extra={"variables": ["INGESTER_NAME"]},
+        ),
+    ] = ""
+    streams: Annotated[
+        dict[str, StreamSettings],
+        Meta(
+            min_length=1,
+            description="The streams to receive: for each its device and the keys of this device.",
+            extra={
+                "variables": ["INGESTER_STREAMS"],
+                "expects": 'streams with their devices, such as {"detector": {"device": "stins", '
+                '"url": "tcp://127.0.0.1:9999"}}',
+            },
+        ),
+    ]
+    retention_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Memory for packets whose events are not yet reduced; they are sent again when a worker dies.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 1 << 30
+    on_full: Annotated[
+        Literal["block", "drop"],
+        Meta(
+            description="What happens when that memory is full: `block` stops reading from the device, "
+            "`drop` gives the packet up and marks its event lost."
+        ),
+    ] = "block"
+    record_prefix: Annotated[
+        str | None,
+        Meta(
+            description="Start of the path of every file to which packets are recorded; none: no recording."
+        ),
+    ] = None
+
+    def _default_name(self) -> str:
+        return "_".join(self.streams) + "-ingester"
+
+
+class WorkerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A worker: assembles events and calls the user's map."""
+
+    name: Annotated[
+        ServiceName,
+        Meta(
+            description="Name of this process; made of the host's name where none is given.",
+            extra={"variables": ["WORKER_NAME"]},
+        ),
+    ] = ""
+    worker_class: Annotated[
+        ClassName | None,
+        Meta(
+            description="The worker class of the analysis, as module:Class.",
+            extra={"variables": ["WORKER_CLASS"]},
+        ),
+    ] = None
+    tags: Annotated[
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="Tags that the trigger map may ask for.",
+            extra={"variables": ["WORKER_TAGS"], "expects": 'one tag or more, such as ["generic"]'},
+        ),
+    ] = ("generic",)
+    analysis_path: Annotated[
+        str, Meta(description="Folder where the analysis is imported from, before installed packages.")
+    ] = "."
+
+    def _default_name(self) -> str:
+        kind = type(self).__name__.removesuffix("Settings").lower()
+        return f"{kind}-{socket.gethostname().partition('.')[0]}-{secrets.token_hex(3)}"
+
+
+class DebugWorkerSettings(WorkerSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A debug worker: keeps the last events and serves them over HTTP."""
+
+    tags: Annotated[
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="Tags that the trigger map may ask for.",
+            extra={"variables": ["WORKER_TAGS"], "expects": 'one tag or more, such as ["debug"]'},
+        ),
+    ] = ("debug",)
+    http_host: Annotated[
+        str, Meta(description="Address of the network interface on which the events are served.")
+    ] = "127.0.0.1"
+    http_port: Annotated[Port, Meta(description="Port on which the events are served.")] = 5002
+    keep_events: Annotated[int, Meta(ge=1, description="Number of events that are kept.")] = 50
+
+
+class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The reducer: takes each result once, calls the user's reduce, publishes."""
+
+    reducer_class: Annotated[
+        ClassName | None,
+        Meta(
+            description="The reducer class of the analysis, as module:Class.",
+            extra={"variables": ["REDUCER_CLASS"]},
+        ),
+    ] = None
+    analysis_path: Annotated[
+        str, Meta(description="Folder where the analysis is imported from, before installed packages.")
+    ] = "."
+    http_host: Annotated[
+        str, Meta(description="Address of the network interface on which the results are served.")
+    ] = "127.0.0.1"
+    http_port: Annotated[Port, Meta(description="Port on which the results are served.")] = 5001
+    allow_pickle: Annotated[
+        bool,
+        Meta(
+            description="Whether results of worker classes that ask for pickle are taken; "
+            "unpickling runs code that the worker chose."
+        ),
+    ] = True
