@@ -1,0 +1,65 @@
+"""What holds for every test: it logs no error, it leaves nothing behind, it finds the captured data in one place."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from support.left_behind import MARK, Surroundings
+from support.logs import ErrorRecords
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# In CI the same examples each time: a red build is then red because of its commit.
+hypothesis.settings.register_profile("beamloom", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("beamloom")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of this checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Captured data of real devices, beside the checkout; it is never part of the repository."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the captures in ../shared/data")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread, a process or shared memory behind."""
+    mark = uuid.uuid4().hex
+    before = Surroundings.now(mark)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(MARK, mark)
+        yield
+    if left := before.left():
+        before.sweep()
+        pytest.fail("the test left behind: " + "; ".join(left), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def no_errors_logged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which beamloom logs an error, unless it is marked with ``expects_errors``."""
+    records = ErrorRecords()
+    logger = logging.getLogger("beamloom")
+    logger.addHandler(records)
+    yield
+    logger.removeHandler(records)
+    if records.lines and request.node.get_closest_marker("expects_errors") is None:
+        pytest.fail(
+            "errors were logged (mark the test with expects_errors if they belong to it):\n"
+            + "\n".join(records.lines),
+            pytrace=False,
+        )
