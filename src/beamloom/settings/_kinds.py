@@ -68,7 +68,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Meta(
             description="Least severity of the log lines that are written.",
-            extra={"variables": ["LOG_LEVEL"]},
+            extra={"variables": ["LOG_LEVEL"], "expects": "one of DEBUG, INFO, WARNING, ERROR"},
         ),
     ] = "INFO"
     heartbeat_interval: Annotated[

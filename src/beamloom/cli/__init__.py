@@ -1,0 +1,67 @@
+"""The command line: finds the command, runs it, and turns what went wrong into one line and an exit status.
+
+Exit statuses: 0 all went well; 1 the run or the analysis failed; 2 what was asked for cannot be done as asked;
+130 ended by Ctrl-C. A command is imported only when it is the one that is called, so that the help answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; ``argv`` without the program's name, by default what the program was called with."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; without this the interpreter complains again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(words: list[str]) -> int:
+    from beamloom.cli import _commands
+
+    debug = bool(words) and words[0] == "--debug"
+    if debug:
+        del words[0]
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_commands.overview())
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"beamloom {version('beamloom')}")
+        return 0
+    name, *rest = words
+    if name not in _commands.names():
+        print(_commands.unknown(name), file=sys.stderr)
+        return 2
+    return _run(name, rest, debug)
+
+
+def _run(name: str, words: list[str], debug: bool) -> int:
+    from beamloom.cli import _commands
+    from beamloom.errors import UserError
+
+    command = _commands.load(name)
+    parser = _commands.parser_of(name, command)
+    try:
+        arguments = _commands.parse(parser, words)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 2
+    debug = debug or arguments.debug
+    try:
+        return command.run(arguments)
+    except UserError as error:
+        if debug:
+            raise
+        print(f"beamloom {name}: {error}", file=sys.stderr)
+        return error.exit_status

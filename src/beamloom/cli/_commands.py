@@ -1,0 +1,127 @@
+"""The list of commands, and what every one of them has in common."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn, Protocol, cast
+
+from beamloom.errors import did_you_mean
+
+
+class Command(Protocol):
+    """A module of this package: its docstring is the command's description."""
+
+    EXAMPLE: str
+    """One command line or more, each on its own line, that work as they stand."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it and return the exit status; raises UserError for what the user can mend."""
+
+
+class Listed(NamedTuple):
+    """One line of the overview."""
+
+    name: str
+    summary: str
+
+
+GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
+    (
+        "Run a pipeline",
+        (
+            Listed("demo", "ten seconds of a simulated mesh scan, live, with its map at the end"),
+            Listed("up", "start all processes of a pipeline file on this machine and watch them"),
+            Listed("replay", "run an analysis over recordings, in this process"),
+        ),
+    ),
+    (
+        "One process of it",
+        (
+            Listed("controller", "owns the run: trigger map, assignments, ledger, parameters"),
+            Listed("ingester", "receives streams from devices and hands packets to workers"),
+            Listed("worker", "assembles events and calls your worker class"),
+            Listed("debugworker", "a worker that keeps the last events and shows them over HTTP"),
+            Listed("reducer", "collects results, calls your reducer class, publishes over HTTP"),
+        ),
+    ),
+    (
+        "Prepare and look",
+        (
+            Listed("simulate", "play a device: from a capture or from generated frames"),
+            Listed("map", "show a trigger map as a table"),
+            Listed("schema", "describe the keys of the pipeline file"),
+        ),
+    ),
+)
+
+
+def names() -> list[str]:
+    """The names of all commands, in the order of the overview."""
+    return [listed.name for _, group in GROUPS for listed in group]
+
+
+def overview() -> str:
+    """What ``beamloom --help`` prints."""
+    width = max(map(len, names())) + 2
+    lines = ["usage: beamloom [--debug] COMMAND ...", "", "Live analysis of experiments.", ""]
+    for title, group in GROUPS:
+        lines.append(f"{title}:")
+        lines += [f"  {listed.name:<{width}}{listed.summary}" for listed in group]
+        lines.append("")
+    lines += [
+        "  beamloom COMMAND --help   what a command takes, with an example",
+        "  beamloom --version        the version",
+        "  beamloom --debug ...      show the traceback of an error",
+    ]
+    return "\n".join(lines)
+
+
+def unknown(name: str) -> str:
+    """The sentence for a command that does not exist."""
+    what = f"there is no option {name!r} here" if name.startswith("-") else f"there is no command {name!r}"
+    return f"beamloom: {what}{did_you_mean(name, names())}; 'beamloom --help' lists the commands"
+
+
+def load(name: str) -> Command:
+    """Import the module of one command."""
+    return cast(Command, importlib.import_module(f"beamloom.cli.{name}"))
+
+
+def parser_of(name: str, command: Command) -> argparse.ArgumentParser:
+    """The parser of one command, with its description and example."""
+    example = "\n".join(f"  {line}" for line in command.EXAMPLE.splitlines())
+    parser = _Parser(
+        prog=f"beamloom {name}",
+        description=command.__doc__,
+        epilog=f"example:\n{example}",
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse the words after the command's name; an unknown option is answered with the closest known one."""
+    arguments, left_over = parser.parse_known_args(words)
+    if left_over:
+        flags = [flag for action in parser._actions for flag in action.option_strings]
+        wrong = left_over[0].partition("=")[0]
+        parser.error(f"unknown argument {wrong!r}{did_you_mean(wrong, flags)}")
+    return arguments
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; '{self.prog} --help' shows what it takes\n")
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
