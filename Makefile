@@ -1,0 +1,74 @@
+# One `make` does all set-up: a virtual environment in .venv with the versions of constraints.txt.
+# ARGS is passed on, as in: make test ARGS="tests/engine -k ledger"
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format types imports check bench constraints clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 14
+
+install: $(STAMP) ## set up .venv; does nothing when nothing has changed
+
+demo: $(STAMP) ## run a simulated scan through a complete pipeline, about ten seconds
+	$(BIN)/beamloom demo $(ARGS)
+
+test: $(STAMP) ## run all tests
+	$(BIN)/pytest $(ARGS)
+
+lint: $(STAMP) ## look for likely mistakes and for code that is not formatted
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP) ## format the code and mend what can be mended safely
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP) ## check the types of sources and tests
+	$(BIN)/mypy src tests
+
+imports: $(STAMP) ## check who imports whom
+	$(BIN)/lint-imports --no-logo
+
+check: $(STAMP) ## test, lint, types and imports, as continuous integration does
+	.ci/run
+
+bench: $(STAMP) ## run all benchmarks
+	set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script $(ARGS); done
+
+constraints: ## choose the newest versions of everything and pin them in constraints.txt
+	@rm -rf out/constraints && mkdir -p out
+	@$(FIND_PYTHON) && $$python -m venv out/constraints
+	@out/constraints/bin/python -m pip install --quiet --upgrade pip
+	@out/constraints/bin/python -m pip install --quiet --group build --group dev .
+	@{ grep '^#' constraints.txt; \
+	   out/constraints/bin/python -m pip freeze --all --exclude beamloom --exclude setuptools; \
+	 } > out/constraints.txt && mv out/constraints.txt constraints.txt
+	@rm -rf out/constraints
+
+clean: ## remove .venv and everything else that was built
+	rm -rf $(VENV) out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# hatchling is installed before the project and used from .venv, so that it is pinned like the rest.
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { $(FIND_PYTHON) && $$python -m venv $(VENV); }
+	@echo "installing into $(VENV)"
+	@$(PIP) install --constraint constraints.txt pip
+	@$(PIP) install --constraint constraints.txt --group build --group dev
+	@$(PIP) install --constraint constraints.txt --no-build-isolation --editable .
+	@touch $@
+
+# Sets $python to the first one on the path that is new enough; a version manager may list some that do not start.
+define FIND_PYTHON
+for python in $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 ""; do \
+	test -z "$$python" || ! $$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || break; \
+done; \
+test -n "$$python" || { \
+	echo "Beamloom needs Python 3.11 or newer with its venv module, and none was found; install it (on Debian and Ubuntu" \
+	     "the package python3.11-venv) or name one: make install PYTHON=/path/to/python3.11" >&2; false; }
+endef
