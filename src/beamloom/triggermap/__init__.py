@@ -1,0 +1,31 @@
+"""Trigger maps: which stream has a packet for which event, and which virtual workers must see it."""
+
+from beamloom.triggermap._builders import batched, burst, open_ended, overlapping, sparse, uniform
+from beamloom.triggermap._compiled import MIXED, NOBODY, CompiledPart
+from beamloom.triggermap._map import Instance, Place, TriggerMap
+from beamloom.triggermap._model import RESERVED_PART, Cell, CellKind, Repeat, TriggerMapError, VirtualWorker
+from beamloom.triggermap._part import Part
+from beamloom.triggermap._table import render
+
+__all__ = [
+    "MIXED",
+    "NOBODY",
+    "RESERVED_PART",
+    "Cell",
+    "CellKind",
+    "CompiledPart",
+    "Instance",
+    "Part",
+    "Place",
+    "Repeat",
+    "TriggerMap",
+    "TriggerMapError",
+    "VirtualWorker",
+    "batched",
+    "burst",
+    "open_ended",
+    "overlapping",
+    "render",
+    "sparse",
+    "uniform",
+]

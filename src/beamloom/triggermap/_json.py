@@ -1,0 +1,126 @@
+"""Trigger maps as JSON, the form in which scan software sends them.
+
+A body can hold millions of cells. It is decoded stream by stream, straight into small structs that are turned into columns and
+dropped, so that no more than one stream is ever there as objects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import operator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from beamloom.triggermap._model import Repeat, TriggerMapError
+from beamloom.triggermap._part import Column, Part
+
+_CELL_FORM = 'a cell is null, [] or a list of {"tags": [...], "constraint": integer or null}'
+_BODY_FORM = (
+    'it is {"parts": {name: part}, "sequence": [entry, ...]}, where a part is {stream: [cell, ...]} and an entry the name of a '
+    'part or {"part": name, "repeat": number of times, or null for until told to stop}'
+)
+_PART_FORM = "a part is {stream: [cell, ...]} with one cell per event"
+_PLACED = re.compile(r"(?s)(?P<what>.*) - at `\$(?P<path>.*)`")
+_CELL_PATH = re.compile(r"\[(?P<number>\d+)\]")
+
+
+class _Worker(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    tags: tuple[str, ...] = ("generic",)
+    constraint: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    part: str
+    repeat: int | None = 1
+
+
+class _Body(msgspec.Struct):
+    parts: dict[str, msgspec.Raw]
+    sequence: list[str | _Entry]
+
+
+_BODY = msgspec.json.Decoder(_Body)
+_TABLE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_CELLS = msgspec.json.Decoder(list[tuple[_Worker, ...] | None])
+
+
+def decode_sequence(body: bytes | Mapping[str, Any]) -> tuple[dict[str, Part], list[Repeat | str]]:
+    """The parts and the sequence of a body ``{"parts": ..., "sequence": [...]}``; raises TriggerMapError."""
+    with _reading("the trigger map", _BODY_FORM):
+        decoded = _BODY.decode(_as_bytes(body))
+    parts = {name: _decode_part(name, raw) for name, raw in decoded.parts.items()}
+    sequence = [e if isinstance(e, str) else Repeat(e.part, e.repeat) for e in decoded.sequence]
+    return parts, sequence
+
+
+def decode_mapping(body: bytes | Mapping[str, Any]) -> Part:
+    """The part of a body ``{stream: [cell, ...]}``; raises TriggerMapError."""
+    return _decode_part("main", _as_bytes(body))
+
+
+def part_to_json(part: Part) -> dict[str, Any]:
+    """The part as ``{stream: [cell, ...]}`` of plain lists and dictionaries."""
+    return {stream: msgspec.to_builtins(list(part.cells(stream)), order=None) for stream in part.streams}
+
+
+def repeats_to_json(sequence: Sequence[Repeat]) -> list[Any]:
+    """The sequence: a name for what comes once, ``{"part", "repeat"}`` for the rest."""
+    return [r.part if r.times == 1 else {"part": r.part, "repeat": r.times} for r in sequence]
+
+
+def _decode_part(name: str, body: bytes | msgspec.Raw) -> Part:
+    with _reading(f"part {name!r}", _PART_FORM):
+        table = _TABLE.decode(body)
+        if set(table) == {"mapping"} and bytes(table["mapping"]).lstrip()[:1] == b"{":
+            table = _TABLE.decode(table["mapping"])
+    return Part({stream: _decode_column(name, stream, raw) for stream, raw in table.items()}, name=name)
+
+
+def _decode_column(part: str, stream: str, body: msgspec.Raw) -> Column:
+    # Counting on the cyclic collector to look at each of a million new tuples takes longer than to decode them.
+    with _reading(f"part {part!r}: stream {stream!r}", _CELL_FORM), _no_collection():
+        return Column.from_cells(_CELLS.decode(body))
+
+
+def _as_bytes(body: bytes | Mapping[str, Any]) -> bytes:
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body)
+    return msgspec.json.encode(body, enc_hook=operator.index)
+
+
+@contextlib.contextmanager
+def _reading(where: str, form: str) -> Iterator[None]:
+    """Turns what the decoder says into one sentence: where, what is wrong there, and what belongs there."""
+    try:
+        yield
+    except msgspec.ValidationError as error:
+        placed = _PLACED.fullmatch(str(error))
+        what, path = placed.group("what", "path") if placed else (str(error), "")
+        cell = _CELL_PATH.match(path)
+        if cell:
+            where, path = f"{where}: cell {cell['number']}", path[cell.end() :]
+        at = f" at {path.lstrip('.')}" if path else ""
+        raise TriggerMapError(f"{where}: {_uncapitalised(what)}{at}; {form}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, OverflowError) as error:
+        raise TriggerMapError(
+            f"{where} is not readable as JSON: {_uncapitalised(str(error))}; {form}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _uncapitalised(sentence: str) -> str:
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
