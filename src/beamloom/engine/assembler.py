@@ -1,0 +1,100 @@
+"""How a worker puts the packets of several streams together.
+
+Invariant: deliveries become ready in the order in which they were leased, each once, and only with the packets of all its streams.
+A delivery that is settled elsewhere (lost, or taken from this worker) is passed over and holds up nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from beamloom.engine.assignment import Span
+from beamloom.events import Packet
+
+
+class Ready(msgspec.Struct, gc=False):
+    """One event with all packets of this delivery."""
+
+    event: int
+    slot: int
+    attempt: int
+    epoch: int
+    streams: dict[str, Packet]
+
+
+class _Partial:
+    """The packets of one delivery that have come so far."""
+
+    __slots__ = ("expected", "streams")
+
+    def __init__(self, expected: int) -> None:
+        self.expected = expected
+        self.streams: dict[str, Packet] = {}
+
+
+class Assembler:
+    """Collects the packets of the deliveries that are leased to one worker."""
+
+    def __init__(self) -> None:
+        self._leases: deque[Span] = deque()
+        self._next = 0
+        self._partial: dict[tuple[int, int], _Partial] = {}
+        self._dropped: set[tuple[int, int]] = set()
+
+    def lease(self, spans: Iterable[Span]) -> None:
+        """The controller has leased these to this worker; they become ready in this order."""
+        for span in spans:
+            if not self._leases:
+                self._next = span.first
+            self._leases.append(span)
+
+    def add(self, stream: str, slot: int, first: int, expected: int, packets: Sequence[Packet]) -> None:
+        """Packets of ``stream`` for consecutive events from ``first`` on."""
+        partial = self._partial
+        for event, packet in enumerate(packets, first):
+            key = (event, slot)
+            found = partial.get(key)
+            if found is None:
+                found = partial[key] = _Partial(expected)
+            found.streams[stream] = packet
+
+    def drop(self, first: int, stop: int) -> None:
+        """[first, stop) are settled elsewhere: nothing of them is to become ready."""
+        for span in self._leases:
+            for event in range(max(span.first, first), min(span.stop, stop)):
+                self._dropped.add((event, span.slot))
+        for key in [key for key in self._partial if first <= key[0] < stop]:
+            del self._partial[key]
+
+    def take_ready(self, limit: int) -> list[Ready]:
+        """At most ``limit`` deliveries that are complete, in the order of their leases."""
+        ready: list[Ready] = []
+        while self._leases and len(ready) < limit:
+            span = self._leases[0]
+            key = (self._next, span.slot)
+            if self._dropped and key in self._dropped:
+                self._dropped.discard(key)
+                self._partial.pop(key, None)
+            else:
+                found = self._partial.get(key)
+                if found is None or len(found.streams) < found.expected:
+                    break
+                del self._partial[key]
+                ready.append(Ready(self._next, span.slot, span.attempt, span.epoch, found.streams))
+            self._next += 1
+            if self._next >= span.stop:
+                self._leases.popleft()
+                if self._leases:
+                    self._next = self._leases[0].first
+        return ready
+
+    @property
+    def awaited(self) -> tuple[int, list[str]] | None:
+        """The event that is next and the streams of it that are here; None when nothing is leased."""
+        if not self._leases:
+            return None
+        found = self._partial.get((self._next, self._leases[0].slot))
+        return self._next, sorted(found.streams) if found is not None else []

@@ -1,0 +1,65 @@
+"""Which item of its stream a packet is.
+
+Events are formed by number, never by order of arrival: where the protocol counts its packets, that count places them; where it does not,
+each packet takes the next place. A packet never moves the place of another.
+
+Invariant: items are accepted in strictly growing order; what is skipped stays skipped, and a packet that comes for a place that is
+behind is late or a duplicate and goes nowhere.
+"""
+
+from __future__ import annotations
+
+from beamloom.engine.ranges import RangeSet
+from beamloom.events import Packet, PacketKind
+
+DUPLICATE = -1
+LATE = -2
+SURPLUS = -3
+
+
+class Numbering:
+    """Numbers the packets of one stream of one run."""
+
+    def __init__(self, *, wrapped: bool) -> None:
+        self.next_item = 0
+        """The item that follows the last one accepted."""
+        self.last_item: int | None = None
+        """The last item of the run, once it is known."""
+        self._wrapped = wrapped
+        self._series_start = 0
+        self._skipped = RangeSet()
+
+    def accept(self, packet: Packet) -> int:
+        """The item that ``packet`` is; items between ``next_item`` and it are skipped by that.
+
+        DUPLICATE for one that was there before, LATE for one whose place has been skipped, SURPLUS for one behind the end of the run.
+        """
+        item = self._place(packet)
+        last = self.last_item
+        if last is not None and (item > last or (self._wrapped and item == last and packet.kind is PacketKind.DATA)):
+            return SURPLUS
+        if item < self.next_item:
+            return LATE if item in self._skipped else DUPLICATE
+        if item > self.next_item:
+            self._skipped.add(self.next_item, item)
+        self.next_item = item + 1
+        return item
+
+    def skip_one(self) -> int:
+        """A packet that cannot be read stood in the next place; returns that item."""
+        item = self.next_item
+        self._skipped.add(item, item + 1)
+        self.next_item = item + 1
+        return item
+
+    def _place(self, packet: Packet) -> int:
+        if packet.kind is PacketKind.START:
+            item = self.next_item if packet.number is None else packet.number
+            if item >= self.next_item:
+                self._series_start = item
+            return item
+        if packet.kind is PacketKind.END and self._wrapped and self.last_item is not None:
+            return self.last_item if self.last_item >= self.next_item else self.last_item + 1
+        if packet.number is None:
+            return self.next_item
+        return self._series_start + packet.number

@@ -1,0 +1,347 @@
+"""One run, from its first lease to its last settled event.
+
+Policy: the ledger is the truth; whether the run is over is read from it and from nothing else. Whatever happens to a process, a
+device or a person's patience is turned into events that are reduced, failed or lost, so that the run always ends.
+
+A worker that is lost is *fenced* before its events are leased again: the reducer confirms that it takes nothing more from it, and by
+then everything that it did take has been reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+
+import msgspec
+
+from beamloom.engine.assignment import Span
+from beamloom.engine.faults import Failure, Faults
+from beamloom.engine.layout import stream_layout, wanted_events
+from beamloom.engine.ledger import Ledger, Loss
+from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.scheduler import Scheduler
+from beamloom.engine.streamplan import LayoutRun, StreamLayout
+from beamloom.triggermap import Instance, TriggerMap
+
+
+class RunPhase(StrEnum):
+    """How far a run is."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"
+    """Somebody asked it to stop; what has arrived is still worked off."""
+    COMPLETE = "complete"
+    """Every event is settled."""
+
+
+class RunSettings(msgspec.Struct, frozen=True):
+    """The times that govern a run, in seconds."""
+
+    lookahead: float = 0.02
+    """How long before its data an event is leased, when the workers keep up."""
+    straggler_timeout: float = 10.0
+    """How long a stream may be silent after another one has ended before its missing packets are lost."""
+    orphan_grace: float = 1.0
+    """How long events may still be settled after the ingester of one of their streams has died."""
+
+
+class StreamProgress(msgspec.Struct):
+    """How far one stream has come."""
+
+    complete_until: int = 0
+    seen_until: int = 0
+    ended: bool = False
+    stopped: bool = False
+    gone: str | None = None
+    """Why nothing more will come, when its ingester has died."""
+    changed_at: float = 0.0
+
+
+class Step(msgspec.Struct):
+    """What is to be told to whom, after something has happened."""
+
+    spans: list[Span] = []
+    """New leases: to the ingesters, and to the workers that they name."""
+    settled: list[Range] = []
+    """Events that no ingester has to keep any more."""
+    dropped: list[Range] = []
+    """Events that workers are not to wait for any more; to be told before the new leases."""
+    fence: list[str] = []
+    """Workers that the reducer is to fence."""
+    close_at: int | None = None
+    """The event before which an open-ended run ends."""
+    stop_sources: bool = False
+    """Ingesters are to stop reading and report how far they came."""
+
+    def __bool__(self) -> bool:
+        return self != Step()
+
+
+class Run:
+    """The state of one run."""
+
+    def __init__(self, run_id: str, trigger_map: TriggerMap, settings: RunSettings, now: float) -> None:
+        self.run_id = run_id
+        self.trigger_map = trigger_map
+        self.phase = RunPhase.RUNNING
+        self.ledger = Ledger(trigger_map.total_events)
+        self.faults = Faults()
+        self.layouts: dict[str, StreamLayout] = {s: stream_layout(trigger_map, s) for s in trigger_map.streams}
+        self.streams = {stream: StreamProgress(changed_at=now) for stream in trigger_map.streams}
+        self.redelivered = 0
+        """Deliveries that were leased again."""
+        self.stop_cause: str | None = None
+        self._settings = settings
+        self._scheduler = Scheduler(trigger_map.instances(), settings.lookahead)
+        self._fencing: dict[str, bool] = {}
+        self._settled = RangeSet()
+        self._pending = Step()
+
+    # ---- workers ------------------------------------------------------------------------------------------------------------
+
+    def add_worker(self, worker: str, tags: Collection[str], now: float) -> None:
+        """A worker is ready to take part, from the beginning or later."""
+        self._pending.spans += self._scheduler.add_worker(worker, frozenset(tags), now)
+
+    def lose_worker(self, worker: str, *, killed: bool) -> None:
+        """A worker is gone, or is not trusted any more. ``killed``: its process died."""
+        if worker in self._scheduler.workforce and worker not in self._fencing:
+            self._fencing[worker] = killed
+            self._scheduler.workforce.suspend(worker)
+            self._pending.fence.append(worker)
+
+    def fenced(self, worker: str, now: float) -> None:
+        """The reducer takes nothing more from ``worker``, and all that it took has been reported."""
+        if worker not in self._fencing:
+            return
+        held = self._scheduler.workforce[worker].outstanding
+        poison = self._scheduler.lose_worker(worker, killed=self._fencing.pop(worker))
+        self.redelivered += held - len(poison)
+        for event in poison:
+            failure = Failure("process", "WorkerDied", f"event {event} was alone on {worker} when it died, the second worker to do so")
+            self.faults.add(failure, worker, event)
+            self._settle(self.ledger.fail(event, event + 1), taken_away=True)
+        for event, failed in self._scheduler.ended():
+            settle = self.ledger.fail if failed else self.ledger.reduce
+            self._settle(settle(event, event + 1))
+
+    # ---- what the services report -------------------------------------------------------------------------------------------
+
+    def taken(self, worker: str, slot: int, first: int, stop: int, now: float) -> None:
+        """The reducer has taken the results of these deliveries."""
+        reduced, failed = self._scheduler.done(worker, slot, first, stop, now)
+        for a, b in reduced:
+            self._settle(self.ledger.reduce(a, b))
+        for event in failed:
+            self._settle(self.ledger.fail(event, event + 1))
+
+    def failed(self, worker: str, slot: int, event: int, failure: Failure) -> None:
+        """User code failed on one delivery."""
+        if self._scheduler.fail(worker, slot, event):
+            self._settle(self.ledger.fail(event, event + 1))
+            self.faults.add(failure, worker, event)
+        elif worker in self._scheduler.workforce:
+            self.faults.add(failure, worker, event)
+
+    def lost(self, losses: Collection[Loss]) -> None:
+        """A stream has no packet for these events."""
+        for loss in losses:
+            stop = loss.stop if self.ledger.total is None else min(loss.stop, self.ledger.total)
+            self._lose(loss.first, stop, loss.cause)
+
+    def progress(self, stream: str, complete_until: int, seen_until: int, *, ended: bool, now: float) -> None:
+        """How far a stream has come; ``ended``: its device has closed its series."""
+        state = self.streams[stream]
+        state.complete_until = max(state.complete_until, complete_until)
+        state.seen_until = max(state.seen_until, seen_until)
+        state.ended = state.ended or ended
+        state.changed_at = now
+        if ended and self.trigger_map.total_events is None and self.ledger.total is None:
+            self._close_if_all_ended()
+
+    def stopped(self, stream: str, complete_until: int, seen_until: int, now: float) -> None:
+        """The source of a stream has been stopped; nothing more will come."""
+        self.progress(stream, complete_until, seen_until, ended=False, now=now)
+        self.streams[stream].stopped = True
+        self._cut_if_all_stopped()
+
+    def stream_gone(self, stream: str, cause: str, now: float) -> None:
+        """The ingester of a stream has died with all that it kept."""
+        state = self.streams.get(stream)
+        if state is None or state.gone is not None or self.phase is RunPhase.COMPLETE:
+            return
+        state.gone, state.changed_at = cause, now
+        if self.phase is RunPhase.STOPPING:
+            self._cut_if_all_stopped()
+        elif self.ledger.total is None:
+            self._close_if_all_ended()
+        else:
+            self._lose_stream(stream, state.complete_until, cause)
+
+    # ---- what people ask for ------------------------------------------------------------------------------------------------
+
+    def begin_epoch(self, epoch: int) -> int:
+        """New parameters hold from the next event on that has not been leased; returns that event."""
+        return self._scheduler.begin_epoch(epoch)
+
+    def stop(self, cause: str) -> None:
+        """End the run: what has arrived is worked off, the rest is lost, or never was in an open-ended run."""
+        if self.phase is RunPhase.RUNNING:
+            self.phase = RunPhase.STOPPING
+            self.stop_cause = cause
+            self._scheduler.limit = self._scheduler.cursor
+            self._pending.stop_sources = True
+            self._cut_if_all_stopped()
+
+    def abort(self, cause: str) -> None:
+        """End the run at once: every event that is not settled is lost."""
+        if self.ledger.total is None:
+            self.ledger.close(max(self._scheduler.cursor, self._end_of_settled()))
+        self._lose(0, self.ledger.total or 0, cause)
+        self.stop_cause = cause
+        self._fencing.clear()
+        for worker in self._scheduler.workforce:
+            self._scheduler.workforce.remove(worker.name)
+        self.phase = RunPhase.COMPLETE
+
+    # ---- time passes --------------------------------------------------------------------------------------------------------
+
+    def advance(self, now: float) -> Step:
+        """What is to be done now. To be called after every report, and at least a few times a second."""
+        if self.phase is not RunPhase.COMPLETE:
+            self._lose_stragglers(now)
+            spans, void = self._scheduler.assign(now)
+            for first, stop in void:
+                self._settle(self.ledger.reduce(first, stop))
+            self.ledger.assign_until(self._scheduler.cursor)
+            self._pending.spans += spans
+            self._scheduler.forget_settled(self.ledger.settled_until)
+            if self.ledger.complete and self._scheduler.idle and not self._fencing:
+                self.phase = RunPhase.COMPLETE
+        step, self._pending = self._pending, Step()
+        step.settled = self._settled.clear()
+        if self.keeps_start and step.settled and step.settled[0][0] == 0:
+            step.settled[0] = (1, step.settled[0][1])
+        return step
+
+    @property
+    def last_assigned(self) -> int:
+        """One past the last event that has been leased."""
+        return self._scheduler.cursor
+
+    @property
+    def keeps_start(self) -> bool:
+        """Whether ingesters keep the start event for workers that come late."""
+        return self._scheduler.keeps_start
+
+    def outstanding(self, worker: str) -> int:
+        """How many deliveries a worker holds."""
+        found = self._scheduler.workforce.get(worker)
+        return found.outstanding if found is not None else 0
+
+    # ---- how events are settled ---------------------------------------------------------------------------------------------
+
+    def _settle(self, fresh: list[Range], *, taken_away: bool = False) -> None:
+        for first, stop in fresh:
+            self._settled.add(first, stop)
+            if taken_away:
+                self._scheduler.drop(first, stop)
+                self._take_away(first, stop)
+
+    def _take_away(self, first: int, stop: int) -> None:
+        """Workers are not to wait for these events; what is leased after this is meant again."""
+        self._pending.spans = [span for span in self._pending.spans if span.stop <= first or span.first >= stop]
+        self._pending.dropped.append((first, stop))
+
+    def _lose(self, first: int, stop: int, cause: str) -> None:
+        self._settle(self.ledger.lose(first, stop, cause), taken_away=True)
+
+    def _end_of_settled(self) -> int:
+        ranges = list(self.ledger.settled)
+        return ranges[-1][1] if ranges else 0
+
+    def _lose_stream(self, stream: str, first: int, cause: str) -> None:
+        for a, b in wanted_events(self.layouts[stream], first, self.ledger.total or 0):
+            self._lose(a, b, cause)
+
+    def _lose_stragglers(self, now: float) -> None:
+        if self.phase is RunPhase.STOPPING:
+            return
+        for stream, state in self.streams.items():
+            if state.gone is not None:
+                if self.ledger.total is not None and now - state.changed_at > self._settings.orphan_grace:
+                    self._lose_stream(stream, 0, state.gone)
+            elif self._is_straggler(stream, now):
+                cause = f"stream {stream!r} fell silent: no packet for {self._settings.straggler_timeout:g} s after another stream had ended"
+                if self.ledger.total is None:
+                    state.ended = True
+                    self._close_if_all_ended()
+                else:
+                    self._lose_stream(stream, state.complete_until, cause)
+
+    def _is_straggler(self, stream: str, now: float) -> bool:
+        state = self.streams[stream]
+        total = self.ledger.total
+        if state.ended or (total is not None and state.complete_until >= total):
+            return False
+        last = max((s.changed_at for s in self.streams.values() if s.ended), default=None)
+        return last is not None and now - max(last, state.changed_at) > self._settings.straggler_timeout
+
+    # ---- how a run ends -----------------------------------------------------------------------------------------------------
+
+    def _close_if_all_ended(self) -> None:
+        """An open-ended run ends when each of its streams has."""
+        if not all(state.ended or state.gone for state in self.streams.values()):
+            return
+        event = max(state.seen_until for state in self.streams.values())
+        end_part = self.trigger_map.end_part()
+        self._take_away(event, max(event, self._scheduler.cursor))
+        self._scheduler.cut(event, iter(() if end_part is None else (Instance(event, end_part),)))
+        self.ledger.close(event if end_part is None else event + 1)
+        self._pending.close_at = event
+        for stream, state in self.streams.items():
+            if state.gone is not None:
+                self._lose(state.complete_until, self.ledger.total or 0, state.gone)
+            self.layouts[stream] = _closed(self.layouts[stream], event)
+
+    def _cut_if_all_stopped(self) -> None:
+        """A run that was told to stop works off the events whose packets have all arrived; the others are lost."""
+        if not all(state.stopped or state.gone for state in self.streams.values()):
+            return
+        cause = f"the run was stopped: {self.stop_cause}"
+        complete = min((state.complete_until for state in self.streams.values()), default=0)
+        if self.ledger.total is None:
+            seen = max((state.seen_until for state in self.streams.values()), default=0)
+            total = max(seen, self._end_of_settled())
+            self._take_away(total, max(total, self._scheduler.cursor))
+            self._scheduler.cut(total, iter(()))
+            self.ledger.close(total)
+        total = self.ledger.total or 0
+        complete = min(complete, total)
+        for state in self.streams.values():
+            if state.gone is not None:
+                complete = 0
+        self._scheduler.limit = complete
+        self._lose(complete, total, cause)
+
+
+def _closed(layout: StreamLayout, event: int) -> StreamLayout:
+    """The layout of an open-ended run that has been closed before ``event``."""
+    known = sum(
+        sum(run.count for run in layout.parts[part]) * times for part, times in layout.sequence if times is not None
+    )
+    open_part = next(part for part, times in layout.sequence if times is None)
+    length = sum(run.count for run in layout.parts[open_part])
+    whole, rest = divmod(event - known, length)
+    head: list[LayoutRun] = []
+    for run in layout.parts[open_part]:
+        if rest > 0:
+            head.append(msgspec.structs.replace(run, count=min(run.count, rest)))
+            rest -= run.count
+    parts = [*layout.parts, tuple(head)]
+    sequence = [entry for entry in layout.sequence if entry[1] is not None]
+    sequence += [(open_part, whole), (len(parts) - 1, 1)]
+    if layout.end is not None:
+        parts.append((layout.end,))
+        sequence.append((len(parts) - 1, 1))
+    return StreamLayout(tuple(parts), tuple(sequence), layout.wrapped)

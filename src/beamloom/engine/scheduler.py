@@ -1,0 +1,468 @@
+"""Which worker gets which event.
+
+Policy: events are given out in order. A constraint that is not bound yet goes to the suited worker that is freest, and stays with it for
+the rest of its part instance; a cell without a constraint goes to all workers with its tags. Events of a worker that is gone are given
+out again before anything new, lowest first, so that a constraint keeps its order.
+
+The first events that a dead worker held are *suspects*: each is leased alone to an idle worker, so that a second death points at
+one event, which is then poison.
+
+Invariant: a delivery (event, slot) is leased to at most one worker at a time, and it is settled exactly once.
+"""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from beamloom.engine.assignment import Span, joined
+from beamloom.engine.deliveries import Deliveries, Unit
+from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.workforce import Worker, Workforce
+from beamloom.triggermap import CompiledPart, Instance
+
+DEATHS_OF_POISON = 2
+SUSPECTS_PER_DEATH = 64
+"""A worker sends its results at least this often (in events), so the event that killed it is among the first it held."""
+LONGEST_OVERSHOOT = 1024
+"""How far a lease may go beyond the credit to keep a constraint's consecutive events together."""
+RELEASE_CHUNK = 32
+"""Events of a dead worker are given out again in runs of this length."""
+VOID_EVENTS_PER_STEP = 100_000
+"""Events that no worker sees are skipped at most so many at a time."""
+
+
+@dataclass(slots=True)
+class Binding:
+    """One part instance that has been opened: which worker each of its constraints is bound to."""
+
+    first: int
+    stop: int
+    part: CompiledPart
+    bound: npt.NDArray[np.int32]
+
+
+@dataclass(slots=True, order=True)
+class Orphan:
+    """Deliveries whose worker is gone."""
+
+    first: int
+    slot: int
+    stop: int = field(compare=False)
+
+
+class Scheduler:
+    """Binds constraints to workers and leases events."""
+
+    def __init__(self, instances: Iterator[Instance], lookahead: float) -> None:
+        self.workforce = Workforce()
+        self.cursor = 0
+        """Next event that has never been given out."""
+        self.limit: int | None = None
+        """No event from here on is given out; None: no limit."""
+        self._lookahead = lookahead
+        self._upcoming = instances
+        self._bindings: deque[Binding] = deque()
+        self._deliveries = Deliveries()
+        self._skipped = RangeSet()
+        self._orphans: list[Orphan] = []
+        self._suspects: dict[int, int] = {}
+        self._attempts: dict[tuple[int, int], int] = {}
+        self._epochs: list[tuple[int, int]] = [(0, 0)]
+
+    # ---- parameters ---------------------------------------------------------------------------------------------------------
+
+    def begin_epoch(self, epoch: int) -> int:
+        """From the next event on that has not been given out, ``epoch`` holds; returns that event."""
+        if self._epochs[-1][0] == self.cursor:
+            self._epochs.pop()
+        self._epochs.append((self.cursor, epoch))
+        return self.cursor
+
+    def epoch_of(self, event: int) -> int:
+        """The parameter epoch that holds for an event, also when it is given out a second time."""
+        return self._epochs[bisect_right(self._epochs, (event, sys.maxsize)) - 1][1]
+
+    # ---- workers come and go ------------------------------------------------------------------------------------------------
+
+    def add_worker(self, name: str, tags: frozenset[str], now: float) -> list[Span]:
+        """A worker joins; returns the start event's delivery for it when that event was given out already."""
+        worker = self.workforce.add(name, tags)
+        joined_start = self._deliveries.join_start(worker.tags)
+        if joined_start is None:
+            return []
+        slot, streams = joined_start
+        worker.lease(slot, 0, 1, now)
+        return [Span(0, 1, name, slot, 1, self.epoch_of(0), streams)]
+
+    def lose_worker(self, name: str, *, killed: bool) -> list[int]:
+        """A worker is gone and nothing more of it will be taken. Its deliveries wait to be leased again.
+
+        ``killed``: its process died, so one of the events it held may be to blame. Returns the events that are poison by that:
+        a suspect that was held alone and has cost two workers.
+        """
+        worker = self.workforce.remove(name)
+        for binding in self._bindings:
+            binding.bound[binding.bound == worker.index] = -1
+        held = sorted(
+            Orphan(first, slot, stop)
+            for slot, lease in worker.leases.items()
+            for start, end in lease
+            for first, stop in self._cut_at_split(start, end)
+        )
+        poison: list[int] = []
+        if killed and worker.careful is not None:
+            self._suspects[worker.careful] += 1
+            if self._suspects[worker.careful] >= DEATHS_OF_POISON:
+                poison.append(worker.careful)
+        elif killed:
+            self._suspect(held)
+        for orphan in held:
+            if not self._deliveries.void(orphan.first, orphan.slot):
+                for event in range(orphan.first, orphan.stop):
+                    key = (event, orphan.slot)
+                    self._attempts[key] = self._attempts.get(key, 1) + 1
+                self._orphans.append(orphan)
+        self._orphans.sort()
+        return poison
+
+    def _cut_at_split(self, first: int, stop: int) -> list[Range]:
+        pieces: list[Range] = []
+        for event in self._deliveries.split_within(first, stop):
+            if first < event:
+                pieces.append((first, event))
+            pieces.append((event, event + 1))
+            first = event + 1
+        if first < stop:
+            pieces.append((first, stop))
+        return pieces
+
+    def _suspect(self, held: list[Orphan]) -> None:
+        left = SUSPECTS_PER_DEATH
+        for orphan in held:
+            stop = min(orphan.stop, orphan.first + left)
+            left -= stop - orphan.first
+            for event in range(orphan.first, stop):
+                self._suspects.setdefault(event, 1)
+
+    # ---- deliveries end -----------------------------------------------------------------------------------------------------
+
+    def done(self, name: str, slot: int, first: int, stop: int, now: float) -> tuple[list[Range], list[int]]:
+        """Deliveries of [first, stop) are done; returns the events that are reduced by that, and those that have failed."""
+        worker = self.workforce.get(name)
+        if worker is None:
+            return [], []
+        reduced: list[Range] = []
+        failed: list[int] = []
+        for a, b in worker.give_back(slot, first, stop):
+            worker.pace(b, now, self._lookahead)
+            self._forget(slot, a, b)
+            if self._deliveries.all_simple(a):
+                reduced.append((a, b))
+                continue
+            for event in range(a, b):
+                has_failed = self._deliveries.close(event, slot)
+                if has_failed:
+                    failed.append(event)
+                elif has_failed is not None:
+                    reduced.append((event, event + 1))
+        return reduced, failed
+
+    def fail(self, name: str, slot: int, event: int) -> bool:
+        """One delivery has failed; returns whether its event is finished by that."""
+        worker = self.workforce.get(name)
+        if worker is None or not worker.give_back(slot, event, event + 1):
+            return False
+        self._forget(slot, event, event + 1)
+        return self._deliveries.close(event, slot, failed=True) is not None
+
+    def ended(self) -> list[tuple[int, bool]]:
+        """Events that ended because nobody needs their last deliveries any more, each with whether it has failed."""
+        return self._deliveries.ended()
+
+    def drop(self, first: int, stop: int) -> None:
+        """[first, stop) are settled some other way (lost, poison): take them from whoever holds them, never give them out."""
+        self._skipped.add(max(first, self.cursor), stop)
+        for worker in self.workforce:
+            for slot in list(worker.leases):
+                worker.give_back(slot, first, stop)
+        kept: list[Orphan] = []
+        for orphan in self._orphans:
+            left = RangeSet([(orphan.first, orphan.stop)])
+            left.remove(first, stop)
+            kept.extend(Orphan(a, orphan.slot, b) for a, b in left)
+        self._orphans = kept
+        self._deliveries.drop(first, stop)
+        for event in [event for event in self._suspects if first <= event < stop]:
+            del self._suspects[event]
+        for key in [key for key in self._attempts if first <= key[0] < stop]:
+            del self._attempts[key]
+
+    def _forget(self, slot: int, first: int, stop: int) -> None:
+        if self._attempts or self._suspects:
+            for event in range(first, stop):
+                self._attempts.pop((event, slot), None)
+                self._suspects.pop(event, None)
+
+    # ---- events are given out -----------------------------------------------------------------------------------------------
+
+    def assign(self, now: float) -> tuple[list[Span], list[Range]]:
+        """Give out what can be given out now; returns the spans, and the events that no worker is to see."""
+        spans: list[Span] = []
+        void: list[Range] = []
+        if self._orphans:
+            self._release_orphans(spans, now)
+        if not self._orphans:
+            self._assign_new(spans, void, now)
+        return joined(spans), void
+
+    def _lease(
+        self,
+        worker: Worker,
+        first: int,
+        count: int,
+        slot: int,
+        now: float,
+        streams: tuple[str, ...] | None = None,
+    ) -> Span:
+        worker.lease(slot, first, first + count, now)
+        return Span(first, count, worker.name, slot, 1, self._epochs[-1][1], streams)
+
+    def _assign_new(self, spans: list[Span], void: list[Range], now: float) -> None:
+        void_left = VOID_EVENTS_PER_STEP
+        while (self.limit is None or self.cursor < self.limit) and void_left > 0:
+            binding = self._binding_at_cursor()
+            if binding is None:
+                return
+            base, part = binding.first, binding.part
+            offset = self.cursor - base
+            stop = binding.stop if self.limit is None else min(binding.stop, self.limit)
+            if self._skipped:
+                skip = self._skipped.run_from(self.cursor)
+                if skip > self.cursor:
+                    self._skipped.remove(self.cursor, skip)
+                    self.cursor = skip
+                    continue
+                stop = min(stop, self._skipped.first_from(self.cursor) or stop)
+            group = int(part.single[offset])
+            if group == -2:
+                run = self._void_run(part, offset, min(stop - base, offset + void_left))
+                void.append((self.cursor, self.cursor + run))
+                void_left -= run
+                self.cursor += run
+            elif group >= 0:
+                if not self._assign_single(binding, offset, stop - base, group, spans, now):
+                    return
+            elif self._assign_split(binding, offset, spans, now):
+                self.cursor += 1
+            else:
+                return
+
+    @staticmethod
+    def _void_run(part: CompiledPart, offset: int, stop: int) -> int:
+        seen = np.flatnonzero(part.single[offset:stop] != -2)
+        return int(seen[0]) if len(seen) else stop - offset
+
+    def _assign_single(
+        self, binding: Binding, offset: int, stop: int, group: int, spans: list[Span], now: float
+    ) -> bool:
+        """Lease a run of events that each have one constraint; False when nobody is free for them."""
+        part, bound = binding.part, binding.bound
+        index = int(bound[group])
+        if index >= 0:
+            worker: Worker | None = self.workforce.by_index(index)
+        else:
+            worker = self.workforce.freest(part.tag_sets[int(part.group_tags[group])])
+        if worker is None or worker.free <= 0:
+            return False
+        fresh = int(part.fresh_until[offset]) if index < 0 else offset
+        end = min(stop, fresh, offset + worker.free)
+        if end <= offset:
+            end = min(stop, int(part.stretch_until[offset]), offset + worker.free)
+        last = int(part.single[end - 1])
+        overshoot = min(stop, int(part.stretch_until[end - 1]))
+        if overshoot - end <= LONGEST_OVERSHOOT:
+            end = overshoot
+        bound[group : last + 1] = worker.index
+        spans.append(self._lease(worker, binding.first + offset, end - offset, 0, now))
+        self.cursor = binding.first + end
+        return True
+
+    def _assign_split(self, binding: Binding, offset: int, spans: list[Span], now: float) -> bool:
+        """Lease one event with several constraints or with cells for all workers; False when it has to wait."""
+        part = binding.part
+        event = binding.first + offset
+        chosen: dict[int, Worker] = {}
+        taken: dict[str, int] = {}
+        for group in part.groups(offset):
+            index = int(binding.bound[group])
+            tags = part.tag_sets[int(part.group_tags[group])]
+            if index >= 0:
+                worker: Worker | None = self.workforce.by_index(index)
+            else:
+                worker = max(
+                    self.workforce.suited(tags), key=lambda w: w.free - 2 * taken.get(w.name, 0), default=None
+                )
+            if worker is None or worker.free <= 0:
+                return False
+            chosen[group] = worker
+            taken[worker.name] = taken.get(worker.name, 0) + 1
+        shares: dict[str, tuple[list[str], list[int], set[frozenset[str]]]] = {}
+        for group, worker in chosen.items():
+            share = shares.setdefault(worker.name, ([], [], set()))
+            share[0].extend(part.streams_of_group(offset, group))
+            share[1].append(group)
+        for tag_set in part.broadcasts(offset):
+            tags = part.tag_sets[tag_set]
+            suited = self.workforce.suited(tags)
+            if not suited:
+                return False
+            for worker in suited:
+                share = shares.setdefault(worker.name, ([], [], set()))
+                share[0].extend(part.streams_of_broadcast(offset, tag_set))
+                share[2].add(tags)
+        for group, worker in chosen.items():
+            binding.bound[group] = worker.index
+        units: list[Unit] = []
+        for slot, (name, (streams, groups, tag_sets)) in enumerate(shares.items()):
+            unit = Unit(tuple(dict.fromkeys(streams)), tuple(groups), frozenset(tag_sets))
+            units.append(unit)
+            spans.append(self._lease(self.workforce[name], event, 1, slot, now, unit.streams))
+        self._deliveries.add(event, units)
+        return True
+
+    def _binding_at_cursor(self) -> Binding | None:
+        while not self._bindings or self.cursor >= self._bindings[-1].stop:
+            instance = next(self._upcoming, None)
+            if instance is None:
+                return None
+            part = instance.part
+            bound = np.full(part.group_count, -1, np.int32)
+            self._bindings.append(Binding(instance.first, instance.first + part.length, part, bound))
+        return self._bindings[-1]
+
+    def cut(self, event: int, instances: Iterator[Instance]) -> None:
+        """An open-ended run has been closed: from ``event`` on it goes on with other parts than planned."""
+        self.drop(event, self.cursor)
+        self._skipped.remove(event, sys.maxsize)
+        self.cursor = min(self.cursor, event)
+        while self._bindings and self._bindings[-1].first >= event:
+            self._bindings.pop()
+        if self._bindings:
+            self._bindings[-1].stop = min(self._bindings[-1].stop, event)
+        if self._epochs[-1][0] > event:
+            current = self._epochs[-1][1]
+            self._epochs = [entry for entry in self._epochs if entry[0] < event]
+            self._epochs.append((event, current))
+        self._upcoming = instances
+
+    def forget_settled(self, until: int) -> None:
+        """Every event before ``until`` is settled: part instances behind it are no longer needed."""
+        while len(self._bindings) > 1 and self._bindings[0].stop <= until:
+            self._bindings.popleft()
+
+    # ---- events are given out again -----------------------------------------------------------------------------------------
+
+    def _release_orphans(self, spans: list[Span], now: float) -> None:
+        waiting: list[Orphan] = []
+        queue = deque(self._orphans)
+        while queue:
+            orphan = queue.popleft()
+            careful = orphan.first in self._suspects
+            stop = self._same_care(orphan, careful)
+            worker, end = self._heir(orphan, stop, careful)
+            if worker is None or (careful and worker.outstanding > 0):
+                waiting = [orphan, *queue]
+                break
+            spans.append(self._lease_again(worker, orphan.first, end, orphan.slot, careful, now))
+            if end < orphan.stop:
+                queue.appendleft(Orphan(end, orphan.slot, orphan.stop))
+        self._orphans = waiting
+
+    def _same_care(self, orphan: Orphan, careful: bool) -> int:
+        """Up to which event the orphaned deliveries may be leased as one span."""
+        if careful:
+            return orphan.first + 1
+        stop = min(orphan.stop, orphan.first + RELEASE_CHUNK)
+        attempt, epoch = self._attempts[(orphan.first, orphan.slot)], self.epoch_of(orphan.first)
+        for event in range(orphan.first + 1, stop):
+            if (
+                event in self._suspects
+                or self._attempts[(event, orphan.slot)] != attempt
+                or self.epoch_of(event) != epoch
+            ):
+                return event
+        return stop
+
+    def _heir(self, orphan: Orphan, stop: int, careful: bool) -> tuple[Worker | None, int]:
+        """The worker that gets the deliveries from ``orphan.first`` on, and up to which event it gets them."""
+        split = self._deliveries.of(orphan.first)
+        binding = self._binding_of(orphan.first)
+        part, bound = binding.part, binding.bound
+        if split is None:
+            groups = part.groups(orphan.first - binding.first)
+            tags: frozenset[str] = frozenset()
+        else:
+            unit = split.units[orphan.slot]
+            groups, tags = unit.groups, frozenset[str]().union(*unit.broadcasts)
+            stop = orphan.first + 1
+        tags = tags.union(*(part.tag_sets[int(part.group_tags[group])] for group in groups))
+        heirs = [int(bound[group]) for group in groups if bound[group] >= 0]
+        worker = self.workforce.by_index(heirs[0]) if heirs else self._idlest(tags, careful)
+        if worker is None or worker.suspended:
+            return None, orphan.first
+        for group in groups:
+            bound[group] = worker.index
+        end = orphan.first + 1
+        while end < min(stop, binding.stop) and self._follows(binding, end, worker):
+            end += 1
+        return worker, end
+
+    def _follows(self, binding: Binding, event: int, worker: Worker) -> bool:
+        """Whether the next orphaned event may go along to the same worker; binds its constraint if so."""
+        part = binding.part
+        group = int(part.single[event - binding.first])
+        index = int(binding.bound[group])
+        if index < 0 and part.tag_sets[int(part.group_tags[group])] <= worker.tags:
+            binding.bound[group] = worker.index
+            return True
+        return index == worker.index
+
+    def _idlest(self, tags: frozenset[str], careful: bool) -> Worker | None:
+        if careful:
+            return min(self.workforce.suited(tags), key=lambda w: w.outstanding, default=None)
+        free = [worker for worker in self.workforce.suited(tags) if worker.careful is None]
+        return max(free, key=lambda w: w.free, default=None)
+
+    def _binding_of(self, event: int) -> Binding:
+        for binding in self._bindings:
+            if event < binding.stop:
+                return binding
+        raise LookupError(f"event {event} has not been given out")
+
+    def _lease_again(
+        self, worker: Worker, first: int, stop: int, slot: int, careful: bool, now: float
+    ) -> Span:
+        split = self._deliveries.of(first)
+        streams = split.units[slot].streams if split is not None else None
+        if careful:
+            worker.careful = first
+        worker.lease(slot, first, stop, now)
+        attempt = self._attempts[(first, slot)]
+        return Span(first, stop - first, worker.name, slot, attempt, self.epoch_of(first), streams)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is leased and nothing waits to be leased again."""
+        return not self._orphans and self.workforce.outstanding == 0
+
+    @property
+    def keeps_start(self) -> bool:
+        """Whether event 0 is one that workers get as well that come late."""
+        return self._deliveries.start_kept

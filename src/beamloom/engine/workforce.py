@@ -1,0 +1,149 @@
+"""The workers of a run, what is leased to them, and how much more each may be given.
+
+The look-ahead (credit) of a worker is how many deliveries it may hold at once. It follows the time from lease to result: while
+results come back much sooner than the wanted look-ahead time the credit doubles, when they come back later it halves. So a fast
+analysis never waits for a round trip, a slow one is spread evenly, and a detector that sets the pace itself is followed closely, which
+keeps a change of parameters close to the event that is being measured.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator
+
+from beamloom.engine.ranges import Range, RangeSet
+
+LEAST_CREDIT = 2
+MOST_CREDIT = 4096
+FIRST_CREDIT = 8
+
+
+class Worker:
+    """One worker as the scheduler sees it."""
+
+    def __init__(self, name: str, tags: Collection[str], index: int) -> None:
+        self.name = name
+        self.tags = frozenset(tags)
+        self.index = index
+        """Number by which bindings name this worker; never used twice in a run."""
+        self.credit = FIRST_CREDIT
+        self.outstanding = 0
+        self.careful: int | None = None
+        """The suspect event that it holds alone, if any."""
+        self.suspended = False
+        """Whether it is being fenced: it gets nothing more."""
+        self.leases: dict[int, RangeSet] = {}
+        self._leased_at: deque[tuple[int, float]] = deque()
+
+    @property
+    def free(self) -> int:
+        """How many more deliveries it may be given now."""
+        return 0 if self.suspended or self.careful is not None else self.credit - self.outstanding
+
+    def lease(self, slot: int, first: int, stop: int, now: float) -> None:
+        """[first, stop) are its business under ``slot``."""
+        self.leases.setdefault(slot, RangeSet()).add(first, stop)
+        self.outstanding += stop - first
+        self._leased_at.append((stop, now))
+
+    def give_back(self, slot: int, first: int, stop: int) -> list[Range]:
+        """[first, stop) are no longer its business; returns what it really held of it."""
+        held = self.leases.get(slot)
+        if held is None:
+            return []
+        removed = held.remove(first, stop)
+        self.outstanding -= sum(b - a for a, b in removed)
+        if self.careful is not None and any(a <= self.careful < b for a, b in removed):
+            self.careful = None
+        return removed
+
+    def pace(self, until: int, now: float, lookahead: float) -> None:
+        """Results up to event ``until`` came back at ``now``: widen or narrow the credit."""
+        leased: float | None = None
+        while self._leased_at and self._leased_at[0][0] <= until:
+            leased = self._leased_at.popleft()[1]
+        if leased is None:
+            return
+        took = now - leased
+        if took < lookahead / 2:
+            self.credit = min(MOST_CREDIT, self.credit * 2)
+        elif took > lookahead * 2:
+            self.credit = max(LEAST_CREDIT, self.credit // 2)
+
+
+class Workforce:
+    """The workers that may be given work, by name and by tags."""
+
+    def __init__(self) -> None:
+        self._workers: dict[str, Worker] = {}
+        self._by_index: dict[int, Worker] = {}
+        self._suited: dict[frozenset[str], list[Worker]] = {}
+        self._next_index = 0
+
+    def add(self, name: str, tags: Collection[str]) -> Worker:
+        """A worker comes; raises ValueError when one of that name is here."""
+        if name in self._workers:
+            raise ValueError(f"worker {name!r} takes part already")
+        worker = Worker(name, tags, self._next_index)
+        self._next_index += 1
+        self._workers[name] = worker
+        self._by_index[worker.index] = worker
+        self._suited.clear()
+        return worker
+
+    def remove(self, name: str) -> Worker:
+        """A worker is gone: it gets no more work. Raises KeyError when it is not here."""
+        worker = self._workers.pop(name)
+        del self._by_index[worker.index]
+        self._suited.clear()
+        return worker
+
+    def suspend(self, name: str) -> None:
+        """A worker gets nothing more, but what it holds stays its own for now."""
+        self._workers[name].suspended = True
+        self._suited.clear()
+
+    def suited(self, tags: frozenset[str]) -> list[Worker]:
+        """The workers that have all of ``tags`` and may be given work."""
+        found = self._suited.get(tags)
+        if found is None:
+            found = [
+                worker
+                for worker in self._workers.values()
+                if tags <= worker.tags and not worker.suspended
+            ]
+            self._suited[tags] = found
+        return found
+
+    def freest(self, tags: frozenset[str]) -> Worker | None:
+        """The suited worker that may be given most; None when no worker has the tags."""
+        best: Worker | None = None
+        for worker in self.suited(tags):
+            if best is None or worker.free > best.free:
+                best = worker
+        return best
+
+    def get(self, name: str) -> Worker | None:
+        """The worker of that name, if it is here."""
+        return self._workers.get(name)
+
+    def __getitem__(self, name: str) -> Worker:
+        return self._workers[name]
+
+    def by_index(self, index: int) -> Worker:
+        """The worker that a binding names."""
+        return self._by_index[index]
+
+    @property
+    def outstanding(self) -> int:
+        """Deliveries that are leased to all workers together."""
+        return sum(worker.outstanding for worker in self._workers.values())
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(list(self._workers.values()))
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._workers

@@ -1,0 +1,198 @@
+"""A pipeline of engine objects with a hand-cranked network: the test decides what happens next.
+
+Messages between two processes keep their order; everything else may happen in any order, and whatever is under way to or from a process
+that dies is gone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from beamloom.engine.assembler import Assembler
+from beamloom.engine.collector import Collector
+from beamloom.engine.faults import Failure
+from beamloom.engine.retention import Retention
+from beamloom.engine.router import Delivery, StreamRouter
+from beamloom.engine.run import Run, RunPhase, RunSettings, Step
+from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.triggermap import TriggerMap
+
+GENEROUS = 1 << 30
+
+
+def payload(stream: str, item: int) -> bytes:
+    """What packet ``item`` of ``stream`` carries."""
+    return f"{stream}:{item}".encode()
+
+
+@dataclass
+class WorkerProcess:
+    """One worker: what is leased to it, and what it has seen."""
+
+    name: str
+    tags: frozenset[str]
+    assembler: Assembler = field(default_factory=Assembler)
+    seen: list[int] = field(default_factory=list)
+
+
+class Mill:
+    """Controller, ingesters, workers and reducer of one run."""
+
+    def __init__(self, trigger_map: TriggerMap, workers: dict[str, frozenset[str]]) -> None:
+        self.now = 0.0
+        self.map = trigger_map
+        self.run = Run("run", trigger_map, RunSettings(), self.now)
+        self.routers = {
+            stream: StreamRouter(stream, layout, Retention(GENEROUS)) for stream, layout in self.run.layouts.items()
+        }
+        self.collector = Collector()
+        self.workers: dict[str, WorkerProcess] = {}
+        self.channels: dict[tuple[str, str], deque[Callable[[], None]]] = defaultdict(deque)
+        self.reduced: list[tuple[int, int, dict[str, bytes]]] = []
+        self.failing: set[int] = set()
+        self.sent = dict.fromkeys(trigger_map.streams, 0)
+        for name, tags in workers.items():
+            self.join(name, tags)
+        self.step()
+
+    # ---- the network ----------------------------------------------------------------------------------------------------
+
+    def post(self, sender: str, receiver: str, action: Callable[[], None]) -> None:
+        self.channels[sender, receiver].append(action)
+
+    def busy(self) -> list[tuple[str, str]]:
+        return sorted(key for key, queue in self.channels.items() if queue)
+
+    def deliver(self, sender: str, receiver: str) -> None:
+        self.channels[sender, receiver].popleft()()
+
+    # ---- the processes --------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """The controller looks at what it knows and tells the others."""
+        self.now += 0.001
+        step = self.run.advance(self.now)
+        if step:
+            self._tell(step)
+
+    def _tell(self, step: Step) -> None:
+        for stream in self.routers:
+            self.post("controller", stream, lambda stream=stream: self._ingester_hears(stream, step))
+        for name in list(self.workers):
+            mine = [span for span in step.spans if span.worker == name]
+            if mine or step.dropped:
+                self.post("controller", name, lambda name=name, mine=mine: self._worker_hears(name, mine, step))
+        for name in step.fence:
+            self.post("controller", "reducer", lambda name=name: self._reducer_fences(name))
+
+    def _ingester_hears(self, stream: str, step: Step) -> None:
+        router = self.routers[stream]
+        for name in step.fence:
+            router.forget_worker(name)
+        for first, stop in step.settled:
+            router.release(first, stop)
+        if step.close_at is not None:
+            self._send(stream, router.close(step.close_at))
+        self._send(stream, router.assign(step.spans))
+        if step.stop_sources:
+            complete, seen = router.complete_until, router.seen_until
+            self.post(stream, "controller", lambda: self.run.stopped(stream, complete, seen, self.now))
+        self._report(stream)
+
+    def _send(self, stream: str, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            name = delivery.span.worker
+            self.post(stream, name, lambda name=name, d=delivery: self._worker_gets(name, stream, d))
+
+    def _report(self, stream: str) -> None:
+        router = self.routers[stream]
+        losses, complete, seen, ended = router.take_losses(), router.complete_until, router.seen_until, router.ended
+
+        def arrives() -> None:
+            self.run.lost(losses)
+            self.run.progress(stream, complete, seen, ended=ended, now=self.now)
+
+        self.post(stream, "controller", arrives)
+
+    def _worker_hears(self, name: str, spans: list, step: Step) -> None:
+        worker = self.workers.get(name)
+        if worker is not None:
+            for first, stop in step.dropped:
+                worker.assembler.drop(first, stop)
+            worker.assembler.lease(spans)
+
+    def _worker_gets(self, name: str, stream: str, delivery: Delivery) -> None:
+        worker = self.workers.get(name)
+        if worker is not None:
+            worker.assembler.add(stream, delivery.span.slot, delivery.first, delivery.expected, delivery.packets)
+
+    def _reducer_fences(self, name: str) -> None:
+        self.collector.fence(name)
+        self.post("reducer", "controller", lambda: self.run.fenced(name, self.now))
+
+    # ---- what happens ---------------------------------------------------------------------------------------------------
+
+    def join(self, name: str, tags: frozenset[str]) -> None:
+        self.workers[name] = WorkerProcess(name, tags)
+        self.run.add_worker(name, tags, self.now)
+
+    def kill(self, name: str, *, killed: bool = True) -> None:
+        """The worker's process is gone, with everything under way to it and with what it had not sent yet."""
+        del self.workers[name]
+        for sender, receiver in list(self.channels):
+            if receiver == name:
+                del self.channels[sender, receiver]
+        self.run.lose_worker(name, killed=killed)
+
+    def read(self, stream: str, arrivals: list[Packet | Malformed]) -> None:
+        self._send(stream, self.routers[stream].arrive(arrivals))
+        self._report(stream)
+
+    def work(self, name: str, limit: int = 1000) -> int:
+        """The worker processes what is ready; returns how many events."""
+        worker = self.workers[name]
+        ready = worker.assembler.take_ready(limit)
+        for one in ready:
+            worker.seen.append(one.event)
+            if one.event in self.failing:
+                failure = Failure("process_event", "ValueError", "planted")
+                self.post(
+                    name, "controller", lambda one=one: self.run.failed(name, one.slot, one.event, failure)
+                )
+                continue
+            result = {stream: packet.frames[0] for stream, packet in one.streams.items()}
+            self.post(name, "reducer", lambda one=one, result=result: self._reduce(name, one.slot, one.event, result))
+        return len(ready)
+
+    def _reduce(self, name: str, slot: int, event: int, result: dict[str, bytes]) -> None:
+        if not self.collector.take(name, slot, event):
+            return
+        self.reduced.append((event, slot, result))
+        self.post("reducer", "controller", lambda: self.run.taken(name, slot, event, event + 1, self.now))
+
+    # ---- to the end -----------------------------------------------------------------------------------------------------
+
+    def settle(self, patience: int = 100_000) -> None:
+        """Let everything that is under way arrive, again and again, until nothing moves any more."""
+        for _ in range(patience):
+            busy = self.busy()
+            for sender, receiver in busy:
+                self.deliver(sender, receiver)
+            worked = sum(self.work(name) for name in list(self.workers))
+            before = len(self.busy())
+            self.step()
+            if not busy and not worked and len(self.busy()) == before == 0:
+                return
+        raise AssertionError("the mill does not come to rest")
+
+    @property
+    def complete(self) -> bool:
+        return self.run.phase is RunPhase.COMPLETE
+
+
+def numbered(stream: str, item: int, last: int) -> Packet:
+    """The packet that a device with its own frame numbers sends as item ``item`` of a wrapped series."""
+    kind = PacketKind.START if item == 0 else PacketKind.END if item == last else PacketKind.DATA
+    return Packet("test", [payload(stream, item)], item if kind is PacketKind.DATA else None, kind)
