@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from beamloom.triggermap._model import Repeat, TriggerMapError
+from beamloom.triggermap._model import Cell, Repeat, TriggerMapError
 from beamloom.triggermap._part import Column, Part
 
 _CELL_FORM = 'a cell is null, [] or a list of {"tags": [...], "constraint": integer or null}'
@@ -64,7 +64,13 @@ def decode_mapping(body: bytes | Mapping[str, Any]) -> Part:
 
 def part_to_json(part: Part) -> dict[str, Any]:
     """The part as ``{stream: [cell, ...]}`` of plain lists and dictionaries."""
-    return {stream: msgspec.to_builtins(list(part.cells(stream)), order=None) for stream in part.streams}
+    return {stream: [_cell_to_json(cell) for cell in part.cells(stream)] for stream in part.streams}
+
+
+def _cell_to_json(cell: Cell) -> list[dict[str, Any]] | None:
+    if cell is None:
+        return None
+    return [{"tags": list(worker.tags), "constraint": worker.constraint} for worker in cell]
 
 
 def repeats_to_json(sequence: Sequence[Repeat]) -> list[Any]:

@@ -106,15 +106,27 @@ class Column:
 
 def _slots(workers: Sequence[WorkerLike]) -> tuple[list[Slot], npt.NDArray[np.int64]]:
     """The distinct slots, and for each worker the number of its slot."""
+    tags = [worker.tags for worker in workers]
+    as_written = dict.fromkeys(tags)
     number: dict[Slot, int] = {}
-    number_as_written: dict[tuple[tuple[str, ...], bool], int] = {}
-    written = [(worker.tags, worker.constraint is not None) for worker in workers]
-    for tags, constrained in dict.fromkeys(written):
-        slot = Slot(tuple(sorted(set(tags))), constrained)
-        number_as_written[tags, constrained] = number.setdefault(slot, len(number))
-    if len(number) == 1:
-        return list(number), np.zeros(len(workers), dtype=np.int64)
-    return list(number), np.array([number_as_written[key] for key in written], dtype=np.int64)
+    # Indexed by place in as_written, then by whether there is a constraint.
+    slot_number = np.array(
+        [
+            [number.setdefault(Slot(tuple(sorted(set(t))), flag), len(number)) for flag in (False, True)]
+            for t in as_written
+        ],
+        dtype=np.int64,
+    ).reshape(-1, 2)
+    place = {t: i for i, t in enumerate(as_written)}
+    places = (
+        np.array([place[t] for t in tags], dtype=np.int64)
+        if len(place) > 1
+        else np.zeros(len(tags), np.int64)
+    )
+    constrained = np.array([worker.constraint is not None for worker in workers], dtype=np.int64)
+    used, slot_of = np.unique(slot_number[places, constrained], return_inverse=True)
+    slots = list(number)
+    return [slots[i] for i in used.tolist()], slot_of.reshape(-1).astype(np.int64, copy=False)
 
 
 def _templates(
