@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from beamloom.triggermap._model import Cell, Repeat, TriggerMapError
-from beamloom.triggermap._part import Column, Part
+from beamloom.triggermap._model import Repeat, TriggerMapError
+from beamloom.triggermap._part import Column, Part, Template
 
 _CELL_FORM = 'a cell is null, [] or a list of {"tags": [...], "constraint": integer or null}'
 _BODY_FORM = (
@@ -62,20 +62,38 @@ def decode_mapping(body: bytes | Mapping[str, Any]) -> Part:
     return _decode_part("main", _as_bytes(body))
 
 
-def part_to_json(part: Part) -> dict[str, Any]:
-    """The part as ``{stream: [cell, ...]}`` of plain lists and dictionaries."""
-    return {stream: [_cell_to_json(cell) for cell in part.cells(stream)] for stream in part.streams}
+def encode_sequence(parts: Mapping[str, Part], sequence: Sequence[Repeat]) -> bytes:
+    """The body that ``decode_sequence`` reads; its parts have their streams under ``mapping``."""
+    tables = {
+        name: {"mapping": {stream: _encode_column(column) for stream, column in part.columns.items()}}
+        for name, part in parts.items()
+    }
+    entries = [r.part if r.times == 1 else _Entry(r.part, r.times) for r in sequence]
+    return msgspec.json.encode({"parts": tables, "sequence": entries})
 
 
-def _cell_to_json(cell: Cell) -> list[dict[str, Any]] | None:
-    if cell is None:
-        return None
-    return [{"tags": list(worker.tags), "constraint": worker.constraint} for worker in cell]
+def decode_anything(body: bytes) -> Any:
+    """A JSON document as plain lists and dictionaries."""
+    with _no_collection():
+        return msgspec.json.decode(body)
 
 
-def repeats_to_json(sequence: Sequence[Repeat]) -> list[Any]:
-    """The sequence: a name for what comes once, ``{"part", "repeat"}`` for the rest."""
-    return [r.part if r.times == 1 else {"part": r.part, "repeat": r.times} for r in sequence]
+def _encode_column(column: Column) -> msgspec.Raw:
+    # All cells are filled in by one formatting operation: a map may have millions of them.
+    formats = [_cell_format(template) for template in column.templates]
+    text = ",".join([formats[number] for number in column.template_of.tolist()])
+    return msgspec.Raw(f"[{text % tuple(column.constraints.tolist())}]".encode())
+
+
+def _cell_format(template: Template) -> str:
+    """JSON text of a cell, with %d for each constraint."""
+    if template is None:
+        return "null"
+    slots = []
+    for slot in template:
+        tags = msgspec.json.encode(slot.tags).decode().replace("%", "%%")
+        slots.append(f'{{"tags":{tags},"constraint":{"%d" if slot.constrained else "null"}}}')
+    return f"[{','.join(slots)}]"
 
 
 def _decode_part(name: str, body: bytes | msgspec.Raw) -> Part:

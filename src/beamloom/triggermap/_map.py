@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from beamloom.triggermap._compiled import CompiledPart, Occurrence
-from beamloom.triggermap._json import decode_mapping, decode_sequence, part_to_json, repeats_to_json
+from beamloom.triggermap._json import decode_anything, decode_mapping, decode_sequence, encode_sequence
 from beamloom.triggermap._model import RESERVED_PART, Cell, Repeat, VirtualWorker
 from beamloom.triggermap._part import Part
 from beamloom.triggermap._validate import check_pipeline, check_sequence
@@ -102,10 +102,12 @@ class TriggerMap:
 
     def to_json(self) -> dict[str, Any]:
         """The map as plain lists and dictionaries; ``from_json`` reads it back."""
-        return {
-            "parts": {name: {"mapping": part_to_json(part)} for name, part in self.parts.items()},
-            "sequence": repeats_to_json(self.sequence),
-        }
+        written: dict[str, Any] = decode_anything(self.encode())
+        return written
+
+    def encode(self) -> bytes:
+        """The map as JSON text; ``from_json`` reads it back."""
+        return encode_sequence(self.parts, self.sequence)
 
     def check(self, streams: Collection[str], workers: Sequence[Collection[str]]) -> None:
         """Raise TriggerMapError unless a pipeline with these streams, and workers with these tags, can run the map."""
