@@ -63,5 +63,10 @@ def _run(name: str, words: list[str], debug: bool) -> int:
     except UserError as error:
         if debug:
             raise
-        print(f"beamloom {name}: {error}", file=sys.stderr)
+        print(_told(name, str(error)), file=sys.stderr)
         return error.exit_status
+
+
+def _told(name: str, text: str) -> str:
+    """An error as people read it; what has several lines begins with the first, which a terminal may make a link."""
+    return text if "\n" in text else f"beamloom {name}: {text}"

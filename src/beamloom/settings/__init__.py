@@ -3,8 +3,9 @@
 A value given on the command line wins over the environment, the environment over a settings file, the file over the default.
 """
 
-from beamloom.settings._fields import Setting, all_settings, settings_of
+from beamloom.settings._fields import Setting, all_settings, expectation, field_docstrings, settings_of
 from beamloom.settings._kinds import (
+    ClassName,
     ControllerSettings,
     DebugWorkerSettings,
     IngesterSettings,
@@ -23,6 +24,7 @@ from beamloom.settings._resolve import (
 )
 
 __all__ = [
+    "ClassName",
     "ControllerSettings",
     "DebugWorkerSettings",
     "IngesterSettings",
@@ -35,6 +37,8 @@ __all__ = [
     "StreamSettings",
     "WorkerSettings",
     "all_settings",
+    "expectation",
+    "field_docstrings",
     "read_settings_file",
     "resolve",
     "settings_of",

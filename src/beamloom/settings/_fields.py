@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import inspect as source
+import textwrap
 import typing
 from typing import Any
 
@@ -22,6 +26,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """One setting as people meet it."""
 
     name: str
+    key: str
+    """The name in a file, where it differs from the field's: ``class`` for ``worker_class``."""
     annotation: Any
     """The field's type with its constraints, as ``msgspec.convert`` takes it."""
     description: str
@@ -57,16 +63,38 @@ def settings_of(kind: type[msgspec.Struct]) -> dict[str, Setting]:
     if not isinstance(described, inspect.StructType):
         raise TypeError(f"{kind!r} is not a msgspec struct")
     hints = typing.get_type_hints(kind, include_extras=True)
-    return {field.name: _setting(field, hints[field.name]) for field in described.fields}
+    written = field_docstrings(kind)
+    return {
+        field.name: _setting(field, hints[field.name], written.get(field.name, ""))
+        for field in described.fields
+    }
 
 
-def _setting(field: inspect.Field, annotation: Any) -> Setting:
+@functools.cache
+def field_docstrings(kind: type) -> dict[str, str]:
+    """The texts that stand below the fields of a class in its source, as one line each; empty without the source."""
+    try:
+        body = ast.parse(textwrap.dedent(source.getsource(kind))).body[0]
+    except (OSError, TypeError):
+        return {}
+    statements = body.body if isinstance(body, ast.ClassDef) else []
+    found = {}
+    for field, text in zip(statements, statements[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            match text:
+                case ast.Expr(value=ast.Constant(value=str(written))):
+                    found[field.target.id] = " ".join(written.replace("``", "`").split())
+    return found
+
+
+def _setting(field: inspect.Field, annotation: Any, written: str) -> Setting:
     notes = noted(field.type)
     default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
     return Setting(
         name=field.name,
+        key=field.encode_name,
         annotation=annotation,
-        description=description(field.type),
+        description=description(field.type) or written,
         expects=expectation(field.type),
         unit=notes.get("unit", ""),
         default=_as_written(default),
@@ -107,8 +135,10 @@ def expectation(described: inspect.Type) -> str:
             return f"a list, each item {expectation(item)}"
         case inspect.TupleType(item_types=items):
             return f"a list of {len(items)}: " + ", ".join(expectation(item) for item in items)
-        case inspect.DictType() | inspect.StructType():
-            return "a mapping of keys to values"
+        case inspect.StructType(fields=fields):
+            return "a mapping with " + ", ".join(field.encode_name for field in fields)
+        case inspect.DictType():
+            return "a mapping of names to values"
         case inspect.StrType():
             return "text"
         case _:
@@ -127,7 +157,7 @@ def _number(described: inspect.IntType | inspect.FloatType, unit: str) -> str:
 
 def _as_written(default: Any) -> str:
     match default:
-        case msgspec.NODEFAULT | None | "":
+        case msgspec.NODEFAULT | None | "" | msgspec.Struct():
             return ""
         case bool() | tuple() | list() | dict():
             return msgspec.json.encode(default).decode() if default not in ({}, ()) else ""

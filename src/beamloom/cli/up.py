@@ -1,0 +1,105 @@
+"""Start all processes of a pipeline file on this machine and keep them running until Ctrl-C.
+
+A process that dies is started again. The first Ctrl-C ends everything in order, a second one at once; nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beamloom.placement import LocalPlacement, Screen
+
+EXAMPLE = """\
+beamloom up pipeline.yaml
+beamloom up pipeline.yaml --check"""
+
+REDRAW_SECONDS = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The file, and what is shown."""
+    parser.add_argument(
+        "file", metavar="FILE", help="the pipeline file; 'beamloom schema --markdown' describes it"
+    )
+    parser.add_argument("--check", action="store_true", help="only say whether the file is right")
+    parser.add_argument(
+        "--logs", metavar="FOLDER", help="also write the output of each process to FOLDER/NAME.log"
+    )
+    parser.add_argument(
+        "--plain", action="store_true", help="lines only, no table, as when the output is not a terminal"
+    )
+    parser.add_argument(
+        "--ready-timeout",
+        metavar="SECONDS",
+        type=float,
+        default=60.0,
+        help="how long the processes may take to find each other (default %(default)g)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until told to end."""
+    from beamloom.pipeline_file import read_pipeline
+    from beamloom.placement import LocalPlacement, layout_of, screen_on
+
+    pipeline = read_pipeline(arguments.file)
+    if arguments.check:
+        print(f"{arguments.file} is right: {len(layout_of(pipeline).processes)} processes")
+        return 0
+    screen = screen_on(sys.stdout, plain=arguments.plain)
+    logs = Path(arguments.logs) if arguments.logs else None
+    placement = LocalPlacement(pipeline, screen=screen, logs=logs)
+    with _told_to_end(placement, screen) as end:
+        try:
+            with placement:
+                if placement.wait_ready(arguments.ready_timeout, stopped=end.is_set):
+                    screen.say(_welcome(placement))
+                    while not end.wait(REDRAW_SECONDS):
+                        screen.show(placement.layout.title, placement.status())
+        finally:
+            screen.close()
+    return 0
+
+
+def _welcome(placement: LocalPlacement) -> str:
+    lines = [
+        f"ready: {placement.layout.title}",
+        f"  controller and dashboard  {placement.controller_url}",
+        f"  results                   {placement.reducer_url}",
+    ]
+    if placement.layout.debugworker_url:
+        lines.append(f"  last events               {placement.debugworker_url}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _told_to_end(placement: LocalPlacement, screen: Screen) -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second kills every process."""
+    end = threading.Event()
+
+    def told(_number: int, _frame: Any) -> None:
+        # A signal handler interrupts whatever the main thread does, maybe with a lock in its hand: the work is for another thread.
+        work = (
+            placement.stop_at_once
+            if end.is_set()
+            else lambda: screen.say("ending; Ctrl-C once more kills at once")
+        )
+        end.set()
+        threading.Thread(target=work, name="told-to-end", daemon=True).start()
+
+    before = {
+        number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield end
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,200 @@
+"""Reads a pipeline file into a Pipeline, or lists all that is wrong with it, by line."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from beamloom.devices.registry import UnknownDevice, device_names, find_device
+from beamloom.errors import UsageError, did_you_mean
+from beamloom.located_yaml import FileError, Key, Located, parse_yaml, read_yaml
+from beamloom.pipeline_file._check import INVALID, Checker, Invalid
+from beamloom.pipeline_file._common import common_settings
+from beamloom.pipeline_file._shape import Pipeline, host_and_port
+from beamloom.settings import ProcessSettings, StreamSettings
+
+LAST_PORT = 65535
+STREAM_NAME = re.compile(r"[\w.-]+")
+"""What a stream may be called: it becomes part of process names and file names."""
+
+
+def read_pipeline(path: Path | str) -> Pipeline:
+    """The pipeline in a file, its relative paths made absolute.
+
+    Raises UsageError for a file that cannot be read, FileError that lists every problem by line.
+    """
+    file = Path(path)
+    return _pipeline(read_yaml(file), file.name, file.resolve().parent)
+
+
+def parse_pipeline(text: str, *, file: str = "pipeline.yaml", folder: Path | None = None) -> Pipeline:
+    """The pipeline in ``text``; ``file`` is the name in errors, ``folder`` what relative paths start from."""
+    return _pipeline(parse_yaml(text, file), file, folder or Path.cwd())
+
+
+def check_streams(streams: Mapping[str, StreamSettings]) -> None:
+    """Check the keys of streams against their devices; raises UsageError that lists every problem."""
+    checker = Checker({})
+    for name, stream in streams.items():
+        keys = {"device": stream.device, **stream.options}
+        _read_stream(
+            checker, Located({Key(key, 1): Located(value, 1) for key, value in keys.items()}, 1), name
+        )
+    if checker.problems:
+        raise UsageError("\n".join(problem.text for problem in checker.problems))
+
+
+def _pipeline(root: Located, file: str, folder: Path) -> Pipeline:
+    if not isinstance(root.value, dict):
+        raise UsageError(
+            f"{file} is not a pipeline file: it holds no keys; 'beamloom schema --markdown' describes them"
+        )
+    checker = Checker({StreamSettings: _read_stream})
+    pipeline = checker.read_struct(root, Pipeline, "")
+    _check_settings(checker, root)
+    _check_names(checker, root)
+    _check_ports(checker, root)
+    _check_paths(checker, root, folder)
+    if checker.problems or isinstance(pipeline, Invalid):
+        raise FileError(file, checker.problems)
+    return _with_absolute_paths(pipeline, folder)
+
+
+def _read_stream(checker: Checker, item: Located, name: str) -> Any:
+    if not isinstance(item.value, dict):
+        return checker.note(
+            item.line, f"the stream {name!r} takes a device and its keys, such as {{device: stins, url: ...}}"
+        )
+    device = _under(item, "device")
+    if device is None or not isinstance(device.value, str):
+        known = ", ".join(device_names())
+        return checker.note(
+            (device or item).line, f"the stream {name!r} has to name its device; installed are {known}"
+        )
+    try:
+        kind = find_device(device.value).settings
+    except UnknownDevice as error:
+        return checker.note(device.line, str(error))
+    keys = {key: inner for key, inner in item.value.items() if key.text != "device"}
+    before = len(checker.problems)
+    checker.read_struct(Located(keys, item.line), kind, name)
+    if len(checker.problems) > before:
+        return INVALID
+    return StreamSettings(
+        device=device.value, options={key.text: inner.plain() for key, inner in keys.items()}
+    )
+
+
+def _check_settings(checker: Checker, root: Located) -> None:
+    item = _under(root, "settings")
+    if item is None or not isinstance(item.value, dict):
+        return
+    known = common_settings()
+    read: dict[str, Any] = {}
+    for key, inner in item.value.items():
+        if key.text in known:
+            read[key.text] = checker.read(inner, known[key.text].annotation, key.text)
+        else:
+            checker.unknown(key, known)
+    shared = {name: value for name, value in read.items() if name in ProcessSettings.__struct_fields__}
+    if not any(isinstance(value, Invalid) for value in shared.values()):
+        try:
+            ProcessSettings(**shared)
+        except ValueError as error:
+            checker.note(item.line, str(error))
+
+
+def _check_names(checker: Checker, root: Located) -> None:
+    streams = _under(root, "streams")
+    for key in streams.value if streams and isinstance(streams.value, dict) else ():
+        if not STREAM_NAME.fullmatch(key.text):
+            checker.note(
+                key.line,
+                f"a stream cannot be called {key.text!r}; use letters, digits, dots, dashes and underscores",
+            )
+
+
+def _check_ports(checker: Checker, root: Located) -> None:
+    taken: dict[str, str] = {}
+    for part, key in (
+        ("controller", "http"),
+        ("controller", "mailbox"),
+        ("reducer", "http"),
+        ("debugworker", "http"),
+    ):
+        item = _under(root, part, key)
+        if item is None or not isinstance(item.value, str) or not re.fullmatch(r"[^:]+:[1-9]\d*", item.value):
+            continue
+        if host_and_port(item.value)[1] > LAST_PORT:
+            checker.note(item.line, f"the port of {key!r} is beyond {LAST_PORT}, the last that there is")
+        if item.value in taken:
+            checker.note(
+                item.line,
+                f"{part} and {taken[item.value]} cannot both listen at {item.value}; change one port",
+            )
+        taken.setdefault(item.value, part)
+
+
+def _check_paths(checker: Checker, root: Located, folder: Path) -> None:
+    analysis = _under(root, "analysis")
+    written = analysis.value if analysis and isinstance(analysis.value, str) else "."
+    if analysis and not (folder / written).is_dir():
+        checker.note(analysis.line, f"there is no folder {folder / written} to import the analysis from")
+        return
+    parameters = _under(root, "parameters")
+    if parameters and isinstance(parameters.value, str) and not (folder / parameters.value).is_file():
+        checker.note(parameters.line, f"there is no parameter file {folder / parameters.value}")
+    for item in _class_names(root):
+        _check_module(checker, item, folder / written)
+
+
+def _class_names(root: Located) -> list[Located]:
+    workers = _under(root, "workers")
+    groups = workers.value if workers and isinstance(workers.value, list) else [workers]
+    named = [_under(group, "class") for group in groups if group]
+    named += [_under(root, "reducer", "class"), _under(root, "debugworker", "class")]
+    return [item for item in named if item and isinstance(item.value, str) and ":" in item.value]
+
+
+def _check_module(checker: Checker, item: Located, analysis: Path) -> None:
+    """Only the first name of the module is looked for: to look for more, Python would have to run the user's package."""
+    module = item.value.partition(":")[0].partition(".")[0]
+    if importlib.machinery.PathFinder.find_spec(module, [str(analysis)]):
+        return
+    try:
+        if importlib.util.find_spec(module):
+            return
+    except ValueError:
+        return
+    there = [
+        path.stem for path in analysis.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    ]
+    checker.note(item.line, f"there is no module {module!r} in {analysis}{did_you_mean(module, there)}")
+
+
+def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
+    changed: dict[str, Any] = {"analysis": str((folder / pipeline.analysis).resolve())}
+    if isinstance(pipeline.parameters, str):
+        changed["parameters"] = str((folder / pipeline.parameters).resolve())
+    if pipeline.recording:
+        # A prefix is not a path: a slash at its end says that it is a folder.
+        prefix = str(folder / pipeline.recording.prefix)
+        prefix += "/" if pipeline.recording.prefix.endswith("/") and not prefix.endswith("/") else ""
+        changed["recording"] = msgspec.structs.replace(pipeline.recording, prefix=prefix)
+    return msgspec.structs.replace(pipeline, **changed)
+
+
+def _under(item: Located, *names: str) -> Located | None:
+    """The value under a path of keys; None where there is no such key."""
+    current: Located | None = item
+    for name in names:
+        if current is None or not isinstance(current.value, dict):
+            return None
+        current = current.value.get(Key(name, 0))
+    return current

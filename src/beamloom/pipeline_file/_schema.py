@@ -1,0 +1,89 @@
+"""The pipeline file described for editors (JSON schema) and for people (Markdown), with the keys of installed devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from beamloom.devices.registry import device_names, find_device
+from beamloom.pipeline_file._common import common_settings
+from beamloom.pipeline_file._shape import Controller, DebugWorker, Pipeline, Recording, Reducer, WorkerGroup
+from beamloom.settings import Setting, field_docstrings, settings_of
+
+REFERENCES = "#/$defs/{name}"
+
+
+def json_schema() -> dict[str, Any]:
+    """A JSON schema (2020-12) of the pipeline file; an editor that knows it completes and checks while one types."""
+    kinds = {name: find_device(name).settings for name in device_names()}
+    common = msgspec.defstruct(
+        "Settings",
+        [(name, setting.annotation, msgspec.UNSET) for name, setting in common_settings().items()],
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
+    (_, *device_references, common_reference), definitions = msgspec.json.schema_components(
+        [Pipeline, *kinds.values(), common], ref_template=REFERENCES
+    )
+    streams = []
+    for (name, _), reference in zip(kinds.items(), device_references, strict=True):
+        streams.append(_stream_schema(name, definitions[reference["$ref"].rpartition("/")[2]]))
+    for definition in definitions.values():
+        if definition.get("type") == "object":
+            definition["additionalProperties"] = False
+    definitions["StreamSettings"] = {"title": "Stream", "anyOf": streams}
+    pipeline = definitions.pop("Pipeline")
+    pipeline["properties"]["settings"] |= common_reference
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **pipeline, "$defs": definitions}
+
+
+def _stream_schema(name: str, device: dict[str, Any]) -> dict[str, Any]:
+    written = field_docstrings(find_device(name).settings)
+    keys = {
+        key: {**schema, "description": schema.get("description", written.get(key, ""))}
+        for key, schema in device["properties"].items()
+    }
+    return {
+        **device,
+        "title": find_device(name).title,
+        "properties": {"device": {"const": name}, **keys},
+        "required": ["device", *device.get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def markdown() -> str:
+    """The keys of the pipeline file as Markdown tables, one for each mapping in it."""
+    return "\n".join(_sections())
+
+
+def _sections() -> Iterator[str]:
+    yield "## The file\n"
+    yield _table(settings_of(Pipeline))
+    for key, kind in (
+        ("workers", WorkerGroup),
+        ("reducer", Reducer),
+        ("debugworker", DebugWorker),
+        ("controller", Controller),
+        ("recording", Recording),
+    ):
+        yield f"## `{key}`\n"
+        yield _table(settings_of(kind))
+    yield "## `settings`\n"
+    yield _table(common_settings())
+    for name in device_names():
+        device = find_device(name)
+        yield f"## A stream with `device: {name}`\n"
+        yield f"{device.title}\n"
+        yield _table(settings_of(device.settings))
+
+
+def _table(settings: dict[str, Setting]) -> str:
+    lines = ["| key | takes | default | meaning |", "|---|---|---|---|"]
+    for setting in settings.values():
+        default = "required" if setting.required else f"`{setting.default}`" if setting.default else ""
+        cells = (f"`{setting.key}`", setting.expects, default, setting.description)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"

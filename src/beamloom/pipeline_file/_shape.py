@@ -1,0 +1,144 @@
+"""The keys of a pipeline file, as frozen structs; each key is documented here once, in its ``Meta``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from beamloom.settings import ClassName, StreamSettings
+
+HttpAddress = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^:/\s]+:\d{1,5}$",
+        extra={"expects": 'an address as "host:port", such as "127.0.0.1:5001"; port 0 picks a free one'},
+    ),
+]
+"""Where a process listens: ``host:port``."""
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The two parts of a HttpAddress."""
+    host, _, port = address.rpartition(":")
+    return host, int(port)
+
+
+class WorkerGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Workers that are alike."""
+
+    worker_class: Annotated[ClassName, Meta(description="The worker class of the analysis.")] = msgspec.field(
+        name="class"
+    )
+    count: Annotated[int, Meta(ge=1, description="Number of worker processes.")] = 1
+    tags: Annotated[
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="Tags that the trigger map may ask for.",
+            extra={"expects": "one tag or more, such as [generic]"},
+        ),
+    ] = ("generic",)
+
+
+class DebugWorker(msgspec.Struct, frozen=True, kw_only=True):
+    """The debug worker."""
+
+    http: Annotated[HttpAddress, Meta(description="Where it serves the last events.")] = "127.0.0.1:5002"
+    tags: Annotated[
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="Tags that the trigger map may ask for.",
+            extra={"expects": "one tag or more, such as [debug]"},
+        ),
+    ] = ("debug",)
+    worker_class: Annotated[
+        ClassName | None, Meta(description="A worker class to call as well; none: it only keeps events.")
+    ] = msgspec.field(default=None, name="class")
+    keep_events: Annotated[int, Meta(ge=1, description="Number of events that are kept.")] = 50
+
+
+class Reducer(msgspec.Struct, frozen=True, kw_only=True):
+    """The reducer."""
+
+    reducer_class: Annotated[ClassName, Meta(description="The reducer class of the analysis.")] = (
+        msgspec.field(name="class")
+    )
+    http: Annotated[HttpAddress, Meta(description="Where it serves the results.")] = "127.0.0.1:5001"
+
+
+class Controller(msgspec.Struct, frozen=True, kw_only=True):
+    """The controller."""
+
+    http: Annotated[HttpAddress, Meta(description="Where it serves the HTTP API and the dashboard.")] = (
+        "127.0.0.1:5000"
+    )
+    mailbox: Annotated[
+        HttpAddress, Meta(description="Where the other processes reach it; by default on a free port.")
+    ] = "127.0.0.1:0"
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """What is recorded of each run."""
+
+    prefix: Annotated[
+        str,
+        Meta(
+            description="Start of the path of every recorded file, relative to the pipeline file; "
+            "a folder when it ends in a slash."
+        ),
+    ]
+
+
+class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
+    """A pipeline: its streams, its analysis, and where it is served."""
+
+    name: Annotated[str, Meta(min_length=1, description="Name of the pipeline, for people.")] = "pipeline"
+    streams: Annotated[
+        dict[str, StreamSettings],
+        Meta(
+            min_length=1,
+            description="The streams by name. Each names its `device`; the other keys are the device's.",
+        ),
+    ]
+    workers: Annotated[
+        WorkerGroup | tuple[WorkerGroup, ...],
+        Meta(
+            description="The workers: one group of like ones, or a list of groups.",
+            extra={"expects": "a group with class, count, tags, or a list of groups"},
+        ),
+    ]
+    reducer: Annotated[Reducer, Meta(description="The reducer.")]
+    debugworker: Annotated[
+        DebugWorker | None,
+        Meta(description="A debug worker, which keeps the last events for people to look at."),
+    ] = None
+    controller: Annotated[Controller, Meta(description="The controller.")] = Controller()
+    analysis: Annotated[
+        str,
+        Meta(description="Folder where the classes are imported from, relative to the pipeline file."),
+    ] = "."
+    parameters: Annotated[
+        str | dict[str, Any] | None,
+        Meta(
+            description="Parameter values that hold from the start: a parameter file, or a mapping written here.",
+            extra={"expects": "the name of a parameter file, or a mapping of parameter names to values"},
+        ),
+    ] = None
+    recording: Annotated[
+        Recording | None, Meta(description="Record every run; without this key nothing is recorded.")
+    ] = None
+    settings: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Further settings, for all processes that have a setting of this name.",
+            extra={"expects": "settings by name"},
+        ),
+    ] = {}
+
+    @property
+    def worker_groups(self) -> tuple[WorkerGroup, ...]:
+        """The groups of workers, also where there is only one."""
+        return (self.workers,) if isinstance(self.workers, WorkerGroup) else self.workers

@@ -1,0 +1,167 @@
+"""From a pipeline to the processes that make it on this machine: their names, command lines and addresses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from beamloom.pipeline_file import Pipeline, host_and_port
+from beamloom.placement.ports import free_ports
+from beamloom.placement.processes import ProcessSpec
+from beamloom.settings import ProcessSettings, StreamSettings, all_settings, settings_of
+
+INGESTERS, WORKERS, REDUCER, CONTROLLER = range(4)
+"""The order in which processes are told to end: nothing may arrive for those that are gone."""
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """What to start, and where to find it then."""
+
+    title: str
+    processes: tuple[ProcessSpec, ...]
+    controller_url: str | None = None
+    """HTTP address of the controller."""
+    reducer_url: str | None = None
+    debugworker_url: str | None = None
+    ingesters: frozenset[str] = frozenset()
+    """Names that the controller must know before the pipeline is ready."""
+    workers: frozenset[str] = frozenset()
+
+
+def layout_of(pipeline: Pipeline) -> Layout:
+    """The processes of a pipeline on this machine; ports given as 0 are chosen now."""
+    addresses = _addresses(pipeline)
+    command = _Commands(pipeline, addresses["mailbox"])
+    processes = [command.controller(addresses["controller"]), command.reducer(addresses["reducer"])]
+    ingesters = [command.ingester(name, stream) for name, stream in pipeline.streams.items()]
+    workers = list(command.workers())
+    if pipeline.debugworker:
+        workers.append(command.debugworker(addresses["debugworker"]))
+    return Layout(
+        title=pipeline.name,
+        processes=(*processes, *ingesters, *workers),
+        controller_url=_url(addresses["controller"]),
+        reducer_url=_url(addresses["reducer"]),
+        debugworker_url=_url(addresses["debugworker"]) if pipeline.debugworker else None,
+        ingesters=frozenset(spec.name for spec in ingesters),
+        workers=frozenset(spec.name for spec in workers),
+    )
+
+
+Address = tuple[str, int]
+"""Host and port."""
+
+
+def _addresses(pipeline: Pipeline) -> dict[str, Address]:
+    wanted = {
+        "mailbox": host_and_port(pipeline.controller.mailbox),
+        "controller": host_and_port(pipeline.controller.http),
+        "reducer": host_and_port(pipeline.reducer.http),
+    }
+    if pipeline.debugworker:
+        wanted["debugworker"] = host_and_port(pipeline.debugworker.http)
+    open_ones = [name for name, (_, port) in wanted.items() if port == 0]
+    chosen = free_ports([wanted[name][0] for name in open_ones])
+    return wanted | {name: (wanted[name][0], port) for name, port in zip(open_ones, chosen, strict=True)}
+
+
+def _url(address: Address) -> str:
+    return f"http://{_reachable(address[0])}:{address[1]}"
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host == "0.0.0.0" else host
+
+
+class _Commands:
+    """Makes the command line of each process, every setting that the pipeline file decides being a flag."""
+
+    def __init__(self, pipeline: Pipeline, mailbox: Address) -> None:
+        self._pipeline = pipeline
+        self._mailbox = mailbox
+
+    def controller(self, http: Address) -> ProcessSpec:
+        parameters = self._pipeline.parameters
+        own = {
+            "http_host": http[0],
+            "http_port": http[1],
+            "bind": self._mailbox[0],
+            "mailbox_port": self._mailbox[1],
+            "parameters_file": parameters if isinstance(parameters, str) else None,
+            "parameters": parameters if isinstance(parameters, dict) else None,
+            "record_prefix": self._record_prefix,
+        }
+        return self._spec("controller", "controller", own, CONTROLLER)
+
+    def reducer(self, http: Address) -> ProcessSpec:
+        own = {
+            "reducer_class": self._pipeline.reducer.reducer_class,
+            "analysis_path": self._pipeline.analysis,
+            "http_host": http[0],
+            "http_port": http[1],
+        }
+        return self._spec("reducer", "reducer", own, REDUCER)
+
+    def ingester(self, name: str, stream: StreamSettings) -> ProcessSpec:
+        own = {
+            "streams": {name: {"device": stream.device, **stream.options}},
+            "record_prefix": self._record_prefix,
+        }
+        return self._spec("ingester", f"{name}-ingester", own, INGESTERS)
+
+    def workers(self) -> Iterable[ProcessSpec]:
+        number = 0
+        for group in self._pipeline.worker_groups:
+            own = {
+                "worker_class": group.worker_class,
+                "tags": group.tags,
+                "analysis_path": self._pipeline.analysis,
+            }
+            for _ in range(group.count):
+                number += 1
+                yield self._spec("worker", f"worker-{number}", own, WORKERS)
+
+    def debugworker(self, http: Address) -> ProcessSpec:
+        debugworker = self._pipeline.debugworker
+        if debugworker is None:
+            raise ValueError("the pipeline has no debug worker")
+        own = {
+            "worker_class": debugworker.worker_class,
+            "tags": debugworker.tags,
+            "keep_events": debugworker.keep_events,
+            "analysis_path": self._pipeline.analysis,
+            "http_host": http[0],
+            "http_port": http[1],
+        }
+        return self._spec("debugworker", "debugworker", own, WORKERS)
+
+    @property
+    def _record_prefix(self) -> str | None:
+        return self._pipeline.recording.prefix if self._pipeline.recording else None
+
+    def _spec(self, command: str, name: str, own: Mapping[str, Any], stop_stage: int) -> ProcessSpec:
+        kind = all_settings()[command]
+        settings = {**self._pipeline.settings, "name": name, **own}
+        settings["controller"] = f"tcp://{_reachable(self._mailbox[0])}:{self._mailbox[1]}"
+        words = (sys.executable, "-P", "-m", "beamloom", command, *_flags(kind, settings))
+        return ProcessSpec(name, (*words, f"--die-with-parent={os.getpid()}"), stop_stage=stop_stage)
+
+
+def _flags(kind: type[ProcessSettings], values: Mapping[str, Any]) -> list[str]:
+    """Flags for the values that a kind of process has a setting for; None is not given."""
+    flags = []
+    for name, setting in settings_of(kind).items():
+        match values.get(name):
+            case None:
+                continue
+            case bool(value):
+                flags.append(setting.flag if value else "--no-" + setting.flag.removeprefix("--"))
+            case str(value):
+                flags.append(f"{setting.flag}={value}")
+            case value:
+                flags.append(f"{setting.flag}={msgspec.json.encode(value).decode()}")
+    return flags

@@ -1,0 +1,275 @@
+"""The supervisor: all processes of a pipeline on this machine, started together, kept alive, ended together.
+
+Nothing is left behind: at the end every child is told to end, then killed with all that it started; and should the supervisor
+itself be killed, each child ends with it (``lifeline``).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+from beamloom.errors import UserError, did_you_mean
+from beamloom.pipeline_file import Pipeline
+from beamloom.placement.layout import Layout, layout_of
+from beamloom.placement.processes import Listener, Process, ProcessSpec, ProcessStatus, RestartPolicy, State
+from beamloom.placement.screen import Screen, SilentScreen, screen_on
+
+STAGE_PATIENCE = 1.0
+"""Seconds that processes of one stage get to end before the next stage is told to."""
+
+SHOWN_LINES = 15
+"""Last lines of output that are shown of a process that is given up."""
+
+
+class PlacementError(UserError):
+    """The processes are not, or do not become, what they should be."""
+
+
+class LocalPlacement:
+    """The processes of a pipeline on this machine; a context manager that starts and ends them.
+
+    ``what`` is a pipeline, or any processes. ``screen`` shows what happens: by default the standard output, with ``quiet`` nothing. ``logs`` is a folder that
+    gets the output of each process as ``<name>.log``.
+    """
+
+    def __init__(
+        self,
+        what: Pipeline | Sequence[ProcessSpec],
+        *,
+        quiet: bool = False,
+        screen: Screen | None = None,
+        policy: RestartPolicy | None = None,
+        logs: Path | None = None,
+    ) -> None:
+        self.layout = (
+            layout_of(what)
+            if isinstance(what, Pipeline)
+            else Layout(title="processes", processes=tuple(what))
+        )
+        self._screen = screen or (SilentScreen() if quiet else screen_on(sys.stdout))
+        self._changed = threading.Condition()
+        listener = _Teller(self, self._screen, logs)
+        self._listener = listener
+        self._processes = {
+            spec.name: Process(spec, policy or RestartPolicy(), listener) for spec in self.layout.processes
+        }
+
+    def __enter__(self) -> LocalPlacement:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def controller_url(self) -> str:
+        """HTTP address of the controller."""
+        return self._there(self.layout.controller_url, "controller")
+
+    @property
+    def reducer_url(self) -> str:
+        """HTTP address of the reducer."""
+        return self._there(self.layout.reducer_url, "reducer")
+
+    @property
+    def debugworker_url(self) -> str:
+        """HTTP address of the debug worker."""
+        return self._there(self.layout.debugworker_url, "debug worker")
+
+    def start(self) -> None:
+        """Start every process; returns at once."""
+        self._screen.open([spec.name for spec in self.layout.processes])
+        self._listener.open()
+        for process in self._processes.values():
+            process.start()
+
+    def stop(self, patience: float = 5.0) -> None:
+        """End every process: SIGTERM by stages, and SIGKILL for what is left after ``patience`` seconds."""
+        deadline = time.monotonic() + patience
+        for stage in sorted({process.spec.stop_stage for process in self._processes.values()}):
+            members = [process for process in self._processes.values() if process.spec.stop_stage == stage]
+            for process in members:
+                process.stop()
+            stage_deadline = min(time.monotonic() + STAGE_PATIENCE, deadline)
+            for process in members:
+                process.join(max(stage_deadline - time.monotonic(), 0.0))
+        for process in self._processes.values():
+            if not process.join(max(deadline - time.monotonic(), 0.0)):
+                self._screen.say(f"{process.spec.name} did not end within {patience:g} s and is killed")
+                process.kill()
+        for process in self._processes.values():
+            process.join()
+        self._listener.close()
+
+    def stop_at_once(self) -> None:
+        """Kill every process, without waiting for any to end by itself; ``stop`` then returns soon."""
+        for process in self._processes.values():
+            process.stop()
+        for process in self._processes.values():
+            process.kill()
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to one process and all that it started, as a crash would; returns its pid. It is started again."""
+        pid = self._process(name).kill(number)
+        if pid is None:
+            raise PlacementError(f"{name} does not run at this moment, so it cannot be killed")
+        return pid
+
+    def status(self) -> list[ProcessStatus]:
+        """How each process is at this moment, in the order in which they were started."""
+        return [process.status() for process in self._processes.values()]
+
+    def output(self, name: str) -> list[str]:
+        """The last lines that a process wrote."""
+        return self._process(name).output()
+
+    def wait_until(self, true: Callable[[dict[str, ProcessStatus]], bool], timeout: float) -> None:
+        """Return when ``true`` of the statuses by name; looks at each change. Raises PlacementError after ``timeout`` seconds."""
+        with self._changed:
+            if not self._changed.wait_for(
+                lambda: true({status.name: status for status in self.status()}), timeout
+            ):
+                states = ", ".join(f"{status.name} {status.state}" for status in self.status())
+                raise PlacementError(
+                    f"the processes did not get where they should within {timeout:g} s: {states}"
+                )
+
+    def wait_ready(self, timeout: float = 30.0, stopped: Callable[[], bool] = lambda: False) -> bool:
+        """Return True when the controller knows every process of the pipeline, False when ``stopped`` says so before.
+
+        Raises PlacementError when a process is given up, or after ``timeout`` seconds, saying who is missing.
+        """
+        deadline = time.monotonic() + timeout
+        while not stopped():
+            missing = self._missing()
+            if not missing:
+                return True
+            self._refuse_given_up()
+            if time.monotonic() > deadline:
+                last = "\n".join(
+                    f"{name}: {self._process(name).status().message or 'no output'}" for name in missing
+                )
+                raise PlacementError(
+                    f"after {timeout:g} s the controller has not heard of {', '.join(missing)}; their last lines:\n{last}"
+                )
+            with self._changed:
+                self._changed.wait(0.05)
+        return False
+
+    def notify(self) -> None:
+        """Wake up those who wait for a change."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _refuse_given_up(self) -> None:
+        for process in self._processes.values():
+            status = process.status()
+            if status.state is State.GIVEN_UP:
+                raise PlacementError(f"the pipeline cannot start: {self.last_words(status)}")
+
+    def last_words(self, status: ProcessStatus) -> str:
+        """What a given up process wrote last, below the sentence that says how it ended."""
+        lines = self.output(status.name)[-SHOWN_LINES:]
+        where = self._listener.log_of(status.name)
+        shown = "\n".join(f"    {line}" for line in lines) if lines else "    (it wrote nothing)"
+        return f"{status.message}; {f'all its output is in {where}, the end of it is' if where else 'its last output was'}:\n{shown}"
+
+    def _missing(self) -> list[str]:
+        """Names of processes that the controller has not heard of."""
+        everybody = [spec.name for spec in self.layout.processes]
+        if self.layout.controller_url is None:
+            return [status.name for status in self.status() if status.state is not State.RUNNING]
+        known = _config(self.layout.controller_url)
+        if known is None:
+            return everybody
+        present = {"controller"}
+        present |= {
+            str(member.get("name")) for kind in ("ingesters", "workers") for member in known.get(kind) or ()
+        }
+        if known.get("reducer"):
+            present.add("reducer")
+        return [name for name in everybody if name not in present]
+
+    def _process(self, name: str) -> Process:
+        if name not in self._processes:
+            raise PlacementError(f"there is no process {name!r}{did_you_mean(name, self._processes)}")
+        return self._processes[name]
+
+    @staticmethod
+    def _there(url: str | None, what: str) -> str:
+        if url is None:
+            raise PlacementError(f"there is no {what} among these processes")
+        return url
+
+
+class _Teller(Listener):
+    """Passes on what the processes tell: to the screen, to the log files, and to those who wait."""
+
+    def __init__(self, placement: LocalPlacement, screen: Screen, logs: Path | None) -> None:
+        self._placement = placement
+        self._screen = screen
+        self._logs = logs
+        self._files: dict[str, int] = {}
+
+    def open(self) -> None:
+        """Open the log files."""
+        if self._logs is None:
+            return
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for spec in self._placement.layout.processes:
+            self._files[spec.name] = os.open(
+                self._logs / f"{spec.name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            )
+
+    def close(self) -> None:
+        """Close the log files."""
+        while self._files:
+            os.close(self._files.popitem()[1])
+
+    def log_of(self, name: str) -> Path | None:
+        """The log file of a process; None when there are none."""
+        return self._logs / f"{name}.log" if self._logs else None
+
+    def line(self, name: str, text: str) -> None:
+        """Show one line, and write it down."""
+        self._screen.output(name, text)
+        if name in self._files:
+            os.write(self._files[name], f"{text}\n".encode(errors="replace"))
+
+    def changed(self, name: str, sentence: str) -> None:
+        """Show what happened."""
+        if sentence:
+            status = next(status for status in self._placement.status() if status.name == name)
+            self._screen.say(
+                self._placement.last_words(status) if status.state is State.GIVEN_UP else sentence
+            )
+        self._screen.show(self._placement.layout.title, self._placement.status())
+        self._placement.notify()
+
+
+def _config(url: str) -> dict[str, Any] | None:
+    """The controller's view of its processes; None while it does not answer."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=2.0)
+    try:
+        connection.request("GET", "/api/v1/config")
+        answer = connection.getresponse()
+        content: dict[str, Any] = json.loads(answer.read()) if answer.status == 200 else {}
+        return content or None
+    except (OSError, http.client.HTTPException, json.JSONDecodeError):
+        return None
+    finally:
+        connection.close()

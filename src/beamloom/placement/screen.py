@@ -1,0 +1,211 @@
+"""What a person sees of running processes: their output with names in front, and on a terminal a table that is kept up to date."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Sequence
+from typing import Protocol, TextIO
+
+from beamloom.placement.processes import ProcessStatus, State
+
+SUPERVISOR = "beamloom"
+"""The name in front of what the supervisor itself has to say."""
+
+CLEAR_DOWN = "\x1b[J"
+LINE_UP = "\x1b[{count}F"
+BOLD, RED, YELLOW, GREEN, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[0m"
+COLOURS = {State.GIVEN_UP: RED, State.RESTARTING: YELLOW, State.STOPPING: YELLOW, State.RUNNING: GREEN}
+
+
+class Screen(Protocol):
+    """Where the supervisor shows what happens; called from several threads."""
+
+    def open(self, names: Sequence[str]) -> None:
+        """These processes will be shown."""
+
+    def output(self, name: str, text: str) -> None:
+        """One line that a process wrote."""
+
+    def say(self, sentence: str) -> None:
+        """One sentence of the supervisor, or several lines."""
+
+    def show(self, title: str, statuses: Sequence[ProcessStatus]) -> None:
+        """How all processes are now; called often."""
+
+    def close(self) -> None:
+        """Nothing more will be shown."""
+
+
+class SilentScreen:
+    """Shows nothing: for tests, scripts and notebooks."""
+
+    def open(self, names: Sequence[str]) -> None:
+        """Shows nothing."""
+
+    def output(self, name: str, text: str) -> None:
+        """Shows nothing."""
+
+    def say(self, sentence: str) -> None:
+        """Shows nothing."""
+
+    def show(self, title: str, statuses: Sequence[ProcessStatus]) -> None:
+        """Shows nothing."""
+
+    def close(self) -> None:
+        """Shows nothing."""
+
+
+class PlainScreen:
+    """Lines only: for log files and pipes. A process's state is written when it changes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._width = len(SUPERVISOR)
+        self._lock = threading.Lock()
+        self._seen: dict[str, tuple[State, int | None]] = {}
+
+    def open(self, names: Sequence[str]) -> None:
+        """Make room for the longest name."""
+        self._width = max(map(len, (*names, SUPERVISOR)))
+
+    def output(self, name: str, text: str) -> None:
+        """Write the line, its process in front."""
+        with self._lock:
+            self._write(name, text)
+
+    def say(self, sentence: str) -> None:
+        """Write the sentence."""
+        with self._lock:
+            for line in sentence.splitlines():
+                self._write(SUPERVISOR, line)
+
+    def show(self, title: str, statuses: Sequence[ProcessStatus]) -> None:
+        """Write a line for each process whose state changed."""
+        with self._lock:
+            for status in statuses:
+                now = (status.state, status.pid)
+                # Waiting is how all begin, and the other states come with a sentence of their own.
+                told = status.state in (State.RUNNING, State.ENDED)
+                if told and self._seen.get(status.name) != now:
+                    pid = f" as process {status.pid}" if status.pid else ""
+                    self._write(SUPERVISOR, f"{status.name} {'runs' + pid if pid else status.state}")
+                self._seen[status.name] = now
+
+    def close(self) -> None:
+        """Write out what is buffered."""
+        self._stream.flush()
+
+    def _write(self, name: str, text: str) -> None:
+        self._stream.write(f"{name:<{self._width}} | {text}\n")
+        self._stream.flush()
+
+
+class TableScreen:
+    """A terminal: lines scroll above a table of the processes, which is drawn again in place."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._width = len(SUPERVISOR)
+        self._lock = threading.Lock()
+        self._drawn: list[str] = []
+
+    def open(self, names: Sequence[str]) -> None:
+        """Make room for the longest name."""
+        self._width = max(map(len, (*names, SUPERVISOR)))
+
+    def output(self, name: str, text: str) -> None:
+        """Let the line scroll in above the table."""
+        self._scroll([f"{name:<{self._width}} | {text.expandtabs()}"])
+
+    def say(self, sentence: str) -> None:
+        """Let the sentence scroll in above the table."""
+        self._scroll([f"{BOLD}{SUPERVISOR:<{self._width}} | {line}{PLAIN}" for line in sentence.splitlines()])
+
+    def show(self, title: str, statuses: Sequence[ProcessStatus]) -> None:
+        """Draw the table again."""
+        columns, rows = shutil.get_terminal_size()
+        table = table_of(title, statuses, columns)[: max(rows - 2, 1)]
+        coloured = [_coloured(line, statuses) for line in table]
+        with self._lock:
+            self._erase()
+            self._draw(coloured)
+
+    def close(self) -> None:
+        """Leave the table as it is, the cursor below it."""
+        with self._lock:
+            self._drawn = []
+            self._stream.flush()
+
+    def _scroll(self, lines: Sequence[str]) -> None:
+        with self._lock:
+            table = self._drawn
+            self._erase()
+            self._stream.write("".join(f"{line}\n" for line in lines))
+            self._draw(table)
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._stream.write(LINE_UP.format(count=len(self._drawn)) + CLEAR_DOWN)
+        self._drawn = []
+
+    def _draw(self, table: Sequence[str]) -> None:
+        self._stream.write("".join(f"{line}\n" for line in table))
+        self._stream.flush()
+        self._drawn = list(table)
+
+
+def screen_on(stream: TextIO, *, plain: bool = False) -> Screen:
+    """The screen that suits a stream: a table on a terminal, lines elsewhere or when asked for."""
+    return TableScreen(stream) if stream.isatty() and not plain else PlainScreen(stream)
+
+
+def table_of(title: str, statuses: Sequence[ProcessStatus], columns: int) -> list[str]:
+    """The processes as lines of a table, none longer than ``columns``: name, pid, state, time up, restarts, last message."""
+    header = ("process", "pid", "state", "up", "restarts", "last message")
+    rows = [
+        (
+            status.name,
+            str(status.pid or "-"),
+            str(status.state),
+            duration(status.uptime),
+            str(status.restarts),
+            status.message.expandtabs(),
+        )
+        for status in statuses
+    ]
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header) - 1)]
+    right = (False, True, False, True, True)
+    lines = [title]
+    for row in (header, *rows):
+        cells = [
+            cell.rjust(width) if to_the_right else cell.ljust(width)
+            for cell, width, to_the_right in zip(row, widths, right, strict=False)
+        ]
+        lines.append("  " + "  ".join((*cells, row[-1])))
+    return [_fitted(line, columns) for line in lines]
+
+
+def duration(seconds: float | None) -> str:
+    """A duration in the two largest units that matter: ``12 s``, ``3 min 05 s``, ``2 h 10 min``; ``-`` for None."""
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def _fitted(line: str, columns: int) -> str:
+    return line.rstrip() if len(line) <= columns else line[: columns - 1] + "…"
+
+
+def _coloured(line: str, statuses: Sequence[ProcessStatus]) -> str:
+    for status in statuses:
+        if line.startswith(f"  {status.name} "):
+            colour = COLOURS.get(status.state, "")
+            return (
+                line.replace(f" {status.state} ", f" {colour}{status.state}{PLAIN} ", 1) if colour else line
+            )
+    return f"{BOLD}{line}{PLAIN}"
