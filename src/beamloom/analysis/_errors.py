@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -73,7 +74,7 @@ def user_traceback(error: BaseException) -> str:
 
 def _is_ours(frame: TracebackType) -> bool:
     path = frame.tb_frame.f_code.co_filename
-    if path.startswith("<frozen importlib"):
+    if path.startswith("<frozen importlib") or path == importlib.__file__:
         return True
     try:
         room = Path(path).relative_to(_PACKAGE).parts[0]

@@ -26,11 +26,10 @@ class CallPlan:
 
     def bind(self, hook: Callable[..., Any]) -> Callable[..., Any]:
         """A callable that takes all offered arguments by place and calls ``hook`` with what it gets."""
-        if not self.keywords:
-            if self.places == tuple(range(self.offered)):
-                return hook
-            if simple := _SIMPLE.get((self.offered, self.places)):
-                return simple(hook)
+        if not self.keywords and self.places == tuple(range(self.offered)):
+            return hook
+        if usual := _USUAL.get(self):
+            return usual(hook)
         places, keywords = self.places, self.keywords
 
         def call(*given: Any) -> Any:
@@ -41,19 +40,23 @@ class CallPlan:
         return call
 
 
-_SIMPLE: dict[tuple[int, tuple[int, ...]], Callable[[Callable[..., Any]], Callable[..., Any]]] = {
-    (1, ()): lambda hook: lambda first: hook(),
-    (2, ()): lambda hook: lambda first, second: hook(),
-    (2, (0,)): lambda hook: lambda first, second: hook(first),
-    (2, (1,)): lambda hook: lambda first, second: hook(second),
-    (2, (1, 0)): lambda hook: lambda first, second: hook(second, first),
-    (3, ()): lambda hook: lambda first, second, third: hook(),
-    (3, (0,)): lambda hook: lambda first, second, third: hook(first),
-    (3, (0, 1)): lambda hook: lambda first, second, third: hook(first, second),
-    (3, (0, 2)): lambda hook: lambda first, second, third: hook(first, third),
-    (3, (0, 2, 1)): lambda hook: lambda first, second, third: hook(first, third, second),
+_PARAMETERS, _TICK = ("parameters", 1), ("tick", 2)
+_USUAL: dict[CallPlan, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    CallPlan(1, ()): lambda hook: lambda one: hook(),
+    CallPlan(2, ()): lambda hook: lambda one, two: hook(),
+    CallPlan(2, (0,)): lambda hook: lambda one, two: hook(one),
+    CallPlan(2, (0,), (_PARAMETERS,)): lambda hook: lambda one, two: hook(one, parameters=two),
+    CallPlan(3, (0,)): lambda hook: lambda one, two, three: hook(one),
+    CallPlan(3, (0, 1)): lambda hook: lambda one, two, three: hook(one, two),
+    CallPlan(3, (0, 2)): lambda hook: lambda one, two, three: hook(one, three),
+    CallPlan(3, (0, 1), (_TICK,)): lambda hook: lambda one, two, three: hook(one, two, tick=three),
+    CallPlan(3, (0,), (_TICK,)): lambda hook: lambda one, two, three: hook(one, tick=three),
+    CallPlan(3, (0,), (_PARAMETERS,)): lambda hook: lambda one, two, three: hook(one, parameters=two),
+    CallPlan(3, (0,), (_PARAMETERS, _TICK)): (
+        lambda hook: lambda one, two, three: hook(one, parameters=two, tick=three)
+    ),
 }
-"""The usual plans as direct calls: they are made once per event."""
+"""The usual plans as direct calls: they are made once per event, and going through ``call`` costs 0.7 us."""
 
 
 def plan_call(
@@ -93,7 +96,7 @@ def plan_call(
         places += left
     elif takes_keywords:
         keywords += [(offered[place], place) for place in left]
-    return CallPlan(len(offered), tuple(places), tuple(keywords))
+    return CallPlan(len(offered), tuple(places), tuple(sorted(keywords, key=lambda keyword: keyword[1])))
 
 
 def _source(
