@@ -126,7 +126,10 @@ class Mill:
     def _worker_gets(self, name: str, stream: str, delivery: Delivery) -> None:
         worker = self.workers.get(name)
         if worker is not None:
-            worker.assembler.add(stream, delivery.span.slot, delivery.first, delivery.expected, delivery.packets)
+            span = delivery.span
+            worker.assembler.add(
+                stream, span.slot, span.attempt, delivery.first, delivery.expected, delivery.packets
+            )
 
     def _reducer_fences(self, name: str) -> None:
         self.collector.fence(name)
@@ -193,6 +196,6 @@ class Mill:
 
 
 def numbered(stream: str, item: int, last: int) -> Packet:
-    """The packet that a device with its own frame numbers sends as item ``item`` of a wrapped series."""
+    """The packet that a device with its own numbers sends as item ``item`` of a wrapped series."""
     kind = PacketKind.START if item == 0 else PacketKind.END if item == last else PacketKind.DATA
-    return Packet("test", [payload(stream, item)], item if kind is PacketKind.DATA else None, kind)
+    return Packet("test", [payload(stream, item)], None if kind is PacketKind.START else item, kind)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from beamloom.engine.assignment import Span
+from beamloom.engine.ranges import RangeSet
 from beamloom.events import Packet
 
 
@@ -41,8 +42,8 @@ class Assembler:
     def __init__(self) -> None:
         self._leases: deque[Span] = deque()
         self._next = 0
-        self._partial: dict[tuple[int, int], _Partial] = {}
-        self._dropped: set[tuple[int, int]] = set()
+        self._partial: dict[tuple[int, int, int], _Partial] = {}
+        self._void = RangeSet()
 
     def lease(self, spans: Iterable[Span]) -> None:
         """The controller has leased these to this worker; they become ready in this order."""
@@ -50,40 +51,48 @@ class Assembler:
             if not self._leases:
                 self._next = span.first
             self._leases.append(span)
+            if self._void:
+                self._void.remove(span.first, span.stop)
 
-    def add(self, stream: str, slot: int, first: int, expected: int, packets: Sequence[Packet]) -> None:
-        """Packets of ``stream`` for consecutive events from ``first`` on."""
+    def add(
+        self, stream: str, slot: int, attempt: int, first: int, expected: int, packets: Sequence[Packet]
+    ) -> None:
+        """Packets of ``stream`` for consecutive events from ``first`` on; they may come before the lease does."""
         partial = self._partial
         for event, packet in enumerate(packets, first):
-            key = (event, slot)
+            if self._void and event in self._void:
+                continue
+            key = (event, slot, attempt)
             found = partial.get(key)
             if found is None:
                 found = partial[key] = _Partial(expected)
             found.streams[stream] = packet
 
     def drop(self, first: int, stop: int) -> None:
-        """[first, stop) are settled elsewhere: nothing of them is to become ready."""
-        for span in self._leases:
-            for event in range(max(span.first, first), min(span.stop, stop)):
-                self._dropped.add((event, span.slot))
-        for key in [key for key in self._partial if first <= key[0] < stop]:
-            del self._partial[key]
+        """[first, stop) are settled elsewhere: nothing of what is leased of them is to become ready, until it is leased anew."""
+        kept: deque[Span] = deque()
+        for place, span in enumerate(self._leases):
+            begin = self._next if place == 0 else span.first
+            for a, b in RangeSet([(first, stop)]).missing(begin, span.stop):
+                kept.append(msgspec.structs.replace(span, first=a, count=b - a))
+            for event in range(max(begin, first), min(span.stop, stop)):
+                self._partial.pop((event, span.slot, span.attempt), None)
+        self._leases = kept
+        if kept:
+            self._next = kept[0].first
+        self._void.add(first, stop)
 
     def take_ready(self, limit: int) -> list[Ready]:
         """At most ``limit`` deliveries that are complete, in the order of their leases."""
         ready: list[Ready] = []
         while self._leases and len(ready) < limit:
             span = self._leases[0]
-            key = (self._next, span.slot)
-            if self._dropped and key in self._dropped:
-                self._dropped.discard(key)
-                self._partial.pop(key, None)
-            else:
-                found = self._partial.get(key)
-                if found is None or len(found.streams) < found.expected:
-                    break
-                del self._partial[key]
-                ready.append(Ready(self._next, span.slot, span.attempt, span.epoch, found.streams))
+            key = (self._next, span.slot, span.attempt)
+            found = self._partial.get(key)
+            if found is None or len(found.streams) < found.expected:
+                break
+            del self._partial[key]
+            ready.append(Ready(self._next, span.slot, span.attempt, span.epoch, found.streams))
             self._next += 1
             if self._next >= span.stop:
                 self._leases.popleft()
@@ -96,5 +105,6 @@ class Assembler:
         """The event that is next and the streams of it that are here; None when nothing is leased."""
         if not self._leases:
             return None
-        found = self._partial.get((self._next, self._leases[0].slot))
+        span = self._leases[0]
+        found = self._partial.get((self._next, span.slot, span.attempt))
         return self._next, sorted(found.streams) if found is not None else []

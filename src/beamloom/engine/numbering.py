@@ -34,7 +34,7 @@ class Numbering:
 
         DUPLICATE for one that was there before, LATE for one whose place has been skipped, SURPLUS for one behind the end of the run.
         """
-        item = self._place(packet)
+        item = self.place(packet)
         last = self.last_item
         if last is not None and (item > last or (self._wrapped and item == last and packet.kind is PacketKind.DATA)):
             return SURPLUS
@@ -52,7 +52,8 @@ class Numbering:
         self.next_item = item + 1
         return item
 
-    def _place(self, packet: Packet) -> int:
+    def place(self, packet: Packet) -> int:
+        """The item that ``packet`` would be, whether or not that place is still free."""
         if packet.kind is PacketKind.START:
             item = self.next_item if packet.number is None else packet.number
             if item >= self.next_item:

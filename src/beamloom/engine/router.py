@@ -88,8 +88,8 @@ class StreamRouter:
                 run, first_item = [], self._note_malformed(arrival)
                 continue
             if arrival.kind is PacketKind.END and self._plan.open_ended:
-                self._held_end = arrival
-                self.ended = True
+                deliveries += self._place(first_item, run)
+                run, first_item = [], self._hold_end(arrival)
                 continue
             expected_item = numbering.next_item
             item = numbering.accept(arrival)
@@ -103,6 +103,16 @@ class StreamRouter:
             if arrival.kind is PacketKind.END and item == numbering.last_item:
                 self.ended = True
         return deliveries + self._place(first_item, run)
+
+    def _hold_end(self, packet: Packet) -> int:
+        """An open-ended series is closed: which event that is, the controller decides when all streams have ended."""
+        item = self._numbering.place(packet)
+        if item > self._plan.next_item:
+            self._skip_to(item, self._why_skipped(item, packet))
+            self._numbering.next_item = item
+        self._held_end = packet
+        self.ended = True
+        return self._numbering.next_item
 
     def _note_malformed(self, arrival: Malformed) -> int:
         self.counts.malformed += 1

@@ -75,6 +75,7 @@ class Scheduler:
         self._suspects: dict[int, int] = {}
         self._attempts: dict[tuple[int, int], int] = {}
         self._epochs: list[tuple[int, int]] = [(0, 0)]
+        self._cut_at: int | None = None
 
     # ---- parameters ---------------------------------------------------------------------------------------------------------
 
@@ -127,7 +128,7 @@ class Scheduler:
             if not self._deliveries.void(orphan.first, orphan.slot):
                 for event in range(orphan.first, orphan.stop):
                     key = (event, orphan.slot)
-                    self._attempts[key] = self._attempts.get(key, 1) + 1
+                    self._attempts[key] = self._attempts.get(key, self._first_attempt(event)) + 1
                 self._orphans.append(orphan)
         self._orphans.sort()
         return poison
@@ -232,7 +233,11 @@ class Scheduler:
         streams: tuple[str, ...] | None = None,
     ) -> Span:
         worker.lease(slot, first, first + count, now)
-        return Span(first, count, worker.name, slot, 1, self._epochs[-1][1], streams)
+        return Span(first, count, worker.name, slot, self._first_attempt(first), self._epochs[-1][1], streams)
+
+    def _first_attempt(self, event: int) -> int:
+        """Events that were leased ahead and then cut off are leased under the same numbers again, as other events."""
+        return 1 if self._cut_at is None or event < self._cut_at else 2
 
     def _assign_new(self, spans: list[Span], void: list[Range], now: float) -> None:
         void_left = VOID_EVENTS_PER_STEP
@@ -350,6 +355,7 @@ class Scheduler:
     def cut(self, event: int, instances: Iterator[Instance]) -> None:
         """An open-ended run has been closed: from ``event`` on it goes on with other parts than planned."""
         self.drop(event, self.cursor)
+        self._cut_at = event
         self._skipped.remove(event, sys.maxsize)
         self.cursor = min(self.cursor, event)
         while self._bindings and self._bindings[-1].first >= event:

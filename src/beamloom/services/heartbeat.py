@@ -1,0 +1,91 @@
+"""Signs of life: a thread of its own, so that user code that computes for long does not look dead.
+
+The thread has its own socket to the controller; it also carries the lines of the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import zmq
+
+from beamloom.transport.channel import Channel
+from beamloom.transport.messages import Heartbeat, LogRecords, encode
+
+LOG_LINES_KEPT = 1000
+
+
+class LogForwarder(logging.Handler):
+    """Keeps the latest log records of this process until they are taken."""
+
+    def __init__(self, level: int = logging.INFO) -> None:
+        super().__init__(level)
+        self._lines: deque[dict[str, str]] = deque(maxlen=LOG_LINES_KEPT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one record."""
+        self._lines.append(
+            {
+                "msg": record.getMessage(),
+                "lineno": str(record.lineno),
+                "name": record.name,
+                "created": str(record.created),
+                "levelname": record.levelname,
+            }
+        )
+
+    def take(self) -> list[dict[str, str]]:
+        """The records since the last call."""
+        taken: list[dict[str, str]] = []
+        while self._lines:
+            taken.append(self._lines.popleft())
+        return taken
+
+
+class Heartbeats:
+    """Sends a sign of life every ``interval`` seconds until it is closed."""
+
+    def __init__(
+        self, channel: Channel, controller: str, interval: float, figures: Callable[[], dict[str, float]]
+    ) -> None:
+        self._channel = channel
+        self._controller = controller
+        self._interval = interval
+        self._figures = figures
+        self._over = threading.Event()
+        self._log = LogForwarder()
+        logging.getLogger().addHandler(self._log)
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
+            socket.set(zmq.SNDHWM, 16)
+            socket.set(zmq.LINGER, 100)
+            socket.set(zmq.RECONNECT_IVL, 50)
+            socket.connect(self._controller)
+            while True:
+                self._send(socket)
+                if self._over.wait(self._interval):
+                    self._send(socket)
+                    return
+
+    def _send(self, socket: zmq.Socket[bytes]) -> None:
+        peer = self._channel.peer
+        try:
+            socket.send(encode(peer, Heartbeat(self._channel.address, self._figures())), zmq.DONTWAIT)
+            lines = self._log.take()
+            if lines:
+                socket.send(encode(peer, LogRecords(lines)), zmq.DONTWAIT)
+        except zmq.Again:
+            # The controller is away and the queue is full of older signs of life: they say the same.
+            return
+
+    def close(self) -> None:
+        """Send the last lines of the log and end."""
+        logging.getLogger().removeHandler(self._log)
+        self._over.set()
+        self._thread.join(timeout=2)

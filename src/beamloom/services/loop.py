@@ -1,0 +1,84 @@
+"""How a service lives in a process of its own: one plain loop, until it is told to end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Protocol
+
+from beamloom.transport.channel import Channel, Received
+
+logger = logging.getLogger(__name__)
+
+LONGEST_WAIT = 0.05
+"""Seconds after which a service looks around even when nothing arrives."""
+
+
+class Service(Protocol):
+    """One process of a pipeline, without its loop."""
+
+    def receive(self, received: Received, now: float) -> None:
+        """A message has arrived."""
+
+    def turn(self, now: float) -> None:
+        """Do what can be done now, without waiting."""
+
+    def wait(self, now: float) -> float:
+        """How long, in seconds, nothing needs to be done unless a message arrives."""
+
+    def leave(self, reason: str) -> None:
+        """The process ends: release what is held, tell the others."""
+
+
+class EndOfService:
+    """Whether this process has been asked to end."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self._wake: Callable[[], None] | None = None
+
+    def ask(self, reason: str) -> None:
+        """End as soon as possible."""
+        self.reason = reason
+        if self._wake is not None:
+            self._wake()
+
+    @contextmanager
+    def on_signals(self, wake: Callable[[], None]) -> Iterator[None]:
+        """While this is open, SIGTERM and SIGINT ask the process to end. Does nothing outside of the main thread."""
+        self._wake = wake
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def asked(number: int, frame: FrameType | None) -> None:
+            self.ask(f"told to end by {signal.Signals(number).name}")
+
+        before = {number: signal.signal(number, asked) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def serve(service: Service, channel: Channel, end: EndOfService | None = None) -> int:
+    """Run ``service`` until its process is asked to end; returns the exit status."""
+    end = end or EndOfService()
+    try:
+        with end.on_signals(channel.wake):
+            while end.reason is None:
+                now = time.monotonic()
+                for received in channel.receive(min(LONGEST_WAIT, service.wait(now))):
+                    service.receive(received, time.monotonic())
+                service.turn(time.monotonic())
+        logger.info("ends: %s", end.reason)
+    finally:
+        service.leave(end.reason or "failed")
+        channel.close()
+    return 0

@@ -1,0 +1,75 @@
+"""How a process takes part in a pipeline: it registers with the controller, and again when the controller does not know it any more."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+from typing import Any
+
+import msgspec
+
+from beamloom.transport.channel import Channel
+from beamloom.transport.messages import CONTROLLER, Leaving, Register
+
+logger = logging.getLogger(__name__)
+
+REGISTER_EVERY = 0.25
+"""Seconds between attempts to register."""
+VERSION = "0.1.0"
+
+
+def new_peer_id(name: str) -> str:
+    """A name for one life of a process: what a former life of the same name sent is never mistaken for it."""
+    return f"{name}@{secrets.token_hex(4)}"
+
+
+def name_of(peer: str) -> str:
+    """The name that people gave to a process."""
+    return peer.partition("@")[0]
+
+
+class Membership:
+    """One process' place in the pipeline."""
+
+    def __init__(self, channel: Channel, controller: str, name: str, role: str, **what: Any) -> None:
+        self.welcome = False
+        """Whether the controller knows this process."""
+        self._channel = channel
+        self._name = name
+        self._next_attempt = 0.0
+        self._register = Register(
+            name, role, channel.address, host=socket.gethostname(), pid=os.getpid(), version=VERSION, **what
+        )
+        channel.connect(CONTROLLER, controller)
+
+    def update(self, **what: Any) -> None:
+        """What this process says of itself when it registers next."""
+        self._register = msgspec.structs.replace(self._register, **what)
+
+    def turn(self, now: float) -> None:
+        """Register, until the controller welcomes us."""
+        if not self.welcome and now >= self._next_attempt:
+            self._next_attempt = now + REGISTER_EVERY
+            self._channel.send(CONTROLLER, self._register)
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next attempt to register."""
+        return 1.0 if self.welcome else max(0.0, self._next_attempt - now)
+
+    def welcomed(self) -> None:
+        """The controller knows us."""
+        if not self.welcome:
+            logger.info("%s takes part as %s", self._name, self._channel.peer)
+        self.welcome = True
+
+    def start_anew(self) -> None:
+        """The controller does not know us, or does not trust us any more: come back as a new peer."""
+        self.welcome = False
+        self._channel.rename(new_peer_id(self._name))
+        self._next_attempt = 0.0
+
+    def leave(self, reason: str) -> None:
+        """Tell the controller that this process ends."""
+        self._channel.send(CONTROLLER, Leaving(reason))

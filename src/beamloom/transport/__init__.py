@@ -1,0 +1,1 @@
+"""How the processes of a pipeline talk to each other."""

@@ -1,0 +1,299 @@
+"""Every message between the processes of a pipeline: the whole wire contract.
+
+Each message is one msgspec struct, encoded as msgpack with its sender; large payloads follow as frames of their own. A process is named
+by its peer id (``worker-1@3f2a91``), which is new at each start; the controller's is ``controller``. ``run`` is the id of a run; a message
+about a run that is over is dropped by whoever receives it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from beamloom.engine.assignment import Span
+from beamloom.engine.faults import Failure
+from beamloom.engine.ledger import Loss
+from beamloom.engine.ranges import Range
+from beamloom.engine.router import StreamCounts
+from beamloom.engine.streamplan import StreamLayout
+
+CONTROLLER = "controller"
+
+
+class Message(msgspec.Struct, tag_field="type", tag=str.lower):
+    """Base of all messages; its subclass' name is the tag on the wire."""
+
+
+# ---- joining and leaving ----------------------------------------------------------------------------------------------------
+
+
+class Register(Message):
+    """A process → controller: here I am."""
+
+    name: str
+    role: str
+    """``ingester``, ``worker``, ``debugworker`` or ``reducer``."""
+    address: str
+    """Where its mailbox is."""
+    host: str
+    pid: int
+    version: str
+    streams: dict[str, str] = {}
+    """Of an ingester: its streams, each with the name of its device."""
+    tags: list[str] = []
+    """Of a worker."""
+    descriptions: list[dict[str, Any]] = []
+    """The parameters that its user class describes."""
+    http: str | None = None
+    """Where it serves HTTP, if it does."""
+    code: dict[str, str] = {}
+    """Version of the user's code: commit_hash, branch_name, timestamp, repository_url."""
+    fault: str | None = None
+    """Why its user class cannot be used."""
+
+
+class Welcome(Message):
+    """Controller → a process: you take part."""
+
+
+class Unknown(Message):
+    """Controller → a process: I do not know you (any more); forget what you hold and register."""
+
+
+class Heartbeat(Message):
+    """A process → controller, several times a second: I live."""
+
+    address: str
+    figures: dict[str, float] = {}
+    """Counters and gauges of the process, by name."""
+    notes: dict[str, Any] = {}
+    """What else it has to say of its state."""
+
+
+class Leaving(Message):
+    """A process → controller: I end, for this reason."""
+
+    reason: str
+
+
+class LogRecords(Message):
+    """A process → controller: lines of its log."""
+
+    records: list[dict[str, str]]
+
+
+# ---- a run begins -----------------------------------------------------------------------------------------------------------
+
+
+class Arm(Message):
+    """Controller → a process: a run begins. Ingesters connect to their devices, user classes are made anew."""
+
+    run: str
+    reducer: tuple[str, str]
+    """Peer id and address."""
+    workers: dict[str, str]
+    """Peer ids and addresses."""
+    layouts: dict[str, StreamLayout]
+    """For an ingester: its streams that take part."""
+    epoch: int
+    parameters: dict[str, bytes]
+    total_events: int | None
+    timeout: float
+    """Seconds in which an ingester's devices have to be there."""
+    record_prefix: str = ""
+
+
+class Armed(Message):
+    """A process → controller: ready for the run, or why not."""
+
+    run: str
+    problem: str | None = None
+    tick_interval: float | None = None
+    """Of a worker: it wants to be ticked so often, in seconds."""
+
+
+class Joined(Message):
+    """Controller → ingesters and reducer: a worker takes part from now on."""
+
+    run: str
+    worker: str
+    address: str
+
+
+# ---- while it goes on -------------------------------------------------------------------------------------------------------
+
+
+class Orders(Message):
+    """Controller → ingesters and workers: what is to be done. In this order: dropped, gone, settled, close, spans, stop."""
+
+    run: str
+    spans: list[Span] = []
+    settled: list[Range] = []
+    dropped: list[Range] = []
+    gone: list[str] = []
+    """Workers that get nothing more."""
+    close_at: int | None = None
+    stop_sources: bool = False
+
+
+class PacketBlock(msgspec.Struct, array_like=True):
+    """How packets are laid out in the frames that follow."""
+
+    typ: str
+    frames: list[int]
+    """Number of frames of each packet; one number when it is the same for all."""
+    sizes: list[int]
+    """Size of each frame, in bytes. Those below INLINE_BYTES are joined in the first frame of the message."""
+    kinds: bytes
+    """PacketKind of each packet; one byte when all are the same."""
+    numbers: list[int | None]
+    """The device's own numbers; only the first when the others count up from it, or when there are none."""
+
+
+class Packets(Message):
+    """Ingester → worker: packets of consecutive events; their frames follow (see ``packing``)."""
+
+    run: str
+    stream: str
+    slot: int
+    attempt: int
+    first: int
+    expected: int
+    block: PacketBlock
+
+
+class Results(Message):
+    """Worker → reducer: results of some deliveries; those that have one follow as frames."""
+
+    run: str
+    sequence: int
+    slots: list[int]
+    """Slot of each delivery; one number when all are the same."""
+    events: list[int]
+    epochs: list[int]
+    """Parameter epoch of each delivery; one number when all are the same."""
+    sizes: list[int]
+    """Size of each encoded result, in bytes; 0 for None. They are joined in the first frame of the message."""
+    buffers: list[int]
+    """Number of frames of large arrays of each result; empty when there are none."""
+
+
+class Taken(Message):
+    """Reducer → worker: everything up to this sequence number has been taken."""
+
+    run: str
+    sequence: int
+
+
+class Reduced(Message):
+    """Reducer → controller: these deliveries are taken."""
+
+    run: str
+    deliveries: list[tuple[str, int, int, int]]
+    """Worker, slot, first event, one past the last."""
+
+
+class Failed(Message):
+    """Worker or reducer → controller: user code failed."""
+
+    run: str
+    worker: str
+    slot: int
+    event: int | None
+    """None: in a hook that belongs to no event."""
+    failure: Failure
+
+
+class Progress(Message):
+    """Ingester → controller: how far a stream has come, and what it has lost."""
+
+    run: str
+    stream: str
+    complete_until: int
+    seen_until: int
+    ended: bool
+    losses: list[Loss]
+    counts: StreamCounts
+    stopped: bool = False
+
+
+class Fence(Message):
+    """Controller → reducer: take nothing more from this worker."""
+
+    run: str
+    worker: str
+
+
+class Fenced(Message):
+    """Reducer → controller: done; what was taken from it has been reported before."""
+
+    run: str
+    worker: str
+
+
+class Parameters(Message):
+    """Controller → workers and reducer: a new parameter epoch."""
+
+    epoch: int
+    values: dict[str, bytes]
+
+
+class Tick(Message):
+    """Controller → one worker: your next event is the one with ``tick``."""
+
+    run: str
+
+
+# ---- it ends ----------------------------------------------------------------------------------------------------------------
+
+
+class Finish(Message):
+    """Controller → a process: every event is settled; call the finish hooks, release the devices."""
+
+    run: str
+
+
+class Finished(Message):
+    """A process → controller: done."""
+
+    run: str
+
+
+AnyMessage = (
+    Register
+    | Welcome
+    | Unknown
+    | Heartbeat
+    | Leaving
+    | LogRecords
+    | Arm
+    | Armed
+    | Joined
+    | Orders
+    | Packets
+    | Results
+    | Taken
+    | Reduced
+    | Failed
+    | Progress
+    | Fence
+    | Fenced
+    | Parameters
+    | Tick
+    | Finish
+    | Finished
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[str, AnyMessage])
+
+
+def encode(sender: str, message: AnyMessage) -> bytes:
+    """The first frame of a message."""
+    return _encoder.encode((sender, message))
+
+
+def decode(frame: bytes) -> tuple[str, AnyMessage]:
+    """Sender and message of a first frame; raises msgspec.DecodeError for anything else."""
+    return _decoder.decode(frame)
