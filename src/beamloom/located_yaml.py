@@ -10,6 +10,9 @@ import yaml
 
 from beamloom.errors import UsageError
 
+COLLECTIONS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
+"""The tags of mappings and lists that were written without a tag."""
+
 
 class Problem(msgspec.Struct, frozen=True, order=True):
     """One thing that is wrong in a file, and the line where it stands (counted from 1)."""
@@ -66,12 +69,19 @@ def read_yaml(path: Path) -> Located:
         raise UsageError(f"{path} cannot be read ({error.strerror}); check the name of the file") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text; is it a YAML file?") from error
-    return parse_yaml(text, path.name)
+    return parse_yaml(text, str(path))
 
 
 def parse_yaml(text: str, file: str) -> Located:
     """The one document in ``text``; ``file`` is the name used in errors. Raises FileError."""
-    loader = yaml.SafeLoader(text)
+    try:
+        # Looks for characters that YAML forbids, and refuses them at once.
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise FileError(
+            file, [Problem(line, f"not valid YAML: the character {error.character:#04x}")]
+        ) from error
     try:
         root = loader.get_single_node()
         if root is None:
@@ -103,6 +113,9 @@ class _Reading:
         line = node.start_mark.line + 1
         if isinstance(node, yaml.ScalarNode):
             return Located(self._loader.construct_object(node), line)
+        if node.tag not in COLLECTIONS:
+            self.problems.append(Problem(line, f"not valid YAML: the tag {node.tag!r} means nothing here"))
+            return Located(None, line)
         if node in self._open:
             self.problems.append(Problem(line, "this value contains itself through an alias; write it out"))
             return Located(None, line)

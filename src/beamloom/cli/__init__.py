@@ -29,9 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(words: list[str]) -> int:
     from beamloom.cli import _commands
 
-    debug = bool(words) and words[0] == "--debug"
-    if debug:
-        del words[0]
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(_commands.overview())
         return 0
@@ -57,7 +56,6 @@ def _run(name: str, words: list[str], debug: bool) -> int:
         arguments = _commands.parse(parser, words)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 2
-    debug = debug or arguments.debug
     try:
         return command.run(arguments)
     except UserError as error:

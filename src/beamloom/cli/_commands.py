@@ -54,7 +54,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         (
             Listed("simulate", "play a device: from a capture or from generated frames"),
             Listed("map", "show a trigger map as a table"),
-            Listed("schema", "describe the keys of the pipeline file"),
+            Listed("schema", "describe the keys of the pipeline file and all settings"),
         ),
     ),
 )
@@ -68,7 +68,7 @@ def names() -> list[str]:
 def overview() -> str:
     """What ``beamloom --help`` prints."""
     width = max(map(len, names())) + 2
-    lines = ["usage: beamloom [--debug] COMMAND ...", "", "Live analysis of experiments.", ""]
+    lines = ["usage: beamloom COMMAND ...", "", "Live analysis of experiments.", ""]
     for title, group in GROUPS:
         lines.append(f"{title}:")
         lines += [f"  {listed.name:<{width}}{listed.summary}" for listed in group]
@@ -76,7 +76,7 @@ def overview() -> str:
     lines += [
         "  beamloom COMMAND --help   what a command takes, with an example",
         "  beamloom --version        the version",
-        "  beamloom --debug ...      show the traceback of an error",
+        "  beamloom ... --debug      show the traceback of an error",
     ]
     return "\n".join(lines)
 
@@ -103,7 +103,6 @@ def parser_of(name: str, command: Command) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     command.add_arguments(parser)
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 

@@ -6,6 +6,7 @@ What is sent comes from a capture of the real device, or is generated.
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="how long to wait for somebody to connect (default %(default)g)",
         )
         group = own.add_argument_group(
-            "generated data", (device.generate.__doc__ or "").strip().replace("``", "'")
+            "generated data", (inspect.getdoc(device.generate) or "").replace("``", "'")
         )
         add_flags(group, device.generate)
 

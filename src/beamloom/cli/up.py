@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from beamloom.placement import LocalPlacement, Screen
+    from beamloom.placement import Layout, LocalPlacement, Screen
 
 EXAMPLE = """\
 beamloom up pipeline.yaml
@@ -56,12 +56,19 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     screen = screen_on(sys.stdout, plain=arguments.plain)
     logs = Path(arguments.logs) if arguments.logs else None
-    placement = LocalPlacement(pipeline, screen=screen, logs=logs)
+    return supervise(LocalPlacement(pipeline, screen=screen, logs=logs), screen, arguments.ready_timeout)
+
+
+def supervise(placement: LocalPlacement, screen: Screen, ready_timeout: float) -> int:
+    """Run the processes until this one is told to end; returns the exit status.
+
+    Raises PlacementError, with everything ended, when they do not get ready.
+    """
     with _told_to_end(placement, screen) as end:
         try:
             with placement:
-                if placement.wait_ready(arguments.ready_timeout, stopped=end.is_set):
-                    screen.say(_welcome(placement))
+                if placement.wait_ready(ready_timeout, stopped=end.is_set):
+                    screen.say(_welcome(placement.layout))
                     while not end.wait(REDRAW_SECONDS):
                         screen.show(placement.layout.title, placement.status())
         finally:
@@ -69,30 +76,31 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _welcome(placement: LocalPlacement) -> str:
-    lines = [
-        f"ready: {placement.layout.title}",
-        f"  controller and dashboard  {placement.controller_url}",
-        f"  results                   {placement.reducer_url}",
-    ]
-    if placement.layout.debugworker_url:
-        lines.append(f"  last events               {placement.debugworker_url}")
-    return "\n".join(lines)
+def _welcome(layout: Layout) -> str:
+    places = {
+        "controller and dashboard": layout.controller_url,
+        "results": layout.reducer_url,
+        "last events": layout.debugworker_url,
+    }
+    lines = [f"  {what:<26}{url}" for what, url in places.items() if url]
+    return "\n".join([f"ready: {layout.title}", *lines])
 
 
 @contextmanager
 def _told_to_end(placement: LocalPlacement, screen: Screen) -> Iterator[threading.Event]:
     """An event that the first Ctrl-C or SIGTERM sets; the second kills every process."""
     end = threading.Event()
+    times = 0
+
+    def first() -> None:
+        end.set()
+        screen.say("ending; Ctrl-C once more kills at once")
 
     def told(_number: int, _frame: Any) -> None:
-        # A signal handler interrupts whatever the main thread does, maybe with a lock in its hand: the work is for another thread.
-        work = (
-            placement.stop_at_once
-            if end.is_set()
-            else lambda: screen.say("ending; Ctrl-C once more kills at once")
-        )
-        end.set()
+        # The handler interrupts the main thread anywhere, maybe with the event's lock in its hand: a thread does the work.
+        nonlocal times
+        times += 1
+        work = first if times == 1 else placement.stop_at_once
         threading.Thread(target=work, name="told-to-end", daemon=True).start()
 
     before = {

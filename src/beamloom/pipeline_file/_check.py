@@ -41,7 +41,8 @@ class Checker:
     def read(self, item: Located, annotation: Any, name: str) -> Any:
         """The value of ``item`` as ``annotation``, or INVALID when something in it is wrong."""
         plain, limits = _unwrapped(annotation)
-        member = _member_for(item.value, plain)
+        member, own_limits = _unwrapped(_member_for(item.value, plain))
+        limits = own_limits or limits
         if isinstance(member, type) and member in self._special:
             return self._special[member](self, item, name)
         if isinstance(member, type) and issubclass(member, msgspec.Struct):
@@ -144,10 +145,8 @@ def _member_for(value: Any, annotation: Any) -> Any:
         plain = _unwrapped(member)[0]
         origin = typing.get_origin(plain)
         is_mapping = origin is dict or (isinstance(plain, type) and issubclass(plain, msgspec.Struct))
-        if isinstance(value, dict) and is_mapping:
-            return plain
-        if isinstance(value, list) and origin in (list, tuple):
-            return plain
+        if (isinstance(value, dict) and is_mapping) or (isinstance(value, list) and origin in (list, tuple)):
+            return member
     return annotation
 
 

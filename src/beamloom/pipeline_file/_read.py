@@ -30,7 +30,7 @@ def read_pipeline(path: Path | str) -> Pipeline:
     Raises UsageError for a file that cannot be read, FileError that lists every problem by line.
     """
     file = Path(path)
-    return _pipeline(read_yaml(file), file.name, file.resolve().parent)
+    return _pipeline(read_yaml(file), str(file), file.resolve().parent)
 
 
 def parse_pipeline(text: str, *, file: str = "pipeline.yaml", folder: Path | None = None) -> Pipeline:
@@ -57,13 +57,13 @@ def _pipeline(root: Located, file: str, folder: Path) -> Pipeline:
         )
     checker = Checker({StreamSettings: _read_stream})
     pipeline = checker.read_struct(root, Pipeline, "")
-    _check_settings(checker, root)
+    settings = _read_settings(checker, root)
     _check_names(checker, root)
     _check_ports(checker, root)
     _check_paths(checker, root, folder)
     if checker.problems or isinstance(pipeline, Invalid):
         raise FileError(file, checker.problems)
-    return _with_absolute_paths(pipeline, folder)
+    return _with_absolute_paths(msgspec.structs.replace(pipeline, settings=settings), folder)
 
 
 def _read_stream(checker: Checker, item: Located, name: str) -> Any:
@@ -91,10 +91,10 @@ def _read_stream(checker: Checker, item: Located, name: str) -> Any:
     )
 
 
-def _check_settings(checker: Checker, root: Located) -> None:
+def _read_settings(checker: Checker, root: Located) -> dict[str, Any]:
     item = _under(root, "settings")
     if item is None or not isinstance(item.value, dict):
-        return
+        return {}
     known = common_settings()
     read: dict[str, Any] = {}
     for key, inner in item.value.items():
@@ -108,6 +108,7 @@ def _check_settings(checker: Checker, root: Located) -> None:
             ProcessSettings(**shared)
         except ValueError as error:
             checker.note(item.line, str(error))
+    return read
 
 
 def _check_names(checker: Checker, root: Located) -> None:

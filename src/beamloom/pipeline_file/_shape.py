@@ -101,10 +101,11 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             description="The streams by name. Each names its `device`; the other keys are the device's.",
+            extra={"expects": "streams by name, each with its device and the keys of this device"},
         ),
     ]
     workers: Annotated[
-        WorkerGroup | tuple[WorkerGroup, ...],
+        WorkerGroup | Annotated[tuple[WorkerGroup, ...], Meta(min_length=1)],
         Meta(
             description="The workers: one group of like ones, or a list of groups.",
             extra={"expects": "a group with class, count, tags, or a list of groups"},

@@ -39,8 +39,8 @@ class PlacementError(UserError):
 class LocalPlacement:
     """The processes of a pipeline on this machine; a context manager that starts and ends them.
 
-    ``what`` is a pipeline, or any processes. ``screen`` shows what happens: by default the standard output, with ``quiet`` nothing. ``logs`` is a folder that
-    gets the output of each process as ``<name>.log``.
+    ``what`` is a pipeline, or any processes. ``screen`` shows what happens: by default the standard output, with ``quiet``
+    nothing. ``logs`` is a folder that gets the output of each process as ``<name>.log``.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from beamloom.settings._kinds import (
     StreamSettings,
     WorkerSettings,
 )
+from beamloom.settings._reference import settings_markdown
 from beamloom.settings._resolve import (
     SettingsError,
     Sourced,
@@ -41,6 +42,7 @@ __all__ = [
     "field_docstrings",
     "read_settings_file",
     "resolve",
+    "settings_markdown",
     "settings_of",
     "suspicious_variables",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect as source
+import itertools
 import textwrap
 import typing
 from typing import Any
@@ -79,7 +80,7 @@ def field_docstrings(kind: type) -> dict[str, str]:
         return {}
     statements = body.body if isinstance(body, ast.ClassDef) else []
     found = {}
-    for field, text in zip(statements, statements[1:], strict=False):
+    for field, text in itertools.pairwise(statements):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             match text:
                 case ast.Expr(value=ast.Constant(value=str(written))):

@@ -78,9 +78,7 @@ def read_settings_file(path: str | Path) -> dict[str, Sourced]:
     root = read_yaml(Path(path))
     if not isinstance(root.value, dict):
         raise UsageError(f"{path}: a settings file holds keys and values, such as 'heartbeat_timeout: 2.0'")
-    return {
-        key.text: Sourced(item.plain(), f"{Path(path).name}:{key.line}") for key, item in root.value.items()
-    }
+    return {key.text: Sourced(item.plain(), f"{path}:{key.line}") for key, item in root.value.items()}
 
 
 def suspicious_variables(kind: type[ProcessSettings], environment: Mapping[str, str]) -> list[str]:
