@@ -1,0 +1,77 @@
+"""What a device sent, by the names that the device gave it.
+
+Devices add fields from one firmware to the next; an analysis reads them by name without waiting for us. So the parsers' objects
+hold every field of the packet as an attribute, known beforehand or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from beamloom.errors import did_you_mean
+
+
+class MalformedPacket(ValueError):
+    """A packet that does not follow its device's protocol; the text is a sentence that says in what."""
+
+
+class RawPacket(Protocol):
+    """What a parser needs of a packet: its type tag and its frames (bytes or other buffers)."""
+
+    typ: str
+    frames: list[Any]
+
+
+def frames_of(packet: RawPacket, typ: str) -> list[Any]:
+    """The frames of a packet of type ``typ``. Raises MalformedPacket for one of another type, or without frames."""
+    if packet.typ != typ:
+        raise MalformedPacket(
+            f"this packet is of type {packet.typ!r}, not {typ!r}; packet.parse() finds the parser that fits"
+        )
+    if not packet.frames:
+        raise MalformedPacket("the packet has no frames")
+    return packet.frames
+
+
+class Fields:
+    """The fields of one packet as attributes.
+
+    ``"name" in packet`` tells whether a field is there, ``dict(packet)`` gives all of them.
+    """
+
+    __slots__ = ("_fields",)
+
+    _fields: dict[str, Any]
+
+    def __init__(self, /, **fields: Any) -> None:
+        self._fields = fields
+
+    def __getattr__(self, name: str) -> Any:
+        # While an object is copied or unpickled its slots are empty, and asking for them must not come back here.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self._fields[name]
+        except KeyError:
+            raise AttributeError(
+                f"this {type(self).__name__} has no field {name!r}{did_you_mean(name, self._fields)}; "
+                f"it has {', '.join(map(str, self._fields)) or 'none'}"
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter(self._fields.items())
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(name for name in self._fields if isinstance(name, str))]
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Fields) and self._fields == other._fields
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self)})"

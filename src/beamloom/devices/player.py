@@ -1,0 +1,135 @@
+"""Simulators that send over ZeroMQ what a device would send.
+
+A simulator never drops a message by itself: when its queue is full it waits for the reader. With nobody connected a PUSH socket
+waits too, and a PUB socket sends into the void, as the devices' do; ``wait_for_client`` comes first.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+LINGER_SECONDS: Final = 10.0
+"""How long ``close`` waits for what is queued to be sent."""
+
+QUEUE: Final = 1000
+"""Messages that wait in the simulator for a slow reader."""
+
+_TURN_MS: Final = 50
+"""How long one wait on the socket lasts; between two, another thread may close it."""
+
+
+class ZmqPlayer:
+    """Binds to ``url`` and sends messages; port ``0`` or ``*`` picks a free one.
+
+    ``pattern`` is ``zmq.PUSH``, or ``zmq.XPUB``, which is a PUB on the wire and sees who subscribes. ``is_data`` tells the messages
+    that ``play`` paces from those that accompany them. ``play`` and ``close`` may be called from different threads.
+    """
+
+    def __init__(self, url: str, pattern: int, is_data: Callable[[Sequence[bytes]], bool]) -> None:
+        self._is_data = is_data
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._listened_to = False
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(pattern)
+        self._socket.set(zmq.LINGER, int(LINGER_SECONDS * 1000))
+        self._socket.set(zmq.SNDHWM, QUEUE)
+        if pattern == zmq.XPUB:
+            self._socket.set(zmq.XPUB_NODROP, 1)
+        # An XPUB is told of its subscribers; a PUSH has to watch its connections.
+        self._monitor: zmq.Socket[bytes] | None = None
+        if pattern == zmq.PUSH:
+            self._monitor = self._socket.get_monitor_socket(
+                zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+            )
+            self._connections = 0
+        try:
+            self._socket.bind(url[:-2] + ":*" if url.endswith(":0") else url)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ValueError(f"a simulator cannot bind to {url!r}: {error}") from None
+        self._url = self._socket.get_string(zmq.LAST_ENDPOINT).replace("//0.0.0.0:", "//127.0.0.1:")
+
+    @property
+    def url(self) -> str:
+        """Where an ingester connects to, with the port that was really bound."""
+        return self._url
+
+    def wait_for_client(self, timeout: float) -> None:
+        """Return when somebody listens; raises TimeoutError after ``timeout`` seconds."""
+        end = time.monotonic() + timeout
+        while not self._closing.is_set():
+            left = end - time.monotonic()
+            with self._lock:
+                reports = self._monitor or self._socket
+                waiting = reports.poll(max(0, min(_TURN_MS, int(left * 1000))))
+                self._follow_clients()
+            if self._listened_to:
+                return
+            if left <= 0 and not waiting:
+                raise TimeoutError(f"nobody connected to {self._url} within {timeout:g} s")
+        raise RuntimeError(f"the simulator at {self._url} is closed")
+
+    def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
+        """Send the messages, at most ``rate`` data messages per second; returns how many were sent.
+
+        Fewer than all only if ``close`` was called meanwhile.
+        """
+        sent = 0
+        due = time.monotonic()
+        for message in messages:
+            if rate is not None and self._is_data(message):
+                self._closing.wait(max(0.0, due - time.monotonic()))
+                # A reader that made us wait is not made up for: the device would not send faster either.
+                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            if not self._send(message):
+                break
+            sent += 1
+        return sent
+
+    def close(self) -> None:
+        """Send out what is queued, for at most ``LINGER_SECONDS``, then release the socket. May be called twice."""
+        self._closing.set()
+        with self._lock:
+            if self._socket.closed:
+                return
+            if self._monitor is not None:
+                self._socket.disable_monitor()
+                self._monitor.close(0)
+            self._socket.close()
+            self._context.term()
+
+    def _send(self, message: Sequence[bytes]) -> bool:
+        while True:
+            # Not held between two turns: whoever closes has to get in.
+            with self._lock:
+                if self._closing.is_set():
+                    return False
+                try:
+                    self._socket.send_multipart(message, zmq.DONTWAIT)
+                    return True
+                except zmq.Again:
+                    self._socket.poll(_TURN_MS, zmq.POLLOUT)
+
+    def _follow_clients(self) -> None:
+        """Take in who has come and gone."""
+        while True:
+            try:
+                if self._monitor is not None:
+                    came = (
+                        recv_monitor_message(self._monitor, zmq.DONTWAIT)["event"]
+                        == zmq.EVENT_HANDSHAKE_SUCCEEDED
+                    )
+                    self._connections += 1 if came else -1
+                    self._listened_to = self._connections > 0
+                else:
+                    # ZeroMQ itself counts the subscribers: it reports the first to come and the last to go.
+                    self._listened_to = self._socket.recv(zmq.DONTWAIT)[:1] == b"\x01"
+            except zmq.Again:
+                return

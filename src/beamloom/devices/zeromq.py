@@ -1,0 +1,233 @@
+"""Sources that read from a device over ZeroMQ.
+
+What is the same for all of them lives here: connecting and knowing that one is connected, draining the socket without waiting, and
+discarding what does not belong to a series. What a message means, the device's own ``MessageReader`` says.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from beamloom.events import Malformed, Packet, PacketKind
+
+LARGE_FRAME: Final = 64 * 1024
+"""Bytes from which on a frame stays where ZeroMQ received it, a ``zmq.Frame``; a smaller one is cheaper to copy."""
+
+SETTLE_SECONDS: Final = 0.01
+"""How long after the handshake a device counts as connected. The device learns of our subscription, or attaches us to its queue, a
+moment after our side of the handshake is done, and no message tells us when."""
+
+_ADDRESS: Final = re.compile(r"tcp://(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s/:*]+):(?P<port>\d{1,5})|ipc://\S+")
+
+_MONITORED: Final = (
+    zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_CONNECT_RETRIED
+)
+
+
+class MessageReader(Protocol):
+    """Knows what the messages of one device mean; made anew for each run."""
+
+    def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
+        """Append what the message ``frames`` completes, usually one item; never raises."""
+
+
+class ZmqSource:
+    """A connection to one device over ZeroMQ, for one run.
+
+    ``pattern`` is ``zmq.PULL`` or ``zmq.SUB`` (all topics). ``receive_queue`` is how many messages ZeroMQ holds for us, 0 for no
+    limit. With PULL a full queue makes the device wait; with SUB the device cannot know, and what does not fit is dropped without a
+    trace, so there only a limit that is never reached makes sense.
+    """
+
+    def __init__(self, url: str, pattern: int, receive_queue: int, reader: MessageReader) -> None:
+        self.discarded_before_start = 0
+        """Messages that came before the START packet of a series, and between series."""
+        self.last_discarded: str | None = None
+        """Why the last of them could not be read, if that was so."""
+        self._url = url
+        self._pattern = pattern
+        self._receive_queue = receive_queue
+        self._reader = reader
+        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._socket: zmq.Socket[bytes] | None = None
+        self._monitor: zmq.Socket[bytes] | None = None
+        self._handshakes = 0
+        self._attempts = 0
+        self._refused_handshakes = 0
+        self._connected_since: float | None = None
+        self._in_series = False
+
+    def open(self) -> None:
+        """Begin to connect; returns at once. Raises ValueError with a sentence for an address that cannot be right."""
+        if self._socket is not None:
+            return
+        found = _ADDRESS.fullmatch(self._url)
+        if found is None or not (found["port"] is None or 0 < int(found["port"]) < 65536):
+            raise ValueError(
+                f"{self._url!r} is no address of a device; write it like tcp://host.example.org:9999 or ipc:///run/device.sock"
+            )
+        self._context = zmq.Context()
+        self._socket = self._context.socket(self._pattern)
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.set(zmq.RCVHWM, self._receive_queue)
+        # Not otherwise: with it, a name that has both addresses is tried under the newer one only.
+        self._socket.set(zmq.IPV6, int("[" in self._url))
+        # A device that is switched off does not close its connection; only an unanswered keep-alive tells.
+        self._socket.set(zmq.TCP_KEEPALIVE, 1)
+        self._socket.set(zmq.TCP_KEEPALIVE_IDLE, 60)
+        self._socket.set(zmq.TCP_KEEPALIVE_INTVL, 1)
+        self._socket.set(zmq.TCP_KEEPALIVE_CNT, 10)
+        if self._pattern == zmq.SUB:
+            self._socket.set(zmq.SUBSCRIBE, b"")
+        self._monitor = self._socket.get_monitor_socket(_MONITORED)
+        try:
+            self._socket.connect(self._url)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ValueError(f"{self._url!r} is no address that can be connected to: {error}") from None
+
+    def connected(self) -> bool:
+        """Whether the device is there and will not send past us."""
+        self._follow_connection()
+        since = self._connected_since
+        return since is not None and time.monotonic() - since >= SETTLE_SECONDS
+
+    def connection_problem(self) -> str | None:
+        """Why there is no connection, in a sentence; None when there is one."""
+        self._follow_connection()
+        if self._connected_since is not None:
+            return None
+        if self._socket is None:
+            return f"the connection to {self._url} is not open"
+        if self._refused_handshakes:
+            sends = "PUSH" if self._pattern == zmq.PULL else "PUB"
+            return (
+                f"what answers at {self._url} is no ZeroMQ {sends} socket; "
+                "check the port and which device this stream is said to be"
+            )
+        if self._handshakes:
+            return f"the connection to {self._url} broke off; is the device still running?"
+        if self._attempts:
+            return (
+                f"nothing listens at {self._url} (connection refused, or no such host; tried {self._attempts} times); "
+                "start the device or leave the stream out of the map"
+            )
+        return (
+            f"nothing has answered at {self._url} yet; check that the device is running and that no firewall is in between, "
+            "or leave the stream out of the map"
+        )
+
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was there again after it had broken."""
+        self._follow_connection()
+        return max(0, self._handshakes - 1)
+
+    @property
+    def pollable(self) -> Any:
+        """The ZeroMQ socket. Raises RuntimeError before ``open`` and after ``close``."""
+        return self._open_socket()
+
+    def read(self, limit: int) -> Sequence[Packet | Malformed]:
+        """At most ``limit`` items of what has arrived, in order of arrival; empty when nothing has. Never waits.
+
+        One message can complete two items (an image that breaks off, and the packet that shows it), so the least limit is 2.
+        """
+        socket = self._open_socket()
+        take = self._reader.take
+        items: list[Packet | Malformed] = []
+        for _ in range(max(limit - 1, 1)):
+            frames = self._receive(socket)
+            if frames is None:
+                break
+            before = len(items)
+            take(frames, items)
+            if not self._in_series or len(items) != before + 1 or items[-1].__class__ is not Packet:
+                self._keep_series(items, before)
+            elif items[-1].kind is PacketKind.END:
+                self._in_series = False
+            if len(items) >= limit - 1:
+                break
+        return items
+
+    def close(self) -> None:
+        """Release the connection at once. May be called twice."""
+        if self._socket is not None:
+            if self._monitor is not None:
+                self._socket.disable_monitor()
+                self._monitor.close(0)
+            self._socket.close(0)
+        if self._context is not None:
+            self._context.term()
+        self._socket = self._monitor = self._context = None
+        self._connected_since = None
+
+    def _open_socket(self) -> zmq.Socket[bytes]:
+        if self._socket is None:
+            raise RuntimeError(f"the connection to {self._url} is not open; call open() first")
+        return self._socket
+
+    def _receive(self, socket: zmq.Socket[bytes]) -> list[Any] | None:
+        """The next message, or None when none has arrived. Messages arrive whole."""
+        # A frame knows whether another follows; asking the socket takes as long as receiving does.
+        receive = socket.recv
+        try:
+            frame = receive(zmq.DONTWAIT, False)
+        except zmq.Again:
+            return None
+        frames = [frame.bytes if len(frame) < LARGE_FRAME else frame]
+        while frame.more:
+            frame = receive(zmq.DONTWAIT, False)
+            frames.append(frame.bytes if len(frame) < LARGE_FRAME else frame)
+        return frames
+
+    def _keep_series(self, items: list[Packet | Malformed], start: int) -> None:
+        """Discard those of ``items[start:]`` that do not belong to a series, and follow where series begin and end."""
+        kept: list[Packet | Malformed] = []
+        for item in items[start:]:
+            if isinstance(item, Malformed):
+                if self._in_series:
+                    kept.append(item)
+                else:
+                    self.discarded_before_start += 1
+                    self.last_discarded = item.reason
+                continue
+            if item.kind is PacketKind.START:
+                self._in_series = True
+            if self._in_series:
+                kept.append(item)
+            else:
+                self.discarded_before_start += 1
+            if item.kind is PacketKind.END:
+                self._in_series = False
+        items[start:] = kept
+
+    def _follow_connection(self) -> None:
+        """Take in what ZeroMQ has reported of the connection since last time."""
+        while self._monitor is not None:
+            try:
+                report = recv_monitor_message(self._monitor, zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            match report["event"]:
+                case zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                    self._handshakes += 1
+                    self._refused_handshakes = 0
+                    self._connected_since = time.monotonic()
+                case zmq.EVENT_DISCONNECTED:
+                    self._connected_since = None
+                case zmq.EVENT_CONNECT_RETRIED:
+                    self._attempts += 1
+                case _:
+                    self._refused_handshakes += 1
