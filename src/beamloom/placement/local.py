@@ -99,11 +99,14 @@ class LocalPlacement:
     def stop(self, patience: float = 5.0) -> None:
         """End every process: SIGTERM by stages, and SIGKILL for what is left after ``patience`` seconds."""
         deadline = time.monotonic() + patience
-        for stage in sorted({process.spec.stop_stage for process in self._processes.values()}):
+        stages = sorted({process.spec.stop_stage for process in self._processes.values()})
+        for left, stage in zip(range(len(stages), 0, -1), stages, strict=True):
             members = [process for process in self._processes.values() if process.spec.stop_stage == stage]
             for process in members:
                 process.stop()
-            stage_deadline = min(time.monotonic() + STAGE_PATIENCE, deadline)
+            # Nobody who is slow to end takes the time of those who are told later.
+            share = min(STAGE_PATIENCE, (deadline - time.monotonic()) / left)
+            stage_deadline = time.monotonic() + share
             for process in members:
                 process.join(max(stage_deadline - time.monotonic(), 0.0))
         for process in self._processes.values():

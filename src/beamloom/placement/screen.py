@@ -198,7 +198,9 @@ def duration(seconds: float | None) -> str:
 
 
 def _fitted(line: str, columns: int) -> str:
-    return line.rstrip() if len(line) <= columns else line[: columns - 1] + "…"
+    # A control character in somebody's output must not move the cursor about in our table.
+    shown = "".join(character if character.isprintable() else " " for character in line)
+    return shown.rstrip() if len(shown) <= columns else shown[: columns - 1] + "…"
 
 
 def _coloured(line: str, statuses: Sequence[ProcessStatus]) -> str:

@@ -1,0 +1,266 @@
+"""The supervisor, with real processes that stand in for services."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from standins import Ends, python, sleeper, stubborn
+
+from beamloom.placement import (
+    LocalPlacement,
+    PlacementError,
+    ProcessSpec,
+    ProcessStatus,
+    RestartPolicy,
+    State,
+)
+
+pytestmark = pytest.mark.processes
+
+QUICK = RestartPolicy(first_delay=0.01, longest_delay=0.02)
+
+
+def placed(*specs: ProcessSpec, policy: RestartPolicy = QUICK, logs: Path | None = None) -> LocalPlacement:
+    """A placement that shows nothing."""
+    return LocalPlacement(specs, quiet=True, policy=policy, logs=logs)
+
+
+def says(name: str, message: str) -> Callable[[dict[str, ProcessStatus]], bool]:
+    """Whether the last line of a process is ``message``."""
+    return lambda statuses: statuses[name].message == message
+
+
+def wait_for_output(up: LocalPlacement, *names: str) -> None:
+    """Wait until each of the processes has written something."""
+    deadline = time.monotonic() + 10
+    while not all(up.output(name) for name in names):
+        assert time.monotonic() < deadline
+        with pytest.raises(PlacementError):
+            up.wait_until(lambda _: False, 0.01)
+
+
+def test_every_process_runs_and_none_is_left_at_the_end() -> None:
+    with placed(sleeper("a"), sleeper("b")) as up:
+        assert up.wait_ready(10)
+        pids = [status.pid for status in up.status()]
+        assert all(pids)
+    assert [(status.state, status.pid) for status in up.status()] == [(State.ENDED, None)] * 2
+
+
+def test_a_killed_process_is_started_again() -> None:
+    with placed(sleeper("a")) as up:
+        up.wait_ready(10)
+        killed = up.kill("a")
+        up.wait_until(lambda now: now["a"].pid not in (None, killed), 10)
+        (status,) = up.status()
+        assert status.restarts == 1
+        assert status.state is State.RUNNING
+        assert status.uptime is not None
+
+
+def test_the_restart_is_announced_with_its_cause() -> None:
+    slow = RestartPolicy(first_delay=60, longest_delay=60)
+    with placed(sleeper("a"), policy=slow) as up:
+        up.wait_ready(10)
+        up.kill("a")
+        up.wait_until(says("a", "a was killed by SIGKILL and starts again in 60.0 s"), 10)
+        assert up.status()[0].state is State.RESTARTING
+
+
+def test_a_process_that_dies_again_and_again_is_given_up_and_its_last_output_is_told() -> None:
+    with placed(python("a", "print('reading'); raise SystemExit(3)")) as up:
+        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, 20)
+        (status,) = up.status()
+        assert status.restarts == 4
+        assert status.message == (
+            "a ended with exit status 3; it ended 5 times within 30 s and is not started again"
+        )
+        assert up.output("a") == ["reading"] * 5
+        with pytest.raises(PlacementError, match=r"its last output was:\n    reading\n"):
+            up.wait_ready(5)
+
+
+def test_a_process_that_refuses_its_settings_is_not_started_again() -> None:
+    with placed(python("a", "import sys; sys.exit('no such class') if 0 else sys.exit(2)")) as up:
+        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, 10)
+        assert up.status()[0].restarts == 0
+
+
+def test_a_program_that_does_not_exist_is_given_up_with_a_sentence() -> None:
+    with placed(ProcessSpec("a", ("/nonexistent/program",))) as up:
+        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, 10)
+        assert up.status()[0].message.startswith("a cannot be started: ")
+
+
+def test_output_is_read_whole_and_written_to_its_log(tmp_path: Path) -> None:
+    code = "import sys; print('one'); print('x' * 200_000); sys.stderr.write('end'); sys.exit(2)"
+    with placed(python("a", code), logs=tmp_path) as up:
+        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, 10)
+        lines = up.output("a")
+    assert lines[0] == "one"
+    assert lines[-1] == "end"
+    assert sum(line.count("x") for line in lines if set(line) == {"x"}) == 200_000
+    assert (tmp_path / "a.log").read_text().splitlines() == lines
+
+
+def test_processes_end_by_stages_and_only_the_stubborn_are_killed(tmp_path: Path) -> None:
+    code = (
+        "import signal, sys, time\n"
+        "def told(*_): open(sys.argv[1], 'a').write(sys.argv[2]); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, told); print('up')\nwhile True: signal.pause()"
+    )
+    order = tmp_path / "order"
+    specs = [
+        ProcessSpec(name, (*python(name, code).argv, str(order), name), stop_stage=stage)
+        for name, stage in (("c", 2), ("a", 0), ("b", 1))
+    ]
+    up = placed(*specs, stubborn("s"))
+    with up:
+        wait_for_output(up, "a", "b", "c", "s")
+        up.stop(patience=0.5)
+    assert order.read_text() == "abc"
+    assert {status.state for status in up.status()} == {State.ENDED}
+
+
+def test_what_a_process_started_ends_with_it() -> None:
+    code = (
+        "import subprocess, sys, signal\n"
+        "child = subprocess.Popen([sys.executable, '-I', '-S', '-c', 'import signal; signal.pause()'])\n"
+        "print(child.pid); signal.pause()"
+    )
+    with placed(python("a", code)) as up:
+        wait_for_output(up, "a")
+        grandchild = Ends([int(up.output("a")[0])])
+        up.kill("a", signal.SIGTERM)
+    grandchild.wait(10)
+
+
+def test_stopping_at_once_does_not_wait_for_anybody() -> None:
+    up = placed(stubborn("a"), stubborn("b"))
+    with up:
+        wait_for_output(up, "a", "b")
+        began = time.monotonic()
+        up.stop_at_once()
+    assert time.monotonic() - began < 4
+
+
+def test_a_process_that_closes_its_output_lives_on() -> None:
+    with placed(
+        python("a", "import os, signal; print('up'); os.close(1); os.close(2); signal.pause()")
+    ) as up:
+        wait_for_output(up, "a")
+        with pytest.raises(PlacementError):
+            up.wait_until(lambda now: now["a"].restarts > 0, 0.2)
+        assert up.status()[0].state is State.RUNNING
+
+
+def test_an_unknown_process_is_answered_with_the_closest_name() -> None:
+    up = placed(sleeper("worker-1"))
+    with pytest.raises(PlacementError, match=r"did you mean 'worker-1'\?"):
+        up.kill("wroker-1")
+
+
+SUPERVISOR = """
+import sys, signal
+sys.path[:0] = [{tests!r}]
+from beamloom.cli.up import supervise
+from beamloom.placement import LocalPlacement, ProcessSpec, RestartPolicy, screen_on
+code = '''
+import os, signal, sys
+from beamloom.placement.lifeline import die_with
+die_with(int(sys.argv[1]))
+{at_term}
+print("child", os.getpid(), flush=True)
+while True: signal.pause()
+'''
+import os
+specs = [ProcessSpec(name, (sys.executable, "-c", code, str(os.getpid()))) for name in ("a", "b")]
+screen = screen_on(sys.stdout)
+placement = LocalPlacement(specs, screen=screen, policy=RestartPolicy(first_delay=0.01))
+sys.exit(supervise(placement, screen, 20.0))
+"""
+
+IGNORE = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+
+
+class Supervisor:
+    """A supervisor in a process of its own, with two children."""
+
+    def __init__(self, at_term: str) -> None:
+        code = SUPERVISOR.format(tests=str(Path(__file__).parent), at_term=at_term)
+        self.process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        self.lines: list[str] = []
+
+    def __enter__(self) -> Supervisor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def read_until(self, true: Callable[[Sequence[str]], bool]) -> None:
+        """Read lines until ``true`` of all lines so far."""
+        if self.process.stdout is None:
+            raise RuntimeError("no pipe")
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if true(self.lines):
+                return
+        pytest.fail(f"the supervisor ended after {self.lines}")
+
+    def read_all(self) -> str:
+        """What it writes until its end."""
+        return self.process.stdout.read() if self.process.stdout else ""
+
+    def children(self) -> list[int]:
+        """The children's pids, once both run."""
+        self.read_until(lambda lines: sum(" | child " in line for line in lines) == 2)
+        return [int(line.rpartition(" ")[2]) for line in self.lines if " | child " in line]
+
+
+def test_a_supervisor_that_is_killed_leaves_no_process_behind() -> None:
+    with Supervisor(IGNORE) as supervisor:
+        children = Ends(supervisor.children())
+        supervisor.process.send_signal(signal.SIGKILL)
+        children.wait(10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_supervisor_that_is_told_to_end_ends_its_children_and_then_itself(number: signal.Signals) -> None:
+    with Supervisor("") as supervisor:
+        children = Ends(supervisor.children())
+        supervisor.process.send_signal(number)
+        children.wait(10)
+        rest = supervisor.read_all()
+        assert supervisor.process.wait(10) == 0
+        assert "ending; Ctrl-C once more kills at once" in rest
+        assert "starts again" not in rest
+
+
+def test_a_second_ctrl_c_kills_at_once() -> None:
+    with Supervisor(IGNORE) as supervisor:
+        children = Ends(supervisor.children())
+        supervisor.process.send_signal(signal.SIGINT)
+        supervisor.read_until(lambda lines: "ending" in lines[-1])
+        began = time.monotonic()
+        supervisor.process.send_signal(signal.SIGINT)
+        children.wait(10)
+        assert supervisor.process.wait(10) == 0
+        assert time.monotonic() - began < 4
+
+
+def test_a_process_whose_parent_is_already_gone_ends_itself() -> None:
+    code = "import sys; from beamloom.placement.lifeline import die_with; die_with(int(sys.argv[1])); print('lives')"
+    not_the_parent = os.getppid()
+    done = subprocess.run([sys.executable, "-c", code, str(not_the_parent)], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL
+    assert done.stdout == ""
