@@ -1,1 +1,90 @@
-"""Beamloom: live analysis of experiments."""
+"""Beamloom: live analysis of experiments.
+
+Every name that an analysis needs is here. They are imported when they are first used, so that ``import beamloom`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beamloom.analysis import AnalysisError, ReducerState, WorkerState, load_class
+    from beamloom.errors import UserError
+    from beamloom.events import Event, Packet, PacketKind, Result
+    from beamloom.parameters import (
+        ArrayParameter,
+        BinaryParameter,
+        BoolParameter,
+        ChoiceParameter,
+        FileParameter,
+        FloatParameter,
+        IntParameter,
+        Parameter,
+        ParameterError,
+        ParameterSet,
+        ParameterValue,
+        StrParameter,
+    )
+    from beamloom.triggermap import TriggerMap, TriggerMapError, VirtualWorker
+
+__all__ = [
+    "AnalysisError",
+    "ArrayParameter",
+    "BinaryParameter",
+    "BoolParameter",
+    "ChoiceParameter",
+    "Event",
+    "FileParameter",
+    "FloatParameter",
+    "IntParameter",
+    "Packet",
+    "PacketKind",
+    "Parameter",
+    "ParameterError",
+    "ParameterSet",
+    "ParameterValue",
+    "ReducerState",
+    "Result",
+    "StrParameter",
+    "TriggerMap",
+    "TriggerMapError",
+    "UserError",
+    "VirtualWorker",
+    "WorkerState",
+    "load_class",
+]
+
+_ROOMS = {
+    "beamloom.analysis": ("AnalysisError", "ReducerState", "WorkerState", "load_class"),
+    "beamloom.errors": ("UserError",),
+    "beamloom.events": ("Event", "Packet", "PacketKind", "Result"),
+    "beamloom.parameters": (
+        "ArrayParameter",
+        "BinaryParameter",
+        "BoolParameter",
+        "ChoiceParameter",
+        "FileParameter",
+        "FloatParameter",
+        "IntParameter",
+        "Parameter",
+        "ParameterError",
+        "ParameterSet",
+        "ParameterValue",
+        "StrParameter",
+    ),
+    "beamloom.triggermap": ("TriggerMap", "TriggerMapError", "VirtualWorker"),
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""The names that existing analyses import; what they name is in ``beamloom``."""

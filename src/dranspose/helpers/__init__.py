@@ -1,0 +1,1 @@
+"""Helpers that existing analyses import."""

@@ -1,0 +1,1 @@
+"""Parsers by the names of existing analyses: ``contrast.parse(event.streams["contrast"])``."""
