@@ -1,0 +1,147 @@
+"""An HTTP server on a thread of its own, so that neither requests nor their bodies hold up the loop of a service.
+
+The address is bound before the thread starts: a port that is taken is told to whoever starts the service, and once ``start``
+returns, requests are answered.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+from beamloom.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 2
+"""How long running responses may take to end when the server stops; streams never end by themselves."""
+
+
+class CannotListen(UsageError):
+    """An address that an HTTP server cannot listen on."""
+
+
+class HttpServer:
+    """Serves an ASGI application on ``host`` and ``port`` (0: a free one) from ``start`` to ``stop``.
+
+    It leaves signals to the process, writes no access log, and runs the application's lifespan. A server is started once.
+    """
+
+    def __init__(self, app: Any, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.host = host
+        self.port = port
+        """After ``start``, the port that is really bound."""
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                lifespan="on",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                ws_per_message_deflate=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server is reached, without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def start(self) -> int:
+        """Begin to serve; returns the port once requests are answered.
+
+        Raises CannotListen where the address cannot be bound, RuntimeError where the application does not start.
+        """
+        if self._thread is not None:
+            raise RuntimeError("this HTTP server has been started before; make a new one.")
+        listener = _bind(self.host, self.port)
+        self.port = listener.getsockname()[1]
+        self._thread = threading.Thread(
+            target=self._serve, args=[listener], name=f"http-{self.port}", daemon=True
+        )
+        self._thread.start()
+        self._server.settled.wait()
+        if not self._server.started:
+            self._thread.join()
+            raise RuntimeError(
+                f"the HTTP application on port {self.port} failed to start; the log above says why."
+            )
+        return self.port
+
+    def stop(self) -> None:
+        """Finish the answers that are under way, then release the port. May be called twice, and before ``start``."""
+        if self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _serve(self, listener: socket.socket) -> None:
+        with listener:
+            try:
+                self._server.run(sockets=[listener])
+            except SystemExit:
+                # uvicorn's way to say that the application's start-up failed; start() tells it.
+                pass
+            except BaseException:
+                logger.exception(
+                    "The HTTP server on %s has died; restart the service to get it back.", self.url
+                )
+            finally:
+                self._server.settled.set()
+
+
+class _Server(uvicorn.Server):
+    """Says when it has started."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.settled = threading.Event()
+        """Set once the server has started or failed to."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.settled.set()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise CannotListen(f"{port} is no port; ports go up to 65535, and 0 picks a free one.")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address, family=family)
+    except socket.gaierror as error:
+        raise CannotListen(
+            f"the host {host!r} is not known on this machine; give 127.0.0.1, 0.0.0.0 or one of its addresses."
+        ) from error
+    except OSError as error:
+        raise CannotListen(_why_not(error, host, port)) from error
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is taken by another process; stop that process or choose another port."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine; give 127.0.0.1, 0.0.0.0 or one of its addresses."
+    if error.errno == errno.EACCES:
+        return f"this user may not listen on port {port}; choose one above 1023."
+    return f"cannot listen on port {port} of {host} ({error.strerror}); choose another port or host."
