@@ -17,7 +17,7 @@ from zmq.utils.monitor import recv_monitor_message
 LINGER_SECONDS: Final = 10.0
 """How long ``close`` waits for what is queued to be sent."""
 
-QUEUE: Final = 1000
+QUEUE: Final = 100
 """Messages that wait in the simulator for a slow reader."""
 
 _TURN_MS: Final = 50

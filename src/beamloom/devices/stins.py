@@ -34,8 +34,9 @@ class StinsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Where the sender listens, for example ``tcp://detector.example.org:9999``."""
     first_frame: int = 0
     """What the sender calls the first image of a series; needed only for senders without ``msg_number``."""
-    receive_queue: int = 1000
-    """Messages that wait in this process before the sender has to; 0 for no limit."""
+    receive_queue: int = 100
+    """Messages that wait in this process before the sender has to; 0 for no limit. They count in memory: 100 frames of 8 MB are
+    800 MB."""
 
 
 class Stream1Start(Fields):

@@ -189,7 +189,7 @@ class Xspress3Reader:
         try:
             head = read_head(frames[0])
             if head.htype == "image" and len(frames) == 1:
-                self._head, self._parts = head, frames
+                self._head, self._parts = head, list(frames)
                 return
         except MalformedPacket as problem:
             lone = len(frames) == 1 and _first_byte(frames[0]) != b"{"

@@ -26,12 +26,7 @@ moment after our side of the handshake is done, and no message tells us when."""
 _ADDRESS: Final = re.compile(r"tcp://(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s/:*]+):(?P<port>\d{1,5})|ipc://\S+")
 
 _MONITORED: Final = (
-    zmq.EVENT_HANDSHAKE_SUCCEEDED
-    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-    | zmq.EVENT_DISCONNECTED
-    | zmq.EVENT_CONNECT_RETRIED
+    zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_CONNECT_RETRIED
 )
 
 
@@ -64,7 +59,8 @@ class ZmqSource:
         self._monitor: zmq.Socket[bytes] | None = None
         self._handshakes = 0
         self._attempts = 0
-        self._refused_handshakes = 0
+        self._shaking_hands = False
+        self._stranger = False
         self._connected_since: float | None = None
         self._in_series = False
 
@@ -110,7 +106,7 @@ class ZmqSource:
             return None
         if self._socket is None:
             return f"the connection to {self._url} is not open"
-        if self._refused_handshakes:
+        if self._stranger:
             sends = "PUSH" if self._pattern == zmq.PULL else "PUB"
             return (
                 f"what answers at {self._url} is no ZeroMQ {sends} socket; "
@@ -215,19 +211,25 @@ class ZmqSource:
 
     def _follow_connection(self) -> None:
         """Take in what ZeroMQ has reported of the connection since last time."""
+        if self._socket is not None:
+            # After a reconnection the subscription goes out when the socket is next used, not before.
+            self._socket.get(zmq.EVENTS)
         while self._monitor is not None:
             try:
                 report = recv_monitor_message(self._monitor, zmq.DONTWAIT)
             except zmq.Again:
                 return
             match report["event"]:
+                case zmq.EVENT_CONNECTED:
+                    self._shaking_hands = True
                 case zmq.EVENT_HANDSHAKE_SUCCEEDED:
                     self._handshakes += 1
-                    self._refused_handshakes = 0
+                    self._shaking_hands = self._stranger = False
                     self._connected_since = time.monotonic()
                 case zmq.EVENT_DISCONNECTED:
+                    # Who hangs up before the handshake speaks something else, or is a socket of another pattern.
+                    self._stranger = self._shaking_hands
+                    self._shaking_hands = False
                     self._connected_since = None
-                case zmq.EVENT_CONNECT_RETRIED:
-                    self._attempts += 1
                 case _:
-                    self._refused_handshakes += 1
+                    self._attempts += 1

@@ -1,0 +1,63 @@
+"""Devices are found by name, and every one of them is complete."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from beamloom.devices import contrast, stins, xspress3
+from beamloom.devices.registry import UnknownDevice, device_names, find_device
+from beamloom.events import Packet, find_parser
+
+SHIPPED = {"contrast": contrast.DEVICE, "stins": stins.DEVICE, "xspress3": xspress3.DEVICE}
+
+
+@pytest.fixture
+def fresh_registry() -> Iterator[None]:
+    find_device.cache_clear()
+    yield
+    find_device.cache_clear()
+
+
+def test_the_devices_shipped_here_are_found_by_name() -> None:
+    assert set(SHIPPED) <= set(device_names())
+    for name, device in SHIPPED.items():
+        assert find_device(name) is device
+        assert device.name == name
+        assert "url" in device.settings.__struct_fields__
+
+
+def test_an_unknown_name_is_answered_with_the_closest_one() -> None:
+    with pytest.raises(
+        UnknownDevice,
+        match=r"no device called 'xspres3' \(did you mean 'xspress3'\?\); installed are contrast, ",
+    ):
+        find_device("xspres3")
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_an_entry_point_that_names_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = importlib.metadata.EntryPoint("mine", "json:dumps", "beamloom.devices")
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda **_: importlib.metadata.EntryPoints([wrong])
+    )
+    with pytest.raises(TypeError, match=r"mine = json:dumps .* names a function"):
+        find_device("mine")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_misspelt_setting_of_a_device_is_refused(name: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="unknown field `ulr`"):
+        msgspec.convert({"url": "tcp://host:1", "ulr": ""}, find_device(name).settings)
+
+
+@pytest.mark.parametrize(
+    ("typ", "device"), [("STINS", "stins"), ("contrast", "contrast"), ("xspress", "xspress3")]
+)
+def test_the_parser_of_a_type_tag_is_that_of_its_device(typ: str, device: str) -> None:
+    assert find_parser(typ) is SHIPPED[device].parse
+    for message in SHIPPED[device].generate():
+        Packet(typ, list(message)).parse()
