@@ -148,7 +148,8 @@ class _Commands:
         settings = {**self._pipeline.settings, "name": name, **own}
         settings["controller"] = f"tcp://{_reachable(self._mailbox[0])}:{self._mailbox[1]}"
         words = (sys.executable, "-P", "-m", "beamloom", command, *_flags(kind, settings))
-        return ProcessSpec(name, (*words, f"--die-with-parent={os.getpid()}"), stop_stage=stop_stage)
+        argv = (*words, f"--die-with-parent={os.getpid()}")
+        return ProcessSpec(name, argv, env=_blanked(kind, own), stop_stage=stop_stage)
 
 
 def _flags(kind: type[ProcessSettings], values: Mapping[str, Any]) -> list[str]:
@@ -165,3 +166,11 @@ def _flags(kind: type[ProcessSettings], values: Mapping[str, Any]) -> list[str]:
             case value:
                 flags.append(f"{setting.flag}={msgspec.json.encode(value).decode()}")
     return flags
+
+
+def _blanked(kind: type[ProcessSettings], own: Mapping[str, Any]) -> dict[str, str]:
+    """Empty variables for settings that the pipeline file leaves out on purpose: the shell must not give them behind its back."""
+    known = settings_of(kind)
+    return {
+        variable: "" for name, value in own.items() if value is None for variable in known[name].variables
+    }

@@ -39,24 +39,20 @@ class PlacementError(UserError):
 class LocalPlacement:
     """The processes of a pipeline on this machine; a context manager that starts and ends them.
 
-    ``what`` is a pipeline, or any processes. ``screen`` shows what happens: by default the standard output, with ``quiet``
+    ``what`` is a pipeline, its layout, or any processes. ``screen`` shows what happens: by default the standard output, with ``quiet``
     nothing. ``logs`` is a folder that gets the output of each process as ``<name>.log``.
     """
 
     def __init__(
         self,
-        what: Pipeline | Sequence[ProcessSpec],
+        what: Pipeline | Layout | Sequence[ProcessSpec],
         *,
         quiet: bool = False,
         screen: Screen | None = None,
         policy: RestartPolicy | None = None,
         logs: Path | None = None,
     ) -> None:
-        self.layout = (
-            layout_of(what)
-            if isinstance(what, Pipeline)
-            else Layout(title="processes", processes=tuple(what))
-        )
+        self.layout = _layout(what)
         self._screen = screen or (SilentScreen() if quiet else screen_on(sys.stdout))
         self._changed = threading.Condition()
         listener = _Teller(self, self._screen, logs)
@@ -216,6 +212,12 @@ class LocalPlacement:
         if url is None:
             raise PlacementError(f"there is no {what} among these processes")
         return url
+
+
+def _layout(what: Pipeline | Layout | Sequence[ProcessSpec]) -> Layout:
+    if isinstance(what, Pipeline):
+        return layout_of(what)
+    return what if isinstance(what, Layout) else Layout(title="processes", processes=tuple(what))
 
 
 class _Teller(Listener):

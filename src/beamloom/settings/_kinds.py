@@ -92,11 +92,6 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def _default_name(self) -> str:
         return type(self).__name__.removesuffix("Settings").lower()
 
-    @property
-    def reachable_host(self) -> str:
-        """Host name or address to tell to others: ``advertise``, or ``bind`` when none is given."""
-        return self.advertise or self.bind
-
 
 class ServiceSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every process has that reports to a controller."""
