@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from standins import python
 
 from beamloom.cli import _commands, _service
 from beamloom.pipeline_file import Controller, DebugWorker, Pipeline, Recording, Reducer, WorkerGroup
@@ -27,6 +26,7 @@ from beamloom.settings import (
     WorkerSettings,
     all_settings,
 )
+from placement.standins import python
 
 PIPELINE = Pipeline(
     name="fluorescence",

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from standins import Ends, python, sleeper, stubborn
 
 from beamloom.placement import (
     LocalPlacement,
@@ -21,6 +20,7 @@ from beamloom.placement import (
     RestartPolicy,
     State,
 )
+from placement.standins import Ends, python, sleeper, stubborn
 
 pytestmark = pytest.mark.processes
 
