@@ -1,0 +1,1 @@
+"""How people and scan software talk to a pipeline."""

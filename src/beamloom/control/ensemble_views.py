@@ -1,0 +1,168 @@
+"""What the controller's HTTP API says of the processes of a pipeline."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from beamloom.control.views import as_text, one_by_one
+
+BUSY = ("receiving", "user", "sending")
+ALL = ("waiting", *BUSY)
+
+
+def config(controller: Any) -> dict[str, Any]:
+    """The processes that take part."""
+    ensemble = controller.ensemble
+    workers = {worker.peer: worker for worker in ensemble.workers}
+    connected = {
+        peer: {"name": worker.name, "service_uuid": peer, "last_seen": _wall(worker.heard_at)}
+        for peer, worker in workers.items()
+    }
+    reducer = ensemble.reducer
+    return {
+        "ingesters": [
+            {
+                **_process(controller, member),
+                "url": member.register.address,
+                "connected_workers": connected,
+                "streams": list(member.register.streams),
+                "devices": dict(member.register.streams),
+            }
+            for member in ensemble.ingesters
+        ],
+        "workers": [
+            {
+                **_process(controller, member),
+                "ingesters": [ingester.name for ingester in ensemble.ingesters],
+                "tags": list(member.register.tags),
+                "role": member.role,
+            }
+            for member in ensemble.workers
+        ],
+        "reducer": None
+        if reducer is None
+        else {**_process(controller, reducer), "url": reducer.register.address},
+        "controller_version": "0.1.0",
+        "parameters_version": {name: str(value.uuid) for name, value in controller.parameters.current.items()},
+        "parameters_hash": controller.parameters.current.hash,
+        "parameters_epoch": controller.epoch,
+    }
+
+
+def _process(controller: Any, member: Any) -> dict[str, Any]:
+    figures = member.figures
+    active = controller.active
+    return {
+        "name": member.name,
+        "service_uuid": member.peer,
+        "mapping_uuid": None if active is None else active.run.run_id,
+        "dranspose_version": member.register.version,
+        "mapreduce_version": member.register.code or None,
+        "parameters_hash": controller.parameters.current.hash,
+        "processed_events": int(figures.get("processed_events", 0)),
+        "event_rate": member.rate("processed_events"),
+        "host": member.register.host,
+        "pid": member.register.pid,
+        "http": member.register.http,
+        "fault": member.register.fault,
+        "last_seen": _wall(member.heard_at),
+    }
+
+
+def _wall(monotonic: float) -> float:
+    return time.time() - (time.monotonic() - monotonic)
+
+
+def status(controller: Any) -> dict[str, Any]:
+    """The run in detail. Which worker did which event is told of what is under way only: nothing here grows with the run."""
+    active = controller.active
+    if active is None:
+        return {
+            "work_completed": {}, "last_assigned": 0, "assignment": [], "completed_events": [], "finished": False,
+            "processing_times": {},
+        }  # fmt: skip
+    run = active.run
+    return {
+        "work_completed": {},
+        "last_assigned": run.last_assigned,
+        "assignment": [{member.name: run.outstanding(member.peer) for member in controller.ensemble.workers}],
+        "completed_events": one_by_one(run.ledger.settled),
+        "completed": as_text(run.ledger.settled),
+        "finished": active.finished,
+        "processing_times": {
+            member.name: {str(int(member.figures.get("last_event", -1))): _times(member.figures)}
+            for member in controller.ensemble.workers
+        },
+    }
+
+
+def _times(figures: dict[str, float]) -> dict[str, float]:
+    return {
+        "get_assignments": figures.get("waiting_seconds", 0.0),
+        "get_messages": figures.get("receiving_seconds", 0.0),
+        "assemble_event": 0.0,
+        "custom_code": figures.get("user_seconds", 0.0),
+        "send_result": figures.get("sending_seconds", 0.0),
+        "no_events": figures.get("processed_events", 0),
+    }
+
+
+def load(controller: Any, intervals: list[int], scan: bool) -> dict[str, Any]:
+    """How long each worker worked (``active``) of how long in all (``total``, in seconds), over its last so many events."""
+    return {
+        member.name: {
+            "last_event": int(member.figures.get("last_event", -1)),
+            "intervals": {
+                **{str(events): _interval(member, events) for events in intervals},
+                **({"scan": _interval(member, None)} if scan else {}),
+            },
+        }
+        for member in controller.ensemble.workers
+    }
+
+
+def _interval(member: Any, events: int | None) -> dict[str, float]:
+    if not member.samples:
+        return {"total": 0.0, "active": 0.0, "events": 0}
+    last = member.samples[-1].figures
+    done = last.get("processed_events", 0)
+    first: dict[str, float] = {}
+    if events is not None:
+        earlier = (s.figures for s in reversed(member.samples) if s.figures.get("processed_events", 0) <= done - events)
+        first = next(earlier, member.samples[0].figures)
+    spent = {name: last.get(f"{name}_seconds", 0.0) - first.get(f"{name}_seconds", 0.0) for name in ALL}
+    return {
+        "total": sum(spent.values()),
+        "active": sum(spent[name] for name in BUSY),
+        "events": int(done - first.get("processed_events", 0)),
+    }
+
+
+def streams(controller: Any) -> dict[str, Any]:
+    """What became of the packets of each stream in the run, as its ingester reported last."""
+    active = controller.active
+    reports = {} if active is None else active.counts
+    return {
+        stream: {
+            "complete_until": report.complete_until,
+            "ended": report.ended,
+            "stopped": report.stopped,
+            **{name: getattr(report.counts, name) for name in report.counts.__struct_fields__},
+        }
+        for stream, report in reports.items()
+    }
+
+
+def health(controller: Any) -> dict[str, Any]:
+    """Whether a run could be armed now; a sentence for each thing in the way."""
+    problems: list[str] = []
+    ensemble = controller.ensemble
+    if ensemble.reducer is None:
+        problems.append("no reducer takes part; start one with 'beamloom reducer'")
+    if not ensemble.workers:
+        problems.append("no worker takes part; start one with 'beamloom worker'")
+    if not ensemble.ingesters:
+        problems.append("no ingester takes part; start one with 'beamloom ingester'")
+    problems += [f"{member.name}: {member.register.fault}" for member in ensemble if member.register.fault]
+    return {"ready": not problems, "problems": problems, "processes": len(list(ensemble))}

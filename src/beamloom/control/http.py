@@ -1,0 +1,322 @@
+"""The controller's HTTP API: the paths that scan software already calls, and those that show runs, ledger and errors.
+
+A handler does nothing itself: it has the controller's thread compute the answer. Whatever a client sends wrongly is answered with a
+sentence under ``detail`` and a status of 4xx.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from beamloom.control import ensemble_views, views
+from beamloom.control.front_page import FRONT_PAGE
+from beamloom.errors import UserError
+from beamloom.parameters import Parameters
+from beamloom.triggermap import TriggerMap, TriggerMapError, uniform
+
+T = TypeVar("T")
+LOG_POLL_SECONDS = 0.2
+
+
+class Controller(Protocol):
+    """What the API needs of the controller; all but ``ask`` is touched in the controller's thread only."""
+
+    active: Any
+    past: Any
+    logs: Any
+    log_count: int
+    parameters: Parameters
+    ensemble: Any
+    epoch: int
+
+    def ask(self, command: Callable[[], T]) -> Future[T]:
+        """Have a command called in the controller's thread."""
+
+    def arm(self, trigger_map: TriggerMap, reply: Callable[[str | Exception], None], now: float) -> None:
+        """Begin a run."""
+
+    def stop(self, cause: str) -> None:
+        """End the run that goes on."""
+
+    def set_parameters(self, values: dict[str, bytes]) -> str:
+        """Set parameters as one epoch; returns the hash of the new set."""
+
+
+class BadRequest(UserError):
+    """A request that makes no sense; the text says why."""
+
+
+STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409, "UnknownParameter": 404}
+"""Status by class of error; all other errors that are meant for people are 400."""
+
+
+def make_app(controller: Controller) -> Starlette:
+    """The API as an ASGI application."""
+    api = _Api(controller)
+    v1 = "/api/v1"
+    routes = [
+        Route("/", api.front_page),
+        Route(f"{v1}/config", api.config),
+        Route(f"{v1}/sequence", api.sequence),
+        Route(f"{v1}/sequence", api.arm_sequence, methods=["POST"]),
+        Route(f"{v1}/mapping", api.sequence),
+        Route(f"{v1}/mapping", api.arm_mapping, methods=["POST"]),
+        Route(f"{v1}/sardana_hook", api.sardana_hook, methods=["POST"]),
+        Route(f"{v1}/progress", api.progress),
+        Route(f"{v1}/status", api.status),
+        Route(f"{v1}/load", api.load),
+        Route(f"{v1}/stop", api.stop, methods=["POST"]),
+        Route(f"{v1}/parameters", api.parameters),
+        Route(f"{v1}/parameters", api.set_parameters, methods=["POST"]),
+        Route(f"{v1}/parameter/{{name:path}}", api.parameter),
+        Route(f"{v1}/parameter/{{name:path}}", api.set_parameter, methods=["POST"]),
+        Route(f"{v1}/logs", api.logs),
+        Route(f"{v1}/log_stream", api.log_stream),
+        Route(f"{v1}/runs", api.runs),
+        Route(f"{v1}/ledger", api.ledger),
+        Route(f"{v1}/errors", api.errors),
+        Route(f"{v1}/streams", api.streams),
+        Route(f"{v1}/health", api.health),
+    ]
+    cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET"], allow_headers=["*"])
+    return Starlette(routes=[*map(_guarded, routes)], middleware=[cors])
+
+
+def _guarded(route: Route) -> Route:
+    """The same route with errors for people turned into answers."""
+    endpoint = route.endpoint
+
+    async def answer(request: Request) -> Response:
+        try:
+            response: Response = await endpoint(request)
+        except (UserError, TriggerMapError, LookupError) as error:
+            status = STATUS.get(type(error).__name__, 400)
+            text = str(error.args[0]) if error.args else str(error)
+            return _json({"detail": text}, status)
+        return response
+
+    return Route(route.path, answer, methods=list(route.methods or ["GET"]), name=route.name)
+
+
+class _Api:
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    async def _ask(self, command: Callable[[], T]) -> T:
+        return await asyncio.wrap_future(self._controller.ask(command))
+
+    async def _show(self, view: Callable[[Any], Any]) -> Response:
+        return _json(await self._ask(lambda: view(self._controller.active)))
+
+    # ---- runs -------------------------------------------------------------------------------------------------------------
+
+    async def arm_sequence(self, request: Request) -> Response:
+        """Begin a run of parts and their sequence."""
+        return await self._arm(request, TriggerMap.from_json)
+
+    async def arm_mapping(self, request: Request) -> Response:
+        """Begin a run of a map that is one part (deprecated form)."""
+        return await self._arm(request, TriggerMap.from_mapping)
+
+    async def _arm(self, request: Request, read: Callable[..., TriggerMap]) -> Response:
+        body = await request.body()
+        wrap = _flag(request, "all_wrap", default=True)
+        trigger_map = await asyncio.to_thread(read, body, all_wrap=wrap)
+        return _json(await self._begin(trigger_map))
+
+    async def _begin(self, trigger_map: TriggerMap) -> str:
+        armed: Future[str] = Future()
+
+        def reply(outcome: str | Exception) -> None:
+            if isinstance(outcome, Exception):
+                armed.set_exception(outcome)
+            else:
+                armed.set_result(outcome)
+
+        await self._ask(lambda: self._controller.arm(trigger_map, reply, time.monotonic()))
+        return await asyncio.wrap_future(armed)
+
+    async def sardana_hook(self, request: Request) -> Response:
+        """Begin a run of as many uniform events as the scan has points (deprecated)."""
+        body = _decode(await request.body())
+        scan = body.get("scan") if isinstance(body, dict) else None
+        if not isinstance(scan, dict):
+            return _json("no scan info")
+        if "nb_points" not in scan:
+            return _json("no nb_points in scan")
+        wanted = body.get("streams")
+        if not isinstance(wanted, list):
+            return _json("streams required")
+        points = scan["nb_points"]
+        if not isinstance(points, int) or points < 1:
+            raise BadRequest(f"nb_points is {points!r}; it has to be a whole number of at least 1")
+        there = await self._ask(lambda: list(self._controller.ensemble.streams))
+        streams = [stream for stream in wanted if stream in there]
+        if not streams:
+            raise BadRequest(f"none of the streams {wanted} is there; there are {', '.join(there) or 'none'}")
+        return _json(await self._begin(uniform(streams, points)))
+
+    async def sequence(self, request: Request) -> Response:
+        """The trigger map of the run."""
+        active = await self._ask(lambda: self._controller.active)
+        if active is None:
+            return _json({"parts": {}, "sequence": []})
+        return _json(await asyncio.to_thread(active.run.trigger_map.to_json))
+
+    async def stop(self, request: Request) -> Response:
+        """End the run that goes on."""
+        await self._ask(lambda: self._controller.stop("asked to stop over HTTP"))
+        return _json(None)
+
+    async def progress(self, request: Request) -> Response:
+        """How far the run is."""
+        return await self._show(views.progress)
+
+    async def ledger(self, request: Request) -> Response:
+        """The account of the run."""
+        return await self._show(views.ledger)
+
+    async def errors(self, request: Request) -> Response:
+        """What failed, with tracebacks."""
+        return await self._show(views.errors)
+
+    async def runs(self, request: Request) -> Response:
+        """The runs since the controller was started, newest first."""
+
+        def listed() -> list[dict[str, Any]]:
+            active = self._controller.active
+            records = [*self._controller.past, *([] if active is None else [active])]
+            return [views.summary(record) for record in reversed(records)]
+
+        return _json(await self._ask(listed))
+
+    # ---- processes --------------------------------------------------------------------------------------------------------
+
+    async def _of_controller(self, view: Callable[[Any], Any]) -> Response:
+        return _json(await self._ask(lambda: view(self._controller)))
+
+    async def config(self, request: Request) -> Response:
+        """The processes that take part."""
+        return await self._of_controller(ensemble_views.config)
+
+    async def status(self, request: Request) -> Response:
+        """The run in detail, in the form that existing tools read."""
+        return await self._of_controller(ensemble_views.status)
+
+    async def load(self, request: Request) -> Response:
+        """How busy the workers are, over the last so many events and over the run."""
+        try:
+            intervals = [int(text) for text in request.query_params.getlist("intervals")] or [1, 10]
+        except ValueError:
+            raise BadRequest("intervals are whole numbers of events, such as ?intervals=1&intervals=10") from None
+        scan = _flag(request, "scan", default=True)
+        return await self._of_controller(lambda controller: ensemble_views.load(controller, intervals, scan))
+
+    async def streams(self, request: Request) -> Response:
+        """What became of the packets of each stream."""
+        return await self._of_controller(ensemble_views.streams)
+
+    async def health(self, request: Request) -> Response:
+        """Whether a run could be armed now, and why not."""
+        answer = await self._ask(lambda: ensemble_views.health(self._controller))
+        return _json(answer, 200 if answer["ready"] else 503)
+
+    # ---- parameters -------------------------------------------------------------------------------------------------------
+
+    async def parameters(self, request: Request) -> Response:
+        """The descriptions of all parameters, by name."""
+        return _json(await self._ask(self._controller.parameters.listing))
+
+    async def set_parameters(self, request: Request) -> Response:
+        """Set several parameters as one epoch; the body is a mapping of names to values."""
+        body = _decode(await request.body())
+        if not isinstance(body, dict):
+            raise BadRequest('the body has to be a mapping, such as {"roi_start": 120}')
+        values = {str(name): _as_data(value) for name, value in body.items()}
+        return _json(await self._ask(lambda: self._controller.set_parameters(values)))
+
+    async def parameter(self, request: Request) -> Response:
+        """The value of one parameter, as bytes."""
+        name = request.path_params["name"]
+
+        def value() -> bytes | None:
+            current = self._controller.parameters.current
+            return current[name].data if name in current else None
+
+        found = await self._ask(value)
+        if found is None:
+            return _json({"detail": "Parameter not found"}, 404)
+        return Response(found, media_type="application/x.bytes")
+
+    async def set_parameter(self, request: Request) -> Response:
+        """Set one parameter to the bytes of the body; answers the hash of the new set."""
+        name, data = request.path_params["name"], await request.body()
+        return _json(await self._ask(lambda: self._controller.set_parameters({name: data})))
+
+    # ---- logs -------------------------------------------------------------------------------------------------------------
+
+    async def logs(self, request: Request) -> Response:
+        """The latest log lines of all processes, oldest first."""
+        least = _LEVELS.get(request.query_params.get("level", "INFO").upper())
+        if least is None:
+            raise BadRequest(f"level is one of {', '.join(_LEVELS)}")
+        lines = await self._ask(lambda: list(self._controller.logs))
+        return _json([line for line in lines if _LEVELS.get(line["levelname"], 0) >= least])
+
+    async def log_stream(self, request: Request) -> Response:
+        """New log lines as they come, one JSON object a line, without end."""
+        seen = await self._ask(lambda: self._controller.log_count)
+
+        async def lines() -> AsyncIterator[bytes]:
+            nonlocal seen
+            while not await request.is_disconnected():
+                count, kept = await self._ask(lambda: (self._controller.log_count, list(self._controller.logs)))
+                for line in kept[len(kept) - min(count - seen, len(kept)) :]:
+                    yield msgspec.json.encode(line) + b"\n"
+                seen = count
+                await asyncio.sleep(LOG_POLL_SECONDS)
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    async def front_page(self, request: Request) -> Response:
+        """A page for people."""
+        return Response(FRONT_PAGE, media_type="text/html")
+
+
+_LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status, media_type="application/json")
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
+
+
+def _as_data(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+
+
+def _flag(request: Request, name: str, *, default: bool) -> bool:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if text.lower() not in ("true", "1", "yes", "false", "0", "no"):
+        raise BadRequest(f"{name} is true or false, not {text!r}")
+    return text.lower() in ("true", "1", "yes")

@@ -1,0 +1,138 @@
+"""What the controller's HTTP API says, as plain dictionaries: computed in the controller's thread from what it knows."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+from beamloom.engine.faults import FailureGroup
+from beamloom.engine.ranges import RangeSet
+from beamloom.engine.run import Run
+
+EVENTS_LISTED = 100_000
+"""Most event numbers that are listed one by one."""
+
+
+class RunRecord(Protocol):
+    """A run as the controller keeps it."""
+
+    run: Run
+    started_at: float
+    finished_at: float | None
+
+    @property
+    def finished(self) -> bool: ...
+
+
+def progress(record: RunRecord | None) -> dict[str, Any]:
+    """How far the run is: the numbers that scan software polls, and the ledger's."""
+    if record is None:
+        return {
+            "last_assigned": 0, "completed_events": 0, "total_events": 0, "finished": False, "run": None,
+            "phase": "idle", "reduced": 0, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0,
+            "errors": [], "losses": [], "stopped": None,
+        }  # fmt: skip
+    run = record.run
+    counts = run.ledger.counts()
+    return {
+        "last_assigned": run.last_assigned,
+        "completed_events": run.ledger.settled_count,
+        "total_events": counts.total,
+        "finished": record.finished,
+        "run": run.run_id,
+        "phase": "finished" if record.finished else str(run.phase),
+        "reduced": counts.reduced,
+        "failed": counts.failed,
+        "lost": counts.lost,
+        "pending": counts.pending,
+        "assigned": counts.assigned,
+        "redelivered": run.redelivered,
+        "errors": [
+            {
+                "where": group.failure.where,
+                "error": group.failure.error,
+                "message": group.failure.message,
+                "events": as_text(group.events),
+                "count": group.count,
+            }
+            for group in run.faults.groups
+        ],
+        "losses": losses(run),
+        "stopped": run.stop_cause,
+    }
+
+
+def losses(run: Run) -> list[dict[str, Any]]:
+    """The lost events, by cause."""
+    causes: dict[str, RangeSet] = {}
+    for loss in run.ledger.losses:
+        causes.setdefault(loss.cause, RangeSet()).add(loss.first, loss.stop)
+    return [{"cause": cause, "events": as_text(events), "count": len(events)} for cause, events in causes.items()]
+
+
+def errors(record: RunRecord | None) -> list[dict[str, Any]]:
+    """The failures of a run, each kind once, with its traceback and its events."""
+    return [] if record is None else [_error(group) for group in record.run.faults.groups]
+
+
+def _error(group: FailureGroup) -> dict[str, Any]:
+    return {
+        "where": group.failure.where,
+        "error": group.failure.error,
+        "message": group.failure.message,
+        "traceback": group.failure.traceback,
+        "worker": group.worker.partition("@")[0],
+        "count": group.count,
+        "events": one_by_one(group.events),
+    }
+
+
+def ledger(record: RunRecord | None) -> dict[str, Any]:
+    """The account of the run as ranges ``[first, last]``, both inclusive."""
+    if record is None:
+        return {"run": None, "total_events": 0, "reduced": [], "failed": [], "lost": [], "assigned_until": 0}
+    account = record.run.ledger
+    return {
+        "run": record.run.run_id,
+        "total_events": account.total,
+        "assigned_until": account.assigned_until,
+        "reduced": as_pairs(account.reduced),
+        "failed": as_pairs(account.failed),
+        "lost": [{"events": [loss.first, loss.stop - 1], "cause": loss.cause} for loss in account.losses],
+    }
+
+
+def summary(record: RunRecord) -> dict[str, Any]:
+    """One line of the list of runs."""
+    counts = record.run.ledger.counts()
+    return {
+        "run": record.run.run_id,
+        "started_at": record.started_at,
+        "finished_at": record.finished_at,
+        "seconds": (record.finished_at or time.time()) - record.started_at,
+        "total_events": counts.total,
+        "reduced": counts.reduced,
+        "failed": counts.failed,
+        "lost": counts.lost,
+        "streams": list(record.run.trigger_map.streams),
+    }
+
+
+def as_pairs(events: RangeSet) -> list[list[int]]:
+    """Ranges as [first, last], both inclusive."""
+    return [[first, stop - 1] for first, stop in events]
+
+
+def as_text(events: RangeSet) -> str:
+    """Ranges for people: ``3, 7-12``."""
+    return ", ".join(str(first) if stop == first + 1 else f"{first}-{stop - 1}" for first, stop in events)
+
+
+def one_by_one(events: RangeSet, limit: int = EVENTS_LISTED) -> list[int]:
+    """The event numbers themselves, at most ``limit`` of them."""
+    listed: list[int] = []
+    for first, stop in events:
+        listed.extend(range(first, min(stop, first + limit - len(listed))))
+        if len(listed) >= limit:
+            break
+    return listed

@@ -1,0 +1,218 @@
+"""A run while it goes on: what the engine decides is sent to the processes, what they report is told to the engine."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from beamloom.engine.run import Run, RunPhase, Step
+from beamloom.engine.streamplan import StreamLayout
+from beamloom.services.ensemble import Ensemble, Member
+from beamloom.services.membership import name_of
+from beamloom.transport.channel import Channel
+from beamloom.transport.messages import (
+    AnyMessage,
+    Arm,
+    Failed,
+    Fence,
+    Fenced,
+    Finish,
+    Finished,
+    Joined,
+    Orders,
+    Progress,
+    Reduced,
+    Tick,
+)
+
+logger = logging.getLogger(__name__)
+
+FINISH_TIMEOUT = 30.0
+"""Seconds that the finish hooks of user code may take before the run is over without them."""
+
+
+class ActiveRun:
+    """The run that goes on now, or the last one."""
+
+    def __init__(self, run: Run, ensemble: Ensemble, channel: Channel, ticks: dict[str, float]) -> None:
+        self.run = run
+        self.started_at = time.time()
+        self.finished_at: float | None = None
+        self.counts: dict[str, Progress] = {}
+        """The latest report of each stream."""
+        self.joining: set[str] = set()
+        """Workers that came late and have not confirmed yet."""
+        self._ensemble = ensemble
+        self._channel = channel
+        self._ticks = ticks
+        self._next_tick = 0.0
+        self._tick_turn = 0
+        self._finishing: set[str] | None = None
+        self._finish_reducer = False
+        self._finish_by = 0.0
+        self._gone: list[str] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether every event is settled and every finish hook has been called."""
+        return self.finished_at is not None
+
+    # ---- reports ----------------------------------------------------------------------------------------------------------
+
+    def hear(self, sender: str, message: AnyMessage, now: float) -> None:
+        """A process reports something of this run."""
+        match message:
+            case Reduced(deliveries=deliveries):
+                for worker, slot, first, stop in deliveries:
+                    self.run.taken(worker, slot, first, stop, now)
+            case Progress(stream=stream) as progress:
+                self.counts[stream] = progress
+                self.run.lost(progress.losses)
+                tell = self.run.stopped if progress.stopped else None
+                if tell is not None:
+                    tell(stream, progress.complete_until, progress.seen_until, now)
+                else:
+                    self.run.progress(
+                        stream, progress.complete_until, progress.seen_until, ended=progress.ended, now=now
+                    )
+            case Failed(event=None) as failed:
+                self.run.faults.add(failed.failure, name_of(failed.worker), None)
+            case Failed(event=int(event)) as failed:
+                self.run.failed(failed.worker, failed.slot, event, failed.failure)
+            case Fenced(worker=worker):
+                self.run.fenced(worker, now)
+            case Finished() if self._finishing is not None:
+                self._finishing.discard(sender)
+            case _:
+                pass
+
+    def begin_epoch(self, epoch: int) -> int:
+        """New parameters; returns the first event that they hold for."""
+        return self.run.begin_epoch(epoch)
+
+    # ---- processes come and go --------------------------------------------------------------------------------------------
+
+    def join(self, member: Member, now: float) -> None:
+        """A worker that came late has confirmed."""
+        self.joining.discard(member.peer)
+        for other in self._everyone_but_workers():
+            self._send(other.peer, Joined(self.run.run_id, member.peer, member.register.address))
+        self.run.add_worker(member.peer, member.register.tags, now)
+
+    def lose(self, member: Member, cause: str, now: float, *, killed: bool) -> None:
+        """A process is gone."""
+        self.joining.discard(member.peer)
+        if self._finishing is not None:
+            self._finishing.discard(member.peer)
+        if self.run.phase is RunPhase.COMPLETE:
+            return
+        if member.is_worker:
+            self._gone.append(member.peer)
+            self.run.lose_worker(member.peer, killed=killed)
+        elif member.role == "ingester":
+            for stream in member.register.streams:
+                self.run.stream_gone(stream, f"the ingester of stream {stream!r} is gone: {cause}", now)
+        else:
+            self.run.abort(f"the reducer is gone: {cause}")
+
+    # ---- time -------------------------------------------------------------------------------------------------------------
+
+    def turn(self, now: float) -> None:
+        """Send what is to be sent now."""
+        if self.finished:
+            return
+        step = self.run.advance(now)
+        if step or self._gone:
+            self._send_orders(step)
+        if self.run.phase is RunPhase.COMPLETE:
+            self._finish(now)
+        else:
+            self._send_tick(now)
+
+    def _send_orders(self, step: Step) -> None:
+        gone, self._gone = self._gone, []
+        orders = Orders(
+            self.run.run_id, step.spans, step.settled, [], gone, step.close_at, step.stop_sources
+        )
+        for member in self._ensemble.ingesters:
+            self._send(member.peer, orders)
+        if step.spans or step.dropped:
+            by_worker: dict[str, list] = {}
+            for span in step.spans:
+                by_worker.setdefault(span.worker, []).append(span)
+            for member in self._ensemble.workers:
+                mine = by_worker.get(member.peer, [])
+                if mine or step.dropped:
+                    self._send(member.peer, Orders(self.run.run_id, mine, [], step.dropped))
+        reducer = self._ensemble.reducer
+        for worker in step.fence:
+            if reducer is not None:
+                self._send(reducer.peer, Fence(self.run.run_id, worker))
+
+    def _send_tick(self, now: float) -> None:
+        if not self._ticks or now < self._next_tick:
+            return
+        workers = [peer for peer in self._ticks if peer in self._ensemble]
+        if workers:
+            self._tick_turn += 1
+            self._send(workers[self._tick_turn % len(workers)], Tick(self.run.run_id))
+            self._next_tick = now + min(self._ticks.values())
+
+    def _finish(self, now: float) -> None:
+        """Workers first, then the reducer and the ingesters: what a finish hook of the map leaves, the reduce may still see."""
+        if self._finishing is None:
+            logger.info("run %s: every event is settled", self.run.run_id)
+            self._finishing = {member.peer for member in self._ensemble.workers} - self.joining
+            self._finish_by = now + FINISH_TIMEOUT
+            for peer in self._finishing:
+                self._send(peer, Finish(self.run.run_id))
+        waiting = {peer for peer in self._finishing if peer in self._ensemble}
+        if waiting and now < self._finish_by:
+            return
+        if waiting:
+            logger.warning("run %s: no answer to finish from %s", self.run.run_id, ", ".join(map(name_of, waiting)))
+        if not self._finish_reducer:
+            self._finish_reducer = True
+            self._finish_by = now + FINISH_TIMEOUT
+            self._finishing = {member.peer for member in self._everyone_but_workers()}
+            for peer in self._finishing:
+                self._send(peer, Finish(self.run.run_id))
+            return
+        self.finished_at = time.time()
+        logger.info("run %s: finished", self.run.run_id)
+
+    def release(self) -> None:
+        """Give up this run: the next one is armed already."""
+        self.run.abort("a new trigger map was armed")
+        self.finished_at = time.time()
+
+    def _everyone_but_workers(self) -> list[Member]:
+        reducer = self._ensemble.reducer
+        return [*self._ensemble.ingesters, *([] if reducer is None else [reducer])]
+
+    def _send(self, peer: str, message: AnyMessage) -> None:
+        try:
+            self._channel.send(peer, message)
+        except KeyError:
+            logger.debug("%s is gone; %s not sent", peer, type(message).__name__)
+
+
+def arm_message(run: Run, member: Member, ensemble: Ensemble, epoch: int, values: dict[str, bytes], **more: object) -> Arm:
+    """What one process is told when a run begins."""
+    reducer = ensemble.reducer
+    if reducer is None:
+        raise LookupError("no reducer takes part")
+    layouts: dict[str, StreamLayout] = {
+        stream: layout for stream, layout in run.layouts.items() if stream in member.register.streams
+    }
+    workers = {worker.peer: worker.register.address for worker in ensemble.workers}
+    return Arm(
+        run.run_id,
+        (reducer.peer, reducer.register.address),
+        {} if member.is_worker else workers,
+        layouts,
+        epoch,
+        values,
+        run.trigger_map.total_events,
+        **more,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,58 @@
+"""The beginning of a run: every process confirms, every device is there, or the run is refused with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from beamloom.engine.run import Run
+from beamloom.errors import UserError
+from beamloom.services.membership import name_of
+
+
+class ArmingRefused(UserError):
+    """A run that cannot begin; the text says what is in the way."""
+
+
+class NotThere(ArmingRefused):
+    """What the run needs did not come up in time: a device, or a process."""
+
+
+class Arming:
+    """Waits until all processes of a run have confirmed."""
+
+    def __init__(
+        self, run: Run, awaited: Iterable[str], deadline: float, reply: Callable[[str | Exception], None]
+    ) -> None:
+        self.run = run
+        self.reply = reply
+        """To be called once: with the run's id, or with why there is no run."""
+        self.ticks: dict[str, float] = {}
+        """Intervals at which workers want to be ticked, in seconds."""
+        self._awaited = set(awaited)
+        self._deadline = deadline
+        self._problems: list[str] = []
+
+    def confirm(self, peer: str, problem: str | None, tick_interval: float | None) -> None:
+        """A process is ready, or says why it is not."""
+        self._awaited.discard(peer)
+        if problem is not None and problem not in self._problems:
+            self._problems.append(problem)
+        if tick_interval is not None:
+            self.ticks[peer] = tick_interval
+
+    def lose(self, peer: str) -> None:
+        """A process has gone before it confirmed."""
+        if peer in self._awaited:
+            self._awaited.discard(peer)
+            self._problems.append(f"{name_of(peer)!r} died while the run was armed; look at its log")
+
+    def outcome(self, now: float) -> bool | ArmingRefused | None:
+        """None while others are awaited, True when all are ready, else why the run cannot begin."""
+        if self._awaited and now < self._deadline:
+            return None
+        if self._problems:
+            return ArmingRefused("the run was not armed: " + "; ".join(self._problems))
+        if self._awaited:
+            names = ", ".join(sorted(map(name_of, self._awaited)))
+            return NotThere(f"the run was not armed: no answer in time from {names}; look at their logs or restart them")
+        return True

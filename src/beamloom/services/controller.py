@@ -1,0 +1,327 @@
+"""The controller: owns the run, the ledger and the parameters; the only process that decides.
+
+Everything here happens in one thread. HTTP handlers live in another one and hand over what they want done as commands.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from beamloom.control.http import make_app
+from beamloom.engine.run import Run, RunPhase, RunSettings
+from beamloom.parameters import DUMP_PREFIX, Parameter, ParameterError, Parameters, load_parameter_file
+from beamloom.parameters import encode_value
+from beamloom.services.active_run import ActiveRun, arm_message
+from beamloom.services.arming import Arming, ArmingRefused
+from beamloom.services.ensemble import Ensemble, Member
+from beamloom.services.heartbeat import LogForwarder
+from beamloom.services.loop import LONGEST_WAIT
+from beamloom.services.loop import serve as serve_loop
+from beamloom.services.recorder import RunRecorder
+from beamloom.settings import ControllerSettings
+from beamloom.transport.channel import Channel, Received
+from beamloom.transport.http_server import HttpServer
+from beamloom.transport.messages import (
+    CONTROLLER,
+    Armed,
+    Finish,
+    Heartbeat,
+    Leaving,
+    LogRecords,
+    Register,
+    Unknown,
+    Welcome,
+)
+from beamloom.transport.messages import Parameters as ParametersMessage
+from beamloom.transport.zeromq import ZmqChannel
+from beamloom.triggermap import TriggerMap
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+ARM_GRACE = 1.0
+"""Seconds longer than the devices' that processes may take to confirm a run."""
+LOG_LINES_KEPT = 1000
+RUNS_KEPT = 100
+
+
+class ControllerService:
+    """The controller of a pipeline."""
+
+    def __init__(self, settings: ControllerSettings, channel: Channel, *, watches_silence: bool = True) -> None:
+        """``watches_silence`` False: the processes share this one, and do not send signs of life."""
+        self.settings = settings
+        self.ensemble = Ensemble()
+        self.parameters = Parameters()
+        self.epoch = 0
+        self.active: ActiveRun | None = None
+        self.past: deque[ActiveRun] = deque(maxlen=RUNS_KEPT)
+        self.logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES_KEPT)
+        self.log_count = 0
+        self._channel = channel
+        self._watches_silence = watches_silence
+        self._arming: Arming | None = None
+        self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._own_log = LogForwarder()
+        self._recorder: RunRecorder | None = None
+        self._looked_at = 0.0
+        self._set_initial_parameters()
+
+    def _set_initial_parameters(self) -> None:
+        values: dict[str, bytes] = {}
+        if self.settings.parameters_file:
+            values |= load_parameter_file(self.settings.parameters_file, allow_pickle=True)
+        values |= {name: encode_value(name, value) for name, value in self.settings.parameters.items()}
+        if self.settings.record_prefix:
+            values.setdefault(DUMP_PREFIX, self.settings.record_prefix.encode())
+        if values:
+            self.parameters.set_many(values)
+
+    # ---- commands of other threads --------------------------------------------------------------------------------------
+
+    def ask(self, command: Callable[[], T]) -> Future[T]:
+        """Have ``command`` called in the controller's thread; may be called from any thread."""
+        answer: Future[T] = Future()
+        self._commands.append((command, answer))
+        self._channel.wake()
+        return answer
+
+    def arm(self, trigger_map: TriggerMap, reply: Callable[[str | Exception], None], now: float) -> None:
+        """Begin a run of ``trigger_map``; ``reply`` is called with its id once every process is ready, or with the refusal."""
+        try:
+            self._arm(trigger_map, reply, now)
+        except Exception as error:
+            reply(error)
+
+    def _arm(self, trigger_map: TriggerMap, reply: Callable[[str | Exception], None], now: float) -> None:
+        workers = self.ensemble.workers
+        trigger_map.check(list(self.ensemble.streams), [worker.register.tags for worker in workers])
+        if self.ensemble.reducer is None:
+            raise ArmingRefused("there is no reducer; start one with 'beamloom reducer'")
+        faults = [f"{member.name}: {member.register.fault}" for member in self.ensemble if member.register.fault]
+        if faults:
+            raise ArmingRefused("the run was not armed: " + "; ".join(faults))
+        if self._arming is not None:
+            self._end_arming(ArmingRefused("another trigger map was armed before this one was ready"))
+        if self.active is not None and not self.active.finished:
+            logger.warning("run %s is given up: a new trigger map was armed", self.active.run.run_id)
+            self.active.release()
+        run_id = str(uuid.uuid4())
+        settings = RunSettings(self.settings.lookahead_seconds, self.settings.straggler_timeout)
+        run = Run(run_id, trigger_map, settings, now)
+        participants = [
+            member
+            for member in self.ensemble
+            if member.role != "ingester" or any(stream in run.layouts for stream in member.register.streams)
+        ]
+        deadline = now + self.settings.arm_timeout + ARM_GRACE
+        self._arming = Arming(run, [member.peer for member in participants], deadline, reply)
+        for member in participants:
+            self._channel.send(member.peer, self._arm_message(run, member))
+
+    def _arm_message(self, run: Run, member: Member) -> Any:
+        values = self.parameters.current.to_wire()
+        prefix = values.get(DUMP_PREFIX, b"").decode()
+        return arm_message(
+            run,
+            member,
+            self.ensemble,
+            self.epoch,
+            values,
+            timeout=self.settings.arm_timeout,
+            record_prefix=prefix,
+        )
+
+    def stop(self, cause: str) -> None:
+        """End the run that goes on."""
+        if self.active is not None and not self.active.finished:
+            self.active.run.stop(cause)
+
+    def set_parameters(self, values: dict[str, bytes]) -> str:
+        """Set parameters as one new epoch; returns the hash of the new set. Raises ParameterError."""
+        self.parameters.set_many(values)
+        self._begin_epoch()
+        return self.parameters.current.hash
+
+    def _begin_epoch(self) -> None:
+        self.epoch += 1
+        message = ParametersMessage(self.epoch, self.parameters.current.to_wire())
+        for member in self.ensemble:
+            if member.role != "ingester":
+                self._channel.send(member.peer, message)
+        if self.active is not None and not self.active.finished:
+            first = self.active.begin_epoch(self.epoch)
+            if self._recorder is not None:
+                self._recorder.epoch(self.epoch, first, self.parameters.current)
+
+    # ---- messages -------------------------------------------------------------------------------------------------------
+
+    def receive(self, received: Received, now: float) -> None:
+        """A message has arrived."""
+        sender, message, _ = received
+        if isinstance(message, Register):
+            self._welcome(sender, message, now)
+            return
+        member = self.ensemble.get(sender)
+        if member is None:
+            if isinstance(message, Heartbeat):
+                self._channel.connect(sender, message.address)
+                self._channel.send(sender, Unknown())
+            return
+        member.heard(now, message.figures if isinstance(message, Heartbeat) else None)
+        match message:
+            case Heartbeat():
+                pass
+            case Armed() as armed:
+                self._confirm(member, armed, now)
+            case Leaving(reason=reason):
+                self._lose(member, reason, now, killed=False)
+            case LogRecords(records=records):
+                self._keep_logs([{**record, "service": member.name} for record in records])
+            case _:
+                if self.active is not None and getattr(message, "run", None) == self.active.run.run_id:
+                    self.active.hear(sender, message, now)
+
+    def _welcome(self, peer: str, register: Register, now: float) -> None:
+        known = peer in self.ensemble
+        member, former = self.ensemble.add(peer, register, now)
+        if former is not None:
+            self._lose(former, f"{former.name} was started again", now, killed=True)
+        self._channel.connect(peer, register.address)
+        self._channel.send(peer, Welcome())
+        if known:
+            return
+        logger.info("%s %s takes part", register.role, register.name)
+        try:
+            descriptions = [Parameter.from_wire(one) for one in register.descriptions]
+            before = self.parameters.current.hash
+            self.parameters.describe(descriptions, owner=register.name)
+            if self.parameters.current.hash != before:
+                self._begin_epoch()
+        except ParameterError as error:
+            logger.error("%s: %s", register.name, error)
+            member.register.fault = str(error)
+        if self.active is not None and not self.active.finished and member.is_worker and not register.fault:
+            self.active.joining.add(peer)
+            self._channel.send(peer, self._arm_message(self.active.run, member))
+
+    def _confirm(self, member: Member, armed: Armed, now: float) -> None:
+        if self._arming is not None and armed.run == self._arming.run.run_id:
+            self._arming.confirm(member.peer, armed.problem, armed.tick_interval)
+        elif self.active is not None and member.peer in self.active.joining and armed.run == self.active.run.run_id:
+            if armed.problem is None:
+                self.active.join(member, now)
+            else:
+                logger.error("%s cannot join the run: %s", member.name, armed.problem)
+                self.active.joining.discard(member.peer)
+
+    def _lose(self, member: Member, cause: str, now: float, *, killed: bool) -> None:
+        logger.log(logging.WARNING if killed else logging.INFO, "%s is gone: %s", member.name, cause)
+        self.ensemble.remove(member.peer)
+        if self._arming is not None:
+            self._arming.lose(member.peer)
+        if self.active is not None and not self.active.finished:
+            self.active.lose(member, cause, now, killed=killed)
+        self._channel.disconnect(member.peer)
+
+    # ---- time ------------------------------------------------------------------------------------------------------------
+
+    def turn(self, now: float) -> None:
+        """Do what is to be done now."""
+        while self._commands:
+            command, answer = self._commands.popleft()
+            if answer.set_running_or_notify_cancel():
+                try:
+                    answer.set_result(command())
+                except Exception as error:
+                    answer.set_exception(error)
+        if self._watches_silence:
+            self._forgive_deafness(now)
+            for member in self.ensemble.silent(now, self.settings.heartbeat_timeout):
+                cause = f"no sign of life for {self.settings.heartbeat_timeout:g} s"
+                self._lose(member, cause, now, killed=True)
+        if self._arming is not None:
+            self._look_at_arming(now)
+        if self.active is not None and not self.active.finished:
+            self.active.turn(now)
+            if self.active.finished:
+                self._recorder = None
+        self._keep_logs([{**line, "service": "controller"} for line in self._own_log.take()])
+
+    def _forgive_deafness(self, now: float) -> None:
+        """While this thread was busy it heard nobody: silence in that time says nothing."""
+        if now - self._looked_at > self.settings.heartbeat_timeout / 2:
+            for member in self.ensemble:
+                member.heard(now)
+        self._looked_at = now
+
+    def _look_at_arming(self, now: float) -> None:
+        arming = self._arming
+        outcome = None if arming is None else arming.outcome(now)
+        if arming is None or outcome is None:
+            return
+        if isinstance(outcome, ArmingRefused):
+            self._end_arming(outcome)
+            return
+        self._arming = None
+        if self.active is not None:
+            self.past.append(self.active)
+        self.active = ActiveRun(arming.run, self.ensemble, self._channel, arming.ticks)
+        self._record(arming.run)
+        for worker in self.ensemble.workers:
+            arming.run.add_worker(worker.peer, worker.register.tags, now)
+        self.active.turn(now)
+        logger.info("run %s is armed", arming.run.run_id)
+        arming.reply(arming.run.run_id)
+
+    def _end_arming(self, refusal: ArmingRefused) -> None:
+        arming, self._arming = self._arming, None
+        if arming is not None:
+            for member in self.ensemble:
+                self._channel.send(member.peer, Finish(arming.run.run_id))
+            arming.reply(refusal)
+
+    def _record(self, run: Run) -> None:
+        prefix = self.parameters.current.to_wire().get(DUMP_PREFIX, b"").decode()
+        self._recorder = None
+        if prefix:
+            self._recorder = RunRecorder(prefix, run.run_id, run.trigger_map)
+            self._recorder.epoch(self.epoch, 0, self.parameters.current)
+
+    def _keep_logs(self, lines: Collection[dict[str, str]]) -> None:
+        self.logs.extend(lines)
+        self.log_count += len(lines)
+
+    def wait(self, now: float) -> float:
+        """How long nothing needs to be done unless a message arrives."""
+        busy = self.active is not None and self.active.run.phase is not RunPhase.COMPLETE
+        return 0.005 if self._arming is not None else 0.01 if busy else LONGEST_WAIT
+
+    def leave(self, reason: str) -> None:
+        """The process ends."""
+        if self._arming is not None:
+            self._end_arming(ArmingRefused(f"the controller ends: {reason}"))
+        logging.getLogger().removeHandler(self._own_log)
+
+    def log_own(self) -> None:
+        """Keep the controller's own log lines beside those of the others."""
+        logging.getLogger().addHandler(self._own_log)
+
+
+def serve(settings: ControllerSettings) -> int:
+    """Run the controller in this process until it is told to end."""
+    channel = ZmqChannel(CONTROLLER, settings.bind, settings.mailbox_port, settings.advertise)
+    service = ControllerService(settings, channel)
+    service.log_own()
+    server = HttpServer(make_app(service), settings.http_host, settings.http_port)
+    try:
+        port = server.start()
+        logger.info("mailbox at %s, HTTP API at http://%s:%d", channel.address, settings.http_host, port)
+        return serve_loop(service, channel)
+    finally:
+        server.stop()

@@ -1,0 +1,122 @@
+"""The processes that take part in a pipeline, as the controller knows them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from beamloom.transport.messages import Register
+
+FIGURES_KEPT = 300
+"""Heartbeats of a worker that are kept for the load of the last minute."""
+
+
+class Sample(NamedTuple):
+    """The figures of one heartbeat."""
+
+    at: float
+    figures: dict[str, float]
+
+
+class Member:
+    """One process that takes part."""
+
+    def __init__(self, peer: str, register: Register, now: float) -> None:
+        self.peer = peer
+        self.register = register
+        self.heard_at = now
+        self.samples: deque[Sample] = deque(maxlen=FIGURES_KEPT)
+
+    @property
+    def name(self) -> str:
+        """The name that people gave to it."""
+        return self.register.name
+
+    @property
+    def role(self) -> str:
+        """``ingester``, ``worker``, ``debugworker`` or ``reducer``."""
+        return self.register.role
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether it may be leased events."""
+        return self.role in ("worker", "debugworker")
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The figures of its last heartbeat."""
+        return self.samples[-1].figures if self.samples else {}
+
+    def heard(self, now: float, figures: dict[str, float] | None = None) -> None:
+        """A sign of life."""
+        self.heard_at = now
+        if figures is not None:
+            self.samples.append(Sample(now, figures))
+
+    def rate(self, figure: str) -> float:
+        """How fast a counter grew over the last second of heartbeats, per second."""
+        if len(self.samples) < 2:
+            return 0.0
+        last = self.samples[-1]
+        first = next((s for s in reversed(self.samples) if last.at - s.at >= 1.0), self.samples[0])
+        grown = last.figures.get(figure, 0.0) - first.figures.get(figure, 0.0)
+        return grown / (last.at - first.at) if last.at > first.at else 0.0
+
+
+class Ensemble:
+    """All processes that take part."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, Member] = {}
+
+    def add(self, peer: str, register: Register, now: float) -> tuple[Member, Member | None]:
+        """A process registers; returns it, and the former life of the same name that it replaces."""
+        former = next(
+            (m for m in self._members.values() if m.name == register.name and m.role == register.role and m.peer != peer),
+            None,
+        )
+        member = self._members.get(peer)
+        if member is None:
+            member = self._members[peer] = Member(peer, register, now)
+        member.register = register
+        member.heard(now)
+        return member, former
+
+    def remove(self, peer: str) -> Member | None:
+        """A process is gone."""
+        return self._members.pop(peer, None)
+
+    def get(self, peer: str) -> Member | None:
+        """The process of that peer id, if it takes part."""
+        return self._members.get(peer)
+
+    def silent(self, now: float, timeout: float) -> list[Member]:
+        """The processes that have given no sign of life for ``timeout`` seconds."""
+        return [member for member in self._members.values() if now - member.heard_at > timeout]
+
+    @property
+    def ingesters(self) -> list[Member]:
+        """The ingesters."""
+        return [member for member in self._members.values() if member.role == "ingester"]
+
+    @property
+    def workers(self) -> list[Member]:
+        """The workers, debug workers included."""
+        return [member for member in self._members.values() if member.is_worker]
+
+    @property
+    def reducer(self) -> Member | None:
+        """The reducer."""
+        return next((member for member in self._members.values() if member.role == "reducer"), None)
+
+    @property
+    def streams(self) -> dict[str, Member]:
+        """The streams that can be had, with their ingesters."""
+        return {stream: member for member in self.ingesters for stream in member.register.streams}
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(list(self._members.values()))
+
+    def __contains__(self, peer: object) -> bool:
+        return peer in self._members

@@ -1,0 +1,35 @@
+"""The parameter sets that a process needs: each event names the epoch whose set it is to be processed with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from beamloom.parameters import Parameter, ParameterSet
+
+EPOCHS_KEPT = 256
+
+
+class Epochs:
+    """The latest parameter epochs, by number."""
+
+    def __init__(self, descriptions: Iterable[Parameter]) -> None:
+        self._descriptions = list(descriptions)
+        self._sets: dict[int, ParameterSet] = {}
+        self.latest = ParameterSet.from_wire({}, self._descriptions)
+        """The set of the newest epoch."""
+
+    def restart(self, epoch: int, values: Mapping[str, bytes]) -> None:
+        """A run begins with this epoch; earlier ones are forgotten."""
+        self._sets.clear()
+        self.begin(epoch, values)
+
+    def begin(self, epoch: int, values: Mapping[str, bytes]) -> None:
+        """A new epoch."""
+        self.latest = ParameterSet.from_wire(values, self._descriptions)
+        self._sets[epoch] = self.latest
+        while len(self._sets) > EPOCHS_KEPT:
+            del self._sets[next(iter(self._sets))]
+
+    def get(self, epoch: int) -> ParameterSet | None:
+        """The set of an epoch; None when it has not arrived yet."""
+        return self._sets.get(epoch)

@@ -1,0 +1,296 @@
+"""The ingester: speaks the device's protocol, numbers the packets, routes each to the workers of its lease.
+
+It reads its devices only while a run wants their streams and while its retention has room; it never drops a packet without saying so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from beamloom.devices.device import Source
+from beamloom.devices.registry import find_device
+from beamloom.engine.retention import Retention, WhenFull
+from beamloom.engine.router import Delivery, StreamCounts, StreamRouter
+from beamloom.engine.streamplan import StreamLayout
+from beamloom.events import Packet
+from beamloom.recordings.folder import RecordingNames
+from beamloom.recordings.format import Record
+from beamloom.recordings.writer import RecordingWriter
+from beamloom.services.heartbeat import Heartbeats
+from beamloom.services.loop import LONGEST_WAIT, serve as serve_loop
+from beamloom.services.membership import Membership, new_peer_id
+from beamloom.settings import IngesterSettings, StreamSettings
+from beamloom.transport.channel import Channel, Received
+from beamloom.transport.messages import (
+    CONTROLLER,
+    Arm,
+    Armed,
+    Finish,
+    Finished,
+    Joined,
+    Orders,
+    Packets,
+    Progress,
+    Unknown,
+    Welcome,
+)
+from beamloom.transport.packing import pack, same_type_runs
+from beamloom.transport.zeromq import ZmqChannel
+
+logger = logging.getLogger(__name__)
+
+READ_LIMIT = 512
+"""Most packets that are read from one device before the others and the mailbox have their turn."""
+PROGRESS_EVERY = 0.1
+"""Seconds between reports of a stream in which nothing remarkable happened."""
+CONNECT_POLL = 0.001
+
+OpenSource = Callable[[str, StreamSettings], Source]
+"""Makes the source of a stream from its name and settings."""
+
+
+def open_device(stream: str, settings: StreamSettings) -> Source:
+    """The source of a real device. Raises a UserError for a device that is not installed or settings that it does not take."""
+    return find_device(settings.device).open_source(settings.options)
+
+
+class StreamRun:
+    """One stream during one run."""
+
+    def __init__(self, stream: str, source: Source, router: StreamRouter, recorder: RecordingWriter | None) -> None:
+        self.stream = stream
+        self.source = source
+        self.router = router
+        self.recorder = recorder
+        self.reading = False
+        self.stopped = False
+        self.may_have_more = False
+        self._told_at = 0.0
+        self._told: tuple[int, int, bool] = (0, 0, False)
+
+    def progress(self, run: str, now: float, *, always: bool = False) -> Progress | None:
+        """What the controller is to be told now, if anything."""
+        router = self.router
+        losses = router.take_losses()
+        standing = (router.complete_until, router.seen_until, router.ended)
+        urgent = always or losses or standing[2] != self._told[2]
+        if not urgent and (standing == self._told or now - self._told_at < PROGRESS_EVERY):
+            return None
+        self._told, self._told_at = standing, now
+        return Progress(run, self.stream, *standing, losses, router.counts, self.stopped)
+
+
+class IngesterService:
+    """The streams of one ingester."""
+
+    def __init__(
+        self, settings: IngesterSettings, channel: Channel, controller: str, open_source: OpenSource = open_device
+    ) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._open_source = open_source
+        self._member = Membership(
+            channel,
+            controller,
+            settings.name,
+            "ingester",
+            streams={stream: one.device for stream, one in settings.streams.items()},
+        )
+        self._run: str | None = None
+        self._streams: dict[str, StreamRun] = {}
+        self._arming_until: float | None = None
+        self._totals = StreamCounts()
+
+    # ---- messages -------------------------------------------------------------------------------------------------------
+
+    def receive(self, received: Received, now: float) -> None:
+        """A message has arrived."""
+        match received.message:
+            case Orders(run=run) as orders if run == self._run:
+                self._follow(orders, now)
+            case Arm() as arm:
+                self._arm(arm, now)
+            case Joined(run=run, worker=worker, address=address) if run == self._run:
+                self._channel.connect(worker, address)
+            case Finish(run=run):
+                if run == self._run:
+                    self._release()
+                self._channel.send(CONTROLLER, Finished(run))
+            case Welcome():
+                self._member.welcomed()
+            case Unknown():
+                self._release()
+                self._member.start_anew()
+            case _:
+                pass
+
+    def _arm(self, arm: Arm, now: float) -> None:
+        self._release()
+        self._run = arm.run
+        for worker, address in arm.workers.items():
+            self._channel.connect(worker, address)
+        try:
+            for stream, layout in arm.layouts.items():
+                self._streams[stream] = self._open(stream, layout, arm)
+        except (ValueError, OSError) as error:
+            self._release()
+            self._channel.send(CONTROLLER, Armed(arm.run, str(error)))
+            return
+        self._arming_until = now + arm.timeout
+
+    def _open(self, stream: str, layout: StreamLayout, arm: Arm) -> StreamRun:
+        prefix = arm.record_prefix or self._settings.record_prefix
+        recorder = self._recorder(prefix, arm.run) if prefix else None
+        witness = None if recorder is None else _witness(stream, recorder)
+        retention = Retention(self._settings.retention_bytes, WhenFull(self._settings.on_full))
+        router = StreamRouter(stream, layout, retention, witness)
+        source = self._open_source(stream, self._settings.streams[stream])
+        source.open()
+        return StreamRun(stream, source, router, recorder)
+
+    def _recorder(self, prefix: str, run: str) -> RecordingWriter:
+        for other in self._streams.values():
+            if other.recorder is not None:
+                return other.recorder
+        return RecordingWriter(RecordingNames(prefix, run).packets(self._settings.name), resume=True)
+
+    def _follow(self, orders: Orders, now: float) -> None:
+        for worker in orders.gone:
+            self._channel.disconnect(worker)
+        for one in self._streams.values():
+            router = one.router
+            for worker in orders.gone:
+                router.forget_worker(worker)
+            for first, stop in orders.settled:
+                router.release(first, stop)
+            if orders.close_at is not None:
+                self._deliver(one, router.close(orders.close_at))
+            if orders.spans:
+                self._deliver(one, router.assign(orders.spans))
+            if orders.stop_sources and not one.stopped:
+                self._stop(one)
+                self._report(one, now, always=True)
+
+    # ---- time ------------------------------------------------------------------------------------------------------------
+
+    def turn(self, now: float) -> None:
+        """Read what the devices have sent, and tell how far that came."""
+        self._member.turn(now)
+        if self._arming_until is not None:
+            self._look_for_devices(now)
+            return
+        for one in self._streams.values():
+            if not one.stopped:
+                self._read(one)
+            self._report(one, now)
+
+    def wait(self, now: float) -> float:
+        """How long nothing needs to be done unless something arrives."""
+        if self._arming_until is not None:
+            return CONNECT_POLL
+        if any(one.may_have_more for one in self._streams.values()):
+            return 0.0
+        return min(self._member.wait(now), LONGEST_WAIT)
+
+    def _look_for_devices(self, now: float) -> None:
+        absent = [one for one in self._streams.values() if not one.source.connected()]
+        if absent and now < (self._arming_until or 0):
+            return
+        self._arming_until = None
+        problem = None
+        if absent:
+            problem = "; ".join(f"stream {one.stream!r}: {one.source.connection_problem()}" for one in absent)
+        self._channel.send(CONTROLLER, Armed(self._run or "", problem))
+        if problem is not None:
+            self._release()
+
+    def _read(self, one: StreamRun) -> None:
+        if not one.router.has_room:
+            one.may_have_more = False
+            if one.reading:
+                self._channel.unwatch(one.source.pollable)
+                one.reading = False
+            return
+        if not one.reading:
+            self._channel.watch(one.source.pollable)
+            one.reading = True
+        arrivals = one.source.read(READ_LIMIT)
+        one.may_have_more = len(arrivals) > 0
+        if arrivals:
+            self._deliver(one, one.router.arrive(arrivals))
+
+    def _deliver(self, one: StreamRun, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            span = delivery.span
+            for begin, end in same_type_runs(delivery.packets):
+                block, buffers = pack(delivery.packets[begin:end])
+                message = Packets(
+                    self._run or "", one.stream, span.slot, span.attempt, delivery.first + begin, delivery.expected, block
+                )
+                try:
+                    self._channel.send(span.worker, message, buffers)
+                except KeyError:
+                    # The worker is gone; its leases come again for another one, and the packets are kept for that.
+                    logger.debug("worker %s is gone, %d packets kept", span.worker, end - begin)
+
+    def _report(self, one: StreamRun, now: float, *, always: bool = False) -> None:
+        progress = one.progress(self._run or "", now, always=always)
+        if progress is not None:
+            self._channel.send(CONTROLLER, progress)
+
+    # ---- the end ---------------------------------------------------------------------------------------------------------
+
+    def _stop(self, one: StreamRun) -> None:
+        if one.reading:
+            self._channel.unwatch(one.source.pollable)
+        one.reading, one.stopped, one.may_have_more = False, True, False
+        one.source.close()
+
+    def _release(self) -> None:
+        """Forget the run: let go of the devices, close the recording."""
+        for one in self._streams.values():
+            if not one.stopped:
+                self._stop(one)
+            for field in StreamCounts.__struct_fields__:
+                setattr(self._totals, field, getattr(self._totals, field) + getattr(one.router.counts, field))
+            if one.recorder is not None:
+                one.recorder.close()
+        self._streams.clear()
+        self._run = None
+        self._arming_until = None
+
+    def leave(self, reason: str) -> None:
+        """The process ends."""
+        self._release()
+        self._member.leave(reason)
+
+    def figures(self) -> dict[str, float]:
+        """Counters and gauges of this process."""
+        running = list(self._streams.values())
+        return {
+            "processed_events": self._totals.packets + sum(one.router.counts.packets for one in running),
+            "retained_bytes": sum(one.router.retention.nbytes for one in running),
+            "retained_packets": sum(len(one.router.retention) for one in running),
+        }
+
+
+def _witness(stream: str, recorder: RecordingWriter) -> Callable[[int, Sequence[Packet]], None]:
+    def record(first: int, packets: Sequence[Packet]) -> None:
+        created_at = datetime.now(UTC)
+        for event, packet in enumerate(packets, first):
+            recorder.write(Record(event, {stream: packet}, created_at))
+
+    return record
+
+
+def serve(settings: IngesterSettings) -> int:
+    """Run an ingester in this process until it is told to end."""
+    channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
+    service = IngesterService(settings, channel, settings.controller)
+    beats = Heartbeats(channel, settings.controller, settings.heartbeat_interval, service.figures)
+    try:
+        return serve_loop(service, channel)
+    finally:
+        beats.close()

@@ -1,0 +1,78 @@
+"""Results on their way from a worker to the reducer.
+
+Invariant: a batch is kept until the reducer has said that it took it; batches carry growing sequence numbers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from beamloom.transport.channel import Channel
+from beamloom.transport.codec import Encoded
+from beamloom.transport.messages import Results
+
+
+class Outbox:
+    """Gathers results into batches, and keeps them until they are taken."""
+
+    def __init__(self, channel: Channel, reducer: str, run: str) -> None:
+        self._channel = channel
+        self._reducer = reducer
+        self._run = run
+        self._sequence = 0
+        self._kept: deque[tuple[Results, Sequence[Any]]] = deque()
+        self._slots: list[int] = []
+        self._events: list[int] = []
+        self._epochs: list[int] = []
+        self._heads: list[bytes] = []
+        self._counts: list[int] = []
+        self._buffers: list[Any] = []
+
+    def add(self, slot: int, event: int, epoch: int, result: Encoded | None) -> None:
+        """One more delivery is done; ``result`` None when the map returned None."""
+        self._slots.append(slot)
+        self._events.append(event)
+        self._epochs.append(epoch)
+        if result is None:
+            self._heads.append(b"")
+            self._counts.append(0)
+        else:
+            self._heads.append(result.head)
+            self._counts.append(len(result.buffers))
+            self._buffers.extend(result.buffers)
+
+    def flush(self) -> None:
+        """Send what has been gathered."""
+        if not self._events:
+            return
+        self._sequence += 1
+        message = Results(
+            self._run,
+            self._sequence,
+            slots=_short(self._slots),
+            events=self._events,
+            epochs=_short(self._epochs),
+            sizes=list(map(len, self._heads)),
+            buffers=self._counts if self._buffers else [],
+        )
+        frames = [b"".join(self._heads), *self._buffers]
+        self._kept.append((message, frames))
+        self._channel.send(self._reducer, message, frames)
+        self._slots, self._events, self._epochs = [], [], []
+        self._heads, self._counts, self._buffers = [], [], []
+
+    def taken(self, sequence: int) -> None:
+        """The reducer has taken all batches up to this one."""
+        while self._kept and self._kept[0][0].sequence <= sequence:
+            self._kept.popleft()
+
+    @property
+    def unacknowledged(self) -> int:
+        """Batches that are under way."""
+        return len(self._kept)
+
+
+def _short(values: list[int]) -> list[int]:
+    return values[:1] if values.count(values[0]) == len(values) else values

@@ -1,0 +1,47 @@
+"""What the controller puts beside the recordings of the ingesters: the trigger map, the parameters, and when they changed."""
+
+from __future__ import annotations
+
+import logging
+
+from beamloom.parameters import ParameterSet
+from beamloom.recordings.folder import (
+    RecordedEpoch,
+    RecordingNames,
+    write_epochs,
+    write_mapping,
+    write_parameters,
+)
+from beamloom.triggermap import TriggerMap
+
+logger = logging.getLogger(__name__)
+
+
+class RunRecorder:
+    """The files of one run. What cannot be written is said once, and the run goes on without it."""
+
+    def __init__(self, prefix: str, run: str, trigger_map: TriggerMap) -> None:
+        self._names = RecordingNames(prefix, run)
+        self._epochs: list[RecordedEpoch] = []
+        self.problem: str | None = None
+        """Why the recording is not whole."""
+        try:
+            self._names.mapping.parent.mkdir(parents=True, exist_ok=True)
+            write_mapping(self._names, trigger_map.to_json())
+        except OSError as error:
+            self._fail(error)
+
+    def epoch(self, epoch: int, first_event: int, parameters: ParameterSet) -> None:
+        """From ``first_event`` on these parameters hold."""
+        values = parameters.to_wire()
+        self._epochs.append(RecordedEpoch(epoch, first_event, values))
+        try:
+            if len(self._epochs) == 1:
+                write_parameters(self._names, values)
+            write_epochs(self._names, self._epochs)
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self.problem = f"the map and the parameters of run {self._names.run} are not recorded: {error}"
+        logger.error("%s; check the prefix %r and the disk", self.problem, self._names.prefix)

@@ -1,0 +1,294 @@
+"""The reducer: takes each result once, calls the user's reduce in one thread, publishes.
+
+Readers never push back: they are given copies of what is published, made between two results, and never more than a tenth of the time
+goes into making them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from beamloom.analysis import ErrorCapsule, ReducerAnalysis, ReducerState, load_class
+from beamloom.engine.collector import Collector
+from beamloom.engine.faults import Failure
+from beamloom.errors import UserError
+from beamloom.events import Result
+from beamloom.parameters import ParameterSet
+from beamloom.results.http import make_app
+from beamloom.services.epochs import Epochs
+from beamloom.services.heartbeat import Heartbeats
+from beamloom.services.loop import LONGEST_WAIT
+from beamloom.services.loop import serve as serve_loop
+from beamloom.services.membership import VERSION, Membership, name_of, new_peer_id
+from beamloom.services.snapshots import SnapshotDesk
+from beamloom.settings import ReducerSettings
+from beamloom.transport.channel import Channel, Received
+from beamloom.transport.codec import Decoder
+from beamloom.transport.http_server import HttpServer
+from beamloom.transport.messages import (
+    CONTROLLER,
+    Arm,
+    Armed,
+    Failed,
+    Fence,
+    Fenced,
+    Finish,
+    Finished,
+    Joined,
+    Parameters,
+    Reduced,
+    Results,
+    Taken,
+    Unknown,
+    Welcome,
+)
+from beamloom.transport.zeromq import ZmqChannel
+
+logger = logging.getLogger(__name__)
+
+
+class ReducerService:
+    """The reducer of a pipeline."""
+
+    def __init__(
+        self,
+        settings: ReducerSettings,
+        channel: Channel,
+        controller: str,
+        load: Callable[[], ReducerAnalysis | None],
+        desk: SnapshotDesk,
+        http: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._desk = desk
+        self._analysis: ReducerAnalysis | None = None
+        self._context: dict[Any, Any] = {}
+        self._fault: str | None = None
+        descriptions = []
+        try:
+            self._analysis = load()
+            descriptions = [] if self._analysis is None else self._analysis.descriptions()
+        except UserError as error:
+            logger.error("%s", error)
+            self._fault = str(error)
+        self._epochs = Epochs(descriptions)
+        self._member = Membership(
+            channel,
+            controller,
+            settings.name,
+            "reducer",
+            descriptions=[description.to_wire() for description in descriptions],
+            fault=self._fault,
+            http=http,
+        )
+        self._decoder = Decoder(trusted_packages=_packages(settings.reducer_class), allow_pickle=settings.allow_pickle)
+        self._run: str | None = None
+        self._collector = Collector()
+        self._next_timer: float | None = None
+        self._processed = 0
+        self._last_event = -1
+        self._user_seconds = 0.0
+
+    # ---- messages -------------------------------------------------------------------------------------------------------
+
+    def receive(self, received: Received, now: float) -> None:
+        """A message has arrived."""
+        match received.message:
+            case Results(run=run) as results if run == self._run:
+                self._take(received.sender, results, received.buffers)
+            case Parameters(epoch=epoch, values=values):
+                self._epochs.begin(epoch, values)
+            case Fence(run=run, worker=worker):
+                if run == self._run:
+                    self._collector.fence(worker)
+                    self._channel.disconnect(worker)
+                self._channel.send(CONTROLLER, Fenced(run, worker))
+            case Joined(run=run, worker=worker, address=address) if run == self._run:
+                self._channel.connect(worker, address)
+            case Arm() as arm:
+                self._arm(arm, now)
+            case Finish(run=run):
+                self._finish(run)
+            case Welcome():
+                self._member.welcomed()
+            case Unknown():
+                self._run = None
+                self._member.start_anew()
+            case _:
+                pass
+
+    def _arm(self, arm: Arm, now: float) -> None:
+        self._epochs.restart(arm.epoch, arm.parameters)
+        self._collector = Collector()
+        self._run = arm.run
+        for worker, address in arm.workers.items():
+            self._channel.connect(worker, address)
+        problem = self._fault
+        if self._analysis is not None:
+            state = ReducerState(
+                name=self._settings.name, run=arm.run, version=VERSION, parameters_hash=self._epochs.latest.hash
+            )
+            try:
+                self._analysis.start(self._epochs.latest, self._context, state)
+            except Exception as error:
+                problem = str(ErrorCapsule.from_exception(self._analysis.where("__init__"), error))
+        if problem is not None:
+            self._run = None
+        else:
+            self._desk.begin_run(arm.run, self._analysis)
+        self._next_timer = now if self._analysis is not None and self._analysis.has_timer else None
+        self._channel.send(CONTROLLER, Armed(arm.run, problem))
+
+    def _take(self, worker: str, results: Results, buffers: Any) -> None:
+        """Reduce what has not been reduced before, tell the worker and the controller."""
+        begin = time.perf_counter()
+        blob = memoryview(buffers[0])
+        same_slot = results.slots[0] if len(results.slots) == 1 else None
+        same_epoch = results.epochs[0] if len(results.epochs) == 1 else None
+        deliveries: list[tuple[str, int, int, int]] = []
+        name = name_of(worker)
+        at, next_buffer = 0, 1
+        for i, event in enumerate(results.events):
+            size = results.sizes[i]
+            head = blob[at : at + size]
+            at += size
+            count = results.buffers[i] if results.buffers else 0
+            large = buffers[next_buffer : next_buffer + count]
+            next_buffer += count
+            slot = same_slot if same_slot is not None else results.slots[i]
+            if not self._collector.take(worker, slot, event):
+                continue
+            epoch = same_epoch if same_epoch is not None else results.epochs[i]
+            if size and not self._reduce(worker, name, slot, event, epoch, head, large):
+                continue
+            last = deliveries[-1] if deliveries else None
+            if last is not None and last[3] == event and last[1] == slot:
+                deliveries[-1] = (worker, slot, last[2], event + 1)
+            else:
+                deliveries.append((worker, slot, event, event + 1))
+        self._desk.changed()
+        self._user_seconds += time.perf_counter() - begin
+        if self._collector.admits(worker):
+            self._channel.send(worker, Taken(results.run, results.sequence))
+        if deliveries:
+            self._channel.send(CONTROLLER, Reduced(results.run, deliveries))
+
+    def _reduce(self, worker: str, name: str, slot: int, event: int, epoch: int, head: Any, large: Any) -> bool:
+        """Call the user's reduce with one result; whether that went well."""
+        self._processed += 1
+        self._last_event = event
+        if self._analysis is None:
+            return True
+        parameters = self._epochs.get(epoch) or self._epochs.latest
+        try:
+            payload = self._decoder.decode(head, large)
+            self._analysis.process_result(Result(event, name, parameters.hash, payload, epoch), parameters)
+        except Exception as error:
+            where = self._analysis.where("process_result")
+            logger.warning("event %d failed in %s: %r", event, where, error)
+            self._fail(worker, slot, event, "process_result", error)
+            return False
+        return True
+
+    def _fail(self, worker: str, slot: int, event: int | None, hook: str, error: Exception) -> None:
+        where = hook if self._analysis is None else self._analysis.where(hook)
+        capsule = ErrorCapsule.from_exception(where, error, event)
+        failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
+        self._channel.send(CONTROLLER, Failed(self._run or "", worker, slot, event, failure))
+
+    # ---- time ------------------------------------------------------------------------------------------------------------
+
+    def turn(self, now: float) -> None:
+        """Call the timer when it is due, and serve readers."""
+        self._member.turn(now)
+        if self._run is not None and self._next_timer is not None and now >= self._next_timer:
+            self._call_timer(now)
+        self._desk.serve(now)
+
+    def _call_timer(self, now: float) -> None:
+        if self._analysis is None:
+            return
+        try:
+            delay = self._analysis.timer(self._epochs.latest)
+        except Exception as error:
+            logger.warning("%s failed: %r", self._analysis.where("timer"), error)
+            self._fail(self._channel.peer, 0, None, "timer", error)
+            delay = 1.0
+        self._desk.changed()
+        self._next_timer = None if delay is None else now + delay
+
+    def wait(self, now: float) -> float:
+        """How long nothing needs to be done unless a message arrives."""
+        until_timer = LONGEST_WAIT if self._next_timer is None else max(0.0, self._next_timer - now)
+        return min(until_timer, self._member.wait(now), self._desk.wait(now))
+
+    # ---- the end ---------------------------------------------------------------------------------------------------------
+
+    def _finish(self, run: str) -> None:
+        if run == self._run and self._analysis is not None:
+            try:
+                self._analysis.finish(self._epochs.latest)
+            except Exception as error:
+                logger.warning("%s failed: %r", self._analysis.where("finish"), error)
+                self._fail(self._channel.peer, 0, None, "finish", error)
+            self._desk.changed()
+        self._run = None
+        self._channel.send(CONTROLLER, Finished(run))
+
+    def leave(self, reason: str) -> None:
+        """The process ends."""
+        self._desk.close()
+        if self._analysis is not None:
+            try:
+                self._analysis.close(self._context)
+            except Exception as error:
+                logger.warning("%s failed: %r", self._analysis.where("close"), error)
+        self._member.leave(reason)
+
+    def figures(self) -> dict[str, float]:
+        """Counters and gauges of this process."""
+        return {
+            "processed_events": self._processed,
+            "last_event": self._last_event,
+            "duplicates": self._collector.duplicates,
+            "fenced_results": self._collector.fenced_results,
+            "user_seconds": self._user_seconds,
+        }
+
+    @property
+    def parameters(self) -> ParameterSet:
+        """The newest parameters."""
+        return self._epochs.latest
+
+
+def _packages(reference: str | None) -> list[str]:
+    """The top-level package of the user's class: the result classes beside it may be imported."""
+    return [] if reference is None else [reference.partition(":")[0].partition(".")[0]]
+
+
+def serve(settings: ReducerSettings) -> int:
+    """Run the reducer in this process until it is told to end."""
+
+    def load() -> ReducerAnalysis | None:
+        if settings.reducer_class is None:
+            return None
+        return ReducerAnalysis(load_class(settings.reducer_class, settings.analysis_path))
+
+    channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
+    desk = SnapshotDesk(channel.wake)
+    server = HttpServer(make_app(desk), settings.http_host, settings.http_port)
+    try:
+        port = server.start()
+        http = f"http://{settings.advertise or settings.http_host}:{port}"
+        service = ReducerService(settings, channel, settings.controller, load, desk, http)
+        beats = Heartbeats(channel, settings.controller, settings.heartbeat_interval, service.figures)
+        try:
+            return serve_loop(service, channel)
+        finally:
+            beats.close()
+    finally:
+        server.stop()

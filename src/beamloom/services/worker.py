@@ -1,0 +1,311 @@
+"""The worker: puts events together and calls the user's map.
+
+User code runs in the main loop, one event at a time; what it raises fails that event and nothing else. Results are sent in batches, at
+the latest a millisecond after they were made, and kept until the reducer has taken them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from beamloom.analysis import AnalysisError, ErrorCapsule, WorkerAnalysis, WorkerState, load_class
+from beamloom.engine.assembler import Assembler, Ready
+from beamloom.engine.faults import Failure
+from beamloom.errors import UserError
+from beamloom.events import Event
+from beamloom.parameters import ParameterSet
+from beamloom.services.epochs import Epochs
+from beamloom.services.heartbeat import Heartbeats
+from beamloom.services.loop import LONGEST_WAIT
+from beamloom.services.loop import serve as serve_loop
+from beamloom.services.membership import VERSION, Membership, new_peer_id
+from beamloom.services.outbox import Outbox
+from beamloom.settings import WorkerSettings
+from beamloom.transport.channel import Channel, Received
+from beamloom.transport.codec import Encoded, encode
+from beamloom.transport.messages import (
+    CONTROLLER,
+    Arm,
+    Armed,
+    Failed,
+    Finish,
+    Finished,
+    Orders,
+    Packets,
+    Parameters,
+    Taken,
+    Tick,
+    Unknown,
+    Welcome,
+)
+from beamloom.transport.packing import unpack
+from beamloom.transport.zeromq import ZmqChannel
+
+logger = logging.getLogger(__name__)
+
+EVENTS_PER_TURN = 64
+"""Most events that are processed before the mailbox is looked at again."""
+TURN_SECONDS = 0.005
+"""No event is begun in a turn after this time."""
+
+
+class Map:
+    """What a worker does with an event. The debug worker brings another one."""
+
+    def __init__(self, worker_class: type | None) -> None:
+        self.analysis = None if worker_class is None else WorkerAnalysis(worker_class)
+        self.context: dict[Any, Any] = {}
+
+    def start(self, parameters: ParameterSet, state: WorkerState) -> float | None:
+        """A run begins; returns the interval between ticks that the class wants, in seconds."""
+        if self.analysis is None:
+            return None
+        self.analysis.start(parameters, self.context, state)
+        return self.analysis.tick_interval(parameters)
+
+    def process(self, event: Event, parameters: ParameterSet, tick: bool) -> Any:
+        """The result of one event."""
+        return None if self.analysis is None else self.analysis.process_event(event, parameters, tick)
+
+    def finish(self, parameters: ParameterSet) -> None:
+        """The run is over."""
+        if self.analysis is not None:
+            self.analysis.finish(parameters)
+
+    def close(self) -> None:
+        """The process ends."""
+        if self.analysis is not None:
+            self.analysis.close(self.context)
+
+
+class WorkerService:
+    """One worker."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        channel: Channel,
+        controller: str,
+        load: Callable[[], Map],
+        role: str = "worker",
+        http: str | None = None,
+    ) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._map: Map | None = None
+        fault = None
+        try:
+            self._map = load()
+            descriptions = [] if self._map.analysis is None else self._map.analysis.descriptions()
+        except UserError as error:
+            logger.error("%s", error)
+            fault, descriptions = str(error), []
+        self._epochs = Epochs(descriptions)
+        self._member = Membership(
+            channel,
+            controller,
+            settings.name,
+            role,
+            tags=list(settings.tags),
+            descriptions=[description.to_wire() for description in descriptions],
+            fault=fault,
+            http=http,
+        )
+        self._run: str | None = None
+        self._assembler = Assembler()
+        self._outbox: Outbox | None = None
+        self._ready: list[Ready] = []
+        self._tick = False
+        self._processed = 0
+        self._seconds = dict.fromkeys(("waiting", "receiving", "user", "sending"), 0.0)
+        self._idle_since: float | None = None
+        self._last_event = -1
+
+    # ---- messages -------------------------------------------------------------------------------------------------------
+
+    def receive(self, received: Received, now: float) -> None:
+        """A message has arrived."""
+        match received.message:
+            case Packets(run=run) as message if run == self._run:
+                count = len(message.block.frames) if len(message.block.frames) > 1 else _count(message)
+                packets = unpack(message.block, count, received.buffers)
+                self._assembler.add(
+                    message.stream, message.slot, message.attempt, message.first, message.expected, packets
+                )
+            case Orders(run=run) as orders if run == self._run:
+                for first, stop in orders.dropped:
+                    self._assembler.drop(first, stop)
+                self._assembler.lease(orders.spans)
+            case Taken(run=run, sequence=sequence) if run == self._run and self._outbox is not None:
+                self._outbox.taken(sequence)
+            case Parameters(epoch=epoch, values=values):
+                self._epochs.begin(epoch, values)
+            case Tick(run=run) if run == self._run:
+                self._tick = True
+            case Arm() as arm:
+                self._arm(arm)
+            case Finish(run=run):
+                self._finish(run)
+            case Welcome():
+                self._member.welcomed()
+            case Unknown():
+                self._forget_run()
+                self._member.start_anew()
+            case _:
+                pass
+
+    def _arm(self, arm: Arm) -> None:
+        self._forget_run()
+        self._epochs.restart(arm.epoch, arm.parameters)
+        problem, tick_interval = None, None
+        state = WorkerState(
+            name=self._settings.name,
+            tags=self._settings.tags,
+            run=arm.run,
+            version=VERSION,
+            parameters_hash=self._epochs.latest.hash,
+        )
+        if self._map is None:
+            problem = f"worker {self._settings.name!r} has no usable class"
+        else:
+            try:
+                tick_interval = self._map.start(self._epochs.latest, state)
+            except Exception as error:
+                problem = str(ErrorCapsule.from_exception(self._where("__init__"), error))
+        if problem is None:
+            self._run = arm.run
+            peer, address = arm.reducer
+            self._channel.connect(peer, address)
+            self._outbox = Outbox(self._channel, peer, arm.run)
+        self._channel.send(CONTROLLER, Armed(arm.run, problem, tick_interval))
+
+    def _where(self, hook: str) -> str:
+        analysis = None if self._map is None else self._map.analysis
+        return hook if analysis is None else analysis.where(hook)
+
+    # ---- time ------------------------------------------------------------------------------------------------------------
+
+    def turn(self, now: float) -> None:
+        """Process what is ready."""
+        self._member.turn(now)
+        if self._run is None:
+            return
+        if not self._ready:
+            self._ready = self._assembler.take_ready(EVENTS_PER_TURN)
+        if not self._ready:
+            self._idle_since = self._idle_since or now
+        elif self._idle_since is not None:
+            self._seconds["waiting"] += now - self._idle_since
+            self._idle_since = None
+        self._process_ready(now)
+        if self._outbox is not None:
+            begin = time.perf_counter()
+            self._outbox.flush()
+            self._seconds["sending"] += time.perf_counter() - begin
+
+    def _process_ready(self, now: float) -> None:
+        begin = time.perf_counter()
+        done = 0
+        for ready in self._ready:
+            parameters = self._epochs.get(ready.epoch)
+            if parameters is None or time.perf_counter() - begin > TURN_SECONDS:
+                break
+            self._process(ready, parameters)
+            done += 1
+        if done:
+            self._ready = self._ready[done:]
+            self._seconds["user"] += time.perf_counter() - begin
+
+    def _process(self, ready: Ready, parameters: ParameterSet) -> None:
+        if self._map is None or self._outbox is None:
+            raise RuntimeError("an event was leased to a worker without a class")
+        tick, self._tick = self._tick, False
+        try:
+            payload = self._map.process(Event(ready.event, ready.streams), parameters, tick)
+            encoded = None if payload is None else self._encode(payload)
+        except Exception as error:
+            logger.warning("event %d failed in %s: %r", ready.event, self._where("process_event"), error)
+            self._fail(ready.event, ready.slot, "process_event", error)
+            return
+        finally:
+            self._processed += 1
+            self._last_event = ready.event
+        self._outbox.add(ready.slot, ready.event, ready.epoch, encoded)
+
+    def _encode(self, payload: Any) -> Encoded:
+        analysis = None if self._map is None else self._map.analysis
+        # The class may go on changing an array that it returned, while the result waits to be taken.
+        return encode(payload, allow_pickle=analysis is not None and analysis.pickle_results).detached()
+
+    def _fail(self, event: int | None, slot: int, hook: str, error: Exception) -> None:
+        capsule = ErrorCapsule.from_exception(self._where(hook), error, event)
+        failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
+        self._channel.send(CONTROLLER, Failed(self._run or "", self._channel.peer, slot, event, failure))
+
+    def wait(self, now: float) -> float:
+        """How long nothing needs to be done unless a message arrives."""
+        return 0.0 if self._ready and self._epochs.get(self._ready[0].epoch) else min(LONGEST_WAIT, self._member.wait(now))
+
+    # ---- the end ---------------------------------------------------------------------------------------------------------
+
+    def _finish(self, run: str) -> None:
+        if run == self._run and self._map is not None:
+            try:
+                self._map.finish(self._epochs.latest)
+            except Exception as error:
+                logger.warning("%s failed: %r", self._where("finish"), error)
+                self._fail(None, 0, "finish", error)
+            self._forget_run()
+        self._channel.send(CONTROLLER, Finished(run))
+
+    def _forget_run(self) -> None:
+        self._run = None
+        self._assembler = Assembler()
+        self._ready = []
+        self._outbox = None
+        self._tick = False
+
+    def leave(self, reason: str) -> None:
+        """The process ends."""
+        self._forget_run()
+        if self._map is not None:
+            try:
+                self._map.close()
+            except Exception as error:
+                logger.warning("%s failed: %r", self._where("close"), error)
+        self._member.leave(reason)
+
+    def figures(self) -> dict[str, float]:
+        """Counters and gauges of this process."""
+        awaited = self._assembler.awaited
+        return {
+            "processed_events": self._processed,
+            "last_event": self._last_event,
+            "awaited_event": -1 if awaited is None else awaited[0],
+            "unacknowledged": 0 if self._outbox is None else self._outbox.unacknowledged,
+            **{f"{name}_seconds": seconds for name, seconds in self._seconds.items()},
+        }
+
+
+def _count(message: Packets) -> int:
+    return len(message.block.sizes) // message.block.frames[0]
+
+
+def serve(settings: WorkerSettings) -> int:
+    """Run a worker in this process until it is told to end."""
+
+    def load() -> Map:
+        if settings.worker_class is None:
+            return Map(None)
+        return Map(load_class(settings.worker_class, settings.analysis_path))
+
+    channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
+    service = WorkerService(settings, channel, settings.controller, load)
+    beats = Heartbeats(channel, settings.controller, settings.heartbeat_interval, service.figures)
+    try:
+        return serve_loop(service, channel)
+    finally:
+        beats.close()
