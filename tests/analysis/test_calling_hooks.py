@@ -154,6 +154,12 @@ class OwnNameAndDefault(NoArguments):
         self.got = parameters, context, state
 
 
+class OwnNameAndDefaultLast(NoArguments):
+    def __init__(self, parameters, size=5):  # type: ignore[no-untyped-def]
+        assert size == 5
+        self.got = (parameters,)
+
+
 class OwnNameFirst(NoArguments):
     def __init__(self, params, context, state):  # type: ignore[no-untyped-def]
         self.got = params, context, state
@@ -173,6 +179,7 @@ class StateOnly(NoArguments):
         (RestOnly, (PARAMETERS, {}, STATE)),
         (PlacesOnly, (PARAMETERS, {}, STATE)),
         (OwnNameAndDefault, (PARAMETERS, {}, STATE)),
+        (OwnNameAndDefaultLast, (PARAMETERS,)),
         (OwnNameFirst, (PARAMETERS, {}, STATE)),
         (StateOnly, (STATE,)),
     ],

@@ -67,7 +67,8 @@ def test_changed_code_is_read_again_on_request_even_within_a_second(tmp_path: Pa
 def test_reloading_spares_what_is_installed_and_what_is_running(tmp_path: Path) -> None:
     import beamloom.events
 
-    load_class("beamloom.events:Event", Path(sys.prefix).parent, reload=True)
+    for home in (Path(beamloom.events.__file__).parents[2], Path(pytest.__file__).parents[2]):
+        load_class("beamloom.events:Event", home, reload=True)
     assert sys.modules["beamloom.events"] is beamloom.events
     assert sys.modules["pytest"] is pytest
 

@@ -146,3 +146,15 @@ def test_the_names_bring_no_service_and_no_web_server_with_them() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_header_of_an_image_holds_no_pixels() -> None:
+    image = XspressImage(frame=0, shape=(1, 2), type="uint32", data=np.zeros((1, 2), np.uint32))
+    assert json.loads(image.model_dump_json()) == {
+        "htype": "image",
+        "compression": "none",
+        "exptime": 1.0,
+        "frame": 0,
+        "shape": [1, 2],
+        "type": "uint32",
+    }

@@ -94,3 +94,4 @@ def test_a_row_that_comes_twice_replaces_the_first_and_opens_no_gap() -> None:
         buffer.add_entry(0, value)
         buffer.add_entry(1, value)
     assert np.asarray(buffer).tolist() == [2, 2]
+    assert buffer._seen == set()

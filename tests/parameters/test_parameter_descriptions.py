@@ -271,6 +271,15 @@ def test_every_array_survives_exactly(array: np.ndarray[Any, Any]) -> None:
     assert not back.flags.writeable
 
 
+def test_integers_too_large_for_a_float_stay_exact_beside_small_ones() -> None:
+    parameter = ArrayParameter(name="a", element="uint64")
+    assert parameter.parse(b"[9223372036854775809, 0]").tolist() == [9223372036854775809, 0]
+    with pytest.raises(ParameterError, match="is not an array of"):
+        parameter.parse(b"[9223372036854775809, -1]")
+    with pytest.raises(ParameterError, match="is not an array of uint64"):
+        parameter.parse(b"[1.5, 2]")
+
+
 def test_an_array_is_read_from_npy_but_never_from_a_pickle_inside_it() -> None:
     plain, objects = io.BytesIO(), io.BytesIO()
     np.save(plain, np.arange(6).reshape(2, 3))

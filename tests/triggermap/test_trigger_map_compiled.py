@@ -181,6 +181,13 @@ def test_a_whole_batched_scan_is_one_fresh_region() -> None:
     assert part.stretch_until[13] == 20
 
 
+def test_a_fresh_region_ends_where_other_workers_are_asked_for() -> None:
+    tags = ["a", "a", "b", "b", "a"]
+    cells = [[{"constraint": number, "tags": [tag]}] for number, tag in enumerate(tags)]
+    (part,) = (i.part for i in TriggerMap.from_mapping({"s": cells}, all_wrap=False).instances())
+    assert part.fresh_until.tolist() == [2, 2, 4, 4, 5]
+
+
 def test_columns_of_a_compiled_part_cannot_be_changed() -> None:
     for trigger_map in (overlapping(["a"], 9), uniform(["a"], 5000)):
         for _, part in trigger_map.instances():

@@ -44,7 +44,9 @@ def config(controller: Any) -> dict[str, Any]:
         if reducer is None
         else {**_process(controller, reducer), "url": reducer.register.address},
         "controller_version": "0.1.0",
-        "parameters_version": {name: str(value.uuid) for name, value in controller.parameters.current.items()},
+        "parameters_version": {
+            name: str(value.uuid) for name, value in controller.parameters.current.items()
+        },
         "parameters_hash": controller.parameters.current.hash,
         "parameters_epoch": controller.epoch,
     }
@@ -129,7 +131,11 @@ def _interval(member: Any, events: int | None) -> dict[str, float]:
     done = last.get("processed_events", 0)
     first: dict[str, float] = {}
     if events is not None:
-        earlier = (s.figures for s in reversed(member.samples) if s.figures.get("processed_events", 0) <= done - events)
+        earlier = (
+            s.figures
+            for s in reversed(member.samples)
+            if s.figures.get("processed_events", 0) <= done - events
+        )
         first = next(earlier, member.samples[0].figures)
     spent = {name: last.get(f"{name}_seconds", 0.0) - first.get(f"{name}_seconds", 0.0) for name in ALL}
     return {

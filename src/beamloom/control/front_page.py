@@ -11,8 +11,10 @@ FRONT_PAGE = """<!doctype html>
  section { background: #fff; border: 1px solid #dfe3e8; border-radius: 8px; padding: 1rem 1.25rem; }
  .bar { height: .6rem; background: #e6e9ed; border-radius: 1rem; overflow: hidden; margin: .75rem 0; display: flex; }
  .bar i { display: block; background: #2f7d5b; } .bar i.bad { background: #c4472f; }
- table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .3rem .75rem .3rem 0; border-top: 1px solid #eceff2; }
- th { border: 0; font-weight: 600; color: #55606e; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
+ table { border-collapse: collapse; width: 100%; }
+ td, th { text-align: left; padding: .3rem .75rem .3rem 0; border-top: 1px solid #eceff2; }
+ th { border: 0; font-weight: 600; color: #55606e; }
+ td.n { text-align: right; font-variant-numeric: tabular-nums; }
  #say { margin: 0; } .bad { color: #c4472f; } code { background: #eef0f3; padding: 0 .3em; border-radius: 4px; }
 </style>
 <h1>Beamloom</h1>
@@ -55,7 +57,8 @@ async function look() {
       ...(c.reducer ? [[c.reducer, "reducer", c.reducer.http || ""]] : [])];
     for (const [m, role, what] of all) {
       const row = body.insertRow();
-      cell(row, m.name); cell(row, role); cell(row, m.fault || what); cell(row, m.processed_events, true); cell(row, m.event_rate.toFixed(0), true);
+      cell(row, m.name); cell(row, role); cell(row, m.fault || what);
+      cell(row, m.processed_events, true); cell(row, m.event_rate.toFixed(0), true);
     }
   } catch (error) { document.getElementById("say").textContent = "The controller does not answer."; }
   setTimeout(look, 500);

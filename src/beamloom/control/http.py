@@ -220,7 +220,9 @@ class _Api:
         try:
             intervals = [int(text) for text in request.query_params.getlist("intervals")] or [1, 10]
         except ValueError:
-            raise BadRequest("intervals are whole numbers of events, such as ?intervals=1&intervals=10") from None
+            raise BadRequest(
+                "intervals are whole numbers of events, such as ?intervals=1&intervals=10"
+            ) from None
         scan = _flag(request, "scan", default=True)
         return await self._of_controller(lambda controller: ensemble_views.load(controller, intervals, scan))
 
@@ -282,7 +284,9 @@ class _Api:
         async def lines() -> AsyncIterator[bytes]:
             nonlocal seen
             while not await request.is_disconnected():
-                count, kept = await self._ask(lambda: (self._controller.log_count, list(self._controller.logs)))
+                count, kept = await self._ask(
+                    lambda: (self._controller.log_count, list(self._controller.logs))
+                )
                 for line in kept[len(kept) - min(count - seen, len(kept)) :]:
                     yield msgspec.json.encode(line) + b"\n"
                 seen = count

@@ -67,7 +67,9 @@ def losses(run: Run) -> list[dict[str, Any]]:
     causes: dict[str, RangeSet] = {}
     for loss in run.ledger.losses:
         causes.setdefault(loss.cause, RangeSet()).add(loss.first, loss.stop)
-    return [{"cause": cause, "events": as_text(events), "count": len(events)} for cause, events in causes.items()]
+    return [
+        {"cause": cause, "events": as_text(events), "count": len(events)} for cause, events in causes.items()
+    ]
 
 
 def errors(record: RunRecord | None) -> list[dict[str, Any]]:

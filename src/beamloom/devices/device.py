@@ -24,6 +24,9 @@ class Source(Protocol):
     def connected(self) -> bool:
         """Whether the device is there and will not send past us. Asked repeatedly while a run is armed."""
 
+    def connection_problem(self) -> str | None:
+        """Why there is no connection, in a sentence for people; None when there is one."""
+
     @property
     def pollable(self) -> Any:
         """A ZeroMQ socket or a file descriptor that becomes readable when ``read`` has something."""

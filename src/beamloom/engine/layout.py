@@ -36,7 +36,10 @@ def _runs(part: Part, stream: str) -> tuple[LayoutRun, ...]:
         return ()
     changes = np.flatnonzero((kinds[1:] != kinds[:-1]) | (wanted[1:] != wanted[:-1])) + 1
     edges = [0, *changes.tolist(), part.length]
-    return tuple(LayoutRun(stop - first, int(kinds[first]), int(wanted[first])) for first, stop in itertools.pairwise(edges))
+    return tuple(
+        LayoutRun(stop - first, int(kinds[first]), int(wanted[first]))
+        for first, stop in itertools.pairwise(edges)
+    )
 
 
 def wanted_events(layout: StreamLayout, first: int, stop: int) -> list[Range]:

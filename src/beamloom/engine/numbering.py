@@ -36,7 +36,9 @@ class Numbering:
         """
         item = self.place(packet)
         last = self.last_item
-        if last is not None and (item > last or (self._wrapped and item == last and packet.kind is PacketKind.DATA)):
+        if last is not None and (
+            item > last or (self._wrapped and item == last and packet.kind is PacketKind.DATA)
+        ):
             return SURPLUS
         if item < self.next_item:
             return LATE if item in self._skipped else DUPLICATE

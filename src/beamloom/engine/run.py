@@ -86,7 +86,9 @@ class Run:
         self.phase = RunPhase.RUNNING
         self.ledger = Ledger(trigger_map.total_events)
         self.faults = Faults()
-        self.layouts: dict[str, StreamLayout] = {s: stream_layout(trigger_map, s) for s in trigger_map.streams}
+        self.layouts: dict[str, StreamLayout] = {
+            s: stream_layout(trigger_map, s) for s in trigger_map.streams
+        }
         self.streams = {stream: StreamProgress(changed_at=now) for stream in trigger_map.streams}
         self.redelivered = 0
         """Deliveries that were leased again."""
@@ -118,7 +120,11 @@ class Run:
         poison = self._scheduler.lose_worker(worker, killed=self._fencing.pop(worker))
         self.redelivered += held - len(poison)
         for event in poison:
-            failure = Failure("process", "WorkerDied", f"event {event} was alone on {worker} when it died, the second worker to do so")
+            failure = Failure(
+                "process",
+                "WorkerDied",
+                f"event {event} was alone on {worker} when it died, the second worker to do so",
+            )
             self.faults.add(failure, worker, event)
             self._settle(self.ledger.fail(event, event + 1), taken_away=True)
         for event, failed in self._scheduler.ended():
@@ -250,7 +256,9 @@ class Run:
 
     def _take_away(self, first: int, stop: int) -> None:
         """Workers are not to wait for these events; what is leased after this is meant again."""
-        self._pending.spans = [span for span in self._pending.spans if span.stop <= first or span.first >= stop]
+        self._pending.spans = [
+            span for span in self._pending.spans if span.stop <= first or span.first >= stop
+        ]
         self._pending.dropped.append((first, stop))
 
     def _lose(self, first: int, stop: int, cause: str) -> None:
@@ -272,7 +280,8 @@ class Run:
                 if self.ledger.total is not None and now - state.changed_at > self._settings.orphan_grace:
                     self._lose_stream(stream, 0, state.gone)
             elif self._is_straggler(stream, now):
-                cause = f"stream {stream!r} fell silent: no packet for {self._settings.straggler_timeout:g} s after another stream had ended"
+                silent_for = f"{self._settings.straggler_timeout:g} s"
+                cause = f"stream {stream!r} fell silent: no packet for {silent_for} after another stream had ended"
                 if self.ledger.total is None:
                     state.ended = True
                     self._close_if_all_ended()
@@ -328,7 +337,9 @@ class Run:
 def _closed(layout: StreamLayout, event: int) -> StreamLayout:
     """The layout of an open-ended run that has been closed before ``event``."""
     known = sum(
-        sum(run.count for run in layout.parts[part]) * times for part, times in layout.sequence if times is not None
+        sum(run.count for run in layout.parts[part]) * times
+        for part, times in layout.sequence
+        if times is not None
     )
     open_part = next(part for part, times in layout.sequence if times is None)
     length = sum(run.count for run in layout.parts[open_part])

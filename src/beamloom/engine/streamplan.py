@@ -61,7 +61,9 @@ class StreamPlan:
         """The last item of the run; None while the run is open-ended."""
 
     def _count_items(self) -> int:
-        per_part = [sum(run.count for run in part if run.kind != CellKind.NONE) for part in self._layout.parts]
+        per_part = [
+            sum(run.count for run in part if run.kind != CellKind.NONE) for part in self._layout.parts
+        ]
         return sum(per_part[part] * (times or 0) for part, times in self._layout.sequence)
 
     def _walk(self) -> Iterator[LayoutRun]:

@@ -108,9 +108,7 @@ class Workforce:
         found = self._suited.get(tags)
         if found is None:
             found = [
-                worker
-                for worker in self._workers.values()
-                if tags <= worker.tags and not worker.suspended
+                worker for worker in self._workers.values() if tags <= worker.tags and not worker.suspended
             ]
             self._suited[tags] = found
         return found

@@ -283,8 +283,8 @@ class ArrayParameter(Parameter, frozen=True, kw_only=True, tag="array"):
             if data.startswith(NPY_MAGIC):
                 given = np.load(io.BytesIO(data), allow_pickle=False)
             else:
-                given = np.asarray(msgspec.json.decode(data))
-        except (ValueError, msgspec.DecodeError, EOFError):
+                given = self._as_given(msgspec.json.decode(data))
+        except (ValueError, OverflowError, msgspec.DecodeError, EOFError):
             raise self._refuse(data) from None
         if given.dtype.kind not in "biuf":
             raise self._refuse(data)
@@ -310,10 +310,10 @@ class ArrayParameter(Parameter, frozen=True, kw_only=True, tag="array"):
         import numpy as np
 
         try:
-            array = np.asarray(value)
+            array = self._as_given(value)
             if array.size == 0 or array.dtype.kind == "b":
                 array = array.astype(self.element)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise self._refuse(repr(value).encode()) from None
         if array.dtype.kind not in "biuf":
             raise self._refuse(repr(value).encode())
@@ -343,6 +343,18 @@ class ArrayParameter(Parameter, frozen=True, kw_only=True, tag="array"):
 
     def _storable(self, default: Any) -> Any:
         return default.tolist()
+
+    def _as_given(self, numbers: Any) -> np.ndarray[Any, Any]:
+        """The numbers as an array, in a type that holds them exactly."""
+        import numpy as np
+
+        array = np.asarray(numbers)
+        if array.dtype.kind == "f" and np.dtype(self.element).kind in "iu":
+            # numpy makes floats of integers where some need uint64 and others int64
+            objects = np.asarray(numbers, dtype=object)
+            if all(type(number) is int for number in objects.flat):
+                return objects.astype(self.element)
+        return array
 
     def _has_shape(self, shape: tuple[int, ...]) -> bool:
         if self.shape is None:

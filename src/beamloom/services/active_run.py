@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from beamloom.engine.assignment import Span
 from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.streamplan import StreamLayout
 from beamloom.services.ensemble import Ensemble, Member
@@ -131,13 +132,11 @@ class ActiveRun:
 
     def _send_orders(self, step: Step) -> None:
         gone, self._gone = self._gone, []
-        orders = Orders(
-            self.run.run_id, step.spans, step.settled, [], gone, step.close_at, step.stop_sources
-        )
+        orders = Orders(self.run.run_id, step.spans, step.settled, [], gone, step.close_at, step.stop_sources)
         for member in self._ensemble.ingesters:
             self._send(member.peer, orders)
         if step.spans or step.dropped:
-            by_worker: dict[str, list] = {}
+            by_worker: dict[str, list[Span]] = {}
             for span in step.spans:
                 by_worker.setdefault(span.worker, []).append(span)
             for member in self._ensemble.workers:
@@ -170,7 +169,9 @@ class ActiveRun:
         if waiting and now < self._finish_by:
             return
         if waiting:
-            logger.warning("run %s: no answer to finish from %s", self.run.run_id, ", ".join(map(name_of, waiting)))
+            logger.warning(
+                "run %s: no answer to finish from %s", self.run.run_id, ", ".join(map(name_of, waiting))
+            )
         if not self._finish_reducer:
             self._finish_reducer = True
             self._finish_by = now + FINISH_TIMEOUT
@@ -197,7 +198,9 @@ class ActiveRun:
             logger.debug("%s is gone; %s not sent", peer, type(message).__name__)
 
 
-def arm_message(run: Run, member: Member, ensemble: Ensemble, epoch: int, values: dict[str, bytes], **more: object) -> Arm:
+def arm_message(
+    run: Run, member: Member, ensemble: Ensemble, epoch: int, values: dict[str, bytes], **more: object
+) -> Arm:
     """What one process is told when a run begins."""
     reducer = ensemble.reducer
     if reducer is None:

@@ -54,5 +54,7 @@ class Arming:
             return ArmingRefused("the run was not armed: " + "; ".join(self._problems))
         if self._awaited:
             names = ", ".join(sorted(map(name_of, self._awaited)))
-            return NotThere(f"the run was not armed: no answer in time from {names}; look at their logs or restart them")
+            return NotThere(
+                f"the run was not armed: no answer in time from {names}; look at their logs or restart them"
+            )
         return True

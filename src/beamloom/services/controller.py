@@ -14,8 +14,14 @@ from typing import Any, TypeVar
 
 from beamloom.control.http import make_app
 from beamloom.engine.run import Run, RunPhase, RunSettings
-from beamloom.parameters import DUMP_PREFIX, Parameter, ParameterError, Parameters, load_parameter_file
-from beamloom.parameters import encode_value
+from beamloom.parameters import (
+    DUMP_PREFIX,
+    Parameter,
+    ParameterError,
+    Parameters,
+    encode_value,
+    load_parameter_file,
+)
 from beamloom.services.active_run import ActiveRun, arm_message
 from beamloom.services.arming import Arming, ArmingRefused
 from beamloom.services.ensemble import Ensemble, Member
@@ -53,7 +59,9 @@ RUNS_KEPT = 100
 class ControllerService:
     """The controller of a pipeline."""
 
-    def __init__(self, settings: ControllerSettings, channel: Channel, *, watches_silence: bool = True) -> None:
+    def __init__(
+        self, settings: ControllerSettings, channel: Channel, *, watches_silence: bool = True
+    ) -> None:
         """``watches_silence`` False: the processes share this one, and do not send signs of life."""
         self.settings = settings
         self.ensemble = Ensemble()
@@ -78,7 +86,7 @@ class ControllerService:
             values |= load_parameter_file(self.settings.parameters_file, allow_pickle=True)
         values |= {name: encode_value(name, value) for name, value in self.settings.parameters.items()}
         if self.settings.record_prefix:
-            values.setdefault(DUMP_PREFIX, self.settings.record_prefix.encode())
+            values.setdefault(DUMP_PREFIX.name, self.settings.record_prefix.encode())
         if values:
             self.parameters.set_many(values)
 
@@ -103,7 +111,9 @@ class ControllerService:
         trigger_map.check(list(self.ensemble.streams), [worker.register.tags for worker in workers])
         if self.ensemble.reducer is None:
             raise ArmingRefused("there is no reducer; start one with 'beamloom reducer'")
-        faults = [f"{member.name}: {member.register.fault}" for member in self.ensemble if member.register.fault]
+        faults = [
+            f"{member.name}: {member.register.fault}" for member in self.ensemble if member.register.fault
+        ]
         if faults:
             raise ArmingRefused("the run was not armed: " + "; ".join(faults))
         if self._arming is not None:
@@ -126,7 +136,7 @@ class ControllerService:
 
     def _arm_message(self, run: Run, member: Member) -> Any:
         values = self.parameters.current.to_wire()
-        prefix = values.get(DUMP_PREFIX, b"").decode()
+        prefix = values.get(DUMP_PREFIX.name, b"").decode()
         return arm_message(
             run,
             member,
@@ -213,7 +223,11 @@ class ControllerService:
     def _confirm(self, member: Member, armed: Armed, now: float) -> None:
         if self._arming is not None and armed.run == self._arming.run.run_id:
             self._arming.confirm(member.peer, armed.problem, armed.tick_interval)
-        elif self.active is not None and member.peer in self.active.joining and armed.run == self.active.run.run_id:
+        elif (
+            self.active is not None
+            and member.peer in self.active.joining
+            and armed.run == self.active.run.run_id
+        ):
             if armed.problem is None:
                 self.active.join(member, now)
             else:
@@ -287,7 +301,7 @@ class ControllerService:
             arming.reply(refusal)
 
     def _record(self, run: Run) -> None:
-        prefix = self.parameters.current.to_wire().get(DUMP_PREFIX, b"").decode()
+        prefix = self.parameters.current.to_wire().get(DUMP_PREFIX.name, b"").decode()
         self._recorder = None
         if prefix:
             self._recorder = RunRecorder(prefix, run.run_id, run.trigger_map)

@@ -73,7 +73,11 @@ class Ensemble:
     def add(self, peer: str, register: Register, now: float) -> tuple[Member, Member | None]:
         """A process registers; returns it, and the former life of the same name that it replaces."""
         former = next(
-            (m for m in self._members.values() if m.name == register.name and m.role == register.role and m.peer != peer),
+            (
+                m
+                for m in self._members.values()
+                if m.name == register.name and m.role == register.role and m.peer != peer
+            ),
             None,
         )
         member = self._members.get(peer)

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from beamloom.devices.device import Source
 from beamloom.devices.registry import find_device
 from beamloom.engine.retention import Retention, WhenFull
@@ -19,7 +21,8 @@ from beamloom.recordings.folder import RecordingNames
 from beamloom.recordings.format import Record
 from beamloom.recordings.writer import RecordingWriter
 from beamloom.services.heartbeat import Heartbeats
-from beamloom.services.loop import LONGEST_WAIT, serve as serve_loop
+from beamloom.services.loop import LONGEST_WAIT
+from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, new_peer_id
 from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.transport.channel import Channel, Received
@@ -53,13 +56,16 @@ OpenSource = Callable[[str, StreamSettings], Source]
 
 def open_device(stream: str, settings: StreamSettings) -> Source:
     """The source of a real device. Raises a UserError for a device that is not installed or settings that it does not take."""
-    return find_device(settings.device).open_source(settings.options)
+    device = find_device(settings.device)
+    return device.source(msgspec.convert(settings.options, device.settings))
 
 
 class StreamRun:
     """One stream during one run."""
 
-    def __init__(self, stream: str, source: Source, router: StreamRouter, recorder: RecordingWriter | None) -> None:
+    def __init__(
+        self, stream: str, source: Source, router: StreamRouter, recorder: RecordingWriter | None
+    ) -> None:
         self.stream = stream
         self.source = source
         self.router = router
@@ -86,7 +92,11 @@ class IngesterService:
     """The streams of one ingester."""
 
     def __init__(
-        self, settings: IngesterSettings, channel: Channel, controller: str, open_source: OpenSource = open_device
+        self,
+        settings: IngesterSettings,
+        channel: Channel,
+        controller: str,
+        open_source: OpenSource = open_device,
     ) -> None:
         self._settings = settings
         self._channel = channel
@@ -227,7 +237,13 @@ class IngesterService:
             for begin, end in same_type_runs(delivery.packets):
                 block, buffers = pack(delivery.packets[begin:end])
                 message = Packets(
-                    self._run or "", one.stream, span.slot, span.attempt, delivery.first + begin, delivery.expected, block
+                    self._run or "",
+                    one.stream,
+                    span.slot,
+                    span.attempt,
+                    delivery.first + begin,
+                    delivery.expected,
+                    block,
                 )
                 try:
                     self._channel.send(span.worker, message, buffers)

@@ -45,7 +45,10 @@ class InlinePipeline:
         worker: Callable[[], Map],
         reducer: Callable[[], ReducerAnalysis | None],
         *,
-        workers: Iterable[tuple[str, tuple[str, ...]]] = (("worker-1", ("generic",)), ("worker-2", ("generic",))),
+        workers: Iterable[tuple[str, tuple[str, ...]]] = (
+            ("worker-1", ("generic",)),
+            ("worker-2", ("generic",)),
+        ),
         settings: ControllerSettings | None = None,
     ) -> None:
         """``streams`` gives for each stream how its source is made; ``worker`` and ``reducer`` make the user's part of each process."""
@@ -72,9 +75,13 @@ class InlinePipeline:
         self._services.append((service, channel))
 
     def _add_ingester(self, stream: str, make_source: Callable[[], Source]) -> None:
-        settings = IngesterSettings(name=f"{stream}-ingester", streams={stream: StreamSettings(device="recording")})
+        settings = IngesterSettings(
+            name=f"{stream}-ingester", streams={stream: StreamSettings(device="recording")}
+        )
         channel = self._exchange.channel(new_peer_id(settings.name))
-        service = IngesterService(settings, channel, f"memory://{CONTROLLER}", lambda name, options: make_source())
+        service = IngesterService(
+            settings, channel, f"memory://{CONTROLLER}", lambda name, options: make_source()
+        )
         self._add(service, channel)
 
     def step(self) -> bool:

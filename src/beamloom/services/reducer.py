@@ -85,7 +85,9 @@ class ReducerService:
             fault=self._fault,
             http=http,
         )
-        self._decoder = Decoder(trusted_packages=_packages(settings.reducer_class), allow_pickle=settings.allow_pickle)
+        self._decoder = Decoder(
+            trusted_packages=_packages(settings.reducer_class), allow_pickle=settings.allow_pickle
+        )
         self._run: str | None = None
         self._collector = Collector()
         self._next_timer: float | None = None
@@ -130,7 +132,10 @@ class ReducerService:
         problem = self._fault
         if self._analysis is not None:
             state = ReducerState(
-                name=self._settings.name, run=arm.run, version=VERSION, parameters_hash=self._epochs.latest.hash
+                name=self._settings.name,
+                run=arm.run,
+                version=VERSION,
+                parameters_hash=self._epochs.latest.hash,
             )
             try:
                 self._analysis.start(self._epochs.latest, self._context, state)
@@ -177,7 +182,9 @@ class ReducerService:
         if deliveries:
             self._channel.send(CONTROLLER, Reduced(results.run, deliveries))
 
-    def _reduce(self, worker: str, name: str, slot: int, event: int, epoch: int, head: Any, large: Any) -> bool:
+    def _reduce(
+        self, worker: str, name: str, slot: int, event: int, epoch: int, head: Any, large: Any
+    ) -> bool:
         """Call the user's reduce with one result; whether that went well."""
         self._processed += 1
         self._last_event = event

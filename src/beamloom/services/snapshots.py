@@ -56,7 +56,8 @@ class SnapshotDesk:
             try:
                 self._latest = Snapshot(version=self._version, run=self._run, publish=self._copy())
             except Exception as error:
-                self._answer(lambda waiting: waiting.set_exception(error))
+                failure = error
+                self._answer(lambda waiting: waiting.set_exception(failure))
                 return
             self._not_before = now + (time.perf_counter() - begin) * (1 / SHARE_OF_TIME - 1)
         self._answer(lambda waiting: waiting.set_result(self._latest))

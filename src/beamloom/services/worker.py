@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from beamloom.analysis import AnalysisError, ErrorCapsule, WorkerAnalysis, WorkerState, load_class
+from beamloom.analysis import ErrorCapsule, WorkerAnalysis, WorkerState, load_class
 from beamloom.engine.assembler import Assembler, Ready
 from beamloom.engine.faults import Failure
 from beamloom.errors import UserError
@@ -247,7 +247,11 @@ class WorkerService:
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
-        return 0.0 if self._ready and self._epochs.get(self._ready[0].epoch) else min(LONGEST_WAIT, self._member.wait(now))
+        return (
+            0.0
+            if self._ready and self._epochs.get(self._ready[0].epoch)
+            else min(LONGEST_WAIT, self._member.wait(now))
+        )
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 

@@ -31,7 +31,9 @@ class Exchange:
 class MemoryChannel:
     """A mailbox in memory. ``receive`` never waits: whoever drives the services decides who is next."""
 
-    def __init__(self, peer: str, address: str, box: deque[Received], boxes: dict[str, deque[Received]]) -> None:
+    def __init__(
+        self, peer: str, address: str, box: deque[Received], boxes: dict[str, deque[Received]]
+    ) -> None:
         self._peer = peer
         self._address = address
         self._box = box

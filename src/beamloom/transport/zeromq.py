@@ -7,6 +7,7 @@ unbounded on purpose: the leases bound what can be under way, and ZeroMQ never d
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Sequence
@@ -107,7 +108,7 @@ class ZmqChannel:
         received = self._drain()
         if received:
             return received
-        for socket, _ in self._poller.poll(max(0, timeout) * 1000):
+        for socket, _ in self._poller.poll(math.ceil(max(0, timeout) * 1000)):
             if socket == self._wake_fd:
                 os.eventfd_read(self._wake_fd)
         return self._drain()
