@@ -1,0 +1,1 @@
+"""The publish tree of a reducer, as its viewers see it."""

@@ -1,0 +1,20 @@
+"""Keys of a publish tree as text: what JSON shows is what a path selects by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def key_text(key: Any) -> str:
+    """A key as JSON shows it: a tuple as its elements, ``(1.0, 2.0)`` as ``1.0,2.0``; a number as JSON writes it."""
+    if isinstance(key, str):
+        return str(key)
+    if isinstance(key, tuple):
+        return ",".join(map(key_text, key))
+    if isinstance(key, np.generic):
+        key = key.item()
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    return str(key)

@@ -1,0 +1,142 @@
+"""A publish tree as JSON.
+
+====================================  ==========================================================
+in the tree                           in JSON
+====================================  ==========================================================
+NaN, infinity, NaT                    null
+numpy array                           nested lists
+array or number, complex              [real, imaginary], as a last axis
+array of records                      an object with one list for each field
+``datetime``, ``datetime64``          ISO 8601 text
+``timedelta``, ``timedelta64``        seconds
+bytes                                 base64 text; in numpy's byte strings the text they hold
+tuple, set                            list
+key that is no text                   its text; a tuple's elements with commas: ``"1.0,2.0"``
+dataclass, pydantic model, struct     an object with its fields
+enum                                  its value
+path                                  text
+====================================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime as dt
+import enum
+import math
+import pathlib
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from beamloom.results.keys import key_text
+
+
+class NotPlain(Exception):
+    """A value that JSON cannot hold; ``place`` is where it sits and ``kind`` what it is."""
+
+    def __init__(self, place: str, kind: str) -> None:
+        super().__init__(f"{place} is {kind}")
+
+
+def to_json(value: Any) -> bytes:
+    """JSON text of a value. Raises NotPlain for what JSON cannot hold."""
+    try:
+        return msgspec.json.encode(_plain(value, ""))
+    except RecursionError as error:
+        raise NotPlain("the selected part", "nested too deeply, or contains itself") from error
+
+
+def _plain(value: Any, place: str) -> Any:
+    if value is None or type(value) in (str, bool, float):
+        return value
+    if type(value) is int:
+        return value if -(2**63) <= value < 2**64 else msgspec.Raw(b"%d" % value)
+    if isinstance(value, np.ndarray):
+        return _plain_array(value, place)
+    if isinstance(value, np.generic):
+        return _plain_array(np.asarray(value), place)
+    if isinstance(value, enum.Enum):
+        return _plain(value.value, place)
+    if isinstance(value, Mapping):
+        return _plain_mapping(value, place)
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return [_plain(element, f"{place}[{position}]") for position, element in enumerate(value)]
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, complex):
+        return [value.real, value.imag]
+    if isinstance(value, pathlib.PurePath):
+        return str(value)
+    for plain_type in (str, float, int):
+        if isinstance(value, plain_type):
+            return _plain(plain_type(value), place)
+    fields = _fields(value)
+    if fields is None:
+        cls = type(value)
+        raise NotPlain(place or "the selected part", f"a {cls.__module__}.{cls.__qualname__}")
+    return _plain_mapping(fields, place)
+
+
+def _plain_mapping(value: Mapping[Any, Any], place: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key, element in value.items():
+        text = key_text(key)
+        if text in plain:
+            raise NotPlain(place or "the selected part", f"a dictionary with two keys that read {text!r}")
+        plain[text] = _plain(element, f"{place}[{text!r}]")
+    return plain
+
+
+def _fields(value: Any) -> dict[str, Any] | None:
+    if isinstance(value, msgspec.Struct):
+        return {name: getattr(value, name) for name in value.__struct_fields__}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if hasattr(type(value), "__pydantic_fields__"):
+        return {**vars(value), **(getattr(value, "__pydantic_extra__", None) or {})}
+    return None
+
+
+def _plain_array(array: npt.NDArray[Any], place: str) -> Any:
+    if array.dtype.names is not None:
+        return {name: _plain_array(array[name], f"{place}[{name!r}]") for name in array.dtype.names}
+    match array.dtype.kind:
+        case "b" | "i" | "u":
+            return array.tolist()
+        case "f":
+            # A longdouble's tolist would keep numpy's own type; msgspec writes null for what is not finite.
+            return array.astype(np.float64, copy=False).tolist()
+        case "c":
+            return _plain_array(np.stack([array.real, array.imag], axis=-1), place)
+        case "U" | "T":
+            return array.tolist()
+        case "M":
+            texts = np.datetime_as_string(array).astype(object)
+            return np.where(np.isnat(array), _NULL, texts).tolist()
+        case "m":
+            return _plain_array(_seconds(array), place)
+        case "S":
+            return np.char.decode(array, "utf-8", "replace").tolist()
+        case "O":
+            return _plain(array.tolist(), place)
+    raise NotPlain(place or "the selected part", f"an array of the data type {array.dtype}")
+
+
+_NULL = np.array(None, dtype=object)
+
+
+def _seconds(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if np.datetime_data(array.dtype)[0] == "generic":
+        return np.where(np.isnat(array), math.nan, array.astype(np.int64))
+    seconds: npt.NDArray[Any] = array / np.timedelta64(1, "s")
+    return seconds
