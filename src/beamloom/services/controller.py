@@ -181,7 +181,7 @@ class ControllerService:
         if member is None:
             if isinstance(message, Heartbeat):
                 self._channel.connect(sender, message.address)
-                self._channel.send(sender, Unknown())
+                self._channel.send(sender, Unknown(sender))
             return
         member.heard(now, message.figures if isinstance(message, Heartbeat) else None)
         match message:

@@ -89,7 +89,7 @@ def serve(settings: DebugWorkerSettings) -> int:
         http = f"http://{settings.advertise or settings.http_host}:{server.start()}"
         channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
         service = WorkerService(settings, channel, settings.controller, lambda: events, "debugworker", http)
-        beats = Heartbeats(channel, settings.controller, settings.heartbeat_interval, service.figures)
+        beats = Heartbeats(channel, settings, service)
         try:
             return serve_loop(service, channel)
         finally:

@@ -130,7 +130,7 @@ class IngesterService:
                 self._channel.send(CONTROLLER, Finished(run))
             case Welcome():
                 self._member.welcomed()
-            case Unknown():
+            case Unknown(peer=peer) if peer == self._channel.peer:
                 self._release()
                 self._member.start_anew()
             case _:
@@ -282,6 +282,11 @@ class IngesterService:
         self._release()
         self._member.leave(reason)
 
+    @property
+    def welcome(self) -> bool:
+        """Whether the controller knows this process."""
+        return self._member.welcome
+
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
         running = list(self._streams.values())
@@ -305,7 +310,7 @@ def serve(settings: IngesterSettings) -> int:
     """Run an ingester in this process until it is told to end."""
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = IngesterService(settings, channel, settings.controller)
-    beats = Heartbeats(channel, settings.controller, settings.heartbeat_interval, service.figures)
+    beats = Heartbeats(channel, settings, service)
     try:
         return serve_loop(service, channel)
     finally:

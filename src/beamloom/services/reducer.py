@@ -117,7 +117,7 @@ class ReducerService:
                 self._finish(run)
             case Welcome():
                 self._member.welcomed()
-            case Unknown():
+            case Unknown(peer=peer) if peer == self._channel.peer:
                 self._run = None
                 self._member.start_anew()
             case _:
@@ -256,6 +256,11 @@ class ReducerService:
                 logger.warning("%s failed: %r", self._analysis.where("close"), error)
         self._member.leave(reason)
 
+    @property
+    def welcome(self) -> bool:
+        """Whether the controller knows this process."""
+        return self._member.welcome
+
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
         return {
@@ -292,7 +297,7 @@ def serve(settings: ReducerSettings) -> int:
         port = server.start()
         http = f"http://{settings.advertise or settings.http_host}:{port}"
         service = ReducerService(settings, channel, settings.controller, load, desk, http)
-        beats = Heartbeats(channel, settings.controller, settings.heartbeat_interval, service.figures)
+        beats = Heartbeats(channel, settings, service)
         try:
             return serve_loop(service, channel)
         finally:

@@ -151,7 +151,7 @@ class WorkerService:
                 self._finish(run)
             case Welcome():
                 self._member.welcomed()
-            case Unknown():
+            case Unknown(peer=peer) if peer == self._channel.peer:
                 self._forget_run()
                 self._member.start_anew()
             case _:
@@ -282,6 +282,11 @@ class WorkerService:
                 logger.warning("%s failed: %r", self._where("close"), error)
         self._member.leave(reason)
 
+    @property
+    def welcome(self) -> bool:
+        """Whether the controller knows this process."""
+        return self._member.welcome
+
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
         awaited = self._assembler.awaited
@@ -308,7 +313,7 @@ def serve(settings: WorkerSettings) -> int:
 
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = WorkerService(settings, channel, settings.controller, load)
-    beats = Heartbeats(channel, settings.controller, settings.heartbeat_interval, service.figures)
+    beats = Heartbeats(channel, settings, service)
     try:
         return serve_loop(service, channel)
     finally:

@@ -60,6 +60,9 @@ class Welcome(Message):
 class Unknown(Message):
     """Controller → a process: I do not know you (any more); forget what you hold and register."""
 
+    peer: str
+    """Whom it does not know: the process may have registered anew since."""
+
 
 class Heartbeat(Message):
     """A process → controller, several times a second: I live."""
