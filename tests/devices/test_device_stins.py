@@ -193,8 +193,8 @@ def test_several_blobs_are_one_array_or_an_array_each() -> None:
 
 
 def packed(pixels: bytes) -> bytes:
-    """As in HDF5's filter 32008, but for the packing itself."""
-    return len(pixels).to_bytes(8, "big") + (8192).to_bytes(4, "big") + pixels
+    """As in HDF5's filter 32008, but for the packing itself: one block of the first eight pixels, then the others."""
+    return len(pixels).to_bytes(8, "big") + (8192).to_bytes(4, "big") + (16).to_bytes(4, "big") + pixels
 
 
 def test_compressed_pixels_without_bitshuffle_stay_packed_with_a_sentence(
@@ -216,18 +216,22 @@ def test_compressed_pixels_are_unpacked_where_bitshuffle_is_installed(
 
     def decompress_lz4(packed: Any, shape: Any, dtype: Any, block_size: int) -> Any:
         assert block_size == 4096
-        return np.frombuffer(packed, dtype).reshape(shape)
+        return np.frombuffer(packed, dtype, offset=4).reshape(shape)
 
     stand_in.decompress_lz4 = decompress_lz4  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "bitshuffle", stand_in)
-    pixels = np.arange(6, dtype="uint16")
-    compressed = {**IMAGE, "compression": "bslz4"}
+    pixels = np.arange(10, dtype="uint16")
+    compressed = {**IMAGE, "shape": [2, 5], "compression": "bslz4"}
     image = parse(Packet("STINS", [*message(compressed), zmq.Frame(packed(pixels.tobytes()))]))
     assert isinstance(image, Stream1Data)
-    assert image.data.tolist() == pixels.reshape(2, 3).tolist()
+    assert image.data.tolist() == pixels.reshape(2, 5).tolist()
     for bad in (packed(bytes(10)), b"\0" * 5):
         with pytest.raises(MalformedPacket, match="unpacks to"):
             parse(packet(compressed, bad))
+    # bitshuffle itself would read past the end of such a blob.
+    for cut in (packed(pixels.tobytes())[:-1], packed(pixels.tobytes()) + b"\0"):
+        with pytest.raises(MalformedPacket, match="not whole"):
+            parse(packet(compressed, cut))
 
 
 def test_a_packet_of_another_device_is_refused_with_the_way_out() -> None:

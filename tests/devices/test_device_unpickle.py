@@ -199,6 +199,31 @@ def test_a_record_that_hides_pointers_behind_false_flags_is_refused() -> None:
         unpickle(pickle.dumps(Array(), 2))
 
 
+def test_pointers_behind_an_array_type_are_refused() -> None:
+    lying = b"\x80\x02cnumpy\ndtype\nU\x02V8\x89\x88\x87R(K\x03U\x01|"
+    lying += b"cnumpy\ndtype\nU\x02O8\x89\x88\x87RK\x01\x85\x86NNK\x08K\x01K\x00tb."
+    with pytest.raises(BadPickle, match="'V8' in an unknown form"):
+        unpickle(lying)
+
+
+def test_an_array_of_a_class_of_its_own_is_refused() -> None:
+    with pytest.raises(ForbiddenPickle, match="a class of its own"):
+        unpickle(b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cbuiltins\nlist\nK\x00\x85U\x01btR.")
+
+
+def test_only_the_codec_of_pickles_is_used() -> None:
+    with pytest.raises(ForbiddenPickle, match="encode with 'idna'"):
+        unpickle(b"\x80\x02c_codecs\nencode\nU\x01xU\x04idna\x86R.")
+
+
+@pytest.mark.parametrize(
+    "key", [pickle.dumps(np.zeros(2), 2)[2:-1], pickle.dumps(np.dtype("f8"), 2)[2:-1], b"cnumpy\ndtype\n"]
+)
+def test_only_plain_values_are_keys(key: bytes) -> None:
+    with pytest.raises(BadPickle, match="unhashable"):
+        unpickle(b"\x80\x02}" + key + b"K\x01s.")
+
+
 @pytest.mark.parametrize("setting", [b"}U\x04makeU\x01xsb", b"N}U\x09_functionNs\x86b"])
 def test_the_functions_behind_a_pickle_cannot_be_changed_by_it(setting: bytes) -> None:
     with pytest.raises(ForbiddenPickle, match="tries to change a function"):

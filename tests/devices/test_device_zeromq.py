@@ -158,6 +158,11 @@ def test_two_series_of_one_run_are_numbered_by_the_senders_count(link: Callable[
     assert [item.number for item in items] == [None, 1, 2, 3, 4, 1, 2]
 
 
+def test_the_receive_queue_is_as_long_as_the_settings_say(link: Callable[..., Any]) -> None:
+    assert link(stins.DEVICE, receive_queue=7).source.pollable.get(zmq.RCVHWM) == 7
+    assert link(contrast.DEVICE).source.pollable.get(zmq.RCVHWM) == 0
+
+
 def test_no_read_gives_more_than_its_limit(link: Callable[..., Any]) -> None:
     joined = link(xspress3.DEVICE)
     series = list(xspress3.generate(frames=50, channels=1, bins=4, multipart=False))

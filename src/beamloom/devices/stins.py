@@ -140,15 +140,33 @@ def _decompress(blob: Any, shape: Sequence[int], type_name: str) -> tuple[Image 
     dtype = pixel_type(type_name)
     sizes = memoryview(blob)[:12]
     size, block = int.from_bytes(sizes[:8], "big"), int.from_bytes(sizes[8:], "big")
-    if len(blob) < 12 or size != size_in_bytes(shape, type_name) or not block or block % dtype.itemsize:
+    if len(blob) < 12 or size != size_in_bytes(shape, type_name) or not block or block % (8 * dtype.itemsize):
         raise MalformedPacket(
-            f"the blob unpacks to {size} bytes, which are not shape {list(shape)} of {type_name}"
+            f"the blob unpacks to {size} bytes in blocks of {block}, which are not shape {list(shape)} of {type_name}"
         )
+    _check_blocks(blob, size, block, dtype.itemsize)
     try:
         packed = np.frombuffer(blob, np.uint8, offset=12)
         return bitshuffle.decompress_lz4(packed, tuple(shape), dtype, block // dtype.itemsize), None
     except RuntimeError as error:
         raise MalformedPacket(f"the blob cannot be unpacked: {error}") from None
+
+
+def _check_blocks(blob: Any, size: int, block: int, itemsize: int) -> None:
+    """Raises MalformedPacket for a blob that breaks off: bitshuffle believes the lengths in it, and would read past its end.
+
+    Blocks of ``block`` unpacked bytes, and a last one of what is left in whole eights of pixels, each after its length (4 bytes,
+    big-endian); then the remaining pixels as they are.
+    """
+    octets = memoryview(blob).cast("B")
+    unpacked = size - size % (8 * itemsize)
+    place = 12
+    for _ in range(-(-unpacked // block)):
+        place += 4 + int.from_bytes(octets[place : place + 4], "big")
+    if place + size - unpacked != len(octets):
+        raise MalformedPacket(
+            f"the blob has {len(octets)} bytes, but its blocks take {place + size - unpacked}; it is not whole"
+        )
 
 
 class StinsReader:

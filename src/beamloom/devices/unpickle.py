@@ -332,21 +332,21 @@ class _Settling:
     """Replaces every array that is still on its way by the array, in place; each object once, however often it is referred to."""
 
     def __init__(self) -> None:
-        # The first of each pair only keeps the object, so that no other gets its id meanwhile.
-        self._settled: dict[int, tuple[Any, Any]] = {}
+        # By id: all objects that are asked for came with the pickle, so none of them can have the id of one that is gone.
+        self._settled: dict[int, Any] = {}
 
     def settle(self, value: Any) -> Any:
         if isinstance(value, _PLAIN):
             return value
         if (done := self._settled.get(id(value))) is not None:
-            return done[1]
+            return done
         settled = value
         if isinstance(value, dict):
-            self._settled[id(value)] = value, value
+            self._settled[id(value)] = value
             for name, item in value.items():
                 value[name] = self.settle(item)
         elif isinstance(value, list):
-            self._settled[id(value)] = value, value
+            self._settled[id(value)] = value
             value[:] = map(self.settle, value)
         elif isinstance(value, tuple):
             settled = tuple(map(self.settle, value))
@@ -356,5 +356,5 @@ class _Settling:
             settled = value.build()
         elif isinstance(value, _Callable):
             raise ForbiddenPickle("the pickle holds a function; only plain values and numpy arrays are read")
-        self._settled[id(value)] = value, settled
+        self._settled[id(value)] = settled
         return settled

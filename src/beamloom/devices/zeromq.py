@@ -34,7 +34,10 @@ class MessageReader(Protocol):
     """Knows what the messages of one device mean; made anew for each run."""
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
-        """Append what the message ``frames`` completes, usually one item; never raises."""
+        """Append what the message ``frames`` completes; never raises.
+
+        A message completes one item at most, and before it one that an earlier message began and that broke off.
+        """
 
 
 class ZmqSource:
@@ -138,7 +141,7 @@ class ZmqSource:
     def read(self, limit: int) -> Sequence[Packet | Malformed]:
         """At most ``limit`` items of what has arrived, in order of arrival; empty when nothing has. Never waits.
 
-        One message can complete two items (an image that breaks off, and the packet that shows it), so the least limit is 2.
+        The last message may complete two items, an image that broke off and the packet that shows it, so the least limit is 2.
         """
         socket = self._open_socket()
         take = self._reader.take
@@ -153,8 +156,6 @@ class ZmqSource:
                 self._keep_series(items, before)
             elif items[-1].kind is PacketKind.END:
                 self._in_series = False
-            if len(items) >= limit - 1:
-                break
         return items
 
     def close(self) -> None:
