@@ -20,6 +20,7 @@ from beamloom.placement import (
     RestartPolicy,
     State,
 )
+from beamloom.placement.processes import what_is_left
 from placement.standins import Ends, python, sleeper, stubborn
 
 pytestmark = pytest.mark.processes
@@ -138,8 +139,11 @@ def test_what_a_process_started_ends_with_it() -> None:
     with placed(python("a", code)) as up:
         wait_for_output(up, "a")
         grandchild = Ends([int(up.output("a")[0])])
-        up.kill("a", signal.SIGTERM)
-    grandchild.wait(10)
+        (status,) = up.status()
+        assert status.pid is not None
+        # Not by ``up.kill``, which reaches the grandchild as well.
+        os.kill(status.pid, signal.SIGTERM)
+        grandchild.wait(10)
 
 
 def test_stopping_at_once_does_not_wait_for_anybody() -> None:
@@ -156,15 +160,29 @@ def test_a_process_that_closes_its_output_lives_on() -> None:
         python("a", "import os, signal; print('up'); os.close(1); os.close(2); signal.pause()")
     ) as up:
         wait_for_output(up, "a")
+        spent = time.process_time()
         with pytest.raises(PlacementError):
-            up.wait_until(lambda now: now["a"].restarts > 0, 0.2)
+            up.wait_until(lambda now: now["a"].restarts > 0, 0.3)
         assert up.status()[0].state is State.RUNNING
+        assert time.process_time() - spent < 0.2
 
 
 def test_an_unknown_process_is_answered_with_the_closest_name() -> None:
     up = placed(sleeper("worker-1"))
     with pytest.raises(PlacementError, match=r"did you mean 'worker-1'\?"):
         up.kill("wroker-1")
+
+
+def test_what_stands_in_the_pipe_when_a_process_ends_is_read() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    try:
+        os.write(writing, b"last words")
+        assert what_is_left(reading) == b"last words"
+        assert what_is_left(reading) == b""
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 SUPERVISOR = """

@@ -64,15 +64,10 @@ def supervise(placement: LocalPlacement, screen: Screen, ready_timeout: float) -
 
     Raises PlacementError, with everything ended, when they do not get ready.
     """
-    with _told_to_end(placement, screen) as end:
-        try:
-            with placement:
-                if placement.wait_ready(ready_timeout, stopped=end.is_set):
-                    screen.say(_welcome(placement.layout))
-                    while not end.wait(REDRAW_SECONDS):
-                        screen.show(placement.layout.title, placement.status())
-        finally:
-            screen.close()
+    with _told_to_end(placement, screen) as end, _kept_up_to_date(placement, screen), placement:
+        if placement.wait_ready(ready_timeout, stopped=end.is_set):
+            screen.say(_welcome(placement.layout))
+            end.wait()
     return 0
 
 
@@ -84,6 +79,25 @@ def _welcome(layout: Layout) -> str:
     }
     lines = [f"  {what:<26}{url}" for what, url in places.items() if url]
     return "\n".join([f"ready: {layout.title}", *lines])
+
+
+@contextmanager
+def _kept_up_to_date(placement: LocalPlacement, screen: Screen) -> Iterator[None]:
+    """The times in the table go on also while nothing happens."""
+    enough = threading.Event()
+
+    def redraw() -> None:
+        while not enough.wait(REDRAW_SECONDS):
+            screen.show(placement.layout.title, placement.status())
+
+    redrawing = threading.Thread(target=redraw, name="redraw", daemon=True)
+    redrawing.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        redrawing.join()
+        screen.close()
 
 
 @contextmanager

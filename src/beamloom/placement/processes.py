@@ -224,7 +224,7 @@ class Process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-        self._take(cutter.cut(_what_is_left(pipe)))
+        self._take(cutter.cut(what_is_left(pipe)))
         self._take(cutter.rest())
         child.stdout.close()
 
@@ -305,7 +305,7 @@ def _pidfd(pid: int) -> int | None:
         return None
 
 
-def _what_is_left(pipe: int) -> bytes:
+def what_is_left(pipe: int) -> bytes:
     """What still stands in a pipe whose writers are gone, or should be."""
     left = b""
     with contextlib.suppress(BlockingIOError):
