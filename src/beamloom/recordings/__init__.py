@@ -1,1 +1,33 @@
 """Packets of a run on disk, with its trigger map and its parameter epochs."""
+
+from beamloom.recordings.folder import (
+    Companions,
+    RecordedEpoch,
+    RecordingNames,
+    find_companions,
+    read_epochs,
+    write_epochs,
+    write_mapping,
+    write_parameters,
+)
+from beamloom.recordings.format import CorruptRecording, NotARecording, Record
+from beamloom.recordings.reader import RecordingReader, Truncation
+from beamloom.recordings.writer import RecordingExists, RecordingWriter
+
+__all__ = [
+    "Companions",
+    "CorruptRecording",
+    "NotARecording",
+    "Record",
+    "RecordedEpoch",
+    "RecordingExists",
+    "RecordingNames",
+    "RecordingReader",
+    "RecordingWriter",
+    "Truncation",
+    "find_companions",
+    "read_epochs",
+    "write_epochs",
+    "write_mapping",
+    "write_parameters",
+]

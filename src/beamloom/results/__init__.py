@@ -1,1 +1,14 @@
 """The publish tree of a reducer, as its viewers see it."""
+
+from beamloom.results.http import ResultsReader, Snapshot, make_app, result_routes
+from beamloom.results.selection import NothingSelected, SelectionError, select
+
+__all__ = [
+    "NothingSelected",
+    "ResultsReader",
+    "SelectionError",
+    "Snapshot",
+    "make_app",
+    "result_routes",
+    "select",
+]
