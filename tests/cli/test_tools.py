@@ -34,7 +34,9 @@ def simulated(words: list[str], kind: int, count: int) -> tuple[int, list[list[b
     """The exit status of ``beamloom simulate``, and the first messages that it sent."""
     url = f"tcp://127.0.0.1:{free_ports(['127.0.0.1'])[0]}"
     status: list[int] = []
-    player = threading.Thread(target=lambda: status.append(main(["simulate", *words, "--bind", url])))
+    player = threading.Thread(
+        target=lambda: status.append(main(["simulate", *words, "--stay", "0", "--bind", url]))
+    )
     player.start()
     with reader(kind, url) as socket:
         received = [socket.recv_multipart() for _ in range(count)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
+import time
 from collections.abc import Iterable, Sequence
 
 EXAMPLE = """\
@@ -52,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=3600.0,
             help="how long to wait for somebody to connect (default %(default)g)",
         )
+        own.add_argument(
+            "--stay",
+            metavar="SECONDS",
+            type=float,
+            default=2.0,
+            help="how long to stay connected after the last message, as a device would (default %(default)g)",
+        )
         group = own.add_argument_group(
             "generated data", (inspect.getdoc(device.generate) or "").replace("``", "'")
         )
@@ -73,11 +81,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{device.name} listens at {simulator.url}", file=sys.stderr, flush=True)
         simulator.wait_for_client(arguments.wait)
         sent = simulator.play(messages, rate=arguments.rate)
+        print(f"{device.name} sent {sent} messages", file=sys.stderr, flush=True)
+        time.sleep(arguments.stay)
     except TimeoutError as error:
         raise UserError(f"{error}; start the ingester, or wait longer with --wait") from error
     finally:
         simulator.close()
-    print(f"{device.name} sent {sent} messages", file=sys.stderr)
     return 0
 
 
