@@ -259,3 +259,18 @@ def test_a_dictionary_that_grows_in_another_thread_is_read_whole() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+class Faulty(collections.UserDict[str, int]):
+    """Published by an analysis with a mistake."""
+
+    def __getitem__(self, key: str) -> int:
+        raise ZeroDivisionError("no counts yet")
+
+
+def test_a_mistake_of_the_analysis_is_told_with_its_error(caplog: pytest.LogCaptureFixture) -> None:
+    with served({"t": Faulty(a=1)}) as url:
+        response = requests.get(f"{url}/api/v1/result/$.t?format=json", timeout=10)
+    assert response.status_code == 500
+    assert "cannot be read (ZeroDivisionError: no counts yet)" in response.json()["detail"]
+    assert "in __getitem__" in caplog.text

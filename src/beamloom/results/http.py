@@ -7,7 +7,7 @@
     GET /api/v1/status                             how far the reducer is
 
 Errors are JSON, ``{"detail": sentence}``: 400 for a path or slice that is wrong, 404 where it selects nothing, 406 for a form
-that cannot be had, 503 while the tree changes too fast to be read.
+that cannot be had, 503 while the tree changes too fast to be read, 500 where the analysis' own code fails while it is read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from beamloom.results.encodings import (
 )
 from beamloom.results.selection import NothingSelected, SelectionError, select
 
+logger = logging.getLogger(__name__)
+
 COMPRESS_FROM = 1024
 """Bodies of more bytes than this are compressed for clients that accept it."""
 READ_ATTEMPTS = 5
@@ -49,6 +52,10 @@ READ_ATTEMPTS = 5
 
 class Changing(UserError):
     """The tree was changed each time while it was read."""
+
+
+class Unreadable(UserError):
+    """Code of the analysis failed while its tree was read."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,10 @@ def result_routes(reader: ResultsReader) -> list[Route]:
     ]
 
 
+Selection = Callable[[Mapping[str, Any]], Any]
+"""Takes from a tree what is to be sent."""
+
+
 class _Results:
     def __init__(self, reader: ResultsReader) -> None:
         self._reader = reader
@@ -115,8 +126,21 @@ class _Results:
         encodings = acceptable(request.headers.get("accept"), request.query_params.get("format"))
         return await self._respond(request, encodings, lambda publish: select(publish, path, slice_text))
 
-    async def _respond(
-        self, request: Request, encodings: list[Encoding], selection: Callable[[Mapping[str, Any]], Any]
+    async def _respond(self, request: Request, encodings: list[Encoding], selection: Selection) -> Response:
+        try:
+            return await self._read_and_send(request, encodings, selection)
+        except UserError:
+            raise
+        except Exception as error:
+            # Properties and copying methods of whatever the analysis publishes may raise anything.
+            logger.warning("The publish tree cannot be read.", exc_info=True)
+            raise Unreadable(
+                f"the reducer's tree cannot be read ({type(error).__name__}: {error}); correct what the reducer class publishes, "
+                "the log of the reducer shows where it failed."
+            ) from error
+
+    async def _read_and_send(
+        self, request: Request, encodings: list[Encoding], selection: Selection
     ) -> Response:
         snapshot = await self._reader.snapshot()
         publish = snapshot.publish
@@ -188,6 +212,7 @@ _STATUS: dict[type[Exception], int] = {
     NothingSelected: 404,
     NotAcceptable: 406,
     Changing: 503,
+    Unreadable: 500,
 }
 
 
