@@ -50,7 +50,7 @@ def test_a_stream_that_nobody_ingests_is_refused(
     ("cells", "workers", "says"),
     [
         (
-            [None, [c(0)], [c(0)], [c(1, "generic", "debug")]],
+            [None, [c(0)], [c(0)], [c(1, "generic", "debug")], [c(2, "debug", "generic")]],
             [GENERIC, GENERIC, ["other"]],
             "event 3 of part 'main' wants a worker with tags debug, generic, "
             "but the workers here have generic (2 workers) and other (1 worker)",

@@ -81,6 +81,13 @@ def test_equal_repeats_in_a_row_add_up() -> None:
     assert TriggerMap.from_json(body).total_events == 6
 
 
+def test_a_map_without_events_keeps_its_start_and_its_end_event() -> None:
+    nothing = TriggerMap.from_json({"parts": {"a": {"s": [[]]}}, "sequence": [{"part": "a", "repeat": 0}]})
+    assert nothing.total_events == 2
+    again = TriggerMap.from_json(nothing.encode())
+    assert again.to_json()["sequence"] == [RESERVED_PART, RESERVED_PART]
+
+
 def test_an_open_ended_map_is_written_with_its_repeat() -> None:
     body = {"parts": {"a": {"s": [[]]}}, "sequence": [{"part": "a", "repeat": None}]}
     written = TriggerMap.from_json(body).to_json()

@@ -52,6 +52,10 @@ def test_a_long_map_is_cut_on_both_sides() -> None:
     """)
 
 
+def test_a_map_shown_from_its_second_event_is_cut_before_it() -> None:
+    assert render(uniform(["a"], 1), first=1).splitlines()[:2] == ["event  …  1  |  2", "a      …  0  |  all"]
+
+
 def test_the_end_of_a_map_is_not_cut() -> None:
     assert render(uniform(["a"], 3), first=3).splitlines()[:2] == ["event  …  3  |  4", "a      …  2  |  all"]
 
