@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from beamloom.engine.assembler import Assembler
+from beamloom.engine.assembler import Assembler, Ready
+from beamloom.engine.assignment import Span
 from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
 from beamloom.engine.retention import Retention
@@ -45,7 +47,8 @@ class Mill:
         self.map = trigger_map
         self.run = Run("run", trigger_map, RunSettings(), self.now)
         self.routers = {
-            stream: StreamRouter(stream, layout, Retention(GENEROUS)) for stream, layout in self.run.layouts.items()
+            stream: StreamRouter(stream, layout, Retention(GENEROUS))
+            for stream, layout in self.run.layouts.items()
         }
         self.collector = Collector()
         self.workers: dict[str, WorkerProcess] = {}
@@ -79,13 +82,13 @@ class Mill:
 
     def _tell(self, step: Step) -> None:
         for stream in self.routers:
-            self.post("controller", stream, lambda stream=stream: self._ingester_hears(stream, step))
+            self.post("controller", stream, partial(self._ingester_hears, stream, step))
         for name in list(self.workers):
             mine = [span for span in step.spans if span.worker == name]
             if mine or step.dropped:
-                self.post("controller", name, lambda name=name, mine=mine: self._worker_hears(name, mine, step))
+                self.post("controller", name, partial(self._worker_hears, name, mine, step))
         for name in step.fence:
-            self.post("controller", "reducer", lambda name=name: self._reducer_fences(name))
+            self.post("controller", "reducer", partial(self._reducer_fences, name))
 
     def _ingester_hears(self, stream: str, step: Step) -> None:
         router = self.routers[stream]
@@ -104,11 +107,16 @@ class Mill:
     def _send(self, stream: str, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
             name = delivery.span.worker
-            self.post(stream, name, lambda name=name, d=delivery: self._worker_gets(name, stream, d))
+            self.post(stream, name, partial(self._worker_gets, name, stream, delivery))
 
     def _report(self, stream: str) -> None:
         router = self.routers[stream]
-        losses, complete, seen, ended = router.take_losses(), router.complete_until, router.seen_until, router.ended
+        losses, complete, seen, ended = (
+            router.take_losses(),
+            router.complete_until,
+            router.seen_until,
+            router.ended,
+        )
 
         def arrives() -> None:
             self.run.lost(losses)
@@ -116,7 +124,7 @@ class Mill:
 
         self.post(stream, "controller", arrives)
 
-    def _worker_hears(self, name: str, spans: list, step: Step) -> None:
+    def _worker_hears(self, name: str, spans: list[Span], step: Step) -> None:
         worker = self.workers.get(name)
         if worker is not None:
             for first, stop in step.dropped:
@@ -160,14 +168,14 @@ class Mill:
         for one in ready:
             worker.seen.append(one.event)
             if one.event in self.failing:
-                failure = Failure("process_event", "ValueError", "planted")
-                self.post(
-                    name, "controller", lambda one=one: self.run.failed(name, one.slot, one.event, failure)
-                )
-                continue
-            result = {stream: packet.frames[0] for stream, packet in one.streams.items()}
-            self.post(name, "reducer", lambda one=one, result=result: self._reduce(name, one.slot, one.event, result))
+                self.post(name, "controller", partial(self._fail, name, one))
+            else:
+                result = {stream: packet.frames[0] for stream, packet in one.streams.items()}
+                self.post(name, "reducer", partial(self._reduce, name, one.slot, one.event, result))
         return len(ready)
+
+    def _fail(self, name: str, one: Ready) -> None:
+        self.run.failed(name, one.slot, one.event, Failure("process_event", "ValueError", "planted"))
 
     def _reduce(self, name: str, slot: int, event: int, result: dict[str, bytes]) -> None:
         if not self.collector.take(name, slot, event):

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import Counter
 
 import hypothesis.strategies as st
-from engine.mill import Mill, numbered, payload
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from beamloom.engine.ledger import EventState
 from beamloom.events import Malformed
 from beamloom.triggermap import TriggerMap, batched, open_ended, overlapping, sparse, uniform
+from engine.mill import Mill, numbered, payload
 
 GENERIC = frozenset({"generic"})
 DEBUG = frozenset({"generic", "debug"})
@@ -29,7 +29,9 @@ def mixed_map() -> TriggerMap:
         "b": [[{"constraint": 0}], None, [{"constraint": 5}, {"tags": ["debug"]}], [{"constraint": 1}], []],
     }
     rearm = {"a": [[{"tags": ["generic"]}]]}
-    return TriggerMap.from_json({"parts": {"main": main, "rearm": rearm}, "sequence": ["main", "main", "rearm", "main"]})
+    return TriggerMap.from_json(
+        {"parts": {"main": main, "rearm": rearm}, "sequence": ["main", "main", "rearm", "main"]}
+    )
 
 
 MAPS = {
@@ -76,7 +78,9 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(data=st.data(), count=st.integers(1, 8))
     def packets_arrive(self, data: st.DataObject, count: int) -> None:
         stream = data.draw(st.sampled_from(sorted(self.at)))
-        self.mill.read(stream, [numbered(stream, item, self.last[stream]) for item in self._packets(stream, count)])
+        self.mill.read(
+            stream, [numbered(stream, item, self.last[stream]) for item in self._packets(stream, count)]
+        )
 
     @rule(data=st.data(), unreadable=st.booleans())
     def a_frame_is_missing(self, data: st.DataObject, unreadable: bool) -> None:

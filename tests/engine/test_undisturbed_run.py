@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from engine.mill import Mill, numbered
-
 from beamloom.triggermap import TriggerMap, batched, open_ended, overlapping, sparse, uniform
+from engine.mill import Mill, numbered
 
 GENERIC = frozenset({"generic"})
 

@@ -37,6 +37,8 @@ class ContrastSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class ContrastStarted(Fields):
     """A scan begins."""
 
+    packet_kind = PacketKind.START
+
     status: str
     scannr: int
     path: str
@@ -57,6 +59,8 @@ class ContrastRunning(Fields):
 
 class ContrastFinished(Fields):
     """A scan has come to its end, or was interrupted: ``status`` says which."""
+
+    packet_kind = PacketKind.END
 
     status: str
     scannr: int

@@ -7,9 +7,10 @@ hold every field of the packet as an attribute, known beforehand or not.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from beamloom.errors import did_you_mean
+from beamloom.events import PacketKind
 
 
 class MalformedPacket(ValueError):
@@ -41,6 +42,9 @@ class Fields:
     """
 
     __slots__ = ("_fields",)
+
+    packet_kind: ClassVar[PacketKind] = PacketKind.DATA
+    """Where in its series such a packet stands."""
 
     _fields: dict[str, Any]
 

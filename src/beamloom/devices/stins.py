@@ -42,6 +42,8 @@ class StinsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Stream1Start(Fields):
     """The header of a series."""
 
+    packet_kind = PacketKind.START
+
     filename: str
     """Where the sender saves the series; empty for a live view that is not saved."""
     msg_number: int | None
@@ -68,6 +70,8 @@ class Stream1Data(Fields):
 
 class Stream1End(Fields):
     """The end of a series."""
+
+    packet_kind = PacketKind.END
 
     msg_number: int | None
 

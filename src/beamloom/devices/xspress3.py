@@ -62,6 +62,8 @@ class Xspress3Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class XspressStart(Fields):
     """The header of a series."""
 
+    packet_kind = PacketKind.START
+
     filename: str
     overwritable: bool
 
@@ -82,6 +84,8 @@ class XspressImage(Fields):
 
 class XspressEnd(Fields):
     """The end of a series."""
+
+    packet_kind = PacketKind.END
 
 
 XspressPacket = XspressStart | XspressImage | XspressEnd

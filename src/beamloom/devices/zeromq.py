@@ -99,6 +99,9 @@ class ZmqSource:
     def connected(self) -> bool:
         """Whether the device is there and will not send past us."""
         self._follow_connection()
+        if self._handshakes and self._socket is not None and self._socket.get(zmq.EVENTS) & zmq.POLLIN:
+            # A quick device has sent its whole series and is gone again: what it sent is here.
+            return True
         since = self._connected_since
         return since is not None and time.monotonic() - since >= SETTLE_SECONDS
 

@@ -190,6 +190,10 @@ class Run:
         """New parameters hold from the next event on that has not been leased; returns that event."""
         return self._scheduler.begin_epoch(epoch)
 
+    def plan_epoch(self, first_event: int, epoch: int) -> None:
+        """Parameters are known to change at ``first_event``, which has not been leased yet: a recorded run is run again."""
+        self._scheduler.plan_epoch(first_event, epoch)
+
     def stop(self, cause: str) -> None:
         """End the run: what has arrived is worked off, the rest is lost, or never was in an open-ended run."""
         if self.phase is RunPhase.RUNNING:
@@ -239,6 +243,13 @@ class Run:
     def keeps_start(self) -> bool:
         """Whether ingesters keep the start event for workers that come late."""
         return self._scheduler.keeps_start
+
+    def losses_by_cause(self) -> list[tuple[str, RangeSet]]:
+        """The lost events, by cause, in the order in which the causes came up."""
+        causes: dict[str, RangeSet] = {}
+        for loss in self.ledger.losses:
+            causes.setdefault(loss.cause, RangeSet()).add(loss.first, loss.stop)
+        return list(causes.items())
 
     def outstanding(self, worker: str) -> int:
         """How many deliveries a worker holds."""

@@ -13,7 +13,7 @@ Invariant: a delivery (event, slot) is leased to at most one worker at a time, a
 from __future__ import annotations
 
 import sys
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -81,10 +81,13 @@ class Scheduler:
 
     def begin_epoch(self, epoch: int) -> int:
         """From the next event on that has not been given out, ``epoch`` holds; returns that event."""
-        if self._epochs[-1][0] == self.cursor:
-            self._epochs.pop()
-        self._epochs.append((self.cursor, epoch))
+        self.plan_epoch(self.cursor, epoch)
         return self.cursor
+
+    def plan_epoch(self, first_event: int, epoch: int) -> None:
+        """``epoch`` is to hold from ``first_event`` on, which has not been given out yet."""
+        self._epochs = [entry for entry in self._epochs if entry[0] != first_event]
+        insort(self._epochs, (first_event, epoch))
 
     def epoch_of(self, event: int) -> int:
         """The parameter epoch that holds for an event, also when it is given out a second time."""
@@ -233,7 +236,9 @@ class Scheduler:
         streams: tuple[str, ...] | None = None,
     ) -> Span:
         worker.lease(slot, first, first + count, now)
-        return Span(first, count, worker.name, slot, self._first_attempt(first), self._epochs[-1][1], streams)
+        return Span(
+            first, count, worker.name, slot, self._first_attempt(first), self.epoch_of(first), streams
+        )
 
     def _first_attempt(self, event: int) -> int:
         """Events that were leased ahead and then cut off are leased under the same numbers again, as other events."""
@@ -248,6 +253,8 @@ class Scheduler:
             base, part = binding.first, binding.part
             offset = self.cursor - base
             stop = binding.stop if self.limit is None else min(binding.stop, self.limit)
+            if self._epochs[-1][0] > self.cursor:
+                stop = min(stop, self._epochs[bisect_right(self._epochs, (self.cursor, sys.maxsize))][0])
             if self._skipped:
                 skip = self._skipped.run_from(self.cursor)
                 if skip > self.cursor:

@@ -217,5 +217,6 @@ def arm_message(
         epoch,
         values,
         run.trigger_map.total_events,
+        analyses=sorted({worker.register.analysis for worker in ensemble.workers} - {""}),
         **more,  # type: ignore[arg-type]
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -78,6 +78,7 @@ class ControllerService:
         self._own_log = LogForwarder()
         self._recorder: RunRecorder | None = None
         self._looked_at = 0.0
+        self._planned_epochs: list[tuple[int, dict[str, bytes]]] = []
         self._set_initial_parameters()
 
     def _set_initial_parameters(self) -> None:
@@ -158,12 +159,25 @@ class ControllerService:
         self._begin_epoch()
         return self.parameters.current.hash
 
-    def _begin_epoch(self) -> None:
+    def plan_epochs(self, epochs: Iterable[tuple[int, dict[str, bytes]]]) -> None:
+        """The next run's parameters are known to change: each set holds from its event on."""
+        self._planned_epochs = list(epochs)
+
+    def _plan_epochs(self, run: Run) -> None:
+        for first_event, values in self._planned_epochs:
+            self.parameters.set_many(values)
+            self._tell_epoch()
+            run.plan_epoch(first_event, self.epoch)
+
+    def _tell_epoch(self) -> None:
         self.epoch += 1
         message = ParametersMessage(self.epoch, self.parameters.current.to_wire())
         for member in self.ensemble:
             if member.role != "ingester":
                 self._channel.send(member.peer, message)
+
+    def _begin_epoch(self) -> None:
+        self._tell_epoch()
         if self.active is not None and not self.active.finished:
             first = self.active.begin_epoch(self.epoch)
             if self._recorder is not None:
@@ -287,6 +301,7 @@ class ControllerService:
             self.past.append(self.active)
         self.active = ActiveRun(arming.run, self.ensemble, self._channel, arming.ticks)
         self._record(arming.run)
+        self._plan_epochs(arming.run)
         for worker in self.ensemble.workers:
             arming.run.add_worker(worker.peer, worker.register.tags, now)
         self.active.turn(now)

@@ -49,6 +49,8 @@ READ_LIMIT = 512
 PROGRESS_EVERY = 0.1
 """Seconds between reports of a stream in which nothing remarkable happened."""
 CONNECT_POLL = 0.001
+FLUSH_EVERY = 1.0
+"""Seconds after which a recording is handed to the operating system: killing the ingester loses no more than that."""
 
 OpenSource = Callable[[str, StreamSettings], Source]
 """Makes the source of a stream from its name and settings."""
@@ -111,6 +113,7 @@ class IngesterService:
         self._run: str | None = None
         self._streams: dict[str, StreamRun] = {}
         self._arming_until: float | None = None
+        self._flush_at = 0.0
         self._totals = StreamCounts()
 
     # ---- messages -------------------------------------------------------------------------------------------------------
@@ -195,6 +198,10 @@ class IngesterService:
             if not one.stopped:
                 self._read(one)
             self._report(one, now)
+        if now >= self._flush_at:
+            self._flush_at = now + FLUSH_EVERY
+            for recorder in {one.recorder for one in self._streams.values() if one.recorder is not None}:
+                recorder.flush()
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless something arrives."""

@@ -6,9 +6,10 @@ services have their turns in a fixed order, so that the same packets give the sa
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from beamloom.analysis import ReducerAnalysis
 from beamloom.devices.device import Source
@@ -33,7 +34,19 @@ from beamloom.transport.memory import Exchange
 from beamloom.transport.messages import CONTROLLER
 from beamloom.triggermap import TriggerMap
 
-READ_PACE_SECONDS = 0.001
+TURN_SECONDS = 0.001
+"""The time that passes in one turn, as all services but the reducer see it: leases must not depend on how fast this machine is."""
+IDLE_PAUSE_SECONDS = 0.001
+IDLE_TURNS = 3
+"""After so many turns in which nobody had anything to do, nothing more will happen by itself."""
+
+
+class InlineWorker(NamedTuple):
+    """One worker of an inline pipeline."""
+
+    name: str
+    tags: tuple[str, ...]
+    make: Callable[[], Map]
 
 
 class InlinePipeline:
@@ -42,28 +55,23 @@ class InlinePipeline:
     def __init__(
         self,
         streams: Mapping[str, Callable[[], Source]],
-        worker: Callable[[], Map],
+        workers: Iterable[InlineWorker],
         reducer: Callable[[], ReducerAnalysis | None],
-        *,
-        workers: Iterable[tuple[str, tuple[str, ...]]] = (
-            ("worker-1", ("generic",)),
-            ("worker-2", ("generic",)),
-        ),
         settings: ControllerSettings | None = None,
     ) -> None:
-        """``streams`` gives for each stream how its source is made; ``worker`` and ``reducer`` make the user's part of each process."""
+        """``streams`` gives for each stream how its source is made, ``reducer`` makes the user's part of the reducer."""
         self._exchange = Exchange()
         self._services: list[tuple[Service, Channel]] = []
+        self._turns = 0
+        self._idle_turns = 0
         self.desk = SnapshotDesk(lambda: None)
         channel = self._exchange.channel(CONTROLLER)
         self.controller = ControllerService(settings or ControllerSettings(), channel, watches_silence=False)
         self._add(self.controller, channel)
         for stream, make_source in streams.items():
             self._add_ingester(stream, make_source)
-        for name, tags in workers:
-            channel = self._exchange.channel(new_peer_id(name))
-            worker_settings = WorkerSettings(name=name, tags=tags)
-            self._add(WorkerService(worker_settings, channel, f"memory://{CONTROLLER}", worker), channel)
+        for worker in workers:
+            self.add_worker(worker)
         channel = self._exchange.channel(new_peer_id("reducer"))
         self.reducer = ReducerService(
             ReducerSettings(), channel, f"memory://{CONTROLLER}", reducer, self.desk
@@ -84,28 +92,51 @@ class InlinePipeline:
         )
         self._add(service, channel)
 
-    def step(self) -> bool:
-        """Each service has one turn; returns whether any of them had something to read."""
-        heard = False
+    def add_worker(self, worker: InlineWorker) -> WorkerService:
+        """One more worker; it takes part once the services have had their turns."""
+        channel = self._exchange.channel(new_peer_id(worker.name))
+        settings = WorkerSettings(name=worker.name, tags=worker.tags)
+        service = WorkerService(
+            settings, channel, f"memory://{CONTROLLER}", worker.make, turn_seconds=math.inf
+        )
+        self._add(service, channel)
+        return service
+
+    def _clock(self, service: Service) -> float:
+        return time.monotonic() if isinstance(service, ReducerService) else self._turns * TURN_SECONDS
+
+    def step(self) -> None:
+        """Each service has one turn."""
+        self._turns += 1
+        busy = False
         for service, channel in self._services:
             for received in channel.receive(0.0):
-                heard = True
-                service.receive(received, time.monotonic())
-            service.turn(time.monotonic())
-        return heard
+                busy = True
+                service.receive(received, self._clock(service))
+            service.turn(self._clock(service))
+            busy = busy or (
+                service.wait(self._clock(service)) == 0.0 and not isinstance(service, ReducerService)
+            )
+        self._idle_turns = 0 if busy or self._exchange.busy else self._idle_turns + 1
+        if self._idle_turns > 1:
+            time.sleep(IDLE_PAUSE_SECONDS)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing will happen any more by itself."""
+        return self._idle_turns >= IDLE_TURNS
 
     def _until(self, reached: Callable[[], bool], patience: float = 30.0) -> None:
         deadline = time.monotonic() + patience
         while not reached():
-            if not self.step() and not self._exchange.busy:
-                time.sleep(READ_PACE_SECONDS)
+            self.step()
             if time.monotonic() > deadline:
                 raise UserError("the pipeline came to a stop; run it with --debug and look at the log")
 
     def arm(self, trigger_map: TriggerMap) -> ActiveRun:
         """Begin a run. Raises TriggerMapError or ArmingRefused."""
         outcome: list[str | Exception] = []
-        self.controller.arm(trigger_map, outcome.append, time.monotonic())
+        self.controller.arm(trigger_map, outcome.append, self._turns * TURN_SECONDS)
         self._until(lambda: bool(outcome))
         if isinstance(outcome[0], Exception):
             raise outcome[0]
@@ -118,8 +149,7 @@ class InlinePipeline:
         """Run ``trigger_map`` to its end. ``after_step`` is called between the turns; it may raise to give up."""
         active = self.arm(trigger_map)
         while not active.finished:
-            if not self.step() and not self._exchange.busy:
-                time.sleep(READ_PACE_SECONDS)
+            self.step()
             after_step()
         return active
 

@@ -85,9 +85,7 @@ class ReducerService:
             fault=self._fault,
             http=http,
         )
-        self._decoder = Decoder(
-            trusted_packages=_packages(settings.reducer_class), allow_pickle=settings.allow_pickle
-        )
+        self._decoder = Decoder(allow_pickle=settings.allow_pickle)
         self._run: str | None = None
         self._collector = Collector()
         self._next_timer: float | None = None
@@ -126,6 +124,12 @@ class ReducerService:
     def _arm(self, arm: Arm, now: float) -> None:
         self._epochs.restart(arm.epoch, arm.parameters)
         self._collector = Collector()
+        packages = {
+            _package(reference)
+            for reference in (*arm.analyses, self._settings.reducer_class or "")
+            if reference
+        }
+        self._decoder = Decoder(trusted_packages=packages, allow_pickle=self._settings.allow_pickle)
         self._run = arm.run
         for worker, address in arm.workers.items():
             self._channel.connect(worker, address)
@@ -272,14 +276,19 @@ class ReducerService:
         }
 
     @property
+    def analysis(self) -> ReducerAnalysis | None:
+        """The user's class, if there is one."""
+        return self._analysis
+
+    @property
     def parameters(self) -> ParameterSet:
         """The newest parameters."""
         return self._epochs.latest
 
 
-def _packages(reference: str | None) -> list[str]:
-    """The top-level package of the user's class: the result classes beside it may be imported."""
-    return [] if reference is None else [reference.partition(":")[0].partition(".")[0]]
+def _package(reference: str) -> str:
+    """The top-level package of a user's class: the classes of results may be imported from there."""
+    return reference.partition(":")[0].partition(".")[0]
 
 
 def serve(settings: ReducerSettings) -> int:

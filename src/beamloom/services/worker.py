@@ -25,7 +25,7 @@ from beamloom.services.membership import VERSION, Membership, new_peer_id
 from beamloom.services.outbox import Outbox
 from beamloom.settings import WorkerSettings
 from beamloom.transport.channel import Channel, Received
-from beamloom.transport.codec import Encoded, encode
+from beamloom.transport.codec import Encoded, Encoder
 from beamloom.transport.messages import (
     CONTROLLER,
     Arm,
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 EVENTS_PER_TURN = 64
 """Most events that are processed before the mailbox is looked at again."""
 TURN_SECONDS = 0.005
-"""No event is begun in a turn after this time."""
+"""Results are sent at the latest after this time, unless one event takes longer."""
 
 
 class Map:
@@ -92,7 +92,10 @@ class WorkerService:
         load: Callable[[], Map],
         role: str = "worker",
         http: str | None = None,
+        turn_seconds: float = TURN_SECONDS,
     ) -> None:
+        """``load`` makes what this worker does with events. ``turn_seconds``: after this time no event is begun in a turn."""
+        self._turn_seconds = turn_seconds
         self._settings = settings
         self._channel = channel
         self._map: Map | None = None
@@ -103,6 +106,8 @@ class WorkerService:
         except UserError as error:
             logger.error("%s", error)
             fault, descriptions = str(error), []
+        analysis = None if self._map is None else self._map.analysis
+        self._encoder = Encoder(allow_pickle=analysis is not None and analysis.pickle_results)
         self._epochs = Epochs(descriptions)
         self._member = Membership(
             channel,
@@ -113,6 +118,7 @@ class WorkerService:
             descriptions=[description.to_wire() for description in descriptions],
             fault=fault,
             http=http,
+            analysis=settings.worker_class or "",
         )
         self._run: str | None = None
         self._assembler = Assembler()
@@ -211,7 +217,7 @@ class WorkerService:
         done = 0
         for ready in self._ready:
             parameters = self._epochs.get(ready.epoch)
-            if parameters is None or time.perf_counter() - begin > TURN_SECONDS:
+            if parameters is None or time.perf_counter() - begin > self._turn_seconds:
                 break
             self._process(ready, parameters)
             done += 1
@@ -236,9 +242,8 @@ class WorkerService:
         self._outbox.add(ready.slot, ready.event, ready.epoch, encoded)
 
     def _encode(self, payload: Any) -> Encoded:
-        analysis = None if self._map is None else self._map.analysis
         # The class may go on changing an array that it returned, while the result waits to be taken.
-        return encode(payload, allow_pickle=analysis is not None and analysis.pickle_results).detached()
+        return self._encoder.encode(payload).detached()
 
     def _fail(self, event: int | None, slot: int, hook: str, error: Exception) -> None:
         capsule = ErrorCapsule.from_exception(self._where(hook), error, event)

@@ -47,6 +47,8 @@ class Register(Message):
     """The parameters that its user class describes."""
     http: str | None = None
     """Where it serves HTTP, if it does."""
+    analysis: str = ""
+    """Of a worker: its user class, as module:Class."""
     code: dict[str, str] = {}
     """Version of the user's code: commit_hash, branch_name, timestamp, repository_url."""
     fault: str | None = None
@@ -105,6 +107,8 @@ class Arm(Message):
     timeout: float
     """Seconds in which an ingester's devices have to be there."""
     record_prefix: str = ""
+    analyses: list[str] = []
+    """The workers' user classes, as module:Class: the reducer may import what their results are made of."""
 
 
 class Armed(Message):

@@ -4,7 +4,7 @@ from beamloom.triggermap._builders import batched, burst, open_ended, overlappin
 from beamloom.triggermap._compiled import MIXED, NOBODY, CompiledPart
 from beamloom.triggermap._map import Instance, Place, TriggerMap
 from beamloom.triggermap._model import RESERVED_PART, Cell, CellKind, Repeat, TriggerMapError, VirtualWorker
-from beamloom.triggermap._part import Part
+from beamloom.triggermap._part import Column, Part, Slot
 from beamloom.triggermap._table import render
 
 __all__ = [
@@ -13,11 +13,13 @@ __all__ = [
     "RESERVED_PART",
     "Cell",
     "CellKind",
+    "Column",
     "CompiledPart",
     "Instance",
     "Part",
     "Place",
     "Repeat",
+    "Slot",
     "TriggerMap",
     "TriggerMapError",
     "VirtualWorker",
