@@ -297,6 +297,7 @@ class ControllerService:
             self._end_arming(outcome)
             return
         self._arming = None
+        arming.run.begin_epoch(self.epoch)
         if self.active is not None:
             self.past.append(self.active)
         self.active = ActiveRun(arming.run, self.ensemble, self._channel, arming.ticks)
