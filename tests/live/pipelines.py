@@ -1,0 +1,178 @@
+"""Pipelines of real processes, seen as their users see them: over HTTP; and the simulated devices that feed them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pytest
+import requests
+
+from beamloom.devices.device import Simulator
+from beamloom.devices.registry import find_device
+from beamloom.pipeline_file import parse_pipeline
+from beamloom.placement import LocalPlacement
+
+ANALYSES = Path(__file__).parent / "analyses"
+TIMEOUT = 20.0
+"""Seconds after which waiting fails; long, because the machine may be busy with other tests."""
+
+
+def wait_until(condition: Callable[[], Any], what: str, state: Callable[[], str] = str) -> Any:
+    """Return what ``condition`` returns as soon as that is true; fail the test, telling the state, when it does not get true."""
+    end = time.monotonic() + TIMEOUT
+    while not (met := condition()):
+        if time.monotonic() > end:
+            pytest.fail(f"waited in vain for {what}\n{state()}", pytrace=True)
+        time.sleep(0.01)
+    return met
+
+
+class Live:
+    """A pipeline that runs."""
+
+    def __init__(self, placement: LocalPlacement) -> None:
+        self.placement = placement
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    # ---- the controller ---------------------------------------------------------------------------------------------------
+
+    def get(self, path: str) -> Any:
+        """The answer of the controller at ``/api/v1/<path>``."""
+        answer = self._session.get(f"{self.placement.controller_url}/api/v1/{path}", timeout=TIMEOUT)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, **body: Any) -> requests.Response:
+        """Post to the controller at ``/api/v1/<path>``."""
+        return self._session.post(f"{self.placement.controller_url}/api/v1/{path}", timeout=TIMEOUT, **body)
+
+    def arm(self, trigger_map: Mapping[str, Any], *, all_wrap: bool = True) -> str:
+        """Begin a run; returns its id."""
+        answer = self.post(f"sequence?all_wrap={all_wrap}", json=trigger_map)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json())
+
+    def refusal(self, trigger_map: Mapping[str, Any]) -> tuple[int, str]:
+        """Try to begin a run that is refused; returns the status and the sentence."""
+        answer = self.post("sequence", json=trigger_map)
+        assert answer.status_code != 200
+        return answer.status_code, answer.json()["detail"]
+
+    def set(self, **values: Any) -> None:
+        """Set parameters, as one epoch."""
+        answer = self.post("parameters", json=values)
+        assert answer.status_code == 200, answer.text
+
+    def progress(self) -> dict[str, Any]:
+        """How far the run is."""
+        found: dict[str, Any] = self.get("progress")
+        return found
+
+    def completed(self, events: int) -> bool:
+        """Whether so many events are settled."""
+        return bool(self.progress()["completed_events"] >= events)
+
+    def finished(self) -> dict[str, Any]:
+        """Wait for the end of the run; returns its progress then."""
+        wait_until(lambda: self.progress()["finished"], "the end of the run", self.state)
+        return self.progress()
+
+    def state(self) -> str:
+        """All that a person would look at first."""
+        lines = [
+            f"{path}: {self.get(path)}" for path in ("progress", "ledger", "streams", "status", "errors")
+        ]
+        for status in self.placement.status():
+            lines += [f"{status.name}: {line}" for line in self.placement.output(status.name)[-8:]]
+        return "\n".join(lines)
+
+    def peer(self, worker: str) -> str | None:
+        """The id of the present life of a worker; None while the controller does not know it."""
+        known = {str(w["name"]): str(w["service_uuid"]) for w in self.get("config")["workers"]}
+        return known.get(worker)
+
+    # ---- the reducer ------------------------------------------------------------------------------------------------------
+
+    def published(self) -> dict[str, Any]:
+        """The publish tree, as a notebook gets it."""
+        address = f"{self.placement.reducer_url}/api/v1/result/$"
+        tree: dict[str, Any] = pickle.loads(self._session.get(address, timeout=TIMEOUT).content)[0]
+        return tree
+
+
+class Bench:
+    """The simulated devices of a pipeline, by stream."""
+
+    def __init__(self, addresses: Mapping[str, tuple[str, str]]) -> None:
+        """``addresses``: for each stream its device and where that listens."""
+        self._simulators: dict[str, Simulator] = {}
+        self._threads: list[threading.Thread] = []
+        for stream, (device, url) in addresses.items():
+            self._simulators[stream] = find_device(device).simulator(url)
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for simulator in self._simulators.values():
+            simulator.close()
+        for thread in self._threads:
+            thread.join()
+
+    def url(self, stream: str) -> str:
+        """Where the device of a stream listens."""
+        return self._simulators[stream].url
+
+    def play(self, rate: float | None = None, **series: Iterable[Sequence[bytes]]) -> None:
+        """Let each of these devices send its series, at ``rate`` data messages per second; returns at once."""
+        for stream, messages in series.items():
+            thread = threading.Thread(
+                target=self._simulators[stream].play, args=(messages,), kwargs={"rate": rate}
+            )
+            self._threads.append(thread)
+            thread.start()
+
+
+@contextmanager
+def running(
+    streams: Mapping[str, Mapping[str, Any]],
+    *,
+    worker: str = "pictures:Worker",
+    reducer: str = "pictures:Reducer",
+    count: int = 2,
+    analysis: Path = ANALYSES,
+    **more: Any,
+) -> Iterator[Live]:
+    """A pipeline with these streams, ready to be armed; ``more`` are further keys of its pipeline file."""
+    text = json.dumps(
+        {
+            "streams": streams,
+            "workers": {"class": worker, "count": count},
+            "reducer": {"class": reducer, "http": "127.0.0.1:0"},
+            "controller": {"http": "127.0.0.1:0", "mailbox": "127.0.0.1:0"},
+            "analysis": str(analysis),
+            **more,
+        }
+    )
+    with LocalPlacement(parse_pipeline(text, folder=analysis), quiet=True) as placement:
+        placement.wait_ready(TIMEOUT)
+        live = Live(placement)
+        try:
+            yield live
+        finally:
+            live.close()

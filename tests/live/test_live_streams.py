@@ -1,0 +1,128 @@
+"""What devices do wrongly costs the events that it hits, and no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from live.conftest import CAMERAS
+from live.pipelines import Bench, Live
+from live.series import Message, pictures, uniform_map
+
+pytestmark = pytest.mark.processes
+
+EVENTS = 40
+BAD = [b'{"htype": "image", "frame": ', b"\0\0\0\0"]
+
+
+def run(live: Live, cameras: Bench, front: list[Message]) -> dict[str, Any]:
+    """A run of EVENTS pictures in which the side camera does everything right; returns the progress at its end."""
+    live.arm(uniform_map(CAMERAS, EVENTS))
+    cameras.play(front=front, side=pictures(EVENTS))
+    return live.finished()
+
+
+def check_pairs(live: Live, lost: set[int]) -> None:
+    """Each event but the lost ones was reduced once, from the pictures of its own number."""
+    tree = live.published()
+    events = set(range(1, EVENTS + 1)) - lost
+    pairs = {event: {"front": event - 1, "side": event - 1} for event in events}
+    assert {event: pair for event, pair in tree["pictures"].items() if 0 < event <= EVENTS} == pairs
+    assert all(tree["times"][event] == 1 for event in events)
+
+
+def test_all_is_reduced_when_nothing_is_wrong(live: Live, cameras: Bench) -> None:
+    end = run(live, cameras, pictures(EVENTS))
+    assert (end["reduced"], end["failed"], end["lost"], end["total_events"]) == (EVENTS + 2, 0, 0, EVENTS + 2)
+    check_pairs(live, lost=set())
+    tree = live.published()
+    assert tree["times"][0] == tree["times"][EVENTS + 1] == 2, "both workers see the start and the end"
+    assert tree["finished"] == {"called": 1}
+
+
+def test_a_skipped_frame_costs_its_event(live: Live, cameras: Bench) -> None:
+    front = pictures(EVENTS)
+    del front[17]
+    end = run(live, cameras, front)
+    assert (end["reduced"], end["failed"], end["lost"]) == (EVENTS + 1, 0, 1)
+    (loss,) = end["losses"]
+    assert loss["events"] == "17"
+    assert "'front' skipped frame numbers" in loss["cause"]
+    check_pairs(live, lost={17})
+    assert live.get("streams")["front"]["gaps"] == 1
+
+
+def test_a_frame_that_comes_twice_is_counted_and_taken_once(live: Live, cameras: Bench) -> None:
+    front = pictures(EVENTS)
+    front.insert(17, front[17])
+    end = run(live, cameras, front)
+    assert (end["reduced"], end["lost"]) == (EVENTS + 2, 0)
+    check_pairs(live, lost=set())
+    assert live.get("streams")["front"]["duplicates"] == 1
+
+
+def test_a_frame_that_comes_too_late_is_counted_and_its_event_is_lost(live: Live, cameras: Bench) -> None:
+    front = pictures(EVENTS)
+    front.insert(20, front.pop(17))
+    end = run(live, cameras, front)
+    assert (end["reduced"], end["lost"]) == (EVENTS + 1, 1)
+    check_pairs(live, lost={17})
+    assert live.get("streams")["front"]["late"] == 1
+
+
+def test_an_unreadable_packet_costs_its_event(live: Live, cameras: Bench) -> None:
+    front = pictures(EVENTS)
+    front[17] = BAD
+    end = run(live, cameras, front)
+    assert (end["reduced"], end["lost"]) == (EVENTS + 1, 1)
+    (loss,) = end["losses"]
+    assert loss["events"] == "17"
+    assert "'front' sent a malformed packet: the first frame is no JSON header" in loss["cause"]
+    check_pairs(live, lost={17})
+    assert live.get("streams")["front"]["malformed"] == 1
+
+
+def test_an_unreadable_packet_beside_the_others_costs_nothing(live: Live, cameras: Bench) -> None:
+    front = pictures(EVENTS)
+    front.insert(17, BAD)
+    end = run(live, cameras, front)
+    assert (end["reduced"], end["lost"]) == (EVENTS + 2, 0)
+    check_pairs(live, lost=set())
+    assert live.get("streams")["front"]["malformed"] == 1
+
+
+def test_junk_before_the_header_costs_nothing(live: Live, cameras: Bench) -> None:
+    # What is left of an earlier series, and what no camera would send.
+    junk = [*pictures(9)[7:], [b"\x80\x02}q\x00."], [b""], BAD]
+    end = run(live, cameras, junk + pictures(EVENTS))
+    assert (end["reduced"], end["lost"]) == (EVENTS + 2, 0)
+    check_pairs(live, lost=set())
+
+
+def test_a_series_that_ends_early_costs_what_it_did_not_send(live: Live, cameras: Bench) -> None:
+    whole = pictures(EVENTS)
+    early = [*whole[:31], pictures(30)[-1]]
+    end = run(live, cameras, early)
+    assert (end["reduced"], end["lost"]) == (32, 10)
+    (loss,) = end["losses"]
+    assert loss["events"] == "31-40"
+    assert "'front' ended early" in loss["cause"]
+    check_pairs(live, lost=set(range(31, 41)))
+    assert live.published()["times"][EVENTS + 1] == 2, "the end is still seen by both workers"
+
+
+def test_frames_beyond_the_map_are_counted_and_left_out(live: Live, cameras: Bench) -> None:
+    end = run(live, cameras, pictures(EVENTS + 5))
+    assert (end["reduced"], end["lost"]) == (EVENTS + 2, 0)
+    check_pairs(live, lost=set())
+    assert live.get("streams")["front"]["surplus"] == 5
+
+
+def test_a_stream_that_falls_silent_costs_what_it_did_not_send(live: Live, cameras: Bench) -> None:
+    end = run(live, cameras, pictures(EVENTS)[:31])
+    assert (end["reduced"], end["lost"]) == (31, 11)
+    (loss,) = end["losses"]
+    assert loss["events"] == "31-41"
+    assert "'front' fell silent" in loss["cause"]
+    check_pairs(live, lost=set(range(31, 41)))
