@@ -173,7 +173,8 @@ class _Api:
         active = await self._ask(lambda: self._controller.active)
         if active is None:
             return _json({"parts": {}, "sequence": []})
-        return _json(await asyncio.to_thread(active.run.trigger_map.to_json))
+        body = await asyncio.to_thread(active.run.trigger_map.encode)
+        return Response(body, media_type="application/json")
 
     async def stop(self, request: Request) -> Response:
         """End the run that goes on."""

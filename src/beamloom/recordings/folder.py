@@ -113,9 +113,9 @@ def find_companions(recording: str | Path) -> Companions:
     )
 
 
-def write_mapping(names: RecordingNames, mapping: Mapping[str, Any]) -> Path:
-    """Write a trigger map, given as the JSON of its parts and sequence."""
-    return _write_whole(names.mapping, msgspec.json.encode(mapping))
+def write_mapping(names: RecordingNames, mapping: bytes) -> Path:
+    """Write a trigger map, given as the JSON text of its parts and sequence."""
+    return _write_whole(names.mapping, mapping)
 
 
 def write_parameters(names: RecordingNames, parameters: Mapping[str, bytes]) -> Path:

@@ -27,7 +27,7 @@ class RunRecorder:
         """Why the recording is not whole."""
         try:
             self._names.mapping.parent.mkdir(parents=True, exist_ok=True)
-            write_mapping(self._names, trigger_map.to_json())
+            write_mapping(self._names, trigger_map.encode())
         except OSError as error:
             self._fail(error)
 

@@ -1,0 +1,59 @@
+"""The ``dranspose`` command: the processes and the replay, with the flags that existing deployments use."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from beamloom.cli import main as beamloom
+
+DEVICES = {
+    "ZmqPullSingleIngester": "stins",
+    "ZmqSubContrastIngester": "contrast",
+    "ZmqSubXspressIngester": "xspress3",
+}
+"""Ingester classes by the device that takes their place."""
+SAME = ("controller", "worker", "debugworker", "reducer", "replay")
+"""Commands whose flags are the same."""
+HELP = f"""usage: dranspose {{{",".join((*SAME, "ingester"))}}} ...
+
+The commands of dranspose, run by Beamloom: 'dranspose COMMAND --help' describes each.
+'beamloom --help' has more, among them 'beamloom up', which starts a whole pipeline."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(HELP)
+        return 0
+    command, *rest = arguments
+    if command in SAME:
+        return beamloom([command, *rest])
+    if command == "ingester":
+        return _ingester(rest)
+    instead = {
+        "combined": "'beamloom up pipeline.yaml' starts a whole pipeline on this machine",
+        "http_ingester": "sources over HTTP are not there yet",
+    }.get(command, f"there are {', '.join((*SAME, 'ingester'))}")
+    print(f"dranspose: no command {command!r}; {instead}", file=sys.stderr)
+    return 2
+
+
+def _ingester(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser("dranspose ingester", description="Receive one stream from a device.")
+    parser.add_argument("-c", "--ingesterclass", required=True, help=", ".join(DEVICES))
+    parser.add_argument(
+        "-u", "--upstream_url", required=True, help="address of the device, such as tcp://host:9999"
+    )
+    parser.add_argument("-n", "--name", required=True, help="name of the stream")
+    arguments, more = parser.parse_known_args(argv)
+    device = DEVICES.get(arguments.ingesterclass)
+    if device is None:
+        parser.error(
+            f"the ingester class {arguments.ingesterclass!r} is not known; known are {', '.join(DEVICES)}"
+        )
+    streams = json.dumps({arguments.name: {"device": device, "url": arguments.upstream_url}})
+    return beamloom(["ingester", "--name", f"{arguments.name}-ingester", "--streams", streams, *more])
