@@ -29,6 +29,7 @@ class Arming:
         self.ticks: dict[str, float] = {}
         """Intervals at which workers want to be ticked, in seconds."""
         self._awaited = set(awaited)
+        self._participants = frozenset(self._awaited)
         self._deadline = deadline
         self._problems: list[str] = []
 
@@ -41,10 +42,14 @@ class Arming:
             self.ticks[peer] = tick_interval
 
     def lose(self, peer: str) -> None:
-        """A process has gone before it confirmed."""
-        if peer in self._awaited:
+        """A process has gone before the run began, whether or not it had confirmed."""
+        if peer in self._participants:
             self._awaited.discard(peer)
             self._problems.append(f"{name_of(peer)!r} died while the run was armed; look at its log")
+
+    def __contains__(self, peer: object) -> bool:
+        """Whether a process was asked to confirm; one that came later was not."""
+        return peer in self._participants
 
     def outcome(self, now: float) -> bool | ArmingRefused | None:
         """None while others are awaited, True when all are ready, else why the run cannot begin."""

@@ -79,6 +79,7 @@ class ControllerService:
         self._recorder: RunRecorder | None = None
         self._looked_at = 0.0
         self._planned_epochs: list[tuple[int, dict[str, bytes]]] = []
+        self._epochs_of_run: dict[int, dict[str, bytes]] = {}
         self._set_initial_parameters()
 
     def _set_initial_parameters(self) -> None:
@@ -172,6 +173,7 @@ class ControllerService:
     def _tell_epoch(self) -> None:
         self.epoch += 1
         message = ParametersMessage(self.epoch, self.parameters.current.to_wire())
+        self._epochs_of_run[self.epoch] = message.values
         for member in self.ensemble:
             if member.role != "ingester":
                 self._channel.send(member.peer, message)
@@ -230,9 +232,17 @@ class ControllerService:
         except ParameterError as error:
             logger.error("%s: %s", register.name, error)
             member.register.fault = str(error)
-        if self.active is not None and not self.active.finished and member.is_worker and not register.fault:
-            self.active.joining.add(peer)
-            self._channel.send(peer, self._arm_message(self.active.run, member))
+        if self.active is not None and self.active.run.phase is not RunPhase.COMPLETE and member.is_worker:
+            self._invite(self.active, member)
+
+    def _invite(self, active: ActiveRun, member: Member) -> None:
+        """Ask a worker that came late to take part; it may get events of any epoch of the run."""
+        if member.register.fault:
+            return
+        active.joining.add(member.peer)
+        self._channel.send(member.peer, self._arm_message(active.run, member))
+        for epoch, values in self._epochs_of_run.items():
+            self._channel.send(member.peer, ParametersMessage(epoch, values))
 
     def _confirm(self, member: Member, armed: Armed, now: float) -> None:
         if self._arming is not None and armed.run == self._arming.run.run_id:
@@ -298,13 +308,17 @@ class ControllerService:
             return
         self._arming = None
         arming.run.begin_epoch(self.epoch)
+        self._epochs_of_run = {self.epoch: self.parameters.current.to_wire()}
         if self.active is not None:
             self.past.append(self.active)
         self.active = ActiveRun(arming.run, self.ensemble, self._channel, arming.ticks)
         self._record(arming.run)
         self._plan_epochs(arming.run)
         for worker in self.ensemble.workers:
-            arming.run.add_worker(worker.peer, worker.register.tags, now)
+            if worker.peer in arming:
+                arming.run.add_worker(worker.peer, worker.register.tags, now)
+            else:
+                self._invite(self.active, worker)
         self.active.turn(now)
         logger.info("run %s is armed", arming.run.run_id)
         arming.reply(arming.run.run_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from beamloom.parameters import Parameter, ParameterSet
 
-EPOCHS_KEPT = 256
+EPOCHS_KEPT = 4096
 
 
 class Epochs:
