@@ -182,9 +182,16 @@ class ReducerService:
         self._desk.changed()
         self._user_seconds += time.perf_counter() - begin
         if self._collector.admits(worker):
-            self._channel.send(worker, Taken(results.run, results.sequence))
+            self._acknowledge(worker, results)
         if deliveries:
             self._channel.send(CONTROLLER, Reduced(results.run, deliveries))
+
+    def _acknowledge(self, worker: str, results: Results) -> None:
+        try:
+            self._channel.send(worker, Taken(results.run, results.sequence))
+        except KeyError:
+            # It came late and was quicker than the controller's word of it; a later batch is acknowledged for this one, too.
+            logger.debug("%s is not known yet; batch %d is taken all the same", worker, results.sequence)
 
     def _reduce(
         self, worker: str, name: str, slot: int, event: int, epoch: int, head: Any, large: Any
