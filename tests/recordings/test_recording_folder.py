@@ -42,7 +42,7 @@ def test_the_real_recording_has_the_name_that_its_prefix_gives(shared_data: Path
 @pytest.mark.parametrize("prefix", ["scan_", "scans/"])
 def test_companions_are_found_from_the_name_of_a_recording(tmp_path: Path, prefix: str, ending: str) -> None:
     names = RecordingNames(f"{tmp_path}/{prefix}", RUN)
-    mapping = write_mapping(names, {"parts": {"main": {"mapping": {}}}, "sequence": ["main"]})
+    mapping = write_mapping(names, b'{"parts":{"main":{"mapping":{}}},"sequence":["main"]}')
     parameters = write_parameters(names, {"roi1": b"[10, 20]"})
     epochs = write_epochs(names, [])
     recording = Path(str(names.packets("orca-ingester")) + ending)
@@ -54,11 +54,11 @@ def test_companions_are_found_from_the_name_of_a_recording(tmp_path: Path, prefi
 def test_companions_of_other_runs_and_pipelines_are_left_alone(tmp_path: Path) -> None:
     ours = RecordingNames(f"{tmp_path}/b_", RUN)
     for names in (RecordingNames(f"{tmp_path}/b_", OTHER), RecordingNames(f"{tmp_path}/a_", RUN)):
-        write_mapping(names, {})
+        write_mapping(names, b"{}")
     assert find_companions(ours.packets("orca-ingester")).map_path is None
-    general = write_mapping(RecordingNames(f"{tmp_path}/", RUN), {})
+    general = write_mapping(RecordingNames(f"{tmp_path}/", RUN), b"{}")
     assert find_companions(ours.packets("orca-ingester")).map_path == general
-    mapping = write_mapping(ours, {})
+    mapping = write_mapping(ours, b"{}")
     assert find_companions(ours.packets("orca-ingester")).map_path == mapping
 
 

@@ -17,11 +17,17 @@ class Worker:
     def describe_parameters() -> list[Parameter]:
         """A region of interest for each element."""
         centres = [
-            IntParameter(name=element, default=line, min=0, unit="channel", description=f"centre of the {element} ROI")
+            IntParameter(
+                name=element, default=line, min=0, unit="channel", description=f"centre of the {element} ROI"
+            )
             for element, line in LINES.items()
         ]
         half_width = IntParameter(
-            name="half_width", default=15, min=0, unit="channel", description="from the centre of a ROI to its last channel"
+            name="half_width",
+            default=15,
+            min=0,
+            unit="channel",
+            description="from the centre of a ROI to its last channel",
         )
         return [*centres, half_width]
 
@@ -32,7 +38,9 @@ class Worker:
             return None
         spectrum = event.streams["xspress3"].parse().data.sum(axis=0)
         half = int(parameters["half_width"])
-        rois = {element: slice(parameters[element] - half, parameters[element] + half + 1) for element in LINES}
+        rois = {
+            element: slice(parameters[element] - half, parameters[element] + half + 1) for element in LINES
+        }
         counts = {element: int(spectrum[roi].sum()) for element, roi in rois.items()}
         return {"position": (float(point.pseudo["x"][0]), float(point.pseudo["y"][0])), "counts": counts}
 

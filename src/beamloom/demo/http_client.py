@@ -45,7 +45,9 @@ def _ask(url: str, method: str, path: str, body: bytes | None, timeout: float) -
     finally:
         connection.close()
     if answer.status != 200:
-        raise Refused(answer.status, _sentence(text) or f"{url}{path} answers with the status {answer.status}")
+        raise Refused(
+            answer.status, _sentence(text) or f"{url}{path} answers with the status {answer.status}"
+        )
     return msgspec.json.decode(text)
 
 

@@ -74,12 +74,21 @@ class LiveScan:
     ``stopped`` is asked often; when it says so, the methods raise KeyboardInterrupt.
     """
 
-    def __init__(self, sample: Sample, players: Sequence[ZmqPlayer], up: LocalPlacement, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        sample: Sample,
+        players: Sequence[ZmqPlayer],
+        threads: ThreadPoolExecutor,
+        up: LocalPlacement,
+        stopped: Callable[[], bool],
+    ) -> None:
         self.sample = sample
         self.controller_url = up.controller_url
         self.reducer_url = up.reducer_url
         self.processes = len(up.layout.processes)
         self._players = players
+        self._threads = threads
+        self._playing: list[Future[int]] = []
         self._up = up
         self._stopped = stopped
         self._settled: deque[tuple[float, int]] = deque()
@@ -99,25 +108,25 @@ class LiveScan:
         self._run = http_client.post(self.controller_url, "/api/v1/sequence", scan)
         return time.monotonic() - begin
 
-    def play(self, rate: float, threads: ThreadPoolExecutor) -> list[Future[int]]:
+    def play(self, rate: float) -> None:
         """Let the devices send, ``rate`` points per second; does not wait for them."""
         positions, spectra = self.sample.positions(), self.sample.spectra()
         messages = (
             contrast.generate(positions=positions, motors=("y", "x"), exposure=1 / rate),
             xspress3.generate(spectra=spectra, exptime=1 / rate),
         )
-        return [
-            threads.submit(_play, player, series, rate)
+        self._playing = [
+            self._threads.submit(_play, player, series, rate)
             for player, series in zip(self._players, messages, strict=True)
         ]
 
-    def watch(self, playing: Sequence[Future[int]]) -> Iterator[Moment]:
+    def watch(self) -> Iterator[Moment]:
         """The run now, and again and again until it has finished. Raises DemoError when it stands still, or a process is given up."""
         last_change = time.monotonic()
         settled = -1
         while True:
             begin = time.monotonic()
-            for future in playing:
+            for future in self._playing:
                 if future.done():
                     future.result()
             moment = self._look()
@@ -202,9 +211,13 @@ class LiveScan:
 
 
 @contextlib.contextmanager
-def live_scan(sample: Sample, *, record: Path | None = None, stopped: Callable[[], bool] = lambda: False) -> Iterator[LiveScan]:
+def live_scan(
+    sample: Sample, *, record: Path | None = None, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[LiveScan]:
     """Start everything, and end everything again. ``record``: a folder for the recording of the run."""
     with contextlib.ExitStack() as stack:
+        # Left last: its threads end once their player is closed.
+        threads = stack.enter_context(ThreadPoolExecutor(len(STREAMS), thread_name_prefix="player"))
         players = [device.simulator("tcp://127.0.0.1:*") for device in (contrast, xspress3)]
         for player in players:
             stack.callback(player.close)
@@ -212,7 +225,7 @@ def live_scan(sample: Sample, *, record: Path | None = None, stopped: Callable[[
         file = folder / "pipeline.yaml"
         file.write_text(_pipeline(players, record))
         up = stack.enter_context(LocalPlacement(read_pipeline(file), quiet=True))
-        yield LiveScan(sample, players, up, stopped)
+        yield LiveScan(sample, players, threads, up, stopped)
 
 
 def _pipeline(players: Sequence[ZmqPlayer], record: Path | None) -> str:

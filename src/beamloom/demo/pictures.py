@@ -60,14 +60,25 @@ class Style:
     def _shaded(self, levels: Picture) -> list[str]:
         lines = []
         for upper, lower in _pairs(levels):
-            means = [np.mean([level for level in pair if not np.isnan(level)] or [np.nan]) for pair in zip(upper, lower, strict=True)]
-            lines.append("".join(MISSING if np.isnan(mean) else self.shades[_step(float(mean), len(self.shades))] for mean in means))
+            means = [
+                np.mean([level for level in pair if not np.isnan(level)] or [np.nan])
+                for pair in zip(upper, lower, strict=True)
+            ]
+            lines.append(
+                "".join(
+                    MISSING if np.isnan(mean) else self.shades[_step(float(mean), len(self.shades))]
+                    for mean in means
+                )
+            )
         return lines
 
 
 def side_by_side(columns: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
     """Columns of lines as one; ``widths`` are those that the lines take up when shown."""
-    return [GAP.join(line or " " * width for line, width in zip(row, widths, strict=True)) for row in zip_longest(*columns)]
+    return [
+        GAP.join(line or " " * width for line, width in zip(row, widths, strict=True))
+        for row in zip_longest(*columns)
+    ]
 
 
 def _pairs(levels: Picture) -> list[tuple[Picture, Picture]]:

@@ -96,7 +96,13 @@ class Sample:
     def _lines(self) -> list[tuple[Picture, Spectrum]]:
         """For each element where it is, and its spectrum where there is most of it."""
         return [
-            (picture, _peaks((energy, LINE_SIGMA * CHANNEL_EV, COUNTS * share) for energy, share in LINE_ENERGIES[element]))
+            (
+                picture,
+                _peaks(
+                    (energy, LINE_SIGMA * CHANNEL_EV, COUNTS * share)
+                    for energy, share in LINE_ENERGIES[element]
+                ),
+            )
             for element, picture in self.pictures().items()
         ]
 

@@ -17,7 +17,7 @@ from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Counts
 from beamloom.engine.ranges import RangeSet
 from beamloom.errors import UsageError
-from beamloom.parameters import load_parameter_file
+from beamloom.parameters import DUMP_PREFIX, load_parameter_file
 from beamloom.recordings.folder import Companions, find_companions, read_epochs
 from beamloom.replay._feeds import Feed, RecordedSource, SharedFeed, Survey, file_feed, source_feeds
 from beamloom.replay._http import ReplayServer
@@ -104,15 +104,19 @@ class Replay:
     def _read_epochs(
         companions: Companions, parameters: str | Path | Mapping[str, bytes] | None
     ) -> list[tuple[int, dict[str, bytes]]]:
+        """The parameter sets with the events from which on they hold; a replay is not recorded again."""
+        epochs: list[tuple[int, dict[str, bytes]]] = []
         if isinstance(parameters, Mapping):
-            return [(0, dict(parameters))]
-        if parameters is not None:
-            return [(0, load_parameter_file(parameters, allow_pickle=True))]
-        if companions.epochs_path is not None:
-            return [(epoch.first_event, epoch.parameters) for epoch in read_epochs(companions.epochs_path)]
-        if companions.parameters_path is not None:
-            return [(0, load_parameter_file(companions.parameters_path))]
-        return []
+            epochs = [(0, dict(parameters))]
+        elif parameters is not None:
+            epochs = [(0, load_parameter_file(parameters, allow_pickle=True))]
+        elif companions.epochs_path is not None:
+            epochs = [(epoch.first_event, epoch.parameters) for epoch in read_epochs(companions.epochs_path)]
+        elif companions.parameters_path is not None:
+            epochs = [(0, load_parameter_file(companions.parameters_path))]
+        for _, values in epochs:
+            values.pop(DUMP_PREFIX.name, None)
+        return epochs
 
     def _pipeline(self, latency: float | None) -> tuple[InlinePipeline, list[RecordedSource]]:
         shared: dict[int, SharedFeed] = {}
@@ -223,9 +227,9 @@ def _companions(files: Sequence[str | Path]) -> Companions:
     found = [(path, find_companions(path)) for path in files]
     runs = {companions.run for _, companions in found}
     if len(runs) > 1:
+        names = ", ".join(sorted(run or "one without a run id in its name" for run in runs))
         raise UsageError(
-            "these recordings are of different runs: "
-            + "; ".join(f"{path} of {companions.run or 'no run'}" for path, companions in found)
+            f"these recordings are of {len(runs)} different runs ({names}); name the files of one run"
         )
     return next((one for _, one in found if one.map_path is not None), found[0][1] if found else Companions())
 
