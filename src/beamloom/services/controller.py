@@ -35,6 +35,7 @@ from beamloom.transport.http_server import HttpServer
 from beamloom.transport.messages import (
     CONTROLLER,
     Armed,
+    Failed,
     Finish,
     Heartbeat,
     Leaving,
@@ -209,6 +210,8 @@ class ControllerService:
                 self._lose(member, reason, now, killed=False)
             case LogRecords(records=records):
                 self._keep_logs([{**record, "service": member.name} for record in records])
+            case Failed(run=run, event=None) if self._arming is not None and run == self._arming.run.run_id:
+                self._arming.run.faults.add(message.failure, message.worker, None)
             case _:
                 if self.active is not None and getattr(message, "run", None) == self.active.run.run_id:
                     self.active.hear(sender, message, now)

@@ -59,12 +59,14 @@ class Map:
         self.analysis = None if worker_class is None else WorkerAnalysis(worker_class)
         self.context: dict[Any, Any] = {}
 
-    def start(self, parameters: ParameterSet, state: WorkerState) -> float | None:
-        """A run begins; returns the interval between ticks that the class wants, in seconds."""
-        if self.analysis is None:
-            return None
-        self.analysis.start(parameters, self.context, state)
-        return self.analysis.tick_interval(parameters)
+    def start(self, parameters: ParameterSet, state: WorkerState) -> None:
+        """A run begins."""
+        if self.analysis is not None:
+            self.analysis.start(parameters, self.context, state)
+
+    def tick_interval(self, parameters: ParameterSet) -> float | None:
+        """The interval between ticks that the class wants, in seconds."""
+        return None if self.analysis is None else self.analysis.tick_interval(parameters)
 
     def process(self, event: Event, parameters: ParameterSet, tick: bool) -> Any:
         """The result of one event."""
@@ -177,10 +179,13 @@ class WorkerService:
         if self._map is None:
             problem = f"worker {self._settings.name!r} has no usable class"
         else:
+            hook = "__init__"
             try:
-                tick_interval = self._map.start(self._epochs.latest, state)
+                self._map.start(self._epochs.latest, state)
+                hook = "get_tick_interval"
+                tick_interval = self._map.tick_interval(self._epochs.latest)
             except Exception as error:
-                problem = str(ErrorCapsule.from_exception(self._where("__init__"), error))
+                problem = str(ErrorCapsule.from_exception(self._where(hook), error))
         if problem is None:
             self._run = arm.run
             peer, address = arm.reducer
