@@ -37,6 +37,10 @@ STEP_SECONDS = 0.01
 LAST_STEP = 20_000
 
 
+class Died(BaseException):
+    """The user's code takes the whole process down, as a segmentation fault does."""
+
+
 class Feed:
     """A device that sends what the test gives it."""
 
@@ -220,10 +224,13 @@ class Bench:
         for name, service in list(self.services.items()):
             if name in self.still or name not in self.services:
                 continue
-            for received in self.channels[name].receive(0.0):
-                if self.tap(name, received):
-                    service.receive(received, self.now)
-            service.turn(self.now)
+            try:
+                for received in self.channels[name].receive(0.0):
+                    if self.tap(name, received):
+                        service.receive(received, self.now)
+                service.turn(self.now)
+            except Died:
+                self.kill(name)
 
     def _figures(self, name: str) -> dict[str, float]:
         service = self.services[name]

@@ -11,9 +11,9 @@ from beamloom.events import Event, Result
 from beamloom.parameters import ParameterSet
 from beamloom.services.membership import new_peer_id
 from beamloom.transport.channel import Received
-from beamloom.transport.messages import Register, Results, Unknown
+from beamloom.transport.messages import Heartbeat, Register, Results, Unknown
 from beamloom.triggermap import TriggerMap, uniform
-from services.bench import Bench, Doubling, Feed, counts, frame, inject, series, start
+from services.bench import Bench, Died, Doubling, Feed, counts, frame, inject, series, start
 
 Killing = Callable[[Bench, str], None]
 
@@ -220,51 +220,27 @@ def test_a_constraint_of_a_lost_worker_moves_as_a_whole_and_in_order() -> None:
             assert len(late) <= 1
 
 
-def test_an_event_that_kills_two_workers_has_failed_and_says_so() -> None:
-    feed = Feed([start(), *map(frame, range(1, 6))])
-    with Bench({"eiger": feed}, workers=["worker-1", "worker-2", "worker-3"]) as bench:
-        deadly = 8
+def test_an_event_that_kills_two_workers_has_failed_and_all_others_are_reduced() -> None:
+    class Deadly(Doubling):
+        def process_event(self, event: Event, parameters: ParameterSet) -> dict[str, int] | None:
+            if event.event_number == 8:
+                raise Died
+            return super().process_event(event, parameters)
 
-        class Deadly(Exception):
-            pass
-
-        def would_die(name: str) -> bool:
-            assembler = bench.services[name]._assembler  # type: ignore[attr-defined]
-            awaited = assembler.awaited
-            return awaited is not None and awaited[0] == deadly
-
-        active = bench.arm(uniform(["eiger"], 20))
-        bench.until(lambda: bench.reduced() == 6)
-        feed.send(series(20)[6:8])
-        bench.until(lambda: bench.reduced() == 8)
-        for _ in range(2):
-            holder = next(name for name in list(bench.services) if "worker" in name and would_die(name))
-            bench.still.add(holder)
-            if not feed.arrivals and bench.active.counts["eiger"].seen_until < 20:
-                feed.send(series(20)[8:])
-            bench.steps(30)
-            bench.kill(holder)
-            bench.until(bench.everyone_known)
-            if not active.run.ledger.failed:
-                bench.until(
-                    lambda: (
-                        any("worker" in n and would_die(n) for n in bench.services)
-                        or bool(active.run.ledger.failed)
-                        or active.finished
-                    ),
-                    300,
-                )
-            if active.finished:
-                break
-        bench.until(lambda: active.finished, 5000)
-        assert sum(counts(active)) == 22
+    names = ["worker-1", "worker-2", "worker-3"]
+    with Bench({"eiger": Feed(series(20))}, Deadly, workers=names) as bench:
+        active = bench.play(uniform(["eiger"], 20))
+        assert counts(active) == (21, 1, 0)
+        assert list(active.run.ledger.failed) == [(8, 9)]
+        (group,) = active.run.faults.groups
+        assert group.failure.error == "WorkerDied"
+        assert group.failure.message.endswith("when it died, the second worker to do so")
+        assert len(bench.controller.ensemble.workers) == 1
 
 
 def test_a_stranger_is_asked_to_register() -> None:
     with Bench({"eiger": Feed()}) as bench:
         stranger = bench.exchange.channel(new_peer_id("worker-9"))
-        from beamloom.transport.messages import Heartbeat
-
         inject(bench, "controller", stranger.peer, Heartbeat(stranger.address))
         assert [one.message for one in stranger.receive(0)] == [Unknown(stranger.peer)]
 

@@ -1,0 +1,62 @@
+"""The debug worker keeps the last events of its tag and shows them over HTTP."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import requests
+
+from beamloom.events import Event
+from beamloom.services.debugworker import LastEvents, make_app
+from beamloom.transport.http_server import HttpServer
+from beamloom.triggermap import TriggerMap
+from services.bench import Bench, Feed, counts, series
+
+
+def test_it_keeps_the_last_events_and_the_run_needs_it_like_any_worker() -> None:
+    kept = LastEvents(5)
+    cells = [[{"constraint": n}, {"tags": ["debug"]}] for n in range(20)]
+    with Bench({"eiger": Feed(series(20))}) as bench:
+        bench.add_worker("debug", tags=("debug",), load=lambda: kept, role="debugworker")
+        bench.until(bench.everyone_known)
+        active = bench.play(TriggerMap.from_mapping({"eiger": cells}))
+        assert counts(active) == (22, 0, 0)
+        assert [event.event_number for event in kept.last(100)] == [17, 18, 19, 20, 21]
+        assert [event.event_number for event in kept.last(2)] == [20, 21]
+        assert kept.last(0) == []
+        assert kept.last(1)[0].streams["eiger"].frames == [b"21"]
+
+
+@pytest.fixture
+def url() -> object:
+    kept = LastEvents(3)
+    with Bench({"eiger": Feed(series(4))}) as bench:
+        bench.add_worker("debug", tags=("debug",), load=lambda: kept, role="debugworker")
+        bench.until(bench.everyone_known)
+        bench.play(TriggerMap.from_mapping({"eiger": [[{"tags": ["debug"]}]] * 4}))
+    with HttpServer(make_app(kept)) as server:
+        yield server.url
+
+
+def test_its_events_are_pickled_for_scripts(url: str) -> None:
+    answer = requests.get(f"{url}/api/v1/last_events?number=2", timeout=10)
+    assert answer.headers["content-type"] == "application/x.pickle"
+    events = pickle.loads(answer.content)
+    assert [event.event_number for event in events] == [4, 5]
+    assert isinstance(events[0], Event)
+    assert events[0].streams["eiger"].frames == [b"4"]
+    assert requests.get(f"{url}/api/v1/status", timeout=10).json() is True
+
+
+def test_its_events_are_described_for_people(url: str) -> None:
+    accept = {"accept": "application/json"}
+    (described,) = requests.get(f"{url}/api/v1/last_events", headers=accept, timeout=10).json()
+    packet = {"typ": "test", "number": 5, "frames": [{"bytes": 1, "begins": "5"}]}
+    assert described == {"event_number": 5, "streams": {"eiger": packet}}
+
+
+def test_a_wrong_number_is_refused_with_a_sentence(url: str) -> None:
+    answer = requests.get(f"{url}/api/v1/last_events?number=-1", timeout=10)
+    assert answer.status_code == 400
+    assert answer.json() == {"detail": "number is a count of events, not '-1'"}
