@@ -58,15 +58,20 @@ def run(arguments: argparse.Namespace) -> int:
         _check_folder(arguments.record)
     screen = screen_on(sys.stdout)
     sample = Sample(*arguments.mesh) if arguments.mesh else Sample()
-    with _told_to_end() as told, live_scan(sample, record=arguments.record, stopped=told) as live:
-        outcome = scan(live, sample, screen, arguments.rate)
-        if arguments.png:
-            draw(outcome, arguments.png)
-            screen.say(f"The picture is in {arguments.png}.")
-        if arguments.keep:
-            _keep(live, screen)
-        else:
-            screen.say("\n" + how_to_go_on(str(arguments.record) if arguments.record else None))
+    with _told_to_end() as told:
+        try:
+            with live_scan(sample, record=arguments.record, stopped=told) as live:
+                outcome = scan(live, sample, screen, arguments.rate)
+                if arguments.png:
+                    draw(outcome, arguments.png)
+                    screen.say(f"The picture is in {arguments.png}.")
+                if arguments.keep:
+                    _keep(live, screen)
+        except KeyboardInterrupt:
+            screen.say("\nThe demo was told to end; all its processes have.")
+            return 130
+    if outcome.passed and not arguments.keep:
+        screen.say("\n" + how_to_go_on(str(arguments.record) if arguments.record else None))
     return 0 if outcome.passed else 1
 
 
@@ -109,7 +114,7 @@ def _keep(live: LiveScan, screen: DemoScreen) -> None:
     try:
         live.pause()
     except KeyboardInterrupt:
-        screen.say("\nending")
+        screen.say("\nThe pipeline ends.")
 
 
 def _check_folder(folder: Path) -> None:

@@ -129,7 +129,7 @@ def _interval(member: Any, events: int | None) -> dict[str, float]:
         return {"total": 0.0, "active": 0.0, "events": 0}
     last = member.samples[-1].figures
     done = last.get("processed_events", 0)
-    first: dict[str, float] = {}
+    first: dict[str, float] = member.at_run_start
     if events is not None:
         earlier = (
             s.figures

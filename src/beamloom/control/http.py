@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -23,7 +24,7 @@ from starlette.routing import Route
 from beamloom.control import ensemble_views, views
 from beamloom.control.front_page import FRONT_PAGE
 from beamloom.errors import UserError
-from beamloom.parameters import Parameters
+from beamloom.parameters import Parameters, encode_value
 from beamloom.triggermap import TriggerMap, TriggerMapError, uniform
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class BadRequest(UserError):
     """A request that makes no sense; the text says why."""
 
 
-STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409, "UnknownParameter": 404}
+STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409}
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
@@ -91,7 +92,11 @@ def make_app(controller: Controller) -> Starlette:
         Route(f"{v1}/health", api.health),
     ]
     cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET"], allow_headers=["*"])
-    return Starlette(routes=[*map(_guarded, routes)], middleware=[cors])
+    return Starlette(
+        routes=[*map(_guarded, routes)],
+        middleware=[cors],
+        exception_handlers={HTTPException: _no_such_route},
+    )
 
 
 def _guarded(route: Route) -> Route:
@@ -101,13 +106,21 @@ def _guarded(route: Route) -> Route:
     async def answer(request: Request) -> Response:
         try:
             response: Response = await endpoint(request)
-        except (UserError, TriggerMapError, LookupError) as error:
-            status = STATUS.get(type(error).__name__, 400)
-            text = str(error.args[0]) if error.args else str(error)
-            return _json({"detail": text}, status)
+        except (UserError, TriggerMapError) as error:
+            return _json({"detail": str(error)}, STATUS.get(type(error).__name__, 400))
         return response
 
     return Route(route.path, answer, methods=list(route.methods or ["GET"]), name=route.name)
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    path = request.url.path
+    if status == 404:
+        return _json({"detail": f"there is nothing at {path}; the API is under /api/v1"}, 404)
+    if status == 405:
+        return _json({"detail": f"{request.method} is not possible at {path}"}, 405)
+    return _json({"detail": str(getattr(error, "detail", error))}, status)
 
 
 class _Api:
@@ -140,6 +153,8 @@ class _Api:
         armed: Future[str] = Future()
 
         def reply(outcome: str | Exception) -> None:
+            if not armed.set_running_or_notify_cancel():
+                return  # the client has gone; the run goes on without it
             if isinstance(outcome, Exception):
                 armed.set_exception(outcome)
             else:
@@ -159,13 +174,18 @@ class _Api:
         wanted = body.get("streams")
         if not isinstance(wanted, list):
             return _json("streams required")
+        if not all(isinstance(stream, str) for stream in wanted):
+            raise BadRequest('streams is a list of names, such as ["eiger", "orca"]')
         points = scan["nb_points"]
-        if not isinstance(points, int) or points < 1:
+        if not isinstance(points, int) or isinstance(points, bool) or points < 1:
             raise BadRequest(f"nb_points is {points!r}; it has to be a whole number of at least 1")
         there = await self._ask(lambda: list(self._controller.ensemble.streams))
         streams = [stream for stream in wanted if stream in there]
         if not streams:
-            raise BadRequest(f"none of the streams {wanted} is there; there are {', '.join(there) or 'none'}")
+            raise BadRequest(
+                f"none of the streams {wanted} is there; there are {', '.join(there) or 'none'}: "
+                "start an ingester for one of them, or correct the names"
+            )
         return _json(await self._begin(uniform(streams, points)))
 
     async def sequence(self, request: Request) -> Response:
@@ -247,7 +267,7 @@ class _Api:
         body = _decode(await request.body())
         if not isinstance(body, dict):
             raise BadRequest('the body has to be a mapping, such as {"roi_start": 120}')
-        values = {str(name): _as_data(value) for name, value in body.items()}
+        values = {name: encode_value(name, value) for name, value in body.items()}
         return _json(await self._ask(lambda: self._controller.set_parameters(values)))
 
     async def parameter(self, request: Request) -> Response:
@@ -312,10 +332,6 @@ def _decode(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
-
-
-def _as_data(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
 
 
 def _flag(request: Request, name: str, *, default: bool) -> bool:

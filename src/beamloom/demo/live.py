@@ -156,10 +156,10 @@ class LiveScan:
             for error in http_client.get(self.controller_url, "/api/v1/errors"):
                 lines += [f"{error['count']} events failed in {error['where']}:", error["traceback"].rstrip()]
             for loss in http_client.get(self.controller_url, "/api/v1/progress")["losses"]:
-                lines.append(f"lost: {loss['events']}: {loss['cause']}")
+                lines.append(f"lost are the events {loss['events']}: {loss['cause']}")
         for status in self._up.status():
             if status.restarts or status.state is State.GIVEN_UP:
-                lines.append(f"{status.name} was started again {status.restarts} times; its last lines:")
+                lines.append(f"{status.name} died and was started again; the end of its output is:")
                 lines += [f"    {line}" for line in self._up.output(status.name)[-LAST_LINES:]]
         return "\n".join(lines)
 

@@ -12,9 +12,9 @@ import numpy as np
 from beamloom.demo.sample import Picture
 
 PALETTES: Final[Mapping[str, Sequence[int]]] = {
-    "Fe": (233, 52, 88, 124, 130, 166, 172, 208, 215, 222),
-    "Cu": (233, 22, 23, 29, 30, 36, 43, 79, 122, 158),
-    "Au": (233, 58, 94, 136, 178, 214, 220, 226, 227, 229),
+    "Fe": (233, 52, 88, 124, 130, 166, 202, 208, 214, 215),
+    "Cu": (233, 22, 23, 29, 30, 36, 37, 43, 79, 122),
+    "Au": (233, 58, 94, 136, 172, 178, 214, 220, 221, 228),
 }
 """Rust, verdigris and gold, from dark to bright, among the 256 colours that terminals have."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 
 from beamloom.demo.check import LARGEST_DEVIATION, LEAST_CORRELATION, Agreement, agreement
 from beamloom.demo.live import Moment
@@ -68,31 +69,41 @@ def verdict(outcome: Outcome) -> str:
     if outcome.passed:
         return "The maps are those of the sample: what differs is the noise of counting."
     bad = [one.element for one in outcome.agreements if not one.good]
-    reasons = (
-        [f"{' and '.join(bad)} differ from the sample by more than the noise of counting"] if bad else []
-    )
-    if not outcome.moment.whole:
-        reasons.append("not every event was reduced")
+    reasons = [] if outcome.moment.whole else ["not every event was reduced"]
+    if bad:
+        reasons.append(f"{' and '.join(bad)} differ from the sample by more than the noise of counting")
     return f"The check failed: {', and '.join(reasons)}."
 
 
 def _line(one: Agreement) -> str:
+    if isnan(one.largest_deviation):
+        return f"{one.element}  none of its {one.missing} points was measured"
+    limits = (
+        ""
+        if one.good
+        else f" (at least {LEAST_CORRELATION}, at most {LARGEST_DEVIATION:g} sigma, none missing)"
+    )
     missing = f", {one.missing} points missing" if one.missing else ""
     return (
-        f"{one.element}  correlation with the truth {one.correlation:.4f} (at least {LEAST_CORRELATION}), "
-        f"largest deviation {one.largest_deviation:.1f} sigma (at most {LARGEST_DEVIATION:g}){missing}"
+        f"{one.element}  correlation with the truth {one.correlation:.4f}, "
+        f"largest deviation {one.largest_deviation:.1f} sigma{missing}{limits}"
     )
 
 
 def how_to_go_on(record: str | None) -> str:
-    """Commands for those who want to see more."""
+    """Commands for those who want to see more; ``record`` is the folder that this scan was recorded into."""
     folder = record or "demo-scan"
-    commands: Sequence[tuple[str, str]] = (
-        ("look at it while it is up", "beamloom demo --keep"),
-        *([] if record else [("record it", f"beamloom demo --record {folder}")]),
-        (
-            "run the analysis again over the recording",
-            f"beamloom replay -f {folder}/*.cbors -w beamloom.demo.analysis:Worker -r beamloom.demo.analysis:Reducer",
-        ),
+    replay = (
+        f"  beamloom replay -f {folder}/*.cbors \\\n"
+        "      -w beamloom.demo.analysis:Worker -r beamloom.demo.analysis:Reducer"
     )
-    return "\n".join(["Go on with", *(f"  {command}\n      {what}" for what, command in commands)])
+    lines = ["Go on:", "  # look at the map in a browser or a notebook", "  beamloom demo --keep"]
+    if record:
+        lines += ["  # run the analysis again, over the recording", replay]
+    else:
+        lines += [
+            "  # record the scan, and run the analysis again over the recording",
+            f"  beamloom demo --record {folder}",
+            replay,
+        ]
+    return "\n".join(lines)

@@ -38,7 +38,7 @@ LINE_ENERGIES: Final[Mapping[str, tuple[tuple[float, float], ...]]] = {
 _BACKGROUND: Final = ((7000.0, 4000.0, 500.0), (12700.0, 90.0, 300.0))
 """Centre and standard deviation in eV, and counts, of what is in every spectrum: scattering, and the elastic peak of the beam."""
 
-_LETTER: Final = ("####.", "#...#", "#...#", "####.", "#...#", "#...#", "####.")
+_LETTER: Final = ("######.", *["##...##"] * 3, *["######."] * 2, *["##...##"] * 3, "######.")
 _THREADS: Final = 4
 """Threads of the weft, and of the warp, in the picture."""
 _COVERED: Final = 0.75
@@ -124,13 +124,15 @@ def _threads(across: Picture) -> Picture:
 
 
 def _letter(x: Picture, y: Picture) -> Picture:
-    """A letter in the middle of the picture."""
+    """A letter in the middle of the picture, filled with slanting stitches."""
     rows, columns = len(_LETTER), len(_LETTER[0])
-    row = np.floor((y - 4 / 28) / 0.75 * rows).astype(int)
-    column = np.floor((x - 0.2) / 0.6 * columns).astype(int)
+    row = np.floor((y - 4 / 28) / (20 / 28) * rows).astype(int)
+    column = np.floor((x - 6 / 25) / (14 / 25) * columns).astype(int)
     inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-    strokes = np.array([[mark == "#" for mark in line] for line in _LETTER], float)
-    letter: Picture = np.where(inside, strokes[row.clip(0, rows - 1), column.clip(0, columns - 1)], 0.0)
+    strokes = np.array([[mark == "#" for mark in line] for line in _LETTER])
+    covered = inside & strokes[row.clip(0, rows - 1), column.clip(0, columns - 1)]
+    stitches = 0.8 + 0.2 * np.sin(2 * np.pi * (6 * x + 7 * y))
+    letter: Picture = np.where(covered, stitches, 0.0)
     return letter
 
 

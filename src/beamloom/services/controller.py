@@ -220,6 +220,8 @@ class ControllerService:
         known = peer in self.ensemble
         member, former = self.ensemble.add(peer, register, now)
         if former is not None:
+            replaced_by = f"process {register.pid} on {register.host}"
+            self._channel.send(former.peer, Unknown(former.peer, replaced_by))
             self._lose(former, f"{former.name} was started again", now, killed=True)
         self._channel.connect(peer, register.address)
         self._channel.send(peer, Welcome())
@@ -319,6 +321,7 @@ class ControllerService:
         self._plan_epochs(arming.run)
         for worker in self.ensemble.workers:
             if worker.peer in arming:
+                worker.begin_run()
                 arming.run.add_worker(worker.peer, worker.register.tags, now)
             else:
                 self._invite(self.active, worker)
@@ -330,7 +333,7 @@ class ControllerService:
         arming, self._arming = self._arming, None
         if arming is not None:
             for member in self.ensemble:
-                self._channel.send(member.peer, Finish(arming.run.run_id))
+                self._channel.send(member.peer, Finish(arming.run.run_id, abandoned=True))
             arming.reply(refusal)
 
     def _record(self, run: Run) -> None:
@@ -348,6 +351,11 @@ class ControllerService:
         """How long nothing needs to be done unless a message arrives."""
         busy = self.active is not None and self.active.run.phase is not RunPhase.COMPLETE
         return 0.005 if self._arming is not None else 0.01 if busy else LONGEST_WAIT
+
+    @property
+    def ended(self) -> str | None:
+        """The controller ends only when it is told to."""
+        return None
 
     def leave(self, reason: str) -> None:
         """The process ends."""

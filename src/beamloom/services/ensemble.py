@@ -27,6 +27,8 @@ class Member:
         self.register = register
         self.heard_at = now
         self.samples: deque[Sample] = deque(maxlen=FIGURES_KEPT)
+        self.at_run_start: dict[str, float] = {}
+        """Its figures when it began with the run."""
 
     @property
     def name(self) -> str:
@@ -53,6 +55,10 @@ class Member:
         self.heard_at = now
         if figures is not None:
             self.samples.append(Sample(now, figures))
+
+    def begin_run(self) -> None:
+        """From now on its figures count for a new run."""
+        self.at_run_start = self.figures
 
     def rate(self, figure: str) -> float:
         """How fast a counter grew over the last second of heartbeats, per second."""

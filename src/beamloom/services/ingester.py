@@ -133,9 +133,9 @@ class IngesterService:
                 self._channel.send(CONTROLLER, Finished(run))
             case Welcome():
                 self._member.welcomed()
-            case Unknown(peer=peer) if peer == self._channel.peer:
+            case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
                 self._release()
-                self._member.start_anew()
+                self._member.unknown(replaced_by)
             case _:
                 pass
 
@@ -288,6 +288,11 @@ class IngesterService:
         """The process ends."""
         self._release()
         self._member.leave(reason)
+
+    @property
+    def ended(self) -> str | None:
+        """Why this process has to end, when it has to."""
+        return self._member.ended
 
     @property
     def welcome(self) -> bool:

@@ -36,6 +36,8 @@ class Membership:
     def __init__(self, channel: Channel, controller: str, name: str, role: str, **what: Any) -> None:
         self.welcome = False
         """Whether the controller knows this process."""
+        self.ended: str | None = None
+        """Why this process has to end, when it has to."""
         self._channel = channel
         self._name = name
         self._next_attempt = 0.0
@@ -64,9 +66,12 @@ class Membership:
             logger.info("%s takes part as %s", self._name, self._channel.peer)
         self.welcome = True
 
-    def start_anew(self) -> None:
-        """The controller does not know us, or does not trust us any more: come back as a new peer."""
+    def unknown(self, replaced_by: str | None) -> None:
+        """The controller does not know us, or does not trust us any more: come back as a new peer, or make way for a namesake."""
         self.welcome = False
+        if replaced_by is not None:
+            self.ended = f"another process called {self._name!r} has registered ({replaced_by}); give each its own name"
+            return
         self._channel.rename(new_peer_id(self._name))
         self._next_attempt = 0.0
 

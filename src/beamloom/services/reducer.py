@@ -111,13 +111,13 @@ class ReducerService:
                 self._channel.connect(worker, address)
             case Arm() as arm:
                 self._arm(arm, now)
-            case Finish(run=run):
-                self._finish(run)
+            case Finish(run=run, abandoned=abandoned):
+                self._finish(run, abandoned)
             case Welcome():
                 self._member.welcomed()
-            case Unknown(peer=peer) if peer == self._channel.peer:
+            case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
                 self._run = None
-                self._member.start_anew()
+                self._member.unknown(replaced_by)
             case _:
                 pass
 
@@ -246,8 +246,8 @@ class ReducerService:
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
-    def _finish(self, run: str) -> None:
-        if run == self._run and self._analysis is not None:
+    def _finish(self, run: str, abandoned: bool) -> None:
+        if run == self._run and self._analysis is not None and not abandoned:
             try:
                 self._analysis.finish(self._epochs.latest)
             except Exception as error:
@@ -266,6 +266,11 @@ class ReducerService:
             except Exception as error:
                 logger.warning("%s failed: %r", self._analysis.where("close"), error)
         self._member.leave(reason)
+
+    @property
+    def ended(self) -> str | None:
+        """Why this process has to end, when it has to."""
+        return self._member.ended
 
     @property
     def welcome(self) -> bool:

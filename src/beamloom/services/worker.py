@@ -155,13 +155,13 @@ class WorkerService:
                 self._tick = True
             case Arm() as arm:
                 self._arm(arm)
-            case Finish(run=run):
-                self._finish(run)
+            case Finish(run=run, abandoned=abandoned):
+                self._finish(run, abandoned)
             case Welcome():
                 self._member.welcomed()
-            case Unknown(peer=peer) if peer == self._channel.peer:
+            case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
                 self._forget_run()
-                self._member.start_anew()
+                self._member.unknown(replaced_by)
             case _:
                 pass
 
@@ -265,15 +265,19 @@ class WorkerService:
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
-    def _finish(self, run: str) -> None:
-        if run == self._run and self._map is not None:
-            try:
-                self._map.finish(self._epochs.latest)
-            except Exception as error:
-                logger.warning("%s failed: %r", self._where("finish"), error)
-                self._fail(None, 0, "finish", error)
+    def _finish(self, run: str, abandoned: bool) -> None:
+        if run == self._run:
+            if self._map is not None and not abandoned:
+                self._call_finish(self._map)
             self._forget_run()
         self._channel.send(CONTROLLER, Finished(run))
+
+    def _call_finish(self, user: Map) -> None:
+        try:
+            user.finish(self._epochs.latest)
+        except Exception as error:
+            logger.warning("%s failed: %r", self._where("finish"), error)
+            self._fail(None, 0, "finish", error)
 
     def _forget_run(self) -> None:
         self._run = None
@@ -281,6 +285,7 @@ class WorkerService:
         self._ready = []
         self._outbox = None
         self._tick = False
+        self._idle_since = None
 
     def leave(self, reason: str) -> None:
         """The process ends."""
@@ -291,6 +296,11 @@ class WorkerService:
             except Exception as error:
                 logger.warning("%s failed: %r", self._where("close"), error)
         self._member.leave(reason)
+
+    @property
+    def ended(self) -> str | None:
+        """Why this process has to end, when it has to."""
+        return self._member.ended
 
     @property
     def welcome(self) -> bool:

@@ -64,6 +64,8 @@ class Unknown(Message):
 
     peer: str
     """Whom it does not know: the process may have registered anew since."""
+    replaced_by: str | None = None
+    """Who has registered under the same name since, if that is why."""
 
 
 class Heartbeat(Message):
@@ -259,6 +261,8 @@ class Finish(Message):
     """Controller → a process: every event is settled; call the finish hooks, release the devices."""
 
     run: str
+    abandoned: bool = False
+    """The run never began: no hook is to be called."""
 
 
 class Finished(Message):

@@ -24,6 +24,8 @@ COPY_BYTES = 64 * 1024
 DRAIN_LIMIT = 512
 """Most messages that one ``receive`` takes."""
 LINGER_MILLISECONDS = 1000
+LAST_WORDS_MILLISECONDS = 200
+"""How long what is under way to a peer that is forgotten may still arrive."""
 
 
 class ZmqChannel:
@@ -89,7 +91,7 @@ class ZmqChannel:
         """Forget ``peer``; what is under way to it may be lost."""
         known = self._outboxes.pop(peer, None)
         if known is not None:
-            known[1].close(0)
+            known[1].close(LAST_WORDS_MILLISECONDS)
 
     def send(self, peer: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
         """Send to ``peer``; raises KeyError when it is not connected."""
