@@ -32,13 +32,14 @@ class Agreement:
     """Of any point, in standard deviations of its expected counts."""
 
     @property
+    def alike(self) -> bool:
+        """Whether nothing but chance is in the differences; False when nothing was measured."""
+        return self.correlation >= LEAST_CORRELATION and self.largest_deviation <= LARGEST_DEVIATION
+
+    @property
     def good(self) -> bool:
-        """Whether nothing but chance is in the differences."""
-        return (
-            self.missing == 0
-            and self.correlation >= LEAST_CORRELATION
-            and self.largest_deviation <= LARGEST_DEVIATION
-        )
+        """Whether the whole map is there and right."""
+        return self.alike and self.missing == 0
 
 
 def rois() -> dict[str, tuple[int, int]]:

@@ -89,7 +89,7 @@ class LiveScan:
         self._players = players
         self._threads = threads
         self._playing: list[Future[int]] = []
-        self._up = up
+        self.placement = up
         self._stopped = stopped
         self._settled: deque[tuple[float, int]] = deque()
         self._run = ""
@@ -97,7 +97,7 @@ class LiveScan:
     def wait_ready(self) -> float:
         """Return when all processes take part: after how many seconds. Raises PlacementError."""
         begin = time.monotonic()
-        if not self._up.wait_ready(READY_SECONDS, self._stopped):
+        if not self.placement.wait_ready(READY_SECONDS, self._stopped):
             raise KeyboardInterrupt
         return time.monotonic() - begin
 
@@ -157,16 +157,16 @@ class LiveScan:
                 lines += [f"{error['count']} events failed in {error['where']}:", error["traceback"].rstrip()]
             for loss in http_client.get(self.controller_url, "/api/v1/progress")["losses"]:
                 lines.append(f"lost are the events {loss['events']}: {loss['cause']}")
-        for status in self._up.status():
+        for status in self.placement.status():
             if status.restarts or status.state is State.GIVEN_UP:
                 lines.append(f"{status.name} died and was started again; the end of its output is:")
-                lines += [f"    {line}" for line in self._up.output(status.name)[-LAST_LINES:]]
+                lines += [f"    {line}" for line in self.placement.output(status.name)[-LAST_LINES:]]
         return "\n".join(lines)
 
     def _refuse_given_up(self) -> None:
-        for status in self._up.status():
+        for status in self.placement.status():
             if status.state is State.GIVEN_UP:
-                raise DemoError(self._up.last_words(status))
+                raise DemoError(self.placement.last_words(status))
 
     def _look(self) -> Moment | None:
         """The run now; None while the controller does not answer."""

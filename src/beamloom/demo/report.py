@@ -68,8 +68,12 @@ def verdict(outcome: Outcome) -> str:
     """Whether all is well, and if not, why."""
     if outcome.passed:
         return "The maps are those of the sample: what differs is the noise of counting."
-    bad = [one.element for one in outcome.agreements if not one.good]
-    reasons = [] if outcome.moment.whole else ["not every event was reduced"]
+    bad = [one.element for one in outcome.agreements if not (one.alike or isnan(one.largest_deviation))]
+    reasons = []
+    if not outcome.moment.whole:
+        reasons.append("not every event was reduced")
+    elif any(one.missing for one in outcome.agreements):
+        reasons.append("points are missing from the maps")
     if bad:
         reasons.append(f"{' and '.join(bad)} differ from the sample by more than the noise of counting")
     return f"The check failed: {', and '.join(reasons)}."
@@ -78,11 +82,7 @@ def verdict(outcome: Outcome) -> str:
 def _line(one: Agreement) -> str:
     if isnan(one.largest_deviation):
         return f"{one.element}  none of its {one.missing} points was measured"
-    limits = (
-        ""
-        if one.good
-        else f" (at least {LEAST_CORRELATION}, at most {LARGEST_DEVIATION:g} sigma, none missing)"
-    )
+    limits = "" if one.good else f" (at least {LEAST_CORRELATION}, at most {LARGEST_DEVIATION:g} sigma)"
     missing = f", {one.missing} points missing" if one.missing else ""
     return (
         f"{one.element}  correlation with the truth {one.correlation:.4f}, "
