@@ -127,8 +127,11 @@ class Bench:
         *,
         workers: Sequence[str] = ("worker-1", "worker-2"),
         settings: ControllerSettings | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self.now = 1000.0
+        """``clock``: real time instead of the bench's own, for a bench that a thread drives."""
+        self._clock = clock
+        self.now = 1000.0 if clock is None else clock()
         self.exchange = Exchange()
         self.services: dict[str, Service] = {}
         self.channels: dict[str, MemoryChannel] = {}
@@ -215,7 +218,7 @@ class Bench:
 
     def step(self) -> None:
         """A hundredth of a second passes; everyone who lives gives a sign of it and has a turn."""
-        self.now += STEP_SECONDS
+        self.now = self.now + STEP_SECONDS if self._clock is None else self._clock()
         for name, channel in self.channels.items():
             service: Any = self.services[name]
             if name != "controller" and service.welcome:

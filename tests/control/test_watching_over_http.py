@@ -1,0 +1,294 @@
+"""What the API says of a run, of the processes and of the logs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from beamloom.events import Event
+from control.live import PATIENCE, Live, simple_map
+from services.bench import Doubling, frame, series, start
+
+
+class Failing(Doubling):
+    def process_event(self, event: Event) -> int:  # type: ignore[override]
+        if event.event_number in (2, 3, 5):
+            raise ValueError("the spectrum is empty")
+        return event.event_number
+
+
+@pytest.fixture
+def live() -> Iterator[Live]:
+    with Live() as running:
+        yield running
+
+
+@pytest.fixture
+def troubled() -> Iterator[Live]:
+    """A run of ten events, three of which fail, and one that the device skipped."""
+    with Live(Failing) as running:
+        packets = series(10)
+        del packets[7]
+        running.feeds["eiger"].send(packets)
+        running.arm(simple_map(10))
+        running.finished()
+        yield running
+
+
+def test_progress_tells_failures_and_losses_in_groups(troubled: Live) -> None:
+    progress = troubled.read("progress")
+    assert (progress["reduced"], progress["failed"], progress["lost"]) == (8, 3, 1)
+    (error,) = progress["errors"]
+    assert error == {
+        "where": "Failing.process_event",
+        "error": "ValueError",
+        "message": "the spectrum is empty",
+        "events": "2-3, 5",
+        "count": 3,
+    }
+    (loss,) = progress["losses"]
+    assert (loss["events"], loss["count"]) == ("7", 1)
+    assert "eiger" in loss["cause"]
+
+
+def test_errors_are_told_with_traceback_worker_and_events(troubled: Live) -> None:
+    (error,) = troubled.read("errors")
+    assert error["events"] == [2, 3, 5]
+    assert error["worker"] in ("worker-1", "worker-2")
+    assert 'raise ValueError("the spectrum is empty")' in error["traceback"]
+    assert set(error) == {"where", "error", "message", "traceback", "worker", "count", "events"}
+
+
+def test_the_ledger_gives_ranges_with_both_ends(troubled: Live) -> None:
+    ledger = troubled.read("ledger")
+    assert ledger["total_events"] == ledger["assigned_until"] == 12
+    assert ledger["reduced"] == [[0, 1], [4, 4], [6, 6], [8, 11]]
+    assert ledger["failed"] == [[2, 3], [5, 5]]
+    assert [loss["events"] for loss in ledger["lost"]] == [[7, 7]]
+
+
+def test_streams_are_counted(troubled: Live) -> None:
+    eiger = troubled.read("streams")["eiger"]
+    assert (eiger["packets"], eiger["gaps"], eiger["complete_until"], eiger["ended"]) == (11, 1, 12, True)
+
+
+def test_runs_are_listed_newest_first(live: Live) -> None:
+    runs = []
+    for events in (1, 2, 3):
+        live.feeds["eiger"].send(series(events))
+        runs.append(live.arm(simple_map(events)))
+        live.finished()
+    listed = live.read("runs")
+    assert [run["run"] for run in listed] == runs[::-1]
+    assert [run["total_events"] for run in listed] == [5, 4, 3]
+    assert all(run["seconds"] == run["finished_at"] - run["started_at"] >= 0 for run in listed)
+    assert listed[0]["streams"] == ["eiger"]
+
+
+def test_config_has_the_keys_that_existing_tools_read(live: Live) -> None:
+    live.arm(simple_map(3))
+    config = live.read("config")
+    assert set(config) >= {
+        "ingesters", "workers", "reducer", "controller_version", "parameters_version", "parameters_hash",
+    }  # fmt: skip
+    common = {
+        "service_uuid", "mapping_uuid", "dranspose_version", "mapreduce_version", "parameters_hash", "processed_events",
+        "event_rate", "name",
+    }  # fmt: skip
+    assert [sorted(one["streams"]) for one in config["ingesters"]] == [["eiger"], ["orca"]]
+    for ingester in config["ingesters"]:
+        assert set(ingester) >= common | {"url", "connected_workers", "streams"}
+        assert [peer["name"] for peer in ingester["connected_workers"].values()] == ["worker-1", "worker-2"]
+        for uuid, peer in ingester["connected_workers"].items():
+            assert set(peer) == {"name", "service_uuid", "last_seen"}
+            assert peer["service_uuid"] == uuid
+    for worker in config["workers"]:
+        assert set(worker) >= common | {"ingesters", "tags"}
+        assert worker["tags"] == ["generic"]
+    assert set(config["reducer"]) >= common | {"url"}
+    assert config["reducer"]["mapping_uuid"] == live.read("progress")["run"]
+    assert set(config["parameters_version"]) == {"gain"}
+
+
+def test_status_has_the_keys_that_existing_tools_read(troubled: Live) -> None:
+    status = troubled.read("status")
+    assert set(status) >= {
+        "work_completed", "last_assigned", "assignment", "completed_events", "finished", "processing_times",
+    }  # fmt: skip
+    assert status["completed_events"] == list(range(12))
+    assert status["finished"] is True
+    for times in status["processing_times"].values():
+        for one in times.values():
+            assert set(one) == {
+                "get_assignments", "get_messages", "assemble_event", "custom_code", "send_result", "no_events",
+            }  # fmt: skip
+
+
+def test_load_is_given_for_the_intervals_that_are_asked_for(live: Live) -> None:
+    live.feeds["eiger"].send(series(30))
+    live.arm(simple_map(30))
+    live.finished()
+    load = live.wait_for("load", worked_on(34))
+    assert set(load) == {"worker-1", "worker-2"}
+    for worker in load.values():
+        assert set(worker) == {"last_event", "intervals"}
+        assert worker["last_event"] == 31
+        assert set(worker["intervals"]) == {"1", "10", "scan"}
+        for interval in worker["intervals"].values():
+            assert 0 <= interval["active"] <= interval["total"]
+    chosen = live.read("load?intervals=3&scan=false")
+    assert all(set(worker["intervals"]) == {"3"} for worker in chosen.values())
+    assert "whole numbers" in live.refused(live.get("load?intervals=ten"), 400)
+
+
+def worked_on(deliveries: int) -> Callable[[Any], bool]:
+    """Whether the workers have worked on so many deliveries in this scan."""
+    return lambda load: sum(worker["intervals"]["scan"]["events"] for worker in load.values()) == deliveries
+
+
+def test_load_of_the_scan_is_of_this_scan(live: Live) -> None:
+    for events in (30, 4):
+        live.feeds["eiger"].send(series(events))
+        live.arm(simple_map(events))
+        live.finished()
+        live.wait_for("load", worked_on(events + 2 * 2))
+
+
+def test_health_says_what_is_in_the_way_of_a_run() -> None:
+    with Live(workers=[], streams={}, reducer=None) as live:
+        answer = live.get("health")
+        assert answer.status_code == 503
+        assert answer.json() == {
+            "ready": False,
+            "problems": [
+                "no reducer takes part; start one with 'beamloom reducer'",
+                "no worker takes part; start one with 'beamloom worker'",
+                "no ingester takes part; start one with 'beamloom ingester'",
+            ],
+            "processes": 0,
+        }
+
+
+def test_health_is_good_when_a_run_can_be_armed(live: Live) -> None:
+    assert live.read("health") == {"ready": True, "problems": [], "processes": 5}
+
+
+def test_a_run_that_lost_its_worker_says_what_was_leased_again(live: Live) -> None:
+    live.feeds["eiger"].send([start(), *map(frame, range(1, 11))])
+    live.arm(simple_map(40))
+    live.wait_for("progress", lambda progress: progress["reduced"] == 11)
+    live.do(lambda: live.bench.kill("worker-1"))
+    live.feeds["eiger"].send(series(40)[11:])
+    progress = live.finished()
+    assert (progress["reduced"], progress["lost"]) == (42, 0)
+    assert progress["redelivered"] > 0
+    assert [worker["name"] for worker in live.read("config")["workers"]] == ["worker-2"]
+
+
+def says(message: str) -> Callable[[Any], bool]:
+    """Whether a message is among the lines of a log."""
+    return lambda lines: any(line["msg"] == message for line in lines)
+
+
+@pytest.fixture
+def speaking() -> Iterator[logging.Logger]:
+    """The controller's process logs from INFO on, as the command line sets it up."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.DEBUG)
+    yield logging.getLogger("site.test")
+    root.setLevel(before)
+
+
+def test_logs_are_lines_with_texts_oldest_first(speaking: logging.Logger, live: Live) -> None:
+    speaking.warning("the cryostream is low")
+    speaking.info("refilled")
+    lines = live.wait_for("logs", says("refilled"))
+    mine = [line for line in lines if line["name"] == "site.test"]
+    assert [line["msg"] for line in mine] == ["the cryostream is low", "refilled"]
+    assert [line["levelname"] for line in mine] == ["WARNING", "INFO"]
+    assert set(mine[0]) >= {"msg", "lineno", "name", "created", "levelname"}
+    assert all(isinstance(text, str) for text in mine[0].values())
+
+
+def test_logs_are_filtered_by_level(speaking: logging.Logger, live: Live) -> None:
+    speaking.warning("low")
+    speaking.info("fine")
+    live.wait_for("logs", says("fine"))
+    warned = live.read("logs?level=warning")
+    assert [line["msg"] for line in warned if line["name"] == "site.test"] == ["low"]
+    assert live.read("logs?level=CRITICAL") == []
+    sentence = live.refused(live.get("logs?level=loud"), 400)
+    assert sentence == "level is one of DEBUG, INFO, WARNING, ERROR, CRITICAL"
+
+
+def test_the_log_stream_gives_new_lines_as_they_come(speaking: logging.Logger, live: Live) -> None:
+    speaking.info("before")
+    live.wait_for("logs", says("before"))
+    with live.get("log_stream", stream=True) as answer:
+        assert answer.headers["content-type"] == "application/x-ndjson"
+        lines = answer.iter_lines()
+        speaking.info("first")
+        speaking.info("second")
+        heard: list[str] = []
+        while len(heard) < 2:
+            line = json.loads(next(lines))
+            if line["name"] == "site.test":
+                heard.append(line["msg"])
+        assert heard == ["first", "second"]
+
+
+def test_pages_of_other_origins_may_read(live: Live) -> None:
+    answer = live.get("progress", headers={"Origin": "http://viewer.example"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_pages_of_other_origins_are_not_invited_to_command(live: Live) -> None:
+    ask = {"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    answer = requests.options(live.url("stop"), headers=ask, timeout=PATIENCE)
+    assert answer.status_code == 400
+
+
+def test_what_is_not_there_is_told_in_json(live: Live) -> None:
+    sentence = live.refused(live.get("progres"), 404)
+    assert sentence == "there is nothing at /api/v1/progres; the API is under /api/v1"
+    assert live.refused(live.get("stop"), 405) == "GET is not possible at /api/v1/stop"
+
+
+def test_stopping_without_a_run_is_no_error(live: Live) -> None:
+    answer = live.post("stop")
+    assert (answer.status_code, answer.json()) == (200, None)
+
+
+def test_the_front_page_is_a_page(live: Live) -> None:
+    answer = requests.get(live.root, timeout=PATIENCE)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "<title>Beamloom</title>" in answer.text
+
+
+def test_many_people_ask_at_once(live: Live) -> None:
+    live.feeds["eiger"].send(series(300))
+    run = live.arm(simple_map(300))
+    paths = [
+        "progress",
+        "status",
+        "config",
+        "load",
+        "ledger",
+        "errors",
+        "streams",
+        "runs",
+        "sequence",
+        "logs",
+    ]
+    with ThreadPoolExecutor(8) as people:
+        answers = list(people.map(lambda n: live.get(paths[n % len(paths)]), range(100)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert live.finished()["run"] == run
+    assert live.read("progress")["reduced"] == 302
