@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if arguments.keep:
                     _keep(live, screen)
         except KeyboardInterrupt:
-            screen.say("\nThe demo was told to end; all its processes have.")
+            screen.say("\nThe demo was told to end before its scan was over; nothing of it is left running.")
             return 130
     if outcome.passed and not arguments.keep:
         screen.say("\n" + how_to_go_on(str(arguments.record) if arguments.record else None))
@@ -98,6 +98,8 @@ def scan(live: LiveScan, truth: Sample, screen: DemoScreen, rate: float) -> Outc
     outcome = Outcome(moment, expected)
     screen.say(report(outcome, screen.style))
     screen.say(f"The scan took {time.monotonic() - begin:.1f} s.")
+    if outcome.passed and (restarted := live.restarted()):
+        screen.say(f"{', '.join(restarted)} died meanwhile and came back; no event was lost by it.")
     if not outcome.passed and (story := live.story()):
         screen.say(story)
     return outcome

@@ -16,20 +16,14 @@ class Worker:
     @staticmethod
     def describe_parameters() -> list[Parameter]:
         """A region of interest for each element."""
-        centres = [
+        lines = [
             IntParameter(
-                name=element, default=line, min=0, unit="channel", description=f"centre of the {element} ROI"
+                name=element, default=channel, unit="channel", description=f"centre of the {element} ROI"
             )
-            for element, line in LINES.items()
+            for element, channel in LINES.items()
         ]
-        half_width = IntParameter(
-            name="half_width",
-            default=15,
-            min=0,
-            unit="channel",
-            description="from the centre of a ROI to its last channel",
-        )
-        return [*centres, half_width]
+        reach = "from the centre of a ROI to its last channel"
+        return [*lines, IntParameter(name="half_width", default=15, min=0, unit="channel", description=reach)]
 
     def process_event(self, event: Event, parameters: Any) -> dict[str, Any] | None:
         """The position of one point of the scan, and its counts by element."""
@@ -37,12 +31,13 @@ class Worker:
         if point.status != "running":  # the scan starts or ends
             return None
         spectrum = event.streams["xspress3"].parse().data.sum(axis=0)
-        half = int(parameters["half_width"])
-        rois = {
-            element: slice(parameters[element] - half, parameters[element] + half + 1) for element in LINES
-        }
-        counts = {element: int(spectrum[roi].sum()) for element, roi in rois.items()}
-        return {"position": (float(point.pseudo["x"][0]), float(point.pseudo["y"][0])), "counts": counts}
+        half_width = int(parameters["half_width"])
+        counts = {}
+        for element in LINES:
+            centre = int(parameters[element])
+            counts[element] = int(spectrum[centre - half_width : centre + half_width + 1].sum())
+        position = float(point.pseudo["x"][0]), float(point.pseudo["y"][0])
+        return {"position": position, "counts": counts}
 
 
 class Reducer:

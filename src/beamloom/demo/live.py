@@ -149,6 +149,10 @@ class LiveScan:
                 raise KeyboardInterrupt
             time.sleep(min(left, TURN_SECONDS))
 
+    def restarted(self) -> list[str]:
+        """Names of the processes that died and were started again."""
+        return [status.name for status in self.placement.status() if status.restarts]
+
     def story(self) -> str:
         """What went wrong in the processes, for people: errors of the analysis, and the last lines of those that died; maybe nothing."""
         lines: list[str] = []

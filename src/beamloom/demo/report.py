@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def _line(one: Agreement) -> str:
 
 def how_to_go_on(record: str | None) -> str:
     """Commands for those who want to see more; ``record`` is the folder that this scan was recorded into."""
-    folder = record or "demo-scan"
+    folder = shlex.quote(record or "demo-scan")
     replay = (
         f"  beamloom replay -f {folder}/*.cbors \\\n"
         "      -w beamloom.demo.analysis:Worker -r beamloom.demo.analysis:Reducer"
