@@ -25,9 +25,11 @@ TIMEOUT = 20.0
 """Seconds after which waiting fails; long, because the machine may be busy with other tests."""
 
 
-def wait_until(condition: Callable[[], Any], what: str, state: Callable[[], str] = str) -> Any:
+def wait_until(
+    condition: Callable[[], Any], what: str, state: Callable[[], str] = str, timeout: float = TIMEOUT
+) -> Any:
     """Return what ``condition`` returns as soon as that is true; fail the test, telling the state, when it does not get true."""
-    end = time.monotonic() + TIMEOUT
+    end = time.monotonic() + timeout
     while not (met := condition()):
         if time.monotonic() > end:
             pytest.fail(f"waited in vain for {what}\n{state()}", pytrace=True)
@@ -85,9 +87,9 @@ class Live:
         """Whether so many events are settled."""
         return bool(self.progress()["completed_events"] >= events)
 
-    def finished(self) -> dict[str, Any]:
+    def finished(self, timeout: float = TIMEOUT) -> dict[str, Any]:
         """Wait for the end of the run; returns its progress then."""
-        wait_until(lambda: self.progress()["finished"], "the end of the run", self.state)
+        wait_until(lambda: self.progress()["finished"], "the end of the run", self.state, timeout)
         return self.progress()
 
     def state(self) -> str:

@@ -1,5 +1,6 @@
 """Replay: an analysis run over recordings, in this process, by the services that run it live."""
 
+from beamloom.replay._audience import Audience
 from beamloom.replay._replay import Replay, ReplayReport, replay
 
-__all__ = ["Replay", "ReplayReport", "replay"]
+__all__ = ["Audience", "Replay", "ReplayReport", "replay"]

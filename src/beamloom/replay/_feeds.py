@@ -1,17 +1,17 @@
-"""Where the packets of a replay come from, and what is in them."""
+"""Where the packets of a replay come from: recordings, or a class of the user that makes them.
+
+A replay reads everything twice: once to see which stream has a packet for which event, once to run. Neither time is it held in memory.
+"""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from beamloom.engine.ranges import RangeSet
-from beamloom.engine.streamplan import StreamLayout, StreamPlan
-from beamloom.errors import UserError
-from beamloom.events import Packet, PacketKind, UnknownPacketType
+from beamloom.analysis import AnalysisError, user_traceback
+from beamloom.errors import UsageError, UserError, did_you_mean
+from beamloom.events import Packet
 from beamloom.recordings.reader import RecordingReader
 
 
@@ -22,174 +22,144 @@ class RecordLike(Protocol):
     streams: dict[str, Packet]
 
 
-Feed = Callable[[], Iterable[RecordLike]]
-"""Gives the records of one ingester from the beginning, each time it is called."""
+class Feed(Protocol):
+    """The records of one ingester."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def remark(self) -> str | None:
+        """After it was read to its end: a sentence on what was not as it should be."""
+
+    def records(self) -> Iterator[RecordLike]:
+        """The records from the beginning, each time it is called. Raises a UserError where they cannot be read."""
 
 
-def file_feed(path: str | Path) -> Feed:
+class FileFeed:
     """The records of a recording. Raises a UserError for a file that is none."""
-    reader = RecordingReader(path, allow_pickle=str(path).removesuffix(".gz").endswith(".pkls"))
-    return lambda: iter(reader)
+
+    def __init__(self, path: str | Path, *, allow_pickle: bool = False) -> None:
+        self.name = str(path)
+        try:
+            self._reader = RecordingReader(path, allow_pickle=allow_pickle)
+        except FileNotFoundError:
+            raise UsageError(_not_there(Path(path))) from None
+        except IsADirectoryError:
+            raise UsageError(
+                f"{path} is a folder; name the recordings in it, such as {path}/*.cbors"
+            ) from None
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+
+    @property
+    def remark(self) -> str | None:
+        """That the recording breaks off, where it does."""
+        return None if self._reader.truncation is None else str(self._reader.truncation)
+
+    def records(self) -> Iterator[RecordLike]:
+        """The records of the file."""
+        return iter(self._reader)
 
 
-def source_feeds(source_class: type) -> list[Feed]:
-    """The records that a class of the user makes in code: one feed for each generator of ``get_source_generators``."""
-    if not callable(getattr(source_class, "get_source_generators", None)):
-        raise UserError(
-            f"{source_class.__name__} has no method get_source_generators; a source returns a list of generators of records from it"
+def _not_there(path: Path) -> str:
+    beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    if f"{path.name}.part" in beside:
+        return (
+            f"there is no recording {path}, only {path}.part: name that one to replay what was written so far"
         )
-    count = len(source_class().get_source_generators())
-    return [lambda number=number: source_class().get_source_generators()[number] for number in range(count)]  # type: ignore[misc]
+    return f"there is no recording {path}{did_you_mean(path.name, beside)}; check its name and its folder"
 
 
-class Survey:
-    """What is in the feeds: which stream has packets for which events."""
+class UserSource:
+    """A class of the user that makes records in code.
 
-    def __init__(self, feeds: Sequence[Feed]) -> None:
-        self.events: dict[str, RangeSet] = {}
-        self.stream_feeds: dict[str, list[Feed]] = {}
-        self._first: dict[str, tuple[int, Packet]] = {}
-        self._last: dict[str, tuple[int, Packet]] = {}
-        for feed in feeds:
-            self._look_through(feed)
-        if not self.events:
-            raise UserError("there is nothing to replay: the recordings are empty")
+    It is made anew for each time that its records are read, and all generators of one time are those of one instance.
+    """
 
-    def _look_through(self, feed: Feed) -> None:
-        for record in feed():
-            event = record.event_number
-            for stream, packet in record.streams.items():
-                self.events.setdefault(stream, RangeSet()).add(event, event + 1)
-                feeds = self.stream_feeds.setdefault(stream, [])
-                if feed not in feeds:
-                    feeds.append(feed)
-                if stream not in self._first or event < self._first[stream][0]:
-                    self._first[stream] = (event, packet)
-                if stream not in self._last or event > self._last[stream][0]:
-                    self._last[stream] = (event, packet)
+    def __init__(self, cls: type) -> None:
+        self._where = f"{cls.__name__}.get_source_generators"
+        if not callable(getattr(cls, "get_source_generators", None)):
+            raise UsageError(
+                f"{cls.__name__} has no method get_source_generators; give it one that returns a list of generators"
+            )
+        self._cls = cls
+        self._rounds: dict[int, list[Iterator[Any]]] = {}
+        self._count = len(self._generators(0))
 
-    @property
-    def total_events(self) -> int:
-        """One more than the largest event number."""
-        return 1 + max(event for event, _ in self._last.values())
+    def feeds(self) -> list[Feed]:
+        """One feed for each generator."""
+        return [SourceFeed(self, number) for number in range(self._count)]
 
-    @property
-    def ends_series(self) -> bool:
-        """Whether the last event closes the series of its streams."""
-        last = [packet for event, packet in self._last.values() if event == self.total_events - 1]
-        return any(_kind(packet) is PacketKind.END for packet in last)
+    def generator(self, number: int, round_: int) -> Iterator[Any]:
+        """One of the generators, for the time ``round_`` that the records are read."""
+        return self._generators(round_)[number]
 
+    def _generators(self, round_: int) -> list[Iterator[Any]]:
+        if round_ not in self._rounds:
+            try:
+                made = self._cls().get_source_generators()
+            # it is the user's code, which may raise anything
+            except Exception as error:
+                raise self.failure(error) from error
+            if not isinstance(made, Sequence) or isinstance(made, str | bytes):
+                raise AnalysisError(
+                    f"{self._where} returned {type(made).__name__}; it should return a list of generators of records"
+                )
+            self._rounds[round_] = [iter(one) for one in made]
+        return self._rounds[round_]
 
-def _kind(packet: Packet) -> PacketKind:
-    """What the parser of a recorded packet says that it is."""
-    try:
-        kind = getattr(packet.parse(), "packet_kind", PacketKind.DATA)
-    except (UnknownPacketType, ValueError):
-        return PacketKind.DATA
-    return PacketKind(kind)
+    def failure(self, error: Exception) -> AnalysisError:
+        """What went wrong in the user's code, for people."""
+        return AnalysisError(
+            f"{self._where} failed: {type(error).__name__}: {error}\n{user_traceback(error)}"
+        )
 
-
-class SharedFeed:
-    """One pass over a feed for all the streams in it."""
-
-    def __init__(self, feed: Feed, streams: Iterable[str]) -> None:
-        self._records: Iterator[RecordLike] = iter(feed())
-        self._queues: dict[str, deque[tuple[int, Packet]]] = {stream: deque() for stream in streams}
-        self.exhausted = False
-
-    def take(self, stream: str, limit: int) -> list[tuple[int, Packet]]:
-        """At most ``limit`` packets of ``stream`` with their events; reads on by at most ``limit`` records."""
-        queue = self._queues[stream]
-        for _ in range(limit):
-            if len(queue) >= limit or self.exhausted:
-                break
-            record = next(self._records, None)
-            if record is None:
-                self.exhausted = True
-                break
-            for name, packet in record.streams.items():
-                if name in self._queues:
-                    self._queues[name].append((record.event_number, packet))
-        return [queue.popleft() for _ in range(min(limit, len(queue)))]
-
-    def has_more(self, stream: str) -> bool:
-        """Whether there may be more packets of ``stream``."""
-        return not self.exhausted or bool(self._queues[stream])
+    def check(self, record: Any) -> RecordLike:
+        """The record, if it is one."""
+        number, streams = getattr(record, "event_number", None), getattr(record, "streams", None)
+        if not isinstance(number, int) or not isinstance(streams, dict):
+            raise AnalysisError(
+                f"{self._where}: a generator gave {type(record).__name__}; "
+                "it should give records, such as InternalWorkerMessage(event_number=0, streams={...})"
+            )
+        for stream, packet in streams.items():
+            if not isinstance(packet, Packet):
+                raise AnalysisError(
+                    f"{self._where}: stream {stream!r} of event {number} is {type(packet).__name__}; "
+                    "it should be a packet, such as StreamData(typ='STINS', frames=[...])"
+                )
+        checked: RecordLike = record
+        return checked
 
 
-class RecordedSource:
-    """A source whose packets come from recordings: the recorded event numbers place them, whatever the device counted."""
+class SourceFeed:
+    """One generator of a user's source."""
 
-    def __init__(
-        self, stream: str, feeds: Sequence[SharedFeed], layout: StreamLayout, latency: float | None = None
-    ) -> None:
-        """``latency``: give at most one packet in so many seconds."""
-        self._stream = stream
-        self._latency = latency
-        self._not_before = 0.0
-        self._feeds = list(feeds)
-        self._plan = StreamPlan(layout)
-        self._wrapped = layout.wrapped
-        self.outside = 0
-        """Packets for whose events the trigger map has no packet of this stream."""
+    remark: str | None = None
 
-    def open(self) -> None:
-        """Nothing to connect to."""
+    def __init__(self, source: UserSource, number: int) -> None:
+        self.name = f"generator {number} of the source"
+        self._source = source
+        self._number = number
+        self._round = 0
 
-    def connected(self) -> bool:
-        """Recordings are always there."""
-        return True
+    def records(self) -> Iterator[RecordLike]:
+        """The records that the generator gives."""
+        generator = self._source.generator(self._number, self._round)
+        self._round += 1
+        return self._checked(generator)
 
-    def connection_problem(self) -> str | None:
-        """There is none."""
-        return None
-
-    @property
-    def pollable(self) -> Any:
-        """Nothing to wait for."""
-        return None
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether everything has been read."""
-        return not any(feed.has_more(self._stream) for feed in self._feeds)
-
-    def read(self, limit: int) -> Sequence[Packet]:
-        """The next packets."""
-        if self._latency is not None:
-            if time.monotonic() < self._not_before:
-                return []
-            self._not_before = time.monotonic() + self._latency
-            limit = 1
-        for feed in self._feeds:
-            if feed.has_more(self._stream):
-                taken = feed.take(self._stream, limit)
-                return [
-                    placed for event, packet in taken if (placed := self._placed(event, packet)) is not None
-                ]
-        return []
-
-    def _placed(self, event: int, packet: Packet) -> Packet | None:
-        plan = self._plan
-        while plan.next_event < event:
-            item = plan.next_item
-            plan.take(item + 1)
-            if plan.next_item == item:
-                break
-        if plan.next_event != event:
-            self.outside += 1
-            return None
-        item = plan.next_item
-        plan.take(item + 1)
-        if plan.next_item == item:
-            self.outside += 1
-            return None
-        kind = PacketKind.DATA
-        if self._wrapped and item == 0:
-            kind = PacketKind.START
-        elif self._wrapped and item == plan.last_item:
-            kind = PacketKind.END
-        return Packet(packet.typ, packet.frames, item, kind)
-
-    def close(self) -> None:
-        """Nothing to release."""
+    def _checked(self, generator: Iterator[Any]) -> Iterator[RecordLike]:
+        while True:
+            try:
+                record = next(generator)
+            except StopIteration:
+                return
+            except UserError:
+                raise
+            # it is the user's code, which may raise anything
+            except Exception as error:
+                raise self._source.failure(error) from error
+            yield self._source.check(record)

@@ -2,35 +2,72 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from beamloom.engine.ranges import RangeSet
-from beamloom.errors import UserError
-from beamloom.replay._feeds import Survey
-from beamloom.triggermap import Column, Part, Repeat, Slot, TriggerMap, TriggerMapError, VirtualWorker
+from beamloom.errors import UsageError
+from beamloom.replay._survey import Survey
+from beamloom.triggermap import (
+    RESERVED_PART,
+    Column,
+    Part,
+    Repeat,
+    Slot,
+    TriggerMap,
+    TriggerMapError,
+    VirtualWorker,
+)
+
+MOST_WORKERS = 256
+"""So many workers are tried before a map is held to be impossible."""
 
 
-def recorded_map(path: Path, survey: Survey) -> TriggerMap:
-    """The map that was recorded beside the packets; an open-ended one has as many events as were recorded."""
+def recorded_map(path: Path, survey: Survey) -> tuple[TriggerMap, list[str]]:
+    """The map that was recorded beside the packets, and remarks on it.
+
+    An open-ended map has as many events as were recorded; streams that nothing is replayed of are left out.
+    """
     try:
         trigger_map = TriggerMap.from_json(path.read_bytes(), all_wrap=False)
     except TriggerMapError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UsageError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"the recorded trigger map {path} cannot be read: {error.strerror}") from error
     missing = set(survey.events) - set(trigger_map.streams)
     if missing:
-        raise UserError(
+        raise UsageError(
             f"{path} says nothing of stream {', '.join(sorted(missing))}; leave out its recording, or move the map away"
         )
-    return trigger_map if trigger_map.total_events is not None else _closed(trigger_map, survey)
+    remarks = []
+    absent = [stream for stream in trigger_map.streams if stream not in survey.events]
+    if absent:
+        trigger_map = _without(trigger_map, absent)
+        remarks.append(
+            f"the recorded trigger map has stream {', '.join(absent)}, too, of which no recording was named: events come without"
+        )
+    return trigger_map if trigger_map.total_events is not None else _closed(trigger_map, survey), remarks
+
+
+def _without(trigger_map: TriggerMap, absent: Sequence[str]) -> TriggerMap:
+    """The map without these streams; its events keep their numbers."""
+    kept = next(stream for stream in trigger_map.streams if stream not in absent)
+    parts = {}
+    for name, part in trigger_map.parts.items():
+        columns = {stream: column for stream, column in part.columns.items() if stream not in absent}
+        parts[name] = Part(columns) if columns else Part.from_cells({kept: [None] * part.length}, name=name)
+    return TriggerMap(parts, trigger_map.sequence, all_wrap=False)
 
 
 def _closed(trigger_map: TriggerMap, survey: Survey) -> TriggerMap:
     """The open part, as often as it was really repeated."""
     parts = dict(trigger_map.parts)
     sequence: list[Repeat] = []
-    left = survey.total_events - (1 if trigger_map.wrapped else 0)
+    has_end = trigger_map.wrapped and not survey.breaks_off
+    left = survey.total_events - (1 if has_end else 0)
     for repeat in trigger_map.sequence:
         length = parts[repeat.part].length
         if repeat.times is not None:
@@ -46,6 +83,10 @@ def _closed(trigger_map: TriggerMap, survey: Survey) -> TriggerMap:
             }
             parts[name] = Part.from_cells(cells, name=name)
             sequence.append(Repeat(name))
+    if trigger_map.wrapped and not has_end:
+        # A run that was stopped has no end event, and the reserved part comes in pairs only.
+        parts["start"] = parts.pop(RESERVED_PART)
+        sequence = [Repeat("start"), *sequence[1:-1]]
     return TriggerMap(parts, sequence, all_wrap=False)
 
 
@@ -77,3 +118,27 @@ def _column(events: RangeSet, first: int, last: int) -> Column:
     for start, stop in events.within(first, last):
         present[start - first : stop - first] = 1
     return Column([None, (Slot(("generic",), True),)], present, np.flatnonzero(present) + first)
+
+
+def check_workers(
+    trigger_map: TriggerMap, path: Path | None, workers: int, tags_of: Callable[[int], list[Sequence[str]]]
+) -> None:
+    """Raise a UsageError unless ``workers`` workers can run the map; ``tags_of`` gives the tags of all for a number of them."""
+    source = "the trigger map" if path is None else f"the recorded trigger map {path}"
+
+    def refusal(count: int) -> TriggerMapError | None:
+        try:
+            trigger_map.check(trigger_map.streams, tags_of(count))
+        except TriggerMapError as error:
+            return error
+        return None
+
+    problem = refusal(workers)
+    if problem is None:
+        return
+    needed = bisect_left(range(MOST_WORKERS + 1), True, lo=workers, key=lambda count: refusal(count) is None)
+    if needed > MOST_WORKERS:
+        raise UsageError(f"{source} cannot be replayed: {problem}") from problem
+    raise UsageError(
+        f"{source} has events for {needed} different workers and there are {workers}; set --nworkers {needed}"
+    ) from problem

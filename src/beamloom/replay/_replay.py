@@ -11,21 +11,26 @@ from typing import Any
 
 import msgspec
 
-from beamloom.analysis import ReducerAnalysis, load_class
+from beamloom.analysis import load_class
 from beamloom.engine.faults import FailureGroup
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Counts
 from beamloom.engine.ranges import RangeSet
 from beamloom.errors import UsageError
-from beamloom.parameters import DUMP_PREFIX, load_parameter_file
-from beamloom.recordings.folder import Companions, find_companions, read_epochs
-from beamloom.replay._feeds import Feed, RecordedSource, SharedFeed, Survey, file_feed, source_feeds
+from beamloom.recordings.folder import Companions, find_companions
+from beamloom.replay._analysis import ReplayedClasses
+from beamloom.replay._audience import Audience
+from beamloom.replay._epochs import read_parameters
+from beamloom.replay._feeds import Feed, FileFeed, UserSource
 from beamloom.replay._http import ReplayServer
-from beamloom.replay._maps import derived_map, recorded_map
+from beamloom.replay._maps import check_workers, derived_map, recorded_map
+from beamloom.replay._source import RecordedSource, SharedFeed
+from beamloom.replay._survey import Survey
+from beamloom.services.active_run import ActiveRun
+from beamloom.services.arming import ArmingRefused
 from beamloom.services.inline import InlinePipeline, InlineWorker
 from beamloom.services.worker import Map
 from beamloom.settings import ControllerSettings
-from beamloom.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +46,8 @@ class ReplayReport(msgspec.Struct, frozen=True):
     failures: list[FailureGroup]
     losses: list[tuple[str, RangeSet]]
     """Lost events, by cause."""
+    remarks: list[str]
+    """Sentences on the recordings: one that breaks off, packets that belong to no event."""
     publish: dict[Any, Any]
     """What the reducer published in the end: its own dictionary."""
     seconds: float
@@ -64,91 +71,73 @@ class Replay:
         parameters: str | Path | Mapping[str, bytes] | None = None,
         workers: int = 2,
         broadcast_first: bool = True,
+        allow_pickle: bool = False,
         folder: str | Path | None = None,
         reload: bool = False,
     ) -> None:
         """Loads the classes and looks through the recordings. Raises a UserError with a sentence for whatever is wrong with them.
 
         Classes are types, or names as ``module:Class`` that are imported from ``folder`` (the working directory). ``source`` is a class
-        whose ``get_source_generators`` gives records; it wins over ``files``. ``parameters`` is a file or the values themselves;
-        without, those recorded beside the files hold, each from its event on. ``workers`` take events in turn, as live.
+        whose ``get_source_generators`` gives records; it wins over ``files``, and is made twice, because records are read twice: it has
+        to give the same events each time. ``parameters`` is a file or the values themselves; without, those recorded beside the files
+        hold, each from its event on. ``workers`` take events in turn, as live. ``allow_pickle`` reads recordings of the old pickled form.
         """
         if workers < 1:
-            raise UsageError(f"a replay needs at least one worker, not {workers}")
-        self.worker_class = _loaded(worker_class, folder, reload)
-        self.reducer_class = None if reducer_class is None else _loaded(reducer_class, folder, False)
-        self._workers = workers
-        companions = Companions() if source is not None else _companions(files)
-        feeds = self._feeds(files, source, folder)
-        self._survey = Survey(feeds)
-        self.trigger_map = self._map(companions, broadcast_first)
-        self._epochs = self._read_epochs(companions, parameters)
-
-    @staticmethod
-    def _feeds(
-        files: Sequence[str | Path], source: str | type | None, folder: str | Path | None
-    ) -> list[Feed]:
-        if source is not None:
-            return source_feeds(_loaded(source, folder, False))
-        if not files:
-            raise UsageError("there is nothing to replay: name recordings with -f, or a source with -s")
-        return [file_feed(path) for path in files]
-
-    def _map(self, companions: Companions, broadcast_first: bool) -> TriggerMap:
-        if companions.map_path is not None:
-            logger.info("the trigger map is the recorded one, %s", companions.map_path)
-            return recorded_map(companions.map_path, self._survey)
-        return derived_map(self._survey, broadcast_first=broadcast_first)
-
-    @staticmethod
-    def _read_epochs(
-        companions: Companions, parameters: str | Path | Mapping[str, bytes] | None
-    ) -> list[tuple[int, dict[str, bytes]]]:
-        """The parameter sets with the events from which on they hold; a replay is not recorded again."""
-        epochs: list[tuple[int, dict[str, bytes]]] = []
-        if isinstance(parameters, Mapping):
-            epochs = [(0, dict(parameters))]
-        elif parameters is not None:
-            epochs = [(0, load_parameter_file(parameters, allow_pickle=True))]
-        elif companions.epochs_path is not None:
-            epochs = [(epoch.first_event, epoch.parameters) for epoch in read_epochs(companions.epochs_path)]
-        elif companions.parameters_path is not None:
-            epochs = [(0, load_parameter_file(companions.parameters_path))]
-        for _, values in epochs:
-            values.pop(DUMP_PREFIX.name, None)
-        return epochs
-
-    def _pipeline(self, latency: float | None) -> tuple[InlinePipeline, list[RecordedSource]]:
-        shared: dict[int, SharedFeed] = {}
-        streams_of: dict[int, list[str]] = {}
-        for stream, feeds in self._survey.stream_feeds.items():
-            for feed in feeds:
-                streams_of.setdefault(id(feed), []).append(stream)
-        sources: dict[str, RecordedSource] = {}
-        for stream in self.trigger_map.streams:
-            feeds = self._survey.stream_feeds.get(stream, [])
-            for feed in feeds:
-                if id(feed) not in shared:
-                    shared[id(feed)] = SharedFeed(feed, streams_of[id(feed)])
-            layout = stream_layout(self.trigger_map, stream)
-            sources[stream] = RecordedSource(stream, [shared[id(feed)] for feed in feeds], layout, latency)
-        pipeline = InlinePipeline(
-            {stream: (lambda one=one: one) for stream, one in sources.items()},  # type: ignore[misc]
-            self._inline_workers(),
-            lambda: None if self.reducer_class is None else ReducerAnalysis(self.reducer_class),
-            ControllerSettings(),
+            raise UsageError(f"a replay needs workers and --nworkers is {workers}; give it at least one")
+        self._classes = ReplayedClasses(
+            _loaded(worker_class, folder, reload),
+            None if reducer_class is None else _loaded(reducer_class, folder, False),
         )
-        return pipeline, list(sources.values())
+        self._workers = workers
+        feeds: list[Feed]
+        companions = Companions()
+        if source is not None:
+            feeds = UserSource(_loaded(source, folder, False)).feeds()
+        elif files:
+            files = list(dict.fromkeys(map(Path, files)))
+            feeds = [FileFeed(path, allow_pickle=allow_pickle) for path in files]
+            companions = _companions(files)
+        else:
+            raise UsageError("there is nothing to replay: name recordings with -f, or a source with -s")
+        self._survey = Survey(feeds)
+        self._remarks = list(self._survey.remarks)
+        if companions.map_path is None:
+            self.trigger_map = derived_map(self._survey, broadcast_first=broadcast_first)
+        else:
+            logger.info("the trigger map is the recorded one, %s", companions.map_path)
+            self.trigger_map, remarks = recorded_map(companions.map_path, self._survey)
+            self._remarks += remarks
+        check_workers(self.trigger_map, companions.map_path, workers, self._tags)
+        self._epochs = read_parameters(companions, parameters, self._classes.descriptions)
+
+    def _tags(self, workers: int) -> list[Sequence[str]]:
+        """The tags of each worker; one more for those who only look has no class."""
+        wanted = self.trigger_map.tags
+        tags: list[Sequence[str]] = [tuple(sorted(wanted - DEBUG_TAGS | {"generic"}))] * workers
+        return [*tags, tuple(sorted(DEBUG_TAGS))] if wanted & DEBUG_TAGS else tags
 
     def _inline_workers(self) -> list[InlineWorker]:
-        tags = tuple(sorted(self.trigger_map.tags - DEBUG_TAGS | {"generic"}))
+        *tags, last = self._tags(self._workers)
         workers = [
-            InlineWorker(f"replay-worker-{number}", tags, lambda: Map(self.worker_class))
-            for number in range(self._workers)
+            InlineWorker(f"replay-worker-{n}", some, self._classes.map)
+            for n, some in enumerate(map(tuple, tags))
         ]
-        if self.trigger_map.tags & DEBUG_TAGS:
-            workers.append(InlineWorker("replay-debugworker", tuple(sorted(DEBUG_TAGS)), lambda: Map(None)))
-        return workers
+        if len(tags) < self._workers:
+            return [*workers, InlineWorker(f"replay-worker-{len(tags)}", tuple(last), self._classes.map)]
+        return [*workers, InlineWorker("replay-debugworker", tuple(last), lambda: Map(None))]
+
+    def _sources(self, latency: float | None) -> list[RecordedSource]:
+        feeds = {stream: self._survey.feeds_of(stream) for stream in self.trigger_map.streams}
+        shared = {
+            feed: SharedFeed(feed, [stream for stream in feeds if feed in feeds[stream]])
+            for feed in dict.fromkeys(feed for some in feeds.values() for feed in some)
+        }
+        return [
+            RecordedSource(
+                stream, [shared[feed] for feed in some], stream_layout(self.trigger_map, stream), latency
+            )
+            for stream, some in feeds.items()
+        ]
 
     def run(
         self,
@@ -159,30 +148,35 @@ class Replay:
         done: threading.Event | None = None,
         stop: threading.Event | None = None,
         latency: float | None = None,
+        audience: Audience | None = None,
     ) -> ReplayReport:
         """Replay. Raises a UserError when the run cannot begin.
 
         ``port`` serves results, parameters and progress on localhost (0: a free port). The run begins when ``start`` is set, if given;
-        ``done`` is set when it is over, also when it failed. With ``keep_alive``, or with ``port`` and ``stop``, the server stays until
-        ``stop`` is set or the process is interrupted. ``latency`` is the least time between two events, in seconds.
+        ``done`` is set when it is over, also when it failed. With ``keep_alive`` the server stays until ``stop`` is set or the process
+        is interrupted. ``latency`` is the least time between two events, in seconds. ``audience`` is told how it goes.
         """
+        audience = audience or Audience()
         stop = stop or threading.Event()
-        begun = time.perf_counter()
-        pipeline, sources = self._pipeline(latency)
+        sources = self._sources(latency)
+        pipeline = InlinePipeline(
+            {source.stream: (lambda one=source: one) for source in sources},  # type: ignore[misc]
+            self._inline_workers(),
+            self._classes.reducer,
+            ControllerSettings(),
+        )
         server = None if port is None else ReplayServer(pipeline, port)
         try:
             if server is not None:
                 server.start()
-            if self._epochs:
-                pipeline.controller.set_parameters(self._epochs[0][1])
-                pipeline.controller.plan_epochs(self._epochs[1:])
+                audience.serving(server.url)
             _wait_for(start, stop, pipeline)
-            report = self._play(pipeline, sources, stop, begun)
+            report = self._play(pipeline, sources, stop, audience)
+            audience.finished(report)
             if done is not None:
                 done.set()
-            while keep_alive and not stop.is_set():
-                pipeline.step()
-                time.sleep(KEEP_ALIVE_PAUSE)
+            if keep_alive:
+                _stay(pipeline, stop)
             return report
         finally:
             if done is not None:
@@ -192,24 +186,57 @@ class Replay:
             pipeline.close()
 
     def _play(
-        self, pipeline: InlinePipeline, sources: Sequence[RecordedSource], stop: threading.Event, begun: float
+        self,
+        pipeline: InlinePipeline,
+        sources: Sequence[RecordedSource],
+        stop: threading.Event,
+        audience: Audience,
     ) -> ReplayReport:
+        begun = time.perf_counter()
+        if self._epochs:
+            pipeline.controller.set_parameters(self._epochs[0][1])
+            pipeline.controller.plan_epochs(self._epochs[1:])
+        running = {source.stream: source for source in sources}
+
         def look() -> None:
+            active = pipeline.controller.active
+            if active is None:
+                return
             if stop.is_set():
                 pipeline.controller.stop("the replay was interrupted")
-            elif pipeline.idle and all(source.exhausted for source in sources):
-                pipeline.controller.stop("the recordings end before the trigger map does")
+            elif pipeline.idle:
+                _tell_ends(active, running)
+            audience.progress(active.run.ledger.settled_count, self.trigger_map.total_events or 0)
 
-        active = pipeline.play(self.trigger_map, look)
-        run = active.run
+        try:
+            run = pipeline.play(self.trigger_map, look).run
+        except ArmingRefused as error:
+            raise self._classes.refusal(error) from error
         analysis = pipeline.reducer.analysis
         return ReplayReport(
             run.ledger.counts(),
             run.faults.groups,
             run.losses_by_cause(),
+            [*self._remarks, *map(_outside, (one for one in sources if one.outside))],
             {} if analysis is None else analysis.publish,
             time.perf_counter() - begun,
         )
+
+
+def _tell_ends(active: ActiveRun, running: dict[str, RecordedSource]) -> None:
+    """Nothing moves any more: what the map still wants of recordings that were read to their ends is lost."""
+    for stream, source in list(running.items()):
+        if source.exhausted:
+            del running[stream]
+            active.run.lost(source.missing(active.run.ledger.total or 0))
+
+
+def _outside(source: RecordedSource) -> str:
+    count = f"{source.outside} packet{'s' if source.outside > 1 else ''}"
+    return (
+        f"{count} of stream {source.stream!r} left out: their events are not in the trigger map, or came a second time "
+        "because the file holds several runs"
+    )
 
 
 def _wait_for(start: threading.Event | None, stop: threading.Event, pipeline: InlinePipeline) -> None:
@@ -218,20 +245,29 @@ def _wait_for(start: threading.Event | None, stop: threading.Event, pipeline: In
         start.wait(KEEP_ALIVE_PAUSE)
 
 
+def _stay(pipeline: InlinePipeline, stop: threading.Event) -> None:
+    """Serve readers until told to stop; an interrupt is the ordinary way to say so."""
+    try:
+        while not stop.is_set():
+            pipeline.step()
+            stop.wait(KEEP_ALIVE_PAUSE)
+    except KeyboardInterrupt:
+        return
+
+
 def _loaded(reference: str | type, folder: str | Path | None, reload: bool) -> type:
     return load_class(reference, folder, reload=reload) if isinstance(reference, str) else reference
 
 
 def _companions(files: Sequence[str | Path]) -> Companions:
     """What lies beside the recordings. Raises a UsageError when they belong to different runs."""
-    found = [(path, find_companions(path)) for path in files]
-    runs = {companions.run for _, companions in found}
+    found = [find_companions(path) for path in files]
+    runs = sorted({companions.run for companions in found if companions.run is not None})
     if len(runs) > 1:
-        names = ", ".join(sorted(run or "one without a run id in its name" for run in runs))
         raise UsageError(
-            f"these recordings are of {len(runs)} different runs ({names}); name the files of one run"
+            f"these recordings are of {len(runs)} different runs ({', '.join(runs)}); name the files of one run"
         )
-    return next((one for _, one in found if one.map_path is not None), found[0][1] if found else Companions())
+    return max(found, key=lambda one: (one.map_path is not None, one.run is not None))
 
 
 def replay(
@@ -242,6 +278,7 @@ def replay(
     source: str | type | None = None,
     parameters: str | Path | Mapping[str, bytes] | None = None,
     workers: int = 2,
+    allow_pickle: bool = False,
 ) -> ReplayReport:
     """Run an analysis over recordings and return what came of it.
 
@@ -249,5 +286,11 @@ def replay(
     >>> report.publish["map"]  # doctest: +SKIP
     """
     return Replay(
-        worker_class, reducer_class, files, source=source, parameters=parameters, workers=workers
+        worker_class,
+        reducer_class,
+        files,
+        source=source,
+        parameters=parameters,
+        workers=workers,
+        allow_pickle=allow_pickle,
     ).run()

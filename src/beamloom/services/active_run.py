@@ -114,7 +114,7 @@ class ActiveRun:
             for stream in member.register.streams:
                 self.run.stream_gone(stream, f"the ingester of stream {stream!r} is gone: {cause}", now)
         else:
-            self.run.abort(f"the reducer is gone: {cause}")
+            self.run.abort(f"the reducer is gone, and what it had published with it: {cause}")
 
     # ---- time -------------------------------------------------------------------------------------------------------------
 
