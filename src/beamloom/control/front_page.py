@@ -40,7 +40,7 @@ FRONT_PAGE = """<!doctype html>
  td:last-child, th:last-child { padding-right: 0; }
  td.bad { color: var(--failed); white-space: normal; }
  #logs { white-space: normal; } #logs td { vertical-align: top; } #logs td:first-child { white-space: nowrap; color: var(--faint); }
- [hidden] { display: none; }
+ [hidden] { display: none !important; }
 </style>
 <h1>Beamloom</h1>
 <section><p id="say">Asking the controller…</p><div class="bar" id="bar"></div><div id="counts"></div><div id="troubles"></div></section>
@@ -56,7 +56,9 @@ const get = path => fetch("/api/v1/" + path).then(answer => answer.json());
 const at = id => document.getElementById(id);
 const count = number => number === null ? "open" : number.toLocaleString("en");
 const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text, className: name || "" });
+const which = one => one.count === 1 ? `event ${one.events}` : `events ${one.events} (${count(one.count)} in all)`;
 const opened = new Set();
+let errors = [], errorsOf = null;
 
 function fill(id, rows) {
   const body = document.createElement("tbody");
@@ -92,12 +94,12 @@ function showProgress(p) {
   }));
   if (p.redelivered) at("counts").append(make("span", `${count(p.redelivered)} handed to another worker`));
 }
-function showTroubles(p, errors, health) {
+function showTroubles(p, health) {
   const troubles = health.problems.map(text => make("div", "In the way of a run: " + text, "trouble way"));
   for (const [place, error] of p.errors.entries()) {
     const box = make("div", "", "trouble");
     box.append(make("div", `${error.where}: ${error.error}: ${error.message}`),
-      make("span", (error.events ? `events ${error.events}` : "in no event") + (error.count > 1 ? `, ${count(error.count)} times` : "")));
+      make("span", error.events ? which(error) : `in no event, ${count(error.count)} times`));
     if (errors[place] && errors[place].traceback) {
       const details = document.createElement("details"), key = error.where + error.error + place;
       details.open = opened.has(key);
@@ -109,8 +111,7 @@ function showTroubles(p, errors, health) {
   }
   for (const loss of p.losses) {
     const box = make("div", "", "trouble lost");
-    const which = loss.count === 1 ? `event ${loss.events}` : `events ${loss.events}, ${count(loss.count)} in all`;
-    box.append(make("div", `Lost: ${loss.cause}`), make("span", which));
+    box.append(make("div", `Lost: ${loss.cause}`), make("span", which(loss)));
     troubles.push(box);
   }
   at("troubles").replaceChildren(...troubles);
@@ -123,9 +124,11 @@ function showProcesses(c) {
 }
 async function look() {
   try {
-    const [p, c, h, s, e, l] = await Promise.all(["progress", "config", "health", "streams", "errors", "logs?level=WARNING"].map(get));
+    const [p, c, h, s, l] = await Promise.all(["progress", "config", "health", "streams", "logs?level=WARNING"].map(get));
+    // Tracebacks are long and stay as they are: they are asked for when there is another one.
+    if (p.run !== errorsOf || p.errors.length !== errors.length) [errors, errorsOf] = [await get("errors"), p.run];
     showProgress(p);
-    showTroubles(p, e, h);
+    showTroubles(p, h);
     showProcesses(c);
     at("of-streams").hidden = !Object.keys(s).length;
     fill("streams", Object.entries(s).map(([name, one]) => [[name], ...[one.packets, one.gaps, one.malformed, one.duplicates, one.late,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any, Protocol
 
@@ -11,6 +12,8 @@ from beamloom.engine.run import Run
 
 EVENTS_LISTED = 100_000
 """Most event numbers that are listed one by one."""
+RANGES_LISTED = 100
+"""Most ranges of events that are written as text: progress is asked for often, and must not grow with a run that goes wrong."""
 
 
 class RunRecord(Protocol):
@@ -125,9 +128,12 @@ def as_pairs(events: RangeSet) -> list[list[int]]:
     return [[first, stop - 1] for first, stop in events]
 
 
-def as_text(events: RangeSet) -> str:
-    """Ranges for people: ``3, 7-12``."""
-    return ", ".join(str(first) if stop == first + 1 else f"{first}-{stop - 1}" for first, stop in events)
+def as_text(events: RangeSet, limit: int = RANGES_LISTED) -> str:
+    """Ranges for people: ``3, 7-12``; what is beyond ``limit`` ranges is only counted."""
+    ranges = list(itertools.islice(events, limit))
+    texts = [str(first) if stop == first + 1 else f"{first}-{stop - 1}" for first, stop in ranges]
+    left = len(events) - sum(stop - first for first, stop in ranges)
+    return ", ".join(texts) + (f" and {left} more" if left else "")
 
 
 def one_by_one(events: RangeSet, limit: int = EVENTS_LISTED) -> list[int]:
