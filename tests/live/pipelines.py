@@ -140,14 +140,12 @@ class Bench:
         """Where the device of a stream listens."""
         return self._simulators[stream].url
 
-    def play(self, rate: float | None = None, **series: Iterable[Sequence[bytes]]) -> None:
-        """Let each of these devices send its series, at ``rate`` data messages per second; returns at once."""
-        for stream, messages in series.items():
-            thread = threading.Thread(
-                target=self._simulators[stream].play, args=(messages,), kwargs={"rate": rate}
-            )
-            self._threads.append(thread)
-            thread.start()
+    def play(self, stream: str, messages: Iterable[Sequence[bytes]], rate: float | None = None) -> None:
+        """Let the device of a stream send these, at ``rate`` data messages per second; returns at once."""
+        play = self._simulators[stream].play
+        thread = threading.Thread(target=play, args=(messages,), kwargs={"rate": rate})
+        self._threads.append(thread)
+        thread.start()
 
 
 @contextmanager

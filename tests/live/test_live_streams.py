@@ -19,7 +19,8 @@ BAD = [b'{"htype": "image", "frame": ', b"\0\0\0\0"]
 def run(live: Live, cameras: Bench, front: list[Message]) -> dict[str, Any]:
     """A run of EVENTS pictures in which the side camera does everything right; returns the progress at its end."""
     live.arm(uniform_map(CAMERAS, EVENTS))
-    cameras.play(front=front, side=pictures(EVENTS))
+    cameras.play("front", front)
+    cameras.play("side", pictures(EVENTS))
     return live.finished()
 
 
