@@ -6,8 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from beamloom.cli import main as beamloom
+from beamloom.errors import did_you_mean
 
 DEVICES = {
     "ZmqPullSingleIngester": "stins",
@@ -30,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(HELP)
         return 0
     command, *rest = arguments
+    if command == "replay":
+        # Who names a .pkls file to dranspose means it; the unpickler for recordings knows nothing but records.
+        rest.append("--allow-pickle")
     if command in SAME:
         return beamloom([command, *rest])
     if command == "ingester":
@@ -42,8 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; '{self.prog} --help' shows what it takes\n")
+
+
 def _ingester(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser("dranspose ingester", description="Receive one stream from a device.")
+    parser = _Parser("dranspose ingester", description="Receive one stream from a device.")
     parser.add_argument("-c", "--ingesterclass", required=True, help=", ".join(DEVICES))
     parser.add_argument(
         "-u", "--upstream_url", required=True, help="address of the device, such as tcp://host:9999"
@@ -52,8 +62,11 @@ def _ingester(argv: Sequence[str]) -> int:
     arguments, more = parser.parse_known_args(argv)
     device = DEVICES.get(arguments.ingesterclass)
     if device is None:
-        parser.error(
-            f"the ingester class {arguments.ingesterclass!r} is not known; known are {', '.join(DEVICES)}"
+        print(
+            f"dranspose ingester: there is no ingester class {arguments.ingesterclass!r}"
+            f"{did_you_mean(arguments.ingesterclass, DEVICES)}; there are {', '.join(DEVICES)}",
+            file=sys.stderr,
         )
+        return 2
     streams = json.dumps({arguments.name: {"device": device, "url": arguments.upstream_url}})
     return beamloom(["ingester", "--name", f"{arguments.name}-ingester", "--streams", streams, *more])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
+from beamloom.control.views import as_text
 from beamloom.replay import Replay
 
 logger = logging.getLogger("dranspose.replay")
@@ -32,7 +33,8 @@ def replay(
 
     The run begins when ``start_event`` is set, if given; ``done_event`` is set when it is over, also when it failed; with ``port`` and
     ``stop_event`` the server stays until the latter is set. Raises what is wrong with classes or files at once. What fails in a hook is
-    logged with its event and traceback, and the replay goes on.
+    logged with its event and traceback, and the replay goes on. Recordings of the old pickled form are read, by an unpickler that
+    knows nothing but records.
     """
     try:
         prepared = Replay(
@@ -43,6 +45,7 @@ def replay(
             parameters=None if parameter_file is None else str(parameter_file),
             workers=nworkers,
             broadcast_first=broadcast_first,
+            allow_pickle=True,
         )
         report = prepared.run(
             port=port,
@@ -56,6 +59,9 @@ def replay(
         if done_event is not None:
             done_event.set()
     for group in report.failures:
-        logger.error(
-            "%s failed at events %s:\n%s", group.failure.where, group.events, group.failure.traceback
-        )
+        events = f" at events {as_text(group.events)}" if group.events else ""
+        logger.error("%s failed%s:\n%s", group.failure.where, events, group.failure.traceback)
+    for cause, lost in report.losses:
+        logger.warning("events %s are lost: %s", as_text(lost), cause)
+    for remark in report.remarks:
+        logger.warning("%s", remark)

@@ -7,16 +7,17 @@ goes on; the exit status is 1 then.
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
+import logging
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from beamloom.replay import ReplayReport
+    from beamloom.replay import Replay
 
 EXAMPLE = "beamloom replay -w worker:FluorescenceWorker -r reducer:FluorescenceReducer -f recordings/*.cbors -p parameters.json"
 
-WATCHED = (".py", ".json", ".yaml", ".toml")
+STAYS = "stays until Ctrl-C"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,12 +29,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-r", "--reducerclass", metavar="MODULE:CLASS", required=True, help="your reducer class"
     )
     parser.add_argument(
-        "-f", "--files", metavar="FILE", nargs="+", default=[], help="recordings; .gz is read as well"
+        "-f",
+        "--files",
+        metavar="FILE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="recordings of one run; .gz is read as well",
     )
     parser.add_argument(
         "-s", "--source", metavar="MODULE:CLASS", help="a class that makes records in code; wins over --files"
     )
-    parser.add_argument("-p", "--parameters", metavar="FILE", help="parameter file: JSON, CBOR or pickle")
+    parser.add_argument(
+        "-p",
+        "--parameters",
+        metavar="FILE",
+        help="parameters: JSON, CBOR or pickle (default: those recorded beside the files)",
+    )
     parser.add_argument(
         "--port", metavar="PORT", type=int, help="serve results and parameters on localhost (0: a free port)"
     )
@@ -42,83 +54,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--nworkers", metavar="N", type=int, default=2, help="number of workers (default %(default)s)"
     )
     parser.add_argument(
-        "--watch", action="store_true", help="run again whenever a file beside the analysis is saved"
+        "--watch", action="store_true", help="run again whenever the analysis or its parameters are saved"
+    )
+    parser.add_argument(
+        "--allow-pickle", action="store_true", help="read recordings of the old pickled form, too (.pkls)"
+    )
+    parser.add_argument(
+        "--log-level",
+        metavar="|".join(LEVELS),
+        type=str.upper,
+        choices=LEVELS,
+        default=_usual_level(),
+        help="least severity of what your code logs (default %(default)s, LOG_LEVEL)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay once, or again and again."""
     from beamloom.cli import logs
+    from beamloom.cli._replay_report import Teller
 
-    logs.start("replay", "ERROR")
+    logs.start("replay", arguments.log_level)
+    for writer in logging.getLogger().handlers:
+        writer.addFilter(_is_news)
     if arguments.watch:
-        return _watch(arguments)
-    return _once(arguments)
+        from beamloom.cli._replay_watch import Watch
+
+        watch = Watch(lambda: _prepare(arguments, reload=True), arguments.port, arguments.parameters)
+        return watch.run()
+    stays = STAYS if arguments.keep_alive else None
+    report = _prepare(arguments).run(
+        port=arguments.port, keep_alive=arguments.keep_alive, audience=Teller(stays)
+    )
+    return 0 if report.clean else 1
 
 
-def _once(arguments: argparse.Namespace, *, reload: bool = False) -> int:
+def _prepare(arguments: argparse.Namespace, *, reload: bool = False) -> Replay:
     from beamloom.replay import Replay
 
-    replay = Replay(
+    return Replay(
         arguments.workerclass,
         arguments.reducerclass,
         arguments.files,
         source=arguments.source,
         parameters=arguments.parameters,
         workers=arguments.nworkers,
+        allow_pickle=arguments.allow_pickle,
         reload=reload,
     )
-    try:
-        report = replay.run(port=arguments.port, keep_alive=arguments.keep_alive and not reload)
-    except KeyboardInterrupt:
-        return 0
-    _tell(report)
-    return 0 if report.clean else 1
 
 
-def _tell(report: ReplayReport) -> None:
-    from beamloom.control.views import as_text
-
-    for group in report.failures:
-        events = f" at event {as_text(group.events)}" if group.events else ""
-        print(f"{group.failure.where} failed{events}:", file=sys.stderr)
-        print(group.failure.traceback.rstrip(), file=sys.stderr)
-    for cause, lost in report.losses:
-        print(f"lost: event {as_text(lost)}: {cause}", file=sys.stderr)
-    counts = report.counts
-    print(
-        f"{counts.total} events in {report.seconds:.2f} s: "
-        f"{counts.reduced} reduced, {counts.failed} failed, {counts.lost} lost",
-        flush=True,
-    )
+def _usual_level() -> str:
+    level = os.environ.get("LOG_LEVEL", "").upper()
+    return level if level in LEVELS else "WARNING"
 
 
-def _watch(arguments: argparse.Namespace) -> int:
-    from beamloom.errors import UserError
-
-    try:
-        from watchfiles import watch
-    except ImportError:
-        raise UserError(
-            "--watch needs the package watchfiles; install it with: pip install 'beamloom[watch]'"
-        ) from None
-    status = _attempt(arguments)
-    print("waiting for a change; Ctrl-C ends")
-    folder = Path.cwd()
-    for changes in watch(
-        folder, watch_filter=lambda change, path: path.endswith(WATCHED), raise_interrupt=False
-    ):
-        names = sorted({str(Path(path).relative_to(folder)) for _, path in changes})
-        print(f"\n{', '.join(names)} changed")
-        status = _attempt(arguments)
-    return status
-
-
-def _attempt(arguments: argparse.Namespace) -> int:
-    from beamloom.errors import UserError
-
-    try:
-        return _once(arguments, reload=True)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a log line says what the report at the end does not: all that the analysis logs, and errors."""
+    return record.levelno >= logging.ERROR or record.name.partition(".")[0] != "beamloom"

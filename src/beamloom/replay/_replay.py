@@ -117,14 +117,15 @@ class Replay:
         return [*tags, tuple(sorted(DEBUG_TAGS))] if wanted & DEBUG_TAGS else tags
 
     def _inline_workers(self) -> list[InlineWorker]:
-        *tags, last = self._tags(self._workers)
+        tags = list(map(tuple, self._tags(self._workers)))
         workers = [
-            InlineWorker(f"replay-worker-{n}", some, self._classes.map)
-            for n, some in enumerate(map(tuple, tags))
+            InlineWorker(f"replay-worker-{number}", some, self._classes.map)
+            for number, some in enumerate(tags[: self._workers])
         ]
-        if len(tags) < self._workers:
-            return [*workers, InlineWorker(f"replay-worker-{len(tags)}", tuple(last), self._classes.map)]
-        return [*workers, InlineWorker("replay-debugworker", tuple(last), lambda: Map(None))]
+        looking = [
+            InlineWorker("replay-debugworker", some, lambda: Map(None)) for some in tags[self._workers :]
+        ]
+        return workers + looking
 
     def _sources(self, latency: float | None) -> list[RecordedSource]:
         feeds = {stream: self._survey.feeds_of(stream) for stream in self.trigger_map.streams}
@@ -170,6 +171,9 @@ class Replay:
             if server is not None:
                 server.start()
                 audience.serving(server.url)
+            if self._epochs:
+                pipeline.controller.set_parameters(self._epochs[0][1])
+                pipeline.controller.plan_epochs(self._epochs[1:])
             _wait_for(start, stop, pipeline)
             report = self._play(pipeline, sources, stop, audience)
             audience.finished(report)
@@ -193,9 +197,6 @@ class Replay:
         audience: Audience,
     ) -> ReplayReport:
         begun = time.perf_counter()
-        if self._epochs:
-            pipeline.controller.set_parameters(self._epochs[0][1])
-            pipeline.controller.plan_epochs(self._epochs[1:])
         running = {source.stream: source for source in sources}
 
         def look() -> None:

@@ -1,0 +1,97 @@
+"""What the replay command tells people: where results are served, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from beamloom.replay import Audience
+
+if TYPE_CHECKING:
+    from beamloom.engine.faults import FailureGroup
+    from beamloom.replay import ReplayReport
+
+PROGRESS_EVERY = 0.25
+"""Seconds between two updates of the line that shows how far the replay is."""
+MOST_TRACEBACKS = 10
+"""Kinds of failure that are shown with their tracebacks."""
+
+
+class Teller(Audience):
+    """Writes results to the standard output, and what went wrong to the standard error."""
+
+    def __init__(self, stays: str | None = None) -> None:
+        """``stays``: what to say at the end of a replay that does not end by itself."""
+        self.clean = True
+        """Whether nothing had failed in the replay that finished last."""
+        self._stays = stays
+        self._shows_progress = sys.stderr.isatty()
+        self._next_progress = time.monotonic() + PROGRESS_EVERY
+        self._line_open = False
+
+    def serving(self, url: str) -> None:
+        """Say where to look."""
+        print(f"results at {url}/api/v1/result/$", flush=True)
+
+    def progress(self, settled: int, total: int) -> None:
+        """Keep one line on a terminal up to date."""
+        if self._shows_progress and (now := time.monotonic()) >= self._next_progress:
+            self._next_progress = now + PROGRESS_EVERY
+            self._line_open = True
+            print(f"\r{settled} of {total} events", end="", file=sys.stderr, flush=True)
+
+    def _close_line(self) -> None:
+        if self._line_open:
+            self._line_open = False
+            print(
+                "\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def finished(self, report: ReplayReport) -> None:
+        """Say what came of it: failures, losses, remarks, and the counts at the end."""
+        from beamloom.control.views import as_text
+
+        self._close_line()
+        self.clean = report.clean
+        for group in report.failures[:MOST_TRACEBACKS]:
+            _warn(f"{_sentence(group)}:\n{_indented(group.failure.traceback)}\n")
+        for group in report.failures[MOST_TRACEBACKS:]:
+            _warn(f"{_sentence(group)}: {group.failure.error}: {group.failure.message}")
+        for cause, lost in report.losses:
+            _warn(f"lost: {_events(as_text(lost), len(lost))}: {cause}")
+        for remark in report.remarks:
+            _warn(f"note: {remark}")
+        counts = report.counts
+        print(
+            f"{counts.total} event{'' if counts.total == 1 else 's'} in {report.seconds:.2f} s: "
+            f"{counts.reduced} reduced, {counts.failed} failed, {counts.lost} lost",
+            flush=True,
+        )
+        if self._stays is not None:
+            print(self._stays, flush=True)
+
+
+def _sentence(group: FailureGroup) -> str:
+    from beamloom.control.views import as_text
+
+    if not group.events:
+        times = "" if group.count == 1 else f" {group.count} times"
+        return f"{group.failure.where} failed{times}"
+    return f"{group.failure.where} failed at {_events(as_text(group.events), len(group.events))}"
+
+
+def _events(text: str, count: int) -> str:
+    return f"event {text}" if count == 1 else f"events {text} ({count} in all)"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.rstrip().splitlines())
+
+
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,91 @@
+"""The user's classes in a replay: looked at before anything is run, and asked for a traceback when they cannot be made."""
+
+from __future__ import annotations
+
+from beamloom.analysis import (
+    AnalysisError,
+    ReducerAnalysis,
+    ReducerState,
+    WorkerAnalysis,
+    WorkerState,
+    user_traceback,
+)
+from beamloom.errors import UserError
+from beamloom.parameters import Parameter, ParameterSet
+from beamloom.services.worker import Map
+
+
+class ReplayedClasses:
+    """A worker and a reducer class. Raises a UserError where their hooks or what they describe cannot be used."""
+
+    def __init__(self, worker_class: type, reducer_class: type | None) -> None:
+        self._worker_class = worker_class
+        self._reducer_class = reducer_class
+        self._traceback: str | None = None
+        self.descriptions: list[Parameter] = _described(WorkerAnalysis(worker_class))
+        if reducer_class is not None:
+            self.descriptions += _described(ReducerAnalysis(reducer_class))
+
+    def map(self) -> Map:
+        """What one worker does with events."""
+        return _ReplayedMap(self._worker_class, self)
+
+    def reducer(self) -> ReducerAnalysis | None:
+        """The user's part of the reducer."""
+        return None if self._reducer_class is None else _ReplayedReducer(self._reducer_class, self)
+
+    def note(self, error: Exception) -> None:
+        """An instance could not be made."""
+        self._traceback = self._traceback or user_traceback(error)
+
+    def refusal(self, error: UserError) -> UserError:
+        """Why the run could not begin, with the traceback of the user's code where that is the reason."""
+        return error if self._traceback is None else AnalysisError(f"{error}\n{self._traceback}")
+
+
+class _ReplayedMap(Map):
+    def __init__(self, worker_class: type, classes: ReplayedClasses) -> None:
+        super().__init__(worker_class)
+        self._classes = classes
+
+    def start(self, parameters: ParameterSet, state: WorkerState) -> None:
+        try:
+            super().start(parameters, state)
+        except Exception as error:
+            self._classes.note(error)
+            raise
+
+    def tick_interval(self, parameters: ParameterSet) -> float | None:
+        try:
+            return super().tick_interval(parameters)
+        except Exception as error:
+            self._classes.note(error)
+            raise
+
+
+class _ReplayedReducer(ReducerAnalysis):
+    def __init__(self, reducer_class: type, classes: ReplayedClasses) -> None:
+        super().__init__(reducer_class)
+        self._classes = classes
+
+    def start(
+        self, parameters: ParameterSet, context: dict[object, object], state: ReducerState | None = None
+    ) -> None:
+        try:
+            super().start(parameters, context, state)
+        except Exception as error:
+            self._classes.note(error)
+            raise
+
+
+def _described(analysis: WorkerAnalysis | ReducerAnalysis) -> list[Parameter]:
+    try:
+        return analysis.descriptions()
+    except UserError:
+        raise
+    # it is the user's code, which may raise anything
+    except Exception as error:
+        where = analysis.where("describe_parameters")
+        raise AnalysisError(
+            f"{where} failed: {type(error).__name__}: {error}\n{user_traceback(error)}"
+        ) from error

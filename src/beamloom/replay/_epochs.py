@@ -1,0 +1,44 @@
+"""The parameters of a replay, and the events from which on they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from beamloom.parameters import DUMP_PREFIX, Parameter, ParameterError, Parameters, load_parameter_file
+from beamloom.recordings.folder import Companions, read_epochs
+
+Epoch = tuple[int, dict[str, bytes]]
+"""A first event, and the values that hold from it on."""
+
+
+def read_parameters(
+    companions: Companions,
+    parameters: str | Path | Mapping[str, bytes] | None,
+    descriptions: Iterable[Parameter],
+) -> list[Epoch]:
+    """The given parameters for all events; without, the recorded ones. Raises ParameterError, naming the file, for a wrong value.
+
+    A parameter that the recording has and the analysis does not is kept, as live. A replay is not recorded again.
+    """
+    path: str | Path | None = None
+    epochs: list[Epoch] = []
+    if isinstance(parameters, Mapping):
+        epochs = [(0, dict(parameters))]
+    elif parameters is not None:
+        path, epochs = parameters, [(0, load_parameter_file(parameters, allow_pickle=True))]
+    elif companions.epochs_path is not None:
+        path = companions.epochs_path
+        epochs = [(epoch.first_event, epoch.parameters) for epoch in read_epochs(companions.epochs_path)]
+    elif companions.parameters_path is not None:
+        path = companions.parameters_path
+        epochs = [(0, load_parameter_file(companions.parameters_path))]
+    checked = Parameters()
+    checked.describe(descriptions)
+    for _, values in epochs:
+        values.pop(DUMP_PREFIX.name, None)
+        try:
+            checked.set_many(values)
+        except ParameterError as error:
+            raise error if path is None else ParameterError(f"{path}: {error}") from error
+    return epochs

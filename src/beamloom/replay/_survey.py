@@ -1,0 +1,75 @@
+"""What is in the recordings of a replay, before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from beamloom.engine.ranges import RangeSet
+from beamloom.errors import UsageError
+from beamloom.events import Packet, PacketKind, UnknownPacketType
+from beamloom.replay._feeds import Feed
+
+
+class Survey:
+    """Which stream has packets for which events, and in which feeds they are."""
+
+    def __init__(self, feeds: Sequence[Feed]) -> None:
+        """Reads all feeds to their ends. Raises a UserError where there is nothing in them, or nothing that can be an event."""
+        self.events: dict[str, RangeSet] = {}
+        self.remarks: list[str] = []
+        """Sentences on what was found wrong and can be lived with."""
+        self._first_in: dict[str, dict[Feed, int]] = {}
+        self._last: dict[str, tuple[int, Packet]] = {}
+        for feed in feeds:
+            self._look_through(feed)
+        if not self.events:
+            names = ", ".join(feed.name for feed in feeds)
+            raise UsageError(f"there is nothing to replay: {names} held no packets; name other recordings")
+
+    def _look_through(self, feed: Feed) -> None:
+        for record in feed.records():
+            event = record.event_number
+            if event < 0:
+                raise UsageError(
+                    f"{feed.name} has an event {event}; events are counted from 0, renumber them"
+                )
+            for stream, packet in record.streams.items():
+                self.events.setdefault(stream, RangeSet()).add(event, event + 1)
+                self._first_in.setdefault(stream, {}).setdefault(feed, event)
+                if stream not in self._last or event > self._last[stream][0]:
+                    self._last[stream] = (event, packet)
+        if feed.remark is not None:
+            self.remarks.append(feed.remark)
+
+    def feeds_of(self, stream: str) -> list[Feed]:
+        """The feeds with packets of ``stream``, in the order of their first events."""
+        first_in = self._first_in.get(stream, {})
+        return sorted(first_in, key=lambda feed: first_in[feed])
+
+    @property
+    def total_events(self) -> int:
+        """One more than the largest event number."""
+        return 1 + max(event for event, _ in self._last.values())
+
+    @property
+    def ends_series(self) -> bool:
+        """Whether the last event closes the series of its streams."""
+        return PacketKind.END in self._last_kinds()
+
+    @property
+    def breaks_off(self) -> bool:
+        """Whether the last event certainly does not close the series: the run was stopped, or a process died."""
+        kinds = self._last_kinds()
+        return PacketKind.END not in kinds and None not in kinds
+
+    def _last_kinds(self) -> set[PacketKind | None]:
+        last = self.total_events - 1
+        return {_kind(packet) for event, packet in self._last.values() if event == last}
+
+
+def _kind(packet: Packet) -> PacketKind | None:
+    """What the parser of a recorded packet says that it is; None where it cannot be parsed."""
+    try:
+        return PacketKind(getattr(packet.parse(), "packet_kind", PacketKind.DATA))
+    except (UnknownPacketType, ValueError):
+        return None
