@@ -68,7 +68,7 @@ class RecordingReader:
         if self._pickled and not allow_pickle:
             raise NotARecording(
                 f"{self.path} holds pickled records, and unpickling a file can run code that is hidden in it; "
-                "allow it with allow_pickle=True if you trust where the file comes from."
+                "allow it with --allow-pickle (allow_pickle=True in Python) if you trust where the file comes from."
             )
 
     def __iter__(self) -> Iterator[Record]:
