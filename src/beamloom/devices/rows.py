@@ -1,0 +1,60 @@
+"""Sources whose messages hold many packets each: the ingester is given no more at once than it asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+from beamloom.devices.zeromq import ZmqSource
+from beamloom.events import Malformed, Packet
+
+_MESSAGES: Final = 32
+"""How many messages are taken apart at once."""
+
+
+class RowSource:
+    """A connection to one device whose messages complete any number of packets, for one run.
+
+    ``inner`` reads the messages. Packets beyond the limit wait here; the ingester reads again until nothing comes.
+    """
+
+    def __init__(self, inner: ZmqSource) -> None:
+        self.inner = inner
+        self._waiting: deque[Packet | Malformed] = deque()
+
+    def open(self) -> None:
+        """Begin to connect; returns at once. Raises ValueError with a sentence for an address that cannot be right."""
+        self.inner.open()
+
+    def connected(self) -> bool:
+        """Whether the device is there and will not send past us."""
+        return self.inner.connected()
+
+    def connection_problem(self) -> str | None:
+        """Why there is no connection, in a sentence; None when there is one."""
+        return self.inner.connection_problem()
+
+    @property
+    def pollable(self) -> Any:
+        """The ZeroMQ socket. Raises RuntimeError before ``open`` and after ``close``."""
+        return self.inner.pollable
+
+    def read(self, limit: int) -> Sequence[Packet | Malformed]:
+        """At most ``limit`` items of what has arrived, in order of arrival; empty when nothing has. Never waits."""
+        waiting = self._waiting
+        while len(waiting) < limit:
+            items = self.inner.read(_MESSAGES)
+            if not items:
+                break
+            waiting.extend(items)
+        if len(waiting) <= limit:
+            taken = list(waiting)
+            waiting.clear()
+            return taken
+        return [waiting.popleft() for _ in range(limit)]
+
+    def close(self) -> None:
+        """Release the connection at once. May be called twice."""
+        self.inner.close()
+        self._waiting.clear()

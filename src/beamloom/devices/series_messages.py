@@ -1,0 +1,96 @@
+"""The JSON messages of MAX IV's Tango devices that measure values: one object per message, ``series-start``, ``data``, ``series-end``.
+
+``message_id`` counts all messages of the sender, so that a message which was dropped on the way shows; ``frame_number`` counts what was
+measured, from 0 in each series. They are not the same: a device that misses a trigger skips a frame number and no message.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from beamloom.devices.fields import MalformedPacket
+
+START, DATA, END = "series-start", "data", "series-end"
+
+_LARGEST = 2**53
+"""Above it JSON's numbers are not exact."""
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def read_object(frame: Any) -> dict[str, Any]:
+    """All fields of a JSON object; NaN and Infinity, which senders in Python write, are read too. Raises MalformedPacket."""
+    try:
+        return _decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        reason = error
+    try:
+        found = json.loads(bytes(frame))
+    except (ValueError, RecursionError):
+        raise MalformedPacket(f"the message is no JSON object: {reason}") from None
+    if not isinstance(found, dict):
+        raise MalformedPacket(f"the message is a JSON {type(found).__name__}, not an object")
+    return found
+
+
+def read_message(frames: list[Any]) -> dict[str, Any]:
+    """The fields of a message, which has one frame and a known ``message_type``. Raises MalformedPacket."""
+    if len(frames) != 1:
+        raise MalformedPacket(f"the message has {len(frames)} frames; the device sends one")
+    fields = read_object(frames[0])
+    if fields.get("message_type") not in (START, DATA, END):
+        raise MalformedPacket(
+            f"the message has the message_type {fields.get('message_type')!r}; known are {START}, {DATA} and {END}"
+        )
+    return fields
+
+
+def whole_number(fields: dict[str, Any], name: str) -> int | None:
+    """The field ``name`` where it is a whole number that can count something, else None."""
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _LARGEST:
+        return None
+    return value
+
+
+class SeriesCount:
+    """Follows the numbers of one series: what place a frame has, and which place the end has."""
+
+    def __init__(self, first_frame: int) -> None:
+        self._first_frame = first_frame
+        self._message_id: int | None = None
+        self._next = 1
+
+    def begin(self, fields: dict[str, Any]) -> None:
+        """A series starts."""
+        self._message_id = whole_number(fields, "message_id")
+        self._next = 1
+
+    def number(self, fields: dict[str, Any], rows: int = 1) -> int:
+        """The place in the series of the first of ``rows`` consecutive frames, 1 for the first of all. Raises MalformedPacket."""
+        self._message_id = whole_number(fields, "message_id")
+        frame = whole_number(fields, "frame_number")
+        if frame is None:
+            raise MalformedPacket("the message has no frame_number")
+        if frame < self._first_frame:
+            raise MalformedPacket(
+                f"frame_number {frame} comes before the first, which is {self._first_frame} by the setting first_frame"
+            )
+        number = frame - self._first_frame + 1
+        self._next = max(self._next, number + rows)
+        return number
+
+    def end(self, fields: dict[str, Any], *, rows_per_message: int | None = None) -> int | None:
+        """The place of the end.
+
+        None when messages were lost right before it and nobody knows how many rows they held.
+        """
+        before, now = self._message_id, whole_number(fields, "message_id")
+        if before is None or now is None or now == before + 1:
+            return self._next
+        if rows_per_message is None or now < before:
+            return None
+        return self._next + (now - before - 1) * rows_per_message
