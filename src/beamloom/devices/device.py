@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from beamloom.events import Malformed, Packet
+from beamloom.events import Malformed, Packet, PacketKind
 
 
 class Source(Protocol):
@@ -36,6 +36,14 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the connection at once. May be called twice."""
+
+
+@runtime_checkable
+class TriggeredSource(Source, Protocol):
+    """A source that produces a packet when the run asks for one: a thermometer, a slow camera."""
+
+    def trigger(self, kinds: Sequence[PacketKind]) -> None:
+        """Produce one packet of each kind, in this order; returns at once, ``read`` gives them when they are there."""
 
 
 class Simulator(Protocol):

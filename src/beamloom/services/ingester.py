@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from beamloom.devices.device import Source
+from beamloom.devices.device import Source, TriggeredSource
 from beamloom.devices.registry import find_device
+from beamloom.engine.assignment import Span
+from beamloom.engine.requests import Requests
 from beamloom.engine.retention import Retention, WhenFull
 from beamloom.engine.router import Delivery, StreamCounts, StreamRouter
 from beamloom.engine.streamplan import StreamLayout
@@ -66,17 +68,25 @@ class StreamRun:
     """One stream during one run."""
 
     def __init__(
-        self, stream: str, source: Source, router: StreamRouter, recorder: RecordingWriter | None
+        self, layout: StreamLayout, source: Source, router: StreamRouter, recorder: RecordingWriter | None
     ) -> None:
-        self.stream = stream
+        self.stream = router.stream
         self.source = source
         self.router = router
         self.recorder = recorder
         self.reading = False
         self.stopped = False
         self.may_have_more = False
+        self._requests = Requests(layout) if isinstance(source, TriggeredSource) else None
         self._told_at = 0.0
         self._told: tuple[int, int, bool] = (0, 0, False)
+
+    def trigger(self, spans: Sequence[Span]) -> None:
+        """Have a software-triggered source produce the packets of events that have just been leased."""
+        if self._requests is not None and isinstance(self.source, TriggeredSource) and not self.stopped:
+            kinds = self._requests.leased(spans)
+            if kinds:
+                self.source.trigger(kinds)
 
     def progress(self, run: str, now: float, *, always: bool = False) -> Progress | None:
         """What the controller is to be told now, if anything."""
@@ -161,7 +171,7 @@ class IngesterService:
         router = StreamRouter(stream, layout, retention, witness)
         source = self._open_source(stream, self._settings.streams[stream])
         source.open()
-        return StreamRun(stream, source, router, recorder)
+        return StreamRun(layout, source, router, recorder)
 
     def _recorder(self, prefix: str, run: str) -> RecordingWriter:
         for other in self._streams.values():
@@ -181,6 +191,7 @@ class IngesterService:
             if orders.close_at is not None:
                 self._deliver(one, router.close(orders.close_at))
             if orders.spans:
+                one.trigger(orders.spans)
                 self._deliver(one, router.assign(orders.spans))
             if orders.stop_sources and not one.stopped:
                 self._stop(one)
