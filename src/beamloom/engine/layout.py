@@ -6,8 +6,8 @@ import itertools
 
 import numpy as np
 
-from beamloom.engine.ranges import Range
-from beamloom.engine.streamplan import LayoutRun, StreamLayout, StreamPlan
+from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.streamplan import LayoutRun, StreamLayout, walk
 from beamloom.triggermap import CellKind, Part, TriggerMap
 
 
@@ -42,15 +42,35 @@ def _runs(part: Part, stream: str) -> tuple[LayoutRun, ...]:
     )
 
 
+class WantedEvents:
+    """The events in which a packet of one stream is wanted, in order, each once."""
+
+    def __init__(self, layout: StreamLayout, first: int = 0) -> None:
+        """Those from event ``first`` on."""
+        self._runs = walk(layout)
+        self._next = 0
+        self._run_stop = 0
+        self._wanted = False
+        self.before(first)
+
+    def before(self, stop: int) -> list[Range]:
+        """Those before event ``stop`` that no earlier call has returned."""
+        wanted = RangeSet()
+        while self._next < stop:
+            if self._next == self._run_stop:
+                run = next(self._runs, None)
+                if run is None:
+                    break
+                self._run_stop += run.count
+                self._wanted = run.kind == CellKind.WANTED
+                continue
+            until = min(self._run_stop, stop)
+            if self._wanted:
+                wanted.add(self._next, until)
+            self._next = until
+        return list(wanted)
+
+
 def wanted_events(layout: StreamLayout, first: int, stop: int) -> list[Range]:
     """The events in [first, stop) in which a packet of the stream is wanted."""
-    plan = StreamPlan(layout)
-    wanted: list[Range] = []
-    while plan.next_event < stop:
-        event = plan.next_event
-        for stretch in plan.take(plan.next_item + stop - event):
-            if stretch.kind == CellKind.WANTED and stretch.stop > first and stretch.first < stop:
-                wanted.append((max(stretch.first, first), min(stretch.stop, stop)))
-        if plan.next_event == event:
-            break
-    return wanted
+    return WantedEvents(layout, first).before(stop)

@@ -42,16 +42,20 @@ class Numbering:
             return SURPLUS
         if item < self.next_item:
             return LATE if item in self._skipped else DUPLICATE
-        if item > self.next_item:
-            self._skipped.add(self.next_item, item)
+        self.skip_to(item)
         self.next_item = item + 1
         return item
+
+    def skip_to(self, item: int) -> None:
+        """The items before ``item`` will not come any more."""
+        if item > self.next_item:
+            self._skipped.add(self.next_item, item)
+            self.next_item = item
 
     def skip_one(self) -> int:
         """A packet that cannot be read stood in the next place; returns that item."""
         item = self.next_item
-        self._skipped.add(item, item + 1)
-        self.next_item = item + 1
+        self.skip_to(item + 1)
         return item
 
     def place(self, packet: Packet) -> int:

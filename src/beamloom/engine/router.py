@@ -14,6 +14,7 @@ import msgspec
 from beamloom.engine.assignment import Span
 from beamloom.engine.ledger import Loss
 from beamloom.engine.numbering import DUPLICATE, LATE, SURPLUS, Numbering
+from beamloom.engine.ranges import RangeSet
 from beamloom.engine.retention import Retention, WhenFull
 from beamloom.engine.streamplan import StreamLayout, StreamPlan, Stretch
 from beamloom.events import Malformed, Packet, PacketKind
@@ -71,7 +72,8 @@ class StreamRouter:
         self._leases: list[Span] = []
         self._front = 0
         self._losses: list[Loss] = []
-        self._unplaced: list[str] = []
+        self._unplaced: str | None = None
+        self._settled_ahead = RangeSet()
         self._held_end: Packet | None = None
 
     # ---- packets arrive -----------------------------------------------------------------------------------------------------
@@ -109,7 +111,7 @@ class StreamRouter:
         item = self._numbering.place(packet)
         if item > self._plan.next_item:
             self._skip_to(item, self._why_skipped(item, packet))
-            self._numbering.next_item = item
+            self._numbering.skip_to(item)
         self._held_end = packet
         self.ended = True
         return self._numbering.next_item
@@ -122,7 +124,7 @@ class StreamRouter:
             item = self._numbering.skip_one()
             self._skip_to(item + 1, f"stream {self.stream!r} sent a malformed packet: {arrival.reason}")
         else:
-            self._unplaced.append(arrival.reason)
+            self._unplaced = self._unplaced or arrival.reason
         return self._numbering.next_item
 
     def _count_unplaced(self, item: int) -> None:
@@ -139,7 +141,7 @@ class StreamRouter:
             return []
         if first_item > self._plan.next_item:
             self._skip_to(first_item, self._why_skipped(first_item, packets[0]))
-        self._unplaced.clear()
+        self._unplaced = None
         self.counts.packets += len(packets)
         deliveries: list[Delivery] = []
         taken = 0
@@ -158,11 +160,14 @@ class StreamRouter:
             else:
                 self.retention.keep(stretch.first, some, stretch.wanted)
                 deliveries += self._deliver(stretch, some)
+                for first, stop in self._settled_ahead.within(stretch.first, stretch.stop):
+                    self.retention.release(first, stop)
+        self._settled_ahead.remove(0, self._front)
         return deliveries
 
     def _why_skipped(self, item: int, packet: Packet) -> str:
-        if self._unplaced:
-            return f"stream {self.stream!r} sent a malformed packet: {self._unplaced[0]}"
+        if self._unplaced is not None:
+            return f"stream {self.stream!r} sent a malformed packet: {self._unplaced}"
         if packet.kind is PacketKind.END:
             return f"stream {self.stream!r} ended early: its series was closed after {self._plan.next_item} of {item} packets"
         return f"stream {self.stream!r} skipped frame numbers: a gap in what the device sent"
@@ -231,6 +236,8 @@ class StreamRouter:
     def release(self, first: int, stop: int) -> None:
         """[first, stop) are settled: nothing of them has to be kept or delivered any more."""
         self.retention.release(first, stop)
+        # Another stream may have lost the event before this one has its packet, which is then not to be kept either.
+        self._settled_ahead.add(max(first, self._front), stop)
 
     # ---- the end ------------------------------------------------------------------------------------------------------------
 
@@ -241,14 +248,14 @@ class StreamRouter:
             self._lose(stretch, f"stream {self.stream!r} ended early: other streams went on")
         self._front = max(self._front, event)
         self._numbering.last_item = self._plan.last_item
-        self._numbering.next_item = self._plan.next_item
+        self._numbering.skip_to(self._plan.next_item)
         self._leases = [
             msgspec.structs.replace(span, count=min(span.count, event - span.first))
             for span in self._leases
             if span.first < event
         ]
         held, self._held_end = self._held_end, None
-        return self._place(self._numbering.accept(held), [held]) if held is not None else []
+        return [] if held is None else self.arrive([held])
 
     @property
     def has_room(self) -> bool:

@@ -13,6 +13,9 @@ import msgspec
 
 from beamloom.triggermap import CellKind
 
+ENDLESS = 1 << 48
+"""So many repeats are never run: more than a thousand years of the fastest detector."""
+
 
 class LayoutRun(msgspec.Struct, frozen=True, array_like=True):
     """Consecutive events that are alike for one stream."""
@@ -46,12 +49,24 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
     wanted: int
 
 
+def walk(layout: StreamLayout) -> Iterator[LayoutRun]:
+    """The runs of all events in order, one by one; an open-ended layout has no end."""
+    for part, times in layout.sequence:
+        runs = layout.parts[part]
+        many = ENDLESS if times is None else times
+        if len(runs) == 1:
+            yield msgspec.structs.replace(runs[0], count=runs[0].count * many)
+        elif runs:
+            for _ in range(many):
+                yield from runs
+
+
 class StreamPlan:
     """Walks the events of one stream; items are counted from 0 over those events for which the device sends a packet."""
 
     def __init__(self, layout: StreamLayout) -> None:
         self._layout = layout
-        self._runs = self._walk()
+        self._runs = walk(layout)
         self._event = 0
         self._current: Stretch | None = None
         self.next_item = 0
@@ -65,17 +80,6 @@ class StreamPlan:
             sum(run.count for run in part if run.kind != CellKind.NONE) for part in self._layout.parts
         ]
         return sum(per_part[part] * (times or 0) for part, times in self._layout.sequence)
-
-    def _walk(self) -> Iterator[LayoutRun]:
-        for part, times in self._layout.sequence:
-            runs = self._layout.parts[part]
-            if len(runs) == 1 and times is not None:
-                yield msgspec.structs.replace(runs[0], count=runs[0].count * times)
-                continue
-            repeated = 0
-            while (times is None or repeated < times) and any(run.count for run in runs):
-                yield from runs
-                repeated += 1
 
     def _stretch(self) -> Stretch | None:
         """The events from here on that are alike; None behind the last event."""
