@@ -1,11 +1,15 @@
 """How a worker puts the packets of several streams together.
 
-Invariant: deliveries become ready in the order in which they were leased, each once, and only with the packets of all its streams.
-A delivery that is settled elsewhere (lost, or taken from this worker) is passed over and holds up nothing.
+Invariant: of what is leased, deliveries become ready in the order of their events, each once, and only with the packets of all its
+streams. A delivery that is settled elsewhere (lost, or taken from this worker) is passed over and holds up nothing.
+
+Events that are leased again, because another worker is gone, so come before those that were leased ahead. The packets of the latter may
+not even have been read, as long as the ingesters' retention is full of the former.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -46,13 +50,22 @@ class Assembler:
         self._void = RangeSet()
 
     def lease(self, spans: Iterable[Span]) -> None:
-        """The controller has leased these to this worker; they become ready in this order."""
+        """The controller has leased these to this worker."""
         for span in spans:
-            if not self._leases:
-                self._next = span.first
-            self._leases.append(span)
+            if self._leases and span.first < self._leases[-1].first:
+                self._lease_before_others(span)
+            else:
+                if not self._leases:
+                    self._next = span.first
+                self._leases.append(span)
             if self._void:
                 self._void.remove(span.first, span.stop)
+
+    def _lease_before_others(self, span: Span) -> None:
+        head = self._leases[0]
+        self._leases[0] = msgspec.structs.replace(head, first=self._next, count=head.stop - self._next)
+        insort(self._leases, span, key=lambda lease: lease.first)
+        self._next = self._leases[0].first
 
     def add(
         self, stream: str, slot: int, attempt: int, first: int, expected: int, packets: Sequence[Packet]
@@ -83,7 +96,7 @@ class Assembler:
         self._void.add(first, stop)
 
     def take_ready(self, limit: int) -> list[Ready]:
-        """At most ``limit`` deliveries that are complete, in the order of their leases."""
+        """At most ``limit`` deliveries that are complete, in the order of their events."""
         ready: list[Ready] = []
         while self._leases and len(ready) < limit:
             span = self._leases[0]
