@@ -54,7 +54,7 @@ class Deliveries:
 
     def of(self, event: int) -> SplitEvent | None:
         """The deliveries of an event; None for one with a single delivery, or a finished one."""
-        return self._start if event == 0 else self._split.get(event)
+        return self._start if event == 0 and self._start is not None else self._split.get(event)
 
     def all_simple(self, first: int) -> bool:
         """Whether no event from ``first`` on is split."""

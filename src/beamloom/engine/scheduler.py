@@ -5,13 +5,15 @@ the rest of its part instance; a cell without a constraint goes to all workers w
 out again before anything new, lowest first, so that a constraint keeps its order.
 
 The first events that a dead worker held are *suspects*: each is leased alone to an idle worker, so that a second death points at
-one event, which is then poison.
+one event, which is then poison. While no worker becomes idle, for instance because all wait for a device that in turn waits for room in the
+retention, a suspect is after some time leased as any other.
 
 Invariant: a delivery (event, slot) is leased to at most one worker at a time, and it is settled exactly once.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 from bisect import bisect_right, insort
 from collections import deque
@@ -34,6 +36,8 @@ LONGEST_OVERSHOOT = 1024
 """How far a lease may go beyond the credit to keep a constraint's consecutive events together."""
 RELEASE_CHUNK = 32
 """Events of a dead worker are given out again in runs of this length."""
+PATIENCE = 1.0
+"""Seconds without any delivery done after which a suspect is no longer kept for an idle worker."""
 VOID_EVENTS_PER_STEP = 100_000
 """Events that no worker sees are skipped at most so many at a time."""
 
@@ -72,10 +76,11 @@ class Scheduler:
         self._deliveries = Deliveries()
         self._skipped = RangeSet()
         self._orphans: list[Orphan] = []
-        self._suspects: dict[int, int] = {}
+        self._suspects: dict[tuple[int, int], int] = {}
         self._attempts: dict[tuple[int, int], int] = {}
         self._epochs: list[tuple[int, int]] = [(0, 0)]
         self._cut_at: int | None = None
+        self._moved_at = 0.0
 
     # ---- parameters ---------------------------------------------------------------------------------------------------------
 
@@ -124,7 +129,7 @@ class Scheduler:
         if killed and worker.careful is not None:
             self._suspects[worker.careful] += 1
             if self._suspects[worker.careful] >= DEATHS_OF_POISON:
-                poison.append(worker.careful)
+                poison.append(worker.careful[0])
         elif killed:
             self._suspect(held)
         for orphan in held:
@@ -153,7 +158,7 @@ class Scheduler:
             stop = min(orphan.stop, orphan.first + left)
             left -= stop - orphan.first
             for event in range(orphan.first, stop):
-                self._suspects.setdefault(event, 1)
+                self._suspects.setdefault((event, orphan.slot), 1)
 
     # ---- deliveries end -----------------------------------------------------------------------------------------------------
 
@@ -166,6 +171,7 @@ class Scheduler:
         failed: list[int] = []
         for a, b in worker.give_back(slot, first, stop):
             worker.pace(b, now, self._lookahead)
+            self._moved_at = now
             self._forget(slot, a, b)
             if self._deliveries.all_simple(a):
                 reduced.append((a, b))
@@ -183,6 +189,7 @@ class Scheduler:
         worker = self.workforce.get(name)
         if worker is None or not worker.give_back(slot, event, event + 1):
             return False
+        worker.forget_leases(event + 1)
         self._forget(slot, event, event + 1)
         return self._deliveries.close(event, slot, failed=True) is not None
 
@@ -193,6 +200,8 @@ class Scheduler:
     def drop(self, first: int, stop: int) -> None:
         """[first, stop) are settled some other way (lost, poison): take them from whoever holds them, never give them out."""
         self._skipped.add(max(first, self.cursor), stop)
+        if first >= self.cursor:
+            return
         for worker in self.workforce:
             for slot in list(worker.leases):
                 worker.give_back(slot, first, stop)
@@ -203,16 +212,15 @@ class Scheduler:
             kept.extend(Orphan(a, orphan.slot, b) for a, b in left)
         self._orphans = kept
         self._deliveries.drop(first, stop)
-        for event in [event for event in self._suspects if first <= event < stop]:
-            del self._suspects[event]
-        for key in [key for key in self._attempts if first <= key[0] < stop]:
-            del self._attempts[key]
+        for account in (self._suspects, self._attempts):
+            for key in [key for key in account if first <= key[0] < stop]:
+                del account[key]
 
     def _forget(self, slot: int, first: int, stop: int) -> None:
         if self._attempts or self._suspects:
             for event in range(first, stop):
                 self._attempts.pop((event, slot), None)
-                self._suspects.pop(event, None)
+                self._suspects.pop((event, slot), None)
 
     # ---- events are given out -----------------------------------------------------------------------------------------------
 
@@ -222,6 +230,8 @@ class Scheduler:
         void: list[Range] = []
         if self._orphans:
             self._release_orphans(spans, now)
+        else:
+            self._moved_at = now
         if not self._orphans:
             self._assign_new(spans, void, now)
         return joined(spans), void
@@ -333,7 +343,7 @@ class Scheduler:
         for tag_set in part.broadcasts(offset):
             tags = part.tag_sets[tag_set]
             suited = self.workforce.suited(tags)
-            if not suited:
+            if not suited or any(worker.free <= 0 for worker in suited):
                 return False
             for worker in suited:
                 share = shares.setdefault(worker.name, ([], [], set()))
@@ -355,8 +365,11 @@ class Scheduler:
             if instance is None:
                 return None
             part = instance.part
+            stop = instance.first + part.length
+            if self._cut_at is not None and instance.first < self._cut_at:
+                stop = min(stop, self._cut_at)
             bound = np.full(part.group_count, -1, np.int32)
-            self._bindings.append(Binding(instance.first, instance.first + part.length, part, bound))
+            self._bindings.append(Binding(instance.first, stop, part, bound))
         return self._bindings[-1]
 
     def cut(self, event: int, instances: Iterator[Instance]) -> None:
@@ -373,7 +386,8 @@ class Scheduler:
             current = self._epochs[-1][1]
             self._epochs = [entry for entry in self._epochs if entry[0] < event]
             self._epochs.append((event, current))
-        self._upcoming = instances
+        until_cut = itertools.takewhile(lambda instance: instance.first < event, self._upcoming)
+        self._upcoming = itertools.chain(until_cut, instances)
 
     def forget_settled(self, until: int) -> None:
         """Every event before ``until`` is settled: part instances behind it are no longer needed."""
@@ -387,16 +401,21 @@ class Scheduler:
         queue = deque(self._orphans)
         while queue:
             orphan = queue.popleft()
-            careful = orphan.first in self._suspects
+            careful = (orphan.first, orphan.slot) in self._suspects
             stop = self._same_care(orphan, careful)
             worker, end = self._heir(orphan, stop, careful)
-            if worker is None or (careful and worker.outstanding > 0):
+            if careful and worker is not None and worker.outstanding > 0 and self._waits_in_vain(now):
+                careful = False
+            if worker is None or worker.careful is not None or (careful and worker.outstanding > 0):
                 waiting = [orphan, *queue]
                 break
             spans.append(self._lease_again(worker, orphan.first, end, orphan.slot, careful, now))
             if end < orphan.stop:
                 queue.appendleft(Orphan(end, orphan.slot, orphan.stop))
         self._orphans = waiting
+
+    def _waits_in_vain(self, now: float) -> bool:
+        return now - self._moved_at > PATIENCE
 
     def _same_care(self, orphan: Orphan, careful: bool) -> int:
         """Up to which event the orphaned deliveries may be leased as one span."""
@@ -406,7 +425,7 @@ class Scheduler:
         attempt, epoch = self._attempts[(orphan.first, orphan.slot)], self.epoch_of(orphan.first)
         for event in range(orphan.first + 1, stop):
             if (
-                event in self._suspects
+                (event, orphan.slot) in self._suspects
                 or self._attempts[(event, orphan.slot)] != attempt
                 or self.epoch_of(event) != epoch
             ):
@@ -465,7 +484,7 @@ class Scheduler:
         split = self._deliveries.of(first)
         streams = split.units[slot].streams if split is not None else None
         if careful:
-            worker.careful = first
+            worker.careful = (first, slot)
         worker.lease(slot, first, stop, now)
         attempt = self._attempts[(first, slot)]
         return Span(first, stop - first, worker.name, slot, attempt, self.epoch_of(first), streams)

@@ -28,8 +28,8 @@ class Worker:
         """Number by which bindings name this worker; never used twice in a run."""
         self.credit = FIRST_CREDIT
         self.outstanding = 0
-        self.careful: int | None = None
-        """The suspect event that it holds alone, if any."""
+        self.careful: tuple[int, int] | None = None
+        """The suspect delivery (event, slot) that it holds alone, if any."""
         self.suspended = False
         """Whether it is being fenced: it gets nothing more."""
         self.leases: dict[int, RangeSet] = {}
@@ -53,15 +53,17 @@ class Worker:
             return []
         removed = held.remove(first, stop)
         self.outstanding -= sum(b - a for a, b in removed)
-        if self.careful is not None and any(a <= self.careful < b for a, b in removed):
+        if (
+            self.careful is not None
+            and self.careful[1] == slot
+            and any(a <= self.careful[0] < b for a, b in removed)
+        ):
             self.careful = None
         return removed
 
     def pace(self, until: int, now: float, lookahead: float) -> None:
         """Results up to event ``until`` came back at ``now``: widen or narrow the credit."""
-        leased: float | None = None
-        while self._leased_at and self._leased_at[0][0] <= until:
-            leased = self._leased_at.popleft()[1]
+        leased = self.forget_leases(until)
         if leased is None:
             return
         took = now - leased
@@ -69,6 +71,13 @@ class Worker:
             self.credit = min(MOST_CREDIT, self.credit * 2)
         elif took > lookahead * 2:
             self.credit = max(LEAST_CREDIT, self.credit // 2)
+
+    def forget_leases(self, until: int) -> float | None:
+        """What was leased up to event ``until`` has come back; returns when the last of it was leased."""
+        leased: float | None = None
+        while self._leased_at and self._leased_at[0][0] <= until:
+            leased = self._leased_at.popleft()[1]
+        return leased
 
 
 class Workforce:
