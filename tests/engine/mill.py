@@ -6,7 +6,7 @@ that dies is gone.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,12 +42,14 @@ class WorkerProcess:
 class Mill:
     """Controller, ingesters, workers and reducer of one run."""
 
-    def __init__(self, trigger_map: TriggerMap, workers: dict[str, frozenset[str]]) -> None:
+    def __init__(
+        self, trigger_map: TriggerMap, workers: dict[str, frozenset[str]], budget: int = GENEROUS
+    ) -> None:
         self.now = 0.0
         self.map = trigger_map
         self.run = Run("run", trigger_map, RunSettings(), self.now)
         self.routers = {
-            stream: StreamRouter(stream, layout, Retention(GENEROUS))
+            stream: StreamRouter(stream, layout, Retention(budget))
             for stream, layout in self.run.layouts.items()
         }
         self.collector = Collector()
@@ -55,6 +57,12 @@ class Mill:
         self.channels: dict[tuple[str, str], deque[Callable[[], None]]] = defaultdict(deque)
         self.reduced: list[tuple[int, int, dict[str, bytes]]] = []
         self.failing: set[int] = set()
+        self.poison: set[int] = set()
+        """Events that kill whoever works on them."""
+        self.deaths: Counter[int] = Counter()
+        """How many workers each of them has cost."""
+        self.attempts: dict[tuple[int, int], int] = {}
+        """The highest attempt under which each delivery was worked on."""
         self.sent = dict.fromkeys(trigger_map.streams, 0)
         for name, tags in workers.items():
             self.join(name, tags)
@@ -157,7 +165,17 @@ class Mill:
                 del self.channels[sender, receiver]
         self.run.lose_worker(name, killed=killed)
 
+    def ingester_dies(self, stream: str, cause: str, *, sent_arrives: bool = True) -> None:
+        """The ingester of one stream is gone; what it had sent to the workers arrives or not, its reports do."""
+        del self.routers[stream]
+        for sender, receiver in list(self.channels):
+            if receiver == stream or (sender == stream and receiver != "controller" and not sent_arrives):
+                del self.channels[sender, receiver]
+        self.run.stream_gone(stream, cause, self.now)
+
     def read(self, stream: str, arrivals: list[Packet | Malformed]) -> None:
+        if stream not in self.routers:
+            return
         self._send(stream, self.routers[stream].arrive(arrivals))
         self._report(stream)
 
@@ -165,8 +183,14 @@ class Mill:
         """The worker processes what is ready; returns how many events."""
         worker = self.workers[name]
         ready = worker.assembler.take_ready(limit)
-        for one in ready:
+        for done, one in enumerate(ready):
             worker.seen.append(one.event)
+            key = one.event, one.slot
+            self.attempts[key] = max(self.attempts.get(key, 0), one.attempt)
+            if one.event in self.poison:
+                self.deaths[one.event] += 1
+                self.kill(name)
+                return done
             if one.event in self.failing:
                 self.post(name, "controller", partial(self._fail, name, one))
             else:
@@ -185,13 +209,21 @@ class Mill:
 
     # ---- to the end -----------------------------------------------------------------------------------------------------
 
+    def quiet(self, turns: int = 4) -> None:
+        """Let all messages arrive and the controller look, but nobody work."""
+        for _ in range(turns):
+            for sender, receiver in self.busy():
+                while self.channels[sender, receiver]:
+                    self.deliver(sender, receiver)
+            self.step()
+
     def settle(self, patience: int = 100_000) -> None:
         """Let everything that is under way arrive, again and again, until nothing moves any more."""
         for _ in range(patience):
             busy = self.busy()
             for sender, receiver in busy:
                 self.deliver(sender, receiver)
-            worked = sum(self.work(name) for name in list(self.workers))
+            worked = sum(self.work(name) for name in list(self.workers) if name in self.workers)
             before = len(self.busy())
             self.step()
             if not busy and not worked and len(self.busy()) == before == 0:

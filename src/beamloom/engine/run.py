@@ -9,6 +9,7 @@ then everything that it did take has been reported.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from enum import StrEnum
 
@@ -16,7 +17,7 @@ import msgspec
 
 from beamloom.engine.assignment import Span
 from beamloom.engine.faults import Failure, Faults
-from beamloom.engine.layout import stream_layout, wanted_events
+from beamloom.engine.layout import WantedEvents, stream_layout
 from beamloom.engine.ledger import Ledger, Loss
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.scheduler import Scheduler
@@ -54,6 +55,8 @@ class StreamProgress(msgspec.Struct):
     stopped: bool = False
     gone: str | None = None
     """Why nothing more will come, when its ingester has died."""
+    written_off: bool = False
+    """Whether those of its events that had come before it was gone are not waited for any more."""
     changed_at: float = 0.0
 
 
@@ -97,6 +100,8 @@ class Run:
         self._scheduler = Scheduler(trigger_map.instances(), settings.lookahead)
         self._fencing: dict[str, bool] = {}
         self._settled = RangeSet()
+        self._void = RangeSet()
+        self._given_up: dict[str, WantedEvents] = {}
         self._pending = Step()
 
     # ---- workers ------------------------------------------------------------------------------------------------------------
@@ -181,8 +186,6 @@ class Run:
             self._cut_if_all_stopped()
         elif self.ledger.total is None:
             self._close_if_all_ended()
-        else:
-            self._lose_stream(stream, state.complete_until, cause)
 
     # ---- what people ask for ------------------------------------------------------------------------------------------------
 
@@ -222,7 +225,8 @@ class Run:
             self._lose_stragglers(now)
             spans, void = self._scheduler.assign(now)
             for first, stop in void:
-                self._settle(self.ledger.reduce(first, stop))
+                self._void.add(first, stop)
+            self._settle_void()
             self.ledger.assign_until(self._scheduler.cursor)
             self._pending.spans += spans
             self._scheduler.forget_settled(self.ledger.settled_until)
@@ -279,17 +283,26 @@ class Run:
         ranges = list(self.ledger.settled)
         return ranges[-1][1] if ranges else 0
 
-    def _lose_stream(self, stream: str, first: int, cause: str) -> None:
-        for a, b in wanted_events(self.layouts[stream], first, self.ledger.total or 0):
-            self._lose(a, b, cause)
+    def _settle_void(self) -> None:
+        """An event that no worker is to see is done with when it is certain that the run has it."""
+        certain = self._seen_until if self.ledger.total is None else self.ledger.total
+        for first, stop in self._void.remove(0, certain):
+            self._settle(self.ledger.reduce(first, stop))
+
+    @property
+    def _seen_until(self) -> int:
+        return max((state.seen_until for state in self.streams.values()), default=0)
 
     def _lose_stragglers(self, now: float) -> None:
         if self.phase is RunPhase.STOPPING:
             return
         for stream, state in self.streams.items():
             if state.gone is not None:
-                if self.ledger.total is not None and now - state.changed_at > self._settings.orphan_grace:
-                    self._lose_stream(stream, 0, state.gone)
+                self._give_up(stream, state.complete_until, state.gone)
+                if not state.written_off and now - state.changed_at > self._settings.orphan_grace:
+                    state.written_off = True
+                    for first, stop in WantedEvents(self.layouts[stream]).before(state.complete_until):
+                        self._lose(first, stop, state.gone)
             elif self._is_straggler(stream, now):
                 silent_for = f"{self._settings.straggler_timeout:g} s"
                 cause = f"stream {stream!r} fell silent: no packet for {silent_for} after another stream had ended"
@@ -297,15 +310,26 @@ class Run:
                     state.ended = True
                     self._close_if_all_ended()
                 else:
-                    self._lose_stream(stream, state.complete_until, cause)
+                    self._give_up(stream, state.complete_until, cause)
+
+    def _give_up(self, stream: str, first: int, cause: str) -> None:
+        """No packet of the stream will come from event ``first`` on: as far as the run is known to go, these events are lost."""
+        if stream not in self._given_up:
+            self._given_up[stream] = WantedEvents(self.layouts[stream], first)
+        until = self._seen_until if self.ledger.total is None else self.ledger.total
+        for a, b in self._given_up[stream].before(until):
+            self._lose(a, b, cause)
 
     def _is_straggler(self, stream: str, now: float) -> bool:
         state = self.streams[stream]
-        total = self.ledger.total
-        if state.ended or (total is not None and state.complete_until >= total):
+        if self._has_ended(state):
             return False
-        last = max((s.changed_at for s in self.streams.values() if s.ended), default=None)
+        last = max((s.changed_at for s in self.streams.values() if self._has_ended(s)), default=None)
         return last is not None and now - max(last, state.changed_at) > self._settings.straggler_timeout
+
+    def _has_ended(self, state: StreamProgress) -> bool:
+        total = self.ledger.total
+        return state.ended if total is None else state.complete_until >= total
 
     # ---- how a run ends -----------------------------------------------------------------------------------------------------
 
@@ -313,16 +337,16 @@ class Run:
         """An open-ended run ends when each of its streams has."""
         if not all(state.ended or state.gone for state in self.streams.values()):
             return
-        event = max(state.seen_until for state in self.streams.values())
+        event = self._seen_until
         end_part = self.trigger_map.end_part()
         self._take_away(event, max(event, self._scheduler.cursor))
         self._scheduler.cut(event, iter(() if end_part is None else (Instance(event, end_part),)))
         self.ledger.close(event if end_part is None else event + 1)
         self._pending.close_at = event
-        for stream, state in self.streams.items():
-            if state.gone is not None:
-                self._lose(state.complete_until, self.ledger.total or 0, state.gone)
-            self.layouts[stream] = _closed(self.layouts[stream], event)
+        self._void.remove(event, sys.maxsize)
+        self._given_up.clear()
+        for stream, layout in self.layouts.items():
+            self.layouts[stream] = _closed(layout, event)
 
     def _cut_if_all_stopped(self) -> None:
         """A run that was told to stop works off the events whose packets have all arrived; the others are lost."""
@@ -331,8 +355,7 @@ class Run:
         cause = f"the run was stopped: {self.stop_cause}"
         complete = min((state.complete_until for state in self.streams.values()), default=0)
         if self.ledger.total is None:
-            seen = max((state.seen_until for state in self.streams.values()), default=0)
-            total = max(seen, self._end_of_settled())
+            total = max(self._seen_until, self._end_of_settled())
             self._take_away(total, max(total, self._scheduler.cursor))
             self._scheduler.cut(total, iter(()))
             self.ledger.close(total)
