@@ -206,6 +206,8 @@ class Replay:
             if stop.is_set():
                 pipeline.controller.stop("the replay was interrupted")
             elif pipeline.idle:
+                if not running:
+                    pipeline.controller.stop("the recordings end before the trigger map does")
                 _tell_ends(active, running)
             audience.progress(active.run.ledger.settled_count, self.trigger_map.total_events or 0)
 

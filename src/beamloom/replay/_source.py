@@ -55,6 +55,7 @@ class RecordedSource:
         self._feeds = list(feeds)
         self._layout = layout
         self._plan = StreamPlan(layout)
+        self._placed_until = 0
         self.outside = 0
         """Packets for whose events the trigger map has no packet of this stream, or that come after a later event's."""
 
@@ -84,7 +85,7 @@ class RecordedSource:
         cause = f"the recording of stream {self.stream!r} ends before the trigger map does"
         return [
             Loss(first, stop, cause)
-            for first, stop in wanted_events(self._layout, self._plan.next_event, total_events)
+            for first, stop in wanted_events(self._layout, self._placed_until, total_events)
         ]
 
     def read(self, limit: int) -> Sequence[Packet]:
@@ -117,6 +118,7 @@ class RecordedSource:
         if plan.next_item == item:
             self.outside += 1
             return None
+        self._placed_until = event + 1
         kind = PacketKind.DATA
         if self._layout.wrapped and item == 0:
             kind = PacketKind.START
