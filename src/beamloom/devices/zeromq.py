@@ -43,9 +43,9 @@ class MessageReader(Protocol):
 class ZmqSource:
     """A connection to one device over ZeroMQ, for one run.
 
-    ``pattern`` is ``zmq.PULL`` or ``zmq.SUB`` (all topics). ``receive_queue`` is how many messages ZeroMQ holds for us, 0 for no
-    limit. With PULL a full queue makes the device wait; with SUB the device cannot know, and what does not fit is dropped without a
-    trace, so there only a limit that is never reached makes sense.
+    ``pattern`` is ``zmq.PULL``, ``zmq.SUB`` (all topics) or ``zmq.REQ``, whose owner sends the requests. ``receive_queue`` is how
+    many messages ZeroMQ holds for us, 0 for no limit. With PULL a full queue makes the device wait; with SUB the device cannot know, and
+    what does not fit is dropped without a trace, so there only a limit that is never reached makes sense.
     """
 
     def __init__(self, url: str, pattern: int, receive_queue: int, reader: MessageReader) -> None:
@@ -99,7 +99,7 @@ class ZmqSource:
     def connected(self) -> bool:
         """Whether the device is there and will not send past us."""
         self._follow_connection()
-        if self._handshakes and self._socket is not None and self._socket.get(zmq.EVENTS) & zmq.POLLIN:
+        if self._handshakes and self._socket is not None and int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN:
             # A quick device has sent its whole series and is gone again: what it sent is here.
             return True
         since = self._connected_since
@@ -113,7 +113,7 @@ class ZmqSource:
         if self._socket is None:
             return f"the connection to {self._url} is not open"
         if self._stranger:
-            sends = "PUSH" if self._pattern == zmq.PULL else "PUB"
+            sends = "PUSH" if self._pattern == zmq.PULL else "REP" if self._pattern == zmq.REQ else "PUB"
             return (
                 f"what answers at {self._url} is no ZeroMQ {sends} socket; "
                 "check the port and which device this stream is said to be"

@@ -1,0 +1,474 @@
+"""The Karabo bridge of the European XFEL: the data of one train per message, over ZeroMQ.
+
+A message of protocol 2.2 is pairs of frames, each pair a msgpack header and what it heads: the values of one source as msgpack, then one
+pair for each of its arrays, whose bytes are the second frame. In protocol 1.0 the message is a single msgpack map with the arrays inside.
+Trains are numbered by the machine (``timestamp.tid``), ten per second, from wherever it stands; a train that a slow client did
+not ask for in time is a gap. The protocol knows no start and no end of a series.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgpack
+import msgspec
+import numpy as np
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from beamloom.devices.device import Device
+from beamloom.devices.endless import EndlessSeries, read_mark
+from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
+from beamloom.devices.images import Image, as_image, pixel_type, size_in_bytes
+from beamloom.devices.player import LINGER_SECONDS, ZmqPlayer
+from beamloom.devices.zeromq import ZmqSource
+from beamloom.events import Malformed, Packet, PacketKind
+
+TYP = "karabo"
+NEXT: Final = b"next"
+"""The request for a train."""
+
+
+class KaraboSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A stream of the device ``karabo`` in the pipeline file."""
+
+    url: str
+    """Where the bridge listens, for example ``tcp://bridge.example.org:4545``."""
+    socket: Literal["REQ", "SUB", "PULL"] = "REQ"
+    """How the bridge sends: REQ asks for each train (a bridge with REP), SUB listens to all (PUB), PULL shares them with others (PUSH)."""
+    source: str | None = None
+    """The Karabo source whose train id numbers the trains; by default that of the first source in the message."""
+    numbered: bool = True
+    """Whether a train id that is left out is a train that was missed; false gives each train that arrives the next number."""
+    receive_queue: int = 10
+    """Messages that wait in this process, 0 for no limit; with REQ there is one at most. With SUB, what does not fit is dropped, and
+    seen as a gap. They count in memory: ten trains of 125 MB are 1.25 GB."""
+
+
+class KaraboStart(Fields):
+    """What the first train looked like."""
+
+    packet_kind = PacketKind.START
+
+    sources: dict[str, dict[str, Any]]
+    """For each source its arrays, each with ``dtype`` and ``shape``."""
+
+
+class KaraboTrain(Fields):
+    """The data of one train."""
+
+    train_id: int | None
+    data: dict[str, dict[str, Any]]
+    """For each source its values by name; arrays are read-only."""
+    meta: dict[str, dict[str, Any]]
+    """For each source its time stamps."""
+
+
+class KaraboEnd(Fields):
+    """The run has all the trains that it is for."""
+
+    packet_kind = PacketKind.END
+
+
+KaraboPacket = KaraboStart | KaraboTrain | KaraboEnd
+
+
+class _Stamp(msgspec.Struct, gc=False):
+    tid: int | None = msgspec.field(default=None, name="timestamp.tid")
+
+
+class _Head(msgspec.Struct, gc=False):
+    """The header of a pair of frames."""
+
+    source: str
+    content: str
+    metadata: _Stamp | None = None
+    path: str = ""
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+
+
+_decode_head = msgspec.msgpack.Decoder(_Head).decode
+
+
+def _read_head(frame: Any) -> _Head:
+    try:
+        return _decode_head(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MalformedPacket(f"a header of the message cannot be read: {error}") from None
+
+
+def _pairs(frames: Sequence[Any]) -> Iterator[tuple[_Head, Any]]:
+    if len(frames) % 2:
+        raise MalformedPacket(
+            f"the message has {len(frames)} frames; headers and what they head come in pairs"
+        )
+    for index in range(0, len(frames), 2):
+        head, body = _read_head(frames[index]), frames[index + 1]
+        if head.content == "array":
+            if len(body) != size_in_bytes(head.shape, head.dtype):
+                raise MalformedPacket(
+                    f"{head.source}, {head.path} has {len(body)} bytes, but shape {list(head.shape)} of {head.dtype} takes "
+                    f"{size_in_bytes(head.shape, head.dtype)}"
+                )
+        elif head.content != "msgpack":
+            raise MalformedPacket(f"{head.source} sends {head.content!r}; known are msgpack and array")
+        yield head, body
+
+
+def _unpack(frame: Any) -> dict[str, Any]:
+    """A msgpack map; the arrays in it as protocol 1.0 packs them become arrays."""
+    try:
+        unpacked = msgpack.unpackb(
+            memoryview(frame), raw=False, strict_map_key=False, object_hook=_array_of, max_bin_len=2**31 - 1
+        )
+    except MalformedPacket:
+        raise
+    # msgpack raises its own errors, those of bytes.decode, and ValueError for most others; whatever it is, the message is to blame.
+    except Exception as error:  # noqa: BLE001
+        raise MalformedPacket(f"the values cannot be read: {error or type(error).__name__}") from None
+    if not isinstance(unpacked, dict):
+        raise MalformedPacket(f"the values are a {type(unpacked).__name__}, not a map of names")
+    return unpacked
+
+
+def _array_of(packed: dict[Any, Any]) -> Any:
+    """msgpack-numpy's form of an array or a number; one that holds pickled objects is refused."""
+    entries = {name.decode() if isinstance(name, bytes) else name: value for name, value in packed.items()}
+    if "nd" not in entries:
+        return packed
+    kind, raw = entries.get("kind", b""), entries.get("data", b"")
+    if kind not in (b"", "") or not isinstance(raw, bytes) or not isinstance(entries.get("type"), str):
+        raise MalformedPacket("the message holds an array that is no array of numbers")
+    if not entries["nd"]:
+        return np.frombuffer(raw, pixel_type(entries["type"].removeprefix("<")))[0]
+    shape = entries.get("shape", [])
+    if not isinstance(shape, list | tuple) or not all(isinstance(length, int) for length in shape):
+        raise MalformedPacket(f"the message holds an array of shape {shape!r}")
+    return as_image(raw, shape, _named_type(entries["type"]))
+
+
+def _named_type(code: str) -> str:
+    """``<f4`` as ``float32``, which is how headers name it."""
+    try:
+        return np.dtype(code).name
+    except TypeError:
+        raise MalformedPacket(
+            f"the message holds an array of type {code!r}, which is no numpy type"
+        ) from None
+
+
+def parse(packet: RawPacket) -> KaraboPacket:
+    """The packet as objects. Raises MalformedPacket."""
+    frames = frames_of(packet, TYP)
+    if len(frames) == 1:
+        mark = read_mark(frames[0])
+        if mark is not None:
+            return KaraboStart(**mark[1]) if mark[0] == "start" else KaraboEnd(**mark[1])
+        return _parse_single(frames[0])
+    train_id: int | None = None
+    data: dict[str, dict[str, Any]] = {}
+    meta: dict[str, dict[str, Any]] = {}
+    for index, (head, body) in enumerate(_pairs(frames)):
+        if head.content == "msgpack":
+            data[head.source] = _unpack(body)
+            meta[head.source] = _unpack(frames[2 * index]).get("metadata", {})
+            if train_id is None and head.metadata is not None:
+                train_id = head.metadata.tid
+        else:
+            data.setdefault(head.source, {})[head.path] = as_image(body, head.shape, head.dtype)
+    return KaraboTrain(train_id=train_id, data=data, meta=meta)
+
+
+def _parse_single(frame: Any) -> KaraboTrain:
+    data = _unpack(frame)
+    if not all(isinstance(values, dict) for values in data.values()):
+        raise MalformedPacket("the message is no map of sources")
+    meta = {source: values.get("metadata", {}) for source, values in data.items()}
+    ids = [
+        each["timestamp.tid"] for each in meta.values() if isinstance(each, dict) and "timestamp.tid" in each
+    ]
+    return KaraboTrain(train_id=ids[0] if ids else None, data=data, meta=meta)
+
+
+class KaraboReader:
+    """Tells which train a message is."""
+
+    def __init__(self, source: str | None = None, numbered: bool = True) -> None:
+        self.series = EndlessSeries(TYP)
+        self.messages = 0
+        """How many messages have come."""
+        self._source = source
+        self._numbered = numbered
+
+    def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
+        """Append the train, or what is wrong with it; before the first train the START packet, behind the last the END packet."""
+        self.messages += 1
+        try:
+            train, sources = self._single(frames[0]) if len(frames) == 1 else self._look(frames)
+            if self._numbered and train is None:
+                which = "its sources" if self._source is None else f"source {self._source!r}"
+                raise MalformedPacket(
+                    f"{which} came without a train id; write 'numbered: false' for this stream where that is meant"
+                )
+        except MalformedPacket as problem:
+            if self.series.opened:
+                self.series.add_malformed(str(problem), frames, items, counted=self._numbered)
+            else:
+                items.append(Malformed(str(problem), frames))
+            return
+        self.series.open({"sources": sources, "first_train": train}, items)
+        self.series.add(frames, train if self._numbered else None, items)
+
+    def _look(self, frames: Sequence[Any]) -> tuple[int | None, dict[str, dict[str, Any]]]:
+        """The train id, and before the first train what arrays there are."""
+        train: int | None = None
+        sources: dict[str, dict[str, Any]] = {}
+        describe = not self.series.opened
+        for head, _ in _pairs(frames):
+            if train is None and head.metadata is not None and self._source in (None, head.source):
+                train = head.metadata.tid or None
+            if describe:
+                arrays = sources.setdefault(head.source, {})
+                if head.content == "array":
+                    arrays[head.path] = {"dtype": head.dtype, "shape": head.shape}
+        return train, sources
+
+    def _single(self, frame: Any) -> tuple[int | None, dict[str, dict[str, Any]]]:
+        train = _parse_single(frame)
+        stamps = [meta for source, meta in train.meta.items() if self._source in (None, source)]
+        ids = [meta.get("timestamp.tid") for meta in stamps if isinstance(meta, dict)]
+        number = next((tid for tid in ids if isinstance(tid, int) and tid), None)
+        arrays = {
+            source: {
+                name: {"dtype": value.dtype.name, "shape": value.shape}
+                for name, value in values.items()
+                if isinstance(value, np.ndarray)
+            }
+            for source, values in train.data.items()
+        }
+        return number, arrays
+
+
+class KaraboSource:
+    """A connection to a bridge, for one run. With REQ a train is asked for when there is room for it, and none after the last."""
+
+    def __init__(self, settings: KaraboSettings) -> None:
+        pattern = {"REQ": zmq.REQ, "SUB": zmq.SUB, "PULL": zmq.PULL}[settings.socket]
+        self._reader = KaraboReader(settings.source, settings.numbered)
+        self._connection = ZmqSource(settings.url, pattern, settings.receive_queue, self._reader)
+        self._asks = settings.socket == "REQ"
+        self._asked_at: int | None = None
+
+    def expect(self, items: int | None) -> None:
+        """The run has so many packets of this stream, START and END among them; None: any number."""
+        self._reader.series.expect(items)
+
+    def open(self) -> None:
+        """Begin to connect; returns at once. Raises ValueError for an address that cannot be right."""
+        self._connection.open()
+        if self._asks:
+            # A bridge that is started anew has forgotten the request; it may then be sent again.
+            self._connection.pollable.set(zmq.REQ_RELAXED, 1)
+            self._connection.pollable.set(zmq.REQ_CORRELATE, 1)
+
+    def connected(self) -> bool:
+        """Whether the bridge is there."""
+        return self._connection.connected()
+
+    def connection_problem(self) -> str | None:
+        """Why there is no connection, in a sentence; None when there is one."""
+        return self._connection.connection_problem()
+
+    @property
+    def pollable(self) -> Any:
+        """The ZeroMQ socket. Raises RuntimeError before ``open`` and after ``close``."""
+        return self._connection.pollable
+
+    @property
+    def discarded_before_start(self) -> int:
+        """Messages that could not be read before the first train."""
+        return self._connection.discarded_before_start
+
+    def read(self, limit: int) -> Sequence[Packet | Malformed]:
+        """At most ``limit`` items of what has arrived, the least limit being 3; empty when nothing has. Never waits."""
+        if not self._asks:
+            return self._connection.read(limit - 1)
+        items: list[Packet | Malformed] = []
+        while len(items) < max(limit - 2, 1) and self._ask():
+            before = self._reader.messages
+            items += self._connection.read(1)
+            if self._reader.messages == before:
+                break
+            self._asked_at = None
+        return items
+
+    def _ask(self) -> bool:
+        """Have a request under way; False when none is to be sent."""
+        if self._reader.series.closed:
+            return False
+        connection = self._connection.reconnects
+        if self._asked_at != connection:
+            try:
+                self._connection.pollable.send(NEXT, zmq.DONTWAIT)
+            except zmq.Again:
+                return False
+            self._asked_at = connection
+        return True
+
+    def close(self) -> None:
+        """Release the connection at once. May be called twice."""
+        self._connection.close()
+
+
+class BridgeSimulator:
+    """A bridge with REP: one train for each request. ``play`` and ``close`` may be called from different threads."""
+
+    def __init__(self, url: str) -> None:
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._clients = 0
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.REP)
+        self._socket.set(zmq.LINGER, int(LINGER_SECONDS * 1000))
+        self._monitor = self._socket.get_monitor_socket(
+            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+        )
+        try:
+            self._socket.bind(url[:-2] + ":*" if url.endswith(":0") else url)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ValueError(f"a simulator cannot bind to {url!r}: {error}") from None
+        self._url = self._socket.get_string(zmq.LAST_ENDPOINT).replace("//0.0.0.0:", "//127.0.0.1:")
+
+    @property
+    def url(self) -> str:
+        """Where an ingester connects to, with the port that was really bound."""
+        return self._url
+
+    def wait_for_client(self, timeout: float) -> None:
+        """Return when a client is connected; raises TimeoutError after ``timeout`` seconds."""
+        end = time.monotonic() + timeout
+        while not self._clients:
+            left = end - time.monotonic()
+            with self._lock:
+                came = not self._closing.is_set() and self._monitor.poll(max(0, min(50, int(left * 1000))))
+                if came:
+                    event = recv_monitor_message(self._monitor, zmq.DONTWAIT)["event"]
+                    self._clients += 1 if event == zmq.EVENT_HANDSHAKE_SUCCEEDED else -1
+            if self._closing.is_set():
+                raise RuntimeError(f"the simulator at {self._url} is closed")
+            if left <= 0 and not came:
+                raise TimeoutError(f"nobody connected to {self._url} within {timeout:g} s")
+
+    def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
+        """Answer a request with each of the messages, at most ``rate`` per second; returns how many were sent."""
+        sent = 0
+        due = time.monotonic()
+        for message in messages:
+            if rate is not None:
+                self._closing.wait(max(0.0, due - time.monotonic()))
+                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            if not self._answer(message):
+                break
+            sent += 1
+        return sent
+
+    def _answer(self, message: Sequence[bytes]) -> bool:
+        while True:
+            # Not held between two turns: whoever closes has to get in.
+            with self._lock:
+                if self._closing.is_set():
+                    return False
+                if self._socket.poll(50):
+                    self._socket.recv()
+                    self._socket.send_multipart(message)
+                    return True
+
+    def close(self) -> None:
+        """Send out what is queued, then release the socket. May be called twice."""
+        self._closing.set()
+        with self._lock:
+            if not self._socket.closed:
+                self._socket.disable_monitor()
+                self._monitor.close(0)
+                self._socket.close()
+                self._context.term()
+
+
+def simulator(url: str) -> BridgeSimulator:
+    """A bridge bound to ``url`` that is asked for each train."""
+    return BridgeSimulator(url)
+
+
+def publisher(url: str) -> ZmqPlayer:
+    """A bridge bound to ``url`` that sends to everybody, for streams with ``socket: SUB``."""
+    return ZmqPlayer(url, zmq.XPUB, lambda message: True)
+
+
+def generate(
+    *,
+    trains: int = 10,
+    first_train: int = 10_000,
+    source: str = "SPB_DET_AGIPD1M-1/CAL/APPEND_CORRECTED",
+    shape: Sequence[int] = (4, 16, 8),
+    dtype: str = "float32",
+    values: Mapping[str, Any] | None = None,
+    images: Iterable[Image] | None = None,
+    version: Literal["1.0", "2.2"] = "2.2",
+) -> Iterator[list[bytes]]:
+    """Trains of one source, with ``image.data`` of ``shape`` and ``dtype``, ``image.pulseId`` and the ``values``.
+
+    The images are ``images``, or ``trains`` of them whose pixels all are the number of the train, counted from 0.
+    """
+    pixels = pixel_type(dtype)
+    pictures = (np.full(tuple(shape), index, pixels) for index in range(trains)) if images is None else images
+    for index, picture in enumerate(pictures):
+        train = first_train + index
+        stamp = {"source": source, "timestamp": train / 10, "timestamp.tid": train}
+        plain = {"detector.name": source.partition("/")[0], **(values or {})}
+        arrays = {"image.data": picture, "image.pulseId": np.arange(len(picture), dtype="uint64")}
+        if version == "1.0":
+            packed = {
+                name: {
+                    b"nd": True,
+                    b"type": array.dtype.str,
+                    b"kind": b"",
+                    b"shape": array.shape,
+                    b"data": array.tobytes(),
+                }
+                for name, array in arrays.items()
+            }
+            yield [msgpack.packb({source: {**plain, **packed, "metadata": stamp}})]
+            continue
+        head = {"source": source, "content": "msgpack", "metadata": stamp}
+        message = [msgpack.packb(head), msgpack.packb(plain)]
+        for name, array in arrays.items():
+            head = {
+                "source": source,
+                "content": "array",
+                "path": name,
+                "dtype": array.dtype.name,
+                "shape": list(array.shape),
+            }
+            message += [msgpack.packb(head), np.ascontiguousarray(array).tobytes()]
+        yield message
+
+
+def source(settings: KaraboSettings) -> KaraboSource:
+    """A connection to a bridge."""
+    return KaraboSource(settings)
+
+
+DEVICE = Device(
+    name="karabo",
+    title="the Karabo bridge of the European XFEL, ZeroMQ REQ, SUB or PULL",
+    settings=KaraboSettings,
+    source=source,
+    simulator=simulator,
+    generate=generate,
+    parse=parse,
+)
