@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from live.pipelines import Bench, Live, running
+from live.pipelines import Bench, Live, quiet_address, running
 
 CAMERAS = ("front", "side")
 
@@ -23,7 +23,9 @@ def shared_pipeline(addresses: dict[str, tuple[str, str]]) -> Iterator[Live]:
     """A pipeline of two workers and a debug worker."""
     streams = {name: {"device": device, "url": url} for name, (device, url) in addresses.items()}
     with running(
-        streams, debugworker={"http": "127.0.0.1:0"}, settings={"arm_timeout": 1.0, "straggler_timeout": 1.0}
+        streams,
+        debugworker={"http": quiet_address()},
+        settings={"arm_timeout": 1.0, "straggler_timeout": 1.0},
     ) as live:
         yield live
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
+import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,6 +38,14 @@ def wait_until(
             pytest.fail(f"waited in vain for {what}\n{state()}", pytrace=True)
         time.sleep(0.01)
     return met
+
+
+def quiet_address() -> str:
+    """A free port that stays free until it is used: from below those that the system gives to outgoing connections."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return f"127.0.0.1:{port}"
 
 
 class Live:
@@ -163,8 +174,8 @@ def running(
         {
             "streams": streams,
             "workers": {"class": worker, "count": count},
-            "reducer": {"class": reducer, "http": "127.0.0.1:0"},
-            "controller": {"http": "127.0.0.1:0", "mailbox": "127.0.0.1:0"},
+            "reducer": {"class": reducer, "http": quiet_address()},
+            "controller": {"http": quiet_address(), "mailbox": quiet_address()},
             "analysis": str(analysis),
             **more,
         }

@@ -14,8 +14,7 @@ import pytest
 import requests
 
 from beamloom.devices.captures import read_capture
-from beamloom.placement.ports import free_ports
-from live.pipelines import Bench, running, wait_until
+from live.pipelines import Bench, quiet_address, running, wait_until
 from live.series import uniform_map
 
 pytestmark = pytest.mark.processes
@@ -58,7 +57,7 @@ def replayed_map(analysis: str, example: Path, recordings: Path) -> Map:
     worker, reducer = ANALYSES[analysis]
     files = sorted(recordings.glob(f"{analysis}-*.cbors"))
     assert len(files) == 2
-    (port,) = free_ports(["127.0.0.1"])
+    host = quiet_address()
     command = [
         sys.executable,
         "-m",
@@ -72,15 +71,15 @@ def replayed_map(analysis: str, example: Path, recordings: Path) -> Map:
         *map(str, files),
     ]
     with subprocess.Popen(
-        [*command, f"--port={port}", "--keep-alive"],
+        [*command, f"--port={host.partition(':')[2]}", "--keep-alive"],
         cwd=example,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as replay:
-        address = f"http://127.0.0.1:{port}"
+        address = f"http://{host}"
         try:
-            wait_until(lambda: is_finished(address), "the end of the replay")
+            wait_until(lambda: replay.poll() is not None or is_finished(address), "the end of the replay")
             return read_like_a_notebook(address)
         finally:
             replay.send_signal(signal.SIGINT)

@@ -115,12 +115,14 @@ def test_twenty_runs_in_a_row_of_any_length(live: Live, addresses: dict[str, tup
             begin = time.perf_counter()
             run = live.arm(uniform_map(CAMERAS, length))
             arming.append(time.perf_counter() - begin)
-            cameras.play("front", pictures(length))
-            cameras.play("side", pictures(length))
+            if (
+                length
+            ):  # nobody is to see a map without any cell, not even its start and end: it waits for nothing
+                cameras.play("front", pictures(length))
+                cameras.play("side", pictures(length))
             end = live.finished()
             assert (end["run"], end["reduced"], end["failed"], end["lost"]) == (run, length + 2, 0, 0)
             check_pairs(live, range(1, length + 1))
-            # A map without any cell names no tags, so nobody is to see its start and end.
             seen = length + 2 if length else 0
             assert len(live.published()["times"]) == seen, "nothing of the run before is left"
     median, longest = 1000 * statistics.median(arming), 1000 * max(arming)

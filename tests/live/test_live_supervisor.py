@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from live.pipelines import ANALYSES, Bench, wait_until
+from live.pipelines import ANALYSES, Bench, quiet_address, wait_until
 from live.series import pictures, uniform_map
 
 pytestmark = pytest.mark.processes
@@ -46,8 +46,8 @@ def test_ctrl_c_ends_a_whole_pipeline_and_leaves_nothing(tmp_path: Path, while_a
         pipeline = {
             "streams": {"camera": {"device": "stins", "url": camera.url("camera")}},
             "workers": {"class": "pictures:Worker", "count": 2},
-            "reducer": {"class": "pictures:Reducer", "http": "127.0.0.1:0"},
-            "controller": {"http": "127.0.0.1:0"},
+            "reducer": {"class": "pictures:Reducer", "http": quiet_address()},
+            "controller": {"http": quiet_address(), "mailbox": quiet_address()},
             "analysis": str(ANALYSES),
         }
         file.write_text(json.dumps(pipeline))
