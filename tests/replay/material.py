@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from beamloom import Event, Packet, Result, WorkerState
+from beamloom import Event, Packet, Result
 from beamloom.recordings import Record, RecordingWriter
 from beamloom.replay import ReplayReport
 
@@ -36,15 +36,16 @@ class Gather:
 
 
 class Differences:
-    """Needs the event before of the same constraint: the sum of the last byte of all events that this worker saw since an even event."""
+    """Returns how the last digit of an event's number in stream ``a`` differs from that of this worker's event before."""
 
     stateful = True
 
-    def __init__(self, state: WorkerState) -> None:
-        self.name = state.name
+    def __init__(self) -> None:
         self.before = 0
 
-    def process_event(self, event: Event) -> int:
+    def process_event(self, event: Event) -> int | None:
+        if "a" not in event.streams:
+            return None
         value = int(event.streams["a"].frames[0][-1])
         difference, self.before = value - self.before, value
         return difference

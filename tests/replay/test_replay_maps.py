@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from beamloom.errors import UsageError
 from beamloom.replay import replay
 from beamloom.replay._source import SharedFeed
+from beamloom.services import inline
+from beamloom.settings import IngesterSettings
 from replay.material import RUN, Differences, Echo, Gather, Ordered, deliveries, one_part, seen, write_run
 from triggermap.map_strategies import PlainEvent, bodies, plain_events
 
@@ -184,6 +187,14 @@ class TestWhatTheRecordingLacks:
         report = replay(Echo, Gather, write_run(tmp_path, {"rare": [1], "often": range(1000)}, body))
         assert list(seen(report)) == [event for event in range(1000) if event != 5]
         assert [list(events) for _, events in report.losses] == [[(5, 6)]]
+
+    def test_while_another_stream_waits_for_room(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(inline, "IngesterSettings", partial(IngesterSettings, retention_bytes=50))
+        body = one_part(a=constrained(*range(3000)), b=constrained(*range(3000)))
+        report = replay(Echo, Gather, write_run(tmp_path, {"a": range(100), "b": range(3000)}, body))
+        assert (report.counts.reduced, report.counts.lost) == (100, 2900)
 
     def test_everything(self, tmp_path: Path) -> None:
         files = write_run(tmp_path, {"a": [9]}, one_part(a=constrained(0, 1, 2)))
