@@ -1,0 +1,250 @@
+"""A simulated data port of a PandABox: a TCP server that sends each client what it plays, in the form that the client asks for.
+
+As with the box, a client that comes in the middle of an arm gets the header first, with the number of rows that it missed; and a row
+that is played while nobody is there is gone.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from beamloom.devices.pandabox_layout import Layout, read_layout
+
+_ADDRESS: Final = re.compile(r"tcp://(?P<host>[^\s/:]+):(?P<port>\d{1,5}|\*)")
+
+_TURN_SECONDS: Final = 0.05
+"""How long one wait lasts; between two, the simulator may be closed."""
+
+_OPTIONS: Final = frozenset({"", "ASCII", "FRAMED", "SCALED", "XML", "DEFAULT"})
+
+_TYPES: Final = {"int32": "<i4", "uint32": "<u4", "int64": "<i8", "double": "<f8"}
+
+QUEUE_BYTES: Final = 64 * 1024
+"""What the operating system holds for a client that does not read; then the simulator waits."""
+
+
+class _Client:
+    """One connection; ``options`` are known once it has sent its line."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.options: frozenset[str] | None = None
+        self.has_header = False
+        self._line = b""
+
+    def take_options(self) -> None:
+        """Read on; answers a whole line. Raises ConnectionError when the client is gone or asks for what is not there."""
+        received = self.connection.recv(256)
+        if not received:
+            raise ConnectionError
+        self._line += received
+        if b"\n" not in self._line:
+            return
+        options = frozenset(self._line.partition(b"\n")[0].decode(errors="replace").split(" "))
+        if not options <= _OPTIONS:
+            self.connection.sendall(b"ERR Invalid data capture option\n")
+            raise ConnectionError
+        self.connection.sendall(b"OK\n")
+        self.options = options
+
+
+class PandaServer:
+    """Binds to ``url``, port 0 or ``*`` picking a free one, and welcomes clients from then on.
+
+    ``play`` and ``close`` may be called from different threads.
+    """
+
+    def __init__(self, url: str) -> None:
+        found = _ADDRESS.fullmatch(url)
+        if found is None:
+            raise ValueError(f"a simulator cannot bind to {url!r}; write it like tcp://127.0.0.1:8889")
+        host = found["host"].replace("*", "0.0.0.0")
+        try:
+            self._listener = socket.create_server((host, int(found["port"].replace("*", "0"))))
+        except OSError as error:
+            raise ValueError(f"a simulator cannot bind to {url!r}: {error.strerror}") from None
+        port = self._listener.getsockname()[1]
+        self._url = f"tcp://{host.replace('0.0.0.0', '127.0.0.1')}:{port}"
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._welcomed = threading.Event()
+        self._clients: list[_Client] = []
+        self._layout: Layout | None = None
+        self._header = b""
+        self._rows = 0
+        self._thread = threading.Thread(target=self._welcome, name=f"simulated PandABox at {self._url}")
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Where an ingester connects to, with the port that was really bound."""
+        return self._url
+
+    @property
+    def clients(self) -> int:
+        """How many have sent their options and are there."""
+        with self._lock:
+            return sum(client.options is not None for client in self._clients)
+
+    def wait_for_client(self, timeout: float) -> None:
+        """Return when somebody listens; raises TimeoutError after ``timeout`` seconds."""
+        if not self._welcomed.wait(timeout):
+            raise TimeoutError(f"nobody connected to {self._url} within {timeout:g} s")
+
+    def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
+        """Send headers, rows of text and ENDs, at most ``rate`` rows per second; returns how many were sent.
+
+        Fewer than all only if ``close`` was called meanwhile.
+        """
+        sent = 0
+        due = time.monotonic()
+        for message in messages:
+            if rate is not None and message[0][:1] == b" ":
+                self._closing.wait(max(0.0, due - time.monotonic()))
+                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            if self._closing.is_set() or not self._send_to_all(message[0]):
+                break
+            sent += 1
+        return sent
+
+    def drop_clients(self) -> None:
+        """Break all connections, as a box that restarts does."""
+        with self._lock:
+            for client in self._clients:
+                client.connection.close()
+            self._clients.clear()
+            self._welcomed.clear()
+
+    def close(self) -> None:
+        """Send out what is queued, then release the sockets. May be called twice."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._listener.close()
+        self.drop_clients()
+
+    # ---- clients ----------------------------------------------------------------------------------------------------------
+
+    def _welcome(self) -> None:
+        while not self._closing.is_set():
+            poller = select.poll()
+            poller.register(self._listener, select.POLLIN)
+            with self._lock:
+                newcomers = {
+                    client.connection.fileno(): client for client in self._clients if client.options is None
+                }
+            for number in newcomers:
+                poller.register(number, select.POLLIN)
+            for number, _ in poller.poll(_TURN_SECONDS * 1000):
+                if number == self._listener.fileno():
+                    connection, _ = self._listener.accept()
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, QUEUE_BYTES)
+                    with self._lock:
+                        self._clients.append(_Client(connection))
+                else:
+                    self._take_options(newcomers[number])
+
+    def _take_options(self, client: _Client) -> None:
+        with self._lock:
+            if client not in self._clients:
+                return
+            try:
+                client.take_options()
+            except OSError:
+                self._part_with(client)
+            if client.options is not None:
+                client.connection.setblocking(False)
+                self._welcomed.set()
+
+    def _part_with(self, client: _Client) -> None:
+        client.connection.close()
+        self._clients.remove(client)
+        if not any(other.options is not None for other in self._clients):
+            self._welcomed.clear()
+
+    # ---- what is sent -----------------------------------------------------------------------------------------------------
+
+    def _send_to_all(self, message: bytes) -> bool:
+        """Send one message; False when the simulator was closed before it was out."""
+        is_row, is_end = message[:1] == b" ", message[:4] == b"END "
+        if not is_row and not is_end:
+            self._header, self._layout, self._rows = message, read_layout(message), 0
+        with self._lock:
+            listening = [client for client in self._clients if client.options is not None]
+        for client in listening:
+            if not self._send(client, self._form(client, message, is_row)):
+                return False
+            client.has_header = not is_end
+        self._rows += is_row
+        return True
+
+    def _form(self, client: _Client, message: bytes, is_row: bool) -> bytes:
+        """The message as ``client`` asked for it, with the header before it if that has not come yet."""
+        options, layout = client.options or frozenset(), self._layout
+        if layout is None:
+            return message
+        head = b"" if client.has_header and message is not self._header else self._header_for(options, layout)
+        if message is self._header:
+            return head
+        if is_row and "FRAMED" in options:
+            types = [_TYPES[column.type] for column in layout.columns]
+            row = np.array(
+                tuple(layout.values(message).values()),
+                [(f"f{place}", each) for place, each in enumerate(types)],
+            ).tobytes()
+            message = b"BIN " + (len(row) + 8).to_bytes(4, "little") + row
+        return head + message
+
+    def _header_for(self, options: frozenset[str], layout: Layout) -> bytes:
+        head = {**layout.head, "missed": str(self._rows)}
+        if "FRAMED" in options:
+            size = sum(np.dtype(_TYPES[column.type]).itemsize for column in layout.columns)
+            head |= {"format": "Framed", "sample_bytes": str(size)}
+        if "XML" in options:
+            return _xml(head, layout)
+        fields = self._header.partition(b"fields:\n")[2]
+        return "".join(f"{key}: {value}\n" for key, value in head.items()).encode() + b"fields:\n" + fields
+
+    def _send(self, client: _Client, octets: bytes) -> bool:
+        poller = select.poll()
+        at = 0
+        while at < len(octets):
+            with self._lock:
+                if self._closing.is_set():
+                    return False
+                if client not in self._clients:
+                    return True
+                try:
+                    at += client.connection.send(octets[at:])
+                    continue
+                except BlockingIOError:
+                    poller.register(client.connection, select.POLLOUT)
+                except OSError:
+                    self._part_with(client)
+                    return True
+            # Not held meanwhile: whoever closes has to get in.
+            poller.poll(_TURN_SECONDS * 1000)
+        return True
+
+
+def _xml(head: dict[str, str], layout: Layout) -> bytes:
+    lines = [
+        "<header>",
+        f"<data {' '.join(f'{key}={quoteattr(value)}' for key, value in head.items())} />",
+        "<fields>",
+    ]
+    for column in layout.columns:
+        written = {"name": column.name, "type": column.type, "capture": column.capture}
+        if column.scale is not None:
+            written |= {"scale": f"{column.scale:g}", "offset": f"{column.offset:g}", "units": column.units}
+        lines.append(f"<field {' '.join(f'{key}={quoteattr(value)}' for key, value in written.items())} />")
+    return "\n".join([*lines, "</fields>", "</header>", "", ""]).encode()
