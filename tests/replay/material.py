@@ -14,8 +14,8 @@ from beamloom.replay import ReplayReport
 
 MOMENT = datetime(2024, 10, 28, 15, 2, 41, tzinfo=UTC)
 RUN = "70b3ce40-6e3e-4931-8dbc-245334e26eae"
-Delivery = tuple[int, str, dict[str, bytes]]
-"""Event, worker, and the last frame of each stream."""
+Delivery = tuple[int, str, Any]
+"""Event, worker, and what the worker returned."""
 
 
 class Echo:
