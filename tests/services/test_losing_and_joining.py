@@ -212,6 +212,7 @@ def test_a_constraint_of_a_lost_worker_moves_as_a_whole_and_in_order() -> None:
         feed.send(series(40)[16:])
         bench.until(lambda: active.finished, 5000)
         assert counts(active) == (42, 0, 0)
+        # The end event had been leased to it before the other one was gone: it comes before what is leased again.
         in_scan = [event for event in order["worker-2"] if event != 41]
         assert in_scan == sorted(in_scan)
         makers = bench.published["workers"]
