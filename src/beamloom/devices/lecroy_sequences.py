@@ -110,6 +110,7 @@ class _Series:
         self._begin_is_used = False
         self._traces: list[Any] = []
         self._seen: list[int | None] = []
+        self._number: int | None = None
         self._problem: str | None = None
         self._last = 0
 
@@ -122,8 +123,10 @@ class _Series:
 
     def take_traces(self, message: Message, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """One channel of the present sequence, or the first of the next if this channel was there already."""
-        if message.ch in self._seen:
+        number = self._number_at(message)
+        if self._traces and (message.ch in self._seen or number != self._number):
             self.break_off(items)
+        self._number = number
         self._seen.append(message.ch)
         self._traces += frames
         try:
@@ -134,6 +137,7 @@ class _Series:
     def complete(self, message: Message, frames: list[Any]) -> Packet | Malformed:
         """The present sequence has ended."""
         problem = self._problem or self._what_is_missing()
+        begun = self._number
         collected = [*self._begin_frames, *self._traces, *frames]
         self._clear()
         if problem is not None:
@@ -142,6 +146,10 @@ class _Series:
             number = self._sequences_until(message)
         except MalformedPacket as error:
             return Malformed(str(error), collected)
+        if begun is not None and begun != number:
+            return Malformed(
+                f"the traces of sequence {begun} are followed by the end of sequence {number}", collected
+            )
         self._last = max(self._last, number)
         return Packet(TYP, collected, number)
 
@@ -164,10 +172,21 @@ class _Series:
         self._begin_is_used = True
         self._traces, self._seen, self._problem = [], [], None
 
+    def _number_at(self, message: Message) -> int | None:
+        """The sequence that traces or a begin belong to; None where the count does not tell."""
+        channels = len(self._begin.channels or ()) if self._begin is not None else 0
+        if message.frame is None or self._base is None or not channels:
+            return None
+        return (message.frame - self._base) // channels + 1
+
     def _what_is_missing(self) -> str | None:
         begin = self._begin
-        if begin is None or (self._begin_is_used and begin.ntriggers != CONTINUOUS):
+        if begin is None:
             return "the begin of the sequence did not come"
+        if begin.ntriggers != CONTINUOUS:
+            begun = self._number_at(begin)
+            if self._begin_is_used or (self._traces and begun is not None and begun != self._number):
+                return "the begin of the sequence did not come"
         if missing := set(begin.channels or ()) - set(self._seen):
             return f"the traces of channel {', '.join(map(str, sorted(missing)))} did not come"
         if len(self._seen) != len(begin.channels or ()):
