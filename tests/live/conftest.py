@@ -42,3 +42,10 @@ def cameras(addresses: dict[str, tuple[str, str]]) -> Iterator[Bench]:
     """The two cameras."""
     with Bench(addresses) as bench:
         yield bench
+
+
+@pytest.fixture
+def camera() -> Iterator[Bench]:
+    """One camera, for pipelines of its own; it listens as long as the test lasts."""
+    with Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as bench:
+        yield bench

@@ -112,6 +112,11 @@ class Live:
             lines += [f"{status.name}: {line}" for line in self.placement.output(status.name)[-8:]]
         return "\n".join(lines)
 
+    def is_ready(self) -> bool:
+        """Whether a run could be armed."""
+        health = f"{self.placement.controller_url}/api/v1/health"
+        return self._session.get(health, timeout=TIMEOUT).status_code == 200
+
     def peer(self, worker: str) -> str | None:
         """The id of the present life of a worker; None while the controller does not know it."""
         known = {str(w["name"]): str(w["service_uuid"]) for w in self.get("config")["workers"]}
@@ -187,3 +192,18 @@ def running(
             yield live
         finally:
             live.close()
+
+
+def of_camera(camera: Bench) -> dict[str, Any]:
+    """The streams of a pipeline that has one camera."""
+    return {"camera": {"device": "stins", "url": camera.url("camera")}}
+
+
+def check_each_once(live: Live, events: int) -> None:
+    """Each of the events was reduced exactly once, from its own picture."""
+    tree = live.published()
+    between = range(1, events + 1)
+    assert {event: tree["pictures"][event]["camera"] for event in between} == {
+        event: event - 1 for event in between
+    }
+    assert {event: times for event, times in tree["times"].items() if event in between and times != 1} == {}
