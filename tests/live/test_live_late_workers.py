@@ -89,3 +89,17 @@ def test_a_worker_that_stands_still_is_replaced_and_comes_back_without_doubling(
         assert end["redelivered"] > 0
         check_each_once(live, end["total_events"] - 2)
         assert all(status.restarts == 0 for status in live.placement.status())
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a worker that dies before it has confirmed refuses the run, though others could do it",
+)
+def test_a_run_is_armed_right_after_the_death_of_one_of_two_workers(camera: Bench) -> None:
+    with running(of_camera(camera)) as live:
+        live.placement.kill("worker-1")
+        live.arm(uniform_map(["camera"], 100))
+        camera.play("camera", pictures(100))
+        end = live.finished()
+        assert (end["reduced"], end["failed"], end["lost"]) == (102, 0, 0)
+        check_each_once(live, 100)
