@@ -8,7 +8,7 @@ import threading
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -96,18 +96,27 @@ def test_a_stop_before_the_start_ends_the_wait(files: list[Path]) -> None:
 
 class StopsItself(Echo):
     stop = threading.Event()
+    begun: ClassVar[list[int]] = []
+    finished = 0
 
     def process_event(self, event: Event) -> dict[str, bytes]:
+        self.begun.append(event.event_number)
         if event.event_number == 600:
             self.stop.set()
         return super().process_event(event)
 
+    def finish(self) -> None:
+        type(self).finished += 1
 
-def test_a_stop_in_the_middle_ends_the_run_and_every_event_has_its_state(tmp_path: Path) -> None:
+
+def test_a_stop_in_the_middle_begins_no_further_event_and_each_has_its_state(tmp_path: Path) -> None:
     files = [write(tmp_path / "a.cbors", {"a": range(20_000)})]
-    counts = Replay(StopsItself, Gather, files).run(stop=StopsItself.stop).counts
-    assert counts.reduced + counts.lost == 20_000
-    assert 600 <= counts.reduced < 20_000
+    report = Replay(StopsItself, Gather, files).run(stop=StopsItself.stop)
+    assert StopsItself.begun[-1] == 600
+    assert StopsItself.finished == 2
+    assert report.counts.reduced + report.counts.lost == 20_000
+    assert 0 < report.counts.reduced <= len(StopsItself.begun)
+    assert [cause for cause, _ in report.losses] == ["the replay was interrupted"]
 
 
 class Threshold(Echo):

@@ -24,8 +24,6 @@ class Teller(Audience):
 
     def __init__(self, stays: str | None = None) -> None:
         """``stays``: what to say at the end of a replay that does not end by itself."""
-        self.clean = True
-        """Whether nothing had failed in the replay that finished last."""
         self._stays = stays
         self._shows_progress = sys.stderr.isatty()
         self._next_progress = time.monotonic() + PROGRESS_EVERY
@@ -57,7 +55,6 @@ class Teller(Audience):
         from beamloom.control.views import as_text
 
         self._close_line()
-        self.clean = report.clean
         for group in report.failures[:MOST_TRACEBACKS]:
             _warn(f"{_sentence(group)}:\n{_indented(group.failure.traceback)}\n")
         for group in report.failures[MOST_TRACEBACKS:]:

@@ -35,6 +35,7 @@ class Watch:
         self._over = threading.Event()
         self._changed: set[str] = set()
         self._problem: Exception | None = None
+        self._status = 0
 
     def run(self) -> int:
         """Returns the exit status of the last replay. Raises a UserError where files cannot be watched."""
@@ -47,17 +48,16 @@ class Watch:
         thread = threading.Thread(target=self._look, name="watch", daemon=True)
         thread.start()
         self._ready.wait()
-        status = 0
         try:
             while True:
                 self._change.clear()
                 if self._problem is not None:
                     break
-                status = self._replay()
+                self._replay()
                 if not self._change.is_set():
-                    return status
+                    return self._status
         except KeyboardInterrupt:
-            return status
+            return self._status
         finally:
             self._over.set()
             thread.join()
@@ -65,21 +65,24 @@ class Watch:
             f"the folder {self._folder} cannot be watched ({self._problem}); run without --watch"
         ) from self._problem
 
-    def _replay(self) -> int:
+    def _replay(self) -> None:
         """One replay and the wait for a change; the change is not set when the user ended both."""
         names, self._changed = sorted(self._changed), set()
         if names:
             print(f"\n{', '.join(names)} changed", flush=True)
-        teller = _ChangeTeller(self._change)
+        teller = _ChangeTeller(self._change, self._take_status)
         try:
             self._prepare().run(port=self._port, keep_alive=True, stop=self._change, audience=teller)
         except UserError as error:
+            self._status = error.exit_status
             print(error, file=sys.stderr, flush=True)
             print(WAITS, flush=True)
             self._change.wait()
-            return error.exit_status
-        self._port = teller.port if self._port == 0 else self._port
-        return 0 if teller.clean else 1
+        # The next replay serves where this one did.
+        self._port = self._port or teller.port
+
+    def _take_status(self, report: ReplayReport) -> None:
+        self._status = 0 if report.clean else 1
 
     def _look(self) -> None:
         """Runs in its own thread."""
@@ -119,8 +122,9 @@ class Watch:
 class _ChangeTeller(Teller):
     """Tells nothing of a replay that a change has ended."""
 
-    def __init__(self, change: threading.Event) -> None:
+    def __init__(self, change: threading.Event, take: Callable[[ReplayReport], None]) -> None:
         super().__init__(WAITS)
+        self._take = take
         self.port: int | None = None
         self._change = change
 
@@ -132,4 +136,5 @@ class _ChangeTeller(Teller):
         if self._change.is_set():
             self._close_line()
         else:
+            self._take(report)
             super().finished(report)

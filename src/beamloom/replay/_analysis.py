@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 from beamloom.analysis import (
     AnalysisError,
     ReducerAnalysis,
@@ -11,8 +14,13 @@ from beamloom.analysis import (
     user_traceback,
 )
 from beamloom.errors import UserError
+from beamloom.events import Event
 from beamloom.parameters import Parameter, ParameterSet
 from beamloom.services.worker import Map
+
+
+class Interrupted(BaseException):
+    """The replay was told to stop; the event at hand is not begun."""
 
 
 class ReplayedClasses:
@@ -21,6 +29,8 @@ class ReplayedClasses:
     def __init__(self, worker_class: type, reducer_class: type | None) -> None:
         self._worker_class = worker_class
         self._reducer_class = reducer_class
+        self.stop = threading.Event()
+        """While it is set, no event is begun: a map may take long, and a worker has many events ready."""
         self._traceback: str | None = None
         self.descriptions: list[Parameter] = _described(WorkerAnalysis(worker_class))
         if reducer_class is not None:
@@ -61,6 +71,11 @@ class _ReplayedMap(Map):
         except Exception as error:
             self._classes.note(error)
             raise
+
+    def process(self, event: Event, parameters: ParameterSet, tick: bool) -> Any:
+        if self._classes.stop.is_set():
+            raise Interrupted
+        return super().process(event, parameters, tick)
 
 
 class _ReplayedReducer(ReducerAnalysis):

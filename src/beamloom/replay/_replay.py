@@ -16,9 +16,10 @@ from beamloom.engine.faults import FailureGroup
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Counts
 from beamloom.engine.ranges import RangeSet
+from beamloom.engine.run import Run, RunPhase
 from beamloom.errors import UsageError
 from beamloom.recordings.folder import Companions, find_companions
-from beamloom.replay._analysis import ReplayedClasses
+from beamloom.replay._analysis import Interrupted, ReplayedClasses
 from beamloom.replay._audience import Audience
 from beamloom.replay._epochs import read_parameters
 from beamloom.replay._feeds import Feed, FileFeed, UserSource
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 DEBUG_TAGS = frozenset({"debug", "debugworker"})
 """Tags of workers that only look: a replay gives them a worker without the user's class."""
 KEEP_ALIVE_PAUSE = 0.01
+INTERRUPTED = "the replay was interrupted"
 
 
 class ReplayReport(msgspec.Struct, frozen=True):
@@ -176,11 +178,7 @@ class Replay:
                 pipeline.controller.plan_epochs(self._epochs[1:])
             _wait_for(start, stop, pipeline)
             report = self._play(pipeline, sources, stop, audience)
-            audience.finished(report)
-            if done is not None:
-                done.set()
-            if keep_alive:
-                _stay(pipeline, stop)
+            _tell(report, audience, done, pipeline if keep_alive else None, stop)
             return report
         finally:
             if done is not None:
@@ -203,18 +201,21 @@ class Replay:
             active = pipeline.controller.active
             if active is None:
                 return
-            if stop.is_set():
-                pipeline.controller.stop("the replay was interrupted")
+            if stop.is_set() and active.run.phase is not RunPhase.COMPLETE:
+                active.run.abort(INTERRUPTED)
             elif pipeline.idle:
                 if not running:
                     pipeline.controller.stop("the recordings end before the trigger map does")
                 _tell_ends(active, running)
             audience.progress(active.run.ledger.settled_count, self.trigger_map.total_events or 0)
 
+        self._classes.stop = stop
         try:
             run = pipeline.play(self.trigger_map, look).run
         except ArmingRefused as error:
             raise self._classes.refusal(error) from error
+        except Interrupted:
+            run = _give_up(pipeline)
         analysis = pipeline.reducer.analysis
         return ReplayReport(
             run.ledger.counts(),
@@ -224,6 +225,17 @@ class Replay:
             {} if analysis is None else analysis.publish,
             time.perf_counter() - begun,
         )
+
+
+def _give_up(pipeline: InlinePipeline) -> Run:
+    """All that is not settled is lost; the finish hooks are called."""
+    active = pipeline.controller.active
+    if active is None:
+        raise RuntimeError("an event was processed and no run is there")
+    active.run.abort(INTERRUPTED)
+    while not active.finished:
+        pipeline.step()
+    return active.run
 
 
 def _tell_ends(active: ActiveRun, running: dict[str, RecordedSource]) -> None:
@@ -248,14 +260,24 @@ def _wait_for(start: threading.Event | None, stop: threading.Event, pipeline: In
         start.wait(KEEP_ALIVE_PAUSE)
 
 
-def _stay(pipeline: InlinePipeline, stop: threading.Event) -> None:
-    """Serve readers until told to stop; an interrupt is the ordinary way to say so."""
+def _tell(
+    report: ReplayReport,
+    audience: Audience,
+    done: threading.Event | None,
+    staying: InlinePipeline | None,
+    stop: threading.Event,
+) -> None:
+    """The run is over. A replay that stays serves readers until told to stop; an interrupt is the ordinary way to say so."""
     try:
-        while not stop.is_set():
-            pipeline.step()
+        audience.finished(report)
+        if done is not None:
+            done.set()
+        while staying is not None and not stop.is_set():
+            staying.step()
             stop.wait(KEEP_ALIVE_PAUSE)
     except KeyboardInterrupt:
-        return
+        if staying is None:
+            raise
 
 
 def _loaded(reference: str | type, folder: str | Path | None, reload: bool) -> type:
