@@ -17,6 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.pandabox_layout import Layout, read_layout
 
 _ADDRESS: Final = re.compile(r"tcp://(?P<host>[^\s/:]+):(?P<port>\d{1,5}|\*)")
@@ -174,9 +175,9 @@ class PandaServer:
     # ---- what is sent -----------------------------------------------------------------------------------------------------
 
     def _send_to_all(self, message: bytes) -> bool:
-        """Send one message; False when the simulator was closed before it was out."""
+        """Send one message, also one that no box would send; False when the simulator was closed before it was out."""
         is_row, is_end = message[:1] == b" ", message[:4] == b"END "
-        if not is_row and not is_end:
+        if b"fields:\n" in message:
             self._header, self._layout, self._rows = message, read_layout(message), 0
         with self._lock:
             listening = [client for client in self._clients if client.options is not None]
@@ -196,12 +197,7 @@ class PandaServer:
         if message is self._header:
             return head
         if is_row and "FRAMED" in options:
-            types = [_TYPES[column.type] for column in layout.columns]
-            row = np.array(
-                tuple(layout.values(message).values()),
-                [(f"f{place}", each) for place, each in enumerate(types)],
-            ).tobytes()
-            message = b"BIN " + (len(row) + 8).to_bytes(4, "little") + row
+            message = _packed(message, layout)
         return head + message
 
     def _header_for(self, options: frozenset[str], layout: Layout) -> bytes:
@@ -234,6 +230,17 @@ class PandaServer:
             # Not held meanwhile: whoever closes has to get in.
             poller.poll(_TURN_SECONDS * 1000)
         return True
+
+
+def _packed(row: bytes, layout: Layout) -> bytes:
+    """A block of one row; what cannot be packed stays what it is."""
+    types = [(f"f{place}", _TYPES[column.type]) for place, column in enumerate(layout.columns)]
+    try:
+        values = tuple(layout.values(row).values())
+    except MalformedPacket:
+        return row
+    packed = np.array(values, types).tobytes()
+    return b"BIN " + (len(packed) + 8).to_bytes(4, "little") + packed
 
 
 def _xml(head: dict[str, str], layout: Layout) -> bytes:

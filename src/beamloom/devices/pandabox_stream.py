@@ -126,7 +126,7 @@ class PandaStream:
     def _take_arm_line(self, arm: _Arm, line: bytes, items: list[Packet | Malformed]) -> None:
         if line[:1] == b" ":
             layout = arm.layout
-            self._add_row(arm, line, layout is not None and line.count(b" ") == len(layout.columns), items)
+            self._add_row(arm, line, layout is not None and len(line.split()) == len(layout.columns), items)
         elif found := END.fullmatch(line):
             self._end(arm, line, int(found["samples"]), items)
         elif _HEADER_BEGINS.match(line):
