@@ -27,9 +27,6 @@ def test_a_device_that_is_not_there_refuses_the_run(
     assert "'front'" not in sentence
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Armed says what is in the way, but not that it is an absent device: 409"
-)
 def test_a_device_that_is_not_there_is_told_from_a_run_that_cannot_be(live: Live) -> None:
     status, _ = live.refusal(uniform_map(CAMERAS, 10))
     assert status == 424
@@ -72,10 +69,6 @@ def test_a_run_leaves_out_streams_that_its_map_does_not_name(
     assert live.published()["pictures"][3] == {"front": 2}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the listener has no TCP_NODELAY: each answer waits 40 ms for the client's delayed ACK",
-)
 def test_a_client_that_keeps_its_connection_is_answered_at_once(live: Live) -> None:
     seconds = []
     for _ in range(20):

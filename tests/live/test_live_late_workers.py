@@ -91,10 +91,6 @@ def test_a_worker_that_stands_still_is_replaced_and_comes_back_without_doubling(
         assert all(status.restarts == 0 for status in live.placement.status())
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a worker that dies before it has confirmed refuses the run, though others could do it",
-)
 def test_a_run_is_armed_right_after_the_death_of_one_of_two_workers(camera: Bench) -> None:
     with running(of_camera(camera)) as live:
         live.placement.kill("worker-1")

@@ -3,7 +3,8 @@
 The look-ahead (credit) of a worker is how many deliveries it may hold at once. It follows the time from lease to result: while
 results come back much sooner than the wanted look-ahead time the credit doubles, when they come back later it halves. So a fast
 analysis never waits for a round trip, a slow one is spread evenly, and a detector that sets the pace itself is followed closely, which
-keeps a change of parameters close to the event that is being measured.
+keeps a change of parameters close to the event that is being measured. The credit changes at most once a round trip: what was leased
+before the last change says nothing of its effect.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Worker:
         """Whether it is being fenced: it gets nothing more."""
         self.leases: dict[int, RangeSet] = {}
         self._leased_at: deque[tuple[int, float]] = deque()
+        self._paced_at = 0.0
 
     @property
     def free(self) -> int:
@@ -64,13 +66,17 @@ class Worker:
     def pace(self, until: int, now: float, lookahead: float) -> None:
         """Results up to event ``until`` came back at ``now``: widen or narrow the credit."""
         leased = self.forget_leases(until)
-        if leased is None:
+        if leased is None or leased < self._paced_at:
+            # It was leased before the last change, whose effect is still to be seen.
             return
         took = now - leased
         if took < lookahead / 2:
             self.credit = min(MOST_CREDIT, self.credit * 2)
         elif took > lookahead * 2:
             self.credit = max(LEAST_CREDIT, self.credit // 2)
+        else:
+            return
+        self._paced_at = now
 
     def forget_leases(self, until: int) -> float | None:
         """What was leased up to event ``until`` has come back; returns when the last of it was leased."""

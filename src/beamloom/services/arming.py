@@ -32,20 +32,27 @@ class Arming:
         self._participants = frozenset(self._awaited)
         self._deadline = deadline
         self._problems: list[str] = []
+        self._absent = False
 
-    def confirm(self, peer: str, problem: str | None, tick_interval: float | None) -> None:
-        """A process is ready, or says why it is not."""
+    def confirm(
+        self, peer: str, problem: str | None, tick_interval: float | None = None, *, absent: bool = False
+    ) -> None:
+        """A process is ready, or says why it is not; ``absent``: a device did not come up in time."""
         self._awaited.discard(peer)
+        self._absent = self._absent or absent
         if problem is not None and problem not in self._problems:
             self._problems.append(problem)
         if tick_interval is not None:
             self.ticks[peer] = tick_interval
 
-    def lose(self, peer: str) -> None:
-        """A process has gone before the run began, whether or not it had confirmed."""
+    def lose(self, peer: str, in_the_way: str | None) -> None:
+        """A process has gone before the run began, whether or not it had confirmed; ``in_the_way``: why the run cannot do without."""
         if peer in self._participants:
             self._awaited.discard(peer)
-            self._problems.append(f"{name_of(peer)!r} died while the run was armed; look at its log")
+            self._participants -= {peer}
+            self.ticks.pop(peer, None)
+            if in_the_way is not None:
+                self._problems.append(f"{name_of(peer)!r} died while the run was armed: {in_the_way}")
 
     def __contains__(self, peer: object) -> bool:
         """Whether a process was asked to confirm; one that came later was not."""
@@ -56,7 +63,8 @@ class Arming:
         if self._awaited and now < self._deadline:
             return None
         if self._problems:
-            return ArmingRefused("the run was not armed: " + "; ".join(self._problems))
+            refusal = NotThere if self._absent else ArmingRefused
+            return refusal("the run was not armed: " + "; ".join(self._problems))
         if self._awaited:
             names = ", ".join(sorted(map(name_of, self._awaited)))
             return NotThere(

@@ -46,7 +46,7 @@ from beamloom.transport.messages import (
 )
 from beamloom.transport.messages import Parameters as ParametersMessage
 from beamloom.transport.zeromq import ZmqChannel
-from beamloom.triggermap import TriggerMap
+from beamloom.triggermap import TriggerMap, TriggerMapError
 
 logger = logging.getLogger(__name__)
 
@@ -251,7 +251,7 @@ class ControllerService:
 
     def _confirm(self, member: Member, armed: Armed, now: float) -> None:
         if self._arming is not None and armed.run == self._arming.run.run_id:
-            self._arming.confirm(member.peer, armed.problem, armed.tick_interval)
+            self._arming.confirm(member.peer, armed.problem, armed.tick_interval, absent=armed.absent)
         elif (
             self.active is not None
             and member.peer in self.active.joining
@@ -267,10 +267,21 @@ class ControllerService:
         logger.log(logging.WARNING if killed else logging.INFO, "%s is gone: %s", member.name, cause)
         self.ensemble.remove(member.peer)
         if self._arming is not None:
-            self._arming.lose(member.peer)
+            self._arming.lose(member.peer, self._why_needed(self._arming.run, member))
         if self.active is not None and not self.active.finished:
             self.active.lose(member, cause, now, killed=killed)
         self._channel.disconnect(member.peer)
+
+    def _why_needed(self, run: Run, member: Member) -> str | None:
+        """Why a run cannot be armed without this process, in words that follow a colon; None when the others will do."""
+        if not member.is_worker:
+            return "look at its log"
+        try:
+            tags = [worker.register.tags for worker in self.ensemble.workers]
+            run.trigger_map.check(list(self.ensemble.streams), tags)
+        except TriggerMapError as error:
+            return str(error)
+        return None
 
     # ---- time ------------------------------------------------------------------------------------------------------------
 

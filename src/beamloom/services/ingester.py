@@ -230,7 +230,7 @@ class IngesterService:
         problem = None
         if absent:
             problem = "; ".join(f"stream {one.stream!r}: {one.source.connection_problem()}" for one in absent)
-        self._channel.send(CONTROLLER, Armed(self._run or "", problem))
+        self._channel.send(CONTROLLER, Armed(self._run or "", problem, absent=bool(absent)))
         if problem is not None:
             self._release()
 

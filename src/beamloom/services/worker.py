@@ -191,7 +191,7 @@ class WorkerService:
             peer, address = arm.reducer
             self._channel.connect(peer, address)
             self._outbox = Outbox(self._channel, peer, arm.run)
-        self._channel.send(CONTROLLER, Armed(arm.run, problem, tick_interval))
+        self._channel.send(CONTROLLER, Armed(arm.run, problem, tick_interval=tick_interval))
 
     def _where(self, hook: str) -> str:
         analysis = None if self._map is None else self._map.analysis

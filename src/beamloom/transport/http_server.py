@@ -128,7 +128,10 @@ def _bind(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address, family=family)
+        listener = socket.create_server(address, family=family)
+        # Accepted connections inherit it; without, each answer on a kept connection waits for the client's delayed ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except socket.gaierror as error:
         raise CannotListen(
             f"the host {host!r} is not known on this machine; give 127.0.0.1, 0.0.0.0 or one of its addresses."

@@ -118,6 +118,8 @@ class Armed(Message):
 
     run: str
     problem: str | None = None
+    absent: bool = False
+    """Of an ingester: the problem is a device that did not come up in time."""
     tick_interval: float | None = None
     """Of a worker: it wants to be ticked so often, in seconds."""
 
@@ -225,6 +227,8 @@ class Progress(Message):
     losses: list[Loss]
     counts: StreamCounts
     stopped: bool = False
+    blocked: bool = False
+    """Its retention is full: it does not read on before events are settled."""
 
 
 class Fence(Message):
