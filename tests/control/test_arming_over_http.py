@@ -191,7 +191,7 @@ def test_without_a_reducer_there_is_no_run() -> None:
 
 def test_a_device_that_is_not_there_is_named(live: Live) -> None:
     live.feeds["orca"].problem = "nobody answers at tcp://orca:9999; is it switched on?"
-    sentence = live.refused(live.post("sequence", json=simple_map(1, "eiger", "orca")), 409)
+    sentence = live.refused(live.post("sequence", json=simple_map(1, "eiger", "orca")), 424)
     assert sentence.endswith("stream 'orca': nobody answers at tcp://orca:9999; is it switched on?")
     live.arm(simple_map(1))
 

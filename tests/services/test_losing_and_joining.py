@@ -279,7 +279,7 @@ def test_registering_twice_changes_nothing() -> None:
         assert counts(bench.play(uniform(["eiger"], 5))) == (7, 0, 0)
 
 
-@pytest.mark.parametrize("who", ["reducer", "orca-ingester", "worker-1"])
+@pytest.mark.parametrize("who", ["reducer", "orca-ingester"])
 def test_a_process_that_dies_after_it_confirmed_refuses_the_run_all_the_same(who: str) -> None:
     slow = Feed()
     slow.problem = "still booting"
@@ -330,3 +330,13 @@ def test_results_of_a_late_worker_may_be_quicker_than_the_word_of_it() -> None:
         feed.send(series(30)[20:])
         bench.until(lambda: active.finished)
         assert counts(active) == (32, 0, 0)
+
+
+def test_a_worker_that_was_started_again_takes_the_place_of_its_former_life_at_once() -> None:
+    with Bench({"eiger": Feed()}) as bench:
+        before = bench.member("worker-1").peer
+        bench.kill("worker-1")
+        bench.add_worker("worker-1")
+        bench.until(lambda: bench.channels["worker-1"].peer in bench.controller.ensemble, 10)
+        assert before not in bench.controller.ensemble
+        assert len(bench.controller.ensemble.workers) == 2

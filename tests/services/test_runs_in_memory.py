@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from beamloom.analysis import ReducerAnalysis
@@ -12,8 +15,9 @@ from beamloom.services.arming import ArmingRefused, NotThere
 from beamloom.services.inline import InlinePipeline, InlineWorker
 from beamloom.services.worker import Map
 from beamloom.transport.channel import Received
+from beamloom.transport.messages import Orders
 from beamloom.triggermap import TriggerMap, TriggerMapError, overlapping, uniform
-from services.bench import Bench, Doubling, Feed, Gathering, counts, frame, series, start
+from services.bench import Bench, Doubling, Feed, Gathering, counts, frame, inject, series, start
 
 
 def test_every_event_of_a_run_is_reduced_once_with_the_frame_of_its_number() -> None:
@@ -81,14 +85,28 @@ def test_a_process_that_does_not_confirm_is_named() -> None:
         assert "no answer in time from worker-2" in str(refusal)
 
 
-def test_a_worker_that_dies_while_a_run_is_armed_refuses_it() -> None:
-    with Bench({"eiger": Feed()}) as bench:
+def test_a_worker_that_dies_while_a_run_is_armed_is_left_out() -> None:
+    with Bench({"eiger": Feed(series(3))}) as bench:
         bench.still.add("worker-2")
         outcome: list[str | Exception] = []
         bench.controller.arm(uniform(["eiger"], 3), outcome.append, bench.now)
         bench.end("worker-2")
         bench.until(lambda: bool(outcome), 10)
-        assert "'worker-2' died while the run was armed; look at its log" in str(outcome[0])
+        assert isinstance(outcome[0], str)
+        bench.until(lambda: bench.active.finished)
+        assert counts(bench.active) == (5, 0, 0)
+
+
+def test_a_worker_that_the_map_needs_and_that_dies_while_it_is_armed_refuses_the_run() -> None:
+    with Bench({"eiger": Feed()}) as bench:
+        bench.still.add("worker-2")
+        outcome: list[str | Exception] = []
+        needs_two = TriggerMap.from_mapping({"eiger": [[{"constraint": 0}, {"constraint": 1}]]})
+        bench.controller.arm(needs_two, outcome.append, bench.now)
+        bench.end("worker-2")
+        bench.until(lambda: bool(outcome), 10)
+        assert "'worker-2' died while the run was armed: " in str(outcome[0])
+        assert "2" in str(outcome[0])
 
 
 def test_a_refused_run_leaves_the_pipeline_ready_for_the_next() -> None:
@@ -242,6 +260,7 @@ def test_messages_of_an_old_run_are_ignored() -> None:
         for name, one in old:
             if type(one.message).__name__ != "Arm":
                 bench.services[name].receive(one, bench.now)
+        inject(bench, "worker-1", "controller", Orders(first.run.run_id, dropped=[(0, 6)]))
         bench.until(lambda: second.finished)
         assert counts(second) == (6, 0, 0)
         assert bench.published["results"] == {n: {"double": 2 * n, "gain": 1} for n in range(6)}
@@ -309,3 +328,27 @@ def test_a_worker_waits_for_parameters_that_are_still_under_way() -> None:
         bench.until(lambda: active.finished, 500)
         assert counts(active) == (62, 0, 0)
         assert active.run.phase is RunPhase.COMPLETE
+
+
+def test_a_reader_sees_the_latest_results_while_the_run_goes_on() -> None:
+    feed = Feed([start(), *map(frame, range(1, 4))])
+
+    def read(bench: Bench) -> Any:
+        async def reader() -> Any:
+            asked = asyncio.ensure_future(bench.desk.snapshot())
+            await asyncio.sleep(0)
+            bench.steps(100)
+            return (await asked).publish
+
+        return asyncio.run(reader())
+
+    with Bench({"eiger": feed}) as bench:
+        active = bench.arm(uniform(["eiger"], 10))
+        bench.until(lambda: bench.reduced() == 4)
+        assert sorted(read(bench)["results"]) == [0, 1, 2, 3]
+        feed.send(series(10)[4:6])
+        bench.until(lambda: bench.reduced() == 6)
+        assert sorted(read(bench)["results"]) == [0, 1, 2, 3, 4, 5]
+        feed.send(series(10)[6:])
+        bench.until(lambda: active.finished)
+        assert read(bench)["finished"] == 1
