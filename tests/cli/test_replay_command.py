@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from beamloom.cli import _commands
 from beamloom.recordings import Record, RecordingReader, RecordingWriter
 
 ANALYSIS = """
@@ -116,6 +117,13 @@ def test_a_replay_in_which_all_goes_well_prints_its_counts_and_nothing_else(fold
     assert sum_ == f"sum {sum(range(11))}"
     assert re.fullmatch(r"11 events in \d+\.\d\d s: 11 reduced, 0 failed, 0 lost", counts)
     assert done.stderr == ""
+
+
+def test_every_flag_is_in_the_documentation(repository: Path) -> None:
+    page = (repository / "docs" / "how-to" / "replay.md").read_text()
+    parser = _commands.parser_of("replay", _commands.load("replay"))
+    options = [action.option_strings[0] for action in parser._actions]
+    assert {option for option in options if f"`{option}" not in page} == {"-h"}
 
 
 def test_files_may_be_named_one_by_one(folder: Path, shared_data: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from beamloom.replay import Audience
@@ -39,6 +41,17 @@ class Teller(Audience):
             self._next_progress = now + PROGRESS_EVERY
             self._line_open = True
             print(f"\r{settled} of {total} events", end="", file=sys.stderr, flush=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Recordings are looked through: the one thing that may take long before anything is run."""
+        if self._shows_progress:
+            self._line_open = True
+            print("reading the recordings", end="", file=sys.stderr, flush=True)
+        try:
+            yield
+        finally:
+            self._close_line()
 
     def _close_line(self) -> None:
         if self._line_open:

@@ -72,7 +72,9 @@ class Watch:
             print(f"\n{', '.join(names)} changed", flush=True)
         teller = _ChangeTeller(self._change, self._take_status)
         try:
-            self._prepare().run(port=self._port, keep_alive=True, stop=self._change, audience=teller)
+            with teller.reading():
+                replay = self._prepare()
+            replay.run(port=self._port, keep_alive=True, stop=self._change, audience=teller)
         except UserError as error:
             self._status = error.exit_status
             print(error, file=sys.stderr, flush=True)

@@ -82,10 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
 
         watch = Watch(lambda: _prepare(arguments, reload=True), arguments.port, arguments.parameters)
         return watch.run()
-    stays = STAYS if arguments.keep_alive else None
-    report = _prepare(arguments).run(
-        port=arguments.port, keep_alive=arguments.keep_alive, audience=Teller(stays)
-    )
+    teller = Teller(STAYS if arguments.keep_alive else None)
+    with teller.reading():
+        replay = _prepare(arguments)
+    report = replay.run(port=arguments.port, keep_alive=arguments.keep_alive, audience=teller)
     return 0 if report.clean else 1
 
 
