@@ -56,6 +56,8 @@ class Mill:
         self.workers: dict[str, WorkerProcess] = {}
         self.channels: dict[tuple[str, str], deque[Callable[[], None]]] = defaultdict(deque)
         self.reduced: list[tuple[int, int, dict[str, bytes]]] = []
+        self.stopped: set[str] = set()
+        """Streams whose source has been closed."""
         self.failing: set[int] = set()
         self.poison: set[int] = set()
         """Events that kill whoever works on them."""
@@ -63,6 +65,12 @@ class Mill:
         """How many workers each of them has cost."""
         self.attempts: dict[tuple[int, int], int] = {}
         """The highest attempt under which each delivery was worked on."""
+        self.epochs: dict[int, set[int]] = defaultdict(set)
+        """The parameter epochs under which each event was worked on."""
+        self.retired: list[WorkerProcess] = []
+        """Workers that are gone."""
+        self.blamed: set[int] = set()
+        """Events that were held alone by a worker that died, for whatever reason."""
         self.sent = dict.fromkeys(trigger_map.streams, 0)
         for name, tags in workers.items():
             self.join(name, tags)
@@ -108,6 +116,7 @@ class Mill:
             self._send(stream, router.close(step.close_at))
         self._send(stream, router.assign(step.spans))
         if step.stop_sources:
+            self.stopped.add(stream)
             complete, seen = router.complete_until, router.seen_until
             self.post(stream, "controller", lambda: self.run.stopped(stream, complete, seen, self.now))
         self._report(stream)
@@ -119,16 +128,12 @@ class Mill:
 
     def _report(self, stream: str) -> None:
         router = self.routers[stream]
-        losses, complete, seen, ended = (
-            router.take_losses(),
-            router.complete_until,
-            router.seen_until,
-            router.ended,
-        )
+        losses, ended, blocked = router.take_losses(), router.ended, not router.has_room
+        complete, seen = router.complete_until, router.seen_until
 
         def arrives() -> None:
             self.run.lost(losses)
-            self.run.progress(stream, complete, seen, ended=ended, now=self.now)
+            self.run.progress(stream, complete, seen, ended=ended, now=self.now, blocked=blocked)
 
         self.post(stream, "controller", arrives)
 
@@ -159,7 +164,10 @@ class Mill:
 
     def kill(self, name: str, *, killed: bool = True) -> None:
         """The worker's process is gone, with everything under way to it and with what it had not sent yet."""
-        del self.workers[name]
+        self.retired.append(self.workers.pop(name))
+        suspect = self.run._scheduler.workforce[name].careful
+        if killed and suspect is not None:
+            self.blamed.add(suspect[0])
         for sender, receiver in list(self.channels):
             if receiver == name:
                 del self.channels[sender, receiver]
@@ -174,28 +182,32 @@ class Mill:
         self.run.stream_gone(stream, cause, self.now)
 
     def read(self, stream: str, arrivals: list[Packet | Malformed]) -> None:
-        if stream not in self.routers:
+        if stream not in self.routers or stream in self.stopped:
             return
         self._send(stream, self.routers[stream].arrive(arrivals))
         self._report(stream)
 
     def work(self, name: str, limit: int = 1000) -> int:
-        """The worker processes what is ready; returns how many events."""
+        """The worker processes what is ready and then sends what came of it; returns how many events."""
         worker = self.workers[name]
         ready = worker.assembler.take_ready(limit)
+        results: list[tuple[str, Callable[[], None]]] = []
         for done, one in enumerate(ready):
             worker.seen.append(one.event)
             key = one.event, one.slot
             self.attempts[key] = max(self.attempts.get(key, 0), one.attempt)
+            self.epochs[one.event].add(one.epoch)
             if one.event in self.poison:
                 self.deaths[one.event] += 1
                 self.kill(name)
                 return done
             if one.event in self.failing:
-                self.post(name, "controller", partial(self._fail, name, one))
+                results.append(("controller", partial(self._fail, name, one)))
             else:
                 result = {stream: packet.frames[0] for stream, packet in one.streams.items()}
-                self.post(name, "reducer", partial(self._reduce, name, one.slot, one.event, result))
+                results.append(("reducer", partial(self._reduce, name, one.slot, one.event, result)))
+        for receiver, action in results:
+            self.post(name, receiver, action)
         return len(ready)
 
     def _fail(self, name: str, one: Ready) -> None:

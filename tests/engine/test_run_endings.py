@@ -285,3 +285,29 @@ def test_a_loss_is_cut_at_the_end_of_the_run_and_never_changes_a_settled_event()
     mill.run.lost([Loss(1, 99, "late news")])
     assert settled(mill) == (3, 0, 3)
     assert mill.run.ledger.state(2) is EventState.REDUCED
+
+
+def test_a_stream_that_may_not_be_read_because_the_analysis_is_slow_is_not_silent() -> None:
+    mill = Mill(uniform(["a", "b"], 30), {}, budget=40)
+    mill.read("a", [numbered("a", item, 31) for item in range(20)])
+    mill.routers["b"].retention.budget = 1 << 20
+    read(mill, "b", 0, 32, 31)
+    mill.settle()
+    wait(mill, 1000)
+    assert settled(mill) == (0, 0, 0)
+    mill.join("w1", GENERIC)
+    mill.settle()
+    read(mill, "a", 20, 32, 31)
+    mill.settle()
+    assert settled(mill) == (32, 0, 0)
+
+
+def test_a_report_that_says_nothing_new_is_no_sign_of_life() -> None:
+    mill = Mill(uniform(["a", "b"], 5), SOLO)
+    read(mill, "a", 0, 7, 6)
+    mill.settle()
+    for _ in range(4):
+        mill.now += 3
+        mill.run.progress("b", 0, 0, ended=False, now=mill.now)
+    mill.settle()
+    assert settled(mill) == (0, 0, 7)

@@ -34,7 +34,8 @@ class Retention:
     """The packets of one stream that may have to be sent again, by event."""
 
     def __init__(self, budget_bytes: int, when_full: WhenFull = WhenFull.BLOCK) -> None:
-        self._budget = budget_bytes
+        self.budget = budget_bytes
+        """Bytes that may be kept."""
         self._kept: dict[int, Retained] = {}
         self.when_full = when_full
         self.nbytes = 0
@@ -45,7 +46,7 @@ class Retention:
     @property
     def full(self) -> bool:
         """Whether the budget is reached."""
-        return self.nbytes >= self._budget
+        return self.nbytes >= self.budget
 
     def keep(self, first: int, packets: Sequence[Packet], wanted: int) -> None:
         """Keep packets of consecutive events from ``first`` on."""

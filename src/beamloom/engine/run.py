@@ -53,6 +53,8 @@ class StreamProgress(msgspec.Struct):
     seen_until: int = 0
     ended: bool = False
     stopped: bool = False
+    blocked: bool = False
+    """Whether its ingester keeps as much as it may: it does not read, so silence says nothing of the device."""
     gone: str | None = None
     """Why nothing more will come, when its ingester has died."""
     written_off: bool = False
@@ -160,13 +162,28 @@ class Run:
             stop = loss.stop if self.ledger.total is None else min(loss.stop, self.ledger.total)
             self._lose(loss.first, stop, loss.cause)
 
-    def progress(self, stream: str, complete_until: int, seen_until: int, *, ended: bool, now: float) -> None:
-        """How far a stream has come; ``ended``: its device has closed its series."""
+    def progress(
+        self,
+        stream: str,
+        complete_until: int,
+        seen_until: int,
+        *,
+        ended: bool,
+        now: float,
+        blocked: bool = False,
+    ) -> None:
+        """How far a stream has come.
+
+        ``ended``: its device has closed its series. ``blocked``: its ingester does not read on before events are settled.
+        """
         state = self.streams[stream]
+        before = (state.complete_until, state.seen_until, state.ended, state.blocked)
         state.complete_until = max(state.complete_until, complete_until)
         state.seen_until = max(state.seen_until, seen_until)
         state.ended = state.ended or ended
-        state.changed_at = now
+        state.blocked = blocked
+        if before != (state.complete_until, state.seen_until, state.ended, state.blocked):
+            state.changed_at = now
         if ended and self.trigger_map.total_events is None and self.ledger.total is None:
             self._close_if_all_ended()
 
@@ -322,7 +339,7 @@ class Run:
 
     def _is_straggler(self, stream: str, now: float) -> bool:
         state = self.streams[stream]
-        if self._has_ended(state):
+        if self._has_ended(state) or state.blocked:
             return False
         last = max((s.changed_at for s in self.streams.values() if self._has_ended(s)), default=None)
         return last is not None and now - max(last, state.changed_at) > self._settings.straggler_timeout

@@ -74,7 +74,12 @@ class ActiveRun:
                     tell(stream, progress.complete_until, progress.seen_until, now)
                 else:
                     self.run.progress(
-                        stream, progress.complete_until, progress.seen_until, ended=progress.ended, now=now
+                        stream,
+                        progress.complete_until,
+                        progress.seen_until,
+                        ended=progress.ended,
+                        now=now,
+                        blocked=progress.blocked,
                     )
             case Failed(event=None) as failed:
                 self.run.faults.add(failed.failure, name_of(failed.worker), None)

@@ -79,7 +79,7 @@ class StreamRun:
         self.may_have_more = False
         self._requests = Requests(layout) if isinstance(source, TriggeredSource) else None
         self._told_at = 0.0
-        self._told: tuple[int, int, bool] = (0, 0, False)
+        self._told: tuple[int, int, bool, bool] = (0, 0, False, False)
 
     def trigger(self, spans: Sequence[Span]) -> None:
         """Have a software-triggered source produce the packets of events that have just been leased."""
@@ -92,12 +92,23 @@ class StreamRun:
         """What the controller is to be told now, if anything."""
         router = self.router
         losses = router.take_losses()
-        standing = (router.complete_until, router.seen_until, router.ended)
-        urgent = always or losses or standing[2] != self._told[2]
+        complete_until, seen_until, ended = router.complete_until, router.seen_until, router.ended
+        standing = (complete_until, seen_until, ended, not router.has_room)
+        urgent = always or losses or ended != self._told[2]
         if not urgent and (standing == self._told or now - self._told_at < PROGRESS_EVERY):
             return None
         self._told, self._told_at = standing, now
-        return Progress(run, self.stream, *standing, losses, router.counts, self.stopped)
+        return Progress(
+            run,
+            self.stream,
+            complete_until,
+            seen_until,
+            ended,
+            losses,
+            router.counts,
+            self.stopped,
+            not router.has_room,
+        )
 
 
 class IngesterService:
