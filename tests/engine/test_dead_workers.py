@@ -208,3 +208,23 @@ def test_the_start_event_is_done_when_every_worker_that_had_it_is_gone_but_one()
     mill.kill("w2")
     mill.settle()
     assert mill.run.ledger.state(0) is EventState.REDUCED
+
+
+def test_a_start_event_that_kills_whoever_joins_has_failed_after_two_of_them() -> None:
+    mill = full(uniform(["a"], 20), ["w1"], poison={0})
+    replaced(mill, 3)
+    assert list(mill.run.ledger.failed) == [(0, 1)]
+    assert mill.run.ledger.counts().reduced == 21
+    assert mill.deaths[0] == 2
+
+
+def test_a_worker_that_replaces_the_only_one_gets_the_start_event_once() -> None:
+    mill = Mill(uniform(["a"], 20), {"w1": GENERIC})
+    mill.quiet()
+    mill.kill("w1", killed=False)
+    mill.quiet()
+    mill.join("w2", GENERIC)
+    mill.read("a", [numbered("a", item, 21) for item in range(22)])
+    mill.settle()
+    assert mill.complete
+    assert mill.workers["w2"].seen == list(range(22))

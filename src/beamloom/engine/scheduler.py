@@ -108,7 +108,22 @@ class Scheduler:
             return []
         slot, streams = joined_start
         worker.lease(slot, 0, 1, now)
+        deaths = max((count for (event, _), count in self._suspects.items() if event == 0), default=0)
+        if deaths:
+            worker.careful = (0, slot)
+            self._suspects[worker.careful] = deaths
+        self._void_start_orphans()
         return [Span(0, 1, name, slot, 1, self.epoch_of(0), streams)]
+
+    def _void_start_orphans(self) -> None:
+        """A worker has just been given the start event: what waits to be leased again may not be needed any more."""
+        kept: list[Orphan] = []
+        for orphan in self._orphans:
+            if orphan.first == 0 and self._deliveries.void(0, orphan.slot):
+                self._forget(orphan.slot, 0, 1)
+            else:
+                kept.append(orphan)
+        self._orphans = kept
 
     def lose_worker(self, name: str, *, killed: bool) -> list[int]:
         """A worker is gone and nothing more of it will be taken. Its deliveries wait to be leased again.
@@ -133,7 +148,9 @@ class Scheduler:
         elif killed:
             self._suspect(held)
         for orphan in held:
-            if not self._deliveries.void(orphan.first, orphan.slot):
+            if self._deliveries.void(orphan.first, orphan.slot):
+                self._suspects.pop((orphan.first, orphan.slot), None)
+            else:
                 for event in range(orphan.first, orphan.stop):
                     key = (event, orphan.slot)
                     self._attempts[key] = self._attempts.get(key, self._first_attempt(event)) + 1
