@@ -1,13 +1,16 @@
 """Whatever happens in whatever order: every event ends in one state, and is reduced once.
 
 Hypothesis chooses the map and then what happens next: packets arrive, are skipped, doubled or unreadable; messages arrive; workers work,
-die, fall silent or join; parameters change; somebody stops the run. In the end everything is let through and the account is checked
-against what the reducer really took.
+die, fall silent or join; events kill their workers; ingesters die; devices fall silent; parameters change; somebody stops the run.
+At the end everything is let through and the account is checked against what the reducer really took.
+
+``BEAMLOOM_DEEP=1`` looks at twenty times as many runs, each twice as long.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+from collections import Counter, defaultdict
 
 import hypothesis.strategies as st
 from hypothesis import settings
@@ -16,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from beamloom.engine.ledger import EventState
 from beamloom.events import Malformed
 from beamloom.triggermap import TriggerMap, batched, open_ended, overlapping, sparse, uniform
-from engine.mill import Mill, numbered, payload
+from engine.mill import GENEROUS, Mill, numbered, payload
 
 GENERIC = frozenset({"generic"})
 DEBUG = frozenset({"generic", "debug"})
@@ -50,15 +53,24 @@ class AnyOrder(RuleBasedStateMachine):
 
     mill: Mill
 
-    @initialize(name=st.sampled_from(sorted(MAPS)), workers=st.integers(1, 3))
-    def arm(self, name: str, workers: int) -> None:
+    @initialize(
+        name=st.sampled_from(sorted(MAPS)),
+        workers=st.integers(1, 3),
+        budget=st.sampled_from([GENEROUS, GENEROUS, 40, 10]),
+    )
+    def arm(self, name: str, workers: int, budget: int) -> None:
         trigger_map = MAPS[name]()
         self.open = trigger_map.total_events is None
         team = {f"w{i}": DEBUG if i == 0 else GENERIC for i in range(workers)}
         self.next_name = workers
-        self.mill = Mill(trigger_map, team)
+        self.mill = Mill(trigger_map, team, budget)
+        self.blocking = budget < GENEROUS
         self.stopped = False
         self.epoch = 0
+        self.epoch_begins = {0: 0}
+        self.deaths = 0
+        self.silent: set[str] = set()
+        self.dead: set[str] = set()
         if self.open:
             self.last = dict.fromkeys(trigger_map.streams, OPEN_ENDED_LENGTH)
         else:
@@ -77,15 +89,20 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(data=st.data(), count=st.integers(1, 8))
     def packets_arrive(self, data: st.DataObject, count: int) -> None:
-        stream = data.draw(st.sampled_from(sorted(self.at)))
-        self.mill.read(
-            stream, [numbered(stream, item, self.last[stream]) for item in self._packets(stream, count)]
-        )
+        self._read(data.draw(st.sampled_from(sorted(self.at))), count)
+
+    def _read(self, stream: str, count: int) -> int:
+        """The ingester reads so many packets if it may; returns how many there were."""
+        if stream in self.silent | self.dead or not self.mill.routers[stream].has_room:
+            return 0
+        items = self._packets(stream, count)
+        self.mill.read(stream, [numbered(stream, item, self.last[stream]) for item in items])
+        return len(items)
 
     @rule(data=st.data(), unreadable=st.booleans())
     def a_frame_is_missing(self, data: st.DataObject, unreadable: bool) -> None:
         stream = data.draw(st.sampled_from(sorted(self.at)))
-        if 0 < self.at[stream] < self.last[stream]:
+        if 0 < self.at[stream] < self.last[stream] and stream not in self.silent | self.dead:
             for item in self._packets(stream, 1):
                 self.unsent.add((stream, item))
             if unreadable:
@@ -117,6 +134,7 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.mill.workers)
     @rule(data=st.data(), killed=st.booleans())
     def a_worker_dies(self, data: st.DataObject, killed: bool) -> None:
+        self.deaths += 1
         self.mill.kill(data.draw(st.sampled_from(sorted(self.mill.workers))), killed=killed)
 
     @rule(tags=st.sampled_from([GENERIC, DEBUG]))
@@ -128,10 +146,34 @@ class AnyOrder(RuleBasedStateMachine):
     def an_event_will_fail(self, event: int) -> None:
         self.mill.failing.add(event)
 
+    @rule(event=st.integers(0, 20))
+    def an_event_will_kill_its_worker(self, event: int) -> None:
+        if len(self.mill.poison) < 3:
+            self.mill.poison.add(event)
+
+    @rule(data=st.data(), really=st.integers(0, 3), sent_arrives=st.booleans())
+    def an_ingester_dies(self, data: st.DataObject, really: int, sent_arrives: bool) -> None:
+        stream = data.draw(st.sampled_from(sorted(self.at)))
+        if really == 0 and stream not in self.dead and not self.silent - {stream}:
+            self.silent.discard(stream)
+            self.dead.add(stream)
+            self.mill.ingester_dies(stream, "the ingester died", sent_arrives=sent_arrives)
+
+    @precondition(lambda self: not self.blocking)
+    @rule(data=st.data(), really=st.integers(0, 3))
+    def a_device_falls_silent(self, data: st.DataObject, really: int) -> None:
+        stream = data.draw(st.sampled_from(sorted(self.at)))
+        if really == 0 and len(self.silent | self.dead | {stream}) < len(self.at):
+            self.silent.add(stream)
+
+    @rule(seconds=st.sampled_from([0.01, 0.2]))
+    def time_passes(self, seconds: float) -> None:
+        self.mill.now += seconds
+
     @rule()
     def parameters_change(self) -> None:
         self.epoch += 1
-        self.mill.run.begin_epoch(self.epoch)
+        self.epoch_begins[self.mill.run.begin_epoch(self.epoch)] = self.epoch
 
     @rule(really=st.integers(0, 3))
     def somebody_stops_the_run(self, really: int) -> None:
@@ -142,43 +184,113 @@ class AnyOrder(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "mill"):
             return
-        mill = self.mill
-        for stream in self.at:
-            if not self.stopped:
-                items = self._packets(stream, self.last[stream] + 1)
-                mill.read(stream, [numbered(stream, item, self.last[stream]) for item in items])
-        mill.join("last", DEBUG)
-        mill.settle()
-        if self.stopped and not mill.complete:
-            mill.now += 100
-            mill.settle()
-        self._check()
+        self._let_everything_through()
+        self._check_account()
+        self._check_results()
+        self._check_failures()
+        self._check_epochs()
+        self._check_constraints()
+        self._check_nothing_is_kept()
 
-    def _check(self) -> None:
-        mill, ledger = self.mill, self.mill.run.ledger
-        assert mill.complete, ledger.counts()
-        total = ledger.total or 0
+    def _let_everything_through(self) -> None:
+        mill = self.mill
+        for turn in range(400):
+            if DEBUG not in [worker.tags for worker in mill.workers.values()]:
+                mill.join(f"last{turn}", DEBUG)
+            read = 0 if self.stopped else sum(self._read(stream, 1000) for stream in sorted(self.at))
+            mill.settle()
+            if mill.complete:
+                return
+            if not read and DEBUG in [worker.tags for worker in mill.workers.values()]:
+                mill.now += 1.1 if turn % 2 else 11
+
+    def _check_account(self) -> None:
+        ledger = self.mill.run.ledger
         counts = ledger.counts()
-        assert counts.reduced + counts.failed + counts.lost == total
+        assert self.mill.complete, counts
+        assert counts.reduced + counts.failed + counts.lost == ledger.total
         assert counts.pending == counts.assigned == 0
+        if self.stopped:
+            return
+        missing = {
+            event for stream, item in self.unsent if self._wanted(stream, event := self._event(stream, item))
+        }
+        excused = {
+            event
+            for event in range(ledger.total or 0)
+            for stream in self.silent | self.dead
+            if self._wanted(stream, event)
+        }
+        lost = {event for a, b in ledger.lost for event in range(a, b)}
+        assert lost <= missing | excused
+        assert not any(ledger.state(event) is EventState.REDUCED for event in missing)
+
+    def _check_results(self) -> None:
+        mill, ledger = self.mill, self.mill.run.ledger
         taken = Counter((event, slot) for event, slot, _ in mill.reduced)
         assert all(times == 1 for times in taken.values())
-        events_taken = {event for event, _ in taken}
-        for event in range(total):
-            if ledger.state(event) is EventState.REDUCED:
-                wanted = {s for s in mill.map.streams if self._wanted(s, event)}
-                got = {s for e, _, result in mill.reduced if e == event for s in result}
-                assert got == wanted, (event, got, wanted)
+        assert {event for event, _ in taken} <= set(range(ledger.total or 0))
+        got: dict[int, set[str]] = defaultdict(set)
         for event, _, result in mill.reduced:
+            got[event].update(result)
             for stream, content in result.items():
                 assert content == payload(stream, self._item(stream, event)), (event, stream, content)
-        lost_streams = {event for event in range(total) if ledger.state(event) is EventState.LOST}
-        if not self.stopped:
-            gone = [(stream, self._event(stream, item)) for stream, item in self.unsent]
-            missing = {event for stream, event in gone if self._wanted(stream, event)}
-            assert lost_streams <= missing
-            assert not (missing & {e for e in range(total) if ledger.state(e) is EventState.REDUCED})
-        assert events_taken <= set(range(total))
+        for event in range(ledger.total or 0):
+            if ledger.state(event) is EventState.REDUCED:
+                assert got[event] == {s for s in mill.map.streams if self._wanted(s, event)}, event
+
+    def _check_failures(self) -> None:
+        mill = self.mill
+        failed = {event for a, b in mill.run.ledger.failed for event in range(a, b)}
+        assert failed <= mill.failing | mill.blamed
+        for event, deaths in mill.deaths.items():
+            assert deaths <= 2 * len({slot for e, slot in mill.attempts if e == event}) + 2, (event, deaths)
+
+    def _check_epochs(self) -> None:
+        end = (self.mill.run.ledger.total or 0) - 1
+        for event, epochs in self.mill.epochs.items():
+            if not self.open or event < end:
+                begins = max(first for first in self.epoch_begins if first <= event)
+                assert epochs == {self.epoch_begins[begins]}, event
+
+    def _check_constraints(self) -> None:
+        """A worker sees the events of a constraint in order; while nobody dies, one worker sees them all."""
+        if self.open:
+            return
+        workers: dict[tuple[int, int], set[str]] = defaultdict(set)
+        for worker in [*self.mill.workers.values(), *self.mill.retired]:
+            seen: dict[tuple[int, int], list[int]] = defaultdict(list)
+            for event in worker.seen:
+                if (key := self._only_constraint(event)) is not None:
+                    seen[key].append(event)
+                    workers[key].add(worker.name)
+            for key, events in seen.items():
+                assert events == sorted(set(events)), (worker.name, key)
+        if not self.deaths and not self.mill.deaths:
+            assert all(len(names) == 1 for names in workers.values())
+
+    def _only_constraint(self, event: int) -> tuple[int, int] | None:
+        cells = [self.mill.map.cell(stream, event) or () for stream in self.at]
+        named = {worker.constraint for cell in cells for worker in cell}
+        constraint = named.pop() if len(named) == 1 else None
+        return None if constraint is None else (self.mill.map.locate(event).occurrence, constraint)
+
+    def _check_nothing_is_kept(self) -> None:
+        mill, scheduler = self.mill, self.mill.run._scheduler
+        assert scheduler.idle
+        assert not scheduler._orphans
+        assert not scheduler._suspects
+        assert not scheduler._attempts
+        assert not scheduler._deliveries._split
+        for worker in mill.workers.values():
+            assert worker.assembler.awaited is None
+            if not self.dead:
+                assert not worker.assembler._partial
+        for router in mill.routers.values():
+            assert len(router.retention) <= mill.run.keeps_start
+            if not (self.stopped or self.silent or self.dead):
+                assert not router._leases
+                assert not router._settled_ahead
 
     def _cell(self, stream: str, event: int) -> object:
         if not self.open:
@@ -201,5 +313,8 @@ class AnyOrder(RuleBasedStateMachine):
             event += 1
 
 
+DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyOrder.settings = settings(
+    max_examples=4000 if DEEP else 200, stateful_step_count=80 if DEEP else 40, deadline=None
+)
