@@ -23,6 +23,7 @@ from beamloom.devices.device import Device
 from beamloom.devices.endless import EndlessSeries, read_mark
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.images import Image, as_image, pixel_type, size_in_bytes
+from beamloom.devices.msgpack_arrays import read_map
 from beamloom.devices.player import LINGER_SECONDS, ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
@@ -119,48 +120,6 @@ def _pairs(frames: Sequence[Any]) -> Iterator[tuple[_Head, Any]]:
         yield head, body
 
 
-def _unpack(frame: Any) -> dict[str, Any]:
-    """A msgpack map; the arrays in it as protocol 1.0 packs them become arrays."""
-    try:
-        unpacked = msgpack.unpackb(
-            memoryview(frame), raw=False, strict_map_key=False, object_hook=_array_of, max_bin_len=2**31 - 1
-        )
-    except MalformedPacket:
-        raise
-    # msgpack raises its own errors, those of bytes.decode, and ValueError for most others; whatever it is, the message is to blame.
-    except Exception as error:  # noqa: BLE001
-        raise MalformedPacket(f"the values cannot be read: {error or type(error).__name__}") from None
-    if not isinstance(unpacked, dict):
-        raise MalformedPacket(f"the values are a {type(unpacked).__name__}, not a map of names")
-    return unpacked
-
-
-def _array_of(packed: dict[Any, Any]) -> Any:
-    """msgpack-numpy's form of an array or a number; one that holds pickled objects is refused."""
-    entries = {name.decode() if isinstance(name, bytes) else name: value for name, value in packed.items()}
-    if "nd" not in entries:
-        return packed
-    kind, raw = entries.get("kind", b""), entries.get("data", b"")
-    if kind not in (b"", "") or not isinstance(raw, bytes) or not isinstance(entries.get("type"), str):
-        raise MalformedPacket("the message holds an array that is no array of numbers")
-    if not entries["nd"]:
-        return np.frombuffer(raw, pixel_type(entries["type"].removeprefix("<")))[0]
-    shape = entries.get("shape", [])
-    if not isinstance(shape, list | tuple) or not all(isinstance(length, int) for length in shape):
-        raise MalformedPacket(f"the message holds an array of shape {shape!r}")
-    return as_image(raw, shape, _named_type(entries["type"]))
-
-
-def _named_type(code: str) -> str:
-    """``<f4`` as ``float32``, which is how headers name it."""
-    try:
-        return np.dtype(code).name
-    except TypeError:
-        raise MalformedPacket(
-            f"the message holds an array of type {code!r}, which is no numpy type"
-        ) from None
-
-
 def parse(packet: RawPacket) -> KaraboPacket:
     """The packet as objects. Raises MalformedPacket."""
     frames = frames_of(packet, TYP)
@@ -174,8 +133,8 @@ def parse(packet: RawPacket) -> KaraboPacket:
     meta: dict[str, dict[str, Any]] = {}
     for index, (head, body) in enumerate(_pairs(frames)):
         if head.content == "msgpack":
-            data[head.source] = _unpack(body)
-            meta[head.source] = _unpack(frames[2 * index]).get("metadata", {})
+            data[head.source] = read_map(body)
+            meta[head.source] = read_map(frames[2 * index]).get("metadata", {})
             if train_id is None and head.metadata is not None:
                 train_id = head.metadata.tid
         else:
@@ -184,7 +143,7 @@ def parse(packet: RawPacket) -> KaraboPacket:
 
 
 def _parse_single(frame: Any) -> KaraboTrain:
-    data = _unpack(frame)
+    data = read_map(frame)
     if not all(isinstance(values, dict) for values in data.values()):
         raise MalformedPacket("the message is no map of sources")
     meta = {source: values.get("metadata", {}) for source, values in data.items()}
