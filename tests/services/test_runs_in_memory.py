@@ -255,12 +255,14 @@ def test_messages_of_an_old_run_are_ignored() -> None:
             "Orders", "Packets", "Results", "Taken", "Reduced", "Progress", "Finish", "Finished",
         }  # fmt: skip
         bench.tap = lambda name, received: True
-        feed.send(series(4))
+        feed.send(series(4)[:1])
         second = bench.arm(uniform(["eiger"], 4))
+        bench.until(lambda: bench.reduced() == 1)
         for name, one in old:
             if type(one.message).__name__ != "Arm":
                 bench.services[name].receive(one, bench.now)
         inject(bench, "worker-1", "controller", Orders(first.run.run_id, dropped=[(0, 6)]))
+        feed.send(series(4)[1:])
         bench.until(lambda: second.finished)
         assert counts(second) == (6, 0, 0)
         assert bench.published["results"] == {n: {"double": 2 * n, "gain": 1} for n in range(6)}
