@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beamloom.devices.codecs import UnknownCompression, pack
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.stins import DEVICE, StinsReader, Stream1Data, Stream1End, Stream1Start, generate, parse
 from beamloom.events import Malformed, Packet, PacketKind
@@ -59,7 +58,12 @@ def test_a_series_arrives_over_the_socket_as_it_was_sent(link: Callable[..., Any
     assert isinstance(start, Stream1Start)
     assert (start.filename, start.msg_number, start.meta) == ("scan.h5", 2969, {"count_time": 0.1})
     assert isinstance(image, Stream1Data)
-    assert (image.frame, image.data.shape, image.data.dtype, image.data[0, 0]) == (2, (4, 6), np.uint16, 2)
+    assert (image.frame, image.data.shape, image.data.dtype.name, image.data[0, 0]) == (
+        2,
+        (4, 6),
+        "uint16",
+        2,
+    )
     assert isinstance(end, Stream1End)
     assert end.msg_number == 2975
 
@@ -187,51 +191,50 @@ def test_several_blobs_are_one_array_or_an_array_each() -> None:
     modules = parse(packet({**IMAGE, "x": [0, 10]}, bytes(12), bytes(12)))
     assert [module.shape for module in modules.data] == [(2, 3), (2, 3)]
     assert modules.x == [0, 10]
+    assert [module.shape for module in modules.arrays] == [(2, 3), (2, 3)]
     odd = parse(packet(IMAGE, bytes(12), bytes(1)))
-    assert odd.data is None
-    assert "2 blobs of [12, 1] bytes" in str(odd.data_problem)
+    assert isinstance(odd, Stream1Data)
+    with pytest.raises(MalformedPacket, match=r"2 blobs of \[12, 1\] bytes do not make up shape"):
+        _ = odd.array
 
 
-def packed(pixels: bytes) -> bytes:
-    """As in HDF5's filter 32008, but for the packing itself: one block of the first eight pixels, then the others."""
-    return len(pixels).to_bytes(8, "big") + (8192).to_bytes(4, "big") + (16).to_bytes(4, "big") + pixels
-
-
-def test_compressed_pixels_without_bitshuffle_stay_packed_with_a_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "bitshuffle", None)
-    blob = packed(bytes(12))
-    image = parse(packet({**IMAGE, "compression": "bslz4"}, blob))
+def test_compressed_pixels_are_unpacked_when_they_are_asked_for() -> None:
+    sent = list(generate(frames=2, shape=(64, 100), dtype="uint32", compression="bslz4", seed=3))
+    plain = list(generate(frames=2, shape=(64, 100), dtype="uint32", seed=3))
+    assert len(sent[1][1]) < len(plain[1][1]) / 2
+    image = parse(Packet("STINS", [sent[1][0], zmq.Frame(sent[1][1])]))
     assert isinstance(image, Stream1Data)
-    assert image.data is None
-    assert "pip install bitshuffle" in str(image.data_problem)
-    assert image.blobs == [blob]
+    assert "array" not in vars(image)
+    assert (image.array.shape, image.array.dtype.name) == ((64, 100), "uint32")
+    assert image.array.tobytes() == plain[1][1]
+    assert image.data is image.array
+    assert [each.shape for each in image.arrays] == [(64, 100)]
+    with pytest.raises(ValueError, match="read-only"):
+        image.array[0, 0] = 1
 
 
-def test_compressed_pixels_are_unpacked_where_bitshuffle_is_installed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    stand_in = ModuleType("bitshuffle")
-
-    def decompress_lz4(packed: Any, shape: Any, dtype: Any, block_size: int) -> Any:
-        assert block_size == 4096
-        return np.frombuffer(packed, dtype, offset=4).reshape(shape)
-
-    stand_in.decompress_lz4 = decompress_lz4  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "bitshuffle", stand_in)
-    pixels = np.arange(10, dtype="uint16")
-    compressed = {**IMAGE, "shape": [2, 5], "compression": "bslz4"}
-    image = parse(Packet("STINS", [*message(compressed), zmq.Frame(packed(pixels.tobytes()))]))
+@pytest.mark.parametrize("stacked", [False, True])
+def test_the_compressed_blobs_of_modules_or_thresholds_are_stacked(stacked: bool) -> None:
+    modules = np.arange(3 * 10 * 17, dtype="uint16").reshape(3, 10, 17)
+    shape = [3, 10, 17] if stacked else [10, 17]
+    header = {**IMAGE, "shape": shape, "compression": "bslz4"}
+    image = parse(packet(header, *(pack(module, "bslz4") for module in modules)))
     assert isinstance(image, Stream1Data)
-    assert image.data.tolist() == pixels.reshape(2, 5).tolist()
-    for bad in (packed(bytes(10)), b"\0" * 5):
-        with pytest.raises(MalformedPacket, match="unpacks to"):
-            parse(packet(compressed, bad))
-    # bitshuffle itself would read past the end of such a blob.
-    for cut in (packed(pixels.tobytes())[:-1], packed(pixels.tobytes()) + b"\0"):
-        with pytest.raises(MalformedPacket, match="not whole"):
-            parse(packet(compressed, cut))
+    assert np.array_equal(image.array, modules)
+    assert [each.tobytes() for each in image.arrays] == [module.tobytes() for module in modules]
+
+
+def test_a_compressed_image_that_breaks_off_says_so_when_it_is_looked_at() -> None:
+    blob = pack(np.arange(6, dtype="uint16").reshape(2, 3), "bslz4")
+    for bad, reason in ((blob[:-1], "not whole"), (blob[:5], "too few"), (bytes(40), "unpacks to 0 bytes")):
+        image = parse(packet({**IMAGE, "compression": "bslz4"}, bad))
+        assert isinstance(image, Stream1Data)
+        with pytest.raises(MalformedPacket, match=reason):
+            _ = image.data
+    unknown = parse(packet({**IMAGE, "compression": "jpeg"}, blob))
+    assert isinstance(unknown, Stream1Data)
+    with pytest.raises(UnknownCompression, match=r"'jpeg' are not unpacked.*bslz4.*packet's frames"):
+        _ = unknown.data
 
 
 def test_a_packet_of_another_device_is_refused_with_the_way_out() -> None:

@@ -1,4 +1,8 @@
-"""Arrays as the detectors' JSON headers describe them: ``shape`` in numpy's order, ``type`` a numpy name, row-major, little-endian."""
+"""Arrays as the detectors' headers describe them: ``shape`` in numpy's order, ``type`` a numpy name, row-major.
+
+Little-endian where the type does not say. Images are read-only, packed or not: those that came uncompressed are the very bytes that
+were received, which others may be looking at.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from beamloom.devices.codecs import unpack, unpacked_size
 from beamloom.devices.fields import MalformedPacket
 
 Image = np.ndarray[Any, np.dtype[Any]]
@@ -45,6 +50,48 @@ def as_image(blob: Any, shape: Sequence[int], type_name: str) -> Image:
         raise MalformedPacket(
             f"the blob has {len(blob)} bytes, but shape {list(shape)} of {type_name} takes {expected}"
         )
-    image = np.frombuffer(blob, pixel_type(type_name)).reshape(tuple(shape))
+    return _shaped(blob, shape, pixel_type(type_name))
+
+
+def decode_image(blob: Any, shape: Sequence[int], type_name: str, compression: str) -> Image:
+    """The array in ``blob``, read-only; uncopied where ``compression`` is ``none``, else unpacked.
+
+    Raises MalformedPacket when the blob does not hold that, and UnknownCompression.
+    """
+    if compression == "none":
+        return as_image(blob, shape, type_name)
+    pixels = unpack(blob, compression, size_in_bytes(shape, type_name), pixel_type(type_name).itemsize)
+    return _shaped(pixels, shape, pixel_type(type_name))
+
+
+def decode_blobs(blobs: Sequence[Any], shape: Sequence[int], type_name: str, compression: str) -> Image:
+    """The array in several blobs: of ``shape`` when they are parts of it, in order; else an image of ``shape`` each, stacked.
+
+    Raises MalformedPacket when they are neither, and UnknownCompression.
+    """
+    if len(blobs) == 1:
+        return decode_image(blobs[0], shape, type_name, compression)
+    if not blobs:
+        raise MalformedPacket("the image comes without a blob")
+    whole = size_in_bytes(shape, type_name)
+    sizes = [len(blob) if compression == "none" else unpacked_size(blob) for blob in blobs]
+    if sum(sizes) != whole and any(size != whole for size in sizes):
+        raise MalformedPacket(
+            f"{len(blobs)} blobs of {sizes} bytes do not make up shape {list(shape)} of {type_name}"
+        )
+    dtype = pixel_type(type_name)
+    octets = np.concatenate(
+        [
+            np.frombuffer(blob, np.uint8)
+            if compression == "none"
+            else unpack(blob, compression, size, dtype.itemsize)
+            for blob, size in zip(blobs, sizes, strict=True)
+        ]
+    )
+    return _shaped(octets, shape if sum(sizes) == whole else (len(blobs), *shape), dtype)
+
+
+def _shaped(octets: Any, shape: Sequence[int], dtype: np.dtype[Any]) -> Image:
+    image = np.frombuffer(octets, dtype).reshape(tuple(shape))
     image.flags.writeable = False
     return image

@@ -7,7 +7,7 @@ images of one series, with most senders from 0, with some from 1. The sender dro
 
 from __future__ import annotations
 
-import importlib
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,10 +16,11 @@ import msgspec
 import numpy as np
 import zmq
 
+from beamloom.devices.codecs import pack
 from beamloom.devices.device import Device
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
-from beamloom.devices.images import Image, as_image, pixel_type, size_in_bytes
+from beamloom.devices.images import Image, decode_blobs, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
@@ -59,13 +60,29 @@ class Stream1Data(Fields):
     type: str
     compression: str
     msg_number: int | None
-    data: Any
-    """The pixels: an array of ``shape``, read-only. Of several blobs that are parts of one array, that array; of several that are an
-    array each, a list of them. None where ``data_problem`` says why."""
-    data_problem: str | None
-    """Why ``data`` is None, in a sentence."""
     blobs: list[Any]
     """The blobs as they were received."""
+
+    @functools.cached_property
+    def array(self) -> Image:
+        """The pixels, read-only, unpacked when they are first asked for.
+
+        An array of ``shape``, also from several blobs that are parts of it; several blobs that are an image each are stacked
+        along a new first axis. Raises MalformedPacket where the blobs do not hold that, and UnknownCompression.
+        """
+        shape, type_name = _shape_and_type(self._fields)
+        return decode_blobs(self.blobs, shape, type_name, self.compression)
+
+    @property
+    def arrays(self) -> list[Image]:
+        """The images of several modules or thresholds, one by one; of one blob, the one image."""
+        several = len(self.blobs) > 1 and len(self.array) == len(self.blobs)
+        return list(self.array) if several else [self.array]
+
+    @property
+    def data(self) -> Image:
+        """``array``, as existing analyses call it."""
+        return self.array
 
 
 class Stream1End(Fields):
@@ -89,9 +106,10 @@ def parse(packet: RawPacket) -> Stream1Packet:
             return Stream1Start(**{"filename": "", **fields, "meta": meta})
         case "image":
             fields = {"frame": None, "compression": "none", **fields}
-            blobs = frames[1:]
-            data, problem = _decode(fields, blobs)
-            return Stream1Data(**{**fields, "data": data, "data_problem": problem, "blobs": blobs})
+            _shape_and_type(fields)
+            if len(frames) == 1:
+                raise MalformedPacket("the image comes without a blob")
+            return Stream1Data(**{**fields, "blobs": frames[1:]})
         case "series_end":
             return Stream1End(**fields)
         case other:
@@ -100,77 +118,12 @@ def parse(packet: RawPacket) -> Stream1Packet:
             )
 
 
-def _decode(fields: Mapping[str, Any], blobs: Sequence[Any]) -> tuple[Any, str | None]:
-    """The pixels, or None and why not."""
+def _shape_and_type(fields: Mapping[str, Any]) -> tuple[list[int], str]:
+    """How the header describes the image. Raises MalformedPacket."""
     try:
-        shape, type_name = msgspec.convert((fields.get("shape"), fields.get("type")), tuple[list[int], str])
+        return msgspec.convert((fields.get("shape"), fields.get("type")), tuple[list[int], str])
     except msgspec.ValidationError:
         raise MalformedPacket("the header of the image has no shape or no type") from None
-    if not blobs:
-        raise MalformedPacket("the image comes without a blob")
-    compression = fields["compression"]
-    if compression == "bslz4" and len(blobs) == 1:
-        return _decompress(blobs[0], shape, type_name)
-    if compression != "none":
-        return (
-            None,
-            f"images compressed with {compression!r} in {len(blobs)} blobs are not unpacked; use packet.blobs",
-        )
-    if len(blobs) == 1:
-        return as_image(blobs[0], shape, type_name), None
-    sizes, whole = [len(blob) for blob in blobs], size_in_bytes(shape, type_name)
-    if all(size == whole for size in sizes):
-        return [as_image(blob, shape, type_name) for blob in blobs], None
-    if sum(sizes) == whole:
-        return as_image(b"".join(map(bytes, blobs)), shape, type_name), None
-    return (
-        None,
-        f"{len(blobs)} blobs of {sizes} bytes do not make up shape {shape} of {type_name}; use packet.blobs",
-    )
-
-
-def _decompress(blob: Any, shape: Sequence[int], type_name: str) -> tuple[Image | None, str | None]:
-    """Pixels packed with bitshuffle and LZ4, as in a chunk of HDF5's filter 32008.
-
-    The blob begins with the number of unpacked bytes (8 bytes) and the bytes of one block (4 bytes), both big-endian.
-    """
-    try:
-        bitshuffle = importlib.import_module("bitshuffle")
-    except ModuleNotFoundError:
-        return (
-            None,
-            "unpacking bslz4 images needs the package bitshuffle (pip install bitshuffle); use packet.blobs until then",
-        )
-    dtype = pixel_type(type_name)
-    sizes = memoryview(blob)[:12]
-    size, block = int.from_bytes(sizes[:8], "big"), int.from_bytes(sizes[8:], "big")
-    if len(blob) < 12 or size != size_in_bytes(shape, type_name) or not block or block % (8 * dtype.itemsize):
-        raise MalformedPacket(
-            f"the blob unpacks to {size} bytes in blocks of {block}, which are not shape {list(shape)} of {type_name}"
-        )
-    _check_blocks(blob, size, block, dtype.itemsize)
-    try:
-        packed = np.frombuffer(blob, np.uint8, offset=12)
-        return bitshuffle.decompress_lz4(packed, tuple(shape), dtype, block // dtype.itemsize), None
-    except RuntimeError as error:
-        raise MalformedPacket(f"the blob cannot be unpacked: {error}") from None
-
-
-def _check_blocks(blob: Any, size: int, block: int, itemsize: int) -> None:
-    """Raises MalformedPacket for a blob that breaks off: bitshuffle believes the lengths in it, and would read past its end.
-
-    Blocks of ``block`` unpacked bytes, and a last one of what is left in whole eights of pixels, each after its length (4 bytes,
-    big-endian); then the remaining pixels as they are.
-    """
-    octets = memoryview(blob).cast("B")
-    unpacked = size - size % (8 * itemsize)
-    place = 12
-    for _ in range(-(-unpacked // block)):
-        place += 4 + int.from_bytes(octets[place : place + 4], "big")
-    if place + size - unpacked != len(octets):
-        raise MalformedPacket(
-            f"the blob has {len(octets)} bytes, but its blocks take {place + size - unpacked}; it is not whole"
-        )
 
 
 class StinsReader:
@@ -252,13 +205,14 @@ def generate(
     meta: Mapping[str, Any] | None = None,
     first_msg_number: int = 0,
     first_frame: int = 0,
+    compression: str = "none",
     seed: int | None = None,
 ) -> Iterator[list[bytes]]:
     """A series: header, images, end.
 
     The images are ``images``, or ``frames`` of ``shape`` and ``dtype``: noise of the random ``seed``, or without a seed the same
     pattern each time but for the first pixel, which is the index of the image (modulo what the type holds). ``meta`` is the
-    second frame of the header.
+    second frame of the header. ``compression`` is ``none``, ``bslz4`` or ``lz4``.
     """
     msg_number = itertools.count(first_msg_number)
     header = {"htype": "header", "filename": filename, "msg_number": next(msg_number)}
@@ -270,10 +224,13 @@ def generate(
             "frame": first_frame + index,
             "shape": list(picture.shape),
             "type": picture.dtype.name,
-            "compression": "none",
+            "compression": compression,
             "msg_number": next(msg_number),
         }
-        yield [msgspec.json.encode(head), picture.tobytes()]
+        yield [
+            msgspec.json.encode(head),
+            picture.tobytes() if compression == "none" else pack(picture, compression),
+        ]
     yield [msgspec.json.encode({"htype": "series_end", "msg_number": next(msg_number)})]
 
 

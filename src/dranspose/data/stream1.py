@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 import msgspec
 import numpy as np
 
 from beamloom.devices import stins
+from beamloom.devices.images import Image
 from beamloom.events import Packet, PacketKind
 from dranspose.data._packets import PacketFields
 
@@ -25,10 +27,16 @@ class Stream1Start(PacketFields, stins.Stream1Start):
 
 
 class Stream1Data(PacketFields, stins.Stream1Data):
-    """One image; ``data`` is its array."""
+    """One image; ``data`` is its array, given or in the blobs."""
 
     DEFAULTS: ClassVar = {"htype": "image", "compression": "none", "msg_number": 0}
-    NOT_IN_JSON: ClassVar = frozenset({"data", "data_problem", "blobs"})
+    NOT_IN_JSON: ClassVar = frozenset({"data", "blobs"})
+
+    @functools.cached_property
+    def array(self) -> Image:
+        """The pixels."""
+        given: Image | None = self._fields.get("data")
+        return super().array if given is None else given
 
     def to_stream_data(self) -> Packet:
         """The packet that a detector would have sent."""
