@@ -247,15 +247,19 @@ class ReducerService:
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
     def _finish(self, run: str, abandoned: bool) -> None:
-        if run == self._run and self._analysis is not None and not abandoned:
-            try:
-                self._analysis.finish(self._epochs.latest)
-            except Exception as error:
-                logger.warning("%s failed: %r", self._analysis.where("finish"), error)
-                self._fail(self._channel.peer, 0, None, "finish", error)
-            self._desk.changed()
-        self._run = None
+        if run == self._run:
+            if self._analysis is not None and not abandoned:
+                self._call_finish(self._analysis)
+            self._run = None
         self._channel.send(CONTROLLER, Finished(run))
+
+    def _call_finish(self, user: ReducerAnalysis) -> None:
+        try:
+            user.finish(self._epochs.latest)
+        except Exception as error:
+            logger.warning("%s failed: %r", user.where("finish"), error)
+            self._fail(self._channel.peer, 0, None, "finish", error)
+        self._desk.changed()
 
     def leave(self, reason: str) -> None:
         """The process ends."""
