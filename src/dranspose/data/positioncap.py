@@ -16,7 +16,7 @@ class PositionCapField(Fields):
 
     name: str
     type: str
-    value: int | float | None
+    value: Any
 
 
 class PositionCapStart(PacketFields):
