@@ -138,8 +138,7 @@ class WorkerService:
         """A message has arrived."""
         match received.message:
             case Packets(run=run) as message if run == self._run:
-                count = len(message.block.frames) if len(message.block.frames) > 1 else _count(message)
-                packets = unpack(message.block, count, received.buffers)
+                packets = unpack(message.block, received.buffers)
                 self._assembler.add(
                     message.stream, message.slot, message.attempt, message.first, message.expected, packets
                 )
@@ -317,10 +316,6 @@ class WorkerService:
             "unacknowledged": 0 if self._outbox is None else self._outbox.unacknowledged,
             **{f"{name}_seconds": seconds for name, seconds in self._seconds.items()},
         }
-
-
-def _count(message: Packets) -> int:
-    return len(message.block.sizes) // message.block.frames[0]
 
 
 def serve(settings: WorkerSettings) -> int:

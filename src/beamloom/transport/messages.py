@@ -152,6 +152,8 @@ class PacketBlock(msgspec.Struct, array_like=True):
     """How packets are laid out in the frames that follow."""
 
     typ: str
+    count: int
+    """Number of packets."""
     frames: list[int]
     """Number of frames of each packet; one number when it is the same for all."""
     sizes: list[int]
@@ -311,4 +313,7 @@ def encode(sender: str, message: AnyMessage) -> bytes:
 
 def decode(frame: bytes) -> tuple[str, AnyMessage]:
     """Sender and message of a first frame; raises msgspec.DecodeError for anything else."""
-    return _decoder.decode(frame)
+    try:
+        return _decoder.decode(frame)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(f"not a message of a pipeline: {error}") from error

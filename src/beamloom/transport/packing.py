@@ -37,12 +37,12 @@ def pack(packets: Sequence[Packet]) -> tuple[PacketBlock, list[Any]]:
     first = numbers[0]
     if numbers == ([None] * len(numbers) if first is None else list(range(first, first + len(numbers)))):
         numbers = [first]
-    block = PacketBlock(packets[0].typ, frames, sizes, kinds, numbers)
+    block = PacketBlock(packets[0].typ, len(packets), frames, sizes, kinds, numbers)
     return block, [b"".join(inline), *alone]
 
 
-def unpack(block: PacketBlock, count: int, buffers: Sequence[Any]) -> list[Packet]:
-    """``count`` packets out of a block and its frames; small frames are ``bytes``, large ones as they were received."""
+def unpack(block: PacketBlock, buffers: Sequence[Any]) -> list[Packet]:
+    """The packets out of a block and its frames; small frames are ``bytes``, large ones as they were received."""
     blob = bytes(buffers[0])
     alone = iter(buffers[1:])
     sizes = iter(block.sizes)
@@ -52,7 +52,7 @@ def unpack(block: PacketBlock, count: int, buffers: Sequence[Any]) -> list[Packe
     counted = len(block.numbers) == 1
     packets: list[Packet] = []
     at = 0
-    for i in range(count):
+    for i in range(block.count):
         frames: list[Any] = []
         for _ in range(same_frames if same_frames is not None else block.frames[i]):
             size = next(sizes)

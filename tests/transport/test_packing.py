@@ -1,0 +1,86 @@
+"""Packets of many events in one message come out as they went in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+import zmq
+from hypothesis import given
+
+from beamloom.events import Packet, PacketKind
+from beamloom.transport.messages import Packets, decode, encode
+from beamloom.transport.packing import INLINE_BYTES, pack, same_type_runs, unpack
+
+SIZES = st.one_of(st.integers(0, 12), st.sampled_from([INLINE_BYTES - 1, INLINE_BYTES, INLINE_BYTES + 1]))
+
+
+def frame(size: int, form: str) -> Any:
+    content = bytes(i % 251 for i in range(min(size, 300))).ljust(size, b"x")
+    if form == "view":
+        return memoryview(content)
+    return zmq.Frame(content) if form == "zmq" else content
+
+
+FRAMES = st.builds(frame, SIZES, st.sampled_from(["bytes", "view", "zmq"]))
+PACKETS = st.builds(
+    Packet,
+    st.just("test"),
+    st.lists(FRAMES, max_size=3),
+    st.none() | st.integers(0, 2**40),
+    st.sampled_from(PacketKind),
+)
+
+
+def through_a_message(packets: list[Packet]) -> list[Packet]:
+    block, buffers = pack(packets)
+    head = encode("ingester", Packets("run", "stream", 0, 1, 5, 1, block))
+    _, message = decode(head)
+    assert isinstance(message, Packets)
+    return unpack(message.block, [bytes(buffer) for buffer in buffers])
+
+
+@given(st.lists(PACKETS, min_size=1, max_size=8))
+def test_any_packets_come_out_as_they_went_in(packets: list[Packet]) -> None:
+    assert through_a_message(packets) == [packet.get_bytes() for packet in packets]
+
+
+@given(st.integers(1, 20), st.integers(0, 3), st.none() | st.integers(0, 100), st.sampled_from(PacketKind))
+def test_packets_that_are_alike_and_numbered_in_a_row_come_out_as_they_went_in(
+    count: int, frames: int, first: int | None, kind: PacketKind
+) -> None:
+    packets = [
+        Packet("test", [b"f%d" % i] * frames, None if first is None else first + i, kind)
+        for i in range(count)
+    ]
+    block, _ = pack(packets)
+    assert (len(block.frames), len(block.kinds), len(block.numbers)) == (1, 1, 1)
+    assert through_a_message(packets) == packets
+
+
+def test_packets_without_any_frame_keep_their_count() -> None:
+    packets = [Packet("test", [], None, PacketKind.END)] * 3
+    assert through_a_message(packets) == packets
+
+
+@pytest.mark.parametrize(("size", "alone"), [(INLINE_BYTES - 1, 0), (INLINE_BYTES, 1)])
+def test_a_frame_travels_alone_from_the_limit_on(size: int, alone: int) -> None:
+    _, buffers = pack([Packet("test", [bytes(size), b"small"])])
+    assert len(buffers) == 1 + alone
+
+
+def test_a_large_frame_is_not_copied_on_either_side() -> None:
+    large = bytes(INLINE_BYTES)
+    block, buffers = pack([Packet("test", [b"head", large])])
+    assert buffers[1] is large
+    view = memoryview(large)
+    (packet,) = unpack(block, [buffers[0], view])
+    assert packet.frames[1] is view
+    assert packet.frames[0] == b"head"
+
+
+def test_runs_of_one_type_are_found_in_order() -> None:
+    packets = [Packet(typ, []) for typ in "aabccca"]
+    assert same_type_runs(packets) == [(0, 2), (2, 3), (3, 6), (6, 7)]
+    assert same_type_runs([]) == []
