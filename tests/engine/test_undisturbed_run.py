@@ -69,3 +69,12 @@ def test_a_run_of_a_map_without_any_virtual_worker_is_over_at_once() -> None:
     mill = Mill(TriggerMap.from_mapping({"a": [[], None, []]}, all_wrap=False), {"w1": GENERIC})
     mill.settle()
     assert mill.complete
+
+
+def test_the_end_event_comes_after_everything_else_also_when_a_worker_dies() -> None:
+    mill = Mill(uniform(["a"], 6), {"w1": GENERIC, "w2": GENERIC})
+    mill.read("a", [numbered("a", item, 7) for item in range(8)])
+    mill.kill("w1")
+    mill.settle()
+    assert mill.complete
+    assert mill.workers["w2"].seen == list(range(8))

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from beamloom.control.views import as_text, one_by_one
+from beamloom.version import VERSION
 
 BUSY = ("receiving", "user", "sending")
 ALL = ("waiting", *BUSY)
@@ -43,7 +44,7 @@ def config(controller: Any) -> dict[str, Any]:
         "reducer": None
         if reducer is None
         else {**_process(controller, reducer), "url": reducer.register.address},
-        "controller_version": "0.1.0",
+        "controller_version": VERSION,
         "parameters_version": {
             name: str(value.uuid) for name, value in controller.parameters.current.items()
         },

@@ -240,6 +240,7 @@ class Run:
         """What is to be done now. To be called after every report, and at least a few times a second."""
         if self.phase is not RunPhase.COMPLETE:
             self._lose_stragglers(now)
+            self._hold_end_back()
             spans, void = self._scheduler.assign(now)
             for first, stop in void:
                 self._void.add(first, stop)
@@ -347,6 +348,12 @@ class Run:
     def _has_ended(self, state: StreamProgress) -> bool:
         total = self.ledger.total
         return state.ended if total is None else state.complete_until >= total
+
+    def _hold_end_back(self) -> None:
+        """The end event is leased when all others are settled: what sums up at the end has seen everything before, whoever died."""
+        if self.phase is RunPhase.RUNNING and self.trigger_map.wrapped and self.ledger.total is not None:
+            last = self.ledger.total - 1
+            self._scheduler.limit = last if self.ledger.settled_until < last else None
 
     # ---- how a run ends -----------------------------------------------------------------------------------------------------
 

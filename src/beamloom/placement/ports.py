@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 from collections.abc import Sequence
 
+QUIET_PORTS = range(20_000, 32_000)
+"""Ports that the system does not give to outgoing connections: what is free here stays free until it is used."""
+ATTEMPTS = 200
+
 
 def free_ports(hosts: Sequence[str]) -> list[int]:
-    """One free port for each host, all different; somebody else may take one before it is used, which is rare.
+    """One free port for each host, all different.
 
-    Raises OSError for a host that is not an address of this machine.
+    Raises OSError for a host that is not an address of this machine, and when no port is free.
     """
     with contextlib.ExitStack() as stack:
-        held = [stack.enter_context(socket.socket()) for _ in hosts]
-        for holder, host in zip(held, hosts, strict=True):
-            holder.bind((host, 0))
-        return [holder.getsockname()[1] for holder in held]
+        return [_hold_free_port(host, stack) for host in hosts]
+
+
+def _hold_free_port(host: str, stack: contextlib.ExitStack) -> int:
+    problem = OSError(f"no free port found on {host}")
+    for port in random.sample(QUIET_PORTS, ATTEMPTS):
+        holder = socket.socket()
+        try:
+            holder.bind((host, port))
+        except OSError as error:
+            holder.close()
+            problem = error
+            continue
+        stack.callback(holder.close)
+        return port
+    raise problem

@@ -10,14 +10,15 @@ from typing import Any
 
 import msgspec
 
+from beamloom.services.code_version import build_metadata
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import CONTROLLER, Leaving, Register
+from beamloom.version import VERSION
 
 logger = logging.getLogger(__name__)
 
 REGISTER_EVERY = 0.25
 """Seconds between attempts to register."""
-VERSION = "0.1.0"
 
 
 def new_peer_id(name: str) -> str:
@@ -42,7 +43,14 @@ class Membership:
         self._name = name
         self._next_attempt = 0.0
         self._register = Register(
-            name, role, channel.address, host=socket.gethostname(), pid=os.getpid(), version=VERSION, **what
+            name,
+            role,
+            channel.address,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=VERSION,
+            code=build_metadata(),
+            **what,
         )
         channel.connect(CONTROLLER, controller)
 

@@ -18,11 +18,12 @@ from beamloom.errors import UserError
 from beamloom.events import Result
 from beamloom.parameters import ParameterSet
 from beamloom.results.http import make_app
+from beamloom.services.code_version import code_version
 from beamloom.services.epochs import Epochs
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
-from beamloom.services.membership import VERSION, Membership, name_of, new_peer_id
+from beamloom.services.membership import Membership, name_of, new_peer_id
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 from beamloom.transport.channel import Channel, Received
@@ -46,6 +47,7 @@ from beamloom.transport.messages import (
     Welcome,
 )
 from beamloom.transport.zeromq import ZmqChannel
+from beamloom.version import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +141,7 @@ class ReducerService:
                 name=self._settings.name,
                 run=arm.run,
                 version=VERSION,
+                mapreduce_version=code_version(),
                 parameters_hash=self._epochs.latest.hash,
             )
             try:

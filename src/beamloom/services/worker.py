@@ -17,11 +17,12 @@ from beamloom.engine.faults import Failure
 from beamloom.errors import UserError
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
+from beamloom.services.code_version import code_version
 from beamloom.services.epochs import Epochs
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
-from beamloom.services.membership import VERSION, Membership, new_peer_id
+from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.outbox import Outbox
 from beamloom.settings import WorkerSettings
 from beamloom.transport.channel import Channel, Received
@@ -43,6 +44,7 @@ from beamloom.transport.messages import (
 )
 from beamloom.transport.packing import unpack
 from beamloom.transport.zeromq import ZmqChannel
+from beamloom.version import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +175,7 @@ class WorkerService:
             tags=self._settings.tags,
             run=arm.run,
             version=VERSION,
+            mapreduce_version=code_version(),
             parameters_hash=self._epochs.latest.hash,
         )
         if self._map is None:

@@ -1,0 +1,3 @@
+"""The version of Beamloom."""
+
+VERSION = "0.1.0"
