@@ -156,6 +156,27 @@ def test_a_series_that_follows_is_numbered_from_its_own_preparation() -> None:
     assert numbers(read(sent)) == [None, 1, 2, 3, None, 1, 2]
 
 
+def changed(message: list[bytes], **fields: Any) -> list[bytes]:
+    """The message with other fields in its JSON object; those that are None are taken out."""
+    head = {**json.loads(message[0]), **fields}
+    head = {name: value for name, value in head.items() if value is not None}
+    return [json.dumps(head).encode(), *message[1:]]
+
+
+def test_a_preparation_that_counts_further_than_its_first_sequence_is_not_believed() -> None:
+    sent = small()
+    assert numbers(read([changed(sent[0], frame=40), *sent[1:]])) == [None, 1, 2, 3, 4]
+
+
+def test_an_oscilloscope_that_does_not_count_is_followed_by_order() -> None:
+    sent = [changed(message, frame=None) for message in small()]
+    assert numbers(read(sent)) == [None, 1, 2, 3, 4]
+    del sent[5]
+    items = read(sent)
+    assert problems(items) == ["the begin of the sequence did not come"]
+    assert numbers(items) == [None, 1, 3, 4]
+
+
 def damaged(**changes: Any) -> list[bytes]:
     (head, blob, times) = small()[6]
     fields = json.loads(head)

@@ -499,6 +499,28 @@ def test_what_is_no_panda_is_told_by_its_answer(
     assert not reading.connected()
 
 
+def gather(reading: TcpSource, items: Items) -> Items:
+    """Add what has come."""
+    items += reading.read(9)
+    return items
+
+
+def test_what_comes_with_the_welcome_belongs_to_the_series(
+    opened: Callable[[str], TcpSource], listener: socket.socket, until: Until
+) -> None:
+    reading = opened(url_of(listener))
+    connection, _ = listener.accept()
+    with connection:
+        until(lambda: not reading.read(9) and select.select([connection], [], [], 0)[0] != [])
+        connection.sendall(b"O")
+        assert reading.read(9) == []
+        connection.sendall(b"K\n" + packed(generate(rows=2)))
+        until(reading.connected)
+        items: Items = []
+        until(lambda: len(gather(reading, items)) == 4)
+    assert outline(items) == [("START", None), ("DATA", 1), ("DATA", 2), ("END", 3)]
+
+
 def test_an_unknown_host_is_told(opened: Callable[[str], TcpSource], until: Until) -> None:
     reading = opened("tcp://no-such-host.invalid:8889")
     until(

@@ -138,6 +138,8 @@ class _Series:
         """The present sequence has ended."""
         problem = self._problem or self._what_is_missing()
         begun = self._number
+        if message.frame is None or self._base is None:
+            self._last += 1
         collected = [*self._begin_frames, *self._traces, *frames]
         self._clear()
         if problem is not None:
@@ -196,7 +198,7 @@ class _Series:
     def _sequences_until(self, message: Message) -> int:
         """How many sequences have ended by the count in ``message``. Raises MalformedPacket."""
         if message.frame is None or self._base is None:
-            return self._last + (1 if message.what == 2 else 0)
+            return self._last
         sent = message.frame - self._base
         channels = len(self._begin.channels or ()) if self._begin is not None else 0
         if sent == 0 and message.what != 2:
