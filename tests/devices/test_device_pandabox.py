@@ -519,6 +519,8 @@ def test_what_comes_with_the_welcome_belongs_to_the_series(
         items: Items = []
         until(lambda: len(gather(reading, items)) == 4)
     assert outline(items) == [("START", None), ("DATA", 1), ("DATA", 2), ("END", 3)]
+    assert isinstance(items[0], Packet)
+    assert items[0].frames[0].startswith(b"arm_time: ")
 
 
 def test_an_unknown_host_is_told(opened: Callable[[str], TcpSource], until: Until) -> None:
