@@ -49,13 +49,13 @@ class EndlessSeries:
         count: int | None,
         items: list[Packet | Malformed],
         *,
-        restarted: bool = False,
+        restarted: bool | None = None,
         first_count: int | None = None,
     ) -> None:
         """Append the item that the device itself counts as ``count`` (None: it does not), and the END packet when it is the last.
 
-        ``restarted``: the device has begun to count anew. ``first_count``: what it calls the first item of a series; None for
-        whatever comes first.
+        ``restarted``: the device has begun to count anew; None where only the count can tell, which is then below the first.
+        ``first_count``: what it calls the first item of a series; None for whatever comes first.
         """
         if self.closed:
             self.surplus += 1
@@ -76,13 +76,15 @@ class EndlessSeries:
             return
         items.append(Malformed(reason, frames, takes_place=not counted))
         if not counted:
-            self._close_behind(self._place(None, False, None), items)
+            self._close_behind(self._place(None, None, None), items)
 
-    def _place(self, count: int | None, restarted: bool, first_count: int | None) -> int:
+    def _place(self, count: int | None, restarted: bool | None, first_count: int | None) -> int:
         if count is None:
             self._highest += 1
             return self._highest
-        if self._first_count is None or restarted or count < self._first_count:
+        if restarted is None:
+            restarted = self._first_count is not None and count < self._first_count
+        if self._first_count is None or restarted:
             self._first_count = count if first_count is None else min(first_count, count)
             self._offset = self._highest + 1 - self._first_count
         number = count + self._offset
