@@ -114,18 +114,7 @@ def test_one_arm_gives_its_rows(form: str) -> None:
     assert wrapped(run.results) == [float(row) for row in range(700)]
 
 
-@pytest.mark.parametrize(
-    "all_wrap",
-    [
-        False,
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                reason="the end of the first series is taken for that of the run", strict=True
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("all_wrap", [False, True])
 def test_several_arms_of_one_run_give_all_their_events(all_wrap: bool) -> None:
     arms, rows = 5, 10
     messages = list(pandabox.generate(rows=rows, arms=arms))

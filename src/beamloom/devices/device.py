@@ -46,6 +46,14 @@ class TriggeredSource(Source, Protocol):
         """Produce one packet of each kind, in this order; returns at once, ``read`` gives them when they are there."""
 
 
+@runtime_checkable
+class RearmingSource(Source, Protocol):
+    """A source whose device may be armed several times in one run."""
+
+    rearms: bool
+    """Whether an END packet that has a number stands in its own place, with more to come, and does not close the stream."""
+
+
 class Simulator(Protocol):
     """A stand-in for a device that speaks its protocol over a real socket."""
 

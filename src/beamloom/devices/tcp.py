@@ -74,6 +74,7 @@ class TcpSource:
     def __init__(self, url: str, reader: ByteReader) -> None:
         self.connections = 0
         """How often the device has welcomed us."""
+        self.rearms = True
         self._url = url
         self._reader = reader
         self._state = _State.CLOSED

@@ -20,12 +20,14 @@ SURPLUS = -3
 class Numbering:
     """Numbers the packets of one stream of one run."""
 
-    def __init__(self, *, wrapped: bool) -> None:
+    def __init__(self, *, wrapped: bool, rearms: bool = False) -> None:
+        """``rearms``: a run may hold several series of this stream, so an END with a number stands in its own place."""
         self.next_item = 0
         """The item that follows the last one accepted."""
         self.last_item: int | None = None
         """The last item of the run, once it is known."""
         self._wrapped = wrapped
+        self._rearms = rearms
         self._series_start = 0
         self._skipped = RangeSet()
 
@@ -65,7 +67,8 @@ class Numbering:
             if item >= self.next_item:
                 self._series_start = item
             return item
-        if packet.kind is PacketKind.END and self._wrapped and self.last_item is not None:
+        own_place = self._rearms and packet.number is not None
+        if packet.kind is PacketKind.END and self._wrapped and self.last_item is not None and not own_place:
             return self.last_item if self.last_item >= self.next_item else self.last_item + 1
         if packet.number is None:
             return self.next_item

@@ -56,6 +56,8 @@ class StreamRouter:
         layout: StreamLayout,
         retention: Retention,
         witness: Callable[[int, Sequence[Packet]], None] | None = None,
+        *,
+        rearms: bool = False,
     ) -> None:
         """``witness`` is told every packet that has been given an event, also those that nobody wants: (first event, packets)."""
         self.stream = stream
@@ -67,7 +69,7 @@ class StreamRouter:
         self.ended = False
         """Whether the device has closed its series for good."""
         self._plan = StreamPlan(layout)
-        self._numbering = Numbering(wrapped=layout.wrapped)
+        self._numbering = Numbering(wrapped=layout.wrapped, rearms=rearms)
         self._numbering.last_item = self._plan.last_item
         self._leases: list[Span] = []
         self._front = 0

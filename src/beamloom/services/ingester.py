@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from beamloom.devices.device import Source, TriggeredSource
+from beamloom.devices.device import RearmingSource, Source, TriggeredSource
 from beamloom.devices.registry import find_device
 from beamloom.engine.assignment import Span
 from beamloom.engine.requests import Requests
@@ -179,8 +179,9 @@ class IngesterService:
         recorder = self._recorder(prefix, arm.run) if prefix else None
         witness = None if recorder is None else _witness(stream, recorder)
         retention = Retention(self._settings.retention_bytes, WhenFull(self._settings.on_full))
-        router = StreamRouter(stream, layout, retention, witness)
         source = self._open_source(stream, self._settings.streams[stream])
+        rearms = isinstance(source, RearmingSource) and source.rearms
+        router = StreamRouter(stream, layout, retention, witness, rearms=rearms)
         source.open()
         return StreamRun(layout, source, router, recorder)
 
