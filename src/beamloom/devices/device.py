@@ -39,19 +39,27 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class TriggeredSource(Source, Protocol):
-    """A source that produces a packet when the run asks for one: a thermometer, a slow camera."""
+class TriggeredSource(Protocol):
+    """What a source has besides that produces a packet when the run asks for one: a thermometer, a slow camera."""
 
     def trigger(self, kinds: Sequence[PacketKind]) -> None:
         """Produce one packet of each kind, in this order; returns at once, ``read`` gives them when they are there."""
 
 
 @runtime_checkable
-class RearmingSource(Source, Protocol):
-    """A source whose device may be armed several times in one run."""
+class RearmingSource(Protocol):
+    """What a source has besides whose device may be armed several times in one run."""
 
     rearms: bool
     """Whether an END packet that has a number stands in its own place, with more to come, and does not close the stream."""
+
+
+@runtime_checkable
+class EndlessSource(Source, Protocol):
+    """A source whose device neither opens nor closes a series: it makes the START packet itself, and the END packet when it is told to."""
+
+    def expect(self, items: int | None) -> None:
+        """The run has ``items`` packets of this stream, the first and the last of them START and END; None: any number. Before ``open``."""
 
 
 class Simulator(Protocol):

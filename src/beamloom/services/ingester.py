@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from beamloom.devices.device import RearmingSource, Source, TriggeredSource
+from beamloom.devices.device import EndlessSource, RearmingSource, Source, TriggeredSource
 from beamloom.devices.registry import find_device
 from beamloom.engine.assignment import Span
 from beamloom.engine.requests import Requests
 from beamloom.engine.retention import Retention, WhenFull
 from beamloom.engine.router import Delivery, StreamCounts, StreamRouter
-from beamloom.engine.streamplan import StreamLayout
+from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.events import Packet
 from beamloom.recordings.folder import RecordingNames
 from beamloom.recordings.format import Record
@@ -180,6 +180,9 @@ class IngesterService:
         witness = None if recorder is None else _witness(stream, recorder)
         retention = Retention(self._settings.retention_bytes, WhenFull(self._settings.on_full))
         source = self._open_source(stream, self._settings.streams[stream])
+        if isinstance(source, EndlessSource):
+            last_item = StreamPlan(layout).last_item
+            source.expect(None if last_item is None else last_item + 1)
         rearms = isinstance(source, RearmingSource) and source.rearms
         router = StreamRouter(stream, layout, retention, witness, rearms=rearms)
         source.open()
