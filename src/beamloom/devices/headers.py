@@ -47,6 +47,14 @@ def read_fields(frame: Any) -> dict[str, Any]:
         raise MalformedPacket(f"the frame is no JSON object: {error}") from None
 
 
+def read_json(frame: Any) -> Any:
+    """Any JSON. Raises MalformedPacket."""
+    try:
+        return msgspec.json.decode(frame)
+    except _UNREADABLE as error:
+        raise MalformedPacket(f"the frame is no JSON: {error}") from None
+
+
 class BlobSize:
     """Checks the size of uncompressed blobs against their headers; quick while the images of a series are alike."""
 

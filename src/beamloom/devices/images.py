@@ -21,14 +21,18 @@ Image = np.ndarray[Any, np.dtype[Any]]
 """One frame of a detector, or one set of spectra."""
 
 
-_TYPE_NAME: Final = re.compile(r"[<>=|]?[a-z]+\d*")
+_TYPE_NAME: Final = re.compile(r"[<>=|]?([a-z]+\d*)")
 
 
 @functools.lru_cache(maxsize=64)
 def pixel_type(name: str) -> np.dtype[Any]:
-    """The numpy type of one pixel. Raises MalformedPacket for anything but a number or a truth value."""
+    """The numpy type of one pixel; the order of the bytes may come first, as in ``<u4`` or ``>uint32``.
+
+    Raises MalformedPacket for anything but a number or a truth value.
+    """
+    found = _TYPE_NAME.fullmatch(name)
     try:
-        dtype = np.dtype(name if _TYPE_NAME.fullmatch(name) else "")
+        dtype = np.dtype(found[1] if found else "").newbyteorder(">" if name.startswith(">") else "<")
     except TypeError:
         raise MalformedPacket(f"the header says type {name!r}, which is no numpy type") from None
     if dtype.kind not in "biufc":

@@ -1,0 +1,37 @@
+"""Numbers of images that count within a series, where each message says which series it belongs to."""
+
+from __future__ import annotations
+
+from beamloom.devices.fields import MalformedPacket
+
+
+class SeriesNumbers:
+    """Places the images of one run's series.
+
+    ``field`` is what the protocol calls the number of an image, ``first`` what it calls the first of a series, and ``setting`` the
+    setting that says so.
+    """
+
+    def __init__(self, field: str, first: int, setting: str) -> None:
+        self._field = field
+        self._first = first
+        self._setting = setting
+        self._series: int | None = None
+
+    def start(self, series: int) -> None:
+        """A series begins."""
+        self._series = series
+
+    def image(self, series: int, number: int | None) -> int:
+        """The place of an image in its series, 1 for the first. Raises MalformedPacket for one that has none, or is of another series."""
+        if self._series is not None and series != self._series:
+            raise MalformedPacket(
+                f"the image belongs to series {series}, but series {self._series} has begun"
+            )
+        if number is None:
+            raise MalformedPacket(f"the header of the image has no {self._field}")
+        if number < self._first:
+            raise MalformedPacket(
+                f"{self._field} {number} comes before the first, which is {self._first} by the setting {self._setting}"
+            )
+        return number - self._first + 1
