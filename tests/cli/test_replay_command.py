@@ -42,6 +42,13 @@ class Reducer:
     def finish(self):
         print("sum", self.publish["sum"])
 """
+LISTENING = """
+import signal, sys
+from beamloom.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main())
+"""
+"""The command where Ctrl-C is heard: whoever runs the tests in the background of a shell has it ignored."""
 WORKS = ("-w", "analysis:Worker", "-r", "analysis:Reducer", "--nworkers", "1")
 
 
@@ -50,7 +57,7 @@ class Command:
 
     def __init__(self, folder: Path, *words: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "beamloom", "replay", *words],
+            [sys.executable, "-c", LISTENING, "replay", *words],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
