@@ -357,7 +357,6 @@ def test_a_live_run_ends_after_its_trains_although_the_bridge_goes_on(until: Unt
 
         def make() -> KaraboSource:
             made.append(KaraboSource(KaraboSettings(url=server.endpoint, socket="PULL")))
-            made[-1].expect(22)
             return made[-1]
 
         def feed() -> None:

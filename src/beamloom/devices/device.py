@@ -55,11 +55,11 @@ class RearmingSource(Protocol):
 
 
 @runtime_checkable
-class EndlessSource(Source, Protocol):
-    """A source whose device neither opens nor closes a series: it makes the START packet itself, and the END packet when it is told to."""
+class EndlessSource(Protocol):
+    """What a source has besides whose device neither opens nor closes a series: it makes the START and the END packet itself."""
 
     def expect(self, items: int | None) -> None:
-        """The run has ``items`` packets of this stream, the first and the last of them START and END; None: any number. Before ``open``."""
+        """Called before ``open``: the run has ``items`` packets of this stream, START and END among them; None for any number."""
 
 
 class Simulator(Protocol):
