@@ -12,6 +12,7 @@ from beamloom.cli import main as beamloom
 from beamloom.errors import did_you_mean
 
 DEVICES = {
+    "ZmqPullEigerLegacyIngester": "dectris_v1",
     "ZmqPullSingleIngester": "stins",
     "ZmqSubContrastIngester": "contrast",
     "ZmqSubXspressIngester": "xspress3",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -262,3 +263,22 @@ def test_whatever_arrives_the_reader_lives_and_good_images_keep_their_numbers(da
 
 def test_an_empty_series_has_a_start_and_an_end() -> None:
     assert numbers(read(list(generate(frames=0)))) == [None, None]
+
+
+def test_existing_analyses_find_the_names_that_they_know(
+    capture: Callable[[str], list[list[bytes]]],
+) -> None:
+    names = importlib.import_module("dranspose.middlewares.eiger_legacy")
+    header, image, *_, end = [
+        names.parse(Packet("EIGER_LEGACY", [zmq.Frame(frame) for frame in message]))
+        for message in capture("eiger-small.cbors")
+    ]
+    assert type(header).__name__ == "EigerLegacyHeader"
+    assert (header.info["nimages"], header.appendix["dozor_dict"]["x_pixels_in_detector"]) == (3, 3108)
+    assert type(image).__name__ == "EigerLegacyImage"
+    assert (image.frame, image.data["shape"], image.config["real_time"]) == (0, [3108, 3262], 9999900)
+    assert image.data["buffer"][:12] == bytes.fromhex("00000000026acae000002000")
+    assert type(end).__name__ == "EigerLegacyEnd"
+    _, message, _ = generate(frames=1, shape=SMALL, seed=4)
+    (expected,) = rings(1, SMALL, "uint32", 4)
+    assert np.array_equal(names.parse(Packet("EIGER_LEGACY", message)).array, expected)

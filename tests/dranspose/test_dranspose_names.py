@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
@@ -129,13 +128,6 @@ def test_what_makes_a_packet_reads_it_back(series: Any, parse: Any) -> None:
         assert (point.pseudo["x"][0], point.status) == (1.5, "running")
     else:
         np.testing.assert_array_equal(point.data, made[1].data)
-
-
-@pytest.mark.parametrize("device", ["eiger_legacy"])
-@pytest.mark.parametrize("room", ["middlewares", "data"])
-def test_a_device_that_is_not_here_yet_says_so(room: str, device: str) -> None:
-    with pytest.raises(ImportError, match=f"dranspose.{room}.{device} is not in this version of Beamloom"):
-        importlib.import_module(f"dranspose.{room}.{device}")
 
 
 def test_the_names_bring_no_service_and_no_web_server_with_them() -> None:
