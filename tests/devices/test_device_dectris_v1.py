@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -156,6 +157,18 @@ def test_uncompressed_pixels_are_a_read_only_view_of_the_frame() -> None:
     assert image.array[0, 0] == 7
     with pytest.raises(ValueError, match="read-only"):
         image.array[0, 0] = 1
+
+
+def test_a_parsed_image_is_sent_on_whole_and_shown_in_short() -> None:
+    for message in generate(frames=1, shape=SMALL, header_detail="all"):
+        made = parse(Packet("EIGER_LEGACY", [zmq.Frame(frame) for frame in message]))
+        again = pickle.loads(pickle.dumps(made))
+        assert type(again) is type(made)
+        assert len(repr(made)) < 2000
+        if isinstance(made, DectrisV1Image):
+            assert np.array_equal(again.array, made.array)
+        if isinstance(made, DectrisV1Start):
+            assert again.pixel_mask.tobytes() == bytes(4 * 60)
 
 
 def test_an_unknown_encoding_or_description_says_so_when_it_is_looked_at() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -196,6 +197,18 @@ def test_uncompressed_pixels_are_a_view_of_the_frame() -> None:
     assert isinstance(image, DectrisV2Image)
     assert np.array_equal(image.array, pixels)
     assert np.shares_memory(image.array, np.frombuffer(frame.buffer, np.uint8))
+
+
+def test_a_parsed_image_is_sent_on_whole_and_shown_in_short() -> None:
+    for message in generate(frames=1, shape=SMALL, compression="none", header_detail="all"):
+        made = parse(Packet("DECTRIS_V2", [zmq.Frame(message[0])]))
+        again = pickle.loads(pickle.dumps(made))
+        assert type(again) is type(made)
+        assert len(repr(made)) < 2000
+        if isinstance(made, DectrisV2Image):
+            assert np.array_equal(again.array, made.array)
+        if isinstance(made, DectrisV2Start):
+            assert np.array_equal(again.pixel_mask["threshold_1"], made.pixel_mask["threshold_1"])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.fields import MalformedPacket, owned
 
 
 class Tag(msgspec.Struct, frozen=True):
@@ -20,6 +20,9 @@ class Tag(msgspec.Struct, frozen=True):
 
     number: int
     content: Any
+
+    def __reduce__(self) -> tuple[type[Tag], tuple[int, Any]]:
+        return Tag, (self.number, owned(self.content))
 
 
 def read_item(message: Any) -> Any:

@@ -7,7 +7,9 @@ hold every field of the packet as an attribute, known beforehand or not.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
+
+import zmq
 
 from beamloom.errors import did_you_mean
 from beamloom.events import PacketKind
@@ -33,6 +35,33 @@ def frames_of(packet: RawPacket, typ: str) -> list[Any]:
     if not packet.frames:
         raise MalformedPacket("the packet has no frames")
     return packet.frames
+
+
+def owned(field: Any) -> Any:
+    """``field`` with bytes in the place of what looks into a received message, also within lists and dictionaries."""
+    if isinstance(field, zmq.Frame):
+        return field.bytes
+    if isinstance(field, memoryview):
+        return bytes(field)
+    if type(field) is dict:
+        return {name: owned(value) for name, value in field.items()}
+    if type(field) in (list, tuple):
+        return type(field)(map(owned, field))
+    return field
+
+
+_SHOWN: Final = 64
+"""Bytes that are shown one by one; an image is more than anybody wants to see in a log."""
+
+
+def _shown(field: Any) -> str:
+    if isinstance(field, bytes | bytearray | memoryview | zmq.Frame) and len(field) > _SHOWN:
+        return f"<{len(field)} bytes>"
+    if type(field) is dict:
+        return f"{{{', '.join(f'{name!r}: {_shown(value)}' for name, value in field.items())}}}"
+    if type(field) is list:
+        return f"[{', '.join(map(_shown, field))}]"
+    return repr(field)
 
 
 class Fields:
@@ -77,5 +106,11 @@ class Fields:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: owned(value) for name, value in self}
+
+    def __setstate__(self, fields: dict[str, Any]) -> None:
+        self._fields = fields
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self)})"
+        return f"{type(self).__name__}({', '.join(f'{name}={_shown(value)}' for name, value in self)})"

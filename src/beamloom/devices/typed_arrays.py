@@ -74,12 +74,12 @@ def _elements(typed: object, count: int | None) -> Image:
 
 def _octets(content: object, size: int | None) -> Any:
     """The bytes, unpacked if they are packed."""
-    if isinstance(content, memoryview):
+    if isinstance(content, memoryview | bytes):
         return content
     if not isinstance(content, Tag) or content.number != _COMPRESSED:
         raise MalformedPacket("the array has no bytes")
     match content.content:
-        case [str(algorithm), int(itemsize), memoryview() as blob]:
+        case [str(algorithm), int(itemsize), memoryview() | bytes() as blob]:
             expected = unpacked_size(blob) if size is None else size
             return unpack(blob, algorithm, expected, max(itemsize, 1))
         case _:
