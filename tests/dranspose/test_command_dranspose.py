@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from beamloom.cli import _service
+from beamloom.cli import _commands, _service
 from beamloom.settings import (
     ControllerSettings,
     IngesterSettings,
@@ -125,6 +125,15 @@ def test_what_an_ingester_lacks_is_said_in_one_line(capsys: pytest.CaptureFixtur
 def test_without_a_command_there_is_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
     assert capsys.readouterr().out == HELP + "\n"
+
+
+def test_who_names_a_pickled_recording_has_it_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr("dranspose.cli.beamloom", lambda argv: called.append(argv) or 0)
+    assert main(["replay", "-w", "a:W", "-r", "a:R", "-f", "old.pkls"]) == 0
+    parser = _commands.parser_of("replay", _commands.load("replay"))
+    arguments = _commands.parse(parser, called[0][1:])
+    assert (arguments.files, arguments.allow_pickle) == (["old.pkls"], True)
 
 
 @pytest.fixture
