@@ -160,12 +160,12 @@ def generate(
     color_mode: int = 0,
     attributes: Mapping[str, Any] | None = None,
     begun: float = 1_700_000_000.0,
-    rate: float = 10.0,
+    period: float = 0.1,
 ) -> Iterator[list[bytes]]:
     """Images: ``images``, or ``frames`` of ``shape`` and ``dtype`` whose pixels all are the index of the image.
 
-    ``codec`` is ``none``, ``lz4``, ``bslz4`` or ``jpeg`` (which needs pillow); ``begun`` in seconds since 1970, from there on ``rate`` per
-    second.
+    ``codec`` is ``none``, ``lz4``, ``bslz4`` or ``jpeg`` (which needs pillow). The first was taken at ``begun``, in seconds since 1970, each
+    further one ``period`` seconds later.
     """
     pixels = pixel_type(dtype)
     pictures = (
@@ -177,7 +177,7 @@ def generate(
             "shape": list(picture.shape),
             "dtype": picture.dtype.name,
             "codec": codec,
-            "time_stamp": begun + index / rate,
+            "time_stamp": begun + index * period,
             "attributes": {"ColorMode": color_mode, **(attributes or {})},
         }
         yield [msgspec.json.encode(header), _packed(picture, codec)]

@@ -300,6 +300,7 @@ class SardanaRecorder:
 
 def generate(
     *,
+    points: int = 11,
     positions: Iterable[float] | None = None,
     motor: str = "tom_ry",
     channel: str = "tango://127.0.0.1:10000/expchan/diode/1",
@@ -309,11 +310,11 @@ def generate(
     numbered: bool = True,
     ended: bool = True,
 ) -> Iterator[list[bytes]]:
-    """A scan: description, a post for each of ``positions`` (eleven from 0 to 180 degrees), end.
+    """A scan: description, a post for each of ``positions`` (``points`` of them in steps of 18 degrees), end.
 
     Each point has the position of ``motor`` and the reading of ``channel``, which is twice the position.
     """
-    angles = [18.0 * step for step in range(11)] if positions is None else list(positions)
+    angles = [18.0 * step for step in range(points)] if positions is None else list(positions)
     columns = [
         {"name": "point_nb", "label": "#Pt No", "dtype": "int64", "shape": []},
         {"name": motor, "label": motor, "dtype": "float64", "shape": [], "is_reference": True},
