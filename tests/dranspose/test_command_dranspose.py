@@ -129,7 +129,12 @@ def test_without_a_command_there_is_help(words: list[str], capsys: pytest.Captur
 
 def test_who_names_a_pickled_recording_has_it_read(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[list[str]] = []
-    monkeypatch.setattr("dranspose.cli.beamloom", lambda argv: called.append(argv) or 0)
+
+    def beamloom(argv: list[str]) -> int:
+        called.append(argv)
+        return 0
+
+    monkeypatch.setattr("dranspose.cli.beamloom", beamloom)
     assert main(["replay", "-w", "a:W", "-r", "a:R", "-f", "old.pkls"]) == 0
     parser = _commands.parser_of("replay", _commands.load("replay"))
     arguments = _commands.parse(parser, called[0][1:])

@@ -82,7 +82,7 @@ def test_pickled_records_are_read_when_that_is_allowed(tmp_path: Path, name: str
 def test_pickled_records_are_refused_unless_allowed(tmp_path: Path) -> None:
     path = tmp_path / "old.pkls"
     path.write_bytes(b"".join(pickled(1)))
-    with pytest.raises(NotARecording, match="allow it with allow_pickle=True"):
+    with pytest.raises(NotARecording, match="allow it with --allow-pickle"):
         RecordingReader(path)
 
 
