@@ -29,6 +29,8 @@ from beamloom.devices.dectris_v1 import (
 )
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.triggermap import uniform
+from devices.one_run import Outcome, run_through
 
 SMALL = (6, 10)
 
@@ -168,7 +170,9 @@ def test_a_parsed_image_is_sent_on_whole_and_shown_in_short() -> None:
         if isinstance(made, DectrisV1Image):
             assert np.array_equal(again.array, made.array)
         if isinstance(made, DectrisV1Start):
-            assert again.pixel_mask.tobytes() == bytes(4 * 60)
+            mask = again.pixel_mask
+            assert mask is not None
+            assert mask.tobytes() == bytes(4 * 60)
 
 
 def test_an_unknown_encoding_or_description_says_so_when_it_is_looked_at() -> None:
@@ -295,3 +299,43 @@ def test_existing_analyses_find_the_names_that_they_know(
     _, message, _ = generate(frames=1, shape=SMALL, seed=4)
     (expected,) = rings(1, SMALL, "uint32", 4)
     assert np.array_equal(names.parse(Packet("EIGER_LEGACY", message)).array, expected)
+
+
+def a_live_run(messages: list[list[bytes]], images: int, look: Callable[[Any], Any]) -> Outcome:
+    """A run of ``images`` events that the simulator sends ``messages`` to."""
+    simulator = DEVICE.simulator("tcp://127.0.0.1:0")
+    settings = DEVICE.settings(url=simulator.url)
+    try:
+        return run_through(
+            {"eiger": lambda: DEVICE.source(settings)},
+            uniform(["eiger"], images),
+            lambda event: look(event.streams["eiger"].parse()),
+            lambda: simulator.play(messages),
+        )
+    finally:
+        simulator.close()
+
+
+def test_the_capture_in_a_live_run_gives_its_events_and_its_cut_images_fail_by_themselves(
+    capture: Callable[[str], list[list[bytes]]],
+) -> None:
+    messages = capture("eiger-small.cbors")
+    outcome = a_live_run(messages, 3, lambda packet: getattr(packet, "frame", None))
+    assert outcome.counts == (5, 0, 0)
+    assert outcome.results == {1: 0, 2: 1, 3: 2}
+    looked_at = a_live_run(messages, 3, lambda packet: getattr(packet, "frame", 0) and packet.array.sum())
+    assert looked_at.counts == (3, 2, 0)
+
+
+def test_a_lost_and_a_torn_image_cost_their_own_events_and_no_other() -> None:
+    sent = list(generate(frames=6, shape=SMALL, seed=3))
+    expected = {
+        place: int(picture.sum(dtype=np.uint64))
+        for place, picture in enumerate(rings(6, SMALL, "uint32", 3), 1)
+    }
+    sent[5] = sent[5][:2]
+    del sent[3]
+    outcome = a_live_run(sent, 6, lambda packet: getattr(packet, "array", np.zeros(0)).sum(dtype=np.uint64))
+    assert outcome.counts == (6, 0, 2)
+    del expected[3], expected[5]
+    assert {event: int(total) for event, total in outcome.results.items() if total} == expected

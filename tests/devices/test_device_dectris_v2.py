@@ -28,6 +28,8 @@ from beamloom.devices.dectris_v2 import (
 )
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.triggermap import uniform
+from devices.one_run import run_through
 
 SMALL = (6, 10)
 IDS = {"series_id": 9, "series_unique_id": "01HBV3JPF7A8M8N3PQZ4GD0V5Y"}
@@ -317,3 +319,27 @@ def test_whatever_arrives_the_reader_lives_and_good_images_keep_their_numbers(da
 
 def test_an_empty_series_has_a_start_and_an_end() -> None:
     assert numbers(read(list(generate(frames=0)))) == [None, None]
+
+
+def test_a_live_run_loses_what_was_lost_and_nothing_else() -> None:
+    channels = ("threshold_1", "threshold_2")
+    sent = list(generate(frames=6, shape=SMALL, channels=channels, first_image=1, series_id=8, seed=3))
+    sent[5] = [sent[5][0][:30]]
+    del sent[3]
+    simulator = DEVICE.simulator("tcp://127.0.0.1:0")
+    settings = DEVICE.settings(url=simulator.url, first_image=1)
+    try:
+        outcome = run_through(
+            {"eiger": lambda: DEVICE.source(settings)},
+            uniform(["eiger"], 6),
+            lambda event: getattr(event.streams["eiger"].parse(), "array", None),
+            lambda: simulator.play(sent),
+        )
+    finally:
+        simulator.close()
+    assert outcome.counts == (6, 0, 2)
+    pictures = dict(enumerate(rings(6, SMALL, "uint32", 3), start=1))
+    images = {event: array for event, array in outcome.results.items() if array is not None}
+    assert sorted(images) == [1, 2, 4, 6]
+    for event, array in images.items():
+        assert np.array_equal(array, np.stack([pictures[event], pictures[event] // 2]))
