@@ -1,6 +1,7 @@
 """Replay: an analysis run over recordings, in this process, by the services that run it live."""
 
 from beamloom.replay._audience import Audience
-from beamloom.replay._replay import Replay, ReplayReport, replay
+from beamloom.replay._replay import Replay, replay
+from beamloom.replay._report import ReplayReport
 
 __all__ = ["Audience", "Replay", "ReplayReport", "replay"]

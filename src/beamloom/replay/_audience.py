@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from beamloom.replay._replay import ReplayReport
+from beamloom.replay._report import ReplayReport
 
 
 class Audience:

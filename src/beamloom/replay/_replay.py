@@ -7,15 +7,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from beamloom.analysis import load_class
-from beamloom.engine.faults import FailureGroup
 from beamloom.engine.layout import stream_layout
-from beamloom.engine.ledger import Counts
-from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run, RunPhase
 from beamloom.errors import UsageError
 from beamloom.recordings.folder import Companions, find_companions
@@ -25,6 +19,7 @@ from beamloom.replay._epochs import read_parameters
 from beamloom.replay._feeds import Feed, FileFeed, UserSource
 from beamloom.replay._http import ReplayServer
 from beamloom.replay._maps import check_workers, derived_map, recorded_map
+from beamloom.replay._report import ReplayReport
 from beamloom.replay._source import RecordedSource, SharedFeed
 from beamloom.replay._survey import Survey
 from beamloom.services.active_run import ActiveRun
@@ -39,25 +34,6 @@ DEBUG_TAGS = frozenset({"debug", "debugworker"})
 """Tags of workers that only look: a replay gives them a worker without the user's class."""
 KEEP_ALIVE_PAUSE = 0.01
 INTERRUPTED = "the replay was interrupted"
-
-
-class ReplayReport(msgspec.Struct, frozen=True):
-    """What came of a replay."""
-
-    counts: Counts
-    failures: list[FailureGroup]
-    losses: list[tuple[str, RangeSet]]
-    """Lost events, by cause."""
-    remarks: list[str]
-    """Sentences on the recordings: one that breaks off, packets that belong to no event."""
-    publish: dict[Any, Any]
-    """What the reducer published in the end: its own dictionary."""
-    seconds: float
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing failed."""
-        return not self.failures
 
 
 class Replay:

@@ -1,0 +1,30 @@
+"""What came of a replay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from beamloom.engine.faults import FailureGroup
+from beamloom.engine.ledger import Counts
+from beamloom.engine.ranges import RangeSet
+
+
+class ReplayReport(msgspec.Struct, frozen=True):
+    """What came of a replay."""
+
+    counts: Counts
+    failures: list[FailureGroup]
+    losses: list[tuple[str, RangeSet]]
+    """Lost events, by cause."""
+    remarks: list[str]
+    """Sentences on the recordings: one that breaks off, packets that belong to no event."""
+    publish: dict[Any, Any]
+    """What the reducer published in the end: its own dictionary."""
+    seconds: float
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
