@@ -1,0 +1,188 @@
+"""One specimen or more of each device, by name: what the conformance kit has to know of it."""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from beamloom.devices import (
+    albaem,
+    bluesky,
+    contrast,
+    dectris_v1,
+    dectris_v2,
+    generator,
+    karabo,
+    lecroy,
+    pandabox,
+    pcap,
+    sardana,
+    stins,
+    xspress3,
+)
+from beamloom.devices.testing import Harm, Specimen
+
+IN_PLACE: Final = frozenset({Harm.TRUNCATE, Harm.DAMAGE})
+"""What a protocol without numbers can tell: the message is there and cannot be read."""
+
+
+class PlainTcp:
+    """A server that answers each client's line with OK and sends it whatever it is given."""
+
+    def __init__(self, url: str) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._clients: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._welcome, name="plain TCP server")
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def _welcome(self) -> None:
+        while not self._closing.is_set():
+            if not select.select([self._listener], [], [], 0.02)[0]:
+                continue
+            client, _ = self._listener.accept()
+            client.settimeout(0.5)
+            try:
+                line = b""
+                while not line.endswith(b"\n"):
+                    received = client.recv(256)
+                    if not received:
+                        break
+                    line += received
+                client.sendall(b"OK\n")
+            except OSError:
+                client.close()
+                continue
+            with self._lock:
+                self._clients.append(client)
+
+    def wait_for_client(self, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while not self._clients:
+            if time.monotonic() > end:
+                raise TimeoutError("nobody connected")
+            time.sleep(0.001)
+
+    def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
+        sent = 0
+        for message in messages:
+            with self._lock:
+                clients = list(self._clients)
+            for client in clients:
+                if not self._send(client, b"".join(message)):
+                    with self._lock:
+                        self._clients.remove(client)
+                    client.close()
+            sent += 1
+        return sent
+
+    def _send(self, client: socket.socket, octets: bytes) -> bool:
+        at = 0
+        while at < len(octets):
+            if self._closing.is_set():
+                return False
+            try:
+                at += client.send(octets[at:])
+            except TimeoutError:
+                continue
+            except OSError:
+                return False
+        return True
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join()
+        self._listener.close()
+        with self._lock:
+            for client in self._clients:
+                client.close()
+
+
+def as_post(message: list[bytes]) -> list[bytes]:
+    """Any frames as something that can be posted: a route, a body."""
+    route = message[0] if re.fullmatch(rb"/v1/[a-z_]+", message[0]) else b"/v1/record_data"
+    return [route, message[-1] if len(message) > 1 else b"{"]
+
+
+SPECIMENS: Final[Mapping[str, Specimen]] = {
+    "stins": Specimen(device=stins.DEVICE, series=lambda n: stins.generate(frames=n, shape=(4, 8))),
+    "stins, counted from 1, not numbered from 0": Specimen(
+        device=stins.DEVICE,
+        series=lambda n: stins.generate(frames=n, shape=(4, 8), first_frame=1, first_msg_number=77),
+    ),
+    "contrast": Specimen(
+        device=contrast.DEVICE,
+        series=lambda n: contrast.generate(positions=[(i, -i) for i in range(n)]),
+        recognises=IN_PLACE,
+    ),
+    "xspress3": Specimen(
+        device=xspress3.DEVICE, series=lambda n: xspress3.generate(frames=n, channels=2, bins=16)
+    ),
+    "xspress3, three messages an image": Specimen(
+        device=xspress3.DEVICE,
+        series=lambda n: xspress3.generate(frames=n, channels=2, bins=16, multipart=False),
+        messages_per_item=3,
+    ),
+    "albaem": Specimen(device=albaem.DEVICE, series=lambda n: albaem.generate(frames=n)),
+    "pcap": Specimen(
+        device=pcap.DEVICE,
+        series=lambda n: pcap.generate(rows=5 * n, rows_per_message=5),
+        packets_per_item=5,
+    ),
+    "lecroy": Specimen(
+        device=lecroy.DEVICE,
+        series=lambda n: lecroy.generate(sequences=n, burst=2, points=10),
+        messages_per_item=4,
+    ),
+    "lecroy, continuous": Specimen(
+        device=lecroy.DEVICE,
+        series=lambda n: lecroy.generate(sequences=n, points=10, continuous=True),
+        head=2,
+        messages_per_item=3,
+    ),
+    "pandabox": Specimen(
+        device=pandabox.DEVICE,
+        series=lambda n: pandabox.generate(rows=n),
+        recognises=frozenset({Harm.DAMAGE}),
+        simulator=PlainTcp,
+        # TCP loses no byte, so what ends a line is always there.
+        carry=lambda message: [b"".join(message)[:-1] + b"\n"],
+        recovers=False,
+    ),
+    "sardana": Specimen(
+        device=sardana.DEVICE,
+        series=lambda n: sardana.generate(positions=range(n)),
+        settings={"scans_per_run": 0},
+        bind="http://127.0.0.1:0",
+        connects=False,
+        carry=as_post,
+        cleanup=sardana.LISTENERS.close,
+    ),
+    "karabo": Specimen(
+        device=karabo.DEVICE,
+        series=lambda n: karabo.generate(trains=n + 2, shape=(2, 3)),
+        first_place=2,
+        tail_packets=2,
+        recovers=False,
+    ),
+    "bluesky": Specimen(device=bluesky.DEVICE, series=lambda n: bluesky.generate(rows=n), head=2),
+    "dectris_v1": Specimen(
+        device=dectris_v1.DEVICE, series=lambda n: dectris_v1.generate(frames=n, shape=(8, 16))
+    ),
+    "dectris_v2": Specimen(
+        device=dectris_v2.DEVICE, series=lambda n: dectris_v2.generate(frames=n, shape=(8, 16))
+    ),
+    "generator": Specimen(
+        device=generator.DEVICE, series=lambda n: generator.generate(items=n, kind="spectra", shape=(2, 16))
+    ),
+}
