@@ -27,7 +27,7 @@ from beamloom.devices.bluesky import (
 )
 from beamloom.devices.bluesky_feed import DocumentFeed
 from beamloom.devices.fields import MalformedPacket
-from beamloom.devices.msgpack_arrays import write_map
+from beamloom.devices.msgpack_arrays import read_map, write_map
 from beamloom.devices.registry import find_device
 from beamloom.devices.unpickle import ForbiddenPickle, unpickle
 from beamloom.devices.zeromq import ZmqSource
@@ -163,6 +163,16 @@ def test_arrays_in_documents_are_arrays_again() -> None:
         assert isinstance(row, BlueskyEvent)
         np.testing.assert_array_equal(row.data["det"], image)
         assert row.data["det"].dtype == np.uint16
+
+
+def test_arrays_of_either_byte_order_survive_msgpack() -> None:
+    for order in "<>":
+        array = np.arange(5, dtype=f"{order}u2")
+        back = read_map(write_map({"a": array, "b": np.float32(1.5)}))
+        assert back["a"].tolist() == array.tolist()
+        assert back["b"] == 1.5
+    with pytest.raises(TypeError, match="neither"):
+        write_map({"a": object()})
 
 
 def test_events_of_other_streams_and_documents_about_files_are_passed_over() -> None:

@@ -224,12 +224,15 @@ def test_compressed_images_are_unpacked_when_asked_for(codec: str, opened: Calla
     source = opened(*simulator.url.removeprefix("pva://").split("/"))
     dtype = "uint8" if codec == "jpeg" else "uint16"
     picture = np.tile(np.arange(64, dtype=dtype), (100, 1))
-    simulator.play(generate(images=[picture], codec=codec, attributes={"Gain": 1.5, "Name": "cam"}))
+    simulator.play(
+        generate(images=[picture], codec=codec, attributes={"Gain": 1.5, "Name": "cam"}, begun=1e9 + 0.25)
+    )
     (_, packet) = receive(source, 2)
     assert isinstance(packet, Packet)
     image = packet.parse()
     assert (image.codec, image.dtype, image.shape) == (codec, dtype, [100, 64])
     assert image.attributes == {"ColorMode": 0, "Gain": 1.5, "Name": "cam"}
+    assert image.time_stamp == 1e9 + 0.25
     if codec == "jpeg":
         assert np.abs(image.array.astype(int) - picture).max() < 10
         packet.frames[1] = bytes(packet.frames[1])[:50]

@@ -232,6 +232,14 @@ def test_posts_that_cannot_be_read_are_refused_and_kept_for_inspection(
     assert numbers(items) == [None, 1, 3, None]
 
 
+def test_an_unreadable_end_or_description_takes_no_points_place(beamline: Beamline) -> None:
+    source = beamline.arm()
+    posted = list(generate(positions=[1]))
+    beamline.post([*posted[:2], [b"/v1/record_end", b"{"], [b"/v1/data_desc", b"["], posted[2]])
+    problems = [item for item in read_all(source) if isinstance(item, Malformed)]
+    assert [problem.takes_place for problem in problems] == [False, False]
+
+
 def test_not_a_number_survives_as_pythons_json_writes_it(beamline: Beamline) -> None:
     source = beamline.arm()
     beamline.post(

@@ -164,7 +164,7 @@ def generate(
 ) -> Iterator[list[bytes]]:
     """Images: ``images``, or ``frames`` of ``shape`` and ``dtype`` whose pixels all are the index of the image.
 
-    ``codec`` is ``none``, ``lz4``, ``bslz4`` or ``jpeg`` (which needs pillow). The first was taken at ``begun``, in seconds since 1970, each
+    ``codec`` is ``none``, ``lz4``, ``bslz4`` or ``jpeg`` (needs pillow). The first was taken at ``begun``, in seconds since 1970, each
     further one ``period`` seconds later.
     """
     pixels = pixel_type(dtype)
