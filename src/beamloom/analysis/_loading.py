@@ -66,9 +66,13 @@ def _below(module: ModuleType, home: Path) -> bool:
 def _forget(home: Path) -> None:
     """Drop the modules below ``home``, and their compiled files: two changes within a second look the same to Python."""
     installed = [Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in OURS or not _below(module, home):
-            continue
+    # All are found before any is dropped: a namespace package asks its parent where it lies.
+    below = [
+        (name, module)
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] not in OURS and _below(module, home)
+    ]
+    for name, module in below:
         spec = module.__spec__
         if spec is not None and spec.origin is not None:
             origin = Path(spec.origin)
