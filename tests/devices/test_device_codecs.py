@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from typing import Any
 
 import blosc
@@ -210,3 +212,26 @@ def test_threads_unpack_side_by_side() -> None:
     for thread in threads:
         thread.join()
     assert good == [50] * 4
+
+
+def test_the_others_go_on_while_one_thread_unpacks() -> None:
+    pixels = photons((512, 512), "uint32")
+    blob, unpacked, turns = pack(pixels, "bslz4"), 30, 0
+
+    def repeatedly() -> None:
+        for _ in range(unpacked):
+            unpack(blob, "bslz4", pixels.nbytes, 4)
+
+    thread = threading.Thread(target=repeatedly)
+    before = sys.getswitchinterval()
+    # From here on nobody has a turn unless another gives it to him.
+    sys.setswitchinterval(30)
+    try:
+        thread.start()
+        while thread.is_alive():
+            turns += 1
+            time.sleep(0)
+        thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert turns >= unpacked / 2
