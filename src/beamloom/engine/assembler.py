@@ -47,7 +47,8 @@ class Assembler:
         self._leases: deque[Span] = deque()
         self._next = 0
         self._partial: dict[tuple[int, int, int], _Partial] = {}
-        self._void = RangeSet()
+        self._void: dict[int, RangeSet] = {}
+        """By attempt, the events that were dropped: late packets of them are not kept."""
 
     def lease(self, spans: Iterable[Span]) -> None:
         """The controller has leased these to this worker."""
@@ -58,8 +59,6 @@ class Assembler:
                 if not self._leases:
                     self._next = span.first
                 self._leases.append(span)
-            if self._void:
-                self._void.remove(span.first, span.stop)
 
     def _lease_before_others(self, span: Span) -> None:
         head = self._leases[0]
@@ -72,8 +71,9 @@ class Assembler:
     ) -> None:
         """Packets of ``stream`` for consecutive events from ``first`` on; they may come before the lease does."""
         partial = self._partial
+        void = self._void.get(attempt)
         for event, packet in enumerate(packets, first):
-            if self._void and event in self._void:
+            if void is not None and event in void:
                 continue
             key = (event, slot, attempt)
             found = partial.get(key)
@@ -88,12 +88,14 @@ class Assembler:
             begin = self._next if place == 0 else span.first
             for a, b in RangeSet([(first, stop)]).missing(begin, span.stop):
                 kept.append(msgspec.structs.replace(span, first=a, count=b - a))
-            for event in range(max(begin, first), min(span.stop, stop)):
+            dropped = range(max(begin, first), min(span.stop, stop))
+            if dropped:
+                self._void.setdefault(span.attempt, RangeSet()).add(dropped.start, dropped.stop)
+            for event in dropped:
                 self._partial.pop((event, span.slot, span.attempt), None)
         self._leases = kept
         if kept:
             self._next = kept[0].first
-        self._void.add(first, stop)
 
     def take_ready(self, limit: int) -> list[Ready]:
         """At most ``limit`` deliveries that are complete, in the order of their events."""
@@ -112,6 +114,11 @@ class Assembler:
                 if self._leases:
                     self._next = self._leases[0].first
         return ready
+
+    @property
+    def kept(self) -> int:
+        """How many deliveries are incomplete, or wait for their lease."""
+        return len(self._partial)
 
     @property
     def awaited(self) -> tuple[int, list[str]] | None:
