@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import select
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -270,3 +274,9 @@ def test_a_pipeline_of_two_generators_needs_no_hardware() -> None:
     assert outcome.counts == (20, 0, 2)
     pairs = [pair for pair in outcome.results.values() if pair[0] is not None]
     assert sorted(pairs) == [(item, item) for item in range(20) if item not in (3, 7)]
+
+
+def test_what_the_page_of_the_generator_shows_is_so(repository: Path) -> None:
+    page = (repository / "docs/devices/generator.md").read_text()
+    (example,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    subprocess.run([sys.executable, "-c", example], check=True, timeout=30)

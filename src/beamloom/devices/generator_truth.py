@@ -168,7 +168,7 @@ def _drawn(settings: GeneratorSettings, item: int) -> Fault | None:
     at: float | None = None
     for fault in Fault:
         share = settings.share(fault)
-        if isinstance(share, tuple):
+        if not isinstance(share, (int, float)):
             if item in share:
                 return fault
         elif share > 0:

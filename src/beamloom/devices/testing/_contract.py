@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from typing import Any
@@ -58,11 +59,11 @@ def check_unreachable(specimen: Specimen) -> None:
     name = specimen.device.name
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
-    source = specimen.source_for(f"tcp://127.0.0.1:{port}", None)
-    begun = time.monotonic()
-    source.open()
-    demand(time.monotonic() - begun < IMMEDIATE, f"{name}: open waits for a device that is not there")
+    source = specimen.source_for(re.sub(r":(0|\*)(?=/|$)", f":{port}", specimen.bind), None)
     try:
+        begun = time.monotonic()
+        source.open()
+        demand(time.monotonic() - begun < IMMEDIATE, f"{name}: open waits for a device that is not there")
         demand(not source.connected(), f"{name}: connected() is true though nothing listens")
         problem = source.connection_problem()
         demand(

@@ -139,7 +139,7 @@ class Link:
 
     def read_series(self, limit: int = 256) -> Arrivals:
         """All items up to the END."""
-        return self.read_until(ends_with_end, "the END packet", limit)
+        return self.read_until(has_end, "the END packet", limit)
 
     def read_all(self) -> Arrivals:
         """All that has been played, until nothing comes any more."""
@@ -187,6 +187,6 @@ class Link:
         self.close()
 
 
-def ends_with_end(items: Arrivals) -> bool:
-    """Whether the last item is an END packet."""
-    return bool(items) and isinstance(items[-1], Packet) and items[-1].kind is PacketKind.END
+def has_end(items: Arrivals) -> bool:
+    """Whether there is an END packet among the items."""
+    return any(isinstance(item, Packet) and item.kind is PacketKind.END for item in items)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from beamloom.devices.testing._link import Arrivals, Link, demand, ends_with_end, shown
+from beamloom.devices.testing._link import Arrivals, Link, demand, has_end, shown
 from beamloom.devices.testing._specimen import Specimen
 from beamloom.errors import UserError
 
@@ -47,10 +47,6 @@ def check_any_order_of_calls(specimen: Specimen, examples: int = 4, steps: int =
         def read(self, limit: int) -> None:
             if self.link is not None:
                 self.came += self.link.read(limit)
-                demand(
-                    list(map(shown, self.came)) == expected[: len(self.came)],
-                    f"{name}: read in this order, other items come than read all at once",
-                )
 
         @precondition(lambda self: self.link is not None)
         @rule()
@@ -88,7 +84,7 @@ def check_any_order_of_calls(specimen: Specimen, examples: int = 4, steps: int =
                 return
             with self.link as link:
                 link.play(self.to_send)
-                if not ends_with_end(self.came):
+                if not has_end(self.came):
                     self.came += link.read_series(40)
             demand(
                 list(map(shown, self.came)) == expected,
@@ -104,6 +100,7 @@ def check_any_order_of_calls(specimen: Specimen, examples: int = 4, steps: int =
             deadline=None,
             database=None,
             phases=(Phase.generate,),
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )

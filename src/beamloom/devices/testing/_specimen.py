@@ -54,6 +54,8 @@ class Specimen:
     simulator: Callable[[str], Simulator] | None = None
     """Another simulator than the device's own: one that sends whatever it is given."""
     bind: str = "tcp://127.0.0.1:0"
+    address: str = "tcp://127.0.0.1:{port}"
+    """An address of the device on a port of this machine."""
     least_limit: int = 4
     """The least limit that ``read`` is asked with; one message may complete several packets."""
     cleanup: Callable[[], None] = _nothing

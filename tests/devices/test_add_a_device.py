@@ -1,0 +1,61 @@
+"""The device of ``docs/how-to/add-a-device.md`` is a package that works as the page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+BLOCK = re.compile(r"^```(?:toml|python|yaml)\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def package(repository: Path, tmp_path: Path) -> Path:
+    """The files of the page, installed in a folder of their own as pip would leave them."""
+    page = (repository / "docs/how-to/add-a-device.md").read_text()
+    for name, text in BLOCK.findall(page):
+        (tmp_path / name).write_text(text)
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
+    (tmp_path / "pyproject.toml").rename(tmp_path / "package.toml")
+    metadata = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    groups = [
+        "\n".join([f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())])
+        for group, entries in project["entry-points"].items()
+    ]
+    (metadata / "entry_points.txt").write_text("\n".join(groups))
+    return tmp_path
+
+
+def run(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=package,
+        env={**os.environ, "PYTHONPATH": str(package)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+
+
+def test_the_device_of_the_page_passes_the_tests_of_the_page(package: Path) -> None:
+    done = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_lab_balance.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "12 passed" in done.stdout
+
+
+def test_the_pipeline_of_the_page_is_right_and_the_simulator_is_there(package: Path) -> None:
+    (package / "analysis.py").write_text("class Worker: ...\nclass Reducer: ...\n")
+    read = "from beamloom.pipeline_file import read_pipeline; print(read_pipeline('pipeline.yaml').streams['balance'].device)"
+    done = run(package, "-c", read)
+    assert (done.returncode, done.stdout) == (0, "balance\n"), done.stderr
+    done = run(package, "-m", "beamloom", "simulate", "balance", "--help")
+    assert "--readings" in done.stdout, done.stderr
