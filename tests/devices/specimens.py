@@ -8,9 +8,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Annotated, Final, Literal
+
+import msgspec
 
 from beamloom.devices import (
+    adzmq,
     albaem,
     bluesky,
     contrast,
@@ -21,6 +24,8 @@ from beamloom.devices import (
     lecroy,
     pandabox,
     pcap,
+    pva,
+    pva_simulator,
     sardana,
     stins,
     xspress3,
@@ -114,6 +119,29 @@ def as_post(message: list[bytes]) -> list[bytes]:
     return [route, message[-1] if len(message) > 1 else b"{"]
 
 
+def as_structure(message: list[bytes]) -> list[bytes]:
+    """Any frames as something that a process variable can hold: what is no image becomes one whose pixels do not fill it."""
+    try:
+        header = msgspec.json.decode(message[0], type=PvaHeader)
+        if len(message) == 2 and len(message[1]) == 2 * header.shape[0] * header.shape[1]:
+            return message
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, IndexError):
+        pass
+    wrong = PvaHeader(0, [1, 3], "uint8", "none", 0.0, {})
+    return [msgspec.json.encode(wrong), b"x"]
+
+
+class PvaHeader(msgspec.Struct):
+    """What the simulator of PV Access needs to know of an image."""
+
+    unique_id: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+    shape: list[Annotated[int, msgspec.Meta(ge=0, lt=2**31)]]
+    dtype: Literal["uint8", "uint16"]
+    codec: Literal["none"]
+    time_stamp: Annotated[float, msgspec.Meta(ge=0, lt=2**31)]
+    attributes: dict[str, Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]]
+
+
 SPECIMENS: Final[Mapping[str, Specimen]] = {
     "stins": Specimen(device=stins.DEVICE, series=lambda n: stins.generate(frames=n, shape=(4, 8))),
     "stins, counted from 1, not numbered from 0": Specimen(
@@ -174,6 +202,24 @@ SPECIMENS: Final[Mapping[str, Specimen]] = {
         first_place=2,
         tail_packets=2,
         recovers=False,
+    ),
+    "adzmq": Specimen(
+        device=adzmq.DEVICE,
+        series=lambda n: adzmq.generate(frames=n + 2, shape=(2, 3)),
+        first_place=2,
+        tail_packets=2,
+        recovers=False,
+    ),
+    "pva": Specimen(
+        device=pva.DEVICE,
+        series=lambda n: pva_simulator.generate(frames=n + 2, shape=(2, 3)),
+        settings={"queue": 1000},
+        first_place=2,
+        tail_packets=2,
+        recovers=False,
+        bind="pva://127.0.0.1:0/IMAGE",
+        address="pva://127.0.0.1:{port}/IMAGE",
+        carry=as_structure,
     ),
     "bluesky": Specimen(device=bluesky.DEVICE, series=lambda n: bluesky.generate(rows=n), head=2),
     "dectris_v1": Specimen(

@@ -19,13 +19,8 @@ DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
 
 
 TAKES_GIGABYTES = "a pickle with one wrong bit makes unpickle_outline take 20 GB; call pickle_memo.check_memo before it builds anything"
-NESTED = (
-    "karabo._read_head lets a RecursionError out for a header nested 5000 deep; catch it beside MsgspecError"
-)
 KNOWN: Mapping[tuple[str, str], tuple[str, bool]] = {
     ("contrast", "check_parser_with_damaged_packets"): (TAKES_GIGABYTES, False),
-    ("karabo", "check_parser_with_damaged_packets"): (NESTED, True),
-    ("karabo", "fuzz_source"): (NESTED, True),
 }
 """What is not mended yet: why, and whether it may be tried all the same. A known fault that is gone fails its test."""
 UNPICKLING = ("contrast", "xspress3", "lecroy", "bluesky")

@@ -33,7 +33,7 @@ def test_the_devices_shipped_here_are_found_by_name() -> None:
 def test_an_unknown_name_is_answered_with_the_closest_one() -> None:
     with pytest.raises(
         UnknownDevice,
-        match=r"no device called 'xspres3' \(did you mean 'xspress3'\?\); installed are contrast, ",
+        match=r"no device called 'xspres3' \(did you mean 'xspress3'\?\); installed are .*contrast, ",
     ):
         find_device("xspres3")
 

@@ -61,6 +61,10 @@ class EndlessSeries:
             self.surplus += 1
             return
         number = self._place(count, restarted, first_count)
+        if number < 1:
+            reason = f"item {count} came late, behind the first of the run, which is item {self._first_count}"
+            items.append(Malformed(reason, frames))
+            return
         if self._last is None or number <= self._last:
             items.append(Packet(self._typ, frames, None if count is None else number))
         else:
@@ -107,7 +111,7 @@ def read_mark(frame: Any) -> tuple[str, dict[str, Any]] | None:
         return None
     try:
         fields = msgspec.json.decode(frame, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     kind = fields.pop("type")
     return (kind, fields) if kind in ("start", "end") else None

@@ -98,7 +98,7 @@ _decode_head = msgspec.msgpack.Decoder(_Head).decode
 def _read_head(frame: Any) -> _Head:
     try:
         return _decode_head(frame)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedPacket(f"a header of the message cannot be read: {error}") from None
 
 

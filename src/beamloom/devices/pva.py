@@ -4,12 +4,13 @@ A packet is two frames: a JSON header with what the structure says of the image 
 attributes), and the pixels as they came, compressed or not. Images are numbered by ``uniqueId``, from wherever that stands.
 
 The protocol knows no start and no end of a series, and a process variable always has a value: what it holds when the run is armed is an
-old image, so that describes the START packet and is no data. The END packet comes behind as many images as the run is for. A reader that
-is too slow loses images in the server's queue, which is seen as a gap in ``uniqueId``.
+old image, and no data. The START packet describes the first image after that; the END packet comes behind as many images as the run is
+for. A reader that is too slow loses images in the server's queue, which is seen as a gap in ``uniqueId``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import io
@@ -70,7 +71,7 @@ class PvaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class NTNDArrayStart(Fields):
-    """What the process variable held when the run was armed: all fields of ``NTNDArrayData`` but the pixels."""
+    """What the first image looks like: all fields of ``NTNDArrayData`` but the pixels."""
 
     packet_kind = PacketKind.START
 
@@ -131,7 +132,7 @@ def parse(packet: RawPacket) -> NTNDArrayPacket:
         raise MalformedPacket(f"the packet has {len(frames)} frames; a header and the pixels are two")
     try:
         header = msgspec.json.decode(frames[0], type=_Header)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedPacket(f"the header cannot be read: {error}") from None
     return NTNDArrayData(**msgspec.structs.asdict(header), blob=frames[1])
 
@@ -236,8 +237,14 @@ class NTNDArrayReader:
         self._newest: tuple[int, float] | None = None
         self._again = False
 
+    def hold(self, value: Any) -> None:
+        """``value`` is what the process variable held when it was found: an old image, and no data."""
+        with contextlib.suppress(MalformedPacket):
+            header, _ = read_structure(value)
+            self._last = (header.unique_id, header.time_stamp)
+
     def take(self, value: Any, items: list[Packet | Malformed]) -> None:
-        """Append the packets of ``value``: START for the first one of all, which is old, and DATA for the others."""
+        """Append the image, or what is wrong with it; before the first image the START packet, behind the last the END packet."""
         try:
             header, pixels = read_structure(value)
         except MalformedPacket as problem:
@@ -245,17 +252,14 @@ class NTNDArrayReader:
             if self.series.opened:
                 self.series.add_malformed(str(problem), frames, items, counted=self._numbered)
             else:
-                self.series.open({"problem": str(problem)}, items)
+                items.append(Malformed(str(problem), frames))
             return
         this = (header.unique_id, header.time_stamp)
-        if not self.series.opened:
-            self.series.open(msgspec.to_builtins(header), items)
-            self._last = this
-            return
         again, self._again = self._again and this == self._last, False
         self._last = this
         if again:
             return
+        self.series.open(msgspec.to_builtins(header), items)
         frame = pixels.view(np.uint8).data if pixels.nbytes >= LARGE_FRAME else pixels.tobytes()
         frames = [msgspec.json.encode(header), frame]
         if not self._numbered:
@@ -288,7 +292,6 @@ class PvaSource:
         self._fd: int | None = None
         self._context: Any = None
         self._monitor: Any = None
-        self._initial: Any = None
         self._there = False
         self._was_there = False
         self._refused: str | None = None
@@ -322,8 +325,10 @@ class PvaSource:
 
     def connected(self) -> bool:
         """Whether the process variable was found and its present value has come: whatever comes now is new."""
-        if self._initial is None and not self._was_there and self._monitor is not None:
-            self._initial = self._pop()
+        if not self._was_there:
+            present = self._pop()
+            if present is not None:
+                self._reader.hold(present)
         return self._there
 
     def connection_problem(self) -> str | None:
@@ -354,9 +359,6 @@ class PvaSource:
         except BlockingIOError:
             return []
         items: list[Packet | Malformed] = []
-        if self._initial is not None:
-            self._reader.take(self._initial, items)
-            self._initial = None
         while len(items) < limit - 1:
             value = self._pop()
             if value is None:
@@ -371,7 +373,7 @@ class PvaSource:
             self._monitor.close()
         if self._context is not None:
             self._context.close()
-        self._monitor = self._context = self._initial = None
+        self._monitor = self._context = None
         with self._lock:
             if self._fd is not None:
                 os.close(self._fd)
