@@ -12,9 +12,13 @@ from beamloom.cli import main as beamloom
 from beamloom.errors import did_you_mean
 
 DEVICES = {
+    "TcpPcapIngester": "pandabox",
     "ZmqPullEigerLegacyIngester": "dectris_v1",
     "ZmqPullSingleIngester": "stins",
+    "ZmqSubAlbaemIngester": "albaem",
     "ZmqSubContrastIngester": "contrast",
+    "ZmqSubLecroyIngester": "lecroy",
+    "ZmqSubPCAPIngester": "pcap",
     "ZmqSubXspressIngester": "xspress3",
 }
 """Ingester classes by the device that takes their place."""
