@@ -24,7 +24,8 @@ DEVICES = {
 """Ingester classes by the device that takes their place."""
 SAME = ("controller", "worker", "debugworker", "reducer", "replay")
 """Commands whose flags are the same."""
-HELP = f"""usage: dranspose {{{",".join((*SAME, "ingester"))}}} ...
+INGESTERS = ("ingester", "http_ingester")
+HELP = f"""usage: dranspose {{{",".join((*SAME, *INGESTERS))}}} ...
 
 The commands of dranspose, run by Beamloom: 'dranspose COMMAND --help' describes each.
 'beamloom --help' has more, among them 'beamloom up', which starts a whole pipeline."""
@@ -44,10 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return beamloom([command, *rest])
     if command == "ingester":
         return _ingester(rest)
-    instead = {
-        "combined": "'beamloom up pipeline.yaml' starts a whole pipeline on this machine",
-        "http_ingester": "sources over HTTP are not there yet",
-    }.get(command, f"there are {', '.join((*SAME, 'ingester'))}")
+    if command == "http_ingester":
+        return _http_ingester(rest)
+    instead = {"combined": "'beamloom up pipeline.yaml' starts a whole pipeline on this machine"}.get(
+        command, f"there are {', '.join((*SAME, *INGESTERS))}"
+    )
     print(f"dranspose: no command {command!r}; {instead}", file=sys.stderr)
     return 2
 
@@ -73,5 +75,21 @@ def _ingester(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    streams = json.dumps({arguments.name: {"device": device, "url": arguments.upstream_url}})
-    return beamloom(["ingester", "--name", f"{arguments.name}-ingester", "--streams", streams, *more])
+    return _receive(arguments.name, device, arguments.upstream_url, more)
+
+
+def _http_ingester(argv: Sequence[str]) -> int:
+    parser = _Parser("dranspose http_ingester", description="Receive the records that Sardana posts.")
+    parser.add_argument(
+        "-c", "--ingesterapp", help="taken and not needed: there is one kind of records over HTTP"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default %(default)s)")
+    parser.add_argument("-p", "--port", type=int, default=5000, help="port (default %(default)s)")
+    parser.add_argument("-n", "--name", required=True, help="name of the stream")
+    arguments, more = parser.parse_known_args(argv)
+    return _receive(arguments.name, "sardana", f"http://{arguments.host}:{arguments.port}", more)
+
+
+def _receive(stream: str, device: str, url: str, more: Sequence[str]) -> int:
+    streams = json.dumps({stream: {"device": device, "url": url}})
+    return beamloom(["ingester", "--name", f"{stream}-ingester", "--streams", streams, *more])

@@ -51,6 +51,16 @@ def test_an_ingester_is_named_by_its_class(
     }
 
 
+def test_an_ingester_over_http_receives_from_sardana(served: list[tuple[str, Any]]) -> None:
+    line = "http_ingester -c dranspose.ingesters.http_sardana:app --host 0.0.0.0 -p 5003 -n sardana"
+    assert main(line.split()) == 0
+    [(service, settings)] = served
+    assert service == "ingester"
+    assert settings.streams == {
+        "sardana": StreamSettings(device="sardana", options={"url": "http://0.0.0.0:5003"})
+    }
+
+
 def test_further_flags_of_an_ingester_are_beamlooms(served: list[tuple[str, Any]]) -> None:
     line = "ingester --ingesterclass ZmqPullSingleIngester --upstream_url tcp://x:1 --name a --controller tcp://c:5"
     assert main(line.split()) == 0
@@ -93,11 +103,10 @@ def test_the_other_services_have_their_flags(
             "(did you mean 'ZmqPullSingleIngester'?); there are",
         ),
         (
-            "ingester -c ZmqSubLecroyIngester -u tcp://x:1 -n a",
-            "there is no ingester class 'ZmqSubLecroyIngester'",
+            "ingester -c ZmqSubUnheardOfIngester -u tcp://x:1 -n a",
+            "there is no ingester class 'ZmqSubUnheardOfIngester'",
         ),
         ("combined", "'beamloom up pipeline.yaml' starts a whole pipeline"),
-        ("http_ingester -n a", "sources over HTTP are not there yet"),
         ("replya", "no command 'replya'; there are controller, worker"),
         ("replay -w a:W", "the following arguments are required: -r/--reducerclass"),
     ],
