@@ -6,6 +6,7 @@ import contextlib
 import pickle
 import pickletools
 import random
+import time
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.pickle_memo import check_memo
+from beamloom.devices.unpickle import unpickle_outline
 
 VALUE: Any = {
     "numbers": [1, 2.5, -(10**50), 300, True, None, complex(1, 2)],
@@ -34,6 +36,10 @@ def test_one_wrong_bit_does_not_take_gigabytes(before: bytes, number: int) -> No
             MalformedPacket, match=f"stores something under the number {number}, so it is damaged"
         ):
             check_memo(before + b"]" + instruction + b".")
+    begun = time.monotonic()
+    with pytest.raises(MalformedPacket):
+        unpickle_outline(b"\x80\x02]r" + number.to_bytes(4, "little") + b".")
+    assert time.monotonic() - begun < 1
 
 
 @pytest.mark.parametrize("protocol", range(6))

@@ -25,6 +25,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.pickle_memo import check_memo
 
 LARGEST: Final = 256 * 2**20
 """Bytes of the largest pickle that is read."""
@@ -324,6 +325,7 @@ def unpickle_outline(frame: Any, *, enums: bool = False) -> Any:
     """
     if len(frame) > LARGEST:
         raise BadPickle(f"the pickle has {len(frame)} bytes; at most {LARGEST} are read")
+    check_memo(frame)
     try:
         return (_EnumUnpickler if enums else _Unpickler)(io.BytesIO(frame), encoding="latin1").load()
     except MalformedPacket:
