@@ -18,12 +18,8 @@ from devices.specimens import SPECIMENS
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
 
 
-TAKES_GIGABYTES = "a pickle with one wrong bit makes unpickle_outline take 20 GB; call pickle_memo.check_memo before it builds anything"
-KNOWN: Mapping[tuple[str, str], tuple[str, bool]] = {
-    ("contrast", "check_parser_with_damaged_packets"): (TAKES_GIGABYTES, False),
-}
+KNOWN: Mapping[tuple[str, str], tuple[str, bool]] = {}
 """What is not mended yet: why, and whether it may be tried all the same. A known fault that is gone fails its test."""
-UNPICKLING = ("contrast", "xspress3", "lecroy", "bluesky")
 
 
 def known(name: str, check: Callable[..., object]) -> list[pytest.MarkDecorator]:
@@ -58,10 +54,4 @@ def test_every_device_conforms(name: str, check: Callable[[Specimen], object]) -
 def test_ten_thousand_fuzzed_packets_do_no_more_harm_than_they_must(
     name: str, fuzz: Callable[[Specimen, int, int], object]
 ) -> None:
-    if fuzz is fuzz_source and SPECIMENS[name].device.name in UNPICKLING:
-        pytest.skip(TAKES_GIGABYTES)
-    if fuzz is fuzz_source and SPECIMENS[name].device.name == "stins":
-        pytest.xfail(
-            "a header that counts from before the first one of the run gets a negative number (StinsReader._begin)"
-        )
     fuzz(SPECIMENS[name], 10_000, 1)

@@ -240,3 +240,13 @@ def test_a_compressed_image_that_breaks_off_says_so_when_it_is_looked_at() -> No
 def test_a_packet_of_another_device_is_refused_with_the_way_out() -> None:
     with pytest.raises(MalformedPacket, match=r"'xspress', not 'STINS'.*packet\.parse\(\)"):
         parse(Packet("xspress", message(IMAGE)))
+
+
+def test_a_sender_that_was_started_again_counts_anew_and_each_series_takes_the_next_place() -> None:
+    reader, items = StinsReader(), list[Packet | Malformed]()
+    for first_msg_number in (100, 3, 9):
+        for message in generate(frames=2, first_msg_number=first_msg_number):
+            reader.take(list(message), items)
+    starts = [item.number for item in items if isinstance(item, Packet) and item.kind is PacketKind.START]
+    assert starts == [None, None, None]
+    assert [item.number for item in items if isinstance(item, Packet)][4:8] == [None, 1, 2, 3]

@@ -124,7 +124,7 @@ def test_all_that_is_wrong_is_listed_by_line(analysis: Path) -> None:
         (4, "'receive_queue' is 'many', but it takes a whole number"),
         (4, "unknown key 'ulr' (did you mean 'url'?)"),
         (5, "a stream cannot be called 'c d'"),
-        (6, "the stream 'e' has to name its device; installed are contrast"),
+        (6, "the stream 'e' has to name its device; installed are "),
         (7, "the stream 'f' takes a device and its keys"),
         (9, "there is no module 'wroker' in"),
         (10, "'count' is 0, but it takes a whole number from 1"),

@@ -136,6 +136,7 @@ class StinsReader:
         self._first_frame = first_frame
         self._header: int | None = None
         self._first_header: int | None = None
+        self._restarted = False
         self._blob_size = BlobSize()
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
@@ -161,12 +162,14 @@ class StinsReader:
             items.append(Malformed(str(problem), frames))
 
     def _begin(self, msg_number: int | None) -> int | None:
-        """Start a series; the number of its header among all messages since the first header of the run."""
+        """Start a series; the number of its header among all messages since the first header of the run, None where that is not known."""
         self._header = msg_number
         if self._first_header is None or msg_number is None:
             self._first_header = msg_number
             return None
-        return msg_number - self._first_header
+        # A sender that was started again counts anew: nobody knows what it skipped, so each series takes the next place from then on.
+        self._restarted = self._restarted or msg_number < self._first_header
+        return None if self._restarted else msg_number - self._first_header
 
     def _number(self, head: Head) -> int | None:
         if self._header is not None and head.msg_number is not None:
