@@ -11,7 +11,9 @@ def packet(content: bytes) -> Packet:
     return Packet("test", [content])
 
 
-def test_a_packet_of_a_new_lease_counts_although_the_event_was_dropped_before_and_the_lease_comes_later() -> None:
+def test_a_packet_of_a_new_lease_counts_although_the_event_was_dropped_before_and_the_lease_comes_later() -> (
+    None
+):
     assembler = Assembler()
     assembler.lease([Span(5, 4, "w", attempt=1)])
     assembler.drop(5, 9)

@@ -363,11 +363,6 @@ class ControllerService:
         busy = self.active is not None and self.active.run.phase is not RunPhase.COMPLETE
         return 0.005 if self._arming is not None else 0.01 if busy else LONGEST_WAIT
 
-    @property
-    def ended(self) -> str | None:
-        """The controller ends only when it is told to."""
-        return None
-
     def leave(self, reason: str) -> None:
         """The process ends."""
         if self._arming is not None:

@@ -89,9 +89,9 @@ def serve(settings: DebugWorkerSettings) -> int:
         http = f"http://{settings.advertise or settings.http_host}:{server.start()}"
         channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
         service = WorkerService(settings, channel, settings.controller, lambda: events, "debugworker", http)
-        beats = Heartbeats(channel, settings, service)
+        beats = Heartbeats(channel, settings, service.member, service.figures)
         try:
-            return serve_loop(service, channel)
+            return serve_loop(service, channel, lambda: service.member.ended)
         finally:
             beats.close()
     finally:

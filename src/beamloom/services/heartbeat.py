@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable
 
 import zmq
 
+from beamloom.services.membership import Membership
 from beamloom.settings import ServiceSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import Heartbeat, LogRecords, encode
@@ -46,25 +47,22 @@ class LogForwarder(logging.Handler):
         return taken
 
 
-class Living(Protocol):
-    """What signs of life tell of a service."""
-
-    @property
-    def welcome(self) -> bool:
-        """Whether the controller knows this process: before that, its silence is not missed."""
-
-    def figures(self) -> dict[str, float]:
-        """Counters and gauges of this process."""
-
-
 class Heartbeats:
     """Sends a sign of life to the controller, again and again until it is closed."""
 
-    def __init__(self, channel: Channel, settings: ServiceSettings, service: Living) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        settings: ServiceSettings,
+        member: Membership,
+        figures: Callable[[], dict[str, float]],
+    ) -> None:
+        """``figures`` gives the counters and gauges of this process; it is called in the thread of the signs of life."""
         self._channel = channel
         self._controller = settings.controller
         self._interval = settings.heartbeat_interval
-        self._service = service
+        self._member = member
+        self._figures = figures
         self._over = threading.Event()
         self._log = LogForwarder()
         logging.getLogger().addHandler(self._log)
@@ -84,11 +82,11 @@ class Heartbeats:
                     return
 
     def _send(self, socket: zmq.Socket[bytes]) -> None:
-        if not self._service.welcome:
+        if not self._member.welcome:
             return
         peer = self._channel.peer
         try:
-            socket.send(encode(peer, Heartbeat(self._channel.address, self._service.figures())), zmq.DONTWAIT)
+            socket.send(encode(peer, Heartbeat(self._channel.address, self._figures())), zmq.DONTWAIT)
             lines = self._log.take()
             if lines:
                 socket.send(encode(peer, LogRecords(lines)), zmq.DONTWAIT)

@@ -124,7 +124,7 @@ class IngesterService:
         self._settings = settings
         self._channel = channel
         self._open_source = open_source
-        self._member = Membership(
+        self.member = Membership(
             channel,
             controller,
             settings.name,
@@ -153,10 +153,10 @@ class IngesterService:
                     self._release()
                 self._channel.send(CONTROLLER, Finished(run))
             case Welcome():
-                self._member.welcomed()
+                self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
                 self._release()
-                self._member.unknown(replaced_by)
+                self.member.unknown(replaced_by)
             case _:
                 pass
 
@@ -216,7 +216,7 @@ class IngesterService:
 
     def turn(self, now: float) -> None:
         """Read what the devices have sent, and tell how far that came."""
-        self._member.turn(now)
+        self.member.turn(now)
         if self._arming_until is not None:
             self._look_for_devices(now)
             return
@@ -235,7 +235,7 @@ class IngesterService:
             return CONNECT_POLL
         if any(one.may_have_more for one in self._streams.values()):
             return 0.0
-        return min(self._member.wait(now), LONGEST_WAIT)
+        return min(self.member.wait(now), LONGEST_WAIT)
 
     def _look_for_devices(self, now: float) -> None:
         absent = [one for one in self._streams.values() if not one.source.connected()]
@@ -313,17 +313,7 @@ class IngesterService:
     def leave(self, reason: str) -> None:
         """The process ends."""
         self._release()
-        self._member.leave(reason)
-
-    @property
-    def ended(self) -> str | None:
-        """Why this process has to end, when it has to."""
-        return self._member.ended
-
-    @property
-    def welcome(self) -> bool:
-        """Whether the controller knows this process."""
-        return self._member.welcome
+        self.member.leave(reason)
 
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
@@ -348,8 +338,8 @@ def serve(settings: IngesterSettings) -> int:
     """Run an ingester in this process until it is told to end."""
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = IngesterService(settings, channel, settings.controller)
-    beats = Heartbeats(channel, settings, service)
+    beats = Heartbeats(channel, settings, service.member, service.figures)
     try:
-        return serve_loop(service, channel)
+        return serve_loop(service, channel, lambda: service.member.ended)
     finally:
         beats.close()

@@ -31,10 +31,6 @@ class Service(Protocol):
     def wait(self, now: float) -> float:
         """How long, in seconds, nothing needs to be done unless a message arrives."""
 
-    @property
-    def ended(self) -> str | None:
-        """Why this process has to end by itself, in a sentence; None while it does not."""
-
     def leave(self, reason: str) -> None:
         """The process ends: release what is held, tell the others."""
 
@@ -71,21 +67,29 @@ class EndOfService:
                 signal.signal(number, handler)
 
 
-def serve(service: Service, channel: Channel, end: EndOfService | None = None) -> int:
-    """Run ``service`` until its process is asked to end; returns the exit status, 2 when it has to end by itself."""
+def serve(
+    service: Service,
+    channel: Channel,
+    ended: Callable[[], str | None] = lambda: None,
+    end: EndOfService | None = None,
+) -> int:
+    """Run ``service`` until its process is asked to end; returns the exit status.
+
+    ``ended`` says why the process has to end by itself, in a sentence, when it has to; the status is 2 then.
+    """
     end = end or EndOfService()
     try:
         with end.on_signals(channel.wake):
-            while end.reason is None and service.ended is None:
+            while end.reason is None and ended() is None:
                 now = time.monotonic()
                 for received in channel.receive(min(LONGEST_WAIT, service.wait(now))):
                     service.receive(received, time.monotonic())
                 service.turn(time.monotonic())
-        if service.ended is not None:
-            logger.error("%s", service.ended)
+        if (problem := ended()) is not None:
+            logger.error("%s", problem)
             return 2
         logger.info("ends: %s", end.reason)
         return 0
     finally:
-        service.leave(end.reason or service.ended or "failed")
+        service.leave(end.reason or ended() or "failed")
         channel.close()

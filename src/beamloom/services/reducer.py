@@ -78,7 +78,7 @@ class ReducerService:
             logger.error("%s", error)
             self._fault = str(error)
         self._epochs = Epochs(descriptions)
-        self._member = Membership(
+        self.member = Membership(
             channel,
             controller,
             settings.name,
@@ -116,10 +116,10 @@ class ReducerService:
             case Finish(run=run, abandoned=abandoned):
                 self._finish(run, abandoned)
             case Welcome():
-                self._member.welcomed()
+                self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
                 self._run = None
-                self._member.unknown(replaced_by)
+                self.member.unknown(replaced_by)
             case _:
                 pass
 
@@ -225,7 +225,7 @@ class ReducerService:
 
     def turn(self, now: float) -> None:
         """Call the timer when it is due, and serve readers."""
-        self._member.turn(now)
+        self.member.turn(now)
         if self._run is not None and self._next_timer is not None and now >= self._next_timer:
             self._call_timer(now)
         self._desk.serve(now)
@@ -245,7 +245,7 @@ class ReducerService:
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
         until_timer = LONGEST_WAIT if self._next_timer is None else max(0.0, self._next_timer - now)
-        return min(until_timer, self._member.wait(now), self._desk.wait(now))
+        return min(until_timer, self.member.wait(now), self._desk.wait(now))
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
@@ -272,17 +272,7 @@ class ReducerService:
                 self._analysis.close(self._context)
             except Exception as error:
                 logger.warning("%s failed: %r", self._analysis.where("close"), error)
-        self._member.leave(reason)
-
-    @property
-    def ended(self) -> str | None:
-        """Why this process has to end, when it has to."""
-        return self._member.ended
-
-    @property
-    def welcome(self) -> bool:
-        """Whether the controller knows this process."""
-        return self._member.welcome
+        self.member.leave(reason)
 
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
@@ -325,9 +315,9 @@ def serve(settings: ReducerSettings) -> int:
         port = server.start()
         http = f"http://{settings.advertise or settings.http_host}:{port}"
         service = ReducerService(settings, channel, settings.controller, load, desk, http)
-        beats = Heartbeats(channel, settings, service)
+        beats = Heartbeats(channel, settings, service.member, service.figures)
         try:
-            return serve_loop(service, channel)
+            return serve_loop(service, channel, lambda: service.member.ended)
         finally:
             beats.close()
     finally:

@@ -113,7 +113,7 @@ class WorkerService:
         analysis = None if self._map is None else self._map.analysis
         self._encoder = Encoder(allow_pickle=analysis is not None and analysis.pickle_results)
         self._epochs = Epochs(descriptions)
-        self._member = Membership(
+        self.member = Membership(
             channel,
             controller,
             settings.name,
@@ -159,10 +159,10 @@ class WorkerService:
             case Finish(run=run, abandoned=abandoned):
                 self._finish(run, abandoned)
             case Welcome():
-                self._member.welcomed()
+                self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
                 self._forget_run()
-                self._member.unknown(replaced_by)
+                self.member.unknown(replaced_by)
             case _:
                 pass
 
@@ -203,7 +203,7 @@ class WorkerService:
 
     def turn(self, now: float) -> None:
         """Process what is ready."""
-        self._member.turn(now)
+        self.member.turn(now)
         if self._run is None:
             return
         if not self._ready:
@@ -262,7 +262,7 @@ class WorkerService:
         return (
             0.0
             if self._ready and self._epochs.get(self._ready[0].epoch)
-            else min(LONGEST_WAIT, self._member.wait(now))
+            else min(LONGEST_WAIT, self.member.wait(now))
         )
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
@@ -297,17 +297,7 @@ class WorkerService:
                 self._map.close()
             except Exception as error:
                 logger.warning("%s failed: %r", self._where("close"), error)
-        self._member.leave(reason)
-
-    @property
-    def ended(self) -> str | None:
-        """Why this process has to end, when it has to."""
-        return self._member.ended
-
-    @property
-    def welcome(self) -> bool:
-        """Whether the controller knows this process."""
-        return self._member.welcome
+        self.member.leave(reason)
 
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
@@ -331,8 +321,8 @@ def serve(settings: WorkerSettings) -> int:
 
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = WorkerService(settings, channel, settings.controller, load)
-    beats = Heartbeats(channel, settings, service)
+    beats = Heartbeats(channel, settings, service.member, service.figures)
     try:
-        return serve_loop(service, channel)
+        return serve_loop(service, channel, lambda: service.member.ended)
     finally:
         beats.close()
