@@ -221,7 +221,7 @@ class Bench:
         self.now = self.now + STEP_SECONDS if self._clock is None else self._clock()
         for name, channel in self.channels.items():
             service: Any = self.services[name]
-            if name != "controller" and service.welcome:
+            if name != "controller" and service.member.welcome:
                 beat = Heartbeat(channel.address, self._figures(name))
                 self.controller.receive(Received(channel.peer, beat, ()), self.now)
         for name, service in list(self.services.items()):
