@@ -17,6 +17,7 @@ from beamloom.engine.numbering import DUPLICATE, LATE, SURPLUS, Numbering
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.retention import Retention, WhenFull
 from beamloom.engine.streamplan import StreamLayout, StreamPlan, Stretch
+from beamloom.engine.theft import Theft
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import CellKind
 
@@ -71,6 +72,7 @@ class StreamRouter:
         self._plan = StreamPlan(layout)
         self._numbering = Numbering(wrapped=layout.wrapped, rearms=rearms)
         self._numbering.last_item = self._plan.last_item
+        self._theft = Theft()
         self._leases: list[Span] = []
         self._front = 0
         self._losses: list[Loss] = []
@@ -172,7 +174,8 @@ class StreamRouter:
             return f"stream {self.stream!r} sent a malformed packet: {self._unplaced}"
         if packet.kind is PacketKind.END:
             return f"stream {self.stream!r} ended early: its series was closed after {self._plan.next_item} of {item} packets"
-        return f"stream {self.stream!r} skipped frame numbers: a gap in what the device sent"
+        taken = self._theft.gap(self._plan.next_item, item)
+        return f"stream {self.stream!r} skipped frame numbers: {taken or 'a gap in what the device sent'}"
 
     def _skip_to(self, item: int, cause: str) -> None:
         for stretch in self._plan.take(item):
