@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from engine.mill import Mill, numbered
 
 from beamloom.engine.theft import ALIKE_UNTIL_SURE, Theft
 from beamloom.triggermap import uniform
+from engine.mill import Mill, numbered
 
 GENERIC = frozenset({"generic"})
 

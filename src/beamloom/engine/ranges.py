@@ -78,6 +78,8 @@ class RangeSet:
 
     def within(self, first: int, stop: int) -> list[Range]:
         """The parts of this set that lie in [first, stop)."""
+        if stop <= first:
+            return []
         low = bisect_right(self._stops, first)
         high = bisect_left(self._starts, stop)
         return [(max(self._starts[i], first), min(self._stops[i], stop)) for i in range(low, high)]
