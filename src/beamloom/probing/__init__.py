@@ -1,0 +1,1 @@
+"""Finding out what a device sends, or what a file of it holds, without being told."""
