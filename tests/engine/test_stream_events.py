@@ -86,6 +86,7 @@ def test_numbers_count_from_the_start_of_their_own_series() -> None:
 
 def test_a_start_that_comes_twice_does_not_move_its_series() -> None:
     assert places([start(0), data(1), start(5), data(1), start(5), data(2)], 20) == [0, 1, 5, 6, DUPLICATE, 7]
+    assert places([start(0), data(1), start(5), data(1), start(0), data(2)], 20) == [0, 1, 5, 6, DUPLICATE, 7]
 
 
 def test_what_cannot_be_read_takes_one_place() -> None:

@@ -276,6 +276,8 @@ def test_retention_counts_what_it_keeps(releases: list[tuple[int, int]]) -> None
         assert [event for event, _ in kept.within(0, 40)] == sorted(left)
         assert len(kept) == len(left)
         assert kept.full == (sum(left) >= 100)
+    kept.release(0, 1 << 60)
+    assert (len(kept), kept.nbytes) == (0, 0)
 
 
 # ---- closing -------------------------------------------------------------------------------------------------------------------
@@ -310,6 +312,7 @@ def test_a_stream_that_is_behind_when_an_open_ended_run_is_closed_loses_the_rest
     one.close(6)
     assert one.take_losses() == [Loss(3, 6, "stream 'a' ended early: other streams went on")]
     assert all(span.stop <= 6 for span in one._leases)
+    assert one.seen_until == 6
     one.arrive([numbered("a", 4, 9)])
     assert one.counts.late == 1
     one.arrive([Packet("test", [b"end:9"], None, PacketKind.END)])

@@ -34,6 +34,8 @@ def _runs(part: Part, stream: str) -> tuple[LayoutRun, ...]:
     )
     if not part.length:
         return ()
+    # Where the stream's packet is not wanted the number says nothing; as one run, a part without any is not walked repeat by repeat.
+    wanted = np.where(kinds == CellKind.WANTED, wanted, 0)
     changes = np.flatnonzero((kinds[1:] != kinds[:-1]) | (wanted[1:] != wanted[:-1])) + 1
     edges = [0, *changes.tolist(), part.length]
     return tuple(

@@ -24,7 +24,7 @@ class LayoutRun(msgspec.Struct, frozen=True, array_like=True):
     kind: int
     """A CellKind."""
     wanted: int
-    """From how many streams in all the event's packets are wanted."""
+    """From how many streams in all the event's packets are wanted; 0 where that of this stream is not."""
 
 
 class StreamLayout(msgspec.Struct, frozen=True):
