@@ -54,6 +54,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         (
             Listed("simulate", "play a device: from a capture or from generated frames"),
             Listed("inspect", "show what is in recordings and captures"),
+            Listed("probe", "find out which device sends at an address, and what"),
             Listed("record", "capture what a device sends into a file"),
             Listed("map", "show a trigger map as a table"),
             Listed("schema", "describe the keys of the pipeline file and all settings"),

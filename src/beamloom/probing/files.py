@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,20 @@ class StreamSummary:
     tally: StreamTally = field(default_factory=StreamTally)
     numbers: Gaps = field(default_factory=Gaps)
     """Of a recording the event numbers, of a capture the packets' own numbers."""
+    unread: int = 0
+    """Messages that the device's reader cannot read."""
+
+    def take(self, items: Sequence[Packet | Malformed]) -> None:
+        """Take in what a device's reader or source has made of messages."""
+        for item in items:
+            if isinstance(item, Malformed):
+                self.unread += 1
+                continue
+            self.tally.add(item)
+            if item.kind is PacketKind.START:
+                self.numbers.restart()
+            elif item.number is not None:
+                self.numbers.add(item.number)
 
 
 @dataclass
@@ -121,16 +135,10 @@ def _capture(path: Path, not_a_recording: NotARecording, device: str | None) -> 
             continue
         items: list[Packet | Malformed] = []
         chosen.reader.take(list(message), items)
-        for item in items:
-            if isinstance(item, Malformed):
-                found.unread += 1
-                continue
-            found.streams[chosen.device.name] = stream
-            stream.tally.add(item)
-            if item.kind is PacketKind.START:
-                stream.numbers.restart()
-            elif item.number is not None:
-                stream.numbers.add(item.number)
+        stream.take(items)
+    if chosen is not None and stream.tally.packets:
+        found.streams[chosen.device.name] = stream
+    found.unread = stream.unread
     return found
 
 

@@ -29,6 +29,7 @@ _ADDRESS: Final = re.compile(
 )
 _SIGNATURE: Final = b"\xff" + b"\0" * 7 + b"\x01\x7f"
 _GREETING: Final = _SIGNATURE + b"\x03\x00" + b"NULL".ljust(20, b"\0") + b"\0" * 32
+_SIGNATURE_SIZE: Final = 10
 _GREETING_SIZE: Final = 64
 _LONG: Final = 2
 """The flag of a command whose size takes eight bytes instead of one."""
@@ -90,10 +91,12 @@ def _connected(address: re.Match[str], timeout: float) -> socket.socket:
 def _ask(connection: socket.socket, end: float) -> Peer:
     received = bytearray()
     try:
-        connection.sendall(_GREETING)
-        _receive(connection, received, 10, end)
+        # One by one: who is sent a mechanism that is not its own hangs up at once, and what it had said may be lost by that.
+        connection.sendall(_GREETING[:_SIGNATURE_SIZE])
+        _receive(connection, received, _SIGNATURE_SIZE, end)
         if not _is_signature(received):
             return Peer(zeromq=False)
+        connection.sendall(_GREETING[_SIGNATURE_SIZE:])
         _receive(connection, received, _GREETING_SIZE, end)
         if received[12:32].rstrip(b"\0") != b"NULL":
             return Peer(zeromq=True, secured=True)
@@ -113,7 +116,7 @@ def _ask(connection: socket.socket, end: float) -> Peer:
 
 
 def _is_signature(received: bytes | bytearray) -> bool:
-    return len(received) >= 10 and received[0] == 0xFF and bool(received[9] & 1)
+    return len(received) >= _SIGNATURE_SIZE and received[0] == 0xFF and bool(received[9] & 1)
 
 
 def _receive(connection: socket.socket, received: bytearray, size: int, end: float) -> None:

@@ -12,6 +12,7 @@ import zmq
 from beamloom.devices.device import Device, EndlessSource, Source
 from beamloom.devices.registry import device_names, find_device
 from beamloom.devices.zeromq import MessageReader
+from beamloom.errors import UserError
 
 _NOWHERE: Final = "tcp://127.0.0.1:1"
 """An address for the settings of a source that is never opened."""
@@ -43,10 +44,9 @@ def device_reader(device: Device) -> DeviceReader | None:
     None where the device does not send over ZeroMQ, or has settings that nobody can guess.
     """
     try:
-        settings = msgspec.convert({"url": _NOWHERE}, device.settings)
-    except msgspec.ValidationError:
+        return _reader_within(device, device.source(msgspec.convert({"url": _NOWHERE}, device.settings)))
+    except (ValueError, UserError):
         return None
-    return _reader_within(device, device.source(settings))
 
 
 def _reader_within(device: Device, source: Source) -> DeviceReader | None:
