@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import select
+import shutil
 import socket
+import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -20,6 +25,10 @@ from beamloom.devices import (
     dectris_v1,
     dectris_v2,
     generator,
+    hdf5,
+    hdf5_simulator,
+    image_files,
+    image_files_simulator,
     karabo,
     lecroy,
     pandabox,
@@ -30,6 +39,7 @@ from beamloom.devices import (
     stins,
     xspress3,
 )
+from beamloom.devices.device import Simulator
 from beamloom.devices.testing import Harm, Specimen
 
 IN_PLACE: Final = frozenset({Harm.TRUNCATE, Harm.DAMAGE})
@@ -111,6 +121,62 @@ class PlainTcp:
         with self._lock:
             for client in self._clients:
                 client.close()
+
+
+class InFolder:
+    """A simulator of files that writes into a folder of its own, and takes it away in the end.
+
+    Its name, which packets hold, is the same for all simulators of this process: what is sent twice is to be read alike.
+    """
+
+    def __init__(
+        self, make: Callable[[str], Simulator], name: str, first: Sequence[Sequence[bytes]] = ()
+    ) -> None:
+        """``first`` is played before anything else that is played."""
+        self._folder = Path(tempfile.gettempdir(), f"beamloom-specimen-{os.getpid()}")
+        self._folder.mkdir()
+        self._simulator = make(f"file://{self._folder}/{name}")
+        self._first = list(first)
+        self.wait_for_client = self._simulator.wait_for_client
+
+    @property
+    def url(self) -> str:
+        return self._simulator.url
+
+    def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
+        played = 0
+        for message in messages:
+            self._simulator.play(self._first)
+            self._first.clear()
+            played += self._simulator.play([message], rate=rate)
+        return played
+
+    def close(self) -> None:
+        self._simulator.close()
+        shutil.rmtree(self._folder)
+
+
+def as_chunk(message: list[bytes]) -> list[bytes]:
+    """Any frames as something that can be written to a file: what is no message of the simulator becomes a chunk of any bytes."""
+    with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        header = msgspec.json.decode(message[0], type=HdfHeader)
+        if len(message) == (2 if header.type == "image" else 1):
+            return [msgspec.json.encode(header), *(blob or b"x" for blob in message[1:])]
+    return [b'{"type":"image","frame":2}', b"".join(message)[:1000] or b"x"]
+
+
+class HdfHeader(msgspec.Struct):
+    """What the simulator of HDF5 needs to know of a message that does not begin the file."""
+
+    type: Literal["image", "end"]
+    frame: Annotated[int, msgspec.Meta(ge=0, lt=1000)] = 0
+    end_time: str = ""
+
+
+def as_file(message: list[bytes]) -> list[bytes]:
+    """Any frames as a file in a folder."""
+    name = message[0] if re.fullmatch(rb"image_\d{1,6}\.tif", message[0]) else b"image_000002.tif"
+    return [name, b"".join(message[1:])]
 
 
 def as_post(message: list[bytes]) -> list[bytes]:
@@ -230,5 +296,30 @@ SPECIMENS: Final[Mapping[str, Specimen]] = {
     ),
     "generator": Specimen(
         device=generator.DEVICE, series=lambda n: generator.generate(items=n, kind="spectra", shape=(2, 16))
+    ),
+    "hdf5": Specimen(
+        device=hdf5.DEVICE,
+        series=lambda n: hdf5_simulator.generate(frames=n, shape=(8, 16)),
+        settings={"follow": True, "poll_seconds": 0.001},
+        # What was never written leaves its place in the stack empty.
+        recognises=frozenset({Harm.DROP}),
+        recovers=False,
+        connects=False,
+        carry=as_chunk,
+        simulator=lambda _: InFolder(
+            hdf5.DEVICE.simulator, "run.h5", list(hdf5_simulator.generate(frames=0, shape=(8, 16)))[:1]
+        ),
+    ),
+    "images": Specimen(
+        device=image_files.DEVICE,
+        series=lambda n: image_files_simulator.generate(frames=n + 2, shape=(3, 4)),
+        settings={"follow": True, "renamed": True, "first_number": 1, "poll_seconds": 0.001},
+        first_place=2,
+        tail_packets=2,
+        recognises=frozenset({Harm.DROP}),
+        recovers=False,
+        connects=False,
+        carry=as_file,
+        simulator=lambda _: InFolder(image_files.DEVICE.simulator, "*.tif"),
     ),
 }

@@ -165,8 +165,13 @@ def _virtual(dataset: Any, path: Path) -> list[Segment] | None:
     """A virtual dataset as segments of its sources; None where they are more than whole frames one after the other."""
     segments = []
     for source in dataset.virtual_sources():
-        target, origin = _whole(source.vspace, dataset.shape[1:]), _whole(source.src_space, None)
-        if target is None or origin is None or origin[1:] != target[1:] or "%" in source.file_name:
+        target = _whole(source.vspace, dataset.shape[1:])
+        if target is None or "%" in source.file_name:
+            return None
+        # All of a source whose size the file does not say.
+        unsaid = not source.src_space.get_simple_extent_dims()
+        origin = (0, *target[1:]) if unsaid else _whole(source.src_space, None)
+        if origin is None or origin[1:] != target[1:]:
             return None
         segments.append(
             Segment(_beside(path, source.file_name), source.dset_name, origin[0], origin[1], target[0])
@@ -217,9 +222,15 @@ def values_of(file: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def look(name: str, node: Any) -> None:
-        if len(found) >= _VALUES or not hasattr(node, "chunks") or node.is_virtual:
+        # When it ended is nothing that a start can tell, even where it is known by now.
+        if (
+            name.endswith("end_time")
+            or len(found) >= _VALUES
+            or not hasattr(node, "chunks")
+            or node.is_virtual
+        ):
             return
-        if 0 < (node.size or 0) <= _SMALL and node.maxshape == node.shape:
+        if node.ndim < 2 and 0 < (node.size or 0) <= _SMALL and node.maxshape == node.shape:
             found[f"/{name}"] = _plain(node[()])
 
     file.visititems(look)

@@ -29,6 +29,7 @@ from beamloom.events import Malformed, Packet, PacketKind
 TYP: Final = "HDF5"
 _LATE_SECONDS: Final = 1.0
 """A writer of several threads may write a frame after the next one; so long it is waited for."""
+_ALL: Final = "the run has all its frames"
 
 
 class SeriesReader:
@@ -65,7 +66,7 @@ class SeriesReader:
         at, reason = 0, "whole"
         while not reading.closing:
             if self._frames is not None and self._opened and self._next >= self._frames:
-                reason = "the run has all its frames"
+                reason = _ALL
                 break
             if at < len(segments):
                 stack = self._try(segments[at])
@@ -104,6 +105,9 @@ class SeriesReader:
     def _close(self, reason: str) -> Iterator[Item]:
         if not self._opened:
             yield self._start(None, None)
+        # In one word, whichever of the reasons was seen first.
+        if self._frames is not None and self._next >= self._frames:
+            reason = _ALL
         mark = {"type": "end", "frames": self._next, "reason": reason}
         yield Packet(TYP, [msgspec.json.encode(mark)], self._next + 1, PacketKind.END)
 
@@ -190,7 +194,7 @@ class SeriesReader:
                 self._next = first + place
             self._length = stop
             if self._frames is not None and self._next >= self._frames:
-                return "the run has all its frames"
+                return _ALL
             if place >= stop and segment.count is not None:
                 return None
             if final or not self._follow:

@@ -1,0 +1,202 @@
+"""Image files written by fabio are read one an event, by the number in their names or by their order, whole ones only."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fabio.cbfimage import CbfImage
+from fabio.edfimage import EdfImage
+from fabio.tifimage import TifImage
+
+from beamloom.devices.device import Source
+from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.image_files import (
+    DEVICE,
+    ImageFile,
+    ImageFileEnd,
+    ImageFilesSettings,
+    ImageFilesSource,
+    _Folder,
+)
+from beamloom.devices.image_files_simulator import ImageFilesSimulator, generate
+from beamloom.events import Event, Malformed, Packet, PacketKind
+from beamloom.triggermap import uniform
+from devices.one_run import run_through
+
+Item = Packet | Malformed
+
+
+def picture(number: int) -> np.ndarray[Any, np.dtype[np.int32]]:
+    return np.arange(12, dtype=np.int32).reshape(3, 4) + 100 * number
+
+
+def write(folder: Path, number: int, pattern: str = "run_{:04d}.tif") -> Path:
+    path = folder / pattern.format(number)
+    TifImage(data=picture(number)).write(str(path))
+    return path
+
+
+def read_until(source: Source, enough: Callable[[list[Item]], bool]) -> list[Item]:
+    items: list[Item] = []
+    end = time.monotonic() + 20
+    while not enough(items):
+        assert time.monotonic() < end, f"only {items[-3:]}; {source.connection_problem()}"
+        select.select([source.pollable], [], [], 0.1)
+        items += source.read(64)
+    return items
+
+
+def read_series(source: Source) -> list[Item]:
+    return read_until(
+        source, lambda items: any(isinstance(item, Packet) and item.kind is PacketKind.END for item in items)
+    )
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., ImageFilesSource]]:
+    sources: list[ImageFilesSource] = []
+
+    def open_source(url: Path | str, packets: int | None = None, **settings: Any) -> ImageFilesSource:
+        source = ImageFilesSource(ImageFilesSettings(url=str(url), **settings))
+        sources.append(source)
+        source.expect(packets)
+        source.open()
+        return source
+
+    yield open_source
+    for source in sources:
+        source.close()
+
+
+Open = Callable[..., ImageFilesSource]
+
+
+def numbers(items: list[Item]) -> list[int | None]:
+    return [item.number for item in items if isinstance(item, Packet)]
+
+
+@pytest.mark.parametrize(("image_class", "suffix"), [(TifImage, "tif"), (CbfImage, "cbf"), (EdfImage, "edf")])
+def test_images_are_what_fabio_wrote(tmp_path: Path, opened: Open, image_class: Any, suffix: str) -> None:
+    for number in (1, 2, 3):
+        image_class(data=picture(number), header={"exposure": "0.1"}).write(
+            str(tmp_path / f"a_{number}.{suffix}")
+        )
+    items = read_series(opened(f"file://{tmp_path}/*.{suffix}"))
+    assert numbers(items) == [None, 1, 2, 3, 4]
+    for number in (1, 2, 3):
+        packet = items[number]
+        assert isinstance(packet, Packet)
+        parsed = packet.parse()
+        assert isinstance(parsed, ImageFile)
+        np.testing.assert_array_equal(parsed.array, picture(number))
+        assert not parsed.array.flags.writeable
+        assert parsed.blob == (tmp_path / f"a_{number}.{suffix}").read_bytes()
+        if suffix == "edf":
+            assert parsed.header["exposure"] == "0.1"
+
+
+def test_a_file_of_several_images_is_a_stack(tmp_path: Path, opened: Open) -> None:
+    image = EdfImage(data=picture(1))
+    image.append_frame(data=picture(2))
+    image.write(str(tmp_path / "a_1.edf"))
+    items = read_series(opened(tmp_path))
+    assert isinstance(items[1], Packet)
+    np.testing.assert_array_equal(items[1].parse().array, np.stack([picture(1), picture(2)]))
+
+
+def test_a_number_that_is_missing_moves_no_other(tmp_path: Path, opened: Open) -> None:
+    for number in (7, 8, 11, 10):
+        write(tmp_path, number, "run_{}.tif")
+    assert numbers(read_series(opened(tmp_path))) == [None, 1, 2, 4, 5, 6]
+    first_missing = read_series(opened(tmp_path, first_number=6))
+    assert numbers(first_missing) == [None, 2, 3, 5, 6, 7]
+
+
+def test_by_order_the_names_need_no_numbers(tmp_path: Path, opened: Open) -> None:
+    for name in ("c", "a", "b"):
+        write(tmp_path, 0, f"{name}.tif")
+    assert numbers(read_series(opened(tmp_path, number="order"))) == [None, 1, 2, 3, 4]
+    items = read_series(opened(tmp_path))
+    reasons = [item.reason for item in items if isinstance(item, Malformed)]
+    assert len(reasons) == 3
+    assert "has no number in its name; use number: order" in reasons[0]
+
+
+def test_a_growing_folder_is_followed_until_the_run_has_its_images(tmp_path: Path, opened: Open) -> None:
+    source = opened(tmp_path / "*.tif", packets=7, follow=True, renamed=True)
+    simulator = ImageFilesSimulator(f"file://{tmp_path}/*.tif")
+    files = list(generate(frames=6, shape=(3, 4)))
+    simulator.play(files[:2])
+    items = read_until(source, lambda items: len(items) == 3)
+    simulator.play(files[2:])
+    items += read_series(source)
+    simulator.close()
+    assert numbers(items) == [None, 1, 2, 3, 4, 5, 6]
+    last = items[-1]
+    assert isinstance(last, Packet)
+    end = last.parse()
+    assert isinstance(end, ImageFileEnd)
+    assert (end.files, end.reason) == (5, "the run has all its images")
+
+
+def test_a_file_that_is_still_written_is_not_given(tmp_path: Path) -> None:
+    folder = _Folder(ImageFilesSettings(url=str(tmp_path), follow=True, settle_seconds=0), tmp_path / "*")
+    whole = write(tmp_path, 1).read_bytes()
+    path = tmp_path / "run_0002.tif"
+    path.write_bytes(whole[:50])
+    assert list(folder.whole()) == []
+    path.write_bytes(whole)
+    assert list(folder.whole()) == [tmp_path / "run_0001.tif"]
+    assert folder.unfinished
+    assert list(folder.whole()) == [path]
+    assert list(folder.whole()) == []
+
+
+def test_a_file_that_is_not_left_alone_for_long_enough_is_not_given(tmp_path: Path) -> None:
+    folder = _Folder(ImageFilesSettings(url=str(tmp_path), follow=True, settle_seconds=3600), tmp_path / "*")
+    write(tmp_path, 1)
+    assert [list(folder.whole()) for _ in range(3)] == [[], [], []]
+
+
+def test_a_file_that_is_no_image_fails_its_own_event_and_no_other(tmp_path: Path, opened: Open) -> None:
+    for number in (1, 2, 3):
+        write(tmp_path, number)
+    (tmp_path / "run_0002.tif").write_bytes(b"no image")
+    items = read_series(opened(tmp_path))
+    assert numbers(items) == [None, 1, 2, 3, 4]
+    assert isinstance(items[2], Packet)
+    with pytest.raises(MalformedPacket, match=r"run_0002\.tif cannot be read as an image"):
+        _ = items[2].parse().array
+    assert isinstance(items[3], Packet)
+    np.testing.assert_array_equal(items[3].parse().array, picture(3))
+
+
+def test_an_absent_folder_is_said_in_a_sentence(tmp_path: Path, opened: Open) -> None:
+    source = opened(tmp_path / "b" / "*.tif", follow=True, poll_seconds=0.001)
+    end = time.monotonic() + 10
+    while "there is no folder" not in (source.connection_problem() or ""):
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    assert not source.connected()
+
+
+def test_a_live_run_reduces_every_image_and_loses_the_missing_one(tmp_path: Path) -> None:
+    for number in (1, 2, 4, 5):
+        write(tmp_path, number)
+
+    def look(event: Event) -> int | None:
+        parsed = event.streams["camera"].parse()
+        return int(parsed.array.sum()) if isinstance(parsed, ImageFile) else None
+
+    settings = ImageFilesSettings(url=str(tmp_path))
+    outcome = run_through({"camera": lambda: DEVICE.source(settings)}, uniform(["camera"], 5), look)
+    assert outcome.counts == (6, 0, 1)
+    assert {event: value for event, value in outcome.results.items() if value is not None} == {
+        number: int(picture(number).sum()) for number in (1, 2, 4, 5)
+    }
