@@ -12,7 +12,7 @@ import yaml
 import zmq
 
 from beamloom.cli import main
-from beamloom.devices import dectris_v2, karabo, pandabox, pcap, stins, xspress3
+from beamloom.devices import dectris_v2, karabo, pandabox, pcap, pva, stins, xspress3
 from beamloom.devices.captures import read_capture
 from beamloom.devices.device import Device, Simulator
 from beamloom.pipeline_file import check_streams
@@ -105,6 +105,14 @@ def test_a_setting_that_it_needs_stands_in_the_pipeline_file(capsys: pytest.Capt
 def test_a_box_that_speaks_plain_tcp_is_recognised(capsys: pytest.CaptureFixture[str]) -> None:
     shown = probed(pandabox.DEVICE, pandabox.generate(), capsys)
     assert "pandabox" in shown
+
+
+def test_a_process_variable_is_recognised(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("p4p")
+    simulator = pva.DEVICE.simulator("pva://127.0.0.1:0/BEAMLOOM:SIM:IMAGE")
+    shown = probed(pva.DEVICE, pva.DEVICE.generate(frames=30), capsys, simulator, rate=50)
+    assert "pva (certain)" in shown
+    assert "16×64 uint16" in shown
 
 
 def test_silence_says_what_to_check(capsys: pytest.CaptureFixture[str]) -> None:
