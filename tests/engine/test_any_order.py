@@ -243,7 +243,8 @@ class AnyOrder(RuleBasedStateMachine):
         mill = self.mill
         failed = {event for a, b in mill.run.ledger.failed for event in range(a, b)}
         assert failed <= mill.failing | mill.blamed
-        for event, deaths in mill.deaths.items():
+        # Without room in the retention no worker may become idle, and a suspect is leased among others.
+        for event, deaths in () if self.blocking else mill.deaths.items():
             assert deaths <= 2 * len({slot for e, slot in mill.attempts if e == event}) + 2, (event, deaths)
 
     def _check_epochs(self) -> None:

@@ -125,6 +125,21 @@ def test_an_open_ended_run_loses_what_a_dead_ingester_cannot_send_while_the_othe
     assert causes(mill) == ["out of memory"]
 
 
+@pytest.mark.parametrize("frames", [3, 4])
+def test_the_end_event_is_lost_with_an_ingester_that_died_in_an_open_ended_run(frames: int) -> None:
+    part = {"a": [[{"constraint": 0}], [{"constraint": 1}]], "b": [[{"constraint": 0}], None]}
+    body = {"parts": {"main": part}, "sequence": [{"part": "main", "repeat": None}]}
+    mill = Mill(TriggerMap.from_json(body), SOLO)
+    read(mill, "b", 0, 2, 99)
+    read(mill, "a", 0, 2, frames + 1)
+    mill.settle()
+    mill.ingester_dies("b", "gone")
+    read(mill, "a", 2, frames + 2, frames + 1)
+    mill.settle()
+    assert mill.complete
+    assert list(mill.run.ledger.lost) == {3: [(3, 5)], 4: [(3, 4), (5, 6)]}[frames]
+
+
 def test_events_that_do_not_need_a_dead_ingester_are_reduced_all_the_same() -> None:
     mill = Mill(sparse(["fast", "slow"], 20, every={"slow": 4}), SOLO)
     mill.ingester_dies("slow", "gone")

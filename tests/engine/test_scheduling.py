@@ -8,7 +8,7 @@ import pytest
 
 from beamloom.engine.assignment import Span, joined
 from beamloom.engine.scheduler import LONGEST_OVERSHOOT, PATIENCE, RELEASE_CHUNK, Scheduler
-from beamloom.engine.workforce import FIRST_CREDIT, LEAST_CREDIT, MOST_CREDIT, Workforce
+from beamloom.engine.workforce import FIRST_CREDIT
 from beamloom.triggermap import TriggerMap, batched, open_ended, uniform
 
 GENERIC = frozenset({"generic"})
@@ -269,6 +269,65 @@ def test_events_of_a_lost_worker_are_spread_over_the_others() -> None:
     assert {span.worker for span in again if span.attempt == 2} == {"w2", "w3", "w4"}
 
 
+def test_events_of_several_lost_workers_are_leased_again_lowest_first() -> None:
+    one = bare(uniform(["a"], 16, all_wrap=False), w1=GENERIC, w2=GENERIC)
+    spans, _ = one.assign(0.0)
+    later = max(spans, key=lambda span: span.first).worker
+    for name in (later, *({"w1", "w2"} - {later})):
+        one.lose_worker(name, killed=False)
+    one.add_worker("w3", GENERIC, 0.0)
+    assert events(one.assign(0.0)[0]) == list(range(16))
+
+
+def test_events_that_are_leased_again_are_parted_where_an_epoch_begins() -> None:
+    one = bare(uniform(["a"], 8, all_wrap=False), w1=GENERIC)
+    one.plan_epoch(3, 1)
+    one.assign(0.0)
+    one.lose_worker("w1", killed=False)
+    one.add_worker("w2", GENERIC, 0.0)
+    again, _ = one.assign(0.0)
+    assert [(span.first, span.count, span.epoch) for span in again] == [(0, 3, 0), (3, 5, 1)]
+
+
+def test_constraints_that_are_inherited_together_stay_with_their_heir() -> None:
+    one = bare(cells([{"constraint": 0}], [{"constraint": 1}], [{"constraint": 1}]), w1=GENERIC)
+    one.limit = 2
+    one.assign(0.0)
+    one.lose_worker("w1", killed=False)
+    one.add_worker("w2", GENERIC, 0.0)
+    one.assign(0.0)
+    one.limit = None
+    one.add_worker("w3", GENERIC, 0.0)
+    assert [(span.first, span.worker) for span in one.assign(0.0)[0]] == [(2, "w2")]
+
+
+def test_nothing_is_leased_again_to_a_worker_while_it_holds_a_suspect() -> None:
+    one = bare(batched(["a"], 100, 100, all_wrap=False), w1=GENERIC)
+    one.assign(0.0)
+    one.lose_worker("w1", killed=True)
+    one.add_worker("w2", GENERIC, 0.0)
+    given: list[int] = []
+    while spans := one.assign(0.0)[0]:
+        given += events(spans)
+        if one.workforce["w2"].careful is not None:
+            assert one.workforce["w2"].outstanding == 1
+        finish(one, spans)
+    assert given == list(range(100))
+
+
+def test_what_an_heir_is_to_get_waits_while_it_is_being_fenced() -> None:
+    one = bare(batched(["a"], 50, 50, all_wrap=False), w1=GENERIC)
+    one.assign(0.0)
+    one.lose_worker("w1", killed=True)
+    one.add_worker("w2", GENERIC, 0.0)
+    finish(one, one.assign(0.0)[0])
+    one.workforce.suspend("w2")
+    one.add_worker("w3", GENERIC, 0.0)
+    assert one.assign(0.0)[0] == []
+    one.lose_worker("w2", killed=False)
+    assert events(one.assign(0.0)[0], "w3") == [1]
+
+
 def test_events_wait_until_a_worker_with_their_tags_comes() -> None:
     one = bare(cells([{"constraint": 0, "tags": ["debug"]}], [{"constraint": 1}]), w1=DEBUG)
     one.assign(0.0)
@@ -340,6 +399,27 @@ def test_an_open_ended_run_that_is_cut_gives_out_all_events_up_to_there(event: i
     assert [span.attempt for span in rest if span.stop > event] == [2]
 
 
+def test_an_event_behind_a_cut_is_another_event_than_the_one_that_was_lost_there() -> None:
+    one = bare(open_ended(["a"], all_wrap=False), w1=GENERIC)
+    one.drop(5, 20)
+    end = uniform(["a"], 1, all_wrap=False)
+    one.cut(5, (i._replace(first=5) for i in itertools.islice(end.instances(), 1)))
+    assert events(run_through(one)) == list(range(6))
+
+
+def test_what_comes_behind_a_cut_has_an_attempt_of_its_own_also_after_a_death() -> None:
+    one = bare(open_ended(["a"], all_wrap=False), w1=GENERIC)
+    one.assign(0.0)
+    for lost, heir in (("w1", "w2"), ("w2", "w3")):
+        one.lose_worker(lost, killed=False)
+        one.add_worker(heir, GENERIC, 0.0)
+        one.assign(0.0)
+    end = uniform(["a"], 1, all_wrap=False)
+    one.cut(4, (i._replace(first=4) for i in itertools.islice(end.instances(), 1)))
+    (span,), _ = one.assign(0.0)
+    assert (span.first, span.count, span.attempt) == (4, 1, 4)
+
+
 def test_the_newest_epoch_holds_for_what_comes_behind_a_cut() -> None:
     one = bare(open_ended(["a"], all_wrap=False), w1=GENERIC)
     one.assign(0.0)
@@ -348,31 +428,18 @@ def test_the_newest_epoch_holds_for_what_comes_behind_a_cut() -> None:
     assert [one.epoch_of(n) for n in range(5)] == [0, 0, 0, 4, 4]
 
 
-# ---- the workforce -------------------------------------------------------------------------------------------------------------
+# ---- memory --------------------------------------------------------------------------------------------------------------------
 
 
-def test_credit_doubles_while_results_come_soon_and_halves_when_they_come_late() -> None:
-    worker = Workforce().add("w", GENERIC)
-    now = 1.0
-    for expected in (16, 32, 64):
-        worker.lease(0, 0, 1, now)
-        worker.give_back(0, 0, 1)
-        worker.pace(1, now + 0.001, 0.02)
-        now += 0.01
-        assert worker.credit == expected
-    worker.lease(0, 0, 1, now)
-    worker.pace(1, now + 0.02, 0.02)
-    assert worker.credit == 64
-    for _ in range(20):
-        worker.lease(0, 0, 1, now)
-        now += 1
-        worker.pace(1, now, 0.02)
-    assert worker.credit == LEAST_CREDIT
-    for _ in range(30):
-        worker.lease(0, 0, 1, now)
-        worker.pace(1, now + 0.001, 0.02)
-        now += 1
-    assert worker.credit == MOST_CREDIT
+def test_what_is_behind_is_forgotten() -> None:
+    one = bare(uniform(["a"], 50_000, all_wrap=False), w1=GENERIC)
+    for first in range(0, 50_000, 1000):
+        one.limit = first + 1000
+        run_through(one)
+        one.drop(first, first + 1000)
+        one.forget_settled(one.cursor)
+        assert len(one._bindings) <= 2
+        assert len(one._skipped) == 0
 
 
 def test_leases_of_events_that_fail_are_not_remembered_for_ever() -> None:
@@ -381,29 +448,3 @@ def test_leases_of_events_that_fail_are_not_remembered_for_ever() -> None:
         for event in events(spans):
             assert one.fail("w1", 0, event)
     assert len(one.workforce["w1"]._leased_at) == 0
-
-
-def test_a_worker_gives_back_only_what_it_holds() -> None:
-    worker = Workforce().add("w", GENERIC)
-    worker.lease(0, 5, 10, 0.0)
-    assert worker.give_back(0, 0, 7) == [(5, 7)]
-    assert worker.give_back(0, 0, 7) == []
-    assert worker.give_back(3, 5, 10) == []
-    assert worker.outstanding == 3
-
-
-def test_workers_are_found_by_tags_unless_they_are_suspended_or_gone() -> None:
-    team = Workforce()
-    team.add("w1", GENERIC)
-    team.add("w2", DEBUG)
-    assert [w.name for w in team.suited(frozenset())] == ["w1", "w2"]
-    assert [w.name for w in team.suited(frozenset({"debug"}))] == ["w2"]
-    team.suspend("w1")
-    assert [w.name for w in team.suited(GENERIC)] == ["w2"]
-    assert team["w1"].free == 0
-    team.remove("w2")
-    assert team.suited(GENERIC) == []
-    assert team.freest(GENERIC) is None
-    with pytest.raises(ValueError, match="takes part already"):
-        team.add("w1", GENERIC)
-    assert team.add("w3", GENERIC).index == 2

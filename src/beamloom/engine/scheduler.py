@@ -80,6 +80,7 @@ class Scheduler:
         self._attempts: dict[tuple[int, int], int] = {}
         self._epochs: list[tuple[int, int]] = [(0, 0)]
         self._cut_at: int | None = None
+        self._attempt_behind_cut = 1
         self._moved_at = 0.0
 
     # ---- parameters ---------------------------------------------------------------------------------------------------------
@@ -269,7 +270,7 @@ class Scheduler:
 
     def _first_attempt(self, event: int) -> int:
         """Events that were leased ahead and then cut off are leased under the same numbers again, as other events."""
-        return 1 if self._cut_at is None or event < self._cut_at else 2
+        return 1 if self._cut_at is None or event < self._cut_at else self._attempt_behind_cut
 
     def _assign_new(self, spans: list[Span], void: list[Range], now: float) -> None:
         void_left = VOID_EVENTS_PER_STEP
@@ -391,6 +392,8 @@ class Scheduler:
 
     def cut(self, event: int, instances: Iterator[Instance]) -> None:
         """An open-ended run has been closed: from ``event`` on it goes on with other parts than planned."""
+        before = [attempt for (leased, _), attempt in self._attempts.items() if leased >= event]
+        self._attempt_behind_cut = max(before, default=1) + 1
         self.drop(event, self.cursor)
         self._cut_at = event
         self._skipped.remove(event, sys.maxsize)
