@@ -30,6 +30,7 @@ class ImageFilesSimulator:
         self._folder = self._path if self._path.is_dir() else self._path.parent
         if not self._folder.is_dir():
             raise ValueError(f"a simulator cannot write to {self._folder}, which is no folder; make it first")
+        self._lock = threading.Lock()
         self._closing = threading.Event()
 
     @property
@@ -48,18 +49,24 @@ class ImageFilesSimulator:
             if rate is not None:
                 self._closing.wait(max(0.0, due - time.monotonic()))
                 due = max(due, time.monotonic() - 1 / rate) + 1 / rate
-            if self._closing.is_set():
-                break
-            path = self._folder / Path(name.decode()).name
-            unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-            unfinished.write_bytes(content)
-            unfinished.replace(path)
+            with self._lock:
+                if self._closing.is_set():
+                    break
+                self._write(name.decode(), content)
             played += 1
         return played
 
     def close(self) -> None:
-        """Write no more. May be called twice."""
+        """Write no more: the file that is being written is whole when this returns. May be called twice."""
         self._closing.set()
+        with self._lock:
+            return
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._folder / Path(name).name
+        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
 
 
 def generate(
