@@ -189,15 +189,19 @@ def test_a_worker_that_comes_late_gets_the_start_event_once() -> None:
 def test_the_run_waits_until_a_late_worker_has_had_the_start_event() -> None:
     mill = Mill(uniform(["a"], 3), {"w1": GENERIC})
     mill.read("a", [numbered("a", item, 4) for item in range(5)])
+    while 3 not in mill.workers["w1"].seen:
+        mill.quiet()
+        mill.work("w1")
     mill.quiet()
     mill.join("w2", GENERIC)
     mill.work("w1")
     mill.quiet()
-    mill.work("w1")
-    mill.quiet()
+    assert mill.run.ledger.complete
     assert not mill.complete
-    mill.settle()
+    mill.work("w2")
+    mill.quiet()
     assert mill.complete
+    assert (mill.workers["w1"].seen, mill.workers["w2"].seen) == ([0, 1, 2, 3, 4], [0])
 
 
 def test_the_start_event_is_done_when_every_worker_that_had_it_is_gone_but_one() -> None:

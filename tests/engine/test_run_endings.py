@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beamloom.engine.ledger import Counts, EventState, Loss
-from beamloom.engine.run import RunPhase
+from beamloom.engine.run import Run, RunPhase, RunSettings
 from beamloom.events import Packet, PacketKind
 from beamloom.triggermap import TriggerMap, open_ended, sparse, uniform
 from engine.mill import Mill, numbered
@@ -326,3 +326,29 @@ def test_a_report_that_says_nothing_new_is_no_sign_of_life() -> None:
         mill.run.progress("b", 0, 0, ended=False, now=mill.now)
     mill.settle()
     assert settled(mill) == (0, 0, 7)
+
+
+def test_a_run_that_is_told_to_stop_leases_nothing_new_while_its_streams_come_to_rest() -> None:
+    run = Run("run", uniform(["a"], 100), RunSettings(), 0.0)
+    run.add_worker("w1", ["generic"], 0.0)
+    spans = run.advance(0.0).spans
+    run.stop("enough")
+    for span in spans:
+        run.taken("w1", span.slot, span.first, span.stop, 0.0)
+    step = run.advance(0.0)
+    assert (step.spans, step.stop_sources) == ([], True)
+    run.stopped("a", 30, 30, 0.0)
+    assert run.advance(0.0).spans != []
+
+
+def test_a_stopped_run_does_not_wait_for_packets_that_were_lost_with_their_ingester() -> None:
+    mill = Mill(uniform(["a"], 10), SOLO)
+    mill.quiet()
+    read(mill, "a", 0, 6, 11)
+    report = mill.channels["a", "controller"].pop()
+    mill.ingester_dies("a", "gone", sent_arrives=False)
+    report()
+    mill.run.stop("asked to")
+    mill.settle()
+    assert mill.complete
+    assert settled(mill) == (0, 0, 12)
