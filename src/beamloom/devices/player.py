@@ -126,7 +126,8 @@ class ZmqPlayer:
                         recv_monitor_message(self._monitor, zmq.DONTWAIT)["event"]
                         == zmq.EVENT_HANDSHAKE_SUCCEEDED
                     )
-                    self._connections += 1 if came else -1
+                    # Who hangs up before the handshake was never counted.
+                    self._connections = max(0, self._connections + (1 if came else -1))
                     self._listened_to = self._connections > 0
                 else:
                     # ZeroMQ itself counts the subscribers: it reports the first to come and the last to go.
