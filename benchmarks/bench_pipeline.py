@@ -75,7 +75,9 @@ class BenchPipeline:
     def post(self, path: str, body: Any = None) -> Any:
         """The same for a POST."""
         data = json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.placement.controller_url}/api/v1/{path}", data, method="POST")
+        request = urllib.request.Request(
+            f"{self.placement.controller_url}/api/v1/{path}", data, method="POST"
+        )
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
@@ -84,10 +86,10 @@ class BenchPipeline:
         part = min(events, 1000 * batch)
         cells = [[{"constraint": event // batch}] for event in range(part)]
         rest = events % part
-        parts = {"main": {stream: cells for stream in self.streams}}
+        parts = {"main": dict.fromkeys(self.streams, cells)}
         sequence: list[Any] = [{"part": "main", "repeat": events // part}]
         if rest:
-            parts["rest"] = {stream: cells[:rest] for stream in self.streams}
+            parts["rest"] = dict.fromkeys(self.streams, cells[:rest])
             sequence.append("rest")
         begin = time.perf_counter()
         self.post("sequence", {"parts": parts, "sequence": sequence})

@@ -51,7 +51,9 @@ def controller_growth(events: int) -> tuple[float, int]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON on the last line")
     parser.add_argument("--quick", action="store_true", help="a tenth of the events")
     arguments = parser.parse_args()
@@ -64,7 +66,9 @@ def main() -> None:
     print(f"arming:                    {arm_ms:10.1f} ms")
     growth, lost_growth = controller_growth(1_000_000 // scale)
     print(f"controller, 1,000,000 events: {growth:7.1f} MB more, lost = {lost_growth}")
-    print(f"2 kB frames, 2 workers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}")
+    print(
+        f"2 kB frames, 2 workers, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}"
+    )
     figures: dict[str, Any] = {
         "events_per_second_1": round(one),
         "events_per_second_3": round(three),

@@ -14,7 +14,9 @@ def test_the_version_of_the_analysis_is_read_from_the_file_of_its_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "build.json"
-    file.write_text('{"commit_hash": "3f2a91", "branch_name": "main", "timestamp": "now", "repository_url": "here"}')
+    file.write_text(
+        '{"commit_hash": "3f2a91", "branch_name": "main", "timestamp": "now", "repository_url": "here"}'
+    )
     monkeypatch.setenv("BUILD_META_FILE", str(file))
     version = code_version()
     assert version is not None
