@@ -232,3 +232,63 @@ def test_a_worker_that_replaces_the_only_one_gets_the_start_event_once() -> None
     mill.settle()
     assert mill.complete
     assert mill.workers["w2"].seen == list(range(22))
+
+
+def test_an_event_that_kills_is_found_out_by_a_single_worker_however_long_its_restart_takes() -> None:
+    mill = full(uniform(["a"], 20), ["w1"], poison={5})
+    for turn in range(6):
+        mill.settle()
+        mill.now += 30
+        if not mill.workers:
+            mill.join(f"w1 again {turn}", GENERIC)
+    assert mill.complete
+    assert list(mill.run.ledger.failed) == [(5, 6)]
+    assert mill.deaths[5] == 2
+
+
+def test_a_suspect_that_takes_its_time_stays_alone() -> None:
+    mill = full(uniform(["a"], 20), ["w1"], poison={5})
+    mill.settle()
+    mill.join("w2", GENERIC)
+    while not mill.run.ledger.failed:
+        mill.quiet()
+        mill.now += 100
+        mill.quiet()
+        if "w2" in mill.workers:
+            mill.work("w2", 1)
+    assert list(mill.run.ledger.failed) == [(5, 6)]
+    assert mill.deaths[5] == 2
+
+
+def test_suspects_give_way_when_their_packets_cannot_be_read_before_those_of_lower_events() -> None:
+    mill = Mill(uniform(["a", "b"], 12), {"w1": GENERIC, "w2": GENERIC}, budget=10)
+    mill.poison = {1}
+    mill.read("a", [numbered("a", item, 13) for item in range(4)])
+    mill.read("b", [numbered("b", item, 13) for item in range(4)])
+    mill.kill("w2")
+    sent = {"a": 4, "b": 4}
+    for turn in range(60):
+        if not mill.workers:
+            mill.join(f"w{turn + 3}", GENERIC)
+        for stream, item in sent.items():
+            if item <= 13 and mill.routers[stream].has_room:
+                mill.read(stream, [numbered(stream, item, 13)])
+                sent[stream] += 1
+        mill.settle()
+        mill.now += 6
+    assert mill.complete
+    assert list(mill.run.ledger.failed) == [(1, 2)]
+
+
+def test_a_start_event_that_kills_only_those_who_come_late_is_kept_from_them_after_two() -> None:
+    mill = Mill(uniform(["a"], 20), {"w1": GENERIC})
+    mill.read("a", [numbered("a", item, 21) for item in range(22)])
+    mill.quiet()
+    mill.work("w1", 1)
+    mill.quiet()
+    mill.poison = {0}
+    mill.kill("w1", killed=False)
+    replaced(mill, 3)
+    assert mill.deaths[0] <= 3
+    assert mill.run.ledger.counts().reduced == 22
+    assert "event 0" in mill.run.faults.groups[0].failure.message

@@ -352,3 +352,19 @@ def test_a_stopped_run_does_not_wait_for_packets_that_were_lost_with_their_inges
     mill.settle()
     assert mill.complete
     assert settled(mill) == (0, 0, 12)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_does_not_wait_for_a_start_event_that_was_lost_with_its_ingester(stopped: bool) -> None:
+    mill = Mill(uniform(["a"], 10), SOLO)
+    read(mill, "a", 0, 3, 11)
+    mill.settle()
+    mill.ingester_dies("a", "gone")
+    mill.join("late", GENERIC)
+    if stopped:
+        mill.run.stop("asked to")
+    mill.settle()
+    wait(mill, 1.5)
+    assert mill.complete
+    assert settled(mill) == (3, 0, 9)
+    assert not mill.run.keeps_start

@@ -374,12 +374,21 @@ def test_a_suspect_whose_worker_was_only_fenced_is_not_poison() -> None:
 
 def test_suspects_do_not_wait_for_ever_for_an_idle_worker() -> None:
     one = bare(uniform(["a"], 100, all_wrap=False), w1=GENERIC, w2=GENERIC)
-    held = events(one.assign(5.0)[0], "w1")
+    one.assign(5.0)
     one.assign(5.0)
     one.lose_worker("w1", killed=True)
     assert one.assign(5.0 + PATIENCE) == ([], [])
-    again, _ = one.assign(5.1 + PATIENCE)
-    assert events(again) == held
+    assert events(one.assign(5.1 + PATIENCE)[0], "w2") == [0]
+    assert one.workforce["w2"].careful is None
+    assert one.lose_worker("w2", killed=True) == []
+
+
+def test_a_suspect_waits_for_a_worker_that_still_holds_lower_events() -> None:
+    one = bare(uniform(["a"], 100, all_wrap=False), w1=GENERIC, w2=GENERIC)
+    one.assign(5.0)
+    one.assign(5.0)
+    one.lose_worker("w2", killed=True)
+    assert one.assign(5000.0) == ([], [])
 
 
 # ---- the cut -------------------------------------------------------------------------------------------------------------------

@@ -133,7 +133,9 @@ class Run:
                 f"event {event} was alone on {worker} when it died, the second worker to do so",
             )
             self.faults.add(failure, worker, event)
-            self._settle(self.ledger.fail(event, event + 1), taken_away=True)
+            self.ledger.fail(event, event + 1)
+            # Taken away also when it is settled: the start event that kills those who come late may be reduced long since.
+            self._settle([(event, event + 1)], taken_away=True)
         for event, failed in self._scheduler.ended():
             settle = self.ledger.fail if failed else self.ledger.reduce
             self._settle(settle(event, event + 1))
@@ -321,6 +323,7 @@ class Run:
                     state.written_off = True
                     for first, stop in WantedEvents(self.layouts[stream]).before(state.complete_until):
                         self._lose(first, stop, state.gone)
+                    self._withhold_start(stream)
             elif self._is_straggler(stream, now):
                 silent_for = f"{self._settings.straggler_timeout:g} s"
                 cause = f"stream {stream!r} fell silent: no packet for {silent_for} after another stream had ended"
@@ -329,6 +332,11 @@ class Run:
                     self._close_if_all_ended()
                 else:
                     self._give_up(stream, state.complete_until, cause)
+
+    def _withhold_start(self, stream: str) -> None:
+        """An ingester is gone with the packets of the start event: whoever comes late cannot be given it."""
+        if self.keeps_start and WantedEvents(self.layouts[stream]).before(1):
+            self._settle([(0, 1)], taken_away=True)
 
     def _give_up(self, stream: str, first: int, cause: str) -> None:
         """No packet of the stream will come from event ``first`` on: as far as the run is known to go, these events are lost."""
@@ -385,11 +393,13 @@ class Run:
             self.ledger.close(total)
         total = self.ledger.total or 0
         complete = min(complete, total)
-        for state in self.streams.values():
-            if state.gone is not None:
-                complete = 0
+        gone = [stream for stream, state in self.streams.items() if state.gone is not None]
+        if gone:
+            complete = 0
         self._scheduler.limit = complete
         self._lose(complete, total, cause)
+        for stream in gone:
+            self._withhold_start(stream)
 
 
 def _closed(layout: StreamLayout, event: int) -> StreamLayout:

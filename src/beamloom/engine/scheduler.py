@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,19 +24,18 @@ import numpy.typing as npt
 
 from beamloom.engine.assignment import Span, joined
 from beamloom.engine.deliveries import Deliveries, Unit
+from beamloom.engine.epochs import EpochPlan
 from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.suspects import Suspects
 from beamloom.engine.workforce import Worker, Workforce
 from beamloom.triggermap import CompiledPart, Instance
 
-DEATHS_OF_POISON = 2
-SUSPECTS_PER_DEATH = 64
-"""A worker sends its results at least this often (in events), so the event that killed it is among the first it held."""
 LONGEST_OVERSHOOT = 1024
 """How far a lease may go beyond the credit to keep a constraint's consecutive events together."""
 RELEASE_CHUNK = 32
 """Events of a dead worker are given out again in runs of this length."""
-PATIENCE = 1.0
-"""Seconds without any delivery done after which a suspect is no longer kept for an idle worker."""
+PATIENCE = 5.0
+"""Seconds in which no delivery was done and no worker came after which a suspect is no longer kept for an idle worker."""
 VOID_EVENTS_PER_STEP = 100_000
 """Events that no worker sees are skipped at most so many at a time."""
 
@@ -76,9 +74,9 @@ class Scheduler:
         self._deliveries = Deliveries()
         self._skipped = RangeSet()
         self._orphans: list[Orphan] = []
-        self._suspects: dict[tuple[int, int], int] = {}
+        self._suspects = Suspects()
         self._attempts: dict[tuple[int, int], int] = {}
-        self._epochs: list[tuple[int, int]] = [(0, 0)]
+        self._epochs = EpochPlan()
         self._cut_at: int | None = None
         self._attempt_behind_cut = 1
         self._moved_at = 0.0
@@ -92,27 +90,25 @@ class Scheduler:
 
     def plan_epoch(self, first_event: int, epoch: int) -> None:
         """``epoch`` is to hold from ``first_event`` on, which has not been given out yet."""
-        self._epochs = [entry for entry in self._epochs if entry[0] != first_event]
-        insort(self._epochs, (first_event, epoch))
+        self._epochs.plan(first_event, epoch)
 
     def epoch_of(self, event: int) -> int:
         """The parameter epoch that holds for an event, also when it is given out a second time."""
-        return self._epochs[bisect_right(self._epochs, (event, sys.maxsize)) - 1][1]
+        return self._epochs.of(event)
 
     # ---- workers come and go ------------------------------------------------------------------------------------------------
 
     def add_worker(self, name: str, tags: frozenset[str], now: float) -> list[Span]:
         """A worker joins; returns the start event's delivery for it when that event was given out already."""
         worker = self.workforce.add(name, tags)
+        self._moved_at = now
         joined_start = self._deliveries.join_start(worker.tags)
         if joined_start is None:
             return []
         slot, streams = joined_start
         worker.lease(slot, 0, 1, now)
-        deaths = max((count for (event, _), count in self._suspects.items() if event == 0), default=0)
-        if deaths:
+        if self._suspects.joins_start(slot):
             worker.careful = (0, slot)
-            self._suspects[worker.careful] = deaths
         self._void_start_orphans()
         return [Span(0, 1, name, slot, 1, self.epoch_of(0), streams)]
 
@@ -121,7 +117,8 @@ class Scheduler:
         kept: list[Orphan] = []
         for orphan in self._orphans:
             if orphan.first == 0 and self._deliveries.void(0, orphan.slot):
-                self._forget(orphan.slot, 0, 1)
+                self._suspects.void((0, orphan.slot))
+                self._attempts.pop((0, orphan.slot), None)
             else:
                 kept.append(orphan)
         self._orphans = kept
@@ -143,14 +140,13 @@ class Scheduler:
         )
         poison: list[int] = []
         if killed and worker.careful is not None:
-            self._suspects[worker.careful] += 1
-            if self._suspects[worker.careful] >= DEATHS_OF_POISON:
+            if self._suspects.convict(worker.careful):
                 poison.append(worker.careful[0])
         elif killed:
-            self._suspect(held)
+            self._suspects.suspect((orphan.first, orphan.slot, orphan.stop) for orphan in held)
         for orphan in held:
             if self._deliveries.void(orphan.first, orphan.slot):
-                self._suspects.pop((orphan.first, orphan.slot), None)
+                self._suspects.void((orphan.first, orphan.slot))
             else:
                 for event in range(orphan.first, orphan.stop):
                     key = (event, orphan.slot)
@@ -169,14 +165,6 @@ class Scheduler:
         if first < stop:
             pieces.append((first, stop))
         return pieces
-
-    def _suspect(self, held: list[Orphan]) -> None:
-        left = SUSPECTS_PER_DEATH
-        for orphan in held:
-            stop = min(orphan.stop, orphan.first + left)
-            left -= stop - orphan.first
-            for event in range(orphan.first, stop):
-                self._suspects.setdefault((event, orphan.slot), 1)
 
     # ---- deliveries end -----------------------------------------------------------------------------------------------------
 
@@ -230,15 +218,15 @@ class Scheduler:
             kept.extend(Orphan(a, orphan.slot, b) for a, b in left)
         self._orphans = kept
         self._deliveries.drop(first, stop)
-        for account in (self._suspects, self._attempts):
-            for key in [key for key in account if first <= key[0] < stop]:
-                del account[key]
+        self._suspects.drop(first, stop)
+        for key in [key for key in self._attempts if first <= key[0] < stop]:
+            del self._attempts[key]
 
     def _forget(self, slot: int, first: int, stop: int) -> None:
-        if self._attempts or self._suspects:
+        self._suspects.acquit(slot, first, stop)
+        if self._attempts:
             for event in range(first, stop):
                 self._attempts.pop((event, slot), None)
-                self._suspects.pop((event, slot), None)
 
     # ---- events are given out -----------------------------------------------------------------------------------------------
 
@@ -281,8 +269,7 @@ class Scheduler:
             base, part = binding.first, binding.part
             offset = self.cursor - base
             stop = binding.stop if self.limit is None else min(binding.stop, self.limit)
-            if self._epochs[-1][0] > self.cursor:
-                stop = min(stop, self._epochs[bisect_right(self._epochs, (self.cursor, sys.maxsize))][0])
+            stop = self._epochs.end(self.cursor, stop)
             if self._skipped:
                 skip = self._skipped.run_from(self.cursor)
                 if skip > self.cursor:
@@ -402,10 +389,7 @@ class Scheduler:
             self._bindings.pop()
         if self._bindings:
             self._bindings[-1].stop = min(self._bindings[-1].stop, event)
-        if self._epochs[-1][0] > event:
-            current = self._epochs[-1][1]
-            self._epochs = [entry for entry in self._epochs if entry[0] < event]
-            self._epochs.append((event, current))
+        self._epochs.cut(event)
         until_cut = itertools.takewhile(lambda instance: instance.first < event, self._upcoming)
         self._upcoming = itertools.chain(until_cut, instances)
 
@@ -424,18 +408,23 @@ class Scheduler:
             careful = (orphan.first, orphan.slot) in self._suspects
             stop = self._same_care(orphan, careful)
             worker, end = self._heir(orphan, stop, careful)
-            if careful and worker is not None and worker.outstanding > 0 and self._waits_in_vain(now):
-                careful = False
-            if worker is None or worker.careful is not None or (careful and worker.outstanding > 0):
+            if worker is None:
                 waiting = [orphan, *queue]
                 break
+            if worker.careful is not None or (careful and worker.outstanding > 0):
+                if not self._waits_in_vain(orphan, worker, now):
+                    waiting = [orphan, *queue]
+                    break
+                careful, worker.careful = False, None
             spans.append(self._lease_again(worker, orphan.first, end, orphan.slot, careful, now))
             if end < orphan.stop:
                 queue.appendleft(Orphan(end, orphan.slot, orphan.stop))
         self._orphans = waiting
 
-    def _waits_in_vain(self, now: float) -> bool:
-        return now - self._moved_at > PATIENCE
+    def _waits_in_vain(self, orphan: Orphan, worker: Worker, now: float) -> bool:
+        """Whether ``worker`` may never become idle, as the packets that it waits for cannot be read before ``orphan`` is settled."""
+        lowest = worker.lowest
+        return lowest is not None and lowest > orphan.first and now - self._moved_at > PATIENCE
 
     def _same_care(self, orphan: Orphan, careful: bool) -> int:
         """Up to which event the orphaned deliveries may be leased as one span."""
@@ -489,8 +478,11 @@ class Scheduler:
     def _idlest(self, tags: frozenset[str], careful: bool) -> Worker | None:
         if careful:
             return min(self.workforce.suited(tags), key=lambda w: w.outstanding, default=None)
-        free = [worker for worker in self.workforce.suited(tags) if worker.careful is None]
-        return max(free, key=lambda w: w.free, default=None)
+        return max(
+            self.workforce.suited(tags),
+            key=lambda w: (w.careful is None, w.credit - w.outstanding),
+            default=None,
+        )
 
     def _binding_of(self, event: int) -> Binding:
         for binding in self._bindings:

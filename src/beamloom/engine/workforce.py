@@ -42,6 +42,12 @@ class Worker:
         """How many more deliveries it may be given now."""
         return 0 if self.suspended or self.careful is not None else self.credit - self.outstanding
 
+    @property
+    def lowest(self) -> int | None:
+        """The lowest event that it holds: it processes them in their order."""
+        held = [first for lease in self.leases.values() if (first := lease.first_from(0)) is not None]
+        return min(held, default=None)
+
     def lease(self, slot: int, first: int, stop: int, now: float) -> None:
         """[first, stop) are its business under ``slot``."""
         self.leases.setdefault(slot, RangeSet()).add(first, stop)
