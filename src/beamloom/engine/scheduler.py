@@ -13,16 +13,15 @@ Invariant: a delivery (event, slot) is leased to at most one worker at a time, a
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from beamloom.engine.assignment import Span, joined
+from beamloom.engine.bindings import Binding, Bindings
 from beamloom.engine.deliveries import Deliveries, Unit
 from beamloom.engine.epochs import EpochPlan
 from beamloom.engine.ranges import Range, RangeSet
@@ -38,16 +37,6 @@ PATIENCE = 5.0
 """Seconds in which no delivery was done and no worker came after which a suspect is no longer kept for an idle worker."""
 VOID_EVENTS_PER_STEP = 100_000
 """Events that no worker sees are skipped at most so many at a time."""
-
-
-@dataclass(slots=True)
-class Binding:
-    """One part instance that has been opened: which worker each of its constraints is bound to."""
-
-    first: int
-    stop: int
-    part: CompiledPart
-    bound: npt.NDArray[np.int32]
 
 
 @dataclass(slots=True, order=True)
@@ -69,8 +58,7 @@ class Scheduler:
         self.limit: int | None = None
         """No event from here on is given out; None: no limit."""
         self._lookahead = lookahead
-        self._upcoming = instances
-        self._bindings: deque[Binding] = deque()
+        self._bindings = Bindings(instances)
         self._deliveries = Deliveries()
         self._skipped = RangeSet()
         self._orphans: list[Orphan] = []
@@ -130,8 +118,7 @@ class Scheduler:
         a suspect that was held alone and has cost two workers.
         """
         worker = self.workforce.remove(name)
-        for binding in self._bindings:
-            binding.bound[binding.bound == worker.index] = -1
+        self._bindings.unbind(worker.index)
         held = sorted(
             Orphan(first, slot, stop)
             for slot, lease in worker.leases.items()
@@ -263,7 +250,7 @@ class Scheduler:
     def _assign_new(self, spans: list[Span], void: list[Range], now: float) -> None:
         void_left = VOID_EVENTS_PER_STEP
         while (self.limit is None or self.cursor < self.limit) and void_left > 0:
-            binding = self._binding_at_cursor()
+            binding = self._bindings.reach(self.cursor)
             if binding is None:
                 return
             base, part = binding.first, binding.part
@@ -364,19 +351,6 @@ class Scheduler:
         self._deliveries.add(event, units)
         return True
 
-    def _binding_at_cursor(self) -> Binding | None:
-        while not self._bindings or self.cursor >= self._bindings[-1].stop:
-            instance = next(self._upcoming, None)
-            if instance is None:
-                return None
-            part = instance.part
-            stop = instance.first + part.length
-            if self._cut_at is not None and instance.first < self._cut_at:
-                stop = min(stop, self._cut_at)
-            bound = np.full(part.group_count, -1, np.int32)
-            self._bindings.append(Binding(instance.first, stop, part, bound))
-        return self._bindings[-1]
-
     def cut(self, event: int, instances: Iterator[Instance]) -> None:
         """An open-ended run has been closed: from ``event`` on it goes on with other parts than planned."""
         before = [attempt for (leased, _), attempt in self._attempts.items() if leased >= event]
@@ -385,18 +359,12 @@ class Scheduler:
         self._cut_at = event
         self._skipped.remove(event, sys.maxsize)
         self.cursor = min(self.cursor, event)
-        while self._bindings and self._bindings[-1].first >= event:
-            self._bindings.pop()
-        if self._bindings:
-            self._bindings[-1].stop = min(self._bindings[-1].stop, event)
+        self._bindings.cut(event, instances)
         self._epochs.cut(event)
-        until_cut = itertools.takewhile(lambda instance: instance.first < event, self._upcoming)
-        self._upcoming = itertools.chain(until_cut, instances)
 
     def forget_settled(self, until: int) -> None:
         """Every event before ``until`` is settled: part instances behind it are no longer needed."""
-        while len(self._bindings) > 1 and self._bindings[0].stop <= until:
-            self._bindings.popleft()
+        self._bindings.forget(until)
 
     # ---- events are given out again -----------------------------------------------------------------------------------------
 
@@ -444,7 +412,7 @@ class Scheduler:
     def _heir(self, orphan: Orphan, stop: int, careful: bool) -> tuple[Worker | None, int]:
         """The worker that gets the deliveries from ``orphan.first`` on, and up to which event it gets them."""
         split = self._deliveries.of(orphan.first)
-        binding = self._binding_of(orphan.first)
+        binding = self._bindings.of(orphan.first)
         part, bound = binding.part, binding.bound
         if split is None:
             groups = part.groups(orphan.first - binding.first)
@@ -483,12 +451,6 @@ class Scheduler:
             key=lambda w: (w.careful is None, w.credit - w.outstanding),
             default=None,
         )
-
-    def _binding_of(self, event: int) -> Binding:
-        for binding in self._bindings:
-            if event < binding.stop:
-                return binding
-        raise LookupError(f"event {event} has not been given out")
 
     def _lease_again(
         self, worker: Worker, first: int, stop: int, slot: int, careful: bool, now: float
