@@ -134,6 +134,7 @@ def test_the_end_event_is_lost_with_an_ingester_that_died_in_an_open_ended_run(f
     read(mill, "a", 0, 2, frames + 1)
     mill.settle()
     mill.ingester_dies("b", "gone")
+    mill.settle()
     read(mill, "a", 2, frames + 2, frames + 1)
     mill.settle()
     assert mill.complete
@@ -368,3 +369,14 @@ def test_a_run_does_not_wait_for_a_start_event_that_was_lost_with_its_ingester(s
     assert mill.complete
     assert settled(mill) == (3, 0, 9)
     assert not mill.run.keeps_start
+
+
+def test_a_first_event_that_does_not_need_a_dead_ingester_is_still_given_to_those_who_come_late() -> None:
+    cells = {"a": [[{"tags": ["generic"]}], [{"constraint": 0}]], "b": [None, [{"constraint": 0}]]}
+    mill = Mill(TriggerMap.from_mapping(cells, all_wrap=False), SOLO)
+    read(mill, "a", 0, 1, 99)
+    mill.settle()
+    mill.ingester_dies("b", "gone")
+    wait(mill, 1.5)
+    assert mill.run.keeps_start
+    assert settled(mill) == (1, 0, 1)

@@ -69,3 +69,13 @@ def test_workers_are_found_by_tags_unless_they_are_suspended_or_gone() -> None:
     with pytest.raises(ValueError, match="takes part already"):
         team.add("w1", GENERIC)
     assert team.add("w3", GENERIC).index == 2
+
+
+def test_the_lowest_event_of_a_worker_is_found_over_all_its_deliveries() -> None:
+    worker = Workforce().add("w", GENERIC)
+    assert worker.lowest is None
+    worker.lease(0, 8, 12, 0.0)
+    worker.lease(1, 5, 6, 0.0)
+    assert worker.lowest == 5
+    worker.give_back(1, 5, 6)
+    assert worker.lowest == 8

@@ -34,7 +34,7 @@ LONGEST_OVERSHOOT = 1024
 RELEASE_CHUNK = 32
 """Events of a dead worker are given out again in runs of this length."""
 PATIENCE = 5.0
-"""Seconds in which no delivery was done and no worker came after which a suspect is no longer kept for an idle worker."""
+"""Seconds without any delivery done after which a suspect is no longer kept for an idle worker."""
 VOID_EVENTS_PER_STEP = 100_000
 """Events that no worker sees are skipped at most so many at a time."""
 
@@ -89,7 +89,6 @@ class Scheduler:
     def add_worker(self, name: str, tags: frozenset[str], now: float) -> list[Span]:
         """A worker joins; returns the start event's delivery for it when that event was given out already."""
         worker = self.workforce.add(name, tags)
-        self._moved_at = now
         joined_start = self._deliveries.join_start(worker.tags)
         if joined_start is None:
             return []
