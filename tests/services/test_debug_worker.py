@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from beamloom.events import Event
+from beamloom.parameters import Parameters
 from beamloom.services.debugworker import LastEvents, make_app
 from beamloom.transport.http_server import HttpServer
 from beamloom.triggermap import TriggerMap
@@ -49,11 +50,49 @@ def test_its_events_are_pickled_for_scripts(url: str) -> None:
     assert requests.get(f"{url}/api/v1/status", timeout=10).json() is True
 
 
-def test_its_events_are_described_for_people(url: str) -> None:
-    accept = {"accept": "application/json"}
-    (described,) = requests.get(f"{url}/api/v1/last_events", headers=accept, timeout=10).json()
-    packet = {"typ": "test", "number": 5, "frames": [{"bytes": 1, "begins": "5"}]}
-    assert described == {"event_number": 5, "streams": {"eiger": packet}}
+@pytest.mark.parametrize(
+    ("query", "headers"), [("", {"accept": "application/json"}), ("?format=json", {"accept": "*/*"})]
+)
+def test_its_events_are_described_for_people(url: str, query: str, headers: dict[str, str]) -> None:
+    (described,) = requests.get(f"{url}/api/v1/last_events{query}", headers=headers, timeout=10).json()
+    packet = described["streams"]["eiger"]
+    assert described["event_number"] == 5
+    assert (packet["typ"], packet["number"], packet["kind"]) == ("test", 5, "end")
+    assert packet["frames"] == [{"bytes": 1, "begins": "5"}]
+    assert packet["problem"].startswith(
+        "UnknownPacketType: no parser is installed for packets of type 'test'"
+    )
+
+
+def test_a_format_that_is_asked_for_wins_over_what_is_accepted(url: str) -> None:
+    asked = f"{url}/api/v1/last_events?format=pickle"
+    answer = requests.get(asked, headers={"accept": "application/json"}, timeout=10)
+    assert pickle.loads(answer.content)[0].event_number == 5
+    answer = requests.get(f"{url}/api/v1/last_events?format=hdf5", timeout=10)
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"detail": "there is no format 'hdf5'; ask for json or pickle"},
+    )
+
+
+def test_nothing_is_sent_anew_while_no_event_comes() -> None:
+    kept = LastEvents(3)
+    parameters = Parameters().current
+    kept.process(Event(1, {}), parameters, False)
+    with HttpServer(make_app(kept)) as server:
+        asked = f"{server.url}/api/v1/last_events?format=json&number=2"
+        first = requests.get(asked, timeout=10)
+        headers = {"if-none-match": first.headers["etag"]}
+        assert requests.get(asked, headers=headers, timeout=10).status_code == 304
+        kept.process(Event(2, {}), parameters, False)
+        answer = requests.get(asked, headers=headers, timeout=10)
+        assert [event["event_number"] for event in answer.json()] == [1, 2]
+
+
+def test_a_page_shows_them(url: str) -> None:
+    answer = requests.get(url, timeout=10)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "/api/v1/last_events?format=json" in answer.text
 
 
 def test_a_wrong_number_is_refused_with_a_sentence(url: str) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import pickle
+import time
 from collections import deque
-from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from beamloom.events import Event, Packet
+from beamloom.events import Event
+from beamloom.glance.event_view import show_event
+from beamloom.glance.page import LAST_EVENTS_PAGE
 from beamloom.parameters import ParameterSet
+from beamloom.results.encodings import PICKLE, as_pickle
+from beamloom.results.plain import to_json
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import new_peer_id
@@ -31,11 +33,19 @@ class LastEvents(Map):
     def __init__(self, keep: int) -> None:
         super().__init__(None)
         self._events: deque[Event] = deque(maxlen=keep)
+        self._begun = time.time_ns()
+        self._seen = 0
 
     def process(self, event: Event, parameters: ParameterSet, tick: bool) -> None:
         """Keep the event, its frames as plain bytes."""
         packets = {stream: packet.get_bytes() for stream, packet in event.streams.items()}
         self._events.append(Event(event.event_number, packets))
+        self._seen += 1
+
+    @property
+    def version(self) -> str:
+        """Another one for every event that comes, also after a restart."""
+        return f"{self._begun:x}-{self._seen}"
 
     def last(self, number: int) -> list[Event]:
         """The last ``number`` events, oldest first."""
@@ -43,42 +53,55 @@ class LastEvents(Map):
 
 
 def make_app(events: LastEvents) -> Starlette:
-    """The HTTP interface: events as pickle, for those who unpickle, and as JSON, for those who look."""
+    """The HTTP interface: events as pickle for scripts, as JSON with thumbnails for whoever asks for that, and as a page."""
+
+    async def page(request: Request) -> Response:
+        return HTMLResponse(LAST_EVENTS_PAGE)
 
     async def status(request: Request) -> Response:
-        return _json(True)
+        return _json(b"true")
 
-    async def last_events(request: Request) -> Response:
+    # No coroutine: unpacking and drawing take a while, and Starlette calls it in a thread.
+    def last_events(request: Request) -> Response:
         text = request.query_params.get("number", "1")
         if not text.isdecimal():
-            return _json({"detail": f"number is a count of events, not {text!r}"}, 400)
+            return _refused(f"number is a count of events, not {text!r}")
+        wanted = request.query_params.get("format") or _accepted(request.headers.get("accept", ""))
+        version = {
+            "etag": f'"{wanted}-{text}-{events.version}"',
+            "cache-control": "no-cache",
+            "vary": "accept",
+        }
+        if request.headers.get("if-none-match") == version["etag"]:
+            return Response(status_code=304, headers=version)
         found = events.last(int(text))
-        if "json" in request.headers.get("accept", ""):
-            return _json([_described(event) for event in found])
-        return Response(pickle.dumps(found), media_type="application/x.pickle")
+        match wanted:
+            case "json":
+                return _json(to_json([show_event(event) for event in found]), headers=version)
+            case "pickle":
+                return Response(as_pickle(found), headers=version, media_type=PICKLE.media_type)
+        return _refused(f"there is no format {wanted!r}; ask for json or pickle")
 
-    routes = [Route("/api/v1/status", status), Route("/api/v1/last_events", last_events)]
-    return Starlette(routes=routes, middleware=[Middleware(CORSMiddleware, allow_origins=["*"])])
-
-
-def _described(event: Event) -> dict[str, Any]:
-    return {
-        "event_number": event.event_number,
-        "streams": {stream: _packet(packet) for stream, packet in event.streams.items()},
-    }
-
-
-def _packet(packet: Packet) -> dict[str, Any]:
-    return {"typ": packet.typ, "number": packet.number, "frames": [_frame(frame) for frame in packet.frames]}
+    routes = [
+        Route("/", page),
+        Route("/api/v1/status", status),
+        Route("/api/v1/last_events", last_events),
+    ]
+    anybody = Middleware(CORSMiddleware, allow_origins=["*"], expose_headers=["ETag"])
+    return Starlette(routes=routes, middleware=[anybody])
 
 
-def _frame(frame: bytes) -> dict[str, Any]:
-    shown = frame[:200].decode(errors="replace")
-    return {"bytes": len(frame), "begins": shown}
+def _accepted(accept: str) -> str:
+    """Pickle is what plain clients, who accept anything, have always got."""
+    return "json" if "json" in accept else "pickle"
 
 
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+def _refused(sentence: str) -> Response:
+    return _json(to_json({"detail": sentence}), 400)
+
+
+def _json(content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(content, status, headers, media_type="application/json")
 
 
 def serve(settings: DebugWorkerSettings) -> int:
