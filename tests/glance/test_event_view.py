@@ -97,6 +97,7 @@ def test_values_without_an_array_are_plain() -> None:
     _, point, *_ = contrast.generate(positions=[(1.5, -2.0)])
     shown = plain(show_packet(Packet(contrast.TYP, point)))
     assert shown["values"]["sx"] == 1.5
+    assert shown["arrays"]["pseudo.x"] == {"shape": [1], "dtype": "float64", "values": [1.5]}
     assert shown["frames"] == [{"bytes": len(point[0])}]
 
 

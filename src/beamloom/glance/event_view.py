@@ -10,8 +10,9 @@
         "arrays": {"array": {"shape": [512, 512], "dtype": "uint16", "min": 0, "max": 41, "thumbnail": "data:image/png;..."}},
         "problems": {"array": "MalformedPacket: the blob ..."}}}}
 
-What a parser cannot read has its error under ``problem``, in the place of ``parsed``; a field that cannot be had is named in
-``problems``. Nothing here fails because of what a device sent or a site's parser does.
+A small array has its ``values``, and neither a range nor a thumbnail. What a parser cannot read has its error under ``problem``, in the
+place of ``parsed``; a field that cannot be had is named in ``problems``. Nothing here fails because of what a device sent or a site's
+parser does.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ SHOWN_TEXT: Final = 1000
 """Characters of a text."""
 SHOWN_ITEMS: Final = 64
 """Items of a list or mapping; more numbers than that are shown as an array."""
+SHOWN_ELEMENTS: Final = 16
+"""Arrays of so few elements are shown element by element, not as a picture."""
 DEEPEST: Final = 6
 """Values within values."""
 
@@ -157,6 +160,8 @@ _TAKEN_OUT: Final = object()
 
 def _describe(array: Any) -> dict[str, Any]:
     shown: dict[str, Any] = {"shape": list(array.shape), "dtype": str(array.dtype)}
+    if array.size <= SHOWN_ELEMENTS:
+        return {**shown, "values": array.tolist() if array.dtype.kind in "biufc" else _text(str(array))}
     if array.dtype.kind in "biuf" and array.size:
         valid = array[measured(array)]
         if valid.size:

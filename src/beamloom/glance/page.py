@@ -18,7 +18,8 @@ LAST_EVENTS_PAGE = """<!doctype html>
  header { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: baseline; margin-bottom: 1rem; }
  header label, #say { color: var(--faint); }
  section { background: #fff; border: 1px solid var(--line); border-radius: 8px; overflow-x: auto; }
- table { border-collapse: collapse; min-width: 100%; }
+ table { border-collapse: collapse; }
+ #events { min-width: 100%; }
  #events > tbody > tr > *, #events > thead th { padding: .75rem 1.25rem .75rem 1.25rem; text-align: left; vertical-align: top; }
  #events > tbody > tr > * { border-top: 1px solid var(--line); }
  #events > thead th { color: var(--faint); font-weight: 600; padding-bottom: .4rem; }
@@ -31,7 +32,7 @@ LAST_EVENTS_PAGE = """<!doctype html>
  figcaption { font-size: .8rem; color: var(--faint); line-height: 1.35; margin-top: .2rem; }
  figcaption b { color: var(--ink); font-weight: 600; }
  .values { font-size: .85rem; line-height: 1.4; }
- .values td { padding: 0 .75rem 0 0; vertical-align: top; overflow-wrap: anywhere; max-width: 26rem; }
+ .values td { padding: 0 .75rem 0 0; vertical-align: top; overflow-wrap: break-word; max-width: 20rem; }
  .values td:first-child { color: var(--faint); white-space: nowrap; }
  details { font-size: .85rem; color: var(--faint); }
  summary { cursor: pointer; }
@@ -47,7 +48,7 @@ LAST_EVENTS_PAGE = """<!doctype html>
 <script>
 const at = id => document.getElementById(id);
 const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text, className: name || "" });
-const LONG = 10;
+const LONG = 12;
 const opened = new Set();
 let shown = null;
 
@@ -55,7 +56,8 @@ function number(value) {
   if (Number.isInteger(value)) return value.toLocaleString("en");
   return Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3 ? value.toExponential(3) : String(+value.toPrecision(6));
 }
-const text = value => typeof value === "number" ? number(value) : typeof value === "string" ? value : JSON.stringify(value);
+const text = value => typeof value === "number" ? number(value) : typeof value === "string" ? value
+  : JSON.stringify(value, (key, one) => typeof one === "number" && !Number.isInteger(one) ? +number(one) : one).replaceAll(",", ", ");
 
 const enlarged = (width, height) => Math.max(1, Math.floor(256 / Math.max(width, height)));
 function figure(name, array) {
@@ -100,9 +102,12 @@ function cell(stream, packet) {
     ...Object.entries(packet.problems || {}).map(([name, problem]) => `${name}: ${problem}`)];
   for (const problem of problems) box.append(make("div", problem, "problem"));
   const arrays = make("div", "", "arrays");
-  for (const [name, array] of Object.entries(packet.arrays || {})) arrays.append(figure(name, array));
-  if (arrays.childElementCount) box.append(arrays);
   const values = Object.entries(packet.values || {});
+  for (const [name, array] of Object.entries(packet.arrays || {})) {
+    if (array.values) values.push([name, array.values]);
+    else arrays.append(figure(name, array));
+  }
+  if (arrays.childElementCount) box.append(arrays);
   if (values.length > LONG) box.append(folded(stream, `${values.length} values`, valueTable(values)));
   else if (values.length) box.append(valueTable(values));
   if (packet.problem) box.append(folded(stream + " frames", "frames",
