@@ -98,7 +98,10 @@ def test_a_slice_in_the_old_spelling_and_apart_give_the_same(get: Get) -> None:
 def test_json_is_sent_to_who_accepts_it(get: Get) -> None:
     response = get("result/$.map", headers={"Accept": "application/json"})
     assert response.headers["content-type"] == "application/json"
-    assert response.json()[0]["4.0,3.0"] == 43
+    columns = response.json()[0]
+    assert [columns[name][-1] for name in ("key_0", "key_1", "value")] == [4.0, 3.0, 43.0]
+    assert get("result/$.map['4.0,3.0']?format=json").json() == [43.0]
+    assert get("result/$.map.value?slice=-1&format=json").json() == [43.0]
     assert get("result/$['a']['b c'][*]?format=json").json() == [1, 2]
 
 

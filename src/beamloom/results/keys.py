@@ -1,4 +1,4 @@
-"""Keys of a publish tree as text: what JSON shows is what a path selects by."""
+"""Keys of a publish tree as text: what a path selects by, and what JSON and HDF5 show."""
 
 from __future__ import annotations
 

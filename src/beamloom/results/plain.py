@@ -11,7 +11,9 @@ array of records                      an object with one list for each field
 ``timedelta``, ``timedelta64``        seconds
 bytes                                 base64 text; in numpy's byte strings the text they hold
 tuple, set                            list
-key that is no text                   its text; a tuple's elements with commas: ``"1.0,2.0"``
+keys that are all numbers, or all     an object of columns: ``key_0``, ``key_1``, ..., ``value`` (or one for each field
+tuples of one length                  of the values), each a list
+other key that is no text             its text; a tuple's elements with commas: ``"1.0,a"``
 dataclass, pydantic model, struct     an object with its fields
 enum                                  its value
 path                                  text
@@ -21,7 +23,6 @@ path                                  text
 from __future__ import annotations
 
 import base64
-import dataclasses
 import datetime as dt
 import enum
 import math
@@ -34,6 +35,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from beamloom.results.arrays import is_array_like
+from beamloom.results.columns import columns_of
+from beamloom.results.fields import fields_of
 from beamloom.results.keys import key_text
 
 
@@ -64,7 +68,8 @@ def _plain(value: Any, place: str) -> Any:
     if isinstance(value, enum.Enum):
         return _plain(value.value, place)
     if isinstance(value, Mapping):
-        return _plain_mapping(value, place)
+        columns = None if all(isinstance(key, str) for key in value) else columns_of(value)
+        return _plain_mapping(value if columns is None else columns, place)
     if isinstance(value, list | tuple | set | frozenset | deque):
         return [_plain(element, f"{place}[{position}]") for position, element in enumerate(value)]
     if isinstance(value, bytes | bytearray | memoryview):
@@ -80,7 +85,9 @@ def _plain(value: Any, place: str) -> Any:
     for plain_type in (str, float, int):
         if isinstance(value, plain_type):
             return _plain(plain_type(value), place)
-    fields = _fields(value)
+    if is_array_like(value):
+        return _plain_array(np.asarray(value[...]), place)
+    fields = fields_of(value)
     if fields is None:
         cls = type(value)
         raise NotPlain(place or "the selected part", f"a {cls.__module__}.{cls.__qualname__}")
@@ -95,16 +102,6 @@ def _plain_mapping(value: Mapping[Any, Any], place: str) -> dict[str, Any]:
             raise NotPlain(place or "the selected part", f"a dictionary with two keys that read {text!r}")
         plain[text] = _plain(element, f"{place}[{text!r}]")
     return plain
-
-
-def _fields(value: Any) -> dict[str, Any] | None:
-    if isinstance(value, msgspec.Struct):
-        return {name: getattr(value, name) for name in value.__struct_fields__}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if hasattr(type(value), "__pydantic_fields__"):
-        return {**vars(value), **(getattr(value, "__pydantic_extra__", None) or {})}
-    return None
 
 
 def _plain_array(array: npt.NDArray[Any], place: str) -> Any:

@@ -2,7 +2,8 @@
 
 A tree is not JSON. Beyond the RFC, and only where it selects nothing: tuples are arrays; a numpy array can be indexed and sliced
 by its first axis, but the wildcard and the descendant segment take it as one value; a name selects a key that is no string by
-its text (``$.map['1.0,2.0']``), and an index the integer key of a dictionary.
+its text (``$.map['1.0,2.0']``), or a column of a dictionary keyed by numbers or tuples (``$.map.value``), and an index the integer
+key of a dictionary.
 
 The slice is given apart (``:,4:8,3``) or, as older viewers write it, at the end of the path: `` $.map.`numpy(:,4:8,3)` ``.
 """
@@ -30,6 +31,7 @@ from jsonpath_rfc9535.selectors import (
 )
 
 from beamloom.errors import UserError, did_you_mean
+from beamloom.results.columns import columns_of
 from beamloom.results.keys import key_text
 
 Index = tuple[int | slice | EllipsisType, ...]
@@ -173,6 +175,10 @@ def _by_name(node: _Node, selector: Any, root: Any) -> Iterator[_Node]:
     for key, value in node.value.items():
         if not isinstance(key, str) and key_text(key) == name:
             yield node.child(value, _name_step(key))
+            return
+    columns = None if all(isinstance(key, str) for key in node.value) else columns_of(node.value)
+    if columns is not None and name in columns:
+        yield node.child(columns[name], _name_step(name))
 
 
 def _by_index(node: _Node, selector: Any, root: Any) -> Iterator[_Node]:
