@@ -14,7 +14,7 @@ import zmq
 from beamloom.devices.captures import read_capture
 from beamloom.devices.device import Device
 from beamloom.devices.player import ZmqPlayer
-from beamloom.devices.zeromq import ZmqSource
+from beamloom.devices.zeromq import OverZeroMq, ZmqSource
 from beamloom.events import Malformed, Packet
 
 TIMEOUT = 10.0
@@ -37,7 +37,7 @@ class Link:
         assert isinstance(simulator, ZmqPlayer)
         self.simulator = simulator
         source = device.source(device.settings(url=simulator.url, **settings))
-        assert isinstance(source, ZmqSource)
+        assert isinstance(source, ZmqSource | OverZeroMq)
         self.source = source
         source.open()
         simulator.wait_for_client(TIMEOUT)

@@ -17,7 +17,6 @@ from beamloom.devices.adzmq import (
     AdzmqImage,
     AdzmqReader,
     AdzmqSettings,
-    AdzmqSource,
     AdzmqStart,
     generate,
     parse,
@@ -198,7 +197,7 @@ def test_a_live_run_ends_after_its_images_although_the_camera_goes_on() -> None:
         image = event.streams["camera"].parse()
         return int(image.array[0, 0]) if isinstance(image, AdzmqImage) else None
 
-    made = AdzmqSource(AdzmqSettings(url=plugin.url))
+    made = DEVICE.source(AdzmqSettings(url=plugin.url))
     outcome = run_through({"camera": lambda: made}, uniform(["camera"], 20), look, play)
     plugin.close()
     assert outcome.counts == (21, 0, 1)

@@ -93,7 +93,7 @@ def test_a_live_run_follows_a_scan_of_a_real_run_engine(scan: Scan, until: Until
     def make() -> ZmqSource:
         source = DEVICE.source(BlueskySettings(url=scan.url))
         assert isinstance(source, ZmqSource)
-        reader = source._reader
+        reader = source.reader
         assert isinstance(reader, DocumentReader)
         made.append((source, reader))
         return source

@@ -13,9 +13,11 @@ import hdf5plugin
 import numpy as np
 import pytest
 
+from beamloom.devices import hdf5
+from beamloom.devices.background import BackgroundSource
 from beamloom.devices.device import Source
 from beamloom.devices.fields import MalformedPacket
-from beamloom.devices.hdf5 import DEVICE, Hdf5End, Hdf5Frame, Hdf5Settings, Hdf5Source, Hdf5Start
+from beamloom.devices.hdf5 import Hdf5End, Hdf5Frame, Hdf5Settings, Hdf5Start
 from beamloom.devices.hdf5_simulator import Hdf5Simulator, generate
 from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
@@ -37,7 +39,7 @@ def read_series(source: Source, patience: float = 20.0) -> list[Item]:
 
 
 def read_file(url: Path | str, packets: int | None = None, **settings: Any) -> list[Item]:
-    source = Hdf5Source(Hdf5Settings(url=str(url), **settings))
+    source = hdf5.source(Hdf5Settings(url=str(url), **settings))
     source.expect(packets)
     source.open()
     try:
@@ -231,11 +233,11 @@ def test_a_run_reads_no_more_frames_than_it_is_for(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def following(tmp_path: Path) -> Iterator[Callable[..., Hdf5Source]]:
-    sources: list[Hdf5Source] = []
+def following(tmp_path: Path) -> Iterator[Callable[..., BackgroundSource]]:
+    sources: list[BackgroundSource] = []
 
-    def follow(name: str, packets: int | None = None, **settings: Any) -> Hdf5Source:
-        source = Hdf5Source(Hdf5Settings(url=str(tmp_path / name), follow=True, **settings))
+    def follow(name: str, packets: int | None = None, **settings: Any) -> BackgroundSource:
+        source = hdf5.source(Hdf5Settings(url=str(tmp_path / name), follow=True, **settings))
         sources.append(source)
         source.expect(packets)
         source.open()
@@ -250,7 +252,7 @@ def following(tmp_path: Path) -> Iterator[Callable[..., Hdf5Source]]:
         source.close()
 
 
-def read_frames(source: Hdf5Source, count: int) -> list[Item]:
+def read_frames(source: BackgroundSource, count: int) -> list[Item]:
     """So many items, waited for."""
     items: list[Item] = []
     end = time.monotonic() + 10
@@ -263,7 +265,7 @@ def read_frames(source: Hdf5Source, count: int) -> list[Item]:
 
 @pytest.mark.parametrize("compression", ["none", "bslz4", "lz4"])
 def test_a_file_is_followed_from_before_it_is_there_to_its_end_time(
-    tmp_path: Path, following: Callable[..., Hdf5Source], compression: str
+    tmp_path: Path, following: Callable[..., BackgroundSource], compression: str
 ) -> None:
     source = following("run.h5")
     simulator = Hdf5Simulator(f"file://{tmp_path}/run.h5")
@@ -284,7 +286,7 @@ def test_a_file_is_followed_from_before_it_is_there_to_its_end_time(
 
 
 def test_a_file_of_a_writer_without_swmr_is_opened_again_when_it_has_changed(
-    tmp_path: Path, following: Callable[..., Hdf5Source]
+    tmp_path: Path, following: Callable[..., BackgroundSource]
 ) -> None:
     source = following("run.h5", idle_seconds=0.3)
     with h5py.File(tmp_path / "run.h5", "w", locking=False) as file:
@@ -303,7 +305,7 @@ def test_a_file_of_a_writer_without_swmr_is_opened_again_when_it_has_changed(
 
 
 def test_files_that_follow_each_other_are_followed(
-    tmp_path: Path, following: Callable[..., Hdf5Source]
+    tmp_path: Path, following: Callable[..., BackgroundSource]
 ) -> None:
     source = following("run_*.h5", packets=8)
     items: list[Item] = []
@@ -317,7 +319,7 @@ def test_files_that_follow_each_other_are_followed(
 
 
 def test_a_frame_that_is_late_is_waited_for_and_one_that_never_comes_is_left_out(
-    tmp_path: Path, following: Callable[..., Hdf5Source]
+    tmp_path: Path, following: Callable[..., BackgroundSource]
 ) -> None:
     source = following("run.h5")
     simulator = Hdf5Simulator(str(tmp_path / "run.h5"))
@@ -340,11 +342,11 @@ def test_a_frame_that_is_late_is_waited_for_and_one_that_never_comes_is_left_out
 )
 def test_an_address_that_is_no_file_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="file"):
-        Hdf5Source(Hdf5Settings(url=url))
+        hdf5.source(Hdf5Settings(url=url))
 
 
 def problem_of(url: Path | str, **settings: Any) -> str:
-    source = Hdf5Source(Hdf5Settings(url=str(url), poll_seconds=0.001, **settings))
+    source = hdf5.source(Hdf5Settings(url=str(url), poll_seconds=0.001, **settings))
     source.open()
     try:
         end = time.monotonic() + 10
@@ -398,7 +400,7 @@ def test_a_live_run_reduces_every_frame_and_loses_those_that_were_never_written(
         parsed = event.streams["camera"].parse()
         return int(parsed.array.sum()) if isinstance(parsed, Hdf5Frame) else None
 
-    outcome = run_through({"camera": lambda: DEVICE.source(settings)}, uniform(["camera"], 6), look)
+    outcome = run_through({"camera": lambda: hdf5.source(settings)}, uniform(["camera"], 6), look)
     assert outcome.counts == (7, 0, 1)
     assert {event: value for event, value in outcome.results.items() if value is not None} == {
         frame + 1: int(STACK[frame].sum()) for frame in (0, 1, 2, 4, 5)

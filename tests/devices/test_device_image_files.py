@@ -14,14 +14,14 @@ from fabio.cbfimage import CbfImage
 from fabio.edfimage import EdfImage
 from fabio.tifimage import TifImage
 
+from beamloom.devices import image_files
+from beamloom.devices.background import BackgroundSource
 from beamloom.devices.device import Source
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.image_files import (
-    DEVICE,
     ImageFile,
     ImageFileEnd,
     ImageFilesSettings,
-    ImageFilesSource,
     _Folder,
 )
 from beamloom.devices.image_files_simulator import ImageFilesSimulator, generate
@@ -59,11 +59,11 @@ def read_series(source: Source) -> list[Item]:
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[..., ImageFilesSource]]:
-    sources: list[ImageFilesSource] = []
+def opened() -> Iterator[Callable[..., BackgroundSource]]:
+    sources: list[BackgroundSource] = []
 
-    def open_source(url: Path | str, packets: int | None = None, **settings: Any) -> ImageFilesSource:
-        source = ImageFilesSource(ImageFilesSettings(url=str(url), **settings))
+    def open_source(url: Path | str, packets: int | None = None, **settings: Any) -> BackgroundSource:
+        source = image_files.source(ImageFilesSettings(url=str(url), **settings))
         sources.append(source)
         source.expect(packets)
         source.open()
@@ -74,7 +74,7 @@ def opened() -> Iterator[Callable[..., ImageFilesSource]]:
         source.close()
 
 
-Open = Callable[..., ImageFilesSource]
+Open = Callable[..., BackgroundSource]
 
 
 def numbers(items: list[Item]) -> list[int | None]:
@@ -195,7 +195,7 @@ def test_a_live_run_reduces_every_image_and_loses_the_missing_one(tmp_path: Path
         return int(parsed.array.sum()) if isinstance(parsed, ImageFile) else None
 
     settings = ImageFilesSettings(url=str(tmp_path))
-    outcome = run_through({"camera": lambda: DEVICE.source(settings)}, uniform(["camera"], 5), look)
+    outcome = run_through({"camera": lambda: image_files.source(settings)}, uniform(["camera"], 5), look)
     assert outcome.counts == (6, 0, 1)
     assert {event: value for event, value in outcome.results.items() if value is not None} == {
         number: int(picture(number).sum()) for number in (1, 2, 4, 5)

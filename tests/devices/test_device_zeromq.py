@@ -67,6 +67,7 @@ def test_something_that_does_not_speak_zeromq_is_called_so(
     with peer:
         peer.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n" + bytes(100))
     until(lambda: "is no ZeroMQ PUSH socket" in str(source.connection_problem()))
+    assert source.unsuitable
     assert not source.connected()
 
 

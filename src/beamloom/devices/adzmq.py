@@ -17,6 +17,7 @@ import zmq
 
 from beamloom.devices.device import Device
 from beamloom.devices.endless import EndlessSeries, read_mark
+from beamloom.devices.endless_zeromq import EndlessZmqSource
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.images import Image, decode_image, pixel_type, size_in_bytes
 from beamloom.devices.player import ZmqPlayer
@@ -212,16 +213,10 @@ class AdzmqReader:
         return header.frame <= newest.frame
 
 
-class AdzmqSource(ZmqSource):
-    """A connection to a plugin, for one run, that is told how many images the run is for."""
-
-    def __init__(self, settings: AdzmqSettings) -> None:
-        self._images = AdzmqReader(settings.first_frame, settings.numbered)
-        super().__init__(settings.url, zmq.SUB, settings.receive_queue, self._images)
-
-    def expect(self, items: int | None) -> None:
-        """The run has so many packets of this stream, START and END among them; None: any number."""
-        self._images.series.expect(items)
+def source(settings: AdzmqSettings) -> EndlessZmqSource:
+    """A connection to a plugin."""
+    reader = AdzmqReader(settings.first_frame, settings.numbered)
+    return EndlessZmqSource(ZmqSource(settings.url, zmq.SUB, settings.receive_queue, reader), reader.series)
 
 
 def simulator(url: str) -> ZmqPlayer:
@@ -279,7 +274,7 @@ DEVICE = Device(
     name="adzmq",
     title="areaDetector's ADZMQ and odin-data's live view, ZeroMQ SUB",
     settings=AdzmqSettings,
-    source=AdzmqSource,
+    source=source,
     simulator=simulator,
     generate=generate,
     parse=parse,

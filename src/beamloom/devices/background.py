@@ -54,16 +54,23 @@ class Reading:
         self._closing.set()
 
 
-class BackgroundSource:
-    """The items that ``make`` yields, one series from START to END.
+MakeItems = Callable[[Reading, int | None], Iterator[Item]]
+"""Yields the items of a series; the number is how many images the run is for, None where that is open."""
 
-    ``make`` runs in a thread of its own, waits only by ``Reading.wait``, and reports there whether the files are there.
+
+class BackgroundSource:
+    """The items that ``make`` yields, one series from START to END, for one run.
+
+    ``make`` runs in a thread of its own, waits only by ``Reading.wait``, and reports there whether the files are there. ``require`` is
+    called by ``open`` and raises where a package that reads them is not installed.
     """
 
-    def __init__(self, url: str, make: Callable[[Reading], Iterator[Item]], queue_bytes: int) -> None:
+    def __init__(self, url: str, make: MakeItems, queue_bytes: int, require: Callable[[], None]) -> None:
         self._url = url
         self._make = make
         self._queue_bytes = queue_bytes
+        self._require = require
+        self._images: int | None = None
         self._reading = Reading()
         self._room = threading.Condition()
         self._items: deque[Item] = deque()
@@ -72,10 +79,15 @@ class BackgroundSource:
         self._thread: threading.Thread | None = None
         self._was_open = False
 
+    def expect(self, items: int | None) -> None:
+        """The run has so many packets of this stream, START and END among them; None: any number."""
+        self._images = None if items is None else max(items - 2, 0)
+
     def open(self) -> None:
-        """Start the thread; returns at once."""
+        """Start the thread; returns at once. Raises what ``require`` raises."""
         if self._was_open:
             return
+        self._require()
         self._was_open = True
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name=f"reads {self._url}", daemon=True)
@@ -129,7 +141,7 @@ class BackgroundSource:
 
     def _run(self) -> None:
         try:
-            for item in self._make(self._reading):
+            for item in self._make(self._reading, self._images):
                 if not self._put(item):
                     return
         # A thread that dies unseen leaves a run that waits for nothing.

@@ -135,46 +135,32 @@ def parse(packet: RawPacket) -> Hdf5Packet:
     )
 
 
-class Hdf5Source(BackgroundSource):
-    """The frames of one run. Raises ValueError for an address that cannot be right."""
+def _require_h5py() -> None:
+    if importlib.util.find_spec("h5py") is None:
+        raise NeedsH5py(
+            "reading HDF5 needs the package h5py, which is not installed; install it with pip install 'beamloom[files]'"
+        )
 
-    def __init__(self, settings: Hdf5Settings) -> None:
-        self._settings = settings
-        self._path = path_of(settings.url)
-        self._frames: int | None = None
-        super().__init__(settings.url, self._read_series, settings.queue_bytes)
 
-    def expect(self, items: int | None) -> None:
-        """The run has so many packets of this stream, START and END among them; None: any number."""
-        self._frames = None if items is None else max(items - 2, 0)
+def source(settings: Hdf5Settings) -> BackgroundSource:
+    """The frames of one file or several. Raises ValueError for an address that cannot be right; its ``open`` raises NeedsH5py."""
+    path = path_of(settings.url)
 
-    def open(self) -> None:
-        """Begin to read; returns at once. Raises NeedsH5py."""
-        if importlib.util.find_spec("h5py") is None:
-            raise NeedsH5py(
-                "reading HDF5 needs the package h5py, which is not installed; install it with pip install 'beamloom[files]'"
-            )
-        super().open()
-
-    def _read_series(self, reading: Reading) -> Iterator[Item]:
+    def read_series(reading: Reading, frames: int | None) -> Iterator[Item]:
         if importlib.util.find_spec("hdf5plugin") is not None:
             # Its import brings HDF5 the filters for what is not unpacked here.
             importlib.import_module("hdf5plugin")
-        settings = self._settings
         reader = SeriesReader(
-            self._path,
+            path,
             settings.dataset,
             follow=settings.follow,
             idle_seconds=settings.idle_seconds,
             poll_seconds=settings.poll_seconds,
-            frames=self._frames,
+            frames=frames,
         )
         return reader.items(reading)
 
-
-def source(settings: Hdf5Settings) -> Hdf5Source:
-    """The frames of one file or several."""
-    return Hdf5Source(settings)
+    return BackgroundSource(settings.url, read_series, settings.queue_bytes, _require_h5py)
 
 
 DEVICE = Device(

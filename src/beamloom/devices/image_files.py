@@ -228,26 +228,15 @@ class _Folder:
         return bool(self._seen)
 
 
-class ImageFilesSource(BackgroundSource):
-    """The files of one run. Raises ValueError for an address that cannot be right."""
+class _Series:
+    """The files of one run."""
 
     def __init__(self, settings: ImageFilesSettings) -> None:
         self._settings = settings
         self._path = path_of(settings.url)
-        self._images: int | None = None
-        super().__init__(settings.url, self._series, settings.queue_bytes)
 
-    def expect(self, items: int | None) -> None:
-        """The run has so many packets of this stream, START and END among them; None: any number."""
-        self._images = None if items is None else max(items - 2, 0)
-
-    def open(self) -> None:
-        """Begin to look; returns at once. Raises NeedsFabio."""
-        if importlib.util.find_spec("fabio") is None:
-            _fabio()
-        super().open()
-
-    def _series(self, reading: Reading) -> Iterator[Item]:
+    def items(self, reading: Reading, images: int | None) -> Iterator[Item]:
+        """START, an item for each file, at most ``images`` of them, and END."""
         pattern = self._path / "*" if not is_pattern(self._path) and self._path.is_dir() else self._path
         while True:
             problem = why_absent(pattern, may_come=self._settings.follow)
@@ -256,14 +245,14 @@ class ImageFilesSource(BackgroundSource):
                 break
             if reading.wait(self._settings.poll_seconds):
                 return
-        yield from self._images_of(_Folder(self._settings, pattern), reading)
+        yield from self._images_of(_Folder(self._settings, pattern), reading, images)
 
-    def _images_of(self, folder: _Folder, reading: Reading) -> Iterator[Item]:
+    def _images_of(self, folder: _Folder, reading: Reading, images: int | None) -> Iterator[Item]:
         first = self._settings.first_number
         highest = looked_at = 0
         came_at: float | None = None
         reason = "whole"
-        while self._images is None or highest < self._images:
+        while images is None or highest < images:
             look = list(folder.whole())
             if first is None and self._settings.number == "name":
                 # Together, so that the first of those that are there is known before any is given.
@@ -271,7 +260,7 @@ class ImageFilesSource(BackgroundSource):
                     (number for path in look if (number := number_in(path)) is not None), default=None
                 )
             for path in look:
-                if reading.closing or (self._images is not None and highest >= self._images):
+                if reading.closing or (images is not None and highest >= images):
                     break
                 if came_at is None:
                     yield self._start(path.name)
@@ -326,9 +315,14 @@ class ImageFilesSource(BackgroundSource):
         return Packet(TYP, [msgspec.json.encode(head), blob], number)
 
 
-def source(settings: ImageFilesSettings) -> ImageFilesSource:
-    """The images of a folder."""
-    return ImageFilesSource(settings)
+def _require_fabio() -> None:
+    if importlib.util.find_spec("fabio") is None:
+        _fabio()
+
+
+def source(settings: ImageFilesSettings) -> BackgroundSource:
+    """The images of a folder. Raises ValueError for an address that cannot be right; its ``open`` raises NeedsFabio."""
+    return BackgroundSource(settings.url, _Series(settings).items, settings.queue_bytes, _require_fabio)
 
 
 DEVICE = Device(

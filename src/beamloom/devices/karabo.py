@@ -218,7 +218,7 @@ class KaraboSource:
     def __init__(self, settings: KaraboSettings) -> None:
         pattern = {"REQ": zmq.REQ, "SUB": zmq.SUB, "PULL": zmq.PULL}[settings.socket]
         self._reader = KaraboReader(settings.source, settings.numbered)
-        self._connection = ZmqSource(settings.url, pattern, settings.receive_queue, self._reader)
+        self.connection = ZmqSource(settings.url, pattern, settings.receive_queue, self._reader)
         self._asks = settings.socket == "REQ"
         self._asked_at: int | None = None
 
@@ -228,38 +228,43 @@ class KaraboSource:
 
     def open(self) -> None:
         """Begin to connect; returns at once. Raises ValueError for an address that cannot be right."""
-        self._connection.open()
+        self.connection.open()
         if self._asks:
             # A bridge that is started anew has forgotten the request; it may then be sent again.
-            self._connection.pollable.set(zmq.REQ_RELAXED, 1)
-            self._connection.pollable.set(zmq.REQ_CORRELATE, 1)
+            self.connection.pollable.set(zmq.REQ_RELAXED, 1)
+            self.connection.pollable.set(zmq.REQ_CORRELATE, 1)
 
     def connected(self) -> bool:
         """Whether the bridge is there."""
-        return self._connection.connected()
+        return self.connection.connected()
 
     def connection_problem(self) -> str | None:
         """Why there is no connection, in a sentence; None when there is one."""
-        return self._connection.connection_problem()
+        return self.connection.connection_problem()
 
     @property
     def pollable(self) -> Any:
         """The ZeroMQ socket. Raises RuntimeError before ``open`` and after ``close``."""
-        return self._connection.pollable
+        return self.connection.pollable
 
     @property
     def discarded_before_start(self) -> int:
         """Messages that could not be read before the first train."""
-        return self._connection.discarded_before_start
+        return self.connection.discarded_before_start
+
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was there again after it had broken."""
+        return self.connection.reconnects
 
     def read(self, limit: int) -> Sequence[Packet | Malformed]:
         """At most ``limit`` items of what has arrived, the least limit being 3; empty when nothing has. Never waits."""
         if not self._asks:
-            return self._connection.read(limit - 1)
+            return self.connection.read(limit - 1)
         items: list[Packet | Malformed] = []
         while len(items) < max(limit - 2, 1) and self._ask():
             before = self._reader.messages
-            items += self._connection.read(1)
+            items += self.connection.read(1)
             if self._reader.messages == before:
                 break
             self._asked_at = None
@@ -269,10 +274,10 @@ class KaraboSource:
         """Have a request under way; False when none is to be sent."""
         if self._reader.series.closed:
             return False
-        connection = self._connection.reconnects
+        connection = self.connection.reconnects
         if self._asked_at != connection:
             try:
-                self._connection.pollable.send(NEXT, zmq.DONTWAIT)
+                self.connection.pollable.send(NEXT, zmq.DONTWAIT)
             except zmq.Again:
                 return False
             self._asked_at = connection
@@ -280,7 +285,7 @@ class KaraboSource:
 
     def close(self) -> None:
         """Release the connection at once. May be called twice."""
-        self._connection.close()
+        self.connection.close()
 
 
 class BridgeSimulator:

@@ -16,35 +16,45 @@ _MESSAGES: Final = 32
 class RowSource:
     """A connection to one device whose messages complete any number of packets, for one run.
 
-    ``inner`` reads the messages. Packets beyond the limit wait here; the ingester reads again until nothing comes.
+    ``connection`` reads the messages. Packets beyond the limit wait here; the ingester reads again until nothing comes.
     """
 
-    def __init__(self, inner: ZmqSource) -> None:
-        self.inner = inner
+    def __init__(self, connection: ZmqSource) -> None:
+        self.connection = connection
         self._waiting: deque[Packet | Malformed] = deque()
 
     def open(self) -> None:
         """Begin to connect; returns at once. Raises ValueError with a sentence for an address that cannot be right."""
-        self.inner.open()
+        self.connection.open()
 
     def connected(self) -> bool:
         """Whether the device is there and will not send past us."""
-        return self.inner.connected()
+        return self.connection.connected()
 
     def connection_problem(self) -> str | None:
         """Why there is no connection, in a sentence; None when there is one."""
-        return self.inner.connection_problem()
+        return self.connection.connection_problem()
+
+    @property
+    def discarded_before_start(self) -> int:
+        """Messages that came before the start of a series, and between series."""
+        return self.connection.discarded_before_start
+
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was there again after it had broken."""
+        return self.connection.reconnects
 
     @property
     def pollable(self) -> Any:
         """The ZeroMQ socket. Raises RuntimeError before ``open`` and after ``close``."""
-        return self.inner.pollable
+        return self.connection.pollable
 
     def read(self, limit: int) -> Sequence[Packet | Malformed]:
         """At most ``limit`` items of what has arrived, in order of arrival; empty when nothing has. Never waits."""
         waiting = self._waiting
         while len(waiting) < limit:
-            items = self.inner.read(_MESSAGES)
+            items = self.connection.read(_MESSAGES)
             if not items:
                 break
             waiting.extend(items)
@@ -56,5 +66,5 @@ class RowSource:
 
     def close(self) -> None:
         """Release the connection at once. May be called twice."""
-        self.inner.close()
+        self.connection.close()
         self._waiting.clear()

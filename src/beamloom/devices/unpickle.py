@@ -286,10 +286,15 @@ ALLOWED: Final[Mapping[tuple[str, str], Callable[..., Any]]] = MappingProxyType(
 
 
 class _Unpickler(pickle.Unpickler):
+    enums = False
+    """Whether members of enumerations are read as their values."""
+
     def find_class(self, module: str, name: str) -> Any:
         try:
             return ALLOWED[module, name]
         except KeyError:
+            if self.enums:
+                return _Callable(functools.partial(_member, f"{module}.{name}"))
             raise ForbiddenPickle(
                 f"the pickle asks for {module}.{name}; only plain values and numpy arrays are read from a device"
             ) from None
@@ -298,14 +303,6 @@ class _Unpickler(pickle.Unpickler):
         raise ForbiddenPickle(
             "the pickle refers to objects outside of it; only plain values and numpy arrays are read"
         )
-
-
-class _EnumUnpickler(_Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return super().find_class(module, name)
-        except ForbiddenPickle:
-            return _Callable(functools.partial(_member, f"{module}.{name}"))
 
 
 def _member(name: str, *arguments: object) -> Any:
@@ -327,7 +324,9 @@ def unpickle_outline(frame: Any, *, enums: bool = False) -> Any:
         raise BadPickle(f"the pickle has {len(frame)} bytes; at most {LARGEST} are read")
     check_memo(frame)
     try:
-        return (_EnumUnpickler if enums else _Unpickler)(io.BytesIO(frame), encoding="latin1").load()
+        unpickler = _Unpickler(io.BytesIO(frame), encoding="latin1")
+        unpickler.enums = enums
+        return unpickler.load()
     except MalformedPacket:
         raise
     # A pickle program can make any operation fail in any way; whatever it is, the pickle is to blame.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
@@ -40,6 +40,13 @@ class MessageReader(Protocol):
         """
 
 
+@runtime_checkable
+class OverZeroMq(Protocol):
+    """What a source has besides that reads through a ZmqSource: by it others, too, can tell what the device's messages mean."""
+
+    connection: ZmqSource
+
+
 class ZmqSource:
     """A connection to one device over ZeroMQ, for one run.
 
@@ -49,14 +56,15 @@ class ZmqSource:
     """
 
     def __init__(self, url: str, pattern: int, receive_queue: int, reader: MessageReader) -> None:
+        self.pattern = pattern
+        self.reader = reader
+        """What says what the messages mean."""
         self.discarded_before_start = 0
         """Messages that came before the START packet of a series, and between series."""
         self.last_discarded: str | None = None
         """Why the last of them could not be read, if that was so."""
         self._url = url
-        self._pattern = pattern
         self._receive_queue = receive_queue
-        self._reader = reader
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
@@ -77,7 +85,7 @@ class ZmqSource:
                 f"{self._url!r} is no address of a device; write it like tcp://host.example.org:9999 or ipc:///run/device.sock"
             )
         self._context = zmq.Context()
-        self._socket = self._context.socket(self._pattern)
+        self._socket = self._context.socket(self.pattern)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.RCVHWM, self._receive_queue)
         # Not otherwise: with it, a name that has both addresses is tried under the newer one only.
@@ -87,7 +95,7 @@ class ZmqSource:
         self._socket.set(zmq.TCP_KEEPALIVE_IDLE, 60)
         self._socket.set(zmq.TCP_KEEPALIVE_INTVL, 1)
         self._socket.set(zmq.TCP_KEEPALIVE_CNT, 10)
-        if self._pattern == zmq.SUB:
+        if self.pattern == zmq.SUB:
             self._socket.set(zmq.SUBSCRIBE, b"")
         self._monitor = self._socket.get_monitor_socket(_MONITORED)
         try:
@@ -113,7 +121,7 @@ class ZmqSource:
         if self._socket is None:
             return f"the connection to {self._url} is not open"
         if self._stranger:
-            sends = "PUSH" if self._pattern == zmq.PULL else "REP" if self._pattern == zmq.REQ else "PUB"
+            sends = "PUSH" if self.pattern == zmq.PULL else "REP" if self.pattern == zmq.REQ else "PUB"
             return (
                 f"what answers at {self._url} is no ZeroMQ {sends} socket; "
                 "check the port and which device this stream is said to be"
@@ -129,6 +137,12 @@ class ZmqSource:
             f"nothing has answered at {self._url} yet; check that the device is running and that no firewall is in between, "
             "or leave the stream out of the map"
         )
+
+    @property
+    def unsuitable(self) -> bool:
+        """Whether what answers is no socket that suits the pattern: it speaks something else, and waiting does not help."""
+        self._follow_connection()
+        return self._stranger
 
     @property
     def reconnects(self) -> int:
@@ -147,7 +161,7 @@ class ZmqSource:
         The last message may complete two items, an image that broke off and the packet that shows it, so the least limit is 2.
         """
         socket = self._open_socket()
-        take = self._reader.take
+        take = self.reader.take
         items: list[Packet | Malformed] = []
         for _ in range(max(limit - 1, 1)):
             frames = self._receive(socket)

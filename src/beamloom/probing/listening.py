@@ -17,9 +17,6 @@ PULL_QUEUE: Final = 100
 NEXT: Final = b"next"
 """What a reader sends to be answered with the next message; the Karabo bridge's word, and nobody else's yet."""
 
-_UNSUITABLE: Final = "is no ZeroMQ"
-"""In the sentence of a source whose peer hung up before the handshake was over."""
-
 _TURN_MS: Final = 10
 
 _AT_ONCE: Final = 64
@@ -69,8 +66,8 @@ class Listener:
     def wait_connected(self, timeout: float) -> bool:
         """Whether the connection stands, at latest after ``timeout`` seconds; False at once when the peer does not suit the pattern."""
         end = time.monotonic() + timeout
-        while (problem := self.problem()) is not None:
-            if _UNSUITABLE in problem or time.monotonic() > end:
+        while self.problem() is not None:
+            if self._source.unsuitable or time.monotonic() > end:
                 return False
             self._source.pollable.poll(_TURN_MS)
         return True

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import zmq
 
 from beamloom.devices.device import Device, EndlessSource, Source
 from beamloom.devices.registry import device_names, find_device
-from beamloom.devices.zeromq import MessageReader
+from beamloom.devices.zeromq import MessageReader, OverZeroMq, ZmqSource
 from beamloom.errors import UserError
 
 _NOWHERE: Final = "tcp://127.0.0.1:1"
@@ -50,15 +50,12 @@ def device_reader(device: Device) -> DeviceReader | None:
 
 
 def _reader_within(device: Device, source: Source) -> DeviceReader | None:
-    """The reader and the pattern of a ZmqSource, which may be wrapped by another source."""
+    """The reader and the pattern of a ZmqSource, or of the one that a source reads through."""
     # A source looks after series and drops what precedes one; what is running already can only be known by the reader itself.
-    within: list[Any] = [source, *getattr(source, "__dict__", {}).values()]
-    for part in within:
-        pattern: int = getattr(part, "_pattern", -1)
-        reader: Any = getattr(part, "_reader", None)
-        if pattern in PATTERN_NAMES and hasattr(reader, "take"):
-            return DeviceReader(device, pattern, reader, isinstance(source, EndlessSource))
-    return None
+    connection = source.connection if isinstance(source, OverZeroMq) else source
+    if not isinstance(connection, ZmqSource):
+        return None
+    return DeviceReader(device, connection.pattern, connection.reader, isinstance(source, EndlessSource))
 
 
 PATTERN_NAMES: Final = {int(zmq.PULL): "PULL", int(zmq.SUB): "SUB", int(zmq.REQ): "REQ"}
