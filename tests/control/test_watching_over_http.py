@@ -13,7 +13,7 @@ import requests
 
 from beamloom.events import Event
 from control.live import PATIENCE, Live, simple_map
-from services.bench import Doubling, frame, series, start
+from services.bench import Doubling, Feed, frame, series, start
 
 
 class Failing(Doubling):
@@ -21,6 +21,15 @@ class Failing(Doubling):
         if event.event_number in (2, 3, 5):
             raise ValueError("the spectrum is empty")
         return event.event_number
+
+
+class CountingFeed(Feed):
+    """A device whose source knows of messages that belong to no run, and of its connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.discarded_before_start = 0
+        self.reconnects = 0
 
 
 @pytest.fixture
@@ -76,6 +85,19 @@ def test_the_ledger_gives_ranges_with_both_ends(troubled: Live) -> None:
 def test_streams_are_counted(troubled: Live) -> None:
     eiger = troubled.read("streams")["eiger"]
     assert (eiger["packets"], eiger["gaps"], eiger["complete_until"], eiger["ended"]) == (11, 1, 12, True)
+
+
+def test_what_came_before_the_start_and_broken_connections_are_told_of_sources_that_count_them() -> None:
+    joined = CountingFeed()
+    with Live(streams={"eiger": joined, "orca": Feed()}) as live:
+        live.arm(simple_map(3, "eiger", "orca"))
+        # The detector is in the middle of a series: nothing comes for this run, and that has to be seen.
+        joined.discarded_before_start = 40
+        live.wait_for("streams", lambda streams: streams.get("eiger", {}).get("discarded_before_start") == 40)
+        joined.reconnects = 1
+        told = live.wait_for("streams", lambda streams: streams["eiger"]["reconnects"] == 1)
+        assert told["eiger"]["packets"] == 0
+        assert (told["orca"]["discarded_before_start"], told["orca"]["reconnects"]) == (None, None)
 
 
 def test_runs_are_listed_newest_first(live: Live) -> None:

@@ -156,6 +156,8 @@ def streams(controller: Any) -> dict[str, Any]:
             "ended": report.ended,
             "stopped": report.stopped,
             **{name: getattr(report.counts, name) for name in report.counts.__struct_fields__},
+            "discarded_before_start": report.discarded_before_start,
+            "reconnects": report.reconnects,
         }
         for stream, report in reports.items()
     }

@@ -62,6 +62,19 @@ class EndlessSource(Protocol):
         """Called before ``open``: the run has ``items`` packets of this stream, START and END among them; None for any number."""
 
 
+@runtime_checkable
+class SourceFigures(Protocol):
+    """What a source has besides that counts what no packet of the run tells of."""
+
+    @property
+    def discarded_before_start(self) -> int:
+        """Messages that came before the start of a series, and between series: those of a scan that was joined midway, for one."""
+
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was there again after it had broken."""
+
+
 class Simulator(Protocol):
     """A stand-in for a device that speaks its protocol over a real socket."""
 

@@ -286,6 +286,10 @@ class PvaSource:
     """A monitor of a process variable, for one run."""
 
     def __init__(self, settings: PvaSettings) -> None:
+        self.reconnects = 0
+        """How often the process variable was there again after it had gone."""
+        self.discarded_before_start = 0
+        """None: the value that was there before the run is known as that, and is no message."""
         self._settings = settings
         self._reader = NTNDArrayReader(settings.first_id, settings.numbered)
         self._lock = threading.Lock()
@@ -395,6 +399,7 @@ class PvaSource:
             if not isinstance(update, Exception):
                 if self._was_there and not self._there:
                     self._reader.connected_again()
+                    self.reconnects += 1
                 self._there = self._was_there = True
                 self._refused = None
                 return update

@@ -74,6 +74,8 @@ class TcpSource:
     def __init__(self, url: str, reader: ByteReader) -> None:
         self.connections = 0
         """How often the device has welcomed us."""
+        self.discarded_before_start = 0
+        """None: a connection is made for the run, and the device sends nothing before it is armed."""
         self.rearms = True
         self._url = url
         self._reader = reader
@@ -121,6 +123,11 @@ class TcpSource:
             f"nothing has answered at {self._url} yet; check that the device is running and that no firewall is in between, "
             "or leave the stream out of the map"
         )
+
+    @property
+    def reconnects(self) -> int:
+        """How often the device has welcomed us again."""
+        return max(0, self.connections - 1)
 
     @property
     def pollable(self) -> int:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from beamloom.devices.device import EndlessSource, RearmingSource, Source, TriggeredSource
+from beamloom.devices.device import EndlessSource, RearmingSource, Source, SourceFigures, TriggeredSource
 from beamloom.devices.registry import find_device
 from beamloom.engine.assignment import Span
 from beamloom.engine.requests import Requests
@@ -77,9 +77,11 @@ class StreamRun:
         self.reading = False
         self.stopped = False
         self.may_have_more = False
+        self._figures = source if isinstance(source, SourceFigures) else None
         self._requests = Requests(layout) if isinstance(source, TriggeredSource) else None
         self._told_at = 0.0
-        self._told: tuple[int, int, bool, bool] = (0, 0, False, False)
+        self._told: tuple[object, ...] = ()
+        self._told_ended = False
 
     def trigger(self, spans: Sequence[Span]) -> None:
         """Have a software-triggered source produce the packets of events that have just been leased."""
@@ -93,11 +95,16 @@ class StreamRun:
         router = self.router
         losses = router.take_losses()
         complete_until, seen_until, ended = router.complete_until, router.seen_until, router.ended
-        standing = (complete_until, seen_until, ended, not router.has_room)
-        urgent = always or losses or ended != self._told[2]
-        if not urgent and (standing == self._told or now - self._told_at < PROGRESS_EVERY):
+        urgent = always or losses or ended != self._told_ended
+        if not urgent and now - self._told_at < PROGRESS_EVERY:
             return None
-        self._told, self._told_at = standing, now
+        figures = self._figures
+        discarded = None if figures is None else figures.discarded_before_start
+        reconnects = None if figures is None else figures.reconnects
+        standing = (complete_until, seen_until, ended, not router.has_room, discarded, reconnects)
+        if not urgent and standing == self._told:
+            return None
+        self._told, self._told_ended, self._told_at = standing, ended, now
         return Progress(
             run,
             self.stream,
@@ -108,6 +115,8 @@ class StreamRun:
             router.counts,
             self.stopped,
             not router.has_room,
+            discarded,
+            reconnects,
         )
 
 

@@ -231,6 +231,10 @@ class Progress(Message):
     stopped: bool = False
     blocked: bool = False
     """Its retention is full: it does not read on before events are settled."""
+    discarded_before_start: int | None = None
+    """Messages that came before the start of a series, and between series; None where the source does not count them."""
+    reconnects: int | None = None
+    """How often the connection to the device was there again after it had broken; None where the source does not count them."""
 
 
 class Fence(Message):
