@@ -18,6 +18,7 @@ from beamloom.engine.faults import Failure
 from beamloom.engine.retention import Retention
 from beamloom.engine.router import Delivery, StreamRouter
 from beamloom.engine.run import Run, RunPhase, RunSettings, Step
+from beamloom.engine.shares import Share, ShareReport
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import TriggerMap
 
@@ -43,8 +44,15 @@ class Mill:
     """Controller, ingesters, workers and reducer of one run."""
 
     def __init__(
-        self, trigger_map: TriggerMap, workers: dict[str, frozenset[str]], budget: int = GENEROUS
+        self,
+        trigger_map: TriggerMap,
+        workers: dict[str, frozenset[str]],
+        budget: int = GENEROUS,
+        *,
+        shares: int = 1,
+        in_turn: bool = True,
     ) -> None:
+        """``shares``: so many ingesters share the first stream, dealt out to them ``in_turn`` or read by all."""
         self.now = 0.0
         self.map = trigger_map
         self.run = Run("run", trigger_map, RunSettings(), self.now)
@@ -52,6 +60,13 @@ class Mill:
             stream: StreamRouter(stream, layout, Retention(budget))
             for stream, layout in self.run.layouts.items()
         }
+        self.shared: dict[str, str] = {}
+        """The stream of each ingester that has a share of it."""
+        self.deal: Callable[[int], int] = lambda count: 0
+        """Which of the shares that are left gets the next packet."""
+        self.in_turn = in_turn
+        if shares > 1:
+            self._share_out(next(iter(self.routers)), shares, budget)
         self.collector = Collector()
         self.workers: dict[str, WorkerProcess] = {}
         self.channels: dict[tuple[str, str], deque[Callable[[], None]]] = defaultdict(deque)
@@ -75,6 +90,21 @@ class Mill:
         for name, tags in workers.items():
             self.join(name, tags)
         self.step()
+
+    def _share_out(self, stream: str, count: int, budget: int) -> None:
+        del self.routers[stream]
+        names = [f"{stream}/{index}" for index in range(count)]
+        self.run.share_out(stream, names, self.now, in_turn=self.in_turn)
+        for index, name in enumerate(names):
+            self.shared[name] = stream
+            share = Share(index, count, self.in_turn)
+            self.routers[name] = StreamRouter(
+                stream, self.run.layouts[stream], Retention(budget), share=share
+            )
+
+    def ingesters(self, stream: str) -> list[str]:
+        """The ingesters of a stream that live."""
+        return [name for name in self.routers if self.shared.get(name, name) == stream]
 
     # ---- the network ----------------------------------------------------------------------------------------------------
 
@@ -117,6 +147,7 @@ class Mill:
         self._send(stream, router.assign(step.spans))
         if step.stop_sources:
             self.stopped.add(stream)
+        if step.stop_sources and stream not in self.shared:
             complete, seen = router.complete_until, router.seen_until
             self.post(stream, "controller", lambda: self.run.stopped(stream, complete, seen, self.now))
         self._report(stream)
@@ -124,9 +155,13 @@ class Mill:
     def _send(self, stream: str, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
             name = delivery.span.worker
-            self.post(stream, name, partial(self._worker_gets, name, stream, delivery))
+            sent = partial(self._worker_gets, name, self.shared.get(stream, stream), delivery)
+            self.post(stream, name, sent)
 
     def _report(self, stream: str) -> None:
+        if stream in self.shared:
+            self._report_share(stream)
+            return
         router = self.routers[stream]
         losses, ended, blocked = router.take_losses(), router.ended, not router.has_room
         complete, seen = router.complete_until, router.seen_until
@@ -136,6 +171,21 @@ class Mill:
             self.run.progress(stream, complete, seen, ended=ended, now=self.now, blocked=blocked)
 
         self.post(stream, "controller", arrives)
+
+    def _report_share(self, name: str) -> None:
+        router = self.routers[name]
+        report = ShareReport(
+            router.complete_until,
+            router.seen_until,
+            router.take_received(),
+            router.take_losses(),
+            router.take_excuses(),
+            router.ended,
+            name in self.stopped,
+            not router.has_room,
+        )
+        stream = self.shared[name]
+        self.post(name, "controller", lambda: self.run.share_progress(stream, name, report, self.now))
 
     def _worker_hears(self, name: str, spans: list[Span], step: Step) -> None:
         worker = self.workers.get(name)
@@ -179,13 +229,32 @@ class Mill:
         for sender, receiver in list(self.channels):
             if receiver == stream or (sender == stream and receiver != "controller" and not sent_arrives):
                 del self.channels[sender, receiver]
-        self.run.stream_gone(stream, cause, self.now)
+        if stream in self.shared:
+            self.run.share_gone(self.shared[stream], stream, cause, self.now)
+        else:
+            self.run.stream_gone(stream, cause, self.now)
 
     def read(self, stream: str, arrivals: list[Packet | Malformed]) -> None:
-        if stream not in self.routers or stream in self.stopped:
+        """The device of a stream sends this, and the ingesters that it comes to read it."""
+        if stream in self.shared.values():
+            self._read_shares(stream, arrivals)
+        elif stream in self.routers and stream not in self.stopped:
+            self._arrive(stream, arrivals)
+
+    def _read_shares(self, stream: str, arrivals: list[Packet | Malformed]) -> None:
+        names = self.ingesters(stream)
+        if not self.in_turn:
+            for name in names:
+                self._arrive(name, arrivals)
             return
-        self._send(stream, self.routers[stream].arrive(arrivals))
-        self._report(stream)
+        for arrival in arrivals:
+            if names:
+                self._arrive(names[self.deal(len(names))], [arrival])
+
+    def _arrive(self, name: str, arrivals: list[Packet | Malformed]) -> None:
+        if name not in self.stopped:
+            self._send(name, self.routers[name].arrive(arrivals))
+            self._report(name)
 
     def work(self, name: str, limit: int = 1000) -> int:
         """The worker processes what is ready and then sends what came of it; returns how many events."""

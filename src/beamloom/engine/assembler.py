@@ -19,6 +19,9 @@ from beamloom.engine.assignment import Span
 from beamloom.engine.ranges import RangeSet
 from beamloom.events import Packet
 
+DONE_KEPT = 4096
+"""So many deliveries that have become ready are remembered: a frame that came to two ingesters of one stream comes here twice."""
+
 
 class Ready(msgspec.Struct, gc=False):
     """One event with all packets of this delivery."""
@@ -47,6 +50,8 @@ class Assembler:
         self._leases: deque[Span] = deque()
         self._next = 0
         self._partial: dict[tuple[int, int, int], _Partial] = {}
+        self._done: set[tuple[int, int, int]] = set()
+        self._done_in_order: deque[tuple[int, int, int]] = deque()
         self._void: dict[int, RangeSet] = {}
         """By attempt, the events that were dropped: late packets of them are not kept."""
 
@@ -78,6 +83,8 @@ class Assembler:
             key = (event, slot, attempt)
             found = partial.get(key)
             if found is None:
+                if key in self._done:
+                    continue
                 found = partial[key] = _Partial(expected)
             found.streams[stream] = packet
 
@@ -107,6 +114,7 @@ class Assembler:
             if found is None or len(found.streams) < found.expected:
                 break
             del self._partial[key]
+            self._remember(key)
             ready.append(Ready(self._next, span.slot, span.attempt, span.epoch, found.streams))
             self._next += 1
             if self._next >= span.stop:
@@ -114,6 +122,12 @@ class Assembler:
                 if self._leases:
                     self._next = self._leases[0].first
         return ready
+
+    def _remember(self, key: tuple[int, int, int]) -> None:
+        self._done.add(key)
+        self._done_in_order.append(key)
+        if len(self._done_in_order) > DONE_KEPT:
+            self._done.discard(self._done_in_order.popleft())
 
     @property
     def kept(self) -> int:

@@ -16,18 +16,25 @@ DUPLICATE = -1
 LATE = -2
 SURPLUS = -3
 
+SKIPPED_KEPT = 4096
+"""A share of a stream sees gaps all the time; it remembers so many of them, to tell what is late from what is double."""
+
 
 class Numbering:
     """Numbers the packets of one stream of one run."""
 
-    def __init__(self, *, wrapped: bool, rearms: bool = False) -> None:
-        """``rearms``: a run may hold several series of this stream, so an END with a number stands in its own place."""
+    def __init__(self, *, wrapped: bool, rearms: bool = False, dealt: bool = False) -> None:
+        """``rearms``: a run may hold several series of this stream, so an END with a number stands in its own place.
+
+        ``dealt``: only some of the packets come here, and their numbers count through the whole run.
+        """
         self.next_item = 0
         """The item that follows the last one accepted."""
         self.last_item: int | None = None
         """The last item of the run, once it is known."""
         self._wrapped = wrapped
         self._rearms = rearms
+        self._dealt = dealt
         self._series_start = 0
         self._skipped = RangeSet()
 
@@ -52,6 +59,8 @@ class Numbering:
         """The items before ``item`` will not come any more."""
         if item > self.next_item:
             self._skipped.add(self.next_item, item)
+            if self._dealt and len(self._skipped) > 2 * SKIPPED_KEPT:
+                self._skipped.remove(0, item - SKIPPED_KEPT)
             self.next_item = item
 
     def skip_one(self) -> int:
@@ -63,12 +72,15 @@ class Numbering:
     def place(self, packet: Packet) -> int:
         """The item that ``packet`` would be, whether or not that place is still free."""
         if packet.kind is PacketKind.START:
+            if self._dealt:
+                return packet.number or 0
             item = self.next_item if packet.number is None else packet.number
             if item >= self.next_item:
                 self._series_start = item
             return item
         own_place = self._rearms and packet.number is not None
-        if packet.kind is PacketKind.END and self._wrapped and self.last_item is not None and not own_place:
+        closes = self._wrapped or (self._dealt and packet.number is None)
+        if packet.kind is PacketKind.END and closes and self.last_item is not None and not own_place:
             return self.last_item if self.last_item >= self.next_item else self.last_item + 1
         if packet.number is None:
             return self.next_item

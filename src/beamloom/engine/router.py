@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from beamloom.engine.assignment import Span
+from beamloom.engine.combs import Comb, Combs
 from beamloom.engine.ledger import Loss
 from beamloom.engine.numbering import DUPLICATE, LATE, SURPLUS, Numbering
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.retention import Retention, WhenFull
-from beamloom.engine.streamplan import StreamLayout, StreamPlan, Stretch
+from beamloom.engine.shares import Share
+from beamloom.engine.streamplan import ENDLESS, StreamLayout, StreamPlan, Stretch
 from beamloom.engine.theft import Theft
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import CellKind
@@ -59,9 +61,16 @@ class StreamRouter:
         witness: Callable[[int, Sequence[Packet]], None] | None = None,
         *,
         rearms: bool = False,
+        share: Share | None = None,
     ) -> None:
-        """``witness`` is told every packet that has been given an event, also those that nobody wants: (first event, packets)."""
+        """``witness`` is told every packet that has been given an event, also those that nobody wants: (first event, packets).
+
+        With a ``share`` the others have the packets that do not come here: what is missing in all, only the controller knows.
+        """
         self.stream = stream
+        self._share = share
+        self._received = Combs()
+        self._excuses: list[Loss] = []
         self._witness = witness
         self.retention = retention
         self.counts = StreamCounts()
@@ -70,13 +79,15 @@ class StreamRouter:
         self.ended = False
         """Whether the device has closed its series for good."""
         self._plan = StreamPlan(layout)
-        self._numbering = Numbering(wrapped=layout.wrapped, rearms=rearms)
+        dealt = share is not None and share.in_turn
+        self._numbering = Numbering(wrapped=layout.wrapped, rearms=rearms, dealt=dealt)
         self._numbering.last_item = self._plan.last_item
         self._theft = Theft()
         self._leases: list[Span] = []
         self._front = 0
         self._losses: list[Loss] = []
         self._unplaced: str | None = None
+        self._excused_from = 0
         self._settled_ahead = RangeSet()
         self._held_end: Packet | None = None
 
@@ -92,6 +103,10 @@ class StreamRouter:
             if isinstance(arrival, Malformed):
                 deliveries += self._place(first_item, run)
                 run, first_item = [], self._note_malformed(arrival)
+                continue
+            if self._share is not None and not self._is_ours(arrival, self._share):
+                deliveries += self._place(first_item, run)
+                run, first_item = [], self._pass_over(arrival)
                 continue
             if arrival.kind is PacketKind.END and self._plan.open_ended:
                 deliveries += self._place(first_item, run)
@@ -110,17 +125,33 @@ class StreamRouter:
                 self.ended = True
         return deliveries + self._place(first_item, run)
 
+    def _is_ours(self, packet: Packet, share: Share) -> bool:
+        """Whether a packet belongs to this share; the end of an open-ended series concerns all."""
+        if packet.kind is PacketKind.END and self._plan.open_ended:
+            return True
+        return share.keeps(self._numbering.place(packet))
+
+    def _pass_over(self, packet: Packet) -> int:
+        """A packet that is another share's."""
+        item = self._numbering.accept(packet)
+        if item >= 0:
+            self._skip_to(item + 1, "")
+            self.ended = self.ended or (packet.kind is PacketKind.END and item == self._numbering.last_item)
+        return self._numbering.next_item
+
     def _hold_end(self, packet: Packet) -> int:
         """An open-ended series is closed: which event that is, the controller decides when all streams have ended."""
         item = self._numbering.place(packet)
         if item > self._plan.next_item:
-            self._skip_to(item, self._why_skipped(item, packet))
+            self._skip_to(item, "" if self._share is not None else self._why_skipped(item, packet))
             self._numbering.skip_to(item)
         self._held_end = packet
         self.ended = True
         return self._numbering.next_item
 
     def _note_malformed(self, arrival: Malformed) -> int:
+        if self._share is not None:
+            return self._note_excuse(arrival, self._share)
         self.counts.malformed += 1
         if len(self.malformed) < MALFORMED_KEPT:
             self.malformed.append(arrival)
@@ -130,6 +161,23 @@ class StreamRouter:
         else:
             self._unplaced = self._unplaced or arrival.reason
         return self._numbering.next_item
+
+    def _note_excuse(self, arrival: Malformed, share: Share) -> int:
+        """What was unreadable may have been another share's packet: only where all miss one, this is why."""
+        if share.in_turn or share.index == 0:
+            self.counts.malformed += 1
+            if len(self.malformed) < MALFORMED_KEPT:
+                self.malformed.append(arrival)
+        if self._unplaced is None:
+            self._unplaced = f"stream {self.stream!r} sent a malformed packet: {arrival.reason}"
+            self._excuses.append(Loss(self._plan.next_event, ENDLESS, self._unplaced))
+            self._excused_from = self._plan.next_event
+        return self._numbering.next_item
+
+    def _end_excuse(self) -> None:
+        """A packet has its place: the unreadable ones stood before it."""
+        if self._share is not None and self._unplaced is not None:
+            self._excuses.append(Loss(self._excused_from, self._plan.next_event, self._unplaced))
 
     def _count_unplaced(self, item: int) -> None:
         if item == DUPLICATE:
@@ -144,7 +192,9 @@ class StreamRouter:
         if not packets:
             return []
         if first_item > self._plan.next_item:
-            self._skip_to(first_item, self._why_skipped(first_item, packets[0]))
+            why = "" if self._share is not None else self._why_skipped(first_item, packets[0])
+            self._skip_to(first_item, why)
+        self._end_excuse()
         self._unplaced = None
         self.counts.packets += len(packets)
         deliveries: list[Delivery] = []
@@ -154,6 +204,8 @@ class StreamRouter:
             some = packets[taken : taken + count]
             taken += count
             self._front = stretch.stop
+            if self._share is not None:
+                self._received.add(stretch.first, stretch.stop)
             if self._witness is not None:
                 self._witness(stretch.first, some)
             if stretch.kind == CellKind.DISCARD:
@@ -178,10 +230,14 @@ class StreamRouter:
         return f"stream {self.stream!r} skipped frame numbers: {taken or 'a gap in what the device sent'}"
 
     def _skip_to(self, item: int, cause: str) -> None:
+        """Go past what has not come; where the stream has several shares, another one may have it."""
         for stretch in self._plan.take(item):
-            self.counts.gaps += stretch.stop - stretch.first
             self._front = stretch.stop
-            self._lose(stretch, cause)
+            if self._share is None:
+                self.counts.gaps += stretch.stop - stretch.first
+                self._lose(stretch, cause)
+        if self._leases and self._leases[0].stop <= self._front:
+            self._forget_leases()
 
     def _lose(self, stretch: Stretch, cause: str) -> None:
         if stretch.kind == CellKind.WANTED:
@@ -243,12 +299,23 @@ class StreamRouter:
         self.retention.release(first, stop)
         # Another stream may have lost the event before this one has its packet, which is then not to be kept either.
         self._settled_ahead.add(max(first, self._front), stop)
+        self._forget_leases()
+
+    def _forget_leases(self) -> None:
+        """With a share, leases are done with also when no packet comes here: others had them."""
+        if self._share is not None:
+            ahead, front = self._settled_ahead, self._front
+            self._leases = [
+                span
+                for span in self._leases
+                if span.stop > front and ahead.run_from(max(span.first, front)) < span.stop
+            ]
 
     # ---- the end ------------------------------------------------------------------------------------------------------------
 
     def close(self, event: int) -> list[Delivery]:
         """The open-ended run ends before ``event``; a closing packet that was held back belongs to that event."""
-        for stretch in self._plan.close(event):
+        for stretch in self._plan.close(event) if self._share is None else self._close_share(event):
             self.counts.gaps += stretch.stop - stretch.first
             self._lose(stretch, f"stream {self.stream!r} ended early: other streams went on")
         self._front = max(self._front, event)
@@ -259,8 +326,13 @@ class StreamRouter:
             for span in self._leases
             if span.first < event
         ]
+        self._forget_leases()
         held, self._held_end = self._held_end, None
         return [] if held is None else self.arrive([held])
+
+    def _close_share(self, event: int) -> list[Stretch]:
+        self._plan.close(event)
+        return []
 
     @property
     def has_room(self) -> bool:
@@ -281,3 +353,12 @@ class StreamRouter:
         """The events that were lost since the last call, with their causes."""
         losses, self._losses = self._losses, []
         return losses
+
+    def take_received(self) -> list[Comb]:
+        """With a share: the events whose packets have come since the last call."""
+        return self._received.take()
+
+    def take_excuses(self) -> list[Loss]:
+        """With a share: why events would be missing that no share has, as far as that is new."""
+        excuses, self._excuses = self._excuses, []
+        return excuses

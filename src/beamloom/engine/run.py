@@ -21,6 +21,7 @@ from beamloom.engine.layout import WantedEvents, stream_layout
 from beamloom.engine.ledger import Ledger, Loss
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.scheduler import Scheduler
+from beamloom.engine.shares import ShareReport, Shares, ShareSettings
 from beamloom.engine.streamplan import LayoutRun, StreamLayout
 from beamloom.triggermap import Instance, TriggerMap
 
@@ -44,6 +45,8 @@ class RunSettings(msgspec.Struct, frozen=True):
     """How long a stream may be silent after another one has ended before its missing packets are lost."""
     orphan_grace: float = 1.0
     """How long events may still be settled after the ingester of one of their streams has died."""
+    share_grace: float = 1.0
+    """How long the ingesters that share a stream must have been silent, once its end was seen, until what is missing is lost."""
 
 
 class StreamProgress(msgspec.Struct):
@@ -77,6 +80,8 @@ class Step(msgspec.Struct):
     """The event before which an open-ended run ends."""
     stop_sources: bool = False
     """Ingesters are to stop reading and report how far they came."""
+    origins: dict[str, int] = {}
+    """For streams with several ingesters: the series that is the run's."""
 
     def __bool__(self) -> bool:
         return self != Step()
@@ -95,6 +100,8 @@ class Run:
             s: stream_layout(trigger_map, s) for s in trigger_map.streams
         }
         self.streams = {stream: StreamProgress(changed_at=now) for stream in trigger_map.streams}
+        self.shares: dict[str, Shares] = {}
+        """The streams that several ingesters share."""
         self.redelivered = 0
         """Deliveries that were leased again."""
         self.stop_cause: str | None = None
@@ -187,7 +194,7 @@ class Run:
         if before != (state.complete_until, state.seen_until, state.ended, state.blocked):
             state.changed_at = now
         if ended and self.trigger_map.total_events is None and self.ledger.total is None:
-            self._close_if_all_ended()
+            self._close_if_all_ended(now)
 
     def stopped(self, stream: str, complete_until: int, seen_until: int, now: float) -> None:
         """The source of a stream has been stopped; nothing more will come."""
@@ -204,7 +211,50 @@ class Run:
         if self.phase is RunPhase.STOPPING:
             self._cut_if_all_stopped()
         elif self.ledger.total is None:
-            self._close_if_all_ended()
+            self._close_if_all_ended(now)
+
+    # ---- streams that several ingesters share ------------------------------------------------------------------------------
+
+    def share_out(self, stream: str, shares: Collection[str], now: float, *, in_turn: bool) -> None:
+        """A stream comes by several ingesters, which are named here; to be called before the run begins.
+
+        ``in_turn``: its device deals its packets out, each goes to one of them.
+        """
+        settings = ShareSettings(
+            self._settings.share_grace, self._settings.orphan_grace, self._settings.straggler_timeout
+        )
+        self.shares[stream] = Shares(stream, self.layouts[stream], shares, settings, now, in_turn=in_turn)
+
+    def share_progress(self, stream: str, share: str, report: ShareReport, now: float) -> None:
+        """What one of the ingesters of a shared stream reports."""
+        shares = self.shares[stream]
+        origin = shares.origin
+        shares.report(share, report, now)
+        if shares.origin != origin and shares.origin is not None:
+            self._pending.origins[stream] = shares.origin
+        self._look_at_shares(stream, now)
+
+    def share_gone(self, stream: str, share: str, cause: str, now: float) -> None:
+        """The ingester of one share of a stream has died with all that it kept."""
+        if self.phase is RunPhase.COMPLETE:
+            return
+        shares = self.shares[stream]
+        shares.gone(share, cause, now)
+        self._look_at_shares(stream, now)
+        if shares.all_gone is not None:
+            self.stream_gone(stream, shares.all_gone, now)
+
+    def _look_at_shares(self, stream: str, now: float) -> None:
+        shares = self.shares[stream]
+        self.lost(shares.advance(now, self.ledger.settled_until))
+        if shares.start_gone:
+            shares.start_gone = False
+            self._withhold_start(stream)
+        complete, seen = shares.complete_until, shares.seen_until
+        if shares.stopped and not self.streams[stream].stopped:
+            self.stopped(stream, complete, seen, now)
+        else:
+            self.progress(stream, complete, seen, ended=shares.ended, now=now, blocked=shares.blocked)
 
     # ---- what people ask for ------------------------------------------------------------------------------------------------
 
@@ -241,6 +291,8 @@ class Run:
     def advance(self, now: float) -> Step:
         """What is to be done now. To be called after every report, and at least a few times a second."""
         if self.phase is not RunPhase.COMPLETE:
+            for stream in self.shares:
+                self._look_at_shares(stream, now)
             self._lose_stragglers(now)
             self._hold_end_back()
             spans, void = self._scheduler.assign(now)
@@ -329,7 +381,7 @@ class Run:
                 cause = f"stream {stream!r} fell silent: no packet for {silent_for} after another stream had ended"
                 if self.ledger.total is None:
                     state.ended = True
-                    self._close_if_all_ended()
+                    self._close_if_all_ended(now)
                 else:
                     self._give_up(stream, state.complete_until, cause)
 
@@ -365,7 +417,7 @@ class Run:
 
     # ---- how a run ends -----------------------------------------------------------------------------------------------------
 
-    def _close_if_all_ended(self) -> None:
+    def _close_if_all_ended(self, now: float) -> None:
         """An open-ended run ends when each of its streams has."""
         if not all(state.ended or state.gone for state in self.streams.values()):
             return
@@ -379,6 +431,8 @@ class Run:
         self._given_up.clear()
         for stream, layout in self.layouts.items():
             self.layouts[stream] = _closed(layout, event)
+        for stream, shares in self.shares.items():
+            shares.close(self.layouts[stream], event, now)
 
     def _cut_if_all_stopped(self) -> None:
         """A run that was told to stop works off the events whose packets have all arrived; the others are lost."""
