@@ -77,7 +77,13 @@ FILTERS: list[Any] = [
     pytest.param(dict(hdf5plugin.Bitshuffle(cname="lz4")), "bslz4", id="bitshuffle and LZ4"),
     pytest.param(dict(hdf5plugin.Bitshuffle(cname="zstd")), "bszstd", id="bitshuffle and Zstandard"),
     pytest.param(dict(hdf5plugin.LZ4()), "lz4", id="LZ4"),
-    pytest.param({"compression": "gzip", "shuffle": True}, "none", id="gzip, through h5py"),
+    pytest.param({"compression": "gzip"}, "gzip", id="gzip"),
+    pytest.param({"compression": "gzip", "shuffle": True}, "shuffle-gzip", id="shuffle and gzip"),
+    pytest.param(dict(hdf5plugin.Zstd()), "zstd", id="Zstandard"),
+    pytest.param({"shuffle": True, **hdf5plugin.Zstd()}, "shuffle-zstd", id="shuffle and Zstandard"),
+    pytest.param({"shuffle": True, **hdf5plugin.LZ4()}, "shuffle-lz4", id="shuffle and LZ4"),
+    pytest.param(dict(hdf5plugin.Blosc(cname="lz4")), "blosc", id="Blosc"),
+    pytest.param({"fletcher32": True}, "none", id="a checksum, through h5py"),
 ]
 
 
@@ -88,11 +94,17 @@ def test_frames_are_what_h5py_wrote(
 ) -> None:
     stack = (STACK % 200).astype(dtype)
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        file.create_dataset("entry/data/data", data=stack, chunks=(1, 8, 10), **filters)
+        data = file.create_dataset("entry/data/data", data=stack, chunks=(1, 8, 10), **filters)
+        # A filter leaves alone what it would not make smaller.
+        left_out = data.id.read_direct_chunk((0, 0, 0))[0] != 0 and compression == "blosc"
     items = read_file(tmp_path / "a.h5")
     expect_stack(items, stack)
     first = packets_of(items)[1].parse()
-    assert (first.compression, first.shape, first.dtype) == (compression, [8, 10], dtype)
+    assert (first.compression, first.shape, first.dtype) == (
+        "none" if left_out else compression,
+        [8, 10],
+        dtype,
+    )
     assert not first.array.flags.writeable
 
 
@@ -108,6 +120,37 @@ def test_chunks_that_are_not_one_frame_and_contiguous_stacks_are_read_through_h5
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
             file.create_dataset("x", data=STACK, **layout)
         expect_stack(read_file(f"file://{tmp_path}/{name}.h5"))
+
+
+@pytest.mark.parametrize("readers", [1, 4])
+@pytest.mark.parametrize("filters", [pytest.param(case.values[0], id=str(case.id)) for case in FILTERS])
+@pytest.mark.parametrize("chunks", [(4, 3, 7), (1, 5, 10), (64, 8, 10)])
+def test_chunks_of_several_frames_and_of_parts_of_frames_are_put_together(
+    tmp_path: Path, filters: dict[str, Any], chunks: tuple[int, ...], readers: int
+) -> None:
+    stack = np.random.default_rng(1).poisson(3, (50, 8, 10)).astype(">u4")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=stack, chunks=chunks, maxshape=(None, 8, 10), **filters)
+    expect_stack(read_file(tmp_path / "a.h5", readers=readers), stack)
+
+
+def test_of_a_chunk_in_part_written_the_rest_holds_the_fill_value(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset("x", shape=(6, 8, 10), dtype="u2", chunks=(2, 4, 10), fillvalue=7)
+        data[2, :4] = STACK[2, :4]
+        data[5] = STACK[5]
+    frames = frames_by_number(read_file(tmp_path / "a.h5"))
+    # What shares no chunk with anything that was written was never written.
+    assert list(frames) == [3, 4, 5, 6]
+    np.testing.assert_array_equal(frames[3][:4], STACK[2, :4])
+    assert (frames[3][4:] == 7).all()
+    np.testing.assert_array_equal(frames[6], STACK[5])
+
+
+def test_a_file_behind_a_user_block_is_read_through_h5py(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w", userblock_size=512) as file:
+        file.create_dataset("x", data=STACK, chunks=(1, 8, 10), compression="gzip")
+    expect_stack(read_file(tmp_path / "a.h5"))
 
 
 def test_a_stack_of_single_numbers_gives_one_number_an_event(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import importlib
 import struct
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -71,7 +72,10 @@ def unpack(blob: Any, compression: str, size: int, itemsize: int) -> Octets:
     - ``lz4``: LZ4 as in a chunk of HDF5's filter 32004;
     - ``lz4-block``: one bare block of LZ4;
     - ``bslz4-bare``: bitshuffle and LZ4 without the 12 bytes that say the size, as areaDetector sends it;
-    - ``blosc``: a chunk of Blosc.
+    - ``blosc``: a chunk of Blosc;
+    - ``gzip``, ``zstd``: a stream of zlib (as HDF5's filter 1, which is called gzip, has it) or frames of Zstandard;
+    - ``shuffle`` and ``shuffle-gzip``, ``shuffle-zstd``, ``shuffle-lz4``: the same of pixels whose bytes stand in the order of their
+      weight, as HDF5's filter 2 arranges them.
 
     Raises MalformedPacket for a blob that does not unpack to that, and UnknownCompression.
     """
@@ -206,6 +210,46 @@ def _unpack_blosc(octets: Octets, size: int, itemsize: int) -> Octets:
     return unpacked
 
 
+def _unpack_plain(octets: Octets, size: int, itemsize: int) -> Octets:
+    del itemsize
+    if octets.size != size:
+        raise MalformedPacket(f"the blob has {octets.size} bytes, but the image has {size}")
+    return octets
+
+
+def _unpack_gzip(octets: Octets, size: int, itemsize: int) -> Octets:
+    del itemsize
+    stream = zlib.decompressobj()
+    try:
+        # One byte more than it may have, and no more of a blob that was made to fill the memory.
+        content = stream.decompress(octets.data, size + 1)
+    except zlib.error as error:
+        raise MalformedPacket(f"the blob cannot be unpacked: {error}") from None
+    if len(content) != size or not stream.eof:
+        raise MalformedPacket(
+            f"the blob unpacks to {'more than ' * (len(content) > size)}{min(len(content), size)} bytes, but the image has {size}"
+            f"{'' if stream.eof or len(content) > size else '; it is not whole'}"
+        )
+    return np.frombuffer(bytearray(content), np.uint8)
+
+
+def _unpack_zstd(octets: Octets, size: int, itemsize: int) -> Octets:
+    del itemsize
+    return _unpack_one(_ZSTD, octets, size)
+
+
+def _unpack_byte_shuffled(
+    unpacker: Callable[[Octets, int, int], Octets], octets: Octets, size: int, itemsize: int
+) -> Octets:
+    """All first bytes of the pixels, all second ones, and so on; what is no whole pixel stays at the end."""
+    shuffled = unpacker(octets, size, itemsize)
+    whole = size - size % itemsize
+    unpacked = np.empty(size, np.uint8)
+    unpacked[:whole].reshape(-1, itemsize)[:] = shuffled[:whole].reshape(itemsize, -1).T
+    unpacked[whole:] = shuffled[whole:]
+    return unpacked
+
+
 _UNPACKERS: Final[Mapping[str, Callable[[Octets, int, int], Octets]]] = {
     "bslz4": functools.partial(_unpack_shuffled, _LZ4),
     "bszstd": functools.partial(_unpack_shuffled, _ZSTD),
@@ -213,6 +257,12 @@ _UNPACKERS: Final[Mapping[str, Callable[[Octets, int, int], Octets]]] = {
     "lz4-block": _unpack_lz4_block,
     "bslz4-bare": _unpack_bare,
     "blosc": _unpack_blosc,
+    "gzip": _unpack_gzip,
+    "zstd": _unpack_zstd,
+    "shuffle": functools.partial(_unpack_byte_shuffled, _unpack_plain),
+    "shuffle-gzip": functools.partial(_unpack_byte_shuffled, _unpack_gzip),
+    "shuffle-zstd": functools.partial(_unpack_byte_shuffled, _unpack_zstd),
+    "shuffle-lz4": functools.partial(_unpack_byte_shuffled, _unpack_lz4),
 }
 
 

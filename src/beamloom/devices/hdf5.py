@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from beamloom.devices.file_urls import path_of
 from beamloom.devices.hdf5_series import TYP, SeriesReader
 from beamloom.devices.hdf5_simulator import Hdf5Simulator, generate
 from beamloom.devices.images import Image, decode_image
+from beamloom.devices.read_ahead import in_order
 from beamloom.errors import UsageError
 from beamloom.events import PacketKind
 
@@ -46,6 +47,8 @@ class Hdf5Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How often a growing file is looked at. Files of writers without SWMR are opened again each time that they have changed."""
     queue_bytes: int = 256 * 2**20
     """How far reading runs ahead of the run, in bytes."""
+    readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
+    """How many chunks are read at a time, and unpacked where they are not passed on as they are."""
 
 
 class Hdf5Start(Fields):
@@ -74,7 +77,7 @@ class Hdf5Frame(Fields):
     shape: list[int]
     dtype: str
     compression: str
-    """``none``, ``bslz4``, ``bszstd`` or ``lz4``."""
+    """``none``, or one of the names that ``codecs`` has, as ``bslz4``, ``bszstd``, ``lz4``, ``zstd``, ``gzip``, ``shuffle-gzip``."""
     blob: Any
     """The pixels as they are in the file."""
 
@@ -158,7 +161,13 @@ def source(settings: Hdf5Settings) -> BackgroundSource:
             poll_seconds=settings.poll_seconds,
             frames=frames,
         )
-        return reader.items(reading)
+        return in_order(
+            reader.items(reading),
+            reading,
+            readers=settings.readers,
+            ahead_bytes=settings.queue_bytes,
+            name=f"reads {settings.url}",
+        )
 
     return BackgroundSource(settings.url, read_series, settings.queue_bytes, _require_h5py)
 

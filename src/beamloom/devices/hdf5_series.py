@@ -2,18 +2,26 @@
 
 Invariant: a frame's number is its place in the series as the files tell it (its index, where its segment begins). What was never written
 is left out and moves no other; where a file is missing and nobody says how many frames it had, the series ends there.
+
+This says what is to be read and waits for it to be there; the reading itself is done ahead, by ``read_ahead``. A file that its writer
+still holds locked is sound only where a chunk is in it: there a frame that is not in it yet is waited for however long that takes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from beamloom.devices.background import Item, Reading
+from beamloom.devices.codecs import UnknownCompression
+from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.file_locks import is_locked
 from beamloom.devices.file_urls import is_pattern, matching, why_absent
 from beamloom.devices.hdf5_layout import (
     NoFrames,
@@ -23,12 +31,14 @@ from beamloom.devices.hdf5_layout import (
     segments_of,
     values_of,
 )
-from beamloom.devices.hdf5_stack import Stack, open_file
+from beamloom.devices.hdf5_stack import Frames, Stack, open_file
+from beamloom.devices.read_ahead import WAITS, Job, Step
 from beamloom.events import Malformed, Packet, PacketKind
 
 TYP: Final = "HDF5"
 _LATE_SECONDS: Final = 1.0
 """A writer of several threads may write a frame after the next one; so long it is waited for."""
+_UNREADABLE: Final = (OSError, RuntimeError, ValueError, MemoryError, MalformedPacket, UnknownCompression)
 _ALL: Final = "the run has all its frames"
 
 
@@ -59,8 +69,10 @@ class SeriesReader:
         self._first_number: int | None = None
         self._grew_at: float | None = None
         self._opened = False
+        self._waits_for: Path | None = None
+        self._given_up: set[Path] = set()
 
-    def items(self, reading: Reading) -> Iterator[Item]:
+    def items(self, reading: Reading) -> Iterator[Step]:
         """START, the frames, END. Waits for the files, and where it follows them, for their growth."""
         segments = self._find(reading)
         at, reason = 0, "whole"
@@ -68,8 +80,9 @@ class SeriesReader:
             if self._frames is not None and self._opened and self._next >= self._frames:
                 reason = _ALL
                 break
+            fault: str | None = None
             if at < len(segments):
-                stack = self._try(segments[at])
+                stack = self._try(segments[at], reading)
                 if isinstance(stack, Stack):
                     try:
                         done = yield from self._read(stack, segments, at, reading)
@@ -80,22 +93,35 @@ class SeriesReader:
                         break
                     at += 1
                     continue
-                if not self._follow:
-                    yield Malformed(stack, [b""])
-                    if not self._skip(segments[at]):
-                        reason = stack
-                        break
-                    at += 1
-                    continue
-            elif not self._follow:
-                break
+                fault = stack
+            if not self._follow:
+                if fault is None:
+                    break
+                yield Malformed(fault, [b""])
+                if not self._skip(segments[at]):
+                    reason = fault
+                    break
+                at += 1
+                continue
             # What may still come.
-            if self._ended():
+            if fault is None and self._ended():
                 reason = "the file says when it ended"
                 break
+            if self._idle() and self._give_up(fault):
+                segments = self._segments() or segments
+                continue
             if self._idle():
                 reason = self._idle_reason()
-                break
+                if fault is None:
+                    break
+                # Its frames are lost by its own fault, and those behind it are not.
+                yield Malformed(fault, [b""])
+                if at + 1 >= len(segments) or not self._skip(segments[at]):
+                    break
+                at += 1
+                self._grew_at = time.monotonic()
+                continue
+            yield WAITS
             if reading.wait(self._poll_seconds):
                 return
             segments = self._segments() or segments
@@ -116,40 +142,73 @@ class SeriesReader:
     def _find(self, reading: Reading) -> list[Segment]:
         """Wait until there is something to read; what it is made of."""
         problem: str | None = None
+        seen: object = None
+        since = time.monotonic()
         while not reading.closing:
             problem = why_absent(self._path, may_come=self._follow)
             if problem is None:
                 try:
                     segments = self._segments(required=True)
-                except (OSError, NoFrames) as unreadable:
-                    # A file that is being made has no frames yet.
+                except NoFrames as unreadable:
                     problem = None if self._follow else str(unreadable)
+                except OSError as unreadable:
+                    problem = str(unreadable)
                 else:
                     if segments:
                         reading.report(None)
                         return segments
+            if problem is not None and self._follow and (now := self._sizes()):
+                # A file that is being made has no frames yet; one that stays as it is will never have any.
+                if now != seen:
+                    seen, since = now, time.monotonic()
+                if time.monotonic() - since < self._idle_seconds or any(map(is_locked, matching(self._path))):
+                    problem = None
             reading.report(problem)
             reading.wait(self._poll_seconds)
         return []
 
+    def _sizes(self) -> list[tuple[Path, int, int]]:
+        found = []
+        for path in matching(self._path):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found.append((path, status.st_size, status.st_mtime_ns))
+        return found
+
     def _segments(self, *, required: bool = False) -> list[Segment]:
         found: list[Segment] = []
+        self._waits_for = None
         for path in matching(self._path):
             try:
                 with open_file(path)[0] as file:
                     found += segments_of(file, path, self._dataset)
-            except (OSError, NoFrames) as error:
+            except (OSError, LookupError, RuntimeError, ValueError) as error:
                 if required:
-                    raise NoFrames(f"{path.name}: {error}") from None
+                    raise (NoFrames if isinstance(error, NoFrames) else OSError)(
+                        f"{path.name}: {error}"
+                    ) from None
+                if path in self._given_up:
+                    found.append(Segment(path, self._dataset or "the stack of frames"))
+                    continue
                 # Not whole yet; what is behind it waits for it.
+                self._waits_for = path
                 break
         return found
 
-    def _try(self, segment: Segment) -> Stack | str:
+    def _give_up(self, fault: str | None) -> bool:
+        """Wait no longer for the file of a pattern that is there and stays unreadable; whether there is one."""
+        path = self._waits_for
+        if fault is not None or path is None or path in self._given_up or is_locked(path):
+            return False
+        self._given_up.add(path)
+        return True
+
+    def _try(self, segment: Segment, reading: Reading | None = None) -> Stack | str:
         """The open segment, or why it cannot be opened."""
         try:
-            return Stack(segment.file, segment.dataset)
-        except (OSError, KeyError) as error:
+            return Stack(segment.file, segment.dataset, reading.wait if self._follow and reading else None)
+        # h5py has its own exceptions for what is damaged, of several kinds.
+        except (OSError, LookupError, RuntimeError, ValueError) as error:
             why = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
             return f"{segment.dataset} in {segment.file} cannot be read: {why}"
 
@@ -163,7 +222,7 @@ class SeriesReader:
 
     def _read(
         self, stack: Stack, segments: list[Segment], at: int, reading: Reading
-    ) -> Generator[Item, None, str | None]:
+    ) -> Generator[Step, None, str | None]:
         """All of one segment. Returns why the series ends with it, None where the next segment follows."""
         segment = segments[at]
         first = self._begin(stack, segment)
@@ -174,23 +233,35 @@ class SeriesReader:
             yield self._start(stack, segment)
         final = False
         while not reading.closing:
+            # Asked before the file is looked at: what was written until its writer let go of it is seen then.
+            locked = self._follow and not final and not stack.swmr and is_locked(stack.path)
             stop = segment.count if segment.count is not None else len(stack) - segment.offset
             there = min(stop, len(stack) - segment.offset)
+            if locked and not stack.one_each:
+                there = place
             while place < there and (self._frames is None or self._next < self._frames):
                 if reading.closing:
                     return None
-                written = stack.has(segment.offset + place)
-                if not written and self._follow and not final:
-                    if not stack.has(segment.offset + self._next_written(stack, segment, place, there)):
+                try:
+                    written = stack.has(segment.offset + place)
+                    if not written and self._follow and not final:
+                        if locked or not self._is_passed(stack, segment, place, there):
+                            break
+                        missing_since = missing_since or time.monotonic()
+                        if time.monotonic() - missing_since < _LATE_SECONDS:
+                            break
+                except (OSError, RuntimeError, ValueError) as error:
+                    if self._follow and not final:
                         break
-                    missing_since = missing_since or time.monotonic()
-                    if time.monotonic() - missing_since < _LATE_SECONDS:
-                        break
+                    yield Malformed(f"frame {self._next} cannot be found in {stack.path}: {error}", [b""])
+                    written = False
+                count = 1
                 if written:
-                    yield self._frame(stack, segment.offset + place)
+                    count = self._together(stack, segment.offset + place, there - place)
+                    yield self._fetch(stack, segment.offset + place, count)
                     missing_since = None
                     self._grew_at = time.monotonic()
-                place += 1
+                place += count
                 self._next = first + place
             self._length = stop
             if self._frames is not None and self._next >= self._frames:
@@ -202,28 +273,42 @@ class SeriesReader:
                 self._next = first + stop
                 return None
             # Asked before the last look at the file: what was written before its end is seen then.
-            ended, following = self._ended(), self._following(at)
+            held = not stack.swmr and is_locked(stack.path)
+            ended, following = not held and self._ended(), not held and self._following(at)
+            fault: str | None = None
             try:
                 stack.refresh()
-            except (OSError, KeyError):
+            except (OSError, LookupError, RuntimeError, ValueError) as error:
                 # Its writer is at work; it is opened again when that is done.
+                fault = f"{stack.path} cannot be read any more: {error}"
                 ended = following = False
-            grown = stack.file is not None and len(stack) - segment.offset > there
-            if grown:
+            if fault is None and len(stack) - segment.offset > there and not locked:
                 continue
             if following or ended:
                 final = True
-                if place < there:
+                if place < len(stack) - segment.offset:
                     continue
                 return "the file says when it ended" if ended and not following else None
-            if self._idle():
-                if place < there:
+            if self._idle() and not held:
+                if fault is not None:
+                    yield Malformed(fault, [b""])
+                    return fault
+                if place < len(stack) - segment.offset:
                     final = True
                     continue
                 return self._idle_reason()
+            yield WAITS
             if reading.wait(self._poll_seconds):
                 return None
         return None
+
+    def _together(self, stack: Stack, index: int, there: int) -> int:
+        most = there if self._frames is None else min(there, self._frames - self._next)
+        return min(stack.together(index), most)
+
+    def _is_passed(self, stack: Stack, segment: Segment, place: int, there: int) -> bool:
+        """Whether a frame behind ``place`` was written."""
+        return any(stack.has(segment.offset + later) for later in range(place + 1, there))
 
     def _begin(self, stack: Stack, segment: Segment) -> int:
         """The first frame of a segment in the series."""
@@ -236,13 +321,6 @@ class SeriesReader:
         if self._first_number is None:
             self._first_number = min(int(low), 1)
         return int(low) - self._first_number
-
-    def _next_written(self, stack: Stack, segment: Segment, place: int, there: int) -> int:
-        """The next place behind ``place`` that has a frame; ``place`` where none has."""
-        for later in range(place + 1, there):
-            if stack.has(segment.offset + later):
-                return later
-        return place
 
     def _following(self, at: int) -> bool:
         """Whether the segment behind this one is there."""
@@ -292,17 +370,37 @@ class SeriesReader:
                     mark["values"] = values_of(file) | mark["values"]
         return Packet(TYP, [msgspec.json.encode(mark)], None, PacketKind.START)
 
-    def _frame(self, stack: Stack, index: int) -> Item:
-        number = self._next + 1
+    def _fetch(self, stack: Stack, index: int, count: int) -> Step:
+        """The next ``count`` frames of the series, which are those at ``index`` of the stack."""
+        first, path = self._next, stack.path
+        shape, type_name = stack.shape, stack.type_name
+
+        def unreadable(error: Exception) -> list[Item]:
+            return [
+                Malformed(f"frame {frame} cannot be read from {path}: {error}", [b""])
+                for frame in range(first, first + count)
+            ]
+
+        def run(fetch: Callable[[], Frames]) -> list[Item]:
+            try:
+                frames = fetch()
+            except _UNREADABLE as error:
+                return unreadable(error)
+            return [_image(first + place, shape, type_name, *frame) for place, frame in enumerate(frames)]
+
         try:
-            blob, compression = stack.frame(index)
-        except (OSError, RuntimeError) as error:
-            return Malformed(f"frame {self._next} cannot be read from {stack.path}: {error}", [b""])
-        header = {
-            "type": "image",
-            "frame": self._next,
-            "shape": stack.shape,
-            "dtype": stack.type_name,
-            "compression": compression,
-        }
-        return Packet(TYP, [msgspec.json.encode(header), blob], number)
+            fetch = stack.fetch(index, count)
+        except _UNREADABLE as error:
+            return Job(f"frame {first} of {path}", 0, functools.partial(unreadable, error))
+        return Job(f"frame {first} of {path}", stack.frame_bytes * count, functools.partial(run, fetch))
+
+
+def _image(frame: int, shape: tuple[int, ...], type_name: str, blob: Any, compression: str) -> Packet:
+    header = {
+        "type": "image",
+        "frame": frame,
+        "shape": shape,
+        "dtype": type_name,
+        "compression": compression,
+    }
+    return Packet(TYP, [msgspec.json.encode(header), blob], frame + 1)

@@ -1,61 +1,112 @@
 """A stack of frames in one dataset of one file, as it is on disk, also while it grows.
 
-Where a chunk holds exactly one frame, it is read as it is, still compressed where ``codecs`` can unpack it: HDF5's own pipeline takes ten
-times as long, and under one lock for the whole process. Everything else is read through h5py, uncompressed.
+HDF5 has one lock for the whole process and takes ten times as long to unpack as ``codecs`` does. So HDF5 is only asked where a frame
+is, and the bytes are read beside it, by any number of threads. A chunk that holds exactly one frame travels as it is, still compressed;
+other chunks are unpacked by those threads. Only what has filters that nobody else can undo is read through h5py, one after the other.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-_LZ4_FILTER: Final = 32004
-_BITSHUFFLE_FILTER: Final = 32008
-_BITSHUFFLE_CODECS: Final = {2: "bslz4", 3: "bszstd"}
-"""By the fifth value of the filter's client data."""
+from beamloom.devices.codecs import unpack
+from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.file_bytes import FileBytes
+from beamloom.devices.hdf5_filters import Filters, filters_of
+
+Frames = list[tuple[Any, str]]
+"""Frames that follow each other: their pixels, and the compression that these come in."""
+
+_TOGETHER: Final = 2**18
+"""So many bytes of small frames are read in one go where they stand side by side."""
+_PATIENCE: Final = 1.0
 
 
 class Stack:
-    """``dataset`` of the file ``path``. Raises OSError while the file cannot be opened, KeyError where it has no such dataset."""
+    """``dataset`` of the file ``path``. Raises OSError while the file cannot be opened, KeyError where it has no such dataset.
 
-    def __init__(self, path: Path, dataset: str) -> None:
+    ``wait`` is as for FileBytes, for a file that grows.
+    """
+
+    def __init__(self, path: Path, dataset: str, wait: Callable[[float], bool] | None = None) -> None:
         self.path = path
         self._name = dataset
+        self._wait = wait
         self.file: Any = None
-        self._swmr = False
+        self.swmr = False
+        """Whether the file is seen to grow without being opened again."""
         self._stat: tuple[int, int] = (0, 0)
         self._open()
 
     def _open(self) -> None:
         before = _stat(self.path)
-        self.file, self._swmr = open_file(self.path)
+        self.file, self.swmr = open_file(self.path)
         self._stat = before
         try:
             self.dataset: Any = self.file[self._name]
             if not hasattr(self.dataset, "chunks"):
                 raise KeyError(f"{self._name} is no dataset")
+            self._describe()
         except BaseException:
             self.close()
             raise
-        self._length = int(self.dataset.shape[0])
-        self.shape: tuple[int, ...] = tuple(self.dataset.shape[1:])
+
+    def _describe(self) -> None:
+        dataset = self.dataset
+        if dataset.ndim < 1:
+            raise KeyError(f"{self._name} is a single number, no stack")
+        self._length = int(dataset.shape[0])
+        self.shape: tuple[int, ...] = tuple(dataset.shape[1:])
         """Of one frame."""
-        self.type_name = str(self.dataset.dtype.str)
+        self.type_name = str(dataset.dtype.str)
         """Of one pixel, with the order of its bytes."""
-        self._corner = (0,) * len(self.shape)
-        self.compression = _chunk_compression(self.dataset)
-        """What single chunks come in; None where frames are read through h5py."""
+        self.frame_bytes: int = math.prod(self.shape) * int(dataset.dtype.itemsize)
+        """Of one frame, unpacked."""
+        self._bytes = FileBytes(self.file.id.get_vfd_handle(), self.path, self._wait, _PATIENCE)
+        self._chunk: tuple[int, ...] | None = None if dataset.is_virtual else dataset.chunks
+        self._filters: Filters | None = None
+        self._begins: int | None = None
+        if self.file.userblock_size:
+            # Versions of HDF5 count from different places.
+            self._chunk = None
+        elif self._chunk is not None:
+            self._filters = filters_of(dataset)
+        elif not dataset.is_virtual and not dataset.external:
+            self._begins = dataset.id.get_offset()
+        self._tiles = (
+            list(
+                itertools.product(
+                    *(range(0, full, part) for full, part in zip(self.shape, self._chunk[1:], strict=True))
+                )
+            )
+            if self._chunk is not None
+            else []
+        )
 
     def __len__(self) -> int:
         """How many frames there are, as of the last ``refresh``; some of them may not have been written."""
         return self._length
 
+    @property
+    def compression(self) -> str | None:
+        """What single frames come in where each is a chunk; None where they come unpacked."""
+        return self._filters.name if self._filters is not None and self.one_each else None
+
+    @property
+    def one_each(self) -> bool:
+        """Whether each frame is a chunk of its own."""
+        return self._chunk == (1, *self.shape)
+
     def refresh(self) -> None:
         """Look whether the file has grown. Raises OSError when it is gone."""
-        if self._swmr:
+        if self.swmr:
             self.dataset.id.refresh()
             self._length = int(self.dataset.shape[0])
         elif _stat(self.path) != self._stat:
@@ -63,28 +114,107 @@ class Stack:
             self._open()
 
     def has(self, index: int) -> bool:
-        """Whether the frame was written, where its chunk can tell."""
+        """Whether the frame was written, or one of its chunk: where chunks, or the stack as a whole, can tell."""
         if index >= len(self):
             return False
-        if self.compression is None:
-            return True
-        return self.dataset.id.get_chunk_info_by_coord((index, *self._corner)).byte_offset is not None
+        if self._chunk is None:
+            return (
+                self._begins is not None or self.dataset.id.get_storage_size() > 0 or self.dataset.is_virtual
+            )
+        return any(self._found(index, tile).byte_offset is not None for tile in self._tiles)
 
-    def frame(self, index: int) -> tuple[Any, str]:
-        """A frame as it is on disk, and its compression; ``none``, where it is read through h5py. Raises OSError."""
-        if self.compression is not None:
-            mask, blob = self.dataset.id.read_direct_chunk((index, *self._corner))
-            # A writer may leave the filters out for a chunk that they do not make smaller.
-            return blob, "none" if mask & 1 else self.compression
+    def _found(self, index: int, tile: tuple[int, ...]) -> Any:
+        return self.dataset.id.get_chunk_info_by_coord((index, *tile))
+
+    def together(self, index: int) -> int:
+        """How many frames from ``index`` on are best fetched at once."""
+        if self._chunk is not None and self._filters is not None:
+            return self._chunk[0] - index % self._chunk[0]
+        return max(1, _TOGETHER // max(self.frame_bytes, 1))
+
+    def fetch(self, first: int, count: int) -> Callable[[], Frames]:
+        """What fetches ``count`` frames, not more than are ``together``, in whichever thread.
+
+        It raises OSError or MalformedPacket where they cannot be read. So does this itself, for what is only read through h5py.
+        """
+        if self._chunk is not None and self._filters is not None:
+            if self.one_each:
+                return self._fetch_chunk(first, self._filters)
+            return self._fetch_tiles(first, count, self._chunk, self._filters)
+        size = self.frame_bytes
+        if self._begins is not None:
+            octets, begins = self._bytes, self._begins + first * size
+            if count == 1:
+                return lambda: [(octets.read(begins, size), "none")]
+
+            return lambda: _sliced(memoryview(octets.read(begins, size * count)), size, count)
         # A slice keeps the order of the bytes, and a frame of one number stays an array.
-        pixels = np.ascontiguousarray(self.dataset[index : index + 1])
-        return pixels.reshape(-1).view(np.uint8).data, "none"
+        frames = _sliced(_octets(self.dataset[first : first + count]), size, count)
+        return lambda: frames
+
+    def _fetch_chunk(self, index: int, filters: Filters) -> Callable[[], Frames]:
+        octets = self._bytes
+        chunk = self._found(index, self._tiles[0])
+        # A writer may leave the filters out for a chunk that they do not make smaller.
+        compression = filters.applied(chunk.filter_mask)
+        if compression is None:
+            raise MalformedPacket(f"its chunk has the filter mask {chunk.filter_mask:#x} for fewer filters")
+        return lambda: [(octets.read(chunk.byte_offset, chunk.size), compression)]
+
+    def _fetch_tiles(
+        self, first: int, count: int, chunk: tuple[int, ...], filters: Filters
+    ) -> Callable[[], Frames]:
+        """Chunks of several frames, or of parts of them: unpacked, and put together."""
+        octets, dtype = self._bytes, self.dataset.dtype
+        inside = first % chunk[0]
+        fill, shape, size = self.dataset.fillvalue, self.shape, self.frame_bytes
+        found = [(tile, self._found(first - inside, tile)) for tile in self._tiles]
+
+        def put_together() -> Frames:
+            block = np.empty((count, *shape), dtype)
+            for tile, place in found:
+                target = block[
+                    (
+                        slice(None),
+                        *(slice(low, low + part) for low, part in zip(tile, chunk[1:], strict=True)),
+                    )
+                ]
+                if place.byte_offset is None:
+                    target[...] = fill
+                    continue
+                compression = filters.applied(place.filter_mask)
+                if compression is None:
+                    raise MalformedPacket(
+                        f"a chunk has the filter mask {place.filter_mask:#x} for fewer filters"
+                    )
+                blob: Any = octets.read(place.byte_offset, place.size)
+                whole = math.prod(chunk) * dtype.itemsize
+                if compression != "none":
+                    blob = unpack(blob, compression, whole, dtype.itemsize)
+                elif len(blob) != whole:
+                    raise MalformedPacket(f"a chunk has {len(blob)} bytes, not {whole}")
+                pixels = np.frombuffer(blob, dtype).reshape(chunk)
+                # The chunks at the edges reach beyond the frame.
+                target[...] = pixels[
+                    (slice(inside, inside + count), *(slice(0, length) for length in target.shape[1:]))
+                ]
+            return _sliced(_octets(block), size, count)
+
+        return put_together
 
     def close(self) -> None:
-        """Release the file. May be called twice."""
+        """Release the file; what was to be fetched still can be. May be called twice."""
         if self.file is not None:
             self.file.close()
         self.file = None
+
+
+def _octets(pixels: Any) -> memoryview:
+    return np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data
+
+
+def _sliced(blob: memoryview, size: int, count: int) -> Frames:
+    return [(blob[place * size : (place + 1) * size], "none") for place in range(count)]
 
 
 def open_file(path: Path) -> tuple[Any, bool]:
@@ -100,20 +230,3 @@ def open_file(path: Path) -> tuple[Any, bool]:
 def _stat(path: Path) -> tuple[int, int]:
     status = os.stat(path)
     return status.st_size, status.st_mtime_ns
-
-
-def _chunk_compression(dataset: Any) -> str | None:
-    """The compression of a chunk that is one frame; None where it is not one frame, or unpacked by HDF5 alone."""
-    if dataset.is_virtual or dataset.chunks is None or dataset.chunks != (1, *dataset.shape[1:]):
-        return None
-    properties = dataset.id.get_create_plist()
-    match properties.get_nfilters():
-        case 0:
-            return "none"
-        case 1:
-            code, _, values, _ = properties.get_filter(0)
-            if code == _LZ4_FILTER:
-                return "lz4"
-            if code == _BITSHUFFLE_FILTER and len(values) > 4:
-                return _BITSHUFFLE_CODECS.get(values[4])
-    return None
