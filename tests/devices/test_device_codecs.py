@@ -127,6 +127,21 @@ def test_what_is_packed_here_other_libraries_unpack(octets: bytes, itemsize: int
                 assert dataset[...].tobytes() == pixels.tobytes()
 
 
+@pytest.mark.parametrize("itemsize", [1, 2, 4, 8])
+def test_blocks_that_get_smaller_and_blocks_that_do_not_are_packed_side_by_side(itemsize: int) -> None:
+    octets = np.zeros(8192 * 5 + 8 * itemsize, np.uint8)
+    octets[8192:16384] = octets[32768:40960] = noise((8192,), "uint8")
+    pixels = octets.view(f"uint{8 * itemsize}")
+    blob = pack(pixels, "bslz4")
+    assert len(blob) < 20_000
+    with h5py.File("unnamed", "w", driver="core", backing_store=False) as file:
+        options = {"chunks": pixels.shape, **FILTERS["bslz4"]}
+        dataset = file.create_dataset("pixels", pixels.shape, pixels.dtype, **options)
+        dataset.id.write_direct_chunk((0,), blob)
+        assert dataset[...].tobytes() == octets.tobytes()
+    assert unpack(blob, "bslz4", octets.size, itemsize).tobytes() == octets.tobytes()
+
+
 def test_photons_become_smaller() -> None:
     pixels = photons((512, 512), "uint32")
     sizes = {each: len(pack(pixels, each)) for each in ("bslz4", "lz4", "bslz4-bare", "lz4-block")}
