@@ -198,6 +198,35 @@ def test_a_run_inside_another_is_passed_over() -> None:
     assert parse(items[4]).num_events == {"primary": 3}  # type: ignore[arg-type]
 
 
+def test_a_run_that_was_left_open_without_events_does_not_hide_the_next() -> None:
+    left_open, whole = list(generate(rows=2, uid="left open")), list(generate(rows=2))
+    items = read([left_open[0], *whole, left_open[0], *whole])
+    assert kinds(items) == [0, 1, 1, 2] * 2
+    assert parse(items[0]).uid == parse(items[3]).run_start != "left open"  # type: ignore[arg-type]
+
+
+def test_a_run_around_others_that_has_no_such_stream_is_passed_over() -> None:
+    around = list(generate(rows=1, uid="around", stream_name="baseline"))
+    items = read([*around[:2], *generate(rows=2), *around[2:], *generate(rows=1, uid="next")])
+    assert kinds(items) == [0, 1, 1, 2, 0, 1, 2]
+
+
+def test_a_run_without_the_stream_is_a_series_without_events() -> None:
+    inner = list(generate(rows=1, uid="inner", stream_name="baseline"))
+    outer = list(generate(rows=1, stream_name="baseline"))
+    assert numbers(read([*outer[:2], *inner, *outer[2:]])) == [None, None]
+
+
+def test_an_event_of_an_earlier_run_is_none_of_the_next() -> None:
+    first, second = list(generate(rows=2, uid="first")), list(generate(rows=2))
+    assert numbers(read([*first, *second[:3], first[3], *second[3:]])) == [None, 1, 2, 3] * 2
+
+
+def test_a_start_without_a_name_is_no_start() -> None:
+    nameless = [b" start " + pickle.dumps({"uid": 5})]
+    assert kinds(read([nameless, *generate(rows=1)])) == [0, 1, 2]
+
+
 def test_only_messages_with_the_prefix_are_read() -> None:
     ours, others = list(generate(rows=1, prefix="i22")), list(generate(rows=1, prefix="i23"))
     both = [message for pair in zip(ours, others, strict=True) for message in pair]
@@ -405,7 +434,8 @@ def test_a_feed_is_read_by_one_run_and_bounded() -> None:
     assert second.connection_problem() is None
     play(feed, [("event", {"descriptor": object()})])
     assert second.read(9) == []
-    play(feed, [("start", {"uid": "u"}), ("event", {"bad": object()})])
+    described = {"uid": "d", "run_start": "u", "name": "primary"}
+    play(feed, [("start", {"uid": "u"}), ("descriptor", described), ("event", {"bad": object()})])
     assert [type(item) for item in second.read(9)] == [Packet, Malformed]
     second.close()
 

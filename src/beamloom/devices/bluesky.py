@@ -32,6 +32,10 @@ PASSED_OVER: Final = frozenset(
     {"resource", "datum", "datum_page", "stream_resource", "stream_datum", "bulk_datum"}
 )
 """Documents that tell where files are: they are part of no event."""
+OPEN_RUNS_KEPT: Final = 100
+"""So many runs may be open inside each other."""
+DESCRIPTORS_KEPT: Final = 10_000
+"""So many streams are known, of all runs together."""
 
 
 class BlueskySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,7 +134,8 @@ def read_document(frame: Any) -> dict[str, Any]:
 class DocumentReader:
     """Tells what the documents of one stream of a run are, and numbers its events.
 
-    Of runs inside each other the outermost is read.
+    Of runs that are open at the same time (inside each other, or left open by one who never stopped them) that one is read whose stream
+    is described first; its START packet comes then. One without that stream is read when it stops, unless another began before it.
     """
 
     def __init__(self, stream_name: str = "primary", prefix: str = "") -> None:
@@ -138,8 +143,9 @@ class DocumentReader:
         """Documents of other streams, of other runs, and such as are part of no event."""
         self._stream_name = stream_name
         self._prefix = prefix.encode()
-        self._run: Any = None
-        self._descriptors: dict[Any, bytes | None] = {}
+        self._run: str | None = None
+        self._begun: dict[str, bytes] = {}
+        self._descriptors: dict[str, tuple[Any, bytes] | None] = {}
         self._events = 0
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
@@ -163,7 +169,7 @@ class DocumentReader:
             case "start":
                 self._start(raw, items)
             case "descriptor":
-                self._describe(raw)
+                self._describe(raw, items)
             case "event":
                 event = read_document(raw)
                 descriptor = self._descriptor(event)
@@ -180,30 +186,42 @@ class DocumentReader:
 
     def _start(self, raw: bytes, items: list[Packet | Malformed]) -> None:
         uid = read_document(raw).get("uid")
+        if not isinstance(uid, str):
+            raise MalformedPacket(f"a start document came whose uid is {uid!r}; it has to be a text")
         if self._run is not None:
             self.passed_over += 1
             return
-        self._run, self._descriptors, self._events = uid, {}, 0
-        items.append(Packet(TYP, [b"start", raw], None, PacketKind.START))
+        self._begun[uid] = raw
+        if len(self._begun) > OPEN_RUNS_KEPT:
+            del self._begun[next(iter(self._begun))]
 
-    def _describe(self, raw: bytes) -> None:
+    def _choose(self, uid: str, items: list[Packet | Malformed]) -> None:
+        """Read the run ``uid``, and none of those that are open beside it."""
+        self._run, self._events = uid, 0
+        items.append(Packet(TYP, [b"start", self._begun.pop(uid)], None, PacketKind.START))
+        self.passed_over += len(self._begun)
+        self._begun.clear()
+
+    def _describe(self, raw: bytes, items: list[Packet | Malformed]) -> None:
         descriptor = read_document(raw)
-        ours = (
-            self._run is not None
-            and descriptor.get("run_start") == self._run
-            and descriptor.get("name", "primary") == self._stream_name
-        )
+        run = descriptor.get("run_start")
+        named = descriptor.get("name", "primary") == self._stream_name
+        if named and self._run is None and isinstance(run, str) and run in self._begun:
+            self._choose(run, items)
+        if len(self._descriptors) > DESCRIPTORS_KEPT:
+            del self._descriptors[next(iter(self._descriptors))]
         # The uid may be anything in a document that was not written by Bluesky.
-        self._descriptors[repr(descriptor.get("uid"))] = raw if ours else None
+        self._descriptors[repr(descriptor.get("uid"))] = (run, raw) if named else None
 
     def _descriptor(self, event: Mapping[str, Any]) -> bytes | None:
         """The descriptor of an event; None for one of another stream."""
         uid = repr(event.get("descriptor"))
         if uid not in self._descriptors:
             raise MalformedPacket(f"an event came whose descriptor {uid[:60]} did not come before it")
-        descriptor = self._descriptors[uid]
-        if descriptor is None:
+        run, descriptor = self._descriptors[uid] or (None, None)
+        if run is None or run != self._run:
             self.passed_over += 1
+            return None
         return descriptor
 
     def _event(self, raw: bytes, seq_num: Any, descriptor: bytes) -> Packet:
@@ -222,7 +240,12 @@ class DocumentReader:
 
     def _stop(self, raw: bytes, items: list[Packet | Malformed]) -> None:
         document = read_document(raw)
-        if self._run is None or document.get("run_start") != self._run:
+        run = document.get("run_start")
+        if self._run is None and run == next(iter(self._begun), None) and isinstance(run, str):
+            self._choose(run, items)
+        if isinstance(run, str):
+            self._begun.pop(run, None)
+        if self._run is None or run != self._run:
             self.passed_over += 1
             return
         self._run = None
