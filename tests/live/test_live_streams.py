@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
+from beamloom.devices import generator
 from live.conftest import CAMERAS
-from live.pipelines import Bench, Live
+from live.pipelines import Bench, Live, running, wait_until
 from live.series import Message, pictures, uniform_map
 
 pytestmark = pytest.mark.processes
@@ -63,13 +65,49 @@ def test_a_frame_that_comes_twice_is_counted_and_taken_once(live: Live, cameras:
     assert live.get("streams")["front"]["duplicates"] == 1
 
 
-def test_a_frame_that_comes_too_late_is_counted_and_its_event_is_lost(live: Live, cameras: Bench) -> None:
+def test_frames_that_come_in_another_order_cost_nothing(live: Live, cameras: Bench) -> None:
     front = pictures(EVENTS)
-    front.insert(20, front.pop(17))
+    front[1:20] = random.Random(1).sample(front[1:20], 19)
+    front[39:41] = reversed(front[39:41])
     end = run(live, cameras, front)
+    assert (end["reduced"], end["lost"]) == (EVENTS + 2, 0)
+    check_pairs(live, lost=set())
+    counts = live.get("streams")["front"]
+    assert (counts["late"], counts["gaps"], counts["duplicates"]) == (0, 0, 0)
+    assert counts["reordered"] > 10
+
+
+def test_a_frame_that_comes_too_late_is_counted_and_its_event_is_lost_for_that(
+    live: Live, cameras: Bench
+) -> None:
+    front = pictures(EVENTS)
+    late = front.pop(17)
+    live.arm(uniform_map(CAMERAS, EVENTS))
+    cameras.play("front", front[:23])
+    cameras.play("side", pictures(EVENTS))
+    wait_until(lambda: live.completed(24), "what is behind the gap")
+    cameras.play("front", [late, *front[23:]])
+    end = live.finished()
     assert (end["reduced"], end["lost"]) == (EVENTS + 1, 1)
+    (loss,) = end["losses"]
+    assert loss["events"] == "17"
+    assert (
+        "'front' sent the packet out of order: it came 6 packets late, outside the window of" in loss["cause"]
+    )
     check_pairs(live, lost={17})
     assert live.get("streams")["front"]["late"] == 1
+
+
+def test_items_of_a_generator_that_change_places_are_all_reduced() -> None:
+    with Bench({"camera": ("generator", "tcp://127.0.0.1:*")}) as bench:
+        streams = {"camera": {"device": "generator", "url": bench.url("camera")}}
+        with running(streams, worker="items:Worker", reducer="items:Reducer") as live:
+            live.arm(uniform_map(["camera"], 500))
+            bench.play("camera", generator.generate(kind="encoder", items=500, reorder=0.3))
+            end = live.finished()
+            assert (end["reduced"], end["failed"], end["lost"]) == (502, 0, 0)
+            assert live.published()["items"] == {event: event - 1 for event in range(1, 501)}
+            assert live.get("streams")["camera"]["reordered"] > 100
 
 
 def test_an_unreadable_packet_costs_its_event(live: Live, cameras: Bench) -> None:

@@ -130,8 +130,12 @@ class Truth(msgspec.Struct, frozen=True):
 
     @property
     def arrives(self) -> bool:
-        """Whether its event gets it; where not, that event is lost."""
-        return self.fault not in (Fault.GAP, Fault.CORRUPT, Fault.REORDER)
+        """Whether its event gets it; where not, that event is lost.
+
+        One that comes behind the next arrives where the ingester waits for it: ``reorder_window`` is not 0, and the next one comes
+        within ``reorder_wait``.
+        """
+        return self.fault not in (Fault.GAP, Fault.CORRUPT)
 
 
 def truth(settings: GeneratorSettings, item: int) -> Truth:

@@ -12,6 +12,9 @@ import msgspec
 
 from beamloom.engine.ranges import Range, RangeSet
 
+LOSSES_EXPLAINED = 1000
+"""So many of the latest losses may still be given another cause."""
+
 
 class EventState(StrEnum):
     """Where an event stands."""
@@ -29,6 +32,8 @@ class Loss(msgspec.Struct, frozen=True):
     first: int
     stop: int
     cause: str
+    instead_of: str | None = None
+    """The cause that was given before, where the true one is only known now."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -78,6 +83,19 @@ class Ledger:
             else:
                 self._losses.append(Loss(start, end, cause))
         return fresh
+
+    def explain(self, loss: Loss) -> None:
+        """Those of the latest losses that were lost for ``loss.instead_of`` get the cause that is now known to be the true one."""
+        for place in range(len(self._losses) - 1, max(len(self._losses) - 1 - LOSSES_EXPLAINED, -1), -1):
+            old = self._losses[place]
+            first, stop = max(old.first, loss.first), min(old.stop, loss.stop)
+            if old.cause == loss.instead_of and first < stop:
+                parts = (
+                    Loss(old.first, first, old.cause),
+                    Loss(first, stop, loss.cause),
+                    Loss(stop, old.stop, old.cause),
+                )
+                self._losses[place : place + 1] = [part for part in parts if part.first < part.stop]
 
     def close(self, total: int) -> None:
         """The run has ``total`` events: an open-ended run learns its length, and one that is cut short is shortened.

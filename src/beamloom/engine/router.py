@@ -7,6 +7,7 @@ can be delivered again to another worker. What the stream skipped, sent twice or
 from __future__ import annotations
 
 from bisect import insort
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -25,6 +26,8 @@ from beamloom.triggermap import CellKind
 
 MALFORMED_KEPT = 16
 """So many unreadable packets of a run are kept for inspection."""
+GAPS_REMEMBERED = 1000
+"""A packet that comes for one of the latest gaps is named as the cause of its loss."""
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -44,6 +47,7 @@ class StreamCounts(msgspec.Struct):
     discarded: int = 0
     gaps: int = 0
     duplicates: int = 0
+    reordered: int = 0
     late: int = 0
     surplus: int = 0
     malformed: int = 0
@@ -62,10 +66,12 @@ class StreamRouter:
         *,
         rearms: bool = False,
         share: Share | None = None,
+        window: str = "no packet",
     ) -> None:
         """``witness`` is told every packet that has been given an event, also those that nobody wants: (first event, packets).
 
         With a ``share`` the others have the packets that do not come here: what is missing in all, only the controller knows.
+        ``window`` is how late a packet may come without being late here, in words.
         """
         self.stream = stream
         self._share = share
@@ -86,6 +92,8 @@ class StreamRouter:
         self._leases: list[Span] = []
         self._front = 0
         self._losses: list[Loss] = []
+        self._gaps: deque[tuple[int, Loss]] = deque(maxlen=GAPS_REMEMBERED)
+        self._window = window
         self._unplaced: str | None = None
         self._excused_from = 0
         self._settled_ahead = RangeSet()
@@ -99,6 +107,7 @@ class StreamRouter:
         run: list[Packet] = []
         first_item = self._numbering.next_item
         numbering = self._numbering
+        late: list[tuple[int, int]] = []
         for arrival in arrivals:
             if isinstance(arrival, Malformed):
                 deliveries += self._place(first_item, run)
@@ -121,9 +130,27 @@ class StreamRouter:
                 run, first_item = [arrival], item
             else:
                 self._count_unplaced(item)
+                if item == LATE:
+                    place = numbering.place(arrival)
+                    late.append((place, numbering.next_item - 1 - place))
             if arrival.kind is PacketKind.END and item == numbering.last_item:
                 self.ended = True
-        return deliveries + self._place(first_item, run)
+        deliveries += self._place(first_item, run)
+        for item, packets in late:
+            self._explain_late(item, packets)
+        return deliveries
+
+    def _explain_late(self, item: int, packets: int) -> None:
+        """The packet of a gap has come after all, behind ``packets`` others that belong behind it."""
+        for first_item, loss in reversed(self._gaps):
+            event = loss.first + item - first_item
+            if loss.first <= event < loss.stop:
+                cause = (
+                    f"stream {self.stream!r} sent the packet out of order: it came {packets} packets late, "
+                    f"outside the window of {self._window}"
+                )
+                self._losses.append(Loss(event, event + 1, cause, instead_of=loss.cause))
+                return
 
     def _is_ours(self, packet: Packet, share: Share) -> bool:
         """Whether a packet belongs to this share; the end of an open-ended series concerns all."""
@@ -231,9 +258,13 @@ class StreamRouter:
 
     def _skip_to(self, item: int, cause: str) -> None:
         """Go past what has not come; where the stream has several shares, another one may have it."""
+        first_item = self._plan.next_item
         for stretch in self._plan.take(item):
             self._front = stretch.stop
             if self._share is None:
+                if stretch.kind == CellKind.WANTED:
+                    self._gaps.append((first_item, Loss(stretch.first, stretch.stop, cause)))
+                first_item += stretch.stop - stretch.first
                 self.counts.gaps += stretch.stop - stretch.first
                 self._lose(stretch, cause)
         if self._leases and self._leases[0].stop <= self._front:

@@ -166,8 +166,11 @@ class Run:
             self.faults.add(failure, worker, event)
 
     def lost(self, losses: Collection[Loss]) -> None:
-        """A stream has no packet for these events."""
+        """A stream has no packet for these events, or knows better why."""
         for loss in losses:
+            if loss.instead_of is not None:
+                self.ledger.explain(loss)
+                continue
             stop = loss.stop if self.ledger.total is None else min(loss.stop, self.ledger.total)
             self._lose(loss.first, stop, loss.cause)
 

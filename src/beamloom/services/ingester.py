@@ -14,6 +14,7 @@ import msgspec
 from beamloom.devices.device import EndlessSource, RearmingSource, Source, SourceFigures, TriggeredSource
 from beamloom.devices.registry import find_device
 from beamloom.engine.assignment import Span
+from beamloom.engine.reorder import Arrivals, Reorder
 from beamloom.engine.requests import Requests
 from beamloom.engine.retention import Retention, WhenFull
 from beamloom.engine.router import Delivery, StreamCounts, StreamRouter
@@ -54,6 +55,9 @@ CONNECT_POLL = 0.001
 FLUSH_EVERY = 1.0
 """Seconds after which a recording is handed to the operating system: killing the ingester loses no more than that."""
 
+REORDER_SHARE = 1 / 8
+"""Share of the retention's memory that packets may take which wait for those before them."""
+
 OpenSource = Callable[[str, StreamSettings], Source]
 """Makes the source of a stream from its name and settings."""
 
@@ -68,10 +72,16 @@ class StreamRun:
     """One stream during one run."""
 
     def __init__(
-        self, layout: StreamLayout, source: Source, router: StreamRouter, recorder: RecordingWriter | None
+        self,
+        layout: StreamLayout,
+        source: Source,
+        reorder: Reorder,
+        router: StreamRouter,
+        recorder: RecordingWriter | None,
     ) -> None:
         self.stream = router.stream
         self.source = source
+        self.reorder = reorder
         self.router = router
         self.recorder = recorder
         self.reading = False
@@ -89,6 +99,11 @@ class StreamRun:
             kinds = self._requests.leased(spans)
             if kinds:
                 self.source.trigger(kinds)
+
+    def place(self, arrivals: Arrivals) -> list[Delivery]:
+        """Give packets their events that are in order as far as they will ever be; returns what can be delivered by that."""
+        self.router.counts.reordered = self.reorder.reordered
+        return self.router.arrive(arrivals)
 
     def progress(self, run: str, now: float, *, always: bool = False) -> Progress | None:
         """What the controller is to be told now, if anything."""
@@ -193,9 +208,12 @@ class IngesterService:
             last_item = StreamPlan(layout).last_item
             source.expect(None if last_item is None else last_item + 1)
         rearms = isinstance(source, RearmingSource) and source.rearms
-        router = StreamRouter(stream, layout, retention, witness, rearms=rearms)
+        settings = self._settings
+        most_bytes = int(REORDER_SHARE * settings.retention_bytes)
+        reorder = Reorder(settings.reorder_window, settings.reorder_wait, most_bytes)
+        router = StreamRouter(stream, layout, retention, witness, rearms=rearms, window=str(reorder))
         source.open()
-        return StreamRun(layout, source, router, recorder)
+        return StreamRun(layout, source, reorder, router, recorder)
 
     def _recorder(self, prefix: str, run: str) -> RecordingWriter:
         for other in self._streams.values():
@@ -231,7 +249,7 @@ class IngesterService:
             return
         for one in self._streams.values():
             if not one.stopped:
-                self._read(one)
+                self._read(one, now)
             self._report(one, now)
         if now >= self._flush_at:
             self._flush_at = now + FLUSH_EVERY
@@ -244,7 +262,13 @@ class IngesterService:
             return CONNECT_POLL
         if any(one.may_have_more for one in self._streams.values()):
             return 0.0
-        return min(self.member.wait(now), LONGEST_WAIT)
+        due = [one.reorder.due_at for one in self._streams.values()]
+        return max(0.0, min(self.member.wait(now), LONGEST_WAIT, *(at - now for at in due if at is not None)))
+
+    @property
+    def holding(self) -> bool:
+        """Whether packets wait for those before them."""
+        return any(len(one.reorder) for one in self._streams.values())
 
     def _look_for_devices(self, now: float) -> None:
         absent = [one for one in self._streams.values() if not one.source.connected()]
@@ -258,7 +282,9 @@ class IngesterService:
         if problem is not None:
             self._release()
 
-    def _read(self, one: StreamRun) -> None:
+    def _read(self, one: StreamRun, now: float) -> None:
+        if len(one.reorder) and (waited := one.reorder.due(now)):
+            self._deliver(one, one.place(waited))
         if not one.router.has_room:
             one.may_have_more = False
             if one.reading:
@@ -271,7 +297,7 @@ class IngesterService:
         arrivals = one.source.read(READ_LIMIT)
         one.may_have_more = len(arrivals) > 0
         if arrivals:
-            self._deliver(one, one.router.arrive(arrivals))
+            self._deliver(one, one.place(one.reorder.arrive(arrivals, now)))
 
     def _deliver(self, one: StreamRun, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -305,6 +331,8 @@ class IngesterService:
             self._channel.unwatch(one.source.pollable)
         one.reading, one.stopped, one.may_have_more = False, True, False
         one.source.close()
+        if len(one.reorder):
+            self._deliver(one, one.place(one.reorder.flush()))
 
     def _release(self) -> None:
         """Forget the run: let go of the devices, close the recording."""

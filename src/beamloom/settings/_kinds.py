@@ -186,6 +186,21 @@ class IngesterSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknow
             "`drop` gives the packet up and marks its event lost."
         ),
     ] = "block"
+    reorder_window: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Packets of a stream that are held while one that belongs before them is missing; 0: none, "
+            "and a packet that comes behind a higher one is late.",
+            extra={"unit": "packets"},
+        ),
+    ] = 64
+    reorder_wait: Annotated[
+        Seconds,
+        Meta(
+            description="Longest time that they are held; so long a gap delays what is behind it.",
+        ),
+    ] = 0.05
     record_prefix: Annotated[
         str | None,
         Meta(
