@@ -49,8 +49,21 @@ def plant(copy: Path, module: str, line: str) -> None:
     ("module", "line", "rule"),
     [
         ("beamloom.events", "import beamloom.triggermap", "events stands on nothing"),
-        ("beamloom.triggermap", "import beamloom.parameters", "trigger maps and parameters stand on events"),
-        ("beamloom.parameters", "import beamloom.engine", "trigger maps and parameters stand on events"),
+        (
+            "beamloom.triggermap",
+            "import beamloom.parameters",
+            "trigger maps, parameters and detectors stand on events",
+        ),
+        (
+            "beamloom.parameters",
+            "import beamloom.engine",
+            "trigger maps, parameters and detectors stand on events",
+        ),
+        (
+            "beamloom.detectors",
+            "import beamloom.devices",
+            "trigger maps, parameters and detectors stand on events",
+        ),
         ("beamloom.engine", "import beamloom.transport", "the engine knows"),
         ("beamloom.engine", "import beamloom", "the engine knows"),
         ("beamloom.transport", "import beamloom.services", "do not know the services"),

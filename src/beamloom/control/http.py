@@ -42,6 +42,10 @@ class Controller(Protocol):
     ensemble: Any
     epoch: int
 
+    @property
+    def nameable(self) -> list[str]:
+        """What a trigger map may name now: streams and detectors."""
+
     def ask(self, command: Callable[[], T]) -> Future[T]:
         """Have a command called in the controller's thread."""
 
@@ -179,7 +183,7 @@ class _Api:
         points = scan["nb_points"]
         if not isinstance(points, int) or isinstance(points, bool) or points < 1:
             raise BadRequest(f"nb_points is {points!r}; it has to be a whole number of at least 1")
-        there = await self._ask(lambda: list(self._controller.ensemble.streams))
+        there = await self._ask(lambda: self._controller.nameable)
         streams = [stream for stream in wanted if stream in there]
         if not streams:
             raise BadRequest(
@@ -193,7 +197,7 @@ class _Api:
         active = await self._ask(lambda: self._controller.active)
         if active is None:
             return _json({"parts": {}, "sequence": []})
-        body = await asyncio.to_thread(active.run.trigger_map.encode)
+        body = await asyncio.to_thread(active.written.encode)
         return Response(body, media_type="application/json")
 
     async def stop(self, request: Request) -> Response:

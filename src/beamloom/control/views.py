@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from beamloom.engine.faults import FailureGroup
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run
+from beamloom.triggermap import TriggerMap
 
 EVENTS_LISTED = 100_000
 """Most event numbers that are listed one by one."""
@@ -20,6 +21,8 @@ class RunRecord(Protocol):
     """A run as the controller keeps it."""
 
     run: Run
+    written: TriggerMap
+    """In the words in which it was given."""
     started_at: float
     finished_at: float | None
 
@@ -119,7 +122,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "reduced": counts.reduced,
         "failed": counts.failed,
         "lost": counts.lost,
-        "streams": list(record.run.trigger_map.streams),
+        "streams": list(record.written.streams),
     }
 
 

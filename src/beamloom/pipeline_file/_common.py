@@ -1,8 +1,13 @@
-"""The settings that may stand under ``settings:`` in a pipeline file: all that have no key of their own there."""
+"""What the checks of a pipeline file share: names, and the settings that may stand under ``settings:``."""
 
 from __future__ import annotations
 
+import re
+
 from beamloom.settings import Setting, all_settings, settings_of
+
+STREAM_NAME = re.compile(r"[\w.-]+")
+"""What a stream may be called: it becomes part of process names and file names."""
 
 ELSEWHERE = frozenset(
     {
@@ -18,6 +23,7 @@ ELSEWHERE = frozenset(
         "reducer_class",
         "tags",
         "analysis_path",
+        "detectors",
         "keep_events",
         "parameters",
         "parameters_file",

@@ -15,13 +15,12 @@ from beamloom.devices.registry import UnknownDevice, device_names, find_device
 from beamloom.errors import UsageError, did_you_mean
 from beamloom.located_yaml import FileError, Key, Located, parse_yaml, read_yaml
 from beamloom.pipeline_file._check import INVALID, Checker, Invalid
-from beamloom.pipeline_file._common import common_settings
+from beamloom.pipeline_file._common import STREAM_NAME, common_settings
+from beamloom.pipeline_file._detectors import check_detectors
 from beamloom.pipeline_file._shape import Pipeline, host_and_port
 from beamloom.settings import ProcessSettings, StreamSettings
 
 LAST_PORT = 65535
-STREAM_NAME = re.compile(r"[\w.-]+")
-"""What a stream may be called: it becomes part of process names and file names."""
 
 
 def read_pipeline(path: Path | str) -> Pipeline:
@@ -59,6 +58,7 @@ def _pipeline(root: Located, file: str, folder: Path) -> Pipeline:
     pipeline = checker.read_struct(root, Pipeline, "")
     settings = _read_settings(checker, root)
     _check_names(checker, root)
+    check_detectors(checker, _under(root, "streams"), _under(root, "detectors"))
     _check_ports(checker, root)
     _check_paths(checker, root, folder)
     if checker.problems or isinstance(pipeline, Invalid):

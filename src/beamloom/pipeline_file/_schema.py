@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from beamloom.detectors.geometry import Detector, Tile
 from beamloom.devices.registry import device_names, find_device
 from beamloom.pipeline_file._common import common_settings
 from beamloom.pipeline_file._shape import Controller, DebugWorker, Pipeline, Recording, Reducer, WorkerGroup
@@ -63,6 +64,8 @@ def _sections() -> Iterator[str]:
     yield "## The file\n"
     yield _table(settings_of(Pipeline))
     for key, kind in (
+        ("detectors", Detector),
+        ("tiles", Tile),
         ("workers", WorkerGroup),
         ("reducer", Reducer),
         ("debugworker", DebugWorker),

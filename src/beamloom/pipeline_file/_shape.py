@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from beamloom.detectors.geometry import Detector
 from beamloom.settings import ClassName, StreamSettings
 
 HttpAddress = Annotated[
@@ -104,6 +105,14 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
             extra={"expects": "streams by name, each with its device and the keys of this device"},
         ),
     ]
+    detectors: Annotated[
+        dict[str, Detector],
+        Meta(
+            description="Detectors whose tiles arrive on streams of their own, by name: trigger maps and analyses may name the "
+            "detector as if it were a stream.",
+            extra={"expects": "detectors by name, each with its tiles"},
+        ),
+    ] = {}
     workers: Annotated[
         WorkerGroup | Annotated[tuple[WorkerGroup, ...], Meta(min_length=1)],
         Meta(

@@ -93,6 +93,7 @@ class _Commands:
             "mailbox_port": self._mailbox[1],
             "parameters_file": parameters if isinstance(parameters, str) else None,
             "parameters": parameters if isinstance(parameters, dict) else None,
+            "detectors": self._pipeline.detectors or None,
             "record_prefix": self._record_prefix,
         }
         return self._spec("controller", "controller", own, CONTROLLER)

@@ -5,6 +5,7 @@ One run leaves, with the same prefix and run id::
     <prefix><ingester name>-<run>.cbors    the packets of each ingester
     <prefix>mapping-<run>.json             the trigger map, as ``POST /api/v1/sequence`` takes it
     <prefix>parameters-<run>.json|.cbor    the parameters at the start; CBOR where a value is no text
+    <prefix>detectors-<run>.json           the geometry of detectors whose tiles are streams of their own; where there are any
     <prefix>epochs-<run>.json              every parameter set and the event from which on it holds
 
 The prefix is joined as it is: ``/data/scan_`` starts the names, ``/data/scan/`` is a folder.
@@ -23,6 +24,7 @@ from pathlib import Path
 import cbor2
 import msgspec
 
+from beamloom.detectors.geometry import Detector, Detectors, check_geometry
 from beamloom.errors import UsageError
 
 _RUN_AT_END = re.compile(
@@ -48,6 +50,7 @@ class Companions:
     map_path: Path | None = None
     parameters_path: Path | None = None
     epochs_path: Path | None = None
+    detectors_path: Path | None = None
     run: str | None = None
 
 
@@ -82,6 +85,11 @@ class RecordingNames:
         """The parameter epochs."""
         return self._path("epochs", ".json")
 
+    @property
+    def detectors(self) -> Path:
+        """The geometry of detectors."""
+        return self._path("detectors", ".json")
+
     def _path(self, part: str, ending: str) -> Path:
         return Path(f"{self.prefix}{part}-{self.run}{ending}")
 
@@ -108,6 +116,7 @@ def find_companions(recording: str | Path) -> Companions:
         map_path=beside("mapping", ".json"),
         parameters_path=beside("parameters", ".json", ".cbor"),
         epochs_path=beside("epochs", ".json"),
+        detectors_path=beside("detectors", ".json"),
         run=run,
     )
 
@@ -125,6 +134,23 @@ def write_parameters(names: RecordingNames, parameters: Mapping[str, bytes]) -> 
         return _write_whole(names.parameters_text, msgspec.json.encode(listed))
     raw = [{"name": name, "data": bytes(value)} for name, value in parameters.items()]
     return _write_whole(names.parameters_binary, cbor2.dumps(raw))
+
+
+def write_detectors(names: RecordingNames, detectors: Detectors) -> Path:
+    """Write the geometry of detectors, as the pipeline file has it."""
+    return _write_whole(names.detectors, msgspec.json.encode(detectors))
+
+
+def read_detectors(path: Path) -> dict[str, Detector]:
+    """The detectors that write_detectors wrote. Raises UsageError where the file is something else."""
+    try:
+        detectors = msgspec.json.decode(path.read_bytes(), type=dict[str, Detector])
+        check_geometry(detectors)
+    except ValueError as error:
+        raise UsageError(
+            f"{path} does not hold detectors ({error}); correct it, or move it away to replay the tiles' streams alone"
+        ) from error
+    return detectors
 
 
 def write_epochs(names: RecordingNames, epochs: Iterable[RecordedEpoch]) -> Path:

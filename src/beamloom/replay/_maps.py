@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from beamloom.detectors.geometry import Detectors
 from beamloom.engine.ranges import RangeSet
 from beamloom.errors import UsageError
 from beamloom.replay._survey import Survey
@@ -20,19 +21,22 @@ from beamloom.triggermap import (
     TriggerMap,
     TriggerMapError,
     VirtualWorker,
+    expand,
 )
 
 MOST_WORKERS = 256
 """So many workers are tried before a map is held to be impossible."""
 
 
-def recorded_map(path: Path, survey: Survey) -> tuple[TriggerMap, list[str]]:
+def recorded_map(path: Path, survey: Survey, detectors: Detectors) -> tuple[TriggerMap, list[str]]:
     """The map that was recorded beside the packets, and remarks on it.
 
-    An open-ended map has as many events as were recorded; streams that nothing is replayed of are left out.
+    An open-ended map has as many events as were recorded; streams that nothing is replayed of are left out. A map as scan software gave
+    it may name detectors, which are then their tiles.
     """
     try:
-        trigger_map = TriggerMap.from_json(path.read_bytes(), all_wrap=False)
+        written = TriggerMap.from_json(path.read_bytes(), all_wrap=False)
+        trigger_map = expand(written, {name: detector.streams for name, detector in detectors.items()})
     except TriggerMapError as error:
         raise UsageError(f"{path}: {error}") from error
     except OSError as error:

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from beamloom.analysis import load_class
+from beamloom.detectors.geometry import Detector, check_geometry
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.run import Run, RunPhase
 from beamloom.errors import UsageError
-from beamloom.recordings.folder import Companions, find_companions
+from beamloom.recordings.folder import Companions, find_companions, read_detectors
 from beamloom.replay._analysis import Interrupted, ReplayedClasses
 from beamloom.replay._audience import Audience
 from beamloom.replay._epochs import read_parameters
@@ -47,6 +48,7 @@ class Replay:
         *,
         source: str | type | None = None,
         parameters: str | Path | Mapping[str, bytes] | None = None,
+        detectors: Mapping[str, Detector] | None = None,
         workers: int = 2,
         broadcast_first: bool = True,
         allow_pickle: bool = False,
@@ -58,7 +60,8 @@ class Replay:
         Classes are types, or names as ``module:Class`` that are imported from ``folder`` (the working directory). ``source`` is a class
         whose ``get_source_generators`` gives records; it wins over ``files``, and is made twice, because records are read twice: it has
         to give the same events each time. ``parameters`` is a file or the values themselves; without, those recorded beside the files
-        hold, each from its event on. ``workers`` take events in turn, as live. ``allow_pickle`` reads recordings of the old pickled form.
+        hold, each from its event on. ``detectors`` are put together of the streams of their tiles; without, those recorded beside them.
+        ``workers`` take events in turn, as live. ``allow_pickle`` reads recordings of the old pickled form.
         """
         if workers < 1:
             raise UsageError(f"a replay needs workers and --nworkers is {workers}; give it at least one")
@@ -79,11 +82,12 @@ class Replay:
             raise UsageError("there is nothing to replay: name recordings with -f, or a source with -s")
         self._survey = Survey(feeds)
         self._remarks = list(self._survey.remarks)
+        self._detectors = _detectors(detectors, companions)
         if companions.map_path is None:
             self.trigger_map = derived_map(self._survey, broadcast_first=broadcast_first)
         else:
             logger.info("the trigger map is the recorded one, %s", companions.map_path)
-            self.trigger_map, remarks = recorded_map(companions.map_path, self._survey)
+            self.trigger_map, remarks = recorded_map(companions.map_path, self._survey, self._detectors)
             self._remarks += remarks
         check_workers(self.trigger_map, companions.map_path, workers, self._tags)
         self._epochs = read_parameters(companions, parameters, self._classes.descriptions)
@@ -142,7 +146,7 @@ class Replay:
             {source.stream: (lambda one=source: one) for source in sources},  # type: ignore[misc]
             self._inline_workers(),
             self._classes.reducer,
-            ControllerSettings(),
+            ControllerSettings(detectors=self._detectors),
         )
         server = None if port is None else ReplayServer(pipeline, port)
         try:
@@ -260,6 +264,17 @@ def _loaded(reference: str | type, folder: str | Path | None, reload: bool) -> t
     return load_class(reference, folder, reload=reload) if isinstance(reference, str) else reference
 
 
+def _detectors(given: Mapping[str, Detector] | None, companions: Companions) -> dict[str, Detector]:
+    """The detectors of a replay. Raises a UsageError for a geometry that cannot be."""
+    if given is None:
+        return {} if companions.detectors_path is None else read_detectors(companions.detectors_path)
+    try:
+        check_geometry(given)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return dict(given)
+
+
 def _companions(files: Sequence[str | Path]) -> Companions:
     """What lies beside the recordings. Raises a UsageError when they belong to different runs."""
     found = [find_companions(path) for path in files]
@@ -278,6 +293,7 @@ def replay(
     *,
     source: str | type | None = None,
     parameters: str | Path | Mapping[str, bytes] | None = None,
+    detectors: Mapping[str, Detector] | None = None,
     workers: int = 2,
     allow_pickle: bool = False,
 ) -> ReplayReport:
@@ -292,6 +308,7 @@ def replay(
         files,
         source=source,
         parameters=parameters,
+        detectors=detectors,
         workers=workers,
         allow_pickle=allow_pickle,
     ).run()

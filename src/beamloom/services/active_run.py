@@ -25,6 +25,7 @@ from beamloom.transport.messages import (
     Reduced,
     Tick,
 )
+from beamloom.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,17 @@ FINISH_TIMEOUT = 30.0
 class ActiveRun:
     """The run that goes on now, or the last one."""
 
-    def __init__(self, run: Run, ensemble: Ensemble, channel: Channel, ticks: dict[str, float]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        written: TriggerMap,
+        ensemble: Ensemble,
+        channel: Channel,
+        ticks: dict[str, float],
+    ) -> None:
         self.run = run
+        self.written = written
+        """The trigger map in the words in which it was given: it may name detectors, that of ``run`` names streams alone."""
         self.started_at = time.time()
         self.finished_at: float | None = None
         self.counts: dict[str, Progress] = {}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from beamloom.engine.run import Run
 from beamloom.errors import UserError
 from beamloom.services.membership import name_of
+from beamloom.triggermap import TriggerMap
 
 
 class ArmingRefused(UserError):
@@ -21,9 +22,16 @@ class Arming:
     """Waits until all processes of a run have confirmed."""
 
     def __init__(
-        self, run: Run, awaited: Iterable[str], deadline: float, reply: Callable[[str | Exception], None]
+        self,
+        run: Run,
+        written: TriggerMap,
+        awaited: Iterable[str],
+        deadline: float,
+        reply: Callable[[str | Exception], None],
     ) -> None:
         self.run = run
+        self.written = written
+        """The trigger map in the words in which it was given."""
         self.reply = reply
         """To be called once: with the run's id, or with why there is no run."""
         self.ticks: dict[str, float] = {}

@@ -24,6 +24,7 @@ from beamloom.parameters import (
 )
 from beamloom.services.active_run import ActiveRun, arm_message
 from beamloom.services.arming import Arming, ArmingRefused
+from beamloom.services.detectors import in_streams, nameable
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.heartbeat import LogForwarder
 from beamloom.services.loop import LONGEST_WAIT
@@ -110,8 +111,9 @@ class ControllerService:
             reply(error)
 
     def _arm(self, trigger_map: TriggerMap, reply: Callable[[str | Exception], None], now: float) -> None:
-        workers = self.ensemble.workers
-        trigger_map.check(list(self.ensemble.streams), [worker.register.tags for worker in workers])
+        written = trigger_map
+        tags = [worker.register.tags for worker in self.ensemble.workers]
+        trigger_map = in_streams(written, self.settings.detectors, list(self.ensemble.streams), tags)
         if self.ensemble.reducer is None:
             raise ArmingRefused("there is no reducer; start one with 'beamloom reducer'")
         faults = [
@@ -133,7 +135,7 @@ class ControllerService:
             if member.role != "ingester" or any(stream in run.layouts for stream in member.register.streams)
         ]
         deadline = now + self.settings.arm_timeout + ARM_GRACE
-        self._arming = Arming(run, [member.peer for member in participants], deadline, reply)
+        self._arming = Arming(run, written, [member.peer for member in participants], deadline, reply)
         for member in participants:
             self._channel.send(member.peer, self._arm_message(run, member))
 
@@ -148,7 +150,13 @@ class ControllerService:
             values,
             timeout=self.settings.arm_timeout,
             record_prefix=prefix,
+            detectors=self.settings.detectors if member.is_worker else {},
         )
+
+    @property
+    def nameable(self) -> list[str]:
+        """What a trigger map may name now: streams, and detectors of which all tiles are there."""
+        return nameable(self.settings.detectors, list(self.ensemble.streams))
 
     def stop(self, cause: str) -> None:
         """End the run that goes on."""
@@ -327,7 +335,7 @@ class ControllerService:
         self._epochs_of_run = {self.epoch: self.parameters.current.to_wire()}
         if self.active is not None:
             self.past.append(self.active)
-        self.active = ActiveRun(arming.run, self.ensemble, self._channel, arming.ticks)
+        self.active = ActiveRun(arming.run, arming.written, self.ensemble, self._channel, arming.ticks)
         self._record(arming.run)
         self._plan_epochs(arming.run)
         for worker in self.ensemble.workers:
@@ -351,7 +359,7 @@ class ControllerService:
         prefix = self.parameters.current.to_wire().get(DUMP_PREFIX.name, b"").decode()
         self._recorder = None
         if prefix:
-            self._recorder = RunRecorder(prefix, run.run_id, run.trigger_map)
+            self._recorder = RunRecorder(prefix, run.run_id, run.trigger_map, self.settings.detectors)
             self._recorder.epoch(self.epoch, 0, self.parameters.current)
 
     def _keep_logs(self, lines: Collection[dict[str, str]]) -> None:

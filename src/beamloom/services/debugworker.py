@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from beamloom.detectors.packets import owned
 from beamloom.events import Event
 from beamloom.glance.event_view import show_event
 from beamloom.glance.page import LAST_EVENTS_PAGE
@@ -38,8 +39,7 @@ class LastEvents(Map):
 
     def process(self, event: Event, parameters: ParameterSet, tick: bool) -> None:
         """Keep the event, its frames as plain bytes."""
-        packets = {stream: packet.get_bytes() for stream, packet in event.streams.items()}
-        self._events.append(Event(event.event_number, packets))
+        self._events.append(Event(event.event_number, owned(event.streams)))
         self._seen += 1
 
     @property

@@ -1,13 +1,15 @@
-"""What the controller puts beside the recordings of the ingesters: the trigger map, the parameters, and when they changed."""
+"""What the controller puts beside the recordings of the ingesters: the trigger map, detectors, the parameters, and when they changed."""
 
 from __future__ import annotations
 
 import logging
 
+from beamloom.detectors.geometry import Detectors
 from beamloom.parameters import ParameterSet
 from beamloom.recordings.folder import (
     RecordedEpoch,
     RecordingNames,
+    write_detectors,
     write_epochs,
     write_mapping,
     write_parameters,
@@ -20,7 +22,8 @@ logger = logging.getLogger(__name__)
 class RunRecorder:
     """The files of one run. What cannot be written is said once, and the run goes on without it."""
 
-    def __init__(self, prefix: str, run: str, trigger_map: TriggerMap) -> None:
+    def __init__(self, prefix: str, run: str, trigger_map: TriggerMap, detectors: Detectors) -> None:
+        """``trigger_map`` names the streams that are recorded."""
         self._names = RecordingNames(prefix, run)
         self._epochs: list[RecordedEpoch] = []
         self.problem: str | None = None
@@ -28,6 +31,8 @@ class RunRecorder:
         try:
             self._names.mapping.parent.mkdir(parents=True, exist_ok=True)
             write_mapping(self._names, trigger_map.encode())
+            if detectors:
+                write_detectors(self._names, detectors)
         except OSError as error:
             self._fail(error)
 

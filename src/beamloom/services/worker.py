@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from beamloom.analysis import ErrorCapsule, WorkerAnalysis, WorkerState, load_class
+from beamloom.detectors.geometry import Detector
+from beamloom.detectors.packets import with_detectors
 from beamloom.engine.assembler import Assembler, Ready
 from beamloom.engine.faults import Failure
 from beamloom.errors import UserError
@@ -126,6 +128,7 @@ class WorkerService:
         )
         self._run: str | None = None
         self._assembler = Assembler()
+        self._detectors: dict[str, Detector] = {}
         self._outbox: Outbox | None = None
         self._ready: list[Ready] = []
         self._tick = False
@@ -190,6 +193,7 @@ class WorkerService:
                 problem = str(ErrorCapsule.from_exception(self._where(hook), error))
         if problem is None:
             self._run = arm.run
+            self._detectors = arm.detectors
             peer, address = arm.reducer
             self._channel.connect(peer, address)
             self._outbox = Outbox(self._channel, peer, arm.run)
@@ -237,7 +241,8 @@ class WorkerService:
             raise RuntimeError("an event was leased to a worker without a class")
         tick, self._tick = self._tick, False
         try:
-            payload = self._map.process(Event(ready.event, ready.streams), parameters, tick)
+            event = Event(ready.event, with_detectors(ready.streams, self._detectors))
+            payload = self._map.process(event, parameters, tick)
             encoded = None if payload is None else self._encode(payload)
         except Exception as error:
             logger.warning("event %d failed in %s: %r", ready.event, self._where("process_event"), error)

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from beamloom.detectors.geometry import Detector, check_geometry
+
 Seconds = Annotated[float, Meta(gt=0, extra={"unit": "s"})]
 """A duration above zero, on a monotonic clock."""
 
@@ -141,12 +143,25 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
             description="Parameter values that hold from the start, as a JSON mapping; they win over the file."
         ),
     ] = {}
+    detectors: Annotated[
+        dict[str, Detector],
+        Meta(
+            description="Detectors whose tiles arrive on streams of their own, as a JSON mapping of names to tiles.",
+            extra={
+                "expects": 'detectors by name, such as {"jungfrau": {"tiles": [{"stream": "module0", "at": [0, 0]}]}}'
+            },
+        ),
+    ] = {}
     record_prefix: Annotated[
         str | None,
         Meta(
             description="Start of the path of every file in which the trigger map and the parameters are recorded."
         ),
     ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_geometry(self.detectors)
 
 
 class IngesterSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from beamloom.detectors.geometry import Detector
 from beamloom.engine.assignment import Span
 from beamloom.engine.faults import Failure
 from beamloom.engine.ledger import Loss
@@ -111,6 +112,8 @@ class Arm(Message):
     record_prefix: str = ""
     analyses: list[str] = []
     """The workers' user classes, as module:Class: the reducer may import what their results are made of."""
+    detectors: dict[str, Detector] = {}
+    """For a worker: the detectors whose tiles it is to offer as one packet."""
 
 
 class Armed(Message):

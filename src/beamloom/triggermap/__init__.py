@@ -2,6 +2,7 @@
 
 from beamloom.triggermap._builders import batched, burst, open_ended, overlapping, sparse, uniform
 from beamloom.triggermap._compiled import MIXED, NOBODY, CompiledPart
+from beamloom.triggermap._expand import expand
 from beamloom.triggermap._map import Instance, Place, TriggerMap
 from beamloom.triggermap._model import RESERVED_PART, Cell, CellKind, Repeat, TriggerMapError, VirtualWorker
 from beamloom.triggermap._part import Column, Part, Slot
@@ -25,6 +26,7 @@ __all__ = [
     "VirtualWorker",
     "batched",
     "burst",
+    "expand",
     "open_ended",
     "overlapping",
     "render",
