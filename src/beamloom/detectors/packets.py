@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,42 +50,40 @@ class DetectorPacket(Packet, gc=True, kw_only=True):
         return DetectorData(self.name, self.detector, tiles, tuple(missing))
 
 
+@dataclass(frozen=True)
 class DetectorStart:
     """The tiles open their series."""
 
     packet_kind: ClassVar[PacketKind] = PacketKind.START
 
-    def __init__(self, name: str, tiles: dict[str, Any]) -> None:
-        self.name = name
-        self.tiles = tiles
-        """What each stream sent, parsed."""
+    name: str
+    tiles: dict[str, Any]
+    """What each stream sent, parsed."""
 
 
+@dataclass(frozen=True)
 class DetectorEnd:
     """The tiles close their series."""
 
     packet_kind: ClassVar[PacketKind] = PacketKind.END
 
-    def __init__(self, name: str, tiles: dict[str, Any]) -> None:
-        self.name = name
-        self.tiles = tiles
-        """What each stream sent, parsed."""
+    name: str
+    tiles: dict[str, Any]
+    """What each stream sent, parsed."""
 
 
+@dataclass(frozen=True)
 class DetectorData:
     """One frame of a detector."""
 
     packet_kind: ClassVar[PacketKind] = PacketKind.DATA
 
-    def __init__(
-        self, name: str, detector: Detector, tiles: dict[str, Any], missing: tuple[str, ...]
-    ) -> None:
-        self.name = name
-        self.detector = detector
-        self.tiles = tiles
-        """What each stream sent, parsed."""
-        self.missing = missing
-        """The tiles that sent no image for this event, as the trigger map says; their pixels are those of a gap."""
+    name: str
+    detector: Detector
+    tiles: dict[str, Any]
+    """What each stream sent, parsed."""
+    missing: tuple[str, ...]
+    """The tiles that have no image in this event, as the trigger map says; their pixels are those of a gap."""
 
     @functools.cached_property
     def array(self) -> Image:
@@ -92,10 +91,12 @@ class DetectorData:
 
         It belongs to who asks, and may be written to. Raises TilesDoNotFit, and what the tiles' parsers raise when they unpack.
         """
-        images = {
-            stream: _image(stream, tile) for stream, tile in self.tiles.items() if stream not in self.missing
-        }
         try:
+            images = {
+                stream: _image(stream, tile)
+                for stream, tile in self.tiles.items()
+                if stream not in self.missing
+            }
             return place(self.detector, images)
         except TilesDoNotFit as problem:
             raise TilesDoNotFit(f"detector {self.name!r}: {problem}") from None
