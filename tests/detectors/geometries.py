@@ -31,7 +31,7 @@ def detectors(draw: st.DrawFn) -> Detector:
                 stream=f"module{number}",
                 at=(row * CELL + top, column * CELL + left),
                 rotate=rotate,  # type: ignore[arg-type]
-                flip=draw(st.sampled_from([None, "rows", "columns"])),  # type: ignore[arg-type]
+                flip=draw(st.sampled_from([None, "rows", "columns"])),
                 size=covered if rotate in (0, 180) else (covered[1], covered[0]),
             )
         )

@@ -17,7 +17,7 @@ from beamloom.detectors.packets import (
     with_detectors,
 )
 from beamloom.detectors.placing import TilesDoNotFit
-from beamloom.devices import stins
+from beamloom.devices import albaem, stins
 from beamloom.devices.images import Image
 from beamloom.events import Packet, PacketKind
 
@@ -99,9 +99,8 @@ def test_an_event_without_any_tile_has_no_detector() -> None:
 
 
 def test_packets_without_images_are_refused_by_the_name_of_detector_and_stream() -> None:
-    scan = series(UPPER)[0]
-    plain = Packet("STINS", scan.frames, 1, PacketKind.DATA)
-    packet = with_detectors({"upper": plain, "lower": series(LOWER)[1]}, {"big": HALVES})["big"]
+    values = Packet("albaem", list(albaem.generate(frames=1))[1], 1)
+    packet = with_detectors({"upper": values, "lower": series(LOWER)[1]}, {"big": HALVES})["big"]
     with pytest.raises(TilesDoNotFit, match="detector 'big': what stream 'upper' sends has no image"):
         _ = packet.parse().array
 

@@ -7,9 +7,9 @@ name. It refers to the tiles' frames and copies none; the frame is put together 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from beamloom.detectors.placing import Image, TilesDoNotFit, place
 from beamloom.events import Packet, PacketKind
 
 TYP = "TILES"
+
+T = TypeVar("T")
 
 
 class DetectorPacket(Packet, gc=True, kw_only=True):
@@ -37,16 +39,17 @@ class DetectorPacket(Packet, gc=True, kw_only=True):
     def parse(self) -> DetectorStart | DetectorData | DetectorEnd:
         """The tiles as the objects of their devices' parsers. Raises as those do."""
         tiles = {stream: packet.parse() for stream, packet in self.tiles.items()}
-        match self.kind:
+        # A recording does not keep the kinds of packets; the parsers know them.
+        kinds = {
+            stream: PacketKind(getattr(tile, "packet_kind", self.tiles[stream].kind))
+            for stream, tile in tiles.items()
+        }
+        match _common(kinds.values()):
             case PacketKind.START:
                 return DetectorStart(self.name, tiles)
             case PacketKind.END:
                 return DetectorEnd(self.name, tiles)
-        missing = [
-            stream
-            for stream in self.detector.streams
-            if stream not in self.tiles or self.tiles[stream].kind is not PacketKind.DATA
-        ]
+        missing = [stream for stream in self.detector.streams if kinds.get(stream) is not PacketKind.DATA]
         return DetectorData(self.name, self.detector, tiles, tuple(missing))
 
 
@@ -109,10 +112,15 @@ class DetectorData:
     @property
     def frame(self) -> Any:
         """What the tiles call this frame; None where they give it no number, or do not agree."""
-        numbers = {
+        return _common(
             getattr(tile, "frame", None) for stream, tile in self.tiles.items() if stream not in self.missing
-        }
-        return numbers.pop() if len(numbers) == 1 else None
+        )
+
+
+def _common(values: Iterable[T | None]) -> T | None:
+    """What all values are; None where they differ or there are none."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 def _image(stream: str, tile: Any) -> Image:
@@ -129,13 +137,12 @@ def detector_packet(name: str, detector: Detector, tiles: dict[str, Packet]) -> 
 
     Its number is the one that all tiles have, else None. It starts or ends a series when all of them do.
     """
-    numbers = {packet.number for packet in tiles.values()}
-    kinds = {packet.kind for packet in tiles.values()}
+    kind = _common(packet.kind for packet in tiles.values())
     return DetectorPacket(
         typ=TYP,
         frames=[frame for packet in tiles.values() for frame in packet.frames],
-        number=numbers.pop() if len(numbers) == 1 else None,
-        kind=kinds.pop() if len(kinds) == 1 else PacketKind.DATA,
+        number=_common(packet.number for packet in tiles.values()),
+        kind=PacketKind.DATA if kind is None else kind,
         name=name,
         detector=detector,
         tiles=tiles,

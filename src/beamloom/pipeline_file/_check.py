@@ -52,7 +52,8 @@ class Checker:
         origin, arguments = typing.get_origin(member), typing.get_args(member)
         if origin is dict and isinstance(item.value, dict):
             return self._length(item, limits, name, self._read_dict(item, arguments[1]))
-        if origin in (tuple, list) and isinstance(item.value, list):
+        is_sequence = origin is list or (origin is tuple and arguments[-1] is Ellipsis)
+        if is_sequence and isinstance(item.value, list):
             return self._length(item, limits, name, self._read_list(item, arguments[0], name, origin))
         return self._read_plain(item, annotation, name)
 

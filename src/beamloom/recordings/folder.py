@@ -50,8 +50,8 @@ class Companions:
     map_path: Path | None = None
     parameters_path: Path | None = None
     epochs_path: Path | None = None
-    detectors_path: Path | None = None
     run: str | None = None
+    detectors_path: Path | None = None
 
 
 @dataclass(frozen=True)
