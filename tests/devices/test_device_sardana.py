@@ -426,3 +426,27 @@ def test_a_live_run_gives_every_point_its_event_although_the_scan_was_posted_bef
 def test_the_device_is_found_by_name_and_its_parser_by_type() -> None:
     assert find_device("sardana") is DEVICE
     assert find_parser("sardana") is parse
+
+
+def test_the_port_is_open_before_any_run_and_between_runs(
+    beamline: Beamline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sardana, "LISTENERS", beamline.listeners)
+    assert DEVICE.prepare is not None
+    prepared = DEVICE.prepare(sardana.SardanaSettings(url=beamline.recorder.url))
+    answers = beamline.post(generate(points=3))
+    assert all(answer["kept"] for answer in answers)
+    assert kinds(read_all(beamline.arm())) == [PacketKind.START, *[PacketKind.DATA] * 3, PacketKind.END]
+    prepared.close()
+    prepared.close()
+    assert beamline.listeners.addresses() == []
+
+
+def test_a_source_that_stands_reads_scan_after_scan(beamline: Beamline) -> None:
+    source = SardanaSource(sardana.SardanaSettings(url=beamline.recorder.url), beamline.listeners)
+    beamline.sources.append(source)
+    source.stand()
+    source.open()
+    for _ in range(3):
+        beamline.post(generate())
+        assert kinds(read_all(source)) == WHOLE

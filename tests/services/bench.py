@@ -160,9 +160,11 @@ class Bench:
         self.services[name] = service
         self.channels[name] = channel
 
-    def add_ingester(self, stream: str, feed: Source, **more: Any) -> None:
+    def add_ingester(self, stream: str, feed: Source, *, arms: bool = False, **more: Any) -> None:
         name = f"{stream}-ingester"
-        settings = IngesterSettings(name=name, streams={stream: StreamSettings(device="feed")}, **more)
+        settings = IngesterSettings(
+            name=name, streams={stream: StreamSettings(device="feed", arms=arms)}, **more
+        )
         channel = self.exchange.channel(new_peer_id(name))
         self._add(
             name, IngesterService(settings, channel, f"memory://{CONTROLLER}", lambda *_: feed), channel

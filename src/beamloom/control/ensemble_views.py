@@ -80,10 +80,11 @@ def _wall(monotonic: float) -> float:
 def status(controller: Any) -> dict[str, Any]:
     """The run in detail. Which worker did which event is told of what is under way only: nothing here grows with the run."""
     active = controller.active
+    asked = {"self_arming": controller.self_arming.view()}
     if active is None:
         return {
             "work_completed": {}, "last_assigned": 0, "assignment": [], "completed_events": [], "finished": False,
-            "processing_times": {},
+            "processing_times": {}, **asked,
         }  # fmt: skip
     run = active.run
     return {
@@ -97,6 +98,7 @@ def status(controller: Any) -> dict[str, Any]:
             member.name: {str(int(member.figures.get("last_event", -1))): _times(member.figures)}
             for member in controller.ensemble.workers
         },
+        **asked,
     }
 
 

@@ -75,6 +75,28 @@ class SourceFigures(Protocol):
         """How often the connection was there again after it had broken."""
 
 
+@runtime_checkable
+class StandingSource(Protocol):
+    """What a source has besides that has to know that it stays open over many runs (``arms: true`` in the pipeline file)."""
+
+    def stand(self) -> None:
+        """Called before ``open``: ``read`` is to give one series after the other, for as long as the ingester lives."""
+
+
+class Prepared(Protocol):
+    """What a device keeps open from the start of its ingester to the end."""
+
+    def close(self) -> None:
+        """Release it. May be called twice."""
+
+
+class Prepare(Protocol):
+    """Opens what has to be there before the first run and between runs: a port that the device sends to."""
+
+    def __call__(self, settings: Any, /) -> Prepared:
+        """Called when the ingester starts. Returns at once; raises ValueError or OSError with a sentence, and is tried again then."""
+
+
 class Simulator(Protocol):
     """A stand-in for a device that speaks its protocol over a real socket."""
 
@@ -108,3 +130,5 @@ class Device:
     generate: Callable[..., Iterable[Sequence[bytes]]]
     """A generated series, header to end, as the messages that the device would send; documented keyword arguments."""
     parse: Callable[[Packet], Any]
+    prepare: Prepare | None = None
+    """Called with the settings when an ingester of the device starts, before any run; the sources of all runs find it open."""

@@ -165,6 +165,10 @@ class SardanaSource:
         self._reader = ScanReader(self._wake, settings.scans_per_run)
         self._fd: int | None = None
 
+    def stand(self) -> None:
+        """Read any number of scans: who reads them knows where each ends."""
+        self._reader.scans_left = None
+
     def open(self) -> None:
         """Listen. Raises ValueError with a sentence for an address that cannot be listened on."""
         if self._fd is not None:
@@ -231,6 +235,20 @@ def _host_and_port(url: str) -> tuple[str, int]:
     if parts.scheme != "http" or not parts.hostname or not port or parts.path not in ("", "/"):
         raise ValueError(f"{url!r} is no address to listen on; write it like http://127.0.0.1:8000")
     return parts.hostname, port
+
+
+class Listening:
+    """The port of a stream, open from the start of its ingester, so that what is posted before the first run is kept, too."""
+
+    def __init__(self, settings: SardanaSettings, listeners: Listeners) -> None:
+        """Listens at once. Raises ValueError with a sentence for an address that cannot be listened on."""
+        self._listeners = listeners
+        self._address = _host_and_port(settings.url)
+        listeners.at(*self._address, settings.keep_bytes)
+
+    def close(self) -> None:
+        """Release the port."""
+        self._listeners.release(*self._address)
 
 
 class SardanaRecorder:
@@ -337,12 +355,17 @@ def generate(
 
 
 LISTENERS: Final = Listeners(take_post, BROKEN_OFF)
-"""The listeners of the streams of this process. They outlive the runs, and end with the process or with ``LISTENERS.close()``."""
+"""The listeners of the streams of this process. They outlive the runs, and end with their ingesters or with ``LISTENERS.close()``."""
 
 
 def source(settings: SardanaSettings) -> SardanaSource:
     """The posts of one run."""
     return SardanaSource(settings, LISTENERS)
+
+
+def prepare(settings: SardanaSettings) -> Listening:
+    """Listen from now on."""
+    return Listening(settings, LISTENERS)
 
 
 DEVICE = Device(
@@ -353,4 +376,5 @@ DEVICE = Device(
     simulator=SardanaRecorder,
     generate=generate,
     parse=parse,
+    prepare=prepare,
 )

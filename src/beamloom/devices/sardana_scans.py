@@ -301,6 +301,13 @@ class Listeners:
             listener.shelf.limit_bytes = limit_bytes
             return listener
 
+    def release(self, host: str, port: int) -> None:
+        """Release one port, and forget what was posted there; does nothing when nobody listens there."""
+        with self._lock:
+            listener = self._listeners.pop((host, port), None)
+        if listener is not None:
+            listener.close()
+
     def addresses(self) -> Sequence[tuple[str, int]]:
         """Where this process listens."""
         with self._lock:

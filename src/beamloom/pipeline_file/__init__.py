@@ -6,6 +6,7 @@
 from beamloom.pipeline_file._read import check_streams, parse_pipeline, read_pipeline
 from beamloom.pipeline_file._schema import json_schema, markdown
 from beamloom.pipeline_file._shape import (
+    Arming,
     Controller,
     DebugWorker,
     HttpAddress,
@@ -17,6 +18,7 @@ from beamloom.pipeline_file._shape import (
 )
 
 __all__ = [
+    "Arming",
     "Controller",
     "DebugWorker",
     "HttpAddress",

@@ -28,6 +28,8 @@ ELSEWHERE = frozenset(
         "parameters",
         "parameters_file",
         "record_prefix",
+        "arming_map",
+        "arming_streams",
     }
 )
 """Settings that the pipeline file gives through other keys, or that the supervisor gives."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import re
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from beamloom.pipeline_file._check import INVALID, Checker, Invalid
 from beamloom.pipeline_file._common import STREAM_NAME, common_settings
 from beamloom.pipeline_file._detectors import check_detectors
 from beamloom.pipeline_file._shape import Pipeline, host_and_port
-from beamloom.settings import ProcessSettings, StreamSettings
+from beamloom.settings import STREAM_KEYS, ProcessSettings, StreamSettings
 
 LAST_PORT = 65535
 
@@ -41,7 +42,7 @@ def check_streams(streams: Mapping[str, StreamSettings]) -> None:
     """Check the keys of streams against their devices; raises UsageError that lists every problem."""
     checker = Checker({})
     for name, stream in streams.items():
-        keys = {"device": stream.device, **stream.options}
+        keys = stream.written()
         _read_stream(
             checker, Located({Key(key, 1): Located(value, 1) for key, value in keys.items()}, 1), name
         )
@@ -59,6 +60,7 @@ def _pipeline(root: Located, file: str, folder: Path) -> Pipeline:
     settings = _read_settings(checker, root)
     _check_names(checker, root)
     check_detectors(checker, _under(root, "streams"), _under(root, "detectors"))
+    _check_arming(checker, root)
     _check_ports(checker, root)
     _check_paths(checker, root, folder)
     if checker.problems or isinstance(pipeline, Invalid):
@@ -81,13 +83,16 @@ def _read_stream(checker: Checker, item: Located, name: str) -> Any:
         kind = find_device(device.value).settings
     except UnknownDevice as error:
         return checker.note(device.line, str(error))
-    keys = {key: inner for key, inner in item.value.items() if key.text != "device"}
+    hints = typing.get_type_hints(StreamSettings, include_extras=True)
+    own = {key.text: inner for key, inner in item.value.items() if key.text in STREAM_KEYS}
+    keys = {key: inner for key, inner in item.value.items() if key.text != "device" and key.text not in own}
     before = len(checker.problems)
+    values = {key: checker.read(inner, hints[key], key) for key, inner in own.items()}
     checker.read_struct(Located(keys, item.line), kind, name)
     if len(checker.problems) > before:
         return INVALID
     return StreamSettings(
-        device=device.value, options={key.text: inner.plain() for key, inner in keys.items()}
+        device=device.value, options={key.text: inner.plain() for key, inner in keys.items()}, **values
     )
 
 
@@ -121,6 +126,41 @@ def _check_names(checker: Checker, root: Located) -> None:
             )
 
 
+def _check_arming(checker: Checker, root: Located) -> None:
+    streams, named = _under(root, "streams"), _under(root, "arming", "streams")
+    if not (streams and named and isinstance(streams.value, dict) and isinstance(named.value, list)):
+        return
+    detectors = _under(root, "detectors")
+    tiles = _streams_of_detectors(detectors)
+    known = [key.text for key in streams.value] + list(tiles)
+    for item in named.value:
+        if isinstance(item.value, str) and item.value not in known:
+            checker.note(item.line, f"there is no stream {item.value!r}{did_you_mean(item.value, known)}")
+    places = [item.value for item in named.value]
+    places += [
+        stream for detector in places if isinstance(detector, str) for stream in tiles.get(detector, ())
+    ]
+    for key, stream in streams.value.items():
+        arms = _under(stream, "arms")
+        if arms and arms.value is True and key.text not in places:
+            checker.note(
+                arms.line, f"the stream {key.text!r} arms runs, but is not among 'streams' of 'arming'"
+            )
+
+
+def _streams_of_detectors(detectors: Located | None) -> dict[str, list[str]]:
+    """The streams of the tiles of each detector, as far as they can be read."""
+    if detectors is None or not isinstance(detectors.value, dict):
+        return {}
+    found: dict[str, list[str]] = {}
+    for key, detector in detectors.value.items():
+        tiles = _under(detector, "tiles")
+        written = tiles.value if tiles and isinstance(tiles.value, list) else []
+        named = [_under(tile, "stream") for tile in written]
+        found[key.text] = [stream.value for stream in named if stream and isinstance(stream.value, str)]
+    return found
+
+
 def _check_ports(checker: Checker, root: Located) -> None:
     taken: dict[str, str] = {}
     for part, key in (
@@ -151,6 +191,9 @@ def _check_paths(checker: Checker, root: Located, folder: Path) -> None:
     parameters = _under(root, "parameters")
     if parameters and isinstance(parameters.value, str) and not (folder / parameters.value).is_file():
         checker.note(parameters.line, f"there is no parameter file {folder / parameters.value}")
+    arming = _under(root, "arming", "map")
+    if arming and isinstance(arming.value, str) and not (folder / arming.value).is_file():
+        checker.note(arming.line, f"there is no trigger map {folder / arming.value}")
     for item in _class_names(root):
         _check_module(checker, item, folder / written)
 
@@ -181,6 +224,9 @@ def _check_module(checker: Checker, item: Located, analysis: Path) -> None:
 
 def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
     changed: dict[str, Any] = {"analysis": str((folder / pipeline.analysis).resolve())}
+    if pipeline.arming.map is not None:
+        path = str((folder / pipeline.arming.map).resolve())
+        changed["arming"] = msgspec.structs.replace(pipeline.arming, map=path)
     if isinstance(pipeline.parameters, str):
         changed["parameters"] = str((folder / pipeline.parameters).resolve())
     if pipeline.recording:

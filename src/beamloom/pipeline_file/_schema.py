@@ -10,8 +10,16 @@ import msgspec
 from beamloom.detectors.geometry import Detector, Tile
 from beamloom.devices.registry import device_names, find_device
 from beamloom.pipeline_file._common import common_settings
-from beamloom.pipeline_file._shape import Controller, DebugWorker, Pipeline, Recording, Reducer, WorkerGroup
-from beamloom.settings import Setting, field_docstrings, settings_of
+from beamloom.pipeline_file._shape import (
+    Arming,
+    Controller,
+    DebugWorker,
+    Pipeline,
+    Recording,
+    Reducer,
+    WorkerGroup,
+)
+from beamloom.settings import STREAM_KEYS, Setting, StreamSettings, field_docstrings, settings_of
 
 REFERENCES = "#/$defs/{name}"
 
@@ -49,10 +57,15 @@ def _stream_schema(name: str, device: dict[str, Any]) -> dict[str, Any]:
     return {
         **device,
         "title": find_device(name).title,
-        "properties": {"device": {"const": name}, **keys},
+        "properties": {"device": {"const": name}, **_common_keys(), **keys},
         "required": ["device", *device.get("required", [])],
         "additionalProperties": False,
     }
+
+
+def _common_keys() -> dict[str, Any]:
+    properties: dict[str, Any] = msgspec.json.schema(StreamSettings)["$defs"]["StreamSettings"]["properties"]
+    return {key: schema for key, schema in properties.items() if key in STREAM_KEYS}
 
 
 def markdown() -> str:
@@ -71,11 +84,14 @@ def _sections() -> Iterator[str]:
         ("debugworker", DebugWorker),
         ("controller", Controller),
         ("recording", Recording),
+        ("arming", Arming),
     ):
         yield f"## `{key}`\n"
         yield _table(settings_of(kind))
     yield "## `settings`\n"
     yield _table(common_settings())
+    yield "## Any stream\n"
+    yield _table({key: one for key, one in settings_of(StreamSettings).items() if key in STREAM_KEYS})
     for name in device_names():
         device = find_device(name)
         yield f"## A stream with `device: {name}`\n"

@@ -81,6 +81,28 @@ class Controller(msgspec.Struct, frozen=True, kw_only=True):
     ] = "127.0.0.1:0"
 
 
+class Arming(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs are like that a device arms."""
+
+    streams: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="Streams that take part, with a packet of each for each event, until the series end; by default all.",
+            extra={"expects": "names of streams, such as [scan, detector]"},
+        ),
+    ] = None
+    map: Annotated[
+        str | None,
+        Meta(
+            description="File with their trigger map, as it would be posted to /api/v1/sequence, instead of `streams`."
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.map is not None and self.streams is not None:
+            raise ValueError("give 'streams' or a 'map', which names its streams itself, not both")
+
+
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What is recorded of each run."""
 
@@ -125,6 +147,9 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
         DebugWorker | None,
         Meta(description="A debug worker, which keeps the last events for people to look at."),
     ] = None
+    arming: Annotated[Arming, Meta(description="The runs that are armed by streams with `arms: true`.")] = (
+        Arming()
+    )
     controller: Annotated[Controller, Meta(description="The controller.")] = Controller()
     analysis: Annotated[
         str,
@@ -147,6 +172,13 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
             extra={"expects": "settings by name"},
         ),
     ] = {}
+
+    @property
+    def arming_streams(self) -> tuple[str, ...]:
+        """The streams of runs that a device arms; none where a map names them, or no stream arms runs."""
+        if self.arming.map is not None or not any(stream.arms for stream in self.streams.values()):
+            return ()
+        return tuple(self.streams) if self.arming.streams is None else self.arming.streams
 
     @property
     def worker_groups(self) -> tuple[WorkerGroup, ...]:

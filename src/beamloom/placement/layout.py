@@ -95,6 +95,8 @@ class _Commands:
             "parameters": parameters if isinstance(parameters, dict) else None,
             "detectors": self._pipeline.detectors or None,
             "record_prefix": self._record_prefix,
+            "arming_map": self._pipeline.arming.map,
+            "arming_streams": self._pipeline.arming_streams or None,
         }
         return self._spec("controller", "controller", own, CONTROLLER)
 
@@ -109,7 +111,7 @@ class _Commands:
 
     def ingester(self, name: str, stream: StreamSettings) -> ProcessSpec:
         own = {
-            "streams": {name: {"device": stream.device, **stream.options}},
+            "streams": {name: stream.written()},
             "record_prefix": self._record_prefix,
         }
         return self._spec("ingester", f"{name}-ingester", own, INGESTERS)

@@ -30,11 +30,13 @@ from beamloom.services.heartbeat import LogForwarder
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.recorder import RunRecorder
+from beamloom.services.self_arming import SelfArming
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.messages import (
     CONTROLLER,
+    Announce,
     Armed,
     Failed,
     Finish,
@@ -73,6 +75,7 @@ class ControllerService:
         self.past: deque[ActiveRun] = deque(maxlen=RUNS_KEPT)
         self.logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES_KEPT)
         self.log_count = 0
+        self.self_arming = SelfArming(settings.arming_map, settings.arming_streams, settings.detectors)
         self._channel = channel
         self._watches_silence = watches_silence
         self._arming: Arming | None = None
@@ -117,7 +120,9 @@ class ControllerService:
         if self.ensemble.reducer is None:
             raise ArmingRefused("there is no reducer; start one with 'beamloom reducer'")
         faults = [
-            f"{member.name}: {member.register.fault}" for member in self.ensemble if member.register.fault
+            f"{member.name}: {member.register.fault}"
+            for member in self.ensemble
+            if member.register.fault and _takes_part(member, trigger_map)
         ]
         if faults:
             raise ArmingRefused("the run was not armed: " + "; ".join(faults))
@@ -129,15 +134,32 @@ class ControllerService:
         run_id = str(uuid.uuid4())
         settings = RunSettings(self.settings.lookahead_seconds, self.settings.straggler_timeout)
         run = Run(run_id, trigger_map, settings, now)
-        participants = [
-            member
-            for member in self.ensemble
-            if member.role != "ingester" or any(stream in run.layouts for stream in member.register.streams)
-        ]
+        participants = [member for member in self.ensemble if _takes_part(member, trigger_map)]
         deadline = now + self.settings.arm_timeout + ARM_GRACE
         self._arming = Arming(run, written, [member.peer for member in participants], deadline, reply)
         for member in participants:
             self._channel.send(member.peer, self._arm_message(run, member))
+
+    def _arm_for_devices(self, now: float) -> None:
+        """Begin the run that a device asks for, when nobody else has one."""
+        if self._arming is not None or (self.active is not None and not self.active.finished):
+            return
+        if not self.self_arming.due(now):
+            return
+        waiting = ", ".join(map(repr, self.self_arming.waiting))
+
+        def reply(outcome: str | Exception) -> None:
+            if isinstance(outcome, Exception):
+                self.self_arming.refused(str(outcome), self._looked_at)
+            else:
+                logger.info("run %s was armed by a series on stream %s", outcome, waiting)
+
+        try:
+            trigger_map = self.self_arming.trigger_map(self.ensemble.streams)
+        except (ArmingRefused, TriggerMapError) as refusal:
+            self.self_arming.refused(str(refusal), now)
+            return
+        self.arm(trigger_map, reply, now)
 
     def _arm_message(self, run: Run, member: Member) -> Any:
         values = self.parameters.current.to_wire()
@@ -212,6 +234,8 @@ class ControllerService:
         match message:
             case Heartbeat():
                 pass
+            case Announce(stream=stream):
+                self.self_arming.announced(sender, stream)
             case Armed() as armed:
                 self._confirm(member, armed, now)
             case Leaving(reason=reason):
@@ -233,6 +257,7 @@ class ControllerService:
             self._lose(former, f"{former.name} was started again", now, killed=True)
         self._channel.connect(peer, register.address)
         self._channel.send(peer, Welcome())
+        self.self_arming.hurry()
         if known:
             return
         logger.info("%s %s takes part", register.role, register.name)
@@ -274,6 +299,7 @@ class ControllerService:
     def _lose(self, member: Member, cause: str, now: float, *, killed: bool) -> None:
         logger.log(logging.WARNING if killed else logging.INFO, "%s is gone: %s", member.name, cause)
         self.ensemble.remove(member.peer)
+        self.self_arming.forget(member.peer)
         if self._arming is not None:
             self._arming.lose(member.peer, self._why_needed(self._arming.run, member))
         if self.active is not None and not self.active.finished:
@@ -313,6 +339,8 @@ class ControllerService:
             self.active.turn(now)
             if self.active.finished:
                 self._recorder = None
+        self._looked_at = now
+        self._arm_for_devices(now)
         self._keep_logs([{**line, "service": "controller"} for line in self._own_log.take()])
 
     def _forgive_deafness(self, now: float) -> None:
@@ -320,7 +348,6 @@ class ControllerService:
         if now - self._looked_at > self.settings.heartbeat_timeout / 2:
             for member in self.ensemble:
                 member.heard(now)
-        self._looked_at = now
 
     def _look_at_arming(self, now: float) -> None:
         arming = self._arming
@@ -331,6 +358,7 @@ class ControllerService:
             self._end_arming(outcome)
             return
         self._arming = None
+        self.self_arming.armed(arming.run.layouts)
         arming.run.begin_epoch(self.epoch)
         self._epochs_of_run = {self.epoch: self.parameters.current.to_wire()}
         if self.active is not None:
@@ -380,6 +408,13 @@ class ControllerService:
     def log_own(self) -> None:
         """Keep the controller's own log lines beside those of the others."""
         logging.getLogger().addHandler(self._own_log)
+
+
+def _takes_part(member: Member, trigger_map: TriggerMap) -> bool:
+    """Whether a process has to confirm a run: all but ingesters whose streams the map does not name."""
+    return member.role != "ingester" or any(
+        stream in trigger_map.streams for stream in member.register.streams
+    )
 
 
 def serve(settings: ControllerSettings) -> int:

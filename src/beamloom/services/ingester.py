@@ -1,6 +1,7 @@
 """The ingester: speaks the device's protocol, numbers the packets, routes each to the workers of its lease.
 
 It reads its devices only while a run wants their streams and while its retention has room; it never drops a packet without saying so.
+Devices that arm runs are the exception: between runs their packets are kept (see ``standby``), and the controller is told.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 
@@ -27,10 +29,13 @@ from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, new_peer_id
+from beamloom.services.preparation import Preparation, PrepareStream, prepare_device
+from beamloom.services.standby import SeriesSource, Standby
 from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.messages import (
     CONTROLLER,
+    Announce,
     Arm,
     Armed,
     Finish,
@@ -105,6 +110,11 @@ class StreamRun:
         self.router.counts.reordered = self.reorder.reordered
         return self.router.arrive(arrivals)
 
+    @property
+    def has_all(self) -> bool:
+        """Whether the source has given all that is for this run, though its device may send on."""
+        return isinstance(self.source, SeriesSource) and self.source.exhausted
+
     def progress(self, run: str, now: float, *, always: bool = False) -> Progress | None:
         """What the controller is to be told now, if anything."""
         router = self.router
@@ -144,6 +154,7 @@ class IngesterService:
         channel: Channel,
         controller: str,
         open_source: OpenSource = open_device,
+        prepare: PrepareStream = prepare_device,
     ) -> None:
         self._settings = settings
         self._channel = channel
@@ -160,6 +171,18 @@ class IngesterService:
         self._arming_until: float | None = None
         self._flush_at = 0.0
         self._totals = StreamCounts()
+        self._keeps_more = False
+        self._standbys = {
+            stream: Standby(stream, partial(open_source, stream, one), settings.retention_bytes, channel)
+            for stream, one in settings.streams.items()
+            if one.arms
+        }
+        self._preparation = Preparation(
+            [
+                *((stream, partial(prepare, one)) for stream, one in settings.streams.items()),
+                *((stream, standby.open) for stream, standby in self._standbys.items()),
+            ]
+        )
 
     # ---- messages -------------------------------------------------------------------------------------------------------
 
@@ -203,17 +226,27 @@ class IngesterService:
         recorder = self._recorder(prefix, arm.run) if prefix else None
         witness = None if recorder is None else _witness(stream, recorder)
         retention = Retention(self._settings.retention_bytes, WhenFull(self._settings.on_full))
-        source = self._open_source(stream, self._settings.streams[stream])
+        source = self._source(stream, layout)
         if isinstance(source, EndlessSource):
             last_item = StreamPlan(layout).last_item
             source.expect(None if last_item is None else last_item + 1)
-        rearms = isinstance(source, RearmingSource) and source.rearms
+        device = self._standbys[stream].source if stream in self._standbys else source
+        rearms = isinstance(device, RearmingSource) and device.rearms
         settings = self._settings
         most_bytes = int(REORDER_SHARE * settings.retention_bytes)
         reorder = Reorder(settings.reorder_window, settings.reorder_wait, most_bytes)
         router = StreamRouter(stream, layout, retention, witness, rearms=rearms, window=str(reorder))
         source.open()
         return StreamRun(layout, source, reorder, router, recorder)
+
+    def _source(self, stream: str, layout: StreamLayout) -> Source:
+        standby = self._standbys.get(stream)
+        if standby is None:
+            return self._open_source(stream, self._settings.streams[stream])
+        open_ended = StreamPlan(layout).last_item is None
+        rearms = isinstance(standby.source, RearmingSource) and standby.source.rearms
+        # A map without wrapping names every packet, and may have a place for several series.
+        return standby.begin(one_series=open_ended or (layout.wrapped and not rearms))
 
     def _recorder(self, prefix: str, run: str) -> RecordingWriter:
         for other in self._streams.values():
@@ -222,6 +255,9 @@ class IngesterService:
         return RecordingWriter(RecordingNames(prefix, run).packets(self._settings.name), resume=True)
 
     def _follow(self, orders: Orders, now: float) -> None:
+        for one in self._streams.values():
+            if isinstance(one.source, SeriesSource):
+                one.source.began()
         for worker in orders.gone:
             self._channel.disconnect(worker)
         for one in self._streams.values():
@@ -243,6 +279,7 @@ class IngesterService:
 
     def turn(self, now: float) -> None:
         """Read what the devices have sent, and tell how far that came."""
+        self._stand_by(now)
         self.member.turn(now)
         if self._arming_until is not None:
             self._look_for_devices(now)
@@ -256,11 +293,23 @@ class IngesterService:
             for recorder in {one.recorder for one in self._streams.values() if one.recorder is not None}:
                 recorder.flush()
 
+    def _stand_by(self, now: float) -> None:
+        """Keep open what stays open between runs, and tell the controller of series that wait for one."""
+        if self._preparation.turn(now):
+            if self._preparation.fault is not None:
+                logger.warning("%s; tried again until that is mended", self._preparation.fault)
+            self.member.amend(fault=self._preparation.fault)
+        self._keeps_more = False
+        for stream, standby in self._standbys.items():
+            self._keeps_more = standby.turn() or self._keeps_more
+            if standby.announces(now):
+                self._channel.send(CONTROLLER, Announce(stream))
+
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless something arrives."""
         if self._arming_until is not None:
             return CONNECT_POLL
-        if any(one.may_have_more for one in self._streams.values()):
+        if self._keeps_more or any(one.may_have_more for one in self._streams.values()):
             return 0.0
         due = [one.reorder.due_at for one in self._streams.values()]
         return max(0.0, min(self.member.wait(now), LONGEST_WAIT, *(at - now for at in due if at is not None)))
@@ -286,18 +335,23 @@ class IngesterService:
         if len(one.reorder) and (waited := one.reorder.due(now)):
             self._deliver(one, one.place(waited))
         if not one.router.has_room:
-            one.may_have_more = False
-            if one.reading:
-                self._channel.unwatch(one.source.pollable)
-                one.reading = False
+            self._pause(one)
             return
-        if not one.reading:
+        if not one.reading and not one.has_all:
             self._channel.watch(one.source.pollable)
             one.reading = True
         arrivals = one.source.read(READ_LIMIT)
         one.may_have_more = len(arrivals) > 0
+        if one.has_all:
+            self._pause(one)
         if arrivals:
             self._deliver(one, one.place(one.reorder.arrive(arrivals, now)))
+
+    def _pause(self, one: StreamRun) -> None:
+        one.may_have_more = False
+        if one.reading:
+            self._channel.unwatch(one.source.pollable)
+            one.reading = False
 
     def _deliver(self, one: StreamRun, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -350,6 +404,7 @@ class IngesterService:
     def leave(self, reason: str) -> None:
         """The process ends."""
         self._release()
+        self._preparation.close()
         self.member.leave(reason)
 
     def figures(self) -> dict[str, float]:

@@ -58,6 +58,11 @@ class Membership:
         """What this process says of itself when it registers next."""
         self._register = msgspec.structs.replace(self._register, **what)
 
+    def amend(self, **what: Any) -> None:
+        """Register again, with something else to say of this process from now on."""
+        self.update(**what)
+        self.welcome, self._next_attempt = False, 0.0
+
     def turn(self, now: float) -> None:
         """Register, until the controller welcomes us."""
         if not self.welcome and now >= self._next_attempt:

@@ -5,6 +5,7 @@ A value given on the command line wins over the environment, the environment ove
 
 from beamloom.settings._fields import Setting, all_settings, expectation, field_docstrings, settings_of
 from beamloom.settings._kinds import (
+    STREAM_KEYS,
     ClassName,
     ControllerSettings,
     DebugWorkerSettings,
@@ -25,6 +26,7 @@ from beamloom.settings._resolve import (
 )
 
 __all__ = [
+    "STREAM_KEYS",
     "ClassName",
     "ControllerSettings",
     "DebugWorkerSettings",

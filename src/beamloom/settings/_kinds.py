@@ -45,6 +45,20 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the device protocol, as ``beamloom simulate`` lists them."""
     options: dict[str, Any] = {}
     """The device's own keys, ``url`` first of all; checked against the device's settings struct."""
+    arms: Annotated[
+        bool,
+        Meta(
+            description="Whether the device stays connected between runs and a series that it begins arms a run."
+        ),
+    ] = False
+
+    def written(self) -> dict[str, Any]:
+        """As people write it: the device, what any stream takes, and the device's keys, side by side."""
+        return {"device": self.device, **({"arms": True} if self.arms else {}), **self.options}
+
+
+STREAM_KEYS = frozenset({"arms"})
+"""Keys that a stream takes besides ``device`` and the keys of its device."""
 
 
 class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,6 +141,20 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
             description="Time that the controller waits at the end of a run for packets and results still missing."
         ),
     ] = 10.0
+    arming_map: Annotated[
+        str | None,
+        Meta(
+            description="File with the trigger map, as it would be posted to /api/v1/sequence, of runs that a device arms."
+        ),
+    ] = None
+    arming_streams: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Streams of runs that a device arms, where there is no `arming_map`: a packet of each for each event, "
+            "until the series end; by default all streams that are there.",
+            extra={"expects": 'names of streams, such as ["scan", "detector"]'},
+        ),
+    ] = ()
     lookahead_seconds: Annotated[
         Seconds,
         Meta(

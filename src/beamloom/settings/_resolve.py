@@ -17,7 +17,7 @@ import msgspec
 from beamloom.errors import UsageError, did_you_mean
 from beamloom.located_yaml import read_yaml
 from beamloom.settings._fields import Setting, settings_of
-from beamloom.settings._kinds import ProcessSettings, StreamSettings
+from beamloom.settings._kinds import STREAM_KEYS, ProcessSettings, StreamSettings
 
 S = TypeVar("S", bound=ProcessSettings)
 
@@ -163,13 +163,14 @@ def _nest_streams(value: Any, environment: Mapping[str, str]) -> Any:
     nested: dict[str, Any] = {}
     for name, stream in value.items():
         if isinstance(stream, StreamSettings):
-            nested[name] = {"device": stream.device, "options": stream.options}
+            nested[name] = msgspec.structs.asdict(stream)
             continue
         if not isinstance(stream, dict) or not isinstance(stream.get("device"), str):
             raise ValueError(f"the stream {name!r} does not name its device")
+        own = {"device", *STREAM_KEYS}
         nested[name] = {
-            "device": stream["device"],
-            "options": {key: item for key, item in stream.items() if key != "device"},
+            **{key: item for key, item in stream.items() if key in own},
+            "options": {key: item for key, item in stream.items() if key not in own},
         }
     return nested
 

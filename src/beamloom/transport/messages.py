@@ -127,6 +127,12 @@ class Armed(Message):
     """Of a worker: it wants to be ticked so often, in seconds."""
 
 
+class Announce(Message):
+    """Ingester → controller, while no run reads the stream: a series has begun and waits for a run; told again every second."""
+
+    stream: str
+
+
 class Joined(Message):
     """Controller → ingesters and reducer: a worker takes part from now on."""
 
@@ -291,6 +297,7 @@ AnyMessage = (
     | Heartbeat
     | Leaving
     | LogRecords
+    | Announce
     | Arm
     | Armed
     | Joined
