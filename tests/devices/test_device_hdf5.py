@@ -15,61 +15,22 @@ import pytest
 
 from beamloom.devices import hdf5
 from beamloom.devices.background import BackgroundSource
-from beamloom.devices.device import Source
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.hdf5 import Hdf5End, Hdf5Frame, Hdf5Settings, Hdf5Start
 from beamloom.devices.hdf5_simulator import Hdf5Simulator, generate
-from beamloom.events import Event, Malformed, Packet, PacketKind
+from beamloom.events import Event, Malformed, PacketKind
 from beamloom.triggermap import uniform
+from devices.hdf5_reading import (
+    Item,
+    expect_stack,
+    frames_by_number,
+    packets_of,
+    read_file,
+    read_series,
+)
 from devices.one_run import run_through
 
-Item = Packet | Malformed
 STACK = np.arange(6 * 8 * 10, dtype=np.uint16).reshape(6, 8, 10)
-
-
-def read_series(source: Source, patience: float = 20.0) -> list[Item]:
-    """All items up to the END, waited for as an ingester does."""
-    items: list[Item] = []
-    end = time.monotonic() + patience
-    while not any(isinstance(item, Packet) and item.kind is PacketKind.END for item in items):
-        assert time.monotonic() < end, f"no END, only {items[-3:]}; {source.connection_problem()}"
-        select.select([source.pollable], [], [], 0.1)
-        items += source.read(64)
-    return items
-
-
-def read_file(url: Path | str, packets: int | None = None, **settings: Any) -> list[Item]:
-    source = hdf5.source(Hdf5Settings(url=str(url), **settings))
-    source.expect(packets)
-    source.open()
-    try:
-        return read_series(source)
-    finally:
-        source.close()
-
-
-def packets_of(items: list[Item]) -> list[Packet]:
-    assert [item for item in items if isinstance(item, Malformed)] == []
-    return [item for item in items if isinstance(item, Packet)]
-
-
-def frames_by_number(items: list[Item]) -> dict[int, np.ndarray[Any, Any]]:
-    found = {}
-    for item in items:
-        if isinstance(item, Packet) and item.kind is PacketKind.DATA:
-            parsed = item.parse()
-            assert isinstance(parsed, Hdf5Frame)
-            assert item.number == parsed.frame + 1
-            found[item.number] = parsed.array
-    return found
-
-
-def expect_stack(items: list[Item], stack: np.ndarray[Any, Any] = STACK) -> None:
-    found = frames_by_number(items)
-    assert list(found) == list(range(1, len(stack) + 1))
-    for number, image in found.items():
-        np.testing.assert_array_equal(image, stack[number - 1])
-    assert packets_of(items)[-1].number == len(stack) + 1
 
 
 FILTERS: list[Any] = [
@@ -119,7 +80,7 @@ def test_chunks_that_are_not_one_frame_and_contiguous_stacks_are_read_through_h5
     for name, layout in (("a", {"chunks": (4, 3, 10), "compression": "gzip"}), ("b", {})):
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
             file.create_dataset("x", data=STACK, **layout)
-        expect_stack(read_file(f"file://{tmp_path}/{name}.h5"))
+        expect_stack(read_file(f"file://{tmp_path}/{name}.h5"), STACK)
 
 
 @pytest.mark.parametrize("readers", [1, 4])
@@ -150,7 +111,7 @@ def test_of_a_chunk_in_part_written_the_rest_holds_the_fill_value(tmp_path: Path
 def test_a_file_behind_a_user_block_is_read_through_h5py(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w", userblock_size=512) as file:
         file.create_dataset("x", data=STACK, chunks=(1, 8, 10), compression="gzip")
-    expect_stack(read_file(tmp_path / "a.h5"))
+    expect_stack(read_file(tmp_path / "a.h5"), STACK)
 
 
 def test_a_stack_of_single_numbers_gives_one_number_an_event(tmp_path: Path) -> None:
@@ -172,7 +133,7 @@ def test_the_default_signal_of_nexus_goes_before_other_stacks(tmp_path: Path) ->
         plot["counts"].attrs["units"] = "photons"
         file["measurement/instrument/beam/incident_wavelength"] = 0.98
     items = read_file(tmp_path / "a.h5")
-    expect_stack(items)
+    expect_stack(items, STACK)
     start = packets_of(items)[0]
     assert (start.kind, start.number) == (PacketKind.START, None)
     parsed = start.parse()
@@ -228,7 +189,7 @@ def test_a_master_file_leads_to_the_chunks_of_its_parts(
 ) -> None:
     write_parts(tmp_path, numbered=False)
     items = read_file(write(tmp_path))
-    expect_stack(items)
+    expect_stack(items, STACK)
     assert {packet.parse().compression for packet in packets_of(items)[1:-1]} == {"bslz4"}
 
 
@@ -236,7 +197,7 @@ def test_a_pattern_reads_one_file_behind_the_other_in_the_order_of_their_numbers
     for part, name in enumerate(("run_2.h5", "run_9.h5", "run_10.h5")):
         with h5py.File(tmp_path / name, "w") as file:
             file["data"] = STACK[2 * part : 2 * part + 2]
-    expect_stack(read_file(f"file://{tmp_path}/run_*.h5"))
+    expect_stack(read_file(f"file://{tmp_path}/run_*.h5"), STACK)
 
 
 @pytest.mark.parametrize("numbered", [True, False])
@@ -343,7 +304,7 @@ def test_a_file_of_a_writer_without_swmr_is_opened_again_when_it_has_changed(
             file.flush()
             items += read_frames(source, 1 if frame else 2)
     items += read_series(source)
-    expect_stack(items)
+    expect_stack(items, STACK)
     assert packets_of(items)[-1].parse().reason == "nothing was written for 0.3 s"
 
 
@@ -358,7 +319,7 @@ def test_files_that_follow_each_other_are_followed(
         (tmp_path / ".unfinished").rename(tmp_path / f"run_{part + 1}.h5")
         items += read_frames(source, 2 if part else 3)
     items += read_series(source)
-    expect_stack(items)
+    expect_stack(items, STACK)
 
 
 def test_a_frame_that_is_late_is_waited_for_and_one_that_never_comes_is_left_out(

@@ -23,21 +23,18 @@ from beamloom.devices.codecs import UnknownCompression
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.file_locks import is_locked
 from beamloom.devices.file_urls import is_pattern, matching, why_absent
-from beamloom.devices.hdf5_layout import (
-    NoFrames,
-    Segment,
-    attributes_of,
-    has_ended,
-    segments_of,
-    values_of,
-)
+from beamloom.devices.hdf5_choice import NoFrames, SeveralStacks
+from beamloom.devices.hdf5_layout import Segment, has_ended, segments_of
 from beamloom.devices.hdf5_stack import Frames, Stack, open_file
+from beamloom.devices.hdf5_values import attributes_of, values_of
 from beamloom.devices.read_ahead import WAITS, Job, Step
 from beamloom.events import Malformed, Packet, PacketKind
 
 TYP: Final = "HDF5"
 _LATE_SECONDS: Final = 1.0
 """A writer of several threads may write a frame after the next one; so long it is waited for."""
+_BROKEN: Final = (OSError, LookupError, RuntimeError, ValueError)
+"""What h5py raises for damaged files."""
 _UNREADABLE: Final = (OSError, RuntimeError, ValueError, MemoryError, MalformedPacket, UnknownCompression)
 _ALL: Final = "the run has all its frames"
 
@@ -150,7 +147,8 @@ class SeriesReader:
                 try:
                     segments = self._segments(required=True)
                 except NoFrames as unreadable:
-                    problem = None if self._follow else str(unreadable)
+                    waits = self._follow and not isinstance(unreadable, SeveralStacks)
+                    problem = None if waits else str(unreadable)
                 except OSError as unreadable:
                     problem = str(unreadable)
                 else:
@@ -182,11 +180,10 @@ class SeriesReader:
             try:
                 with open_file(path)[0] as file:
                     found += segments_of(file, path, self._dataset)
-            except (OSError, LookupError, RuntimeError, ValueError) as error:
+            except _BROKEN as error:
                 if required:
-                    raise (NoFrames if isinstance(error, NoFrames) else OSError)(
-                        f"{path.name}: {error}"
-                    ) from None
+                    kind = type(error) if isinstance(error, NoFrames) else OSError
+                    raise kind(f"{path.name}: {error}") from None
                 if path in self._given_up:
                     found.append(Segment(path, self._dataset or "the stack of frames"))
                     continue
@@ -207,8 +204,7 @@ class SeriesReader:
         """The open segment, or why it cannot be opened."""
         try:
             return Stack(segment.file, segment.dataset, reading.wait if self._follow and reading else None)
-        # h5py has its own exceptions for what is damaged, of several kinds.
-        except (OSError, LookupError, RuntimeError, ValueError) as error:
+        except _BROKEN as error:
             why = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
             return f"{segment.dataset} in {segment.file} cannot be read: {why}"
 
@@ -278,7 +274,7 @@ class SeriesReader:
             fault: str | None = None
             try:
                 stack.refresh()
-            except (OSError, LookupError, RuntimeError, ValueError) as error:
+            except _BROKEN as error:
                 # Its writer is at work; it is opened again when that is done.
                 fault = f"{stack.path} cannot be read any more: {error}"
                 ended = following = False
