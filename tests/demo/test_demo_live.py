@@ -112,7 +112,7 @@ def test_a_pipeline_that_is_kept_can_be_read_until_ctrl_c() -> None:
         found = re.search(r"the map +(http://\S+?)(/\S+)", shown)
         assert found is not None
         published = http_client.get(found[1], found[2])
-        assert len(published[0]) == 80
+        assert len(published[0]["key_0"]) == 80
         demo.send_signal(signal.SIGINT)
         demo.communicate(timeout=20)
     assert demo.returncode == 0

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import requests
 
-from beamloom.results.http import Snapshot, make_app
+from beamloom.results.http import make_app
+from beamloom.results.snapshot import Snapshot
 from beamloom.transport.http_server import HttpServer
 
 TREE: dict[str, Any] = {

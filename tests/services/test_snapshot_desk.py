@@ -15,7 +15,7 @@ import pytest
 
 from beamloom.analysis import ReducerAnalysis
 from beamloom.parameters import ParameterSet
-from beamloom.results.http import Snapshot
+from beamloom.results.snapshot import Snapshot
 from beamloom.services.snapshots import SnapshotDesk, copied_containers
 
 

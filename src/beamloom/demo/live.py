@@ -199,11 +199,12 @@ class LiveScan:
             if refused.status in (404, 503):
                 return {}
             raise
-        points = {}
-        for position, counts in published[0].items():
-            x, y = position.split(",")
-            points[float(x), float(y)] = counts
-        return points
+        columns = published[0]
+        xs, ys = columns.pop("key_0", []), columns.pop("key_1", [])
+        rows = zip(*columns.values(), strict=True)
+        return {
+            (x, y): dict(zip(columns, counts, strict=True)) for x, y, counts in zip(xs, ys, rows, strict=True)
+        }
 
     def _rate(self, settled: int) -> float:
         now = time.monotonic()

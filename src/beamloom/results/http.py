@@ -5,6 +5,7 @@
     GET /api/v1/result/{JSONPath}?slice=&format=   what the path selects: a list of matches (npy: the one array)
     GET /api/v1/result/pickle                      a pickle of the whole tree
     GET /api/v1/status                             how far the reducer is
+    GET /, /groups/..., /datasets/...              the tree as HDF5 over HTTP: see ``hdf5/routes.py``
 
 Errors are JSON, ``{"detail": sentence}``: 400 for a path or slice that is wrong, 404 where it selects nothing, 406 for a form
 that cannot be had, 503 while the tree changes too fast to be read, 500 where the analysis' own code fails while it is read.
@@ -18,8 +19,7 @@ import gzip
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -40,7 +40,9 @@ from beamloom.results.encodings import (
     as_json,
     is_changing,
 )
+from beamloom.results.hdf5 import hdf5_routes
 from beamloom.results.selection import NothingSelected, SelectionError, select
+from beamloom.results.snapshot import Changing, ResultsReader, Snapshot, Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -50,46 +52,17 @@ READ_ATTEMPTS = 5
 """How often a tree that changes while it is read is read before that is told."""
 
 
-class Changing(UserError):
-    """The tree was changed each time while it was read."""
-
-
-class Unreadable(UserError):
-    """Code of the analysis failed while its tree was read."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A publish tree at one version of one run."""
-
-    version: int
-    """Counts up whenever the tree may have changed."""
-    run: str | None
-    publish: Mapping[str, Any] | None
-    """None while there is no tree."""
-    lock: AbstractContextManager[Any] | None = None
-    """Held while the tree is read: the analysis' own, where it has one."""
-
-
-class ResultsReader(Protocol):
-    """Where the tree and the status come from."""
-
-    async def snapshot(self) -> Snapshot:
-        """The tree as it is now."""
-
-    async def status(self) -> dict[str, Any]:
-        """How far the reducer is."""
-
-
 def make_app(
     reader: ResultsReader, *, cors: bool = False, more_routes: Sequence[BaseRoute] = ()
 ) -> Starlette:
     """The HTTP application. ``cors``: pages of every origin may read; ``more_routes`` are looked up first."""
     middleware = [
-        Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET"], expose_headers=["ETag"])
+        Middleware(
+            CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], expose_headers=["ETag"]
+        )
     ]
     return Starlette(
-        routes=[*more_routes, *result_routes(reader)],
+        routes=[*more_routes, *result_routes(reader), *hdf5_routes(reader)],
         middleware=middleware if cors else [],
         exception_handlers={HTTPException: _http_error, UserError: _user_error},
     )

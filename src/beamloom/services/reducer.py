@@ -310,7 +310,7 @@ def serve(settings: ReducerSettings) -> int:
 
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     desk = SnapshotDesk(channel.wake)
-    server = HttpServer(make_app(desk), settings.http_host, settings.http_port)
+    server = HttpServer(make_app(desk, cors=True), settings.http_host, settings.http_port)
     try:
         port = server.start()
         http = f"http://{settings.advertise or settings.http_host}:{port}"

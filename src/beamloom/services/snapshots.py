@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from beamloom.analysis import ReducerAnalysis
-from beamloom.results.http import Snapshot
+from beamloom.results.snapshot import Snapshot
 
 SHARE_OF_TIME = 0.1
 """Most of the reducer's time that may go into copies."""

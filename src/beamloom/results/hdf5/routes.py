@@ -1,0 +1,352 @@
+"""HDF5 over HTTP: the routes of the HDF REST API that clients read from.
+
+::
+
+    GET  /                                        the domain: the id of the root group
+    GET  /?h5path=a/b   POST / {"h5paths": [...]} objects by path
+    GET  /groups/{id}                             a group (?include_links=1&include_attrs=1)
+    GET  /groups/{id}/links[/{name}]              what is in it
+    GET  /datasets/{id}[/type | /shape]           a dataset
+    GET  /datasets/{id}/value?select=[0:4,7]      its elements, or some; as bytes where the client accepts those
+    POST /datasets/{id}/value                     the same with a long selection, or single points
+    GET  /{groups|datasets}/{id}/attributes[/{name}]
+    GET  /about  /info  /domains  /acls[/{user}]  what this server is; everybody may read
+
+Nothing can be written. Each answer carries an ETag of what it holds, and is not sent again to a client that has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from beamloom.results.encodings import accepts_gzip
+from beamloom.results.hdf5 import views
+from beamloom.results.hdf5.catalog import Catalog, Entry
+from beamloom.results.hdf5.encoding import json_bytes, to_bytes, value_json
+from beamloom.results.hdf5.selecting import read_points, read_selection
+from beamloom.results.hdf5.shelf import SNAPSHOT_DOMAIN, Shelf
+from beamloom.results.hdf5.types import shape_of, type_of
+from beamloom.results.selection import NothingSelected, SelectionError
+from beamloom.results.snapshot import ResultsReader
+
+BINARY = "application/octet-stream"
+JSON = "application/json"
+COMPRESS_FROM = 1024
+"""Bodies of more bytes than this are compressed for clients that accept it, where that makes them smaller."""
+SAMPLE = 2**16
+"""Bytes that tell whether a body can be made smaller."""
+
+
+def hdf5_routes(reader: ResultsReader) -> list[Route]:
+    """The routes of this module."""
+    service = _Hdf5(reader)
+    either = "/{collection}/{id}"
+    return [
+        Route("/", service.domain),
+        Route("/", service.by_paths, methods=["POST"]),
+        Route("/about", service.about),
+        Route("/info", service.about),
+        Route("/domains", service.domains),
+        Route("/acls", service.acls),
+        Route("/acls/{user}", service.acl),
+        Route("/groups", service.collection),
+        Route("/datasets", service.collection),
+        Route("/datatypes", service.collection),
+        Route("/datasets/{id}/type", service.type),
+        Route("/datasets/{id}/shape", service.shape),
+        Route("/datasets/{id}/value", service.value),
+        Route("/datasets/{id}/value", service.selected_value, methods=["POST"]),
+        Route("/groups/{id}/links", service.links),
+        Route("/groups/{id}/links/{name:path}", service.link),
+        *(
+            Route(path.replace("{collection}", collection), _in(collection, endpoint))
+            for collection in ("groups", "datasets", "datatypes")
+            for path, endpoint in (
+                (either, service.entity),
+                (f"{either}/attributes", service.attributes),
+                (f"{either}/attributes/{{name:path}}", service.attribute),
+            )
+        ),
+    ]
+
+
+Endpoint = Callable[[Request, str], Awaitable[Response]]
+
+
+def _in(collection: str, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    async def serve(request: Request) -> Response:
+        return await endpoint(request, collection)
+
+    return serve
+
+
+class _Hdf5:
+    def __init__(self, reader: ResultsReader) -> None:
+        self._shelf = Shelf(reader)
+
+    # ---- the server and its domain ----------------------------------------------------------------------------------------
+
+    async def about(self, request: Request) -> Response:
+        return _json(request, views.about())
+
+    async def domains(self, request: Request) -> Response:
+        catalog = await self._shelf.of_domain("/")
+        return _json(request, {"domains": [views.folder(name, catalog) for name in ("/", SNAPSHOT_DOMAIN)]})
+
+    async def acls(self, request: Request) -> Response:
+        return _json(request, {"acls": [views.acl("default")]})
+
+    async def acl(self, request: Request) -> Response:
+        return _json(request, {"acl": views.acl(request.path_params["user"])})
+
+    async def domain(self, request: Request) -> Response:
+        catalog = await self._shelf.of_domain(request.query_params.get("domain", "/"))
+        times = self._shelf.times
+        path = request.query_params.get("h5path")
+        if path is not None:
+            entry = _at(catalog, catalog.root, path)
+            return await self._entity(request, catalog, entry)
+        verbose = _flag(request, "verbose")
+        return await _json_later(request, lambda: views.domain(catalog, times, verbose=verbose))
+
+    async def by_paths(self, request: Request) -> Response:
+        wanted = _dictionary(await request.body())
+        paths = wanted.get("h5paths")
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            raise SelectionError('the paths are missing; send {"h5paths": ["a/b", ...]}.')
+        parent_id = request.query_params.get("parent_id")
+        if parent_id is None:
+            catalog = await self._shelf.of_domain(request.query_params.get("domain", "/"))
+            parent = catalog.root
+        else:
+            catalog, parent = await self._shelf.find(parent_id, "groups")
+        found = {path: _at(catalog, parent, path) for path in paths}
+        with_attributes, with_links = _flag(request, "include_attrs"), _flag(request, "include_links")
+        times = self._shelf.times
+        return await _json_later(
+            request,
+            lambda: {
+                "h5paths": {
+                    path: views.entity(catalog, times, entry, attributes=with_attributes, links=with_links)
+                    for path, entry in found.items()
+                }
+            },
+        )
+
+    async def collection(self, request: Request) -> Response:
+        name = request.url.path.strip("/")
+        catalog = await self._shelf.of_domain(request.query_params.get("domain", "/"))
+        return _json(request, {name: [entry.id for entry in catalog.entries(name)]})
+
+    # ---- groups and datasets -----------------------------------------------------------------------------------------------
+
+    async def entity(self, request: Request, collection: str) -> Response:
+        catalog, entry = await self._find(request, collection)
+        path = request.query_params.get("h5path")
+        if path is not None:
+            entry = _at(catalog, entry, path)
+        return await self._entity(request, catalog, entry)
+
+    async def _entity(self, request: Request, catalog: Catalog, entry: Entry) -> Response:
+        attributes, links = _flag(request, "include_attrs"), _flag(request, "include_links")
+        times = self._shelf.times
+        return await _json_later(
+            request, lambda: views.entity(catalog, times, entry, attributes=attributes, links=links)
+        )
+
+    async def links(self, request: Request) -> Response:
+        catalog, entry = await self._find(request, "groups")
+        limit, marker = _limit(request), request.query_params.get("Marker")
+        times = self._shelf.times
+        return await _json_later(
+            request, lambda: {"links": views.links(catalog, times, entry, limit, marker)}
+        )
+
+    async def link(self, request: Request) -> Response:
+        catalog, entry = await self._find(request, "groups")
+        name, times = request.path_params["name"], self._shelf.times
+        return await _json_later(request, lambda: {"link": views.named_link(catalog, times, entry, name)})
+
+    async def attributes(self, request: Request, collection: str) -> Response:
+        catalog, entry = await self._find(request, collection)
+        limit, marker, values = (
+            _limit(request),
+            request.query_params.get("Marker"),
+            _flag(request, "IncludeData"),
+        )
+        times = self._shelf.times
+        return await _json_later(
+            request,
+            lambda: {"attributes": views.attributes(catalog, times, entry, limit, marker, values=values)},
+        )
+
+    async def attribute(self, request: Request, collection: str) -> Response:
+        catalog, entry = await self._find(request, collection)
+        name, times = request.path_params["name"], self._shelf.times
+        return await _json_later(request, lambda: views.named_attribute(catalog, times, entry, name))
+
+    async def type(self, request: Request) -> Response:
+        _, entry = await self._find(request, "datasets")
+        return _json(request, {"type": type_of(views.dataset_of(entry).values)})
+
+    async def shape(self, request: Request) -> Response:
+        _, entry = await self._find(request, "datasets")
+        return _json(request, {"shape": shape_of(views.dataset_of(entry).values)})
+
+    async def _find(self, request: Request, collection: str) -> tuple[Catalog, Entry]:
+        return await self._shelf.find(request.path_params["id"], collection)
+
+    # ---- elements ------------------------------------------------------------------------------------------------------------
+
+    async def value(self, request: Request) -> Response:
+        _, entry = await self._find(request, "datasets")
+        return await _value(request, entry, dict(request.query_params))
+
+    async def selected_value(self, request: Request) -> Response:
+        _, entry = await self._find(request, "datasets")
+        body = await request.body()
+        if request.headers.get("content-type", "").startswith(BINARY):
+            if len(body) % 8:
+                raise SelectionError(
+                    "points are integers of 64 bits without sign; send eight bytes for each number."
+                )
+            return await _value(request, entry, {}, np.frombuffer(body, "<u8"))
+        wanted = _dictionary(body)
+        if "points" in wanted:
+            return await _value(request, entry, wanted, _points(wanted["points"]))
+        return await _value(request, entry, wanted)
+
+
+async def _value(
+    request: Request, entry: Entry, wanted: dict[str, Any], points: npt.NDArray[Any] | None = None
+) -> Response:
+    if "query" in wanted:
+        raise SelectionError("this server does not search by query; read the dataset and search in it.")
+    binary = BINARY in request.headers.get("accept", "")
+    values = views.dataset_of(entry).values
+    if values is None:
+        return _json(request, {"value": None})
+
+    def read() -> tuple[bytes, str]:
+        if points is None:
+            part = read_selection(values, wanted.get("select"))
+        else:
+            part = read_points(values, points.reshape(-1, max(1, len(values.shape))))
+        part = _fields(part, wanted.get("fields"))
+        # Clients take an empty body for a failure.
+        if binary and part.size:
+            return to_bytes(part), BINARY
+        return value_json(part), JSON
+
+    return await _send(request, read)
+
+
+def _fields(part: npt.NDArray[Any], fields: str | None) -> npt.NDArray[Any]:
+    if fields is None:
+        return part
+    names = fields.split(":")
+    if part.dtype.names is None or not set(names) <= set(part.dtype.names):
+        raise SelectionError(
+            f"the fields {fields} are not those of the dataset ({', '.join(part.dtype.names or ('none',))}); ask for its type."
+        )
+    chosen = np.empty(part.shape, [(name, part.dtype[name]) for name in names])
+    for name in names:
+        chosen[name] = part[name]
+    return chosen
+
+
+def _points(points: Any) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(points)
+    except ValueError:
+        array = np.empty(0)
+    if array.dtype.kind not in "iu":
+        raise SelectionError("points are lists of integers; send one for each point.")
+    return array
+
+
+def _at(catalog: Catalog, parent: Entry, path: str) -> Entry:
+    absolute = () if path.startswith("/") else parent.path
+    entry = catalog.at((*absolute, *filter(None, path.split("/"))))
+    if entry is None:
+        raise NothingSelected(f"there is nothing at {path}; ask for the links of the groups above it.")
+    return entry
+
+
+def _dictionary(body: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        raise SelectionError(f"the body is no JSON ({error}); send a dictionary.") from error
+    if not isinstance(content, dict):
+        raise SelectionError("the body is no dictionary; send one.")
+    return content
+
+
+def _flag(request: Request, name: str) -> bool:
+    return request.query_params.get(name, "0").lower() not in ("0", "false", "f", "")
+
+
+def _limit(request: Request) -> int | None:
+    text = request.query_params.get("Limit")
+    if text is None:
+        return None
+    if not text.isdigit():
+        raise SelectionError(f"the limit {text} is no number; give how many to list.")
+    return int(text)
+
+
+# ---- answers -------------------------------------------------------------------------------------------------------------------
+
+
+async def _json_later(request: Request, make: Callable[[], Any]) -> Response:
+    return await _send(request, lambda: (json_bytes(make()), JSON))
+
+
+def _json(request: Request, content: Any) -> Response:
+    body = json_bytes(content)
+    return _response(request, body, JSON, _tag(body), False)
+
+
+async def _send(request: Request, make: Callable[[], tuple[bytes, str]]) -> Response:
+    """What ``make`` makes, in another thread, since reading and compressing may take long."""
+    compress = accepts_gzip(request.headers.get("accept-encoding"))
+
+    def prepare() -> tuple[bytes, str, str, bool]:
+        body, media_type = make()
+        tag = _tag(body)
+        if compress and len(body) > COMPRESS_FROM and _is_compressible(body):
+            return gzip.compress(body, 1), media_type, tag, True
+        return body, media_type, tag, False
+
+    return _response(request, *await asyncio.to_thread(prepare))
+
+
+def _response(request: Request, body: bytes, media_type: str, tag: str, compressed: bool) -> Response:
+    headers = {"ETag": tag, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-cache"}
+    if tag in [known.strip() for known in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    if compressed:
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def _tag(body: bytes) -> str:
+    """Weak, because the same content may be compressed or not."""
+    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+def _is_compressible(body: bytes) -> bool:
+    sample = body[:SAMPLE]
+    return len(gzip.compress(sample, 1)) < 0.8 * len(sample)
