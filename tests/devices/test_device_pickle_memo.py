@@ -63,3 +63,24 @@ def test_whatever_is_damaged_what_is_stored_far_away_is_found(seed: int, protoco
     if far:
         with pytest.raises(MalformedPacket):
             check_memo(bytes(octets))
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_that_breaks_off_never_passes_a_value_that_is_longer_than_it(protocol: int) -> None:
+    octets = pickle.dumps([b"x" * 300, "y" * 300, "z" * 70_000, bytearray(300)], protocol=protocol)
+    for stop in range(1, len(octets), 37):
+        with contextlib.suppress(MalformedPacket):
+            check_memo(octets[:stop])
+            pytest.raises(MalformedPacket, unpickle_outline, octets[:stop])
+
+
+@pytest.mark.parametrize("missing", [1, 50, 2**20, 2**62])
+@pytest.mark.parametrize("instruction", [b"\x96", b"\x8e", b"\x8d"])
+def test_a_value_that_is_longer_than_its_pickle_is_refused_before_room_is_made_for_it(
+    capfd: pytest.CaptureFixture[str], instruction: bytes, missing: int
+) -> None:
+    octets = b"\x80\x05" + instruction + (4 + missing).to_bytes(8, "little") + b"abc."
+    with pytest.raises(MalformedPacket, match="breaks off"):
+        unpickle_outline(octets)
+    # Python's unpickler reports a half-filled bytearray on the error output, past everybody.
+    assert capfd.readouterr().err == ""

@@ -1,7 +1,10 @@
-"""Looks through a pickle, without building anything, for the one instruction that a single wrong bit turns into a disaster.
+"""Looks through a pickle, without building anything, for what a single wrong bit turns into a disaster.
 
 A pickle may store a value under any number up to four thousand million, and Python's unpickler then makes room for twice as many: one bit
 of ``R`` (call) makes it ``r`` (store under the next four bytes), which takes 20 GB and a minute. No pickle has more numbers than bytes.
+
+Another makes the length of a value that is not there; for a bytearray the unpickler makes room of that length before it looks, and
+writes to the error output when it gives that up. No value is longer than what is left of its pickle.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ _SIZES: Final = _sizes()
 
 
 def check_memo(frame: Any) -> None:
-    """Raises MalformedPacket for a pickle that stores something under a number beyond its own length."""
+    """Raises MalformedPacket for a pickle that stores something under a number beyond its own length, or has a value beyond its end."""
     octets = bytes(frame)
     at, stop, sizes = 0, len(octets), _SIZES
     while at < stop:
@@ -51,7 +54,12 @@ def check_memo(frame: Any) -> None:
             at += size
         elif size <= _COUNT_1:
             prefix = _PREFIXES[size]
-            at += 1 + prefix + int.from_bytes(octets[at + 1 : at + 1 + prefix], "little")
+            length = int.from_bytes(octets[at + 1 : at + 1 + prefix], "little")
+            at += 1 + prefix + length
+            if at > stop:
+                raise MalformedPacket(
+                    f"the pickle of {stop} bytes breaks off in a value of {length} bytes, or is damaged"
+                )
         elif size == _UNKNOWN:
             # What the unpickler does not know either.
             return

@@ -322,7 +322,10 @@ def unpickle_outline(frame: Any, *, enums: bool = False) -> Any:
     """
     if len(frame) > LARGEST:
         raise BadPickle(f"the pickle has {len(frame)} bytes; at most {LARGEST} are read")
-    check_memo(frame)
+    try:
+        check_memo(frame)
+    except MalformedPacket as problem:
+        raise BadPickle(str(problem)) from None
     try:
         unpickler = _Unpickler(io.BytesIO(frame), encoding="latin1")
         unpickler.enums = enums
