@@ -6,6 +6,8 @@ returns, requests are answered.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import logging
 import socket
@@ -21,6 +23,10 @@ logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 2
 """How long running responses may take to end when the server stops; streams never end by themselves."""
+
+
+TICK_SECONDS = 0.1
+"""How often uvicorn looks after its headers; ten ticks are a second to it."""
 
 
 class CannotListen(UsageError):
@@ -81,7 +87,7 @@ class HttpServer:
     def stop(self) -> None:
         """Finish the answers that are under way, then release the port. May be called twice, and before ``start``."""
         if self._thread is not None:
-            self._server.should_exit = True
+            self._server.ask_to_end()
             self._thread.join()
 
     def __enter__(self) -> Self:
@@ -109,16 +115,34 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """Says when it has started."""
+    """Says when it has started, and ends as soon as it is asked to."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.settled = threading.Event()
         """Set once the server has started or failed to."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.settled.set()
+
+    async def main_loop(self) -> None:
+        """Tick until asked to end."""
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), TICK_SECONDS)
+
+    def ask_to_end(self) -> None:
+        """End, without waiting for the next tick. May be called from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server has ended by itself
+                self._loop.call_soon_threadsafe(self._asked.set)
 
 
 def _bind(host: str, port: int) -> socket.socket:
