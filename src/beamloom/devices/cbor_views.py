@@ -7,7 +7,7 @@ passing is found without looking at the rest of it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -78,6 +78,7 @@ class _Reader:
 
     def __init__(self, message: Any) -> None:
         self.octets = memoryview(message).cast("B").toreadonly()
+        self.size = len(self.octets)
         self.place = 0
 
     def breaks_off(self) -> str:
@@ -92,25 +93,44 @@ class _Reader:
 
     def item(self, depth: int) -> Any:
         """The next item."""
-        begin = self.place
-        major, info, argument = self._head()
+        # Most items are short texts and numbers, and each is one turn of Python: what they need is written out here.
+        octets, begin = self.octets, self.place
+        initial = octets[begin]
+        argument = initial & 31
+        major = initial >> 5
+        if argument < 24:
+            self.place = place = begin + 1
+        elif argument == 24:
+            argument = octets[begin + 1]
+            self.place = place = begin + 2
+        else:
+            argument = self._head()[2]
+            place = self.place
+        if major == 3:
+            end = place + argument
+            if argument < 0 or end > self.size:
+                return self._text(argument)
+            self.place = end
+            try:
+                return str(octets[place:end], "utf-8")
+            except UnicodeDecodeError:
+                raise MalformedPacket(f"the CBOR has a text at byte {place} that is not UTF-8") from None
+        if major == 0:
+            return argument
         if depth > _DEEPEST:
             raise MalformedPacket(f"the CBOR goes deeper than {_DEEPEST} items within items")
         match major:
-            case 0:
-                return argument
-            case 1:
-                return -1 - argument
-            case 2:
-                return self._string(argument)
-            case 3:
-                return self._text(argument)
             case 4:
-                return [self.item(depth + 1) for _ in self._times(argument)]
-            case 5:
-                return dict(self._entry(depth) for _ in self._times(argument))
+                return [self.item(depth + 1) for _ in self._counted(argument)]
             case 6:
                 return Tag(argument, self.item(depth + 1))
+            case 5:
+                return self._map(argument, depth + 1)
+            case 2:
+                return self._string(argument)
+            case 1:
+                return -1 - argument
+        info = initial & 31
         if info in _FLOATS:
             return _FLOATS[info].unpack_from(self.octets, begin + 1)[0]
         if info not in _CONSTANTS:
@@ -152,6 +172,10 @@ class _Reader:
             f"the CBOR has the byte {initial:#04x} at {self.place - 1}, which begins no item"
         )
 
+    def _counted(self, count: int) -> Iterable[object]:
+        """As ``_times``, but quick where the count is known."""
+        return range(count) if 0 <= count <= self.size - self.place else self._times(count)
+
     def _times(self, count: int) -> Iterator[None]:
         """Once for each of ``count`` items, or until the break."""
         if count == _INDEFINITE:
@@ -172,11 +196,14 @@ class _Reader:
         self.place = begin + count
         return begin
 
-    def _entry(self, depth: int) -> tuple[Any, Any]:
-        key = self.item(depth + 1)
-        if not isinstance(key, str | int):
-            raise MalformedPacket("the CBOR has a map with a key that is neither text nor a number")
-        return key, self.item(depth + 1)
+    def _map(self, count: int, depth: int) -> dict[Any, Any]:
+        found = {}
+        for _ in self._counted(count):
+            key = self.item(depth)
+            if key.__class__ is not str and not isinstance(key, int):
+                raise MalformedPacket("the CBOR has a map with a key that is neither text nor a number")
+            found[key] = self.item(depth)
+        return found
 
     def _string(self, count: int) -> memoryview:
         if count == _INDEFINITE:

@@ -174,8 +174,13 @@ def _unknown(kind: object) -> str:
     return f"the message is of the type {kind!r}; known are start, image and end"
 
 
+_AS_THEY_ARE: Final = frozenset({str, int, float, bool, type(None)})
+
+
 def _plain(item: Any) -> Any:
     """What was sent, without CBOR's tags where Python has a form for it: dates are text, arrays are arrays, bytes are bytes."""
+    if item.__class__ in _AS_THEY_ARE:
+        return item
     if isinstance(item, dict):
         return {name: _plain(value) for name, value in item.items()}
     if isinstance(item, list):
