@@ -1,7 +1,8 @@
 """How fast one process reads each device: packets per second and GB/s through source and parser, beside plain sockets.
 
 A process sends what the device's generator makes, over and over, as fast as it is taken. One process reads it three ways: the bare socket
-(pyzmq's ``recv_multipart``, or ``recv`` for TCP), the device's source, source and parser. Every packet is counted.
+(pyzmq's ``recv_multipart``, or ``recv`` for TCP), the device's source, source and parser. Every packet is counted. What is compressed is
+also unpacked with the parser. A process variable is read by a bare monitor of p4p, posts over HTTP are taken by Python's own server.
 
     python benchmarks/devices.py [--quick] [--json] [--only DEVICE]
 """
@@ -22,9 +23,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import zmq
+from device_links import OTHER
 
 from beamloom.devices.registry import find_device
-from beamloom.events import Packet
+from beamloom.events import Packet, PacketKind
 
 MB: Final = 1 << 20
 SIZES: Final = {"2 kB": (32, 32), "1 MB": (512, 1024), "8 MB": (2048, 2048)}
@@ -48,6 +50,10 @@ class Case:
     items: int = MANY
     packets: int | None = None
     """Packets of the series, where that are more or fewer than its messages."""
+    link: str | None = None
+    """One of ``OTHER``, where it is none of these."""
+    unpacked: bool = False
+    """Whether the pixels are unpacked when the packet is parsed."""
 
 
 @dataclass
@@ -80,6 +86,19 @@ def cases() -> Iterator[Case]:
     for size, shape in SIZES.items():
         keywords = {"shape": shape, "dtype": "uint16", "compression": "none"}
         yield Case("dectris_v2", size, keywords, {}, items=few(shape))
+    for device in ("dectris_v1", "dectris_v2"):
+        how = "encoding" if device == "dectris_v1" else "compression"
+        for size, shape in list(SIZES.items())[1:]:
+            packed = {"shape": shape, "dtype": "uint16", how: "bslz4"}
+            yield Case(device, f"{size}, packed by bslz4", packed, {}, items=few(shape), unpacked=True)
+    for size, shape in SIZES.items():
+        yield Case("adzmq", size, {"shape": shape, "dtype": "uint16"}, {}, zmq.SUB, few(shape))
+    for size, shape in SIZES.items():
+        keywords = {"shape": shape, "dtype": "uint16"}
+        yield Case("pva", size, keywords, {"queue": 100}, items=few(shape), link="PVA")
+    for size, shape in SIZES.items():
+        keywords = {"shape": shape, "dtype": "uint16"}
+        yield Case("karabo", f"{size}, REQ", keywords, {"socket": "REQ"}, items=few(shape), link="REQ")
     for size, shape in SIZES.items():
         yield Case(
             "karabo",
@@ -98,6 +117,7 @@ def cases() -> Iterator[Case]:
     yield Case("pcap", "15 rows a message", {}, {}, zmq.SUB, packets=MANY + 2)
     yield Case("lecroy", "2 ch, 20 traces of 1000", {}, {}, zmq.SUB, packets=MANY + 2)
     yield Case("bluesky", "rows", {}, {}, zmq.SUB)
+    yield Case("sardana", "points", {"points": MANY}, {"scans_per_run": 0}, link="HTTP")
     yield Case("pandabox", "rows of text", {"rows": 1000}, {}, None)
 
 
@@ -115,6 +135,9 @@ def series_of(case: Case) -> list[list[bytes]]:
 def send(case: Case, port: multiprocessing.connection.Connection) -> None:
     """The sender's process: the series over and over until it is killed."""
     series = series_of(case)
+    if case.link is not None:
+        OTHER[case.link][0](series, port)
+        return
     if case.pattern is None:
         _send_tcp(series, port)
         return
@@ -125,7 +148,7 @@ def send(case: Case, port: multiprocessing.connection.Connection) -> None:
             sender.set(zmq.LINGER, 0)
             if sends == zmq.XPUB:
                 sender.set(zmq.XPUB_NODROP, 1)
-            port.send(sender.bind_to_random_port("tcp://127.0.0.1"))
+            port.send(f"tcp://127.0.0.1:{sender.bind_to_random_port('tcp://127.0.0.1')}")
             if sends == zmq.XPUB:
                 sender.recv()
             for message in itertools.chain.from_iterable(itertools.repeat(series)):
@@ -140,7 +163,7 @@ def send(case: Case, port: multiprocessing.connection.Connection) -> None:
 def _send_tcp(series: Sequence[Sequence[bytes]], port: multiprocessing.connection.Connection) -> None:
     octets = b"".join(frame for message in series for frame in message)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port.send(listener.getsockname()[1])
+        port.send(f"tcp://127.0.0.1:{listener.getsockname()[1]}")
         client, _ = listener.accept()
         client.recv(256)
         client.sendall(b"OK\n")
@@ -158,7 +181,7 @@ class Sender:
         self._process.start()
         if not ours.poll(WAIT_SECONDS):
             raise RuntimeError(f"the sender of {case.device} did not start")
-        self.url = f"tcp://127.0.0.1:{ours.recv()}"
+        self.url: str = ours.recv()
 
     def __enter__(self) -> Sender:
         return self
@@ -238,7 +261,9 @@ def through_source(case: Case, url: str, seconds: float, *, parse: bool) -> tupl
                 raise RuntimeError(f"{case.device}: {item.reason}")
             nbytes += item.nbytes
             if parse:
-                device.parse(item)
+                parsed = device.parse(item)
+                if case.unpacked and item.kind is PacketKind.DATA:
+                    _ = parsed.array
         packets += len(items)
         return len(items)
 
@@ -254,7 +279,9 @@ def measure(case: Case, seconds: float) -> Row:
     series = series_of(case)
     size = sum(len(frame) for message in series for frame in message) // len(series)
     with Sender(case) as sender:
-        if case.pattern is None:
+        if case.link is not None:
+            plain = OTHER[case.link][1](sender.url, lambda read: rate_of(read, seconds))
+        elif case.pattern is None:
             plain = plain_tcp(case, sender.url, seconds)
         else:
             plain = plain_zmq(case, sender.url, seconds, copy=size < 65536)
