@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 BLOCK = re.compile(r"^```(?:toml|python|yaml)\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+OUTPUT = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PROMPT = re.compile(r"^\$ ([^\n]*)\n(.*?)(?=^\$ |\Z)", re.MULTILINE | re.DOTALL)
+PAGE_URL = "tcp://127.0.0.1:7000"
 
 
 @pytest.fixture
@@ -39,17 +42,50 @@ def run(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=package,
-        env={**os.environ, "PYTHONPATH": str(package)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         text=True,
         timeout=50,
     )
 
 
-def test_the_device_of_the_page_passes_the_tests_of_the_page(package: Path) -> None:
+def shown(repository: Path, command: str) -> list[str]:
+    """What the page shows that a command prints."""
+    page = (repository / "docs/how-to/add-a-device.md").read_text()
+    for block in OUTPUT.findall(page):
+        for prompt, printed in PROMPT.findall(block):
+            if prompt.startswith(command):
+                return steady(printed)
+    pytest.fail(f"the page shows no output of {command!r}")
+
+
+def steady(printed: str) -> list[str]:
+    """The lines without what is another each time: how long it took and how fast that was."""
+    printed = re.sub(r"rate( +).*? \((\d+ packets) in [^,]*", r"rate\1(\2", printed)
+    return re.sub(r"in \d+\.\d+s", "in a while", printed).rstrip().splitlines()
+
+
+def test_the_device_of_the_page_passes_the_tests_of_the_page(package: Path, repository: Path) -> None:
     done = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_lab_balance.py")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "12 passed" in done.stdout
+    assert steady(done.stdout) == shown(repository, "pytest")
+
+
+def test_a_probe_finds_the_simulator_as_the_page_shows(package: Path, repository: Path) -> None:
+    simulate = ["-m", "beamloom", "simulate", "balance", "--readings", "60", "--rate", "100", "--stay", "1"]
+    with subprocess.Popen(
+        [sys.executable, *simulate],
+        cwd=package,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as simulator:
+        assert simulator.stderr is not None
+        said = simulator.stderr.readline().rstrip()
+        url = said.rpartition(" ")[2]
+        done = run(package, "-m", "beamloom", "probe", url)
+    assert [said.replace(url, PAGE_URL)] == shown(repository, "beamloom simulate")
+    assert steady(done.stdout.replace(url, PAGE_URL)) == shown(repository, "beamloom probe"), done.stderr
 
 
 def test_the_pipeline_of_the_page_is_right_and_the_simulator_is_there(package: Path) -> None:
