@@ -1,0 +1,37 @@
+"""Environments of older clients, made once and kept under ``out/``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SECONDS_TO_INSTALL = 150
+
+
+def python_with(repository: Path, package: str, version: str) -> Path:
+    """The Python of an environment with this version of a package. Skips the test where that cannot be installed."""
+    folder = repository / "out" / f"{package}-{version}"
+    python = folder / "bin" / "python"
+    ready = folder / "ready"
+    if ready.exists():
+        return python
+    # Under a name of its own until it is complete: tests of several processes may make it at once.
+    making = folder.with_name(f"{folder.name}.{os.getpid()}")
+    pip = [str(making / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "venv", str(making)], check=True, capture_output=True, timeout=60
+        )
+        wanted = [f"{package}=={version}", f"numpy=={np.__version__}"]
+        subprocess.run([*pip, *wanted], check=True, capture_output=True, timeout=SECONDS_TO_INSTALL)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"{package} {version} cannot be installed: {error}")
+    if not folder.exists():
+        making.rename(folder)
+    (folder / "ready").touch()
+    return python
