@@ -29,6 +29,7 @@ def config(controller: Any) -> dict[str, Any]:
                 "connected_workers": connected,
                 "streams": list(member.register.streams),
                 "devices": dict(member.register.streams),
+                **_parts(member),
             }
             for member in ensemble.ingesters
         ],
@@ -51,6 +52,12 @@ def config(controller: Any) -> dict[str, Any]:
         "parameters_hash": controller.parameters.current.hash,
         "parameters_epoch": controller.epoch,
     }
+
+
+def _parts(member: Any) -> dict[str, Any]:
+    """Over how many ingesters its streams are split, where they are."""
+    parts = {stream: part.ingesters for stream, part in member.register.parts.items()}
+    return {"split_over": parts} if parts else {}
 
 
 def _process(controller: Any, member: Any) -> dict[str, Any]:
@@ -151,18 +158,28 @@ def _interval(member: Any, events: int | None) -> dict[str, float]:
 def streams(controller: Any) -> dict[str, Any]:
     """What became of the packets of each stream in the run, as its ingester reported last."""
     active = controller.active
-    reports = {} if active is None else active.counts
+    if active is None:
+        return {}
     return {
-        stream: {
-            "complete_until": report.complete_until,
-            "ended": report.ended,
-            "stopped": report.stopped,
-            **{name: getattr(report.counts, name) for name in report.counts.__struct_fields__},
-            "discarded_before_start": report.discarded_before_start,
-            "reconnects": report.reconnects,
-        }
-        for stream, report in reports.items()
+        stream: {**_report(report), **_shares(active.share_counts.get(stream, {}))}
+        for stream, report in active.counts.items()
     }
+
+
+def _report(report: Any) -> dict[str, Any]:
+    return {
+        "complete_until": report.complete_until,
+        "ended": report.ended,
+        "stopped": report.stopped,
+        **{name: getattr(report.counts, name) for name in report.counts.__struct_fields__},
+        "discarded_before_start": report.discarded_before_start,
+        "reconnects": report.reconnects,
+    }
+
+
+def _shares(reports: dict[str, Any]) -> dict[str, Any]:
+    """What each ingester of a stream that is split has reported of its share; nothing for any other stream."""
+    return {"shares": {name: _report(report) for name, report in sorted(reports.items())}} if reports else {}
 
 
 def health(controller: Any) -> dict[str, Any]:
@@ -175,5 +192,6 @@ def health(controller: Any) -> dict[str, Any]:
         problems.append("no worker takes part; start one with 'beamloom worker'")
     if not ensemble.ingesters:
         problems.append("no ingester takes part; start one with 'beamloom ingester'")
+    problems += controller.split_problems()
     problems += [f"{member.name}: {member.register.fault}" for member in ensemble if member.register.fault]
     return {"ready": not problems, "problems": problems, "processes": len(list(ensemble))}

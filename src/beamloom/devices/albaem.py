@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import zmq
 
-from beamloom.devices.device import Device
+from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.series_messages import DATA, END, START, SeriesCount, read_message
@@ -163,4 +163,5 @@ DEVICE = Device(
     simulator=simulator,
     generate=generate,
     parse=parse,
+    sharing=Sharing.ALL,
 )

@@ -24,7 +24,7 @@ import numpy as np
 import zmq
 
 from beamloom.devices.codecs import UnknownCompression, pack
-from beamloom.devices.device import Device
+from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.headers import read_fields, read_json
 from beamloom.devices.images import Image, decode_image, pixel_type
@@ -248,15 +248,31 @@ class DectrisV1Reader:
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """Append the packet, or what is wrong with it."""
         try:
-            items.append(self._packet(frames))
+            head = self._head(frames)
+            if not self._numbers.is_left_over(head.series):
+                items.append(self._packet(head, frames))
         except MalformedPacket as problem:
             items.append(Malformed(str(problem), frames))
 
-    def _packet(self, frames: list[Any]) -> Packet:
+    def origin_of(self, frames: list[Any]) -> int | None:
+        """The series that the message opens."""
         try:
-            head = _decode_head(frames[0])
+            head = self._head(frames)
+        except MalformedPacket:
+            return None
+        return head.series if head.htype.startswith("dheader-") else None
+
+    def begin_at(self, origin: int) -> None:
+        """The run takes this series."""
+        self._numbers.begin_at(origin)
+
+    def _head(self, frames: list[Any]) -> _Head:
+        try:
+            return _decode_head(frames[0])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedPacket(f"the first frame is no JSON header: {error}") from None
+
+    def _packet(self, head: _Head, frames: list[Any]) -> Packet:
         if head.htype.startswith("dimage-"):
             _check_image_frames(frames)
             return Packet(TYP, frames, self._numbers.image(head.series, head.frame))
@@ -410,4 +426,5 @@ DEVICE = Device(
     simulator=simulator,
     generate=generate,
     parse=parse,
+    sharing=Sharing.DEALT,
 )

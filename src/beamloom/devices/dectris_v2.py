@@ -19,7 +19,7 @@ import zmq
 
 from beamloom.devices.cbor_views import Tag, read_entries, read_item
 from beamloom.devices.dectris_v1 import rings
-from beamloom.devices.device import Device
+from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.images import Image
 from beamloom.devices.player import ZmqPlayer
@@ -220,19 +220,35 @@ class DectrisV2Reader:
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """Append the packet, or what is wrong with it."""
         try:
-            items.append(self._packet(frames))
+            head = self._head(frames)
+            if not self._numbers.is_left_over(head.series_id):
+                items.append(self._packet(head, frames))
         except MalformedPacket as problem:
             items.append(Malformed(str(problem), frames))
 
-    def _packet(self, frames: list[Any]) -> Packet:
+    def origin_of(self, frames: list[Any]) -> int | None:
+        """The series that the message opens."""
+        try:
+            head = self._head(frames)
+        except MalformedPacket:
+            return None
+        return head.series_id if head.type == "start" else None
+
+    def begin_at(self, origin: int) -> None:
+        """The run takes this series."""
+        self._numbers.begin_at(origin)
+
+    def _head(self, frames: list[Any]) -> _Head:
         if len(frames) != 1:
             raise MalformedPacket(
                 f"the message has {len(frames)} frames; version 2 of the stream sends one (does the detector send version 1?)"
             )
         try:
-            head = msgspec.convert(read_entries(frames[0], _WANTED), _Head)
+            return msgspec.convert(read_entries(frames[0], _WANTED), _Head)
         except msgspec.ValidationError as error:
             raise MalformedPacket(f"the message does not say what it is: {error}") from None
+
+    def _packet(self, head: _Head, frames: list[Any]) -> Packet:
         match head.type:
             case "image":
                 return Packet(TYP, frames, self._numbers.image(head.series_id, head.image_id))
@@ -347,4 +363,5 @@ DEVICE = Device(
     simulator=simulator,
     generate=generate,
     parse=parse,
+    sharing=Sharing.DEALT,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -60,6 +61,33 @@ class EndlessSource(Protocol):
 
     def expect(self, items: int | None) -> None:
         """Called before ``open``: the run has ``items`` packets of this stream, START and END among them; None for any number."""
+
+
+class Sharing(StrEnum):
+    """How the packets of one stream come to several clients of its device."""
+
+    DEALT = "dealt"
+    """Each packet goes to one of them, to whichever has room: a PUSH socket."""
+    ALL = "all"
+    """All of them get every packet, and its number tells who keeps it: a PUB socket."""
+
+
+@runtime_checkable
+class SharedSource(Protocol):
+    """What a source has besides whose device deals its packets out to several clients.
+
+    Numbers of its packets then count through the whole run, the START packet of the run being 0.
+    """
+
+    def share(self) -> None:
+        """Called before ``open``: other ingesters receive the rest of the stream. Nothing is read until ``begin_at``."""
+
+    @property
+    def origin(self) -> int | None:
+        """What tells the first series whose START came here from others; None while none did."""
+
+    def begin_at(self, origin: int) -> None:
+        """The run's series is the one of which some share has said this ``origin``; what is earlier is discarded."""
 
 
 @runtime_checkable
@@ -132,3 +160,5 @@ class Device:
     parse: Callable[[Packet], Any]
     prepare: Prepare | None = None
     """Called with the settings when an ingester of the device starts, before any run; the sources of all runs find it open."""
+    sharing: Sharing | None = None
+    """How a stream of this device may be split over several ingesters; None: it may not."""

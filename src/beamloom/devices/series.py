@@ -17,6 +17,19 @@ class SeriesNumbers:
         self._first = first
         self._setting = setting
         self._series: int | None = None
+        self._only: int | None = None
+
+    def begin_at(self, series: int) -> None:
+        """The run takes one series, this one, whose beginning may come to another ingester."""
+        self._series = self._only = series
+
+    def is_left_over(self, series: int) -> bool:
+        """Whether this is of a series before the one that the run takes. Raises MalformedPacket for one behind it."""
+        if self._only is not None and series > self._only:
+            raise MalformedPacket(
+                f"series {series} follows series {self._only}, but a stream that several ingesters share takes one series in a run"
+            )
+        return self._only is not None and series < self._only
 
     def start(self, series: int) -> None:
         """A series begins."""

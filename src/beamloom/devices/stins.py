@@ -17,7 +17,7 @@ import numpy as np
 import zmq
 
 from beamloom.devices.codecs import pack
-from beamloom.devices.device import Device
+from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.images import Image, decode_blobs, pixel_type
@@ -137,12 +137,15 @@ class StinsReader:
         self._header: int | None = None
         self._first_header: int | None = None
         self._restarted = False
+        self._dealt_from: int | None = None
         self._blob_size = BlobSize()
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """Append the packet, or what is wrong with it."""
         try:
             head = read_head(frames[0])
+            if self._is_left_over(head):
+                return
             if head.htype == "image":
                 if len(frames) == 2:
                     self._blob_size.check(head, frames[1])
@@ -161,8 +164,29 @@ class StinsReader:
         except MalformedPacket as problem:
             items.append(Malformed(str(problem), frames))
 
+    def origin_of(self, frames: list[Any]) -> int | None:
+        """The number of the message, if it opens a series; 0 of a sender that does not number its messages."""
+        try:
+            head = read_head(frames[0])
+        except MalformedPacket:
+            return None
+        return (head.msg_number or 0) if head.htype == "header" else None
+
+    def begin_at(self, origin: int) -> None:
+        """The run begins with the header that has this number, whether or not it comes here."""
+        self._dealt_from = origin
+
+    def _is_left_over(self, head: Head) -> bool:
+        return (
+            self._dealt_from is not None
+            and head.msg_number is not None
+            and head.msg_number < self._dealt_from
+        )
+
     def _begin(self, msg_number: int | None) -> int | None:
         """Start a series; the number of its header among all messages since the first header of the run, None where that is not known."""
+        if self._dealt_from is not None:
+            return None if msg_number is None else msg_number - self._dealt_from
         self._header = msg_number
         if self._first_header is None or msg_number is None:
             self._first_header = msg_number
@@ -172,6 +196,8 @@ class StinsReader:
         return None if self._restarted else msg_number - self._first_header
 
     def _number(self, head: Head) -> int | None:
+        if self._dealt_from is not None and head.msg_number is not None:
+            return head.msg_number - self._dealt_from
         if self._header is not None and head.msg_number is not None:
             number = head.msg_number - self._header
             if number < 1:
@@ -180,6 +206,10 @@ class StinsReader:
                 )
             return number
         if head.frame is None:
+            if self._dealt_from is not None:
+                raise MalformedPacket(
+                    "the image has no number, and other ingesters have some of those before it"
+                )
             return None
         if head.frame < self._first_frame:
             raise MalformedPacket(
@@ -258,4 +288,5 @@ DEVICE = Device(
     simulator=simulator,
     generate=generate,
     parse=parse,
+    sharing=Sharing.DEALT,
 )

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 import zmq
 
-from beamloom.devices.device import Device
+from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.images import Image, as_image
@@ -307,4 +307,5 @@ DEVICE = Device(
     simulator=simulator,
     generate=generate,
     parse=parse,
+    sharing=Sharing.ALL,
 )

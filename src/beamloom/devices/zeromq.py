@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from beamloom.devices.dealt import Dealt, DealtReader
 from beamloom.events import Malformed, Packet, PacketKind
 
 LARGE_FRAME: Final = 64 * 1024
@@ -74,6 +75,28 @@ class ZmqSource:
         self._stranger = False
         self._connected_since: float | None = None
         self._in_series = False
+        self._dealt: Dealt | None = None
+
+    def share(self) -> None:
+        """Called before ``open``: other clients receive the rest of what the device sends. Nothing is read until ``begin_at``.
+
+        Raises ValueError for a device of which packets cannot be placed without those before them.
+        """
+        if not isinstance(self.reader, DealtReader):
+            raise ValueError(
+                f"what comes from {self._url} cannot be shared by several ingesters; give it to one"
+            )
+        self._dealt = Dealt(self.reader)
+
+    @property
+    def origin(self) -> int | None:
+        """What tells the first series whose START came here from others; None while none did."""
+        return None if self._dealt is None else self._dealt.origin
+
+    def begin_at(self, origin: int) -> None:
+        """The run's series is known; what is earlier is discarded."""
+        if self._dealt is not None:
+            self._dealt.begin_at(origin)
 
     def open(self) -> None:
         """Begin to connect; returns at once. Raises ValueError with a sentence for an address that cannot be right."""
@@ -161,6 +184,8 @@ class ZmqSource:
         The last message may complete two items, an image that broke off and the packet that shows it, so the least limit is 2.
         """
         socket = self._open_socket()
+        if self._dealt is not None:
+            return self._read_dealt(socket, self._dealt, limit)
         take = self.reader.take
         items: list[Packet | Malformed] = []
         for _ in range(max(limit - 1, 1)):
@@ -173,6 +198,19 @@ class ZmqSource:
                 self._keep_series(items, before)
             elif items[-1].kind is PacketKind.END:
                 self._in_series = False
+        return items
+
+    def _read_dealt(
+        self, socket: zmq.Socket[bytes], dealt: Dealt, limit: int
+    ) -> Sequence[Packet | Malformed]:
+        items: list[Packet | Malformed] = []
+        dealt.take_held(limit, items)
+        for _ in range(limit - len(items)):
+            frames = self._receive(socket)
+            if frames is None:
+                break
+            dealt.take(frames, items)
+        self.discarded_before_start = dealt.discarded
         return items
 
     def close(self) -> None:

@@ -249,7 +249,10 @@ class Run:
 
     def _look_at_shares(self, stream: str, now: float) -> None:
         shares = self.shares[stream]
-        self.lost(shares.advance(now, self.ledger.settled_until))
+        losses = shares.advance(now, self.ledger.settled_until)
+        if self.phase is RunPhase.COMPLETE:
+            return
+        self.lost(losses)
         if shares.start_gone:
             shares.start_gone = False
             self._withhold_start(stream)

@@ -129,6 +129,10 @@ class Shares:
             pass
         self._pass_by(self.complete_until)
 
+    def __contains__(self, name: object) -> bool:
+        """Whether the stream has a share of this name."""
+        return name in self._shares
+
     # ---- what the shares report -----------------------------------------------------------------------------------------
 
     def report(self, name: str, report: ShareReport, now: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from beamloom.devices.registry import UnknownDevice, device_names, find_device
+from beamloom.devices.sharing import split_refusal
 from beamloom.errors import UsageError, did_you_mean
 from beamloom.located_yaml import FileError, Key, Located, parse_yaml, read_yaml
 from beamloom.pipeline_file._check import INVALID, Checker, Invalid
@@ -80,7 +81,7 @@ def _read_stream(checker: Checker, item: Located, name: str) -> Any:
             (device or item).line, f"the stream {name!r} has to name its device; installed are {known}"
         )
     try:
-        kind = find_device(device.value).settings
+        found = find_device(device.value)
     except UnknownDevice as error:
         return checker.note(device.line, str(error))
     hints = typing.get_type_hints(StreamSettings, include_extras=True)
@@ -88,12 +89,16 @@ def _read_stream(checker: Checker, item: Located, name: str) -> Any:
     keys = {key: inner for key, inner in item.value.items() if key.text != "device" and key.text not in own}
     before = len(checker.problems)
     values = {key: checker.read(inner, hints[key], key) for key, inner in own.items()}
-    checker.read_struct(Located(keys, item.line), kind, name)
+    checker.read_struct(Located(keys, item.line), found.settings, name)
     if len(checker.problems) > before:
         return INVALID
-    return StreamSettings(
+    settings = StreamSettings(
         device=device.value, options={key.text: inner.plain() for key, inner in keys.items()}, **values
     )
+    refusal = split_refusal(name, found.name, found.sharing, settings.ingesters, arms=settings.arms)
+    if refusal is not None:
+        return checker.note(own["ingesters"].line, refusal)
+    return settings
 
 
 def _read_settings(checker: Checker, root: Located) -> dict[str, Any]:

@@ -123,7 +123,8 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, StreamSettings],
         Meta(
             min_length=1,
-            description="The streams by name. Each names its `device`; the other keys are the device's.",
+            description="The streams by name. Each names its `device`, and may say over how many `ingesters` it is split; "
+            "the other keys are the device's.",
             extra={"expects": "streams by name, each with its device and the keys of this device"},
         ),
     ]

@@ -37,7 +37,9 @@ def layout_of(pipeline: Pipeline) -> Layout:
     addresses = _addresses(pipeline)
     command = _Commands(pipeline, addresses["mailbox"])
     processes = [command.controller(addresses["controller"]), command.reducer(addresses["reducer"])]
-    ingesters = [command.ingester(name, stream) for name, stream in pipeline.streams.items()]
+    ingesters = [
+        ingester for name, stream in pipeline.streams.items() for ingester in command.ingesters(name, stream)
+    ]
     workers = list(command.workers())
     if pipeline.debugworker:
         workers.append(command.debugworker(addresses["debugworker"]))
@@ -109,12 +111,14 @@ class _Commands:
         }
         return self._spec("reducer", "reducer", own, REDUCER)
 
-    def ingester(self, name: str, stream: StreamSettings) -> ProcessSpec:
+    def ingesters(self, name: str, stream: StreamSettings) -> Iterable[ProcessSpec]:
         own = {
             "streams": {name: stream.written()},
             "record_prefix": self._record_prefix,
         }
-        return self._spec("ingester", f"{name}-ingester", own, INGESTERS)
+        for number in range(1, stream.ingesters + 1):
+            ending = f"-{number}" if stream.ingesters > 1 else ""
+            yield self._spec("ingester", f"{name}-ingester{ending}", own, INGESTERS)
 
     def workers(self) -> Iterable[ProcessSpec]:
         number = 0

@@ -7,9 +7,12 @@ import time
 
 from beamloom.engine.assignment import Span
 from beamloom.engine.run import Run, RunPhase, Step
+from beamloom.engine.shares import ShareReport
 from beamloom.engine.streamplan import StreamLayout
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.membership import name_of
+from beamloom.services.share_counts import joined
+from beamloom.services.sharing import share_of
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import (
     AnyMessage,
@@ -50,7 +53,9 @@ class ActiveRun:
         self.started_at = time.time()
         self.finished_at: float | None = None
         self.counts: dict[str, Progress] = {}
-        """The latest report of each stream."""
+        """The latest report of each stream; of one that several ingesters share, put together from theirs."""
+        self.share_counts: dict[str, dict[str, Progress]] = {}
+        """The latest report of each ingester of the streams that are shared, by its name."""
         self.joining: set[str] = set()
         """Workers that came late and have not confirmed yet."""
         self._ensemble = ensemble
@@ -76,6 +81,8 @@ class ActiveRun:
             case Reduced(deliveries=deliveries):
                 for worker, slot, first, stop in deliveries:
                     self.run.taken(worker, slot, first, stop, now)
+            case Progress(stream=stream) as progress if stream in self.run.shares:
+                self._hear_share(sender, progress, now)
             case Progress(stream=stream) as progress:
                 self.counts[stream] = progress
                 self.run.lost(progress.losses)
@@ -102,6 +109,25 @@ class ActiveRun:
             case _:
                 pass
 
+    def _hear_share(self, sender: str, progress: Progress, now: float) -> None:
+        """One of the ingesters that share a stream reports."""
+        shares = self.run.shares[progress.stream]
+        if sender not in shares:
+            return
+        report = ShareReport(
+            progress.complete_until,
+            progress.seen_until,
+            progress.received,
+            progress.losses,
+            progress.excuses,
+            progress.ended,
+            progress.stopped,
+            progress.blocked,
+            progress.origin,
+        )
+        self.run.share_progress(progress.stream, sender, report, now)
+        self.share_counts.setdefault(progress.stream, {})[name_of(sender)] = progress
+
     def begin_epoch(self, epoch: int) -> int:
         """New parameters; returns the first event that they hold for."""
         return self.run.begin_epoch(epoch)
@@ -127,6 +153,10 @@ class ActiveRun:
             self.run.lose_worker(member.peer, killed=killed)
         elif member.role == "ingester":
             for stream in member.register.streams:
+                if stream in self.run.shares:
+                    why = f"the ingester {member.name!r} of stream {stream!r} is gone with its share: {cause}"
+                    self.run.share_gone(stream, member.peer, why, now)
+                    continue
                 self.run.stream_gone(stream, f"the ingester of stream {stream!r} is gone: {cause}", now)
         else:
             self.run.abort(f"the reducer is gone, and what it had published with it: {cause}")
@@ -138,6 +168,8 @@ class ActiveRun:
         if self.finished:
             return
         step = self.run.advance(now)
+        for stream, told in self.share_counts.items():
+            self.counts[stream] = joined(stream, self.run.shares[stream], told.values())
         if step or self._gone:
             self._send_orders(step)
         if self.run.phase is RunPhase.COMPLETE:
@@ -147,7 +179,16 @@ class ActiveRun:
 
     def _send_orders(self, step: Step) -> None:
         gone, self._gone = self._gone, []
-        orders = Orders(self.run.run_id, step.spans, step.settled, [], gone, step.close_at, step.stop_sources)
+        orders = Orders(
+            self.run.run_id,
+            step.spans,
+            step.settled,
+            [],
+            gone,
+            step.close_at,
+            step.stop_sources,
+            step.origins,
+        )
         for member in self._ensemble.ingesters:
             self._send(member.peer, orders)
         if step.spans or step.dropped:
@@ -223,6 +264,7 @@ def arm_message(
     layouts: dict[str, StreamLayout] = {
         stream: layout for stream, layout in run.layouts.items() if stream in member.register.streams
     }
+    shares = {stream: share_of(ensemble, stream, member) for stream in layouts}
     workers = {worker.peer: worker.register.address for worker in ensemble.workers}
     return Arm(
         run.run_id,
@@ -232,6 +274,7 @@ def arm_message(
         epoch,
         values,
         run.trigger_map.total_events,
+        shares={stream: share for stream, share in shares.items() if share is not None},
         analyses=sorted({worker.register.analysis for worker in ensemble.workers} - {""}),
         **more,  # type: ignore[arg-type]
     )

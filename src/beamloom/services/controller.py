@@ -31,6 +31,7 @@ from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.recorder import RunRecorder
 from beamloom.services.self_arming import SelfArming
+from beamloom.services.sharing import ingesters_of, part_of, problems
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.http_server import HttpServer
@@ -124,6 +125,7 @@ class ControllerService:
             for member in self.ensemble
             if member.register.fault and _takes_part(member, trigger_map)
         ]
+        faults += problems(self.ensemble, trigger_map.streams)
         if faults:
             raise ArmingRefused("the run was not armed: " + "; ".join(faults))
         if self._arming is not None:
@@ -132,8 +134,17 @@ class ControllerService:
             logger.warning("run %s is given up: a new trigger map was armed", self.active.run.run_id)
             self.active.release()
         run_id = str(uuid.uuid4())
-        settings = RunSettings(self.settings.lookahead_seconds, self.settings.straggler_timeout)
+        settings = RunSettings(
+            self.settings.lookahead_seconds,
+            self.settings.straggler_timeout,
+            share_grace=self.settings.share_grace,
+        )
         run = Run(run_id, trigger_map, settings, now)
+        for stream in run.layouts:
+            members = ingesters_of(self.ensemble, stream)
+            if len(members) > 1:
+                peers = [member.peer for member in members]
+                run.share_out(stream, peers, now, in_turn=part_of(members[0], stream).in_turn)
         participants = [member for member in self.ensemble if _takes_part(member, trigger_map)]
         deadline = now + self.settings.arm_timeout + ARM_GRACE
         self._arming = Arming(run, written, [member.peer for member in participants], deadline, reply)
@@ -179,6 +190,10 @@ class ControllerService:
     def nameable(self) -> list[str]:
         """What a trigger map may name now: streams, and detectors of which all tiles are there."""
         return nameable(self.settings.detectors, list(self.ensemble.streams))
+
+    def split_problems(self) -> list[str]:
+        """Why streams that are split over several ingesters could not be had now."""
+        return problems(self.ensemble, self.ensemble.streams)
 
     def stop(self, cause: str) -> None:
         """End the run that goes on."""

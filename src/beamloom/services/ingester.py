@@ -13,13 +13,22 @@ from functools import partial
 
 import msgspec
 
-from beamloom.devices.device import EndlessSource, RearmingSource, Source, SourceFigures, TriggeredSource
+from beamloom.devices.device import (
+    EndlessSource,
+    RearmingSource,
+    SharedSource,
+    Sharing,
+    Source,
+    SourceFigures,
+    TriggeredSource,
+)
 from beamloom.devices.registry import find_device
 from beamloom.engine.assignment import Span
 from beamloom.engine.reorder import Arrivals, Reorder
 from beamloom.engine.requests import Requests
 from beamloom.engine.retention import Retention, WhenFull
 from beamloom.engine.router import Delivery, StreamCounts, StreamRouter
+from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.events import Packet
 from beamloom.recordings.folder import RecordingNames
@@ -30,6 +39,7 @@ from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.preparation import Preparation, PrepareStream, prepare_device
+from beamloom.services.sharing import check_split, device_sharing
 from beamloom.services.standby import SeriesSource, Standby
 from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.transport.channel import Channel, Received
@@ -43,6 +53,7 @@ from beamloom.transport.messages import (
     Joined,
     Orders,
     Packets,
+    Part,
     Progress,
     Unknown,
     Welcome,
@@ -83,6 +94,8 @@ class StreamRun:
         reorder: Reorder,
         router: StreamRouter,
         recorder: RecordingWriter | None,
+        *,
+        is_share: bool = False,
     ) -> None:
         self.stream = router.stream
         self.source = source
@@ -92,11 +105,14 @@ class StreamRun:
         self.reading = False
         self.stopped = False
         self.may_have_more = False
+        self.is_share = is_share
+        """Whether other ingesters receive the rest of the stream."""
         self._figures = source if isinstance(source, SourceFigures) else None
         self._requests = Requests(layout) if isinstance(source, TriggeredSource) else None
         self._told_at = 0.0
         self._told: tuple[object, ...] = ()
         self._told_ended = False
+        self._told_origin: int | None = None
 
     def trigger(self, spans: Sequence[Span]) -> None:
         """Have a software-triggered source produce the packets of events that have just been leased."""
@@ -120,16 +136,18 @@ class StreamRun:
         router = self.router
         losses = router.take_losses()
         complete_until, seen_until, ended = router.complete_until, router.seen_until, router.ended
-        urgent = always or losses or ended != self._told_ended
+        urgent = always or losses or ended != self._told_ended or self.origin != self._told_origin
         if not urgent and now - self._told_at < PROGRESS_EVERY:
             return None
         figures = self._figures
+        origin = self.origin
         discarded = None if figures is None else figures.discarded_before_start
         reconnects = None if figures is None else figures.reconnects
-        standing = (complete_until, seen_until, ended, not router.has_room, discarded, reconnects)
+        standing = (complete_until, seen_until, ended, not router.has_room, discarded, reconnects, origin)
         if not urgent and standing == self._told:
             return None
         self._told, self._told_ended, self._told_at = standing, ended, now
+        self._told_origin = origin
         return Progress(
             run,
             self.stream,
@@ -142,7 +160,20 @@ class StreamRun:
             not router.has_room,
             discarded,
             reconnects,
+            router.take_received(),
+            router.take_excuses(),
+            origin,
         )
+
+    @property
+    def origin(self) -> int | None:
+        """Of a share that is dealt out: what tells the series whose beginning came here."""
+        return self.source.origin if isinstance(self.source, SharedSource) else None
+
+    def begin_at(self, origin: int) -> None:
+        """It is known which series is the run's."""
+        if isinstance(self.source, SharedSource):
+            self.source.begin_at(origin)
 
 
 class IngesterService:
@@ -155,7 +186,10 @@ class IngesterService:
         controller: str,
         open_source: OpenSource = open_device,
         prepare: PrepareStream = prepare_device,
+        sharing: Callable[[str], Sharing | None] = device_sharing,
     ) -> None:
+        """``sharing`` tells of a device how its streams may be split."""
+        split = {stream: sharing(one.device) for stream, one in settings.streams.items() if one.ingesters > 1}
         self._settings = settings
         self._channel = channel
         self._open_source = open_source
@@ -165,6 +199,10 @@ class IngesterService:
             settings.name,
             "ingester",
             streams={stream: one.device for stream, one in settings.streams.items()},
+            parts={
+                stream: Part(settings.streams[stream].ingesters, how is Sharing.DEALT)
+                for stream, how in split.items()
+            },
         )
         self._run: str | None = None
         self._streams: dict[str, StreamRun] = {}
@@ -179,6 +217,7 @@ class IngesterService:
         }
         self._preparation = Preparation(
             [
+                *((s, partial(check_split, s, settings.streams[s], how)) for s, how in split.items()),
                 *((stream, partial(prepare, one)) for stream, one in settings.streams.items()),
                 *((stream, standby.open) for stream, standby in self._standbys.items()),
             ]
@@ -197,6 +236,7 @@ class IngesterService:
                 self._channel.connect(worker, address)
             case Finish(run=run):
                 if run == self._run:
+                    self._report_shares(now)
                     self._release()
                 self._channel.send(CONTROLLER, Finished(run))
             case Welcome():
@@ -234,10 +274,17 @@ class IngesterService:
         rearms = isinstance(device, RearmingSource) and device.rearms
         settings = self._settings
         most_bytes = int(REORDER_SHARE * settings.retention_bytes)
-        reorder = Reorder(settings.reorder_window, settings.reorder_wait, most_bytes)
-        router = StreamRouter(stream, layout, retention, witness, rearms=rearms, window=str(reorder))
+        share: Share | None = arm.shares.get(stream)
+        dealt = share is not None and share.in_turn
+        if dealt and isinstance(source, SharedSource):
+            source.share()
+        # What is dealt out has gaps all the time: waiting for what others have would only delay.
+        reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
+        router = StreamRouter(
+            stream, layout, retention, witness, rearms=rearms, window=str(reorder), share=share
+        )
         source.open()
-        return StreamRun(layout, source, reorder, router, recorder)
+        return StreamRun(layout, source, reorder, router, recorder, is_share=share is not None)
 
     def _source(self, stream: str, layout: StreamLayout) -> Source:
         standby = self._standbys.get(stream)
@@ -262,6 +309,8 @@ class IngesterService:
             self._channel.disconnect(worker)
         for one in self._streams.values():
             router = one.router
+            if one.stream in orders.origins:
+                one.begin_at(orders.origins[one.stream])
             for worker in orders.gone:
                 router.forget_worker(worker)
             for first, stop in orders.settled:
@@ -377,6 +426,12 @@ class IngesterService:
         progress = one.progress(self._run or "", now, always=always)
         if progress is not None:
             self._channel.send(CONTROLLER, progress)
+
+    def _report_shares(self, now: float) -> None:
+        """The run may be over before a share has told its last packets, which others need not wait for."""
+        for one in self._streams.values():
+            if one.is_share:
+                self._report(one, now, always=True)
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,9 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     device: str
     """Name of the device protocol, as ``beamloom simulate`` lists them."""
+    ingesters: Annotated[
+        int, Meta(ge=1, description="Ingesters that share the stream, each receiving a part of its packets.")
+    ] = 1
     options: dict[str, Any] = {}
     """The device's own keys, ``url`` first of all; checked against the device's settings struct."""
     arms: Annotated[
@@ -54,11 +57,15 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def written(self) -> dict[str, Any]:
         """As people write it: the device, what any stream takes, and the device's keys, side by side."""
-        return {"device": self.device, **({"arms": True} if self.arms else {}), **self.options}
+        own = {name: getattr(self, name) for name in sorted(STREAM_KEYS)}
+        said = {name: value for name, value in own.items() if value != _STREAM_DEFAULTS[name]}
+        return {"device": self.device, **said, **self.options}
 
 
-STREAM_KEYS = frozenset({"arms"})
+STREAM_KEYS = frozenset({"arms", "ingesters"})
 """Keys that a stream takes besides ``device`` and the keys of its device."""
+
+_STREAM_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(StreamSettings)}
 
 
 class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,6 +162,12 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
             extra={"expects": 'names of streams, such as ["scan", "detector"]'},
         ),
     ] = ()
+    share_grace: Annotated[
+        Seconds,
+        Meta(
+            description="Silence of all ingesters that share a stream, once its end was seen, after which what is missing is lost."
+        ),
+    ] = 1.0
     lookahead_seconds: Annotated[
         Seconds,
         Meta(

@@ -13,10 +13,12 @@ import msgspec
 
 from beamloom.detectors.geometry import Detector
 from beamloom.engine.assignment import Span
+from beamloom.engine.combs import Comb
 from beamloom.engine.faults import Failure
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range
 from beamloom.engine.router import StreamCounts
+from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import StreamLayout
 
 CONTROLLER = "controller"
@@ -27,6 +29,15 @@ class Message(msgspec.Struct, tag_field="type", tag=str.lower):
 
 
 # ---- joining and leaving ----------------------------------------------------------------------------------------------------
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """What an ingester says of a stream that it does not receive alone."""
+
+    ingesters: int
+    """How many they are in all."""
+    in_turn: bool
+    """Whether the device deals its packets out to them."""
 
 
 class Register(Message):
@@ -42,6 +53,8 @@ class Register(Message):
     version: str
     streams: dict[str, str] = {}
     """Of an ingester: its streams, each with the name of its device."""
+    parts: dict[str, Part] = {}
+    """Of an ingester: those of its streams of which other ingesters receive the rest."""
     tags: list[str] = []
     """Of a worker."""
     descriptions: list[dict[str, Any]] = []
@@ -110,6 +123,8 @@ class Arm(Message):
     timeout: float
     """Seconds in which an ingester's devices have to be there."""
     record_prefix: str = ""
+    shares: dict[str, Share] = {}
+    """For an ingester: its share of those streams that it does not receive alone."""
     analyses: list[str] = []
     """The workers' user classes, as module:Class: the reducer may import what their results are made of."""
     detectors: dict[str, Detector] = {}
@@ -155,6 +170,8 @@ class Orders(Message):
     """Workers that get nothing more."""
     close_at: int | None = None
     stop_sources: bool = False
+    origins: dict[str, int] = {}
+    """For streams with several ingesters: the series that is the run's, by what its device tells it from others."""
 
 
 class PacketBlock(msgspec.Struct, array_like=True):
@@ -244,6 +261,12 @@ class Progress(Message):
     """Messages that came before the start of a series, and between series; None where the source does not count them."""
     reconnects: int | None = None
     """How often the connection to the device was there again after it had broken; None where the source does not count them."""
+    received: list[Comb] = []
+    """Of a share of a stream: the events whose packets have come since the last report."""
+    excuses: list[Loss] = []
+    """Of a share: why events would be missing that no share has."""
+    origin: int | None = None
+    """Of a share: the series whose beginning has come to it."""
 
 
 class Fence(Message):
