@@ -45,6 +45,9 @@ def config(controller: Any) -> dict[str, Any]:
         "reducer": None
         if reducer is None
         else {**_process(controller, reducer), "url": reducer.register.address},
+        "detectors": {
+            name: list(detector.streams) for name, detector in controller.settings.detectors.items()
+        },
         "controller_version": VERSION,
         "parameters_version": {
             name: str(value.uuid) for name, value in controller.parameters.current.items()

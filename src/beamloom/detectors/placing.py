@@ -18,6 +18,9 @@ from beamloom.detectors.geometry import Detector, Rectangle, Tile
 Image = np.ndarray[Any, np.dtype[Any]]
 """(..., rows, columns)."""
 
+STRIP = 32
+"""Columns of a tile turned by 90° that are copied at once: so many rows of the image as it was sent stay in the cache."""
+
 
 class TilesDoNotFit(ValueError):
     """Images that do not make up a frame of their detector; the text is a sentence that says in what."""
@@ -60,7 +63,7 @@ def place(detector: Detector, images: Mapping[str, Image]) -> Image:
         for gap in plan.gaps:
             _part(frame, gap)[...] = value
     for tile, rectangle in plan.tiles:
-        _part(frame, rectangle)[...] = _oriented(images[tile.stream], tile)
+        _copy(_part(frame, rectangle), _oriented(images[tile.stream], tile), tile)
     return frame
 
 
@@ -141,6 +144,14 @@ def _oriented(image: Image, tile: Tile) -> Image:
     elif tile.flip == "columns":
         image = image[..., ::-1]
     return np.rot90(image, -(tile.rotate // 90), (-2, -1)) if tile.rotate else image
+
+
+def _copy(place: Image, image: Image, tile: Tile) -> None:
+    if tile.rotate in (90, 270):
+        for column in range(0, image.shape[-1], STRIP):
+            place[..., column : column + STRIP] = image[..., column : column + STRIP]
+    else:
+        place[...] = image
 
 
 def _gaps(shape: tuple[int, int], covered: list[Rectangle]) -> tuple[Rectangle, ...]:
