@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from beamloom.detectors.geometry import Detector, Tile
 from beamloom.errors import UsageError
 from beamloom.located_yaml import FileError
-from beamloom.pipeline_file import json_schema, parse_pipeline
+from beamloom.pipeline_file import json_schema, parse_pipeline, read_geometry
 from beamloom.placement.layout import layout_of
+from beamloom.recordings import RecordingNames, write_detectors
 from beamloom.settings import ControllerSettings, resolve
+from beamloom.triggermap import TriggerMap, expand
 
 HEAD = """\
 streams:
@@ -129,3 +132,40 @@ def test_editors_learn_the_keys_of_detectors_and_tiles_from_the_schema() -> None
     assert definitions["Detector"]["required"] == ["tiles"]
     assert definitions["Tile"]["required"] == ["stream", "at"]
     assert definitions["Tile"]["additionalProperties"] is False
+
+
+def test_the_example_in_the_how_to_is_right(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "how-to" / "several-modules.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    for module in ("worker", "reducer"):
+        (tmp_path / f"{module}.py").touch()
+    (jungfrau,) = parse_pipeline(example, folder=tmp_path).detectors.values()
+    assert jungfrau.streams == ("jf0", "jf1")
+    (written,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    trigger_map = expand(TriggerMap.from_json(json.loads(written)), {"jungfrau": jungfrau.streams})
+    assert trigger_map.streams == ("jf0", "jf1", "contrast")
+
+
+def test_a_geometry_is_read_from_a_pipeline_file_or_from_a_file_of_its_own(tmp_path: Path) -> None:
+    alone = "big: {tiles: [{stream: upper, at: [0, 0]}]}"
+    whole, bare = tmp_path / "pipeline.yaml", tmp_path / "geometry.yaml"
+    whole.write_text(f"{HEAD}detectors: {{{alone}}}")
+    bare.write_text(alone)
+    expected = {"big": Detector(tiles=(Tile(stream="upper", at=(0, 0)),))}
+    assert read_geometry(whole) == read_geometry(bare) == expected
+    assert read_geometry(write_detectors(RecordingNames(f"{tmp_path}/", "run"), expected)) == expected
+
+
+def test_a_wrong_geometry_in_a_file_of_its_own_is_refused_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "geometry.yaml"
+    file.write_text(
+        "big:\n  tiles:\n  - {stream: a, at: [0, 0]}\n  - {stream: b, at: [0, 0]}\n  fil: 3\nb: {}\n"
+    )
+    with pytest.raises(FileError) as error:
+        read_geometry(file)
+    lines = [line.removeprefix(f"{file}:").partition(";")[0] for line in str(error.value).splitlines()]
+    assert lines[0] == "5: unknown key 'fil' (did you mean 'fill'?)"
+    assert lines[1].startswith("6: the key 'tiles' of 'b' is missing")
+    file.write_text("- a\n")
+    with pytest.raises(UsageError, match="holds no detectors"):
+        read_geometry(file)

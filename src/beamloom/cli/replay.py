@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="parameters: JSON, CBOR or pickle (default: those recorded beside the files)",
     )
     parser.add_argument(
+        "--detectors",
+        metavar="FILE",
+        help="detectors whose tiles are streams of their own: a pipeline file, or one with its detectors alone "
+        "(default: those recorded beside the files)",
+    )
+    parser.add_argument(
         "--port", metavar="PORT", type=int, help="serve results and parameters on localhost (0: a free port)"
     )
     parser.add_argument("--keep-alive", action="store_true", help="stay after the end, until Ctrl-C")
@@ -90,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _prepare(arguments: argparse.Namespace, *, reload: bool = False) -> Replay:
+    from beamloom.pipeline_file import read_geometry
     from beamloom.replay import Replay
 
     return Replay(
@@ -98,6 +105,7 @@ def _prepare(arguments: argparse.Namespace, *, reload: bool = False) -> Replay:
         arguments.files,
         source=arguments.source,
         parameters=arguments.parameters,
+        detectors=read_geometry(arguments.detectors) if arguments.detectors else None,
         workers=arguments.nworkers,
         allow_pickle=arguments.allow_pickle,
         reload=reload,

@@ -3,6 +3,7 @@
 ``read_pipeline`` reads and checks one; a script may as well make a ``Pipeline`` itself.
 """
 
+from beamloom.pipeline_file._detectors import read_geometry
 from beamloom.pipeline_file._read import check_streams, parse_pipeline, read_pipeline
 from beamloom.pipeline_file._schema import json_schema, markdown
 from beamloom.pipeline_file._shape import (
@@ -31,5 +32,6 @@ __all__ = [
     "json_schema",
     "markdown",
     "parse_pipeline",
+    "read_geometry",
     "read_pipeline",
 ]

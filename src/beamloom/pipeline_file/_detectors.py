@@ -1,14 +1,35 @@
-"""Checks the detectors of a pipeline file against its streams, each problem at its own line."""
+"""Checks the detectors of a pipeline file against its streams, each problem at its own line; reads them without the rest of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from beamloom.detectors.geometry import Detector, geometry_problems
-from beamloom.errors import did_you_mean
-from beamloom.located_yaml import Key, Located
+from beamloom.errors import UsageError, did_you_mean
+from beamloom.located_yaml import FileError, Key, Located, read_yaml
 from beamloom.pipeline_file._check import Checker, Invalid
 from beamloom.pipeline_file._common import STREAM_NAME
+
+
+def read_geometry(path: Path | str) -> dict[str, Detector]:
+    """The detectors of a pipeline file, or of a file that holds nothing else, such as the one beside a recording.
+
+    Raises UsageError for a file that cannot be read, FileError that lists every problem by line.
+    """
+    root = read_yaml(Path(path))
+    if not isinstance(root.value, dict):
+        raise UsageError(
+            f"{path} holds no detectors; give it their names and tiles, as the pipeline file has them"
+        )
+    item = root.value.get(Key("detectors", 0), root)
+    checker = Checker({})
+    detectors = checker.read(item, dict[str, Detector], "detectors")
+    check_detectors(checker, root.value.get(Key("streams", 0)), item)
+    if checker.problems:
+        raise FileError(str(path), checker.problems)
+    read: dict[str, Detector] = detectors
+    return read
 
 
 def check_detectors(checker: Checker, streams: Located | None, detectors: Located | None) -> None:
