@@ -6,6 +6,7 @@ import json
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,50 @@ def test_a_server_that_comes_back_is_read_on() -> None:
     assert report(RuntimeError("not allowed")) == []
     assert "refuses to send pva://127.0.0.1:1/IMAGE: not allowed" in str(source.connection_problem())
     source.close()
+
+
+def test_a_server_that_the_address_names_is_found_again_soon_after_it_is_back(until: Until) -> None:
+    def images(first: int, count: int) -> list[list[bytes]]:
+        return list(generate(frames=count, shape=(2, 3), first_id=first))
+
+    simulator = PvaSimulator("pva://127.0.0.1:0/IMAGE")
+    url = simulator.url
+    source = PvaSource(PvaSettings(url=url))
+    source.open()
+    try:
+        until(source.connected)
+        for life in range(1, 3):
+            simulator.close()
+            until(lambda: source.read(9) == [] and not source.connected())
+            simulator = PvaSimulator(url)
+            back_at = time.monotonic()
+            until(lambda: source.read(9) == [] and source.connected())
+            # EPICS itself takes about ten.
+            assert time.monotonic() - back_at < 5
+            assert source.reconnects == life
+        simulator.play(images(0, 3))
+        assert kinds(receive(source, 4)) == [0, 1, 1, 1]
+    finally:
+        source.close()
+        simulator.close()
+
+
+def test_a_server_that_starts_after_the_search_has_begun_is_found_soon(until: Until) -> None:
+    simulator = PvaSimulator("pva://127.0.0.1:0/IMAGE")
+    url = simulator.url
+    simulator.close()
+    source = PvaSource(PvaSettings(url=url))
+    source.open()
+    try:
+        until(lambda: "nobody has answered" in str(source.connection_problem()))
+        simulator = PvaSimulator(url)
+        back_at = time.monotonic()
+        until(source.connected)
+        assert time.monotonic() - back_at < 5
+        assert source.reconnects == 0
+    finally:
+        source.close()
+        simulator.close()
 
 
 @pytest.mark.processes

@@ -29,6 +29,7 @@ from beamloom.devices.device import Device
 from beamloom.devices.endless import EndlessSeries, read_mark
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.images import Image, decode_image, size_in_bytes
+from beamloom.devices.lookout import Lookout
 from beamloom.devices.pva_simulator import PvaSimulator, generate
 from beamloom.devices.zeromq import LARGE_FRAME
 from beamloom.errors import UsageError
@@ -299,6 +300,11 @@ class PvaSource:
         self._there = False
         self._was_there = False
         self._refused: str | None = None
+        self._server: str | None = None
+        self._lookout: Lookout | None = None
+        # That takes half a second the first time, which open() may not; it says what is missing, too.
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module("p4p.client.raw")
 
     def expect(self, items: int | None) -> None:
         """The run has so many packets of this stream, START and END among them; None: any number."""
@@ -315,17 +321,41 @@ class PvaSource:
                 "pva://ioc.example.org:5075/13SIM1:Pva1:Image"
             )
         try:
-            client = importlib.import_module("p4p.client.raw")
+            importlib.import_module("p4p.client.raw")
         except ModuleNotFoundError:
             raise NeedsEpics(
                 "reading from EPICS needs the package p4p, which is not installed; install it with pip install 'beamloom[epics]'"
             ) from None
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        server = found["server"]
+        self._server = found["server"]
+        self._search(found["pv"])
+        self._look_out()
+
+    def _search(self, name: str) -> None:
+        client = importlib.import_module("p4p.client.raw")
+        server = self._server
         only = {"EPICS_PVA_NAME_SERVERS": server, "EPICS_PVA_AUTO_ADDR_LIST": "NO", "EPICS_PVA_ADDR_LIST": ""}
         self._context = client.Context("pva", conf=only if server else None, useenv=not server, nt=False)
         request = f"record[queueSize={max(self._settings.queue, 2)}]field()"
-        self._monitor = self._context.monitor(found["pv"], self._wake, request=request)
+        self._monitor = self._context.monitor(name, self._wake, request=request)
+
+    def _look_out(self) -> None:
+        """EPICS itself asks a server that it was told of every ten seconds; find out sooner that it is there again."""
+        if self._lookout is not None:
+            self._lookout.close()
+        if self._server is not None:
+            self._lookout = Lookout(self._server, self._wake)
+
+    def _search_anew(self) -> None:
+        """When the server is there again, search there now."""
+        lookout = self._lookout
+        if lookout is None or not lookout.listens:
+            return
+        self._lookout = None
+        # Where the very first attempt succeeds, that of EPICS does so too.
+        if not self._there and (self._was_there or lookout.tries > 1):
+            self._release()
+            self._search(self._settings.url.rpartition("/")[2])
 
     def connected(self) -> bool:
         """Whether the process variable was found and its present value has come: whatever comes now is new."""
@@ -333,6 +363,7 @@ class PvaSource:
             present = self._pop()
             if present is not None:
                 self._reader.hold(present)
+            self._search_anew()
         return self._there
 
     def connection_problem(self) -> str | None:
@@ -366,6 +397,7 @@ class PvaSource:
         while len(items) < limit - 1:
             value = self._pop()
             if value is None:
+                self._search_anew()
                 return items
             self._reader.take(value, items)
         self._wake()
@@ -373,16 +405,22 @@ class PvaSource:
 
     def close(self) -> None:
         """Release the process variable at once. May be called twice."""
-        if self._monitor is not None:
-            self._monitor.close()
-        if self._context is not None:
-            self._context.close()
-        self._monitor = self._context = None
+        if self._lookout is not None:
+            self._lookout.close()
+        self._lookout = None
+        self._release()
         with self._lock:
             if self._fd is not None:
                 os.close(self._fd)
             self._fd = None
         self._there = False
+
+    def _release(self) -> None:
+        if self._monitor is not None:
+            self._monitor.close()
+        if self._context is not None:
+            self._context.close()
+        self._monitor = self._context = None
 
     def _wake(self) -> None:
         # Called from a thread of EPICS, also while the descriptor is being closed.
@@ -403,6 +441,8 @@ class PvaSource:
                 self._there = self._was_there = True
                 self._refused = None
                 return update
+            if self._there:
+                self._look_out()
             self._there = False
             if type(update).__name__ not in ("Disconnected", "Cancelled", "Finished"):
                 self._refused = str(update)
