@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format types imports check bench constraints clean
+.PHONY: help install demo test fuzz lint format types imports check bench constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 14
@@ -19,6 +19,9 @@ demo: $(STAMP) ## run a simulated scan through a complete pipeline, about ten se
 
 test: $(STAMP) ## run all tests
 	$(BIN)/pytest $(ARGS)
+
+fuzz: $(STAMP) ## harm 10,000 packets of every device, and look at many more orders of events; takes six minutes and more
+	BEAMLOOM_DEEP=1 $(BIN)/pytest tests/devices/test_conformance.py tests/engine $(ARGS)
 
 lint: $(STAMP) ## look for likely mistakes and for code that is not formatted
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from beamloom.analysis import ReducerAnalysis
 from beamloom.devices.device import Source
 from beamloom.devices.testing._link import PATIENCE, Link, NotConforming
 from beamloom.engine.layout import stream_layout
+from beamloom.engine.reorder import Reorder
 from beamloom.engine.retention import Retention
 from beamloom.engine.router import StreamCounts, StreamRouter
 from beamloom.events import Event, Malformed, Packet, Result
@@ -23,6 +24,8 @@ from beamloom.services.worker import Map
 from beamloom.triggermap import uniform
 
 STREAM = "device"
+WINDOW = 64
+"""Packets that may be held while one before them is missing, as an ingester has it that was not told otherwise."""
 
 Placed = dict[int, str]
 """For each event the fingerprint of its packet."""
@@ -40,7 +43,10 @@ def fingerprint(packet: Packet) -> str:
 def route(
     arrived: Sequence[Packet | Malformed], packets: int, source: random.Random
 ) -> tuple[Placed, StreamCounts]:
-    """Which event the router gives each packet to, in a run of so many packets. It gets them in portions, as an ingester does."""
+    """Which event each packet is given to in a run of so many packets, put in order before, in portions, as in an ingester.
+
+    No time passes: only the number of packets decides which of them come too late.
+    """
     placed: Placed = {}
 
     def see(first: int, some: Sequence[Packet]) -> None:
@@ -53,11 +59,13 @@ def route(
 
     layout = stream_layout(uniform([STREAM], packets - 2), STREAM)
     router = StreamRouter(STREAM, layout, Retention(1 << 50), see)
+    reorder = Reorder(WINDOW, 1.0, 1 << 50)
     at = 0
     while at < len(arrived):
         portion = source.randrange(1, 50)
-        router.arrive(arrived[at : at + portion])
+        router.arrive(reorder.arrive(arrived[at : at + portion], 0.0))
         at += portion
+    router.arrive(reorder.flush())
     return placed, router.counts
 
 
