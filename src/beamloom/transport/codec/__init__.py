@@ -7,7 +7,8 @@
 
 What arrives is equal to what was sent and of the same type: None, bool, int of any size, float, complex, str, bytes, list, tuple,
 set, frozenset, dict with any of these as keys, date, time, datetime, timedelta, paths, numpy arrays and scalars, enums, named
-tuples, and instances of dataclasses, pydantic models and msgspec structs. Four things arrive as their plain form:
+tuples, instances of dataclasses, pydantic models and msgspec structs, and of classes that have ``wire_state`` and
+``from_wire_state``, such as the result types. Four things arrive as their plain form:
 ``bytearray``, ``memoryview`` and ZeroMQ frames as bytes; ``OrderedDict``, ``defaultdict`` and ``Counter`` as dict; an array that
 is neither C- nor Fortran-contiguous as a C-contiguous one; a time zone that is neither fixed nor from zoneinfo as its offset.
 """

@@ -20,7 +20,9 @@ from beamloom.transport.codec._errors import UndecodableResult
 
 
 def kind_of(cls: type[Any]) -> bytes | None:
-    """The mark of a class whose instances travel as their fields; None for other classes."""
+    """The mark of a class whose instances travel as their fields, or as they say themselves; None for other classes."""
+    if hasattr(cls, "wire_state") and hasattr(cls, "from_wire_state"):
+        return wire.OWN_STATE
     if issubclass(cls, enum.Flag):
         return wire.FLAG
     if issubclass(cls, enum.Enum):

@@ -181,6 +181,7 @@ _INSTANCES: dict[bytes, Callable[[Any, list[Any]], Any]] = {
     wire.NAMED_TUPLE: _rebuild_named_tuple,
     wire.ENUM: lambda cls, items: cls[items[1]],
     wire.FLAG: lambda cls, items: cls(items[1]),
+    wire.OWN_STATE: lambda cls, items: cls.from_wire_state(items[1]),
 }
 
 

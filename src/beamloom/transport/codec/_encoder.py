@@ -226,4 +226,5 @@ _INSTANCE_ENCODERS: dict[bytes, Callable[[type[Any], ExtType], Callable[[Any], A
     wire.NAMED_TUPLE: lambda cls, mark: lambda value: [mark, *value],
     wire.ENUM: lambda cls, mark: lambda value: [mark, value.name],
     wire.FLAG: lambda cls, mark: lambda value: [mark, value.value],
+    wire.OWN_STATE: lambda cls, mark: lambda value: [mark, value.wire_state()],
 }

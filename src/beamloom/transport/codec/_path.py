@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from beamloom.transport.codec import _wire as wire
 from beamloom.transport.codec._classes import kind_of
 
 
@@ -37,6 +38,8 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, set | frozenset):
         for child in value:
             yield f" (its element {_short(child)})", child
+    elif kind_of(type(value)) == wire.OWN_STATE:
+        yield "", value.wire_state()
     elif kind_of(type(value)) is not None:
         for name in _field_names(value):
             yield f".{name}", getattr(value, name, None)

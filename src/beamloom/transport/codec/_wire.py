@@ -50,6 +50,8 @@ NAMED_TUPLE = b"n"
 """The elements."""
 ENUM = b"e"
 """The member's name."""
+OWN_STATE = b"o"
+"""What the method ``wire_state`` of the instance gives, and ``from_wire_state`` of its class takes."""
 FLAG = b"g"
 """The value of an enum.Flag, which need not have a name."""
 
