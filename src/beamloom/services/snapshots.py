@@ -18,6 +18,7 @@ import numpy as np
 
 from beamloom.analysis import ReducerAnalysis
 from beamloom.results.snapshot import Snapshot
+from beamloom.results.types import is_result_type
 
 SHARE_OF_TIME = 0.1
 """Most of the reducer's time that may go into copies."""
@@ -103,7 +104,12 @@ class SnapshotDesk:
 
 
 def copied_containers(value: Any) -> Any:
-    """A copy that later changes of ``value`` do not reach: dictionaries, lists, sets and arrays anew, all else shared."""
+    """A copy that later changes of ``value`` do not reach.
+
+    Dictionaries, lists, sets and arrays are made anew, result types give their own snapshots, all else is shared.
+    """
+    if is_result_type(value):
+        return value.snapshot()
     if isinstance(value, dict):
         return {key: copied_containers(one) for key, one in value.items()}
     if isinstance(value, list):
