@@ -2,10 +2,11 @@
 
 A message of ``bluesky.callbacks.zmq.Publisher`` is one frame: a prefix, the kind of document and the document, with blanks between. A run
 is a ``start`` document, ``descriptor`` documents that name its streams and tell what is in their events, ``event`` documents (or
-``event_page``: many in one), and a ``stop`` document. Events of a stream are numbered by ``seq_num``, from 1.
+``event_page``: many in one), and a ``stop`` document. Events of a stream are numbered by ``seq_num``, from 1. Where all data of a stream
+are in files, ``stream_resource`` and ``stream_datum`` documents take the place of events (see ``bluesky_files``).
 
 A packet holds the kind of its document, the document as it was sent (pickle, msgpack or JSON, which their first bytes tell apart), and
-for an event its descriptor, so that each packet can be read by itself.
+for an event its descriptor, so that each packet can be read by itself, and where it has data in files, which.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import msgspec
 import numpy as np
 import zmq
 
+from beamloom.devices.bluesky_files import FileRows, keys_in_files
 from beamloom.devices.device import Device
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.msgpack_arrays import read_map, write_map
@@ -28,10 +30,10 @@ from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
 
 TYP = "bluesky"
-PASSED_OVER: Final = frozenset(
-    {"resource", "datum", "datum_page", "stream_resource", "stream_datum", "bulk_datum"}
-)
-"""Documents that tell where files are: they are part of no event."""
+PASSED_OVER: Final = frozenset({"resource", "datum", "datum_page", "bulk_datum"})
+"""Documents that tell where files are in the older way: they are part of no event."""
+ASIDE: Final = ("baseline", "_monitor")
+"""How the names of streams end that say what was around a scan, not what was measured at its points."""
 OPEN_RUNS_KEPT: Final = 100
 """So many runs may be open inside each other."""
 DESCRIPTORS_KEPT: Final = 10_000
@@ -45,7 +47,8 @@ class BlueskySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Where the documents come from, for example ``tcp://127.0.0.1:5578``: the second port of ``bluesky-0MQ-proxy``, or a
     ``beamloom.devices.bluesky.DocumentPublisher``."""
     stream_name: str = "primary"
-    """The stream of the Bluesky run whose events are packets; those of others (baseline, monitors) are passed over."""
+    """The stream of the Bluesky run whose rows are packets; those of others (baseline, monitors) are passed over. Empty: whichever is
+    described first in a run and is neither ``baseline`` nor a monitor, for plans that name their streams in their own ways."""
     prefix: str = ""
     """Only messages with this prefix are read; by default all are."""
     receive_queue: int = 0
@@ -73,11 +76,14 @@ class BlueskyEvent(Fields):
     descriptor: str
     """The uid of the descriptor."""
     seq_num: int
-    time: float
+    time: float | None
+    """Seconds since 1970; None for a row of which only files are told."""
     data: dict[str, Any]
     timestamps: dict[str, Any]
     described: dict[str, Any]
     """The descriptor: ``data_keys``, ``configuration``, ``object_keys``, ``hints``."""
+    files: dict[str, dict[str, Any]]
+    """For each data key whose value is in a file: ``uri``, ``mimetype``, ``parameters`` (the dataset, ...), and the ``index`` in it."""
 
 
 class BlueskyStop(Fields):
@@ -104,13 +110,14 @@ def parse(packet: RawPacket) -> BlueskyPacket:
     """The packet as objects. Raises MalformedPacket; nothing that a pickle asks for is run."""
     frames = frames_of(packet, TYP)
     kind = bytes(frames[0]).decode("latin1")
-    if kind not in _CLASSES or len(frames) != (3 if kind == "event" else 2):
+    if kind not in _CLASSES or len(frames) not in ((3, 4) if kind == "event" else (2,)):
         raise MalformedPacket(
             f"a packet of {len(frames)} frames that begins with {kind[:20]!r} is no document"
         )
     document = read_document(frames[1])
     if kind == "event":
         document["described"] = read_document(frames[2])
+        document["files"] = read_document(frames[3]) if len(frames) == 4 else {}
     return _CLASSES[kind](**document)
 
 
@@ -146,6 +153,9 @@ class DocumentReader:
         self._run: str | None = None
         self._begun: dict[str, bytes] = {}
         self._descriptors: dict[str, tuple[Any, bytes] | None] = {}
+        self._chosen: Any = stream_name
+        self._only_files: dict[str, dict[str, Any]] = {}
+        self._files = FileRows()
         self._events = 0
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
@@ -171,12 +181,13 @@ class DocumentReader:
             case "descriptor":
                 self._describe(raw, items)
             case "event":
-                event = read_document(raw)
-                descriptor = self._descriptor(event)
-                if descriptor is not None:
-                    items.append(self._event(raw, event.get("seq_num"), descriptor))
+                self._add_event(raw, items)
             case "event_page":
                 self._page(read_document(raw), items)
+            case "stream_resource":
+                self._resource(read_document(raw))
+            case "stream_datum":
+                self._datum(read_document(raw), items)
             case "stop":
                 self._stop(raw, items)
             case _ if name in PASSED_OVER:
@@ -195,9 +206,9 @@ class DocumentReader:
         if len(self._begun) > OPEN_RUNS_KEPT:
             del self._begun[next(iter(self._begun))]
 
-    def _choose(self, uid: str, items: list[Packet | Malformed]) -> None:
-        """Read the run ``uid``, and none of those that are open beside it."""
-        self._run, self._events = uid, 0
+    def _choose(self, uid: str, stream_name: Any, items: list[Packet | Malformed]) -> None:
+        """Read that stream of the run ``uid``, and none of the runs that are open beside it."""
+        self._run, self._chosen, self._events = uid, stream_name, 0
         items.append(Packet(TYP, [b"start", self._begun.pop(uid)], None, PacketKind.START))
         self.passed_over += len(self._begun)
         self._begun.clear()
@@ -205,13 +216,22 @@ class DocumentReader:
     def _describe(self, raw: bytes, items: list[Packet | Malformed]) -> None:
         descriptor = read_document(raw)
         run = descriptor.get("run_start")
-        named = descriptor.get("name", "primary") == self._stream_name
+        name = descriptor.get("name", "primary")
+        if self._run is not None and run == self._run:
+            named = name == self._chosen
+        elif self._stream_name:
+            named = name == self._stream_name
+        else:
+            named = isinstance(name, str) and not name.endswith(ASIDE)
         if named and self._run is None and isinstance(run, str) and run in self._begun:
-            self._choose(run, items)
+            self._choose(run, name, items)
         if len(self._descriptors) > DESCRIPTORS_KEPT:
             del self._descriptors[next(iter(self._descriptors))]
         # The uid may be anything in a document that was not written by Bluesky.
         self._descriptors[repr(descriptor.get("uid"))] = (run, raw) if named else None
+        in_files = keys_in_files(descriptor)
+        if named and run == self._run and in_files and len(in_files) == len(descriptor["data_keys"]):
+            self._only_files[str(descriptor.get("uid"))] = in_files
 
     def _descriptor(self, event: Mapping[str, Any]) -> bytes | None:
         """The descriptor of an event; None for one of another stream."""
@@ -224,33 +244,70 @@ class DocumentReader:
             return None
         return descriptor
 
-    def _event(self, raw: bytes, seq_num: Any, descriptor: bytes) -> Packet:
+    def _resource(self, document: Mapping[str, Any]) -> None:
+        run = document.get("run_start", self._run)
+        if self._run is None or run != self._run:
+            self.passed_over += 1
+            return
+        self._files.add_resource(document)
+
+    def _datum(self, document: Mapping[str, Any], items: list[Packet | Malformed]) -> None:
+        """A row of which there is nothing but files is a packet as soon as all its files are told; another one waits for its event."""
+        described = self._descriptor(document)
+        if described is None:
+            return
+        descriptor, rows = self._files.add_datum(document)
+        keys = self._only_files.get(descriptor)
+        for row in self._files.complete(descriptor, keys, rows) if keys else ():
+            event = {"uid": f"{descriptor}/{row}", "descriptor": descriptor, "seq_num": row, "time": None}
+            raw = written({**event, "data": {}, "timestamps": {}})
+            items.append(self._event(raw, row, described, descriptor))
+
+    def _add_event(self, raw: bytes, items: list[Packet | Malformed]) -> None:
+        event = read_document(raw)
+        described, descriptor = self._descriptor(event), str(event.get("descriptor"))
+        if described is None:
+            return
+        number = event.get("seq_num")
+        if self._files.is_done(descriptor, number):
+            # A step scan has an event without data beside the datums, which have made its row already.
+            self.passed_over += 1
+            return
+        items.append(self._event(raw, number, described, descriptor))
+
+    def _event(self, raw: bytes, seq_num: Any, described: bytes, descriptor: str) -> Packet:
         # numpy's whole numbers are none of Python's.
         if not isinstance(seq_num, int | np.integer) or isinstance(seq_num, bool) or seq_num < 1:
             raise MalformedPacket(f"the event has the seq_num {seq_num!r}; Bluesky counts from 1")
         self._events += 1
-        return Packet(TYP, [b"event", raw, descriptor], int(seq_num))
+        files = self._files.of_row(descriptor, int(seq_num))
+        told = [written(files)] if files else []
+        return Packet(TYP, [b"event", raw, described, *told], int(seq_num))
 
     def _page(self, page: Mapping[str, Any], items: list[Packet | Malformed]) -> None:
-        descriptor = self._descriptor(page)
-        if descriptor is None:
+        described, descriptor = self._descriptor(page), str(page.get("descriptor"))
+        if described is None:
             return
-        rows = [self._event(raw, seq_num, descriptor) for raw, seq_num in _rows(page)]
+        rows = [
+            self._event(raw, seq_num, described, descriptor)
+            for raw, seq_num in _rows(page)
+            if not self._files.is_done(descriptor, seq_num)
+        ]
         items += rows
 
     def _stop(self, raw: bytes, items: list[Packet | Malformed]) -> None:
         document = read_document(raw)
         run = document.get("run_start")
         if self._run is None and run == next(iter(self._begun), None) and isinstance(run, str):
-            self._choose(run, items)
+            self._choose(run, self._stream_name, items)
         if isinstance(run, str):
             self._begun.pop(run, None)
         if self._run is None or run != self._run:
             self.passed_over += 1
             return
-        self._run = None
+        self._run, self._only_files, self._files = None, {}, FileRows()
         counts = document.get("num_events")
-        count = counts.get(self._stream_name) if isinstance(counts, dict) else None
+        count = counts.get(self._chosen) if isinstance(counts, dict) else None
         # A stream whose rows are in files only has a count, too, and no events.
         number = count + 1 if self._events and type(count) is int and count >= 0 else None
         items.append(Packet(TYP, [b"stop", raw], number, PacketKind.END))
