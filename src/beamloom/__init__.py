@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from beamloom.analysis import AnalysisError, ReducerState, WorkerState, load_class
+    from beamloom.detectors.geometry import Detector, Tile
     from beamloom.errors import UserError
     from beamloom.events import Event, Packet, PacketKind, Result
     from beamloom.parameters import (
@@ -50,6 +51,7 @@ __all__ = [
     "Bins",
     "BoolParameter",
     "ChoiceParameter",
+    "Detector",
     "Event",
     "FileParameter",
     "FloatParameter",
@@ -71,6 +73,7 @@ __all__ = [
     "StrParameter",
     "Sum",
     "Table",
+    "Tile",
     "TriggerMap",
     "TriggerMapError",
     "UserError",
@@ -83,6 +86,7 @@ __all__ = [
 
 _ROOMS = {
     "beamloom.analysis": ("AnalysisError", "ReducerState", "WorkerState", "load_class"),
+    "beamloom.detectors.geometry": ("Detector", "Tile"),
     "beamloom.errors": ("UserError",),
     "beamloom.events": ("Event", "Packet", "PacketKind", "Result"),
     "beamloom.parameters": (

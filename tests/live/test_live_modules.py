@@ -125,7 +125,7 @@ def test_the_debug_worker_shows_the_frame_beside_its_tiles(live: Live, modules: 
     assert (end["reduced"], end["failed"], end["lost"]) == (EVENTS + 2, 0, 0)
     address = f"{live.placement.debugworker_url}/api/v1/last_events?number=2"
     event = pickle.loads(requests.get(address, timeout=TIMEOUT).content)[0]
-    assert list(event.streams) == [*MODULES, "jungfrau"]
+    assert event.streams.keys() == {*MODULES, "jungfrau"}
     assert event.streams["jungfrau"].parse().array.tolist() == frame(EVENTS - 1)
     json = requests.get(address, headers={"accept": "application/json"}, timeout=TIMEOUT).json()
     described = json[0]["streams"]["jungfrau"]
