@@ -14,6 +14,8 @@ from beamloom.devices.bluesky import BlueskyEvent, DocumentReader, parse, writte
 from beamloom.devices.bluesky_feed import DocumentFeed
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Event, Malformed, Packet, PacketKind
+from beamloom.services.inline import InlinePipeline, InlineWorker
+from beamloom.services.worker import Map
 from beamloom.triggermap import open_ended
 from devices.bluesky_engine import hutch
 from devices.one_run import Outcome, run_through
@@ -69,6 +71,32 @@ def test_a_step_scan_of_files_only_has_each_row_once(tmp_path: Path) -> None:
         outcome = run_through({"scan": feed.source}, open_ended(["scan"]), look, lambda: made.count(3))
     assert outcome.counts == (5, 0, 0)
     assert [(number, files["det"][1]) for number, _, files in rows_of(outcome)] == [(1, 0), (2, 1), (3, 2)]
+
+
+def test_a_run_engine_in_the_same_process_arms_a_run_for_each_of_its_scans(tmp_path: Path) -> None:
+    class Looking:
+        def process_event(self, event: Event) -> Any:
+            return look(event)
+
+    feed = DocumentFeed()
+    workers = [InlineWorker("worker", ("generic",), lambda: Map(Looking))]
+    with (
+        hutch(tmp_path, feed) as made,
+        InlinePipeline({"scan": feed.source}, workers, lambda: None, arms=["scan"]) as pipeline,
+    ):
+        for points in (3, 5):
+            made.scan(points)
+            made.count(points)
+        controller = pipeline.controller
+        while len(controller.past) < 3 or controller.active is None or not controller.active.finished:
+            pipeline.step()
+        ledgers = [record.run.ledger.counts() for record in [*controller.past, controller.active]]
+    assert [(each.reduced, each.failed, each.lost) for each in ledgers] == [
+        (5, 0, 0),
+        (5, 0, 0),
+        (7, 0, 0),
+        (7, 0, 0),
+    ]
 
 
 @pytest.mark.parametrize(("setting", "events"), [("primary", 0), ("flyer", 5), ("", 5), ("baseline", 2)])

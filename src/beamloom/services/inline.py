@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from beamloom.analysis import ReducerAnalysis
@@ -58,8 +58,13 @@ class InlinePipeline:
         workers: Iterable[InlineWorker],
         reducer: Callable[[], ReducerAnalysis | None],
         settings: ControllerSettings | None = None,
+        *,
+        arms: Collection[str] = (),
     ) -> None:
-        """``streams`` gives for each stream how its source is made, ``reducer`` makes the user's part of the reducer."""
+        """``streams`` gives for each stream how its source is made, ``reducer`` makes the user's part of the reducer.
+
+        Those in ``arms`` arm runs by themselves.
+        """
         self._exchange = Exchange()
         self._services: list[tuple[Service, Channel]] = []
         self._turns = 0
@@ -69,7 +74,7 @@ class InlinePipeline:
         self.controller = ControllerService(settings or ControllerSettings(), channel, watches_silence=False)
         self._add(self.controller, channel)
         for stream, make_source in streams.items():
-            self._add_ingester(stream, make_source)
+            self._add_ingester(stream, make_source, arms=stream in arms)
         for worker in workers:
             self.add_worker(worker)
         channel = self._exchange.channel(new_peer_id("reducer"))
@@ -82,9 +87,9 @@ class InlinePipeline:
     def _add(self, service: Service, channel: Channel) -> None:
         self._services.append((service, channel))
 
-    def _add_ingester(self, stream: str, make_source: Callable[[], Source]) -> None:
+    def _add_ingester(self, stream: str, make_source: Callable[[], Source], *, arms: bool) -> None:
         settings = IngesterSettings(
-            name=f"{stream}-ingester", streams={stream: StreamSettings(device="recording")}
+            name=f"{stream}-ingester", streams={stream: StreamSettings(device="recording", arms=arms)}
         )
         channel = self._exchange.channel(new_peer_id(settings.name))
         service = IngesterService(
