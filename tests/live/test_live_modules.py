@@ -140,3 +140,21 @@ def test_a_map_that_names_the_detector_and_one_of_its_modules_is_refused(live: L
     assert (
         "has cells for the stream 'lower' twice: as a part of 'jungfrau' and under its own name" in sentence
     )
+
+
+def test_a_module_may_be_split_over_two_ingesters(modules: Bench, folder: Path) -> None:
+    streams: dict[str, dict[str, Any]] = {
+        name: {"device": "stins", "url": f"ipc://{folder / name}"} for name in MODULES
+    }
+    streams["upper"]["ingesters"] = 2
+    with running(
+        streams, worker="modules:Worker", reducer="modules:Reducer", detectors={"jungfrau": JUNGFRAU}
+    ) as split:
+        split.arm(uniform_map(["jungfrau"], EVENTS))
+        for module in MODULES:
+            modules.play(module, series(module, "bslz4"))
+        end = split.finished()
+        assert (end["reduced"], end["failed"], end["lost"]) == (EVENTS + 2, 0, 0)
+        check_frames(split.published())
+        shares = split.get("streams")["upper"]["shares"]
+        assert sorted(one["packets"] for one in shares.values()) == [EVENTS // 2 + 1] * 2
