@@ -195,6 +195,10 @@ def test_a_packet_that_comes_twice_within_the_window_is_a_duplicate() -> None:
     assert stream.seen == {number: number for number in range(6)}
     counts = stream.router.counts
     assert (counts.duplicates, counts.late, stream.reorder.reordered) == (2, 0, 1)
+    again = Stream()
+    again.read(items([0, 1, 3, 3, 2, 5, 4, 6]))
+    assert again.seen == {number: number for number in range(7)}
+    assert again.reorder.reordered == 2
 
 
 def test_packets_without_numbers_pass_and_nothing_is_held_beyond_them() -> None:

@@ -20,6 +20,8 @@ from beamloom.events import Malformed, Packet, PacketKind
 
 Arrivals = Sequence[Packet | Malformed]
 
+_DATA = PacketKind.DATA
+
 
 class _Held(msgspec.Struct, frozen=True, gc=False):
     """What waits for those before it; of an unreadable packet ``number`` is that of the highest packet before it."""
@@ -94,7 +96,10 @@ class Reorder:
         following = self._next
         passing = 0
         for arrival in arrivals:
-            if isinstance(arrival, Malformed):
+            # The usual case is all that most streams pay.
+            if arrival.__class__ is Packet and arrival.kind is _DATA and arrival.number == following:
+                following += 1
+            elif isinstance(arrival, Malformed):
                 following += arrival.takes_place
             elif arrival.kind is PacketKind.START:
                 following = 1
