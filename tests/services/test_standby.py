@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beamloom.devices.device import SourceFigures
 from beamloom.events import Packet, PacketKind
 from beamloom.services.standby import Standby
 from services.bench import Feed, end, frame, start
@@ -97,3 +98,20 @@ def test_a_full_standby_reads_no_more_and_is_not_woken_until_a_run_has_begun() -
         read += len(items)
     assert read == 1001
     device.close()
+
+
+class CountingFeed(Feed):
+    """A device that tells what no packet tells of."""
+
+    discarded_before_start = 3
+    reconnects = 2
+
+
+def test_what_a_device_counts_is_told_also_of_one_that_stays_connected() -> None:
+    counting, _ = standby(CountingFeed([frame(5), end(6), *series(0, 1)]))
+    counting.turn()
+    reader = counting.begin(one_series=True)
+    assert isinstance(reader, SourceFigures)
+    assert (reader.discarded_before_start, reader.reconnects) == (5, 2)
+    silent, _ = standby(Feed())
+    assert not isinstance(silent.begin(one_series=True), SourceFigures)

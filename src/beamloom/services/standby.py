@@ -201,6 +201,18 @@ class SeriesSource:
         """That of the device."""
         return self._device.pollable
 
+    @property
+    def discarded_before_start(self) -> int:
+        """What belonged to no series, since the ingester was started. Raises AttributeError for a device that cannot tell."""
+        device: Any = self._device
+        return int(device.discarded_before_start) + self._standby.discarded
+
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was there again, since the ingester was started. Raises AttributeError for a device that cannot tell."""
+        device: Any = self._device
+        return int(device.reconnects)
+
     def began(self) -> None:
         """The run goes on: what it has read is its own."""
         self._read_before = None
