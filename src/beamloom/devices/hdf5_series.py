@@ -25,7 +25,7 @@ from beamloom.devices.file_locks import is_locked
 from beamloom.devices.file_urls import is_pattern, matching, why_absent
 from beamloom.devices.hdf5_choice import NoFrames, SeveralStacks
 from beamloom.devices.hdf5_layout import Segment, has_ended, segments_of
-from beamloom.devices.hdf5_stack import Frames, Stack, open_file
+from beamloom.devices.hdf5_stack import Frames, Stack, open_file, size_and_time
 from beamloom.devices.hdf5_values import attributes_of, values_of
 from beamloom.devices.read_ahead import WAITS, Job, Step
 from beamloom.events import Malformed, Packet, PacketKind
@@ -36,6 +36,7 @@ _LATE_SECONDS: Final = 1.0
 _BROKEN: Final = (OSError, LookupError, RuntimeError, ValueError)
 """What h5py raises for damaged files."""
 _UNREADABLE: Final = (OSError, RuntimeError, ValueError, MemoryError, MalformedPacket, UnknownCompression)
+_SETTLED_NS: Final = 2 * 10**9
 _ALL: Final = "the run has all its frames"
 
 
@@ -68,6 +69,8 @@ class SeriesReader:
         self._opened = False
         self._waits_for: Path | None = None
         self._given_up: set[Path] = set()
+        self._known: dict[Path, tuple[tuple[int, int], list[Segment]]] = {}
+        """What is in files that do not change any more, by their size and time then."""
 
     def items(self, reading: Reading) -> Iterator[Step]:
         """START, the frames, END. Waits for the files, and where it follows them, for their growth."""
@@ -102,8 +105,12 @@ class SeriesReader:
                 continue
             # What may still come.
             if fault is None and self._ended():
-                reason = "the file says when it ended"
-                break
+                # Asked before this last look: what was written before its end is seen now.
+                segments = self._segments() or segments
+                if at >= len(segments):
+                    reason = "the file says when it ended"
+                    break
+                continue
             if self._idle() and self._give_up(fault):
                 segments = self._segments() or segments
                 continue
@@ -116,7 +123,6 @@ class SeriesReader:
                 if at + 1 >= len(segments) or not self._skip(segments[at]):
                     break
                 at += 1
-                self._grew_at = time.monotonic()
                 continue
             yield WAITS
             if reading.wait(self._poll_seconds):
@@ -150,27 +156,25 @@ class SeriesReader:
                     waits = self._follow and not isinstance(unreadable, SeveralStacks)
                     problem = None if waits else str(unreadable)
                 except OSError as unreadable:
-                    problem = str(unreadable)
+                    now = self._sizes()
+                    if now != seen:
+                        seen, since = now, time.monotonic()
+                    # A file that is being made cannot be read yet; one that stays as it is will not be.
+                    stays = time.monotonic() - since > self._idle_seconds and not any(map(is_locked, now))
+                    problem = str(unreadable) if stays or not self._follow else None
                 else:
                     if segments:
                         reading.report(None)
                         return segments
-            if problem is not None and self._follow and (now := self._sizes()):
-                # A file that is being made has no frames yet; one that stays as it is will never have any.
-                if now != seen:
-                    seen, since = now, time.monotonic()
-                if time.monotonic() - since < self._idle_seconds or any(map(is_locked, matching(self._path))):
-                    problem = None
             reading.report(problem)
             reading.wait(self._poll_seconds)
         return []
 
-    def _sizes(self) -> list[tuple[Path, int, int]]:
-        found = []
+    def _sizes(self) -> dict[Path, tuple[int, int]]:
+        found = {}
         for path in matching(self._path):
             with contextlib.suppress(OSError):
-                status = path.stat()
-                found.append((path, status.st_size, status.st_mtime_ns))
+                found[path] = size_and_time(path)
         return found
 
     def _segments(self, *, required: bool = False) -> list[Segment]:
@@ -178,10 +182,9 @@ class SeriesReader:
         self._waits_for = None
         for path in matching(self._path):
             try:
-                with open_file(path)[0] as file:
-                    found += segments_of(file, path, self._dataset)
+                found += self._segments_in(path)
             except _BROKEN as error:
-                if required:
+                if required and not (self._follow and found):
                     kind = type(error) if isinstance(error, NoFrames) else OSError
                     raise kind(f"{path.name}: {error}") from None
                 if path in self._given_up:
@@ -191,6 +194,18 @@ class SeriesReader:
                 self._waits_for = path
                 break
         return found
+
+    def _segments_in(self, path: Path) -> list[Segment]:
+        now = size_and_time(path)
+        known = self._known.get(path)
+        if known is not None and known[0] == now:
+            return known[1]
+        with open_file(path)[0] as file:
+            segments = segments_of(file, path, self._dataset)
+        # The clock of a file system ticks slowly: a file that was just written may change and have the same time.
+        if time.time_ns() - now[1] > _SETTLED_NS:
+            self._known[path] = (now, segments)
+        return segments
 
     def _give_up(self, fault: str | None) -> bool:
         """Wait no longer for the file of a pattern that is there and stays unreadable; whether there is one."""
@@ -246,7 +261,7 @@ class SeriesReader:
                         missing_since = missing_since or time.monotonic()
                         if time.monotonic() - missing_since < _LATE_SECONDS:
                             break
-                except (OSError, RuntimeError, ValueError) as error:
+                except _BROKEN as error:
                     if self._follow and not final:
                         break
                     yield Malformed(f"frame {self._next} cannot be found in {stack.path}: {error}", [b""])
@@ -270,29 +285,30 @@ class SeriesReader:
                 return None
             # Asked before the last look at the file: what was written before its end is seen then.
             held = not stack.swmr and is_locked(stack.path)
-            ended, following = not held and self._ended(), not held and self._following(at)
+            over = not held and (self._following(at) or self._ended())
+            idle = not held and self._idle()
+            length = len(stack)
             fault: str | None = None
             try:
-                stack.refresh()
+                stack.refresh(thoroughly=over or idle)
             except _BROKEN as error:
                 # Its writer is at work; it is opened again when that is done.
-                fault = f"{stack.path} cannot be read any more: {error}"
-                ended = following = False
-            if fault is None and len(stack) - segment.offset > there and not locked:
+                why = "there is no such file any more" if isinstance(error, FileNotFoundError) else str(error)
+                fault = f"{stack.path} cannot be read any more: {why}"
+            if idle and fault is None and not stack.path.exists():
+                fault = f"{stack.path} is not there any more"
+            if fault is None and (over or len(stack) > length):
+                final = over
                 continue
-            if following or ended:
-                final = True
-                if place < len(stack) - segment.offset:
-                    continue
-                return "the file says when it ended" if ended and not following else None
-            if self._idle() and not held:
+            if idle:
                 if fault is not None:
                     yield Malformed(fault, [b""])
                     return fault
                 if place < len(stack) - segment.offset:
                     final = True
                     continue
-                return self._idle_reason()
+                # A file that is there and cannot be read is named first.
+                return self._idle_reason() if self._waits_for is None else None
             yield WAITS
             if reading.wait(self._poll_seconds):
                 return None
@@ -319,15 +335,21 @@ class SeriesReader:
         return int(low) - self._first_number
 
     def _following(self, at: int) -> bool:
-        """Whether the segment behind this one is there."""
+        """Whether the segment behind this one has been begun."""
         segments = self._segments()
         if at + 1 >= len(segments):
             return False
-        following = self._try(segments[at + 1])
-        if isinstance(following, Stack):
+        segment = segments[at + 1]
+        following = self._try(segment)
+        if not isinstance(following, Stack):
+            return False
+        try:
+            # Files may all be made before the first of them is filled.
+            return following.has(segment.offset)
+        except _BROKEN:
+            return False
+        finally:
             following.close()
-            return True
-        return False
 
     def _ended(self) -> bool:
         """Whether the file says that it has ended. A pattern may always find one more."""
@@ -336,7 +358,7 @@ class SeriesReader:
         try:
             with open_file(self._path)[0] as file:
                 return has_ended(file)
-        except (OSError, KeyError):
+        except _BROKEN:
             return False
 
     def _idle(self) -> bool:

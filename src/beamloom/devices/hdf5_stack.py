@@ -27,6 +27,9 @@ Frames = list[tuple[Any, str]]
 _TOGETHER: Final = 2**18
 """So many bytes of small frames are read in one go where they stand side by side."""
 _PATIENCE: Final = 1.0
+_SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
+_SWMR_WRITER: Final = 0x04
+"""A flag of the superblock, from its version 3 on."""
 
 
 class Stack:
@@ -46,7 +49,7 @@ class Stack:
         self._open()
 
     def _open(self) -> None:
-        before = _stat(self.path)
+        before = size_and_time(self.path)
         self.file, self.swmr = open_file(self.path)
         self._stat = before
         try:
@@ -104,12 +107,12 @@ class Stack:
         """Whether each frame is a chunk of its own."""
         return self._chunk == (1, *self.shape)
 
-    def refresh(self) -> None:
-        """Look whether the file has grown. Raises OSError when it is gone."""
-        if self.swmr:
+    def refresh(self, *, thoroughly: bool = False) -> None:
+        """Look whether the file has grown; ``thoroughly``: also where nothing speaks for it. Raises OSError when it is gone."""
+        if self.swmr and self.file is not None and not thoroughly:
             self.dataset.id.refresh()
             self._length = int(self.dataset.shape[0])
-        elif _stat(self.path) != self._stat:
+        elif thoroughly or self.file is None or size_and_time(self.path) != self._stat:
             self.close()
             self._open()
 
@@ -221,12 +224,22 @@ def open_file(path: Path) -> tuple[Any, bool]:
     """The file for reading, beside one that may be writing it; whether it is seen to grow without being opened again."""
     import h5py
 
+    # Asked first: a writer that begins to let others read along later is seen when the file is opened the next time.
+    swmr = _lets_read_along(path)
     try:
-        return h5py.File(path, "r", libver="latest", swmr=True, locking=False), True
+        return h5py.File(path, "r", libver="latest", swmr=True, locking=False), swmr
     except (OSError, ValueError):
         return h5py.File(path, "r", locking=False), False
 
 
-def _stat(path: Path) -> tuple[int, int]:
+def _lets_read_along(path: Path) -> bool:
+    """Whether a writer has the file open and lets others read along, by its superblock: HDF5 opens others in that way as well."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return len(head) == 12 and head.startswith(_SIGNATURE) and head[8] >= 3 and bool(head[11] & _SWMR_WRITER)
+
+
+def size_and_time(path: Path) -> tuple[int, int]:
+    """By which a change of a file is seen, but for one within a tick of its file system's clock. Raises OSError."""
     status = os.stat(path)
     return status.st_size, status.st_mtime_ns
