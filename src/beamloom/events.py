@@ -85,13 +85,21 @@ class Event(msgspec.Struct):
 
 
 class Result(msgspec.Struct):
-    """What a worker's ``process_event`` returned for one event."""
+    """What a worker's ``process_event`` returned for one event, or, where its class combines, for several merged into one."""
 
     event_number: int
+    """The event; of several the last."""
     worker: str
     parameters_hash: str
     payload: Any
     epoch: int = 0
+    combined: tuple[int, ...] = ()
+    """The events that were merged into this result, in their order; empty where it is that of one event."""
+
+    @property
+    def events(self) -> tuple[int, ...]:
+        """Every event that this result stands for, in their order."""
+        return self.combined or (self.event_number,)
 
 
 Parser = Callable[[Packet], Any]

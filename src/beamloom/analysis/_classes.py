@@ -135,7 +135,19 @@ class WorkerAnalysis:
         """Whether an event's result depends on the events of the same constraint before it."""
         self.pickle_results = self._hooks.flag("pickle_results")
         """Whether results may travel as pickles."""
+        self.combine = getattr(cls, "combine", None) is not None and self._combines(cls)
+        """Whether results of several events are merged into one before they are sent."""
         self.process_event = self._not_started
+
+    def _combines(self, cls: type) -> bool:
+        # A method of this name is the class's own: the name was free before it became a switch.
+        combine = not callable(cls.combine) and self._hooks.flag("combine")  # type: ignore[attr-defined]
+        if combine and self.stateful:
+            raise AnalysisError(
+                f"{self.name} is both stateful and combine: when a constraint moves to another worker its results are made again one by "
+                "one, and those in a merged one cannot be told apart; leave one of them out"
+            )
+        return combine
 
     def where(self, hook: str) -> str:
         """A hook's name in sentences, such as ``FluorescenceWorker.process_event``."""

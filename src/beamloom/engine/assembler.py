@@ -130,6 +130,13 @@ class Assembler:
             self._done.discard(self._done_in_order.popleft())
 
     @property
+    def leased(self) -> int:
+        """How many deliveries are leased and have not become ready yet."""
+        if not self._leases:
+            return 0
+        return sum(span.count for span in self._leases) - (self._next - self._leases[0].first)
+
+    @property
     def kept(self) -> int:
         """How many deliveries are incomplete, or wait for their lease."""
         return len(self._partial)

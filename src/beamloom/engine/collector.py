@@ -1,12 +1,15 @@
 """How the reducer takes each result once.
 
 Invariant: a delivery (event, slot) is taken at most once in a run, whatever arrives how often and from whom. After a worker has been fenced
-nothing of it is taken, so that the controller knows exactly what was.
+nothing of it is taken, so that the controller knows exactly what was. A result that stands for several events is taken for all of them or
+for none.
 """
 
 from __future__ import annotations
 
-from beamloom.engine.ranges import RangeSet
+from collections.abc import Collection
+
+from beamloom.engine.ranges import Range, RangeSet
 
 
 class Collector:
@@ -36,6 +39,25 @@ class Collector:
             return True
         self.duplicates += 1
         return False
+
+    def take_together(self, worker: str, slot: int, events: Collection[Range]) -> tuple[bool, list[Range]]:
+        """Whether one result of several events is to be reduced; they count as taken from now on.
+
+        Where some of them had been taken and others not, it is not, and the others can no longer be had: they are returned. A delivery is
+        leased to one worker at a time, so that this does not happen while everyone keeps to the protocol.
+        """
+        if worker in self._fenced:
+            self.fenced_results += 1
+            return False, []
+        taken = self._taken.setdefault(slot, RangeSet())
+        fresh = [gap for first, stop in events for gap in taken.missing(first, stop)]
+        known = any(taken.within(first, stop) for first, stop in events)
+        for first, stop in fresh:
+            taken.add(first, stop)
+        if not known:
+            return True, []
+        self.duplicates += 1
+        return False, fresh
 
     def fence(self, worker: str) -> None:
         """Nothing more is taken from this worker."""

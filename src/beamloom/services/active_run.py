@@ -101,7 +101,9 @@ class ActiveRun:
             case Failed(event=None) as failed:
                 self.run.faults.add(failed.failure, name_of(failed.worker), None)
             case Failed(event=int(event)) as failed:
-                self.run.failed(failed.worker, failed.slot, event, failed.failure)
+                for first, stop in failed.combined or [(event, event + 1)]:
+                    for one in range(first, stop):
+                        self.run.failed(failed.worker, failed.slot, one, failed.failure)
             case Fenced(worker=worker):
                 self.run.fenced(worker, now)
             case Finished() if self._finishing is not None:

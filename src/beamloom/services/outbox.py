@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from beamloom.engine.ranges import Range
 from beamloom.transport.channel import Channel
 from beamloom.transport.codec import Encoded
 from beamloom.transport.messages import Results
@@ -29,6 +30,13 @@ class Outbox:
         self._heads: list[bytes] = []
         self._counts: list[int] = []
         self._buffers: list[Any] = []
+        self._combined: list[list[Range]] = []
+
+    def add_combined(self, slot: int, events: list[Range], epoch: int, result: Encoded) -> None:
+        """The deliveries of these events are done, with one result for all of them."""
+        self._combined += [[]] * (len(self._events) - len(self._combined))
+        self._combined.append(events)
+        self.add(slot, events[-1][1] - 1, epoch, result)
 
     def add(self, slot: int, event: int, epoch: int, result: Encoded | None) -> None:
         """One more delivery is done; ``result`` None when the map returned None."""
@@ -48,6 +56,8 @@ class Outbox:
         if not self._events:
             return
         self._sequence += 1
+        if self._combined:
+            self._combined += [[]] * (len(self._events) - len(self._combined))
         message = Results(
             self._run,
             self._sequence,
@@ -56,12 +66,13 @@ class Outbox:
             epochs=_short(self._epochs),
             sizes=list(map(len, self._heads)),
             buffers=self._counts if self._buffers else [],
+            combined=self._combined,
         )
         frames = [b"".join(self._heads), *self._buffers]
         self._kept.append((message, frames))
         self._channel.send(self._reducer, message, frames)
         self._slots, self._events, self._epochs = [], [], []
-        self._heads, self._counts, self._buffers = [], [], []
+        self._heads, self._counts, self._buffers, self._combined = [], [], [], []
 
     def taken(self, sequence: int) -> None:
         """The reducer has taken all batches up to this one."""

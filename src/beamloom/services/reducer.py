@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from beamloom.analysis import ErrorCapsule, ReducerAnalysis, ReducerState, load_class
 from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
+from beamloom.engine.ranges import Range
 from beamloom.errors import UserError
 from beamloom.events import Result
 from beamloom.parameters import ParameterSet
@@ -172,9 +173,15 @@ class ReducerService:
             large = buffers[next_buffer : next_buffer + count]
             next_buffer += count
             slot = same_slot if same_slot is not None else results.slots[i]
+            epoch = same_epoch if same_epoch is not None else results.epochs[i]
+            if results.combined and (ranges := results.combined[i]):
+                if self._take_combined(worker, slot, ranges) and self._reduce(
+                    worker, name, slot, event, epoch, head, large, ranges
+                ):
+                    deliveries += [(worker, slot, first, stop) for first, stop in ranges]
+                continue
             if not self._collector.take(worker, slot, event):
                 continue
-            epoch = same_epoch if same_epoch is not None else results.epochs[i]
             if size and not self._reduce(worker, name, slot, event, epoch, head, large):
                 continue
             last = deliveries[-1] if deliveries else None
@@ -189,6 +196,22 @@ class ReducerService:
         if deliveries:
             self._channel.send(CONTROLLER, Reduced(results.run, deliveries))
 
+    def _take_combined(self, worker: str, slot: int, ranges: list[Range]) -> bool:
+        """Whether a result of several events is to be reduced."""
+        taken, unobtainable = self._collector.take_together(worker, slot, ranges)
+        if unobtainable:
+            sentence = (
+                "it came merged with events that had been reduced already, so that it could not be taken; run it again, and tell the "
+                "developers how it came to this"
+            )
+            logger.error("run %s: of the events %s from %s: %s", self._run, unobtainable, worker, sentence)
+            failure = Failure("combine", "TakenInPart", sentence)
+            event = unobtainable[-1][1] - 1
+            self._channel.send(
+                CONTROLLER, Failed(self._run or "", worker, slot, event, failure, unobtainable)
+            )
+        return taken
+
     def _acknowledge(self, worker: str, results: Results) -> None:
         try:
             self._channel.send(worker, Taken(results.run, results.sequence))
@@ -197,29 +220,48 @@ class ReducerService:
             logger.debug("%s is not known yet; batch %d is taken all the same", worker, results.sequence)
 
     def _reduce(
-        self, worker: str, name: str, slot: int, event: int, epoch: int, head: Any, large: Any
+        self,
+        worker: str,
+        name: str,
+        slot: int,
+        event: int,
+        epoch: int,
+        head: Any,
+        large: Any,
+        ranges: Sequence[Range] = (),
     ) -> bool:
-        """Call the user's reduce with one result; whether that went well."""
-        self._processed += 1
+        """Call the user's reduce with one result, that of the events in ``ranges`` where there are any; whether that went well."""
+        combined = tuple(one for first, stop in ranges for one in range(first, stop)) if ranges else ()
+        self._processed += len(combined) or 1
         self._last_event = event
         if self._analysis is None:
             return True
         parameters = self._epochs.get(epoch) or self._epochs.latest
         try:
             payload = self._decoder.decode(head, large)
-            self._analysis.process_result(Result(event, name, parameters.hash, payload, epoch), parameters)
+            self._analysis.process_result(
+                Result(event, name, parameters.hash, payload, epoch, combined), parameters
+            )
         except Exception as error:
             where = self._analysis.where("process_result")
             logger.warning("event %d failed in %s: %r", event, where, error)
-            self._fail(worker, slot, event, "process_result", error)
+            self._fail(worker, slot, event, "process_result", error, ranges)
             return False
         return True
 
-    def _fail(self, worker: str, slot: int, event: int | None, hook: str, error: Exception) -> None:
+    def _fail(
+        self,
+        worker: str,
+        slot: int,
+        event: int | None,
+        hook: str,
+        error: Exception,
+        combined: Sequence[Range] = (),
+    ) -> None:
         where = hook if self._analysis is None else self._analysis.where(hook)
         capsule = ErrorCapsule.from_exception(where, error, event)
         failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
-        self._channel.send(CONTROLLER, Failed(self._run or "", worker, slot, event, failure))
+        self._channel.send(CONTROLLER, Failed(self._run or "", worker, slot, event, failure, list(combined)))
 
     # ---- time ------------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """The worker: puts events together and calls the user's map.
 
 User code runs in the main loop, one event at a time; what it raises fails that event and nothing else. Results are sent in batches, at
-the latest a millisecond after they were made, and kept until the reducer has taken them.
+the latest a millisecond after they were made, and kept until the reducer has taken them. Those of a class that combines are merged before,
+which delays them by 20 ms at most.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from beamloom.detectors.geometry import Detector
 from beamloom.detectors.packets import with_detectors
 from beamloom.engine.assembler import Assembler, Ready
 from beamloom.engine.faults import Failure
+from beamloom.engine.ranges import Range
 from beamloom.errors import UserError
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
 from beamloom.services.code_version import code_version
+from beamloom.services.combining import BrokenPartial, Combiner
 from beamloom.services.epochs import Epochs
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT
@@ -130,6 +133,7 @@ class WorkerService:
         self._assembler = Assembler()
         self._detectors: dict[str, Detector] = {}
         self._outbox: Outbox | None = None
+        self._combiner = Combiner()
         self._ready: list[Ready] = []
         self._tick = False
         self._processed = 0
@@ -211,7 +215,7 @@ class WorkerService:
         if self._run is None:
             return
         if not self._ready:
-            self._ready = self._assembler.take_ready(EVENTS_PER_TURN)
+            self._ready = self._assembler.take_ready(EVENTS_PER_TURN - self._combiner.held)
         if not self._ready:
             self._idle_since = self._idle_since or now
         elif self._idle_since is not None:
@@ -220,6 +224,7 @@ class WorkerService:
         self._process_ready(now)
         if self._outbox is not None:
             begin = time.perf_counter()
+            self._send_combined(self._outbox, now)
             self._outbox.flush()
             self._seconds["sending"] += time.perf_counter() - begin
 
@@ -230,20 +235,27 @@ class WorkerService:
             parameters = self._epochs.get(ready.epoch)
             if parameters is None or time.perf_counter() - begin > self._turn_seconds:
                 break
-            self._process(ready, parameters)
+            self._process(ready, parameters, now)
             done += 1
         if done:
             self._ready = self._ready[done:]
             self._seconds["user"] += time.perf_counter() - begin
 
-    def _process(self, ready: Ready, parameters: ParameterSet) -> None:
+    def _process(self, ready: Ready, parameters: ParameterSet, now: float) -> None:
         if self._map is None or self._outbox is None:
             raise RuntimeError("an event was leased to a worker without a class")
         tick, self._tick = self._tick, False
         try:
             event = Event(ready.event, with_detectors(ready.streams, self._detectors))
             payload = self._map.process(event, parameters, tick)
+            if self._combines and payload is not None:
+                self._combiner.add(ready.slot, ready.event, ready.epoch, payload, now)
+                return
             encoded = None if payload is None else self._encode(payload)
+        except BrokenPartial as broken:
+            logger.warning("events %s failed as they were merged: %r", broken.events, broken.cause)
+            self._fail(ready.event, ready.slot, "process_event", broken.cause, broken.events)
+            return
         except Exception as error:
             logger.warning("event %d failed in %s: %r", ready.event, self._where("process_event"), error)
             self._fail(ready.event, ready.slot, "process_event", error)
@@ -257,17 +269,40 @@ class WorkerService:
         # The class may go on changing an array that it returned, while the result waits to be taken.
         return self._encoder.encode(payload).detached()
 
-    def _fail(self, event: int | None, slot: int, hook: str, error: Exception) -> None:
+    @property
+    def _combines(self) -> bool:
+        analysis = None if self._map is None else self._map.analysis
+        return analysis is not None and analysis.combine
+
+    def _send_combined(self, outbox: Outbox, now: float) -> None:
+        """Hand over what has been merged, if it is time. It belongs to nobody else any more and needs no copy."""
+        if not self._combiner.held:
+            return
+        for partial in self._combiner.take(now, len(self._ready) + self._assembler.leased):
+            events = list(partial.events)
+            try:
+                encoded = self._encoder.encode(partial.payload)
+            except Exception as error:
+                logger.warning("events %s failed in %s: %r", events, self._where("process_event"), error)
+                self._fail(events[-1][1] - 1, partial.slot, "process_event", error, events)
+            else:
+                outbox.add_combined(partial.slot, events, partial.epoch, encoded)
+
+    def _fail(
+        self, event: int | None, slot: int, hook: str, error: Exception, combined: list[Range] | None = None
+    ) -> None:
         capsule = ErrorCapsule.from_exception(self._where(hook), error, event)
         failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
-        self._channel.send(CONTROLLER, Failed(self._run or "", self._channel.peer, slot, event, failure))
+        self._channel.send(
+            CONTROLLER, Failed(self._run or "", self._channel.peer, slot, event, failure, combined or [])
+        )
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
         return (
             0.0
             if self._ready and self._epochs.get(self._ready[0].epoch)
-            else min(LONGEST_WAIT, self.member.wait(now))
+            else min(LONGEST_WAIT, self.member.wait(now), self._combiner.wait(now))
         )
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
@@ -290,6 +325,7 @@ class WorkerService:
         self._run = None
         self._assembler = Assembler()
         self._ready = []
+        self._combiner = Combiner()
         self._outbox = None
         self._tick = False
         self._idle_since = None

@@ -210,12 +210,15 @@ class Results(Message):
     slots: list[int]
     """Slot of each delivery; one number when all are the same."""
     events: list[int]
+    """Event of each delivery; the last one where several were merged."""
     epochs: list[int]
     """Parameter epoch of each delivery; one number when all are the same."""
     sizes: list[int]
     """Size of each encoded result, in bytes; 0 for None. They are joined in the first frame of the message."""
     buffers: list[int]
     """Number of frames of large arrays of each result; empty when there are none."""
+    combined: list[list[Range]] = []
+    """For each result the events that were merged into it, none where it is that of one event; empty when all are."""
 
 
 class Taken(Message):
@@ -242,6 +245,8 @@ class Failed(Message):
     event: int | None
     """None: in a hook that belongs to no event."""
     failure: Failure
+    combined: list[Range] = []
+    """All events that failed with this one, as their results were merged."""
 
 
 class Progress(Message):

@@ -39,6 +39,10 @@ def check_merge(into: Any, payload: Any) -> None:
             raise NotMergeable(
                 f"a {type(payload).__name__} cannot be merged into a {type(into).__name__}; publish it under another name"
             )
+        if into is payload:
+            raise ValueError(
+                f"the same {type(payload).__name__} was returned again, and its events would count twice; return a new one for each event"
+            )
         into.check(payload)
 
 
