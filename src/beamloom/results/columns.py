@@ -8,7 +8,7 @@ column ``value``. A field that a value does not have is None there.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,16 +27,19 @@ def columns_of(mapping: Mapping[Any, Any]) -> dict[str, list[Any]] | None:
 def _key_columns(keys: list[Any]) -> dict[str, list[Any]] | None:
     if not keys:
         return None
-    if all(_is_number(key) for key in keys):
+    if _are_all(keys, _NUMBERS):
         return {"key_0": keys}
-    if not all(isinstance(key, tuple) and len(key) == len(keys[0]) for key in keys) or not keys[0]:
+    if not _are_all(keys, (tuple,)) or set(map(len, keys)) != {len(keys[0])} or not keys[0]:
         return None
-    if not all(_is_number(part) or isinstance(part, str) for key in keys for part in key):
+    columns = [list(parts) for parts in zip(*keys, strict=True)]
+    if not all(_are_all(column, (*_NUMBERS, str)) for column in columns):
         return None
-    return {f"key_{axis}": list(parts) for axis, parts in enumerate(zip(*keys, strict=True))}
+    return {f"key_{axis}": column for axis, column in enumerate(columns)}
 
 
 def _value_columns(values: list[Any], taken: Mapping[str, Any]) -> dict[str, list[Any]]:
+    if _are_all(values, (int, float, str, complex, type(None))):
+        return {"value": values}
     rows = [_fields(value) for value in values]
     fielded = [row for row in rows if row is not None]
     if len(fielded) == len(rows):
@@ -61,5 +64,9 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
     return f"value_{name}" if name in taken else name
 
 
-def _is_number(key: Any) -> bool:
-    return isinstance(key, numbers.Real | np.bool_)
+def _are_all(values: Iterable[Any], wanted: tuple[type, ...]) -> bool:
+    """Whether each is an instance of one of these; looks at each type once, since maps are long."""
+    return all(issubclass(cls, wanted) for cls in set(map(type, values)))
+
+
+_NUMBERS = (numbers.Real, np.bool_)

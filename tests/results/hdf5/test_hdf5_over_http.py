@@ -234,16 +234,20 @@ def test_the_domain_snapshot_stays_at_its_version() -> None:
         assert (response.status_code, "is not kept any more" in response.json()["detail"]) == (404, True)
 
 
-def test_large_bodies_are_compressed_where_that_makes_them_smaller() -> None:
+def test_large_bodies_for_other_machines_are_compressed_where_that_makes_them_smaller() -> None:
     noise = np.random.default_rng(1).bytes(10_000)
     with served({"zeros": np.zeros(10_000), "noise": np.frombuffer(noise, "u1")}) as (url, _):
-        binary = {"Accept": "application/octet-stream"}
+        local = {"Accept": "application/octet-stream"}
+        binary = {**local, "X-Forwarded-For": "192.0.2.1"}
         zeros = requests.get(f"{url}/datasets/{id_of(url, 'zeros')}/value", headers=binary, timeout=10)
         assert zeros.headers["content-encoding"] == "gzip"
         assert zeros.content == bytes(80_000)
         response = requests.get(f"{url}/datasets/{id_of(url, 'noise')}/value", headers=binary, timeout=10)
         assert "content-encoding" not in response.headers
         assert response.content == noise
+        response = requests.get(f"{url}/datasets/{id_of(url, 'zeros')}/value", headers=local, timeout=10)
+        assert "content-encoding" not in response.headers
+        assert response.content == bytes(80_000)
 
 
 def test_pages_of_other_origins_may_read_and_post_selections(url: str) -> None:
@@ -259,3 +263,20 @@ def test_pages_of_other_origins_may_read_and_post_selections(url: str) -> None:
     allowed = requests.options(f"{url}/datasets/{id_of(url, 'image')}/value", headers=asked, timeout=10)
     assert allowed.status_code == 200
     assert "POST" in allowed.headers["access-control-allow-methods"]
+
+
+def test_a_version_is_looked_through_once_however_often_it_is_read() -> None:
+    walked: list[int] = []
+
+    class Walked(dict[str, Any]):
+        def items(self) -> Any:
+            walked.append(1)
+            return super().items()
+
+    with served({"group": Walked(a=1)}) as (url, shown):
+        for _ in range(5):
+            assert get(f"{url}/datasets/{id_of(url, 'group/a')}/value")["value"] == 1
+        assert sum(walked) == 1
+        shown.show({"group": Walked(a=2)})
+        assert get(f"{url}/datasets/{id_of(url, 'group/a')}/value")["value"] == 2
+        assert sum(walked) == 2
