@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import h5pyd
 import pytest
 import requests
 
@@ -54,6 +55,12 @@ def test_what_a_reader_finds_after_the_end_and_how_it_sets_a_parameter(files: li
             path = "$.deliveries[*][0]?format=json"
             found["events"] = requests.get(f"{url}/api/v1/result/{path}", timeout=5).json()
             found["progress"] = requests.get(f"{url}/api/v1/progress", timeout=5).json()
+            found["page"] = requests.get(url, headers={"Accept": "text/html"}, timeout=5).headers[
+                "content-type"
+            ]
+            with h5pyd.File("/", "r", endpoint=url) as file:
+                found["names"] = list(file)
+                found["listed"] = {int(row["0"][()]) for row in file["deliveries"].values()}
             found["set"] = requests.post(f"{url}/api/v1/parameter/roi", data=b"[1, 2]", timeout=5).status_code
             found["roi"] = requests.get(f"{url}/api/v1/parameter/roi", timeout=5).content
         finally:
@@ -70,6 +77,9 @@ def test_what_a_reader_finds_after_the_end_and_how_it_sets_a_parameter(files: li
     readers[0].join()
 
     assert sorted(set(found["events"])) == list(range(12))
+    assert "deliveries" in found["names"]
+    assert found["listed"] == set(range(12))
+    assert found["page"].startswith("text/html")
     assert found["progress"]["finished"]
     assert found["progress"]["reduced"] == 12
     assert (found["set"], found["roi"]) == (200, b"[1, 2]")
