@@ -70,6 +70,17 @@ def settings_of_processes(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> di
     return found
 
 
+def test_a_stream_that_is_split_has_as_many_ingesters_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = StreamSettings(device="stins", ingesters=2, options={"url": "tcp://127.0.0.1:9999"})
+    layout = layout_of(msgspec.structs.replace(PIPELINE, streams={"eiger": stream}))
+    assert layout.ingesters == {"eiger-ingester-1", "eiger-ingester-2"}
+    found = settings_of_processes(layout, monkeypatch)
+    for name in layout.ingesters:
+        ingester = found[name]
+        assert isinstance(ingester, IngesterSettings)
+        assert ingester.streams == {"eiger": stream}
+
+
 def test_each_process_gets_the_settings_that_the_pipeline_says(monkeypatch: pytest.MonkeyPatch) -> None:
     common: dict[str, Any] = {"log_level": "DEBUG", "heartbeat_timeout": 2.5}
     service = {**common, "controller": "tcp://127.0.0.1:6002"}

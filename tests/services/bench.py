@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from beamloom.analysis import ReducerAnalysis
-from beamloom.devices.device import Source
+from beamloom.devices.device import Sharing, Source
 from beamloom.events import Event, Malformed, Packet, PacketKind, Result
 from beamloom.parameters import IntParameter, ParameterSet
 from beamloom.services.active_run import ActiveRun
@@ -160,15 +160,26 @@ class Bench:
         self.services[name] = service
         self.channels[name] = channel
 
-    def add_ingester(self, stream: str, feed: Source, *, arms: bool = False, **more: Any) -> None:
-        name = f"{stream}-ingester"
-        settings = IngesterSettings(
-            name=name, streams={stream: StreamSettings(device="feed", arms=arms)}, **more
-        )
+    def add_ingester(
+        self,
+        stream: str,
+        feed: Source,
+        *,
+        name: str | None = None,
+        arms: bool = False,
+        ingesters: int = 1,
+        sharing: Sharing | None = None,
+        **more: Any,
+    ) -> None:
+        """Start an ingester of a stream; one of ``ingesters`` that share it when its device allows that."""
+        name = name or f"{stream}-ingester"
+        one = StreamSettings(device="feed", arms=arms, ingesters=ingesters)
+        settings = IngesterSettings(name=name, streams={stream: one}, **more)
         channel = self.exchange.channel(new_peer_id(name))
-        self._add(
-            name, IngesterService(settings, channel, f"memory://{CONTROLLER}", lambda *_: feed), channel
+        service = IngesterService(
+            settings, channel, f"memory://{CONTROLLER}", lambda *_: feed, sharing=lambda device: sharing
         )
+        self._add(name, service, channel)
 
     def add_worker(
         self,

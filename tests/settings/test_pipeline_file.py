@@ -206,6 +206,20 @@ def test_whatever_stands_in_a_file_it_is_taken_or_refused_in_words(content: dict
         parse_pipeline(msgspec.json.encode(content).decode())
 
 
+def test_a_stream_is_split_over_ingesters_when_its_device_allows_that(analysis: Path) -> None:
+    text = written(streams="{s: {device: stins, url: 'tcp://x:1', ingesters: 3}}")
+    pipeline = parse_pipeline(text, folder=analysis)
+    assert pipeline.streams["s"] == StreamSettings(device="stins", ingesters=3, options={"url": "tcp://x:1"})
+    for wrong, sentence in {
+        "device: contrast, ingesters: 2": "the packets of contrast have no numbers",
+        "device: stins, ingesters: 0": "'ingesters' is 0",
+        "device: stins, ingesters: 2, arms: true": "leave out 'ingesters' or 'arms'",
+    }.items():
+        text = written(streams="{s: {" + wrong + ", url: 'tcp://x:1'}}")
+        with pytest.raises(FileError, match=re.escape(sentence)):
+            parse_pipeline(text, folder=analysis)
+
+
 def test_the_json_schema_names_the_keys_of_every_device() -> None:
     schema = json_schema()
     streams = schema["$defs"]["StreamSettings"]["anyOf"]
