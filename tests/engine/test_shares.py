@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from beamloom.engine.combs import Combs
+from beamloom.engine.combs import Comb, Combs
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import RangeSet
@@ -151,6 +151,25 @@ def test_a_share_that_keeps_as_much_as_it_may_is_waited_for() -> None:
     split.shares.report("1", ShareReport(0, 0, blocked=True), 0.0)
     split.look(100.0)
     assert split.lost == []
+
+
+def test_a_gap_does_not_fill_one_share_while_nothing_comes_to_the_others() -> None:
+    split = Split()
+    split.shares.report("0", ShareReport(6, 6, _combs(0, 1, 2, 4, 5), blocked=True), 0.0)
+    split.look(0.9)
+    assert split.lost == []
+    split.look(0.2)
+    assert split.lost == [(3, 4)]
+    split.shares.report("1", ShareReport(2, 2), split.now)
+    split.look(2.0)
+    assert split.shares.complete_until == 6
+
+
+def _combs(*events: int) -> list[Comb]:
+    combs = Combs()
+    for event in events:
+        combs.add(event, event + 1)
+    return combs.take()
 
 
 def test_a_packet_that_comes_to_two_shares_counts_once_and_is_a_double() -> None:

@@ -239,7 +239,18 @@ class Shares:
             return self.seen_until
         if self._over and not self.blocked and now - self._changed_at > self._settings.end_grace:
             return self.seen_until if self._total is None else self._total
-        return min(share.report.passed for share in self._shares.values() if not share.written_off)
+        return min(share.report.passed for share in self._waited_for(now))
+
+    def _waited_for(self, now: float) -> list[_ShareState]:
+        """The shares to which a packet may still come that others have gone past.
+
+        A share that reads on and to which nothing comes, while another one has no room left, is not among them: what the other has gone
+        past was sent before. Otherwise a gap would keep the events behind it, these the room, and that the device from going on.
+        """
+        quiet = now - self._changed_at > self._settings.end_grace
+        full = [share for share in self._live if share.report.blocked] if quiet else []
+        dying = [share for share in self._shares.values() if share.gone is not None and not share.written_off]
+        return [*(full or self._live), *dying]
 
     def _settle_until(self, limit: int) -> None:
         while self.complete_until < self._run_stop or self._next_run():
