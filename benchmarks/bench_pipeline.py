@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 class BenchPipeline:
     """Streams of 2 kB frames, two workers, a trivial analysis."""
 
-    def __init__(self, streams: int, workers: int = 2, frame_bytes: int = 2048) -> None:
+    def __init__(self, streams: int, workers: int = 2, frame_bytes: int = 2048, ingesters: int = 1) -> None:
         self.streams = [f"detector{number}" for number in range(streams)]
         self._frame_bytes = frame_bytes
         self._folder = tempfile.TemporaryDirectory(prefix="beamloom-bench-")
@@ -28,7 +28,10 @@ class BenchPipeline:
         urls = {stream: f"tcp://127.0.0.1:{self._port(stream)}" for stream in self.streams}
         pipeline = {
             "name": "benchmark",
-            "streams": {stream: {"device": "stins", "url": url} for stream, url in urls.items()},
+            "streams": {
+                stream: {"device": "stins", "url": url, "ingesters": ingesters}
+                for stream, url in urls.items()
+            },
             "workers": {"class": "trivial_analysis:Worker", "count": workers},
             "reducer": {"class": "trivial_analysis:Reducer", "http": "127.0.0.1:0"},
             "controller": {"http": "127.0.0.1:0"},

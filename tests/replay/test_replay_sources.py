@@ -43,6 +43,22 @@ def test_a_source_is_made_once_for_each_time_that_it_is_read() -> None:
     assert streams == {event: ["camera"] if event % 5 else ["camera", "motor"] for event in range(20)}
 
 
+class Shared:
+    """What two ingesters recorded that shared a stream: each has what came to it."""
+
+    def get_source_generators(self) -> list[Iterator[Record]]:
+        return [self.part([0, 2, 3, 6, 9]), self.part([1, 4, 5, 7, 8])]
+
+    def part(self, events: list[int]) -> Iterator[Record]:
+        for event in events:
+            yield Record(event, {"camera": packet(event)})
+
+
+def test_the_recordings_of_ingesters_that_shared_a_stream_make_up_the_stream() -> None:
+    report = replay(Echo, Gather, ["ignored.cbors"], source=Shared, workers=1)
+    assert [event for event, _, _ in deliveries(report)] == list(range(10))
+
+
 def source_of(*records: Any) -> type:
     class Source:
         def get_source_generators(self) -> list[Iterator[Any]]:

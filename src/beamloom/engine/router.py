@@ -350,6 +350,7 @@ class StreamRouter:
             self.counts.gaps += stretch.stop - stretch.first
             self._lose(stretch, f"stream {self.stream!r} ended early: other streams went on")
         self._front = max(self._front, event)
+        self._settled_ahead.remove(0, self._front)
         self._numbering.last_item = self._plan.last_item
         self._numbering.skip_to(self._plan.next_item)
         self._leases = [

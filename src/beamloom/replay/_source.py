@@ -52,7 +52,7 @@ class RecordedSource:
         self.stream = stream
         self._latency = latency
         self._not_before = 0.0
-        self._feeds = list(feeds)
+        self._feeds = [(feed, deque[tuple[int, Packet]]()) for feed in feeds]
         self._layout = layout
         self._plan = StreamPlan(layout)
         self._placed_until = 0
@@ -78,7 +78,7 @@ class RecordedSource:
     @property
     def exhausted(self) -> bool:
         """Whether everything has been read."""
-        return not any(feed.has_more(self.stream) for feed in self._feeds)
+        return not any(ahead or feed.has_more(self.stream) for feed, ahead in self._feeds)
 
     def missing(self, total_events: int) -> list[Loss]:
         """What the trigger map wants of this stream and the recordings, read to their ends, do not have any more."""
@@ -95,13 +95,23 @@ class RecordedSource:
                 return []
             self._not_before = time.monotonic() + self._latency
             limit = 1
-        for feed in self._feeds:
-            if feed.has_more(self.stream):
-                taken = feed.take(self.stream, limit)
-                return [
-                    placed for event, packet in taken if (placed := self._placed(event, packet)) is not None
-                ]
-        return []
+        taken = self._next(limit)
+        return [placed for event, packet in taken if (placed := self._placed(event, packet)) is not None]
+
+    def _next(self, limit: int) -> list[tuple[int, Packet]]:
+        """The next packets of all recordings in the order of their events: ingesters that shared the stream have each a part of it."""
+        for feed, ahead in self._feeds:
+            if not ahead and feed.has_more(self.stream):
+                ahead.extend(feed.take(self.stream, limit))
+        taken: list[tuple[int, Packet]] = []
+        while len(taken) < limit:
+            if any(not ahead and feed.has_more(self.stream) for feed, ahead in self._feeds):
+                break
+            first = min((ahead for _, ahead in self._feeds if ahead), key=_event_of_first, default=None)
+            if first is None:
+                break
+            taken.append(first.popleft())
+        return taken
 
     def _placed(self, event: int, packet: Packet) -> Packet | None:
         plan = self._plan
@@ -128,3 +138,7 @@ class RecordedSource:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def _event_of_first(ahead: deque[tuple[int, Packet]]) -> int:
+    return ahead[0][0]
