@@ -105,7 +105,7 @@ class Shares:
         self.origin: int | None = None
         """The series of the run: it is the first whose beginning a share has reported."""
         self.start_gone = False
-        """Whether the start event was held by a share that has been written off."""
+        """Whether no share has the packet of the start event any more."""
         self._shares = {name: _ShareState() for name in shares}
         self._settings = settings
         self._received = RangeSet()
@@ -283,6 +283,8 @@ class Shares:
     def _lose(self, first: int, stop: int) -> None:
         self.gaps += stop - first
         self._lost.add(first, stop)
+        # Also when the start event is reduced: a share may have died before it could tell that it had its packet.
+        self.start_gone = self.start_gone or first == 0
         if self._kind == CellKind.WANTED:
             self._losses.append(Loss(first, stop, self._why(first, stop)))
 
