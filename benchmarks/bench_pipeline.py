@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,22 +19,31 @@ HERE = Path(__file__).resolve().parent
 
 
 class BenchPipeline:
-    """Streams of 2 kB frames, two workers, a trivial analysis."""
+    """Streams of 2 kB frames, two workers, a trivial analysis, unless told otherwise (``module`` or ``module:Worker``)."""
 
-    def __init__(self, streams: int, workers: int = 2, frame_bytes: int = 2048, ingesters: int = 1) -> None:
+    def __init__(
+        self,
+        streams: int,
+        workers: int = 2,
+        frame_bytes: int = 2048,
+        ingesters: int = 1,
+        analysis: str = "trivial_analysis",
+    ) -> None:
         self.streams = [f"detector{number}" for number in range(streams)]
         self._frame_bytes = frame_bytes
         self._folder = tempfile.TemporaryDirectory(prefix="beamloom-bench-")
         self._sources = {stream: self._source(stream) for stream in self.streams}
         urls = {stream: f"tcp://127.0.0.1:{self._port(stream)}" for stream in self.streams}
+        module, _, name = analysis.partition(":")
+        worker = f"{module}:{name or 'Worker'}"
         pipeline = {
             "name": "benchmark",
             "streams": {
                 stream: {"device": "stins", "url": url, "ingesters": ingesters}
                 for stream, url in urls.items()
             },
-            "workers": {"class": "trivial_analysis:Worker", "count": workers},
-            "reducer": {"class": "trivial_analysis:Reducer", "http": "127.0.0.1:0"},
+            "workers": {"class": worker, "count": workers},
+            "reducer": {"class": f"{module}:Reducer", "http": "127.0.0.1:0"},
             "controller": {"http": "127.0.0.1:0"},
             "analysis": str(HERE),
         }
@@ -112,9 +122,17 @@ class BenchPipeline:
                 return time.perf_counter() - begin, progress
             time.sleep(0.01)
 
+    def _pid(self, name: str) -> int | None:
+        return next(status.pid for status in self.placement.status() if status.name == name)
+
+    def cpu_seconds(self, name: str) -> float:
+        """Processor time that one process has used so far."""
+        fields = Path(f"/proc/{self._pid(name)}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory_mb(self, name: str) -> float:
         """Resident memory of one process, in MB."""
-        pid = next(status.pid for status in self.placement.status() if status.name == name)
+        pid = self._pid(name)
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) / 1024
