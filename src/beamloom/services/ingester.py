@@ -7,32 +7,20 @@ Devices that arm runs are the exception: between runs their packets are kept (se
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
 
 from beamloom.devices.device import (
-    EndlessSource,
     RearmingSource,
-    SharedSource,
     Sharing,
     Source,
-    SourceFigures,
-    TriggeredSource,
 )
 from beamloom.devices.registry import find_device
-from beamloom.engine.assignment import Span
-from beamloom.engine.reorder import Arrivals, Reorder
-from beamloom.engine.requests import Requests
-from beamloom.engine.retention import Retention, WhenFull
-from beamloom.engine.router import Delivery, StreamCounts, StreamRouter
-from beamloom.engine.shares import Share
+from beamloom.engine.router import StreamCounts
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
-from beamloom.events import Packet
 from beamloom.recordings.folder import RecordingNames
-from beamloom.recordings.format import Record
 from beamloom.recordings.writer import RecordingWriter
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT
@@ -41,6 +29,7 @@ from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.preparation import Preparation, PrepareStream, prepare_device
 from beamloom.services.sharing import check_split, device_sharing
 from beamloom.services.standby import SeriesSource, Standby
+from beamloom.services.stream_run import StreamRun, open_stream
 from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.messages import (
@@ -52,27 +41,17 @@ from beamloom.transport.messages import (
     Finished,
     Joined,
     Orders,
-    Packets,
     Part,
-    Progress,
     Unknown,
     Welcome,
 )
-from beamloom.transport.packing import pack, same_type_runs
 from beamloom.transport.zeromq import ZmqChannel
 
 logger = logging.getLogger(__name__)
 
-READ_LIMIT = 512
-"""Most packets that are read from one device before the others and the mailbox have their turn."""
-PROGRESS_EVERY = 0.1
-"""Seconds between reports of a stream in which nothing remarkable happened."""
 CONNECT_POLL = 0.001
 FLUSH_EVERY = 1.0
 """Seconds after which a recording is handed to the operating system: killing the ingester loses no more than that."""
-
-REORDER_SHARE = 1 / 8
-"""Share of the retention's memory that packets may take which wait for those before them."""
 
 OpenSource = Callable[[str, StreamSettings], Source]
 """Makes the source of a stream from its name and settings."""
@@ -82,98 +61,6 @@ def open_device(stream: str, settings: StreamSettings) -> Source:
     """The source of a real device. Raises a UserError for a device that is not installed or settings that it does not take."""
     device = find_device(settings.device)
     return device.source(msgspec.convert(settings.options, device.settings))
-
-
-class StreamRun:
-    """One stream during one run."""
-
-    def __init__(
-        self,
-        layout: StreamLayout,
-        source: Source,
-        reorder: Reorder,
-        router: StreamRouter,
-        recorder: RecordingWriter | None,
-        *,
-        is_share: bool = False,
-    ) -> None:
-        self.stream = router.stream
-        self.source = source
-        self.reorder = reorder
-        self.router = router
-        self.recorder = recorder
-        self.reading = False
-        self.stopped = False
-        self.may_have_more = False
-        self.is_share = is_share
-        """Whether other ingesters receive the rest of the stream."""
-        self._figures = source if isinstance(source, SourceFigures) else None
-        self._requests = Requests(layout) if isinstance(source, TriggeredSource) else None
-        self._told_at = 0.0
-        self._told: tuple[object, ...] = ()
-        self._told_ended = False
-        self._told_origin: int | None = None
-
-    def trigger(self, spans: Sequence[Span]) -> None:
-        """Have a software-triggered source produce the packets of events that have just been leased."""
-        if self._requests is not None and isinstance(self.source, TriggeredSource) and not self.stopped:
-            kinds = self._requests.leased(spans)
-            if kinds:
-                self.source.trigger(kinds)
-
-    def place(self, arrivals: Arrivals) -> list[Delivery]:
-        """Give packets their events that are in order as far as they will ever be; returns what can be delivered by that."""
-        self.router.counts.reordered = self.reorder.reordered
-        return self.router.arrive(arrivals)
-
-    @property
-    def has_all(self) -> bool:
-        """Whether the source has given all that is for this run, though its device may send on."""
-        return isinstance(self.source, SeriesSource) and self.source.exhausted
-
-    def progress(self, run: str, now: float, *, always: bool = False) -> Progress | None:
-        """What the controller is to be told now, if anything."""
-        router = self.router
-        losses = router.take_losses()
-        complete_until, seen_until, ended = router.complete_until, router.seen_until, router.ended
-        urgent = always or losses or ended != self._told_ended or self.origin != self._told_origin
-        if not urgent and now - self._told_at < PROGRESS_EVERY:
-            return None
-        figures = self._figures
-        origin = self.origin
-        discarded = None if figures is None else figures.discarded_before_start
-        reconnects = None if figures is None else figures.reconnects
-        standing = (complete_until, seen_until, ended, not router.has_room, discarded, reconnects, origin)
-        if not urgent and standing == self._told:
-            return None
-        self._told, self._told_ended, self._told_at = standing, ended, now
-        self._told_origin = origin
-        return Progress(
-            run,
-            self.stream,
-            complete_until,
-            seen_until,
-            ended,
-            losses,
-            router.counts,
-            self.stopped,
-            not router.has_room,
-            discarded,
-            reconnects,
-            router.take_received(),
-            router.take_excuses(),
-            origin,
-        )
-
-    @property
-    def origin(self) -> int | None:
-        """Of a share that is dealt out: what tells the series whose beginning came here."""
-        return self.source.origin if isinstance(self.source, SharedSource) else None
-
-    def begin_at(self, origin: int) -> None:
-        """It is known which series is the run's."""
-        if isinstance(self.source, SharedSource):
-            self.source.begin_at(origin)
 
 
 class IngesterService:
@@ -264,27 +151,20 @@ class IngesterService:
     def _open(self, stream: str, layout: StreamLayout, arm: Arm) -> StreamRun:
         prefix = arm.record_prefix or self._settings.record_prefix
         recorder = self._recorder(prefix, arm.run) if prefix else None
-        witness = None if recorder is None else _witness(stream, recorder)
-        retention = Retention(self._settings.retention_bytes, WhenFull(self._settings.on_full))
         source = self._source(stream, layout)
-        if isinstance(source, EndlessSource):
-            last_item = StreamPlan(layout).last_item
-            source.expect(None if last_item is None else last_item + 1)
         device = self._standbys[stream].source if stream in self._standbys else source
         rearms = isinstance(device, RearmingSource) and device.rearms
-        settings = self._settings
-        most_bytes = int(REORDER_SHARE * settings.retention_bytes)
-        share: Share | None = arm.shares.get(stream)
-        dealt = share is not None and share.in_turn
-        if dealt and isinstance(source, SharedSource):
-            source.share()
-        # What is dealt out has gaps all the time: waiting for what others have would only delay.
-        reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
-        router = StreamRouter(
-            stream, layout, retention, witness, rearms=rearms, window=str(reorder), share=share
+        return open_stream(
+            arm.run,
+            stream,
+            layout,
+            source,
+            self._channel,
+            self._settings,
+            recorder,
+            rearms=rearms,
+            share=arm.shares.get(stream),
         )
-        source.open()
-        return StreamRun(layout, source, reorder, router, recorder, is_share=share is not None)
 
     def _source(self, stream: str, layout: StreamLayout) -> Source:
         standby = self._standbys.get(stream)
@@ -316,13 +196,13 @@ class IngesterService:
             for first, stop in orders.settled:
                 router.release(first, stop)
             if orders.close_at is not None:
-                self._deliver(one, router.close(orders.close_at))
+                one.deliver(router.close(orders.close_at))
             if orders.spans:
                 one.trigger(orders.spans)
-                self._deliver(one, router.assign(orders.spans))
+                one.deliver(router.assign(orders.spans))
             if orders.stop_sources and not one.stopped:
-                self._stop(one)
-                self._report(one, now, always=True)
+                one.stop()
+                one.report(now, always=True)
 
     # ---- time ------------------------------------------------------------------------------------------------------------
 
@@ -335,8 +215,8 @@ class IngesterService:
             return
         for one in self._streams.values():
             if not one.stopped:
-                self._read(one, now)
-            self._report(one, now)
+                one.read(now)
+            one.report(now)
         if now >= self._flush_at:
             self._flush_at = now + FLUSH_EVERY
             for recorder in {one.recorder for one in self._streams.values() if one.recorder is not None}:
@@ -380,74 +260,19 @@ class IngesterService:
         if problem is not None:
             self._release()
 
-    def _read(self, one: StreamRun, now: float) -> None:
-        if len(one.reorder) and (waited := one.reorder.due(now)):
-            self._deliver(one, one.place(waited))
-        if not one.router.has_room:
-            self._pause(one)
-            return
-        if not one.reading and not one.has_all:
-            self._channel.watch(one.source.pollable)
-            one.reading = True
-        arrivals = one.source.read(READ_LIMIT)
-        one.may_have_more = len(arrivals) > 0
-        if one.has_all:
-            self._pause(one)
-        if arrivals:
-            self._deliver(one, one.place(one.reorder.arrive(arrivals, now)))
-
-    def _pause(self, one: StreamRun) -> None:
-        one.may_have_more = False
-        if one.reading:
-            self._channel.unwatch(one.source.pollable)
-            one.reading = False
-
-    def _deliver(self, one: StreamRun, deliveries: Sequence[Delivery]) -> None:
-        for delivery in deliveries:
-            span = delivery.span
-            for begin, end in same_type_runs(delivery.packets):
-                block, buffers = pack(delivery.packets[begin:end])
-                message = Packets(
-                    self._run or "",
-                    one.stream,
-                    span.slot,
-                    span.attempt,
-                    delivery.first + begin,
-                    delivery.expected,
-                    block,
-                )
-                try:
-                    self._channel.send(span.worker, message, buffers)
-                except KeyError:
-                    # The worker is gone; its leases come again for another one, and the packets are kept for that.
-                    logger.debug("worker %s is gone, %d packets kept", span.worker, end - begin)
-
-    def _report(self, one: StreamRun, now: float, *, always: bool = False) -> None:
-        progress = one.progress(self._run or "", now, always=always)
-        if progress is not None:
-            self._channel.send(CONTROLLER, progress)
-
     def _report_shares(self, now: float) -> None:
         """The run may be over before a share has told its last packets, which others need not wait for."""
         for one in self._streams.values():
             if one.is_share:
-                self._report(one, now, always=True)
+                one.report(now, always=True)
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
-
-    def _stop(self, one: StreamRun) -> None:
-        if one.reading:
-            self._channel.unwatch(one.source.pollable)
-        one.reading, one.stopped, one.may_have_more = False, True, False
-        one.source.close()
-        if len(one.reorder):
-            self._deliver(one, one.place(one.reorder.flush()))
 
     def _release(self) -> None:
         """Forget the run: let go of the devices, close the recording."""
         for one in self._streams.values():
             if not one.stopped:
-                self._stop(one)
+                one.stop()
             for field in StreamCounts.__struct_fields__:
                 setattr(self._totals, field, getattr(self._totals, field) + getattr(one.router.counts, field))
             if one.recorder is not None:
@@ -470,15 +295,6 @@ class IngesterService:
             "retained_bytes": sum(one.router.retention.nbytes for one in running),
             "retained_packets": sum(len(one.router.retention) for one in running),
         }
-
-
-def _witness(stream: str, recorder: RecordingWriter) -> Callable[[int, Sequence[Packet]], None]:
-    def record(first: int, packets: Sequence[Packet]) -> None:
-        created_at = datetime.now(UTC)
-        for event, packet in enumerate(packets, first):
-            recorder.write(Record(event, {stream: packet}, created_at))
-
-    return record
 
 
 def serve(settings: IngesterSettings) -> int:

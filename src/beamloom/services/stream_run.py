@@ -1,0 +1,233 @@
+"""One stream during one run: its source is read while there is room, its packets are placed in events and sent to their workers.
+
+What arrives is first put in order (``engine/reorder.py``), then given its events and routed (``engine/router.py``); the controller is told
+how far that came at once when something remarkable happened, and otherwise a few times a second.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from beamloom.devices.device import EndlessSource, SharedSource, Source, SourceFigures, TriggeredSource
+from beamloom.engine.assignment import Span
+from beamloom.engine.reorder import Arrivals, Reorder
+from beamloom.engine.requests import Requests
+from beamloom.engine.retention import Retention, WhenFull
+from beamloom.engine.router import Delivery, StreamRouter
+from beamloom.engine.shares import Share
+from beamloom.engine.streamplan import StreamLayout, StreamPlan
+from beamloom.events import Packet
+from beamloom.recordings.format import Record
+from beamloom.recordings.writer import RecordingWriter
+from beamloom.services.standby import SeriesSource
+from beamloom.settings import IngesterSettings
+from beamloom.transport.channel import Channel
+from beamloom.transport.messages import CONTROLLER, Packets, Progress
+from beamloom.transport.packing import pack, same_type_runs
+
+logger = logging.getLogger(__name__)
+
+READ_LIMIT = 512
+"""Most packets that are read from one device before the others and the mailbox have their turn."""
+PROGRESS_EVERY = 0.1
+"""Seconds between reports of a stream in which nothing remarkable happened."""
+REORDER_SHARE = 1 / 8
+"""Share of the retention's memory that packets may take which wait for those before them."""
+
+
+class StreamRun:
+    """One stream during one run."""
+
+    def __init__(
+        self,
+        run: str,
+        layout: StreamLayout,
+        source: Source,
+        channel: Channel,
+        reorder: Reorder,
+        router: StreamRouter,
+        recorder: RecordingWriter | None,
+        *,
+        is_share: bool = False,
+    ) -> None:
+        self.run = run
+        self.stream = router.stream
+        self.source = source
+        self.reorder = reorder
+        self.router = router
+        self.recorder = recorder
+        self.reading = False
+        self.stopped = False
+        self.may_have_more = False
+        self._channel = channel
+        self.is_share = is_share
+        """Whether other ingesters receive the rest of the stream."""
+        self._figures = source if isinstance(source, SourceFigures) else None
+        self._requests = Requests(layout) if isinstance(source, TriggeredSource) else None
+        self._told_at = 0.0
+        self._told: tuple[object, ...] = ()
+        self._told_ended = False
+        self._told_origin: int | None = None
+
+    def trigger(self, spans: Sequence[Span]) -> None:
+        """Have a software-triggered source produce the packets of events that have just been leased."""
+        if self._requests is not None and isinstance(self.source, TriggeredSource) and not self.stopped:
+            kinds = self._requests.leased(spans)
+            if kinds:
+                self.source.trigger(kinds)
+
+    @property
+    def has_all(self) -> bool:
+        """Whether the source has given all that is for this run, though its device may send on."""
+        return isinstance(self.source, SeriesSource) and self.source.exhausted
+
+    def read(self, now: float) -> None:
+        """Take what the device has sent, as far as there is room, and deliver what is wanted of it."""
+        if len(self.reorder) and (waited := self.reorder.due(now)):
+            self.deliver(self._place(waited))
+        if not self.router.has_room:
+            self._pause()
+            return
+        if not self.reading and not self.has_all:
+            self._channel.watch(self.source.pollable)
+            self.reading = True
+        arrivals = self.source.read(READ_LIMIT)
+        self.may_have_more = len(arrivals) > 0
+        if self.has_all:
+            self._pause()
+        if arrivals:
+            self.deliver(self._place(self.reorder.arrive(arrivals, now)))
+
+    def _pause(self) -> None:
+        self.may_have_more = False
+        if self.reading:
+            self._channel.unwatch(self.source.pollable)
+            self.reading = False
+
+    def stop(self) -> None:
+        """Let go of the device; packets that wait for others wait no longer."""
+        self._pause()
+        self.stopped = True
+        self.source.close()
+        if len(self.reorder):
+            self.deliver(self._place(self.reorder.flush()))
+
+    def _place(self, arrivals: Arrivals) -> list[Delivery]:
+        """Give packets their events that are in order as far as they will ever be; returns what can be delivered by that."""
+        self.router.counts.reordered = self.reorder.reordered
+        return self.router.arrive(arrivals)
+
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Send packets to the workers whose leases they are of."""
+        for delivery in deliveries:
+            span = delivery.span
+            for begin, end in same_type_runs(delivery.packets):
+                block, buffers = pack(delivery.packets[begin:end])
+                message = Packets(
+                    self.run,
+                    self.stream,
+                    span.slot,
+                    span.attempt,
+                    delivery.first + begin,
+                    delivery.expected,
+                    block,
+                )
+                try:
+                    self._channel.send(span.worker, message, buffers)
+                except KeyError:
+                    # The worker is gone; its leases come again for another one, and the packets are kept for that.
+                    logger.debug("worker %s is gone, %d packets kept", span.worker, end - begin)
+
+    def report(self, now: float, *, always: bool = False) -> None:
+        """Tell the controller how far the stream came, if that is due or ``always``."""
+        progress = self._progress(now, always=always)
+        if progress is not None:
+            self._channel.send(CONTROLLER, progress)
+
+    def _progress(self, now: float, *, always: bool) -> Progress | None:
+        """What the controller is to be told now, if anything."""
+        router = self.router
+        losses = router.take_losses()
+        complete_until, seen_until, ended = router.complete_until, router.seen_until, router.ended
+        urgent = always or losses or ended != self._told_ended or self.origin != self._told_origin
+        if not urgent and now - self._told_at < PROGRESS_EVERY:
+            return None
+        figures = self._figures
+        origin = self.origin
+        discarded = None if figures is None else figures.discarded_before_start
+        reconnects = None if figures is None else figures.reconnects
+        standing = (complete_until, seen_until, ended, not router.has_room, discarded, reconnects, origin)
+        if not urgent and standing == self._told:
+            return None
+        self._told, self._told_ended, self._told_at = standing, ended, now
+        self._told_origin = origin
+        return Progress(
+            self.run,
+            self.stream,
+            complete_until,
+            seen_until,
+            ended,
+            losses,
+            router.counts,
+            self.stopped,
+            not router.has_room,
+            discarded,
+            reconnects,
+            router.take_received(),
+            router.take_excuses(),
+            origin,
+        )
+
+    @property
+    def origin(self) -> int | None:
+        """Of a share that is dealt out: what tells the series whose beginning came here."""
+        return self.source.origin if isinstance(self.source, SharedSource) else None
+
+    def begin_at(self, origin: int) -> None:
+        """It is known which series is the run's."""
+        if isinstance(self.source, SharedSource):
+            self.source.begin_at(origin)
+
+
+def open_stream(
+    run: str,
+    stream: str,
+    layout: StreamLayout,
+    source: Source,
+    channel: Channel,
+    settings: IngesterSettings,
+    recorder: RecordingWriter | None,
+    *,
+    rearms: bool,
+    share: Share | None,
+) -> StreamRun:
+    """A stream of a run that has just been armed, its source open.
+
+    ``rearms`` tells whether the device begins series anew within a run, ``share`` which packets come here if others receive the rest.
+    Raises what the source raises that cannot be opened: a ValueError or an OSError.
+    """
+    if isinstance(source, EndlessSource):
+        last_item = StreamPlan(layout).last_item
+        source.expect(None if last_item is None else last_item + 1)
+    dealt = share is not None and share.in_turn
+    if dealt and isinstance(source, SharedSource):
+        source.share()
+    # What is dealt out has gaps all the time: waiting for what others have would only delay.
+    most_bytes = int(REORDER_SHARE * settings.retention_bytes)
+    reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
+    retention = Retention(settings.retention_bytes, WhenFull(settings.on_full))
+    witness = None if recorder is None else _witness(stream, recorder)
+    router = StreamRouter(stream, layout, retention, witness, rearms=rearms, window=str(reorder), share=share)
+    source.open()
+    return StreamRun(run, layout, source, channel, reorder, router, recorder, is_share=share is not None)
+
+
+def _witness(stream: str, recorder: RecordingWriter) -> Callable[[int, Sequence[Packet]], None]:
+    def record(first: int, packets: Sequence[Packet]) -> None:
+        created_at = datetime.now(UTC)
+        for event, packet in enumerate(packets, first):
+            recorder.write(Record(event, {stream: packet}, created_at))
+
+    return record
