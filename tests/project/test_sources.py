@@ -71,3 +71,39 @@ def test_services_speak_through_the_log(repository: Path) -> None:
 def test_captures_are_not_committed(tracked: list[Path]) -> None:
     captures = {".cbors", ".cbor", ".pkls", ".gz", ".npz", ".h5"}
     assert [str(path) for path in tracked if path.suffix in captures] == []
+
+
+def test_no_link_is_committed(repository: Path, tracked: list[Path]) -> None:
+    assert tracked, "the repository has files"
+    assert _links(repository) == []
+
+
+def _links(checkout: Path) -> list[str]:
+    """Names of what git has as a symbolic link, which it lists with mode 120000."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--stage", "-z"], cwd=checkout, capture_output=True, text=True, check=True
+    )
+    return [entry.partition("\t")[2] for entry in listed.stdout.split("\0") if entry.startswith("120000 ")]
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_an_environment_is_ignored_whether_it_is_a_folder_or_a_link(
+    repository: Path, tmp_path: Path, is_link: bool
+) -> None:
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "init", "--quiet", checkout], check=True)
+    shutil.copy(repository / ".gitignore", checkout)
+    if is_link:
+        (checkout / ".venv").symlink_to(elsewhere)
+    else:
+        (checkout / ".venv").mkdir()
+        (checkout / ".venv/pyvenv.cfg").touch()
+    (checkout / "another").symlink_to(elsewhere)
+    subprocess.run(["git", "add", "--all"], cwd=checkout, check=True)
+    assert _links(checkout) == ["another"]
+    listed = subprocess.run(["git", "ls-files"], cwd=checkout, capture_output=True, text=True, check=True)
+    assert listed.stdout.split() == [".gitignore", "another"]
