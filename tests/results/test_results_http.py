@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import contextlib
 import io
@@ -35,6 +36,10 @@ class FixedReader:
 
     async def snapshot(self) -> Snapshot:
         return self.current
+
+    async def newer(self, version: int) -> Snapshot:
+        never: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def status(self) -> dict[str, Any]:
         return {"run": self.current.run, "events": np.int64(20), "rate": float("nan")}

@@ -15,8 +15,9 @@ import pytest
 
 from beamloom.analysis import ReducerAnalysis
 from beamloom.parameters import ParameterSet
-from beamloom.results.snapshot import Snapshot
-from beamloom.services.snapshots import SnapshotDesk, copied_containers
+from beamloom.results import Append, Sum
+from beamloom.results.snapshot import Ended, Snapshot
+from beamloom.services.snapshots import SHORTEST_INTERVAL, SnapshotDesk
 
 
 class Publishing:
@@ -45,6 +46,16 @@ class Desk:
         """A reader comes; returns once it waits."""
         asked = self._readers.submit(lambda: asyncio.run(self.desk.snapshot()))
         assert self.woken.acquire(timeout=10)
+        return asked
+
+    def ask_newer(self, version: int) -> Any:
+        """A reader comes who wants a later version; returns once it waits."""
+        before = self.desk.waiting
+        asked = self._readers.submit(lambda: asyncio.run(self.desk.newer(version)))
+        end = time.monotonic() + 10
+        while self.desk.waiting == before:
+            assert time.monotonic() < end
+            time.sleep(0.001)
         return asked
 
     def read(self, now: float) -> Snapshot:
@@ -98,23 +109,115 @@ def test_one_copy_serves_all_readers_that_wait() -> None:
         assert all(one is snapshots[0] for one in snapshots)
 
 
-def test_nothing_is_copied_again_before_something_has_changed() -> None:
+def test_nothing_is_copied_and_nobody_woken_before_something_was_reduced() -> None:
     with a_desk(publish={"a": 1}) as desk:
         first = desk.read(0.0)
-        assert desk.read(0.0) is first
+        assert asyncio.run(desk.desk.snapshot()) is first
+        assert not desk.woken.acquire(blocking=False)
+
+
+def test_the_version_counts_up_only_when_something_has_changed() -> None:
+    tree: dict[str, Any] = {"image": np.zeros(3), "n": 1, "sum": Sum().add(0, 1.0)}
+    with a_desk(publish=tree) as desk:
+        first = desk.read(0.0)
+        desk.desk.changed()
+        assert desk.read(1e9) is first
+        tree["n"] = 2
+        desk.desk.changed()
+        second = desk.read(2e9)
+        assert second.version == first.version + 1
+        assert second.changed_since(first.version) == ["$.n"]
+        assert second.publish is not None
+        assert first.publish is not None
+        assert second.publish["image"] is first.publish["image"]
+        assert second.publish["sum"] is first.publish["sum"]
+
+
+def test_another_run_is_new_in_every_part() -> None:
+    with a_desk(publish={"a": 1}) as desk:
+        first = desk.read(0.0)
+        analysis = ReducerAnalysis(Publishing)
+        analysis.start(ParameterSet(), {"publish": {"a": 1}})
+        desk.desk.begin_run("run-2", analysis)
+        second = desk.read(1e9)
+        assert (second.run, second.version) == ("run-2", first.version + 1)
+        assert second.changed_since(first.version) == ["$"]
+
+
+def test_no_snapshot_is_taken_for_a_watcher_before_the_shortest_interval_has_passed() -> None:
+    tree = {"n": 0}
+    with a_desk(publish=tree) as desk:
+        first = desk.read(100.0)
+        newer = desk.ask_newer(first.version)
+        tree["n"] = 1
+        desk.desk.changed()
+        desk.desk.serve(100.0 + SHORTEST_INTERVAL / 2)
+        assert not newer.done()
+        assert desk.desk.wait(100.0 + SHORTEST_INTERVAL / 2) == pytest.approx(SHORTEST_INTERVAL / 2)
+        desk.desk.serve(100.0 + SHORTEST_INTERVAL)
+        assert newer.result(10).publish == {"n": 1}
+
+
+def test_a_watcher_is_not_answered_while_nothing_has_changed() -> None:
+    tree = {"n": 0}
+    with a_desk(publish=tree) as desk:
+        first = desk.read(0.0)
+        newer = desk.ask_newer(first.version)
+        desk.desk.changed()
+        desk.desk.serve(1e9)
+        assert not newer.done()
+        assert desk.desk.wait(1e9) == 1.0
+        tree["n"] = 1
+        desk.desk.changed()
+        desk.desk.serve(2e9)
+        assert newer.result(10).version == first.version + 1
+
+
+def test_a_watcher_waits_on_while_the_tree_cannot_be_read() -> None:
+    tree: dict[str, Any] = {"n": 0}
+    with a_desk(publish=tree) as desk:
+        newer = desk.ask_newer(desk.read(0.0).version)
+        tree["n"] = tree
+        desk.desk.changed()
+        desk.desk.serve(1e9)
+        assert not newer.done()
+        tree["n"] = 1
+        desk.desk.serve(2e9)
+        assert newer.result(10).publish == {"n": 1}
+
+
+def test_a_watcher_that_goes_away_is_forgotten() -> None:
+    with a_desk(publish={}) as desk:
+        first = desk.read(0.0)
+
+        async def give_up() -> None:
+            async with asyncio.timeout(0.01):
+                await desk.desk.newer(first.version)
+
+        with pytest.raises(TimeoutError):
+            asyncio.run(give_up())
+        assert desk.desk.waiting == 0
+
+
+def test_a_snapshot_of_a_million_rows_costs_no_copy() -> None:
+    rows = Append()
+    for event in range(5000):
+        rows.add(event, np.full(64, event))
+    with a_desk(publish={"rows": rows}) as desk:
+        first = desk.read(0.0)
+        rows.add(5000, np.full(64, 0))
         desk.desk.changed()
         second = desk.read(1e9)
-        assert second is not first
-        assert second.version > first.version
+        assert second.changed_since(first.version) == ["$.rows.data", "$.rows.coverage"]
 
 
 def test_copies_take_a_tenth_of_the_time_at_most() -> None:
     class Slow(dict[str, int]):
-        def items(self) -> Any:
+        def values(self) -> Any:
             spent = time.perf_counter() + 0.02
             while time.perf_counter() < spent:
                 pass
-            return super().items()
+            return super().values()
 
     with a_desk(publish=Slow(a=1)) as desk:
         desk.read(100.0)
@@ -150,26 +253,17 @@ def test_what_a_class_publishes_wrongly_is_told_to_its_readers() -> None:
 
 def test_readers_that_wait_when_the_reducer_ends_are_let_go() -> None:
     with a_desk(publish={}) as desk:
-        asked = desk.ask()
+        desk.desk.changed()
+        waiting = [desk.ask(), desk.ask_newer(1)]
         desk.desk.close()
-        with pytest.raises(asyncio.CancelledError):
-            asked.result(10)
+        for one in waiting:
+            with pytest.raises(Ended, match="the reducer ends"):
+                one.result(10)
+        desk.desk.changed()
+        with pytest.raises(Ended):
+            asyncio.run(desk.desk.snapshot())
 
 
 def test_without_a_run_an_empty_tree_is_published() -> None:
-    desk = SnapshotDesk(lambda: None)
-
-    async def read() -> Snapshot:
-        asked = asyncio.ensure_future(desk.snapshot())
-        await asyncio.sleep(0)
-        desk.serve(0.0)
-        return await asked
-
-    assert asyncio.run(read()) == Snapshot(version=0, run=None, publish={})
-
-
-def test_a_named_tuple_is_shared_as_it_is_and_plain_tuples_are_copied() -> None:
-    inner = [1]
-    copied = copied_containers({"t": (inner,)})
-    assert copied == {"t": ([1],)}
-    assert copied["t"][0] is not inner
+    snapshot = asyncio.run(SnapshotDesk(lambda: None).snapshot())
+    assert (snapshot.version, snapshot.run, snapshot.publish) == (0, None, {})

@@ -125,6 +125,14 @@ class FrozenArray:
         """Size of all elements, in bytes."""
         return self.size * self.dtype.itemsize
 
+    def is_same(self, other: FrozenArray) -> bool:
+        """Whether ``other`` is made of the same chunks, and so holds the same; chunks are not read."""
+        return (
+            (self.shape, self.dtype, self._offset) == (other.shape, other.dtype, other._offset)
+            and len(self._chunks) == len(other._chunks)
+            and all(map(operator.is_, self._chunks, other._chunks))
+        )
+
     def __len__(self) -> int:
         return self.shape[0]
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from beamloom.errors import UserError
+from beamloom.results.arrays import is_array_like
+from beamloom.results.arrow import NoArrow, NoTable, to_arrow
 from beamloom.results.plain import NotPlain, to_json
 
 PICKLE_PROTOCOL = 4
@@ -79,9 +81,28 @@ def as_npy(matches: list[Any]) -> bytes:
     return file.getvalue()
 
 
+def as_arrow(matches: list[Any]) -> bytes:
+    """An Arrow IPC stream of the one match, which must be a table. Raises NotAcceptable."""
+    if len(matches) != 1:
+        raise NotAcceptable(
+            f"Arrow holds one table and the path selects {len(matches)} parts; select one, or ask for JSON or pickle."
+        )
+    try:
+        return to_arrow(matches[0])
+    except NoTable as error:
+        raise NotAcceptable(
+            f"the selected part cannot be sent as Arrow: {error}; select a table, or ask for JSON, npy or pickle."
+        ) from error
+    except NoArrow as error:
+        raise NotAcceptable(
+            "Arrow needs the package pyarrow where the reducer runs; install it there (pip install 'beamloom[arrow]') and start the "
+            "reducer again, or ask for JSON or npy."
+        ) from error
+
+
 def _numbers(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        array = np.asarray(value)
+    if is_array_like(value):
+        array = np.asarray(value[...])
         return None if array.dtype.hasobject else array
     if isinstance(value, list | tuple | bool | int | float | complex):
         try:
@@ -97,8 +118,9 @@ PICKLE = Encoding(
 )
 JSON = Encoding("json", ("application/json", "text/json"), as_json, True)
 NPY = Encoding("npy", ("application/x-npy", "application/npy"), as_npy, True)
+ARROW = Encoding("arrow", ("application/vnd.apache.arrow.stream",), as_arrow, True)
 
-ENCODINGS = (PICKLE, JSON, NPY)
+ENCODINGS = (PICKLE, JSON, NPY, ARROW)
 """In the order in which they are preferred where the client does not mind."""
 
 
@@ -129,7 +151,7 @@ def acceptable(accept: str | None, name: str | None = None) -> list[Encoding]:
 
 def accepts_gzip(accept_encoding: str | None) -> bool:
     """Whether an ``Accept-Encoding`` header allows gzip."""
-    codings = dict(_weighted(accept_encoding or ""))
+    codings = dict(weighted(accept_encoding or ""))
     return codings.get("gzip", codings.get("*", 0.0)) > 0
 
 
@@ -143,10 +165,11 @@ def _quality(encoding: Encoding, ranges: dict[str, float]) -> tuple[float, bool]
 
 
 def _media_ranges(accept: str) -> dict[str, float]:
-    return dict(_weighted(accept))
+    return dict(weighted(accept))
 
 
-def _weighted(header: str) -> list[tuple[str, float]]:
+def weighted(header: str) -> list[tuple[str, float]]:
+    """The entries of an ``Accept`` header of any kind, in lower case, each with its quality value."""
     entries = []
     for entry in header.split(","):
         name, *parameters = (part.strip().lower() for part in entry.split(";"))

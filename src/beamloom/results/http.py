@@ -2,7 +2,8 @@
 
 ::
 
-    GET /api/v1/result/{JSONPath}?slice=&format=   what the path selects: a list of matches (npy: the one array)
+    GET /api/v1/result/{JSONPath}?slice=&format=   what the path selects: a list of matches (npy, arrow: the one match)
+                            ?wait=&timeout=        the same, once it has changed after that version; 304 where it does not
     GET /api/v1/result/pickle                      a pickle of the whole tree
     GET /api/v1/status                             how far the reducer is
     GET /, /groups/..., /datasets/...              the tree as HDF5 over HTTP: see ``hdf5/routes.py``
@@ -14,12 +15,8 @@ that cannot be had, 503 while the tree changes too fast to be read, 500 where th
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gzip
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,26 +27,21 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beamloom.errors import UserError
-from beamloom.results.encodings import (
-    JSON,
-    PICKLE,
-    Encoding,
-    NotAcceptable,
-    acceptable,
-    accepts_gzip,
-    as_json,
-    is_changing,
-)
+from beamloom.results.bodies import Bodies, Body
+from beamloom.results.compression import Coding, coding_of, compressed
+from beamloom.results.encodings import JSON, PICKLE, Encoding, NotAcceptable, acceptable, as_json
 from beamloom.results.hdf5 import hdf5_routes
-from beamloom.results.selection import NothingSelected, SelectionError, select
-from beamloom.results.snapshot import Changing, ResultsReader, Snapshot, Unreadable
+from beamloom.results.reading import Question, Selected, encoded, selected
+from beamloom.results.selection import NothingSelected, SelectionError
+from beamloom.results.snapshot import Changing, Ended, ResultsReader, Snapshot, Unreadable
+from beamloom.results.waiting import NothingNew, changed_after, wish_to_wait
 
 logger = logging.getLogger(__name__)
 
-COMPRESS_FROM = 1024
-"""Bodies of more bytes than this are compressed for clients that accept it."""
-READ_ATTEMPTS = 5
-"""How often a tree that changes while it is read is read before that is told."""
+MOST_QUESTIONS = 256
+"""Selections of one snapshot that are kept."""
+EXPOSED = ["ETag", "X-Beamloom-Version", "X-Beamloom-Run"]
+"""Headers that pages of other origins may see."""
 
 
 def make_app(
@@ -57,9 +49,7 @@ def make_app(
 ) -> Starlette:
     """The HTTP application. ``cors``: pages of every origin may read; ``more_routes`` are looked up first."""
     middleware = [
-        Middleware(
-            CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], expose_headers=["ETag"]
-        )
+        Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], expose_headers=EXPOSED)
     ]
     return Starlette(
         routes=[*more_routes, *result_routes(reader), *hdf5_routes(reader)],
@@ -79,29 +69,34 @@ def result_routes(reader: ResultsReader) -> list[Route]:
     ]
 
 
-Selection = Callable[[Mapping[str, Any]], Any]
-"""Takes from a tree what is to be sent."""
-
-
 class _Results:
     def __init__(self, reader: ResultsReader) -> None:
         self._reader = reader
+        self._bodies = Bodies()
+        self._snapshot: Snapshot | None = None
+        self._selected: dict[Question, Selected] = {}
 
     async def status(self, request: Request) -> Response:
         return Response(as_json(await self._reader.status()), media_type=JSON.media_type)
 
     async def whole_pickle(self, request: Request) -> Response:
-        return await self._respond(request, [PICKLE], lambda publish: publish)
+        return await self._respond(request, [PICKLE], Question(None))
 
     async def selected(self, request: Request) -> Response:
-        path = request.path_params.get("path", "")
-        slice_text = request.query_params.get("slice")
+        question = Question(request.path_params.get("path", ""), request.query_params.get("slice"))
         encodings = acceptable(request.headers.get("accept"), request.query_params.get("format"))
-        return await self._respond(request, encodings, lambda publish: select(publish, path, slice_text))
+        return await self._respond(request, encodings, question)
 
-    async def _respond(self, request: Request, encodings: list[Encoding], selection: Selection) -> Response:
+    async def _respond(self, request: Request, encodings: list[Encoding], question: Question) -> Response:
+        wait = wish_to_wait(request.query_params)
         try:
-            return await self._read_and_send(request, encodings, selection)
+            if wait is None:
+                selection = await self._select(await self._reader.snapshot(), question)
+            else:
+                selection = await changed_after(
+                    self._reader, wait, lambda snapshot: self._select(snapshot, question)
+                )
+            return await self._send(request, encodings, question, selection)
         except UserError:
             raise
         except Exception as error:
@@ -112,68 +107,59 @@ class _Results:
                 "the log of the reducer shows where it failed."
             ) from error
 
-    async def _read_and_send(
-        self, request: Request, encodings: list[Encoding], selection: Selection
+    async def _select(self, snapshot: Snapshot, question: Question) -> Selected:
+        if snapshot is not self._snapshot:
+            self._snapshot, self._selected = snapshot, {}
+        if snapshot.versions is not None and (known := self._selected.get(question)) is not None:
+            return known
+        # A path may visit every element of a large tree; the server goes on answering others meanwhile.
+        selection = await asyncio.to_thread(selected, snapshot, question)
+        if snapshot is self._snapshot and len(self._selected) < MOST_QUESTIONS:
+            self._selected[question] = selection
+        return selection
+
+    async def _send(
+        self, request: Request, encodings: list[Encoding], question: Question, selection: Selected
     ) -> Response:
-        snapshot = await self._reader.snapshot()
-        publish = snapshot.publish
-        if publish is None:
-            raise NothingSelected(
-                "the reducer publishes nothing yet; start a run, or set self.publish in the reducer class."
-            )
-        headers = {"Vary": "Accept, Accept-Encoding", "Cache-Control": "no-cache"}
-        tag = _tag(snapshot, encodings[0])
-        if _matches(tag, request.headers.get("if-none-match")):
-            return Response(status_code=304, headers={**headers, "ETag": tag})
-        # Large trees take long to encode; the server goes on answering others meanwhile.
-        encoding, body = await asyncio.to_thread(_read, lambda: selection(publish), encodings, snapshot.lock)
-        headers["ETag"] = _tag(snapshot, encoding)
-        if (
-            encoding.compressible
-            and len(body) > COMPRESS_FROM
-            and accepts_gzip(request.headers.get("accept-encoding"))
-        ):
-            body = await asyncio.to_thread(gzip.compress, body, 1)
-            headers["Content-Encoding"] = "gzip"
-        return Response(body, media_type=encoding.media_type, headers=headers)
+        headers = {
+            "Vary": "Accept, Accept-Encoding",
+            "Cache-Control": "no-cache",
+            **_where(selection.snapshot),
+        }
+        known = _known_tags(request)
+        for encoding in encodings:
+            if selection.tag(encoding) in known:
+                return Response(status_code=304, headers={**headers, "ETag": selection.tag(encoding)})
+        coding = coding_of(request.headers.get("accept-encoding"))
+        names = tuple(encoding.name for encoding in encodings)
+        body = await self._bodies.get(
+            (selection.digest, names, coding), lambda: _make_body(selection, encodings, coding)
+        )
+        headers["ETag"] = body.tag
+        if body.coding is not None:
+            headers["Content-Encoding"] = body.coding
+        return Response(body.content, media_type=body.media_type, headers=headers)
 
 
-def _read(
-    selection: Callable[[], Any], encodings: list[Encoding], lock: AbstractContextManager[Any] | None
-) -> tuple[Encoding, bytes]:
-    for _ in range(READ_ATTEMPTS):
-        try:
-            with lock if lock is not None else contextlib.nullcontext():
-                return _encode(selection(), encodings)
-        except RuntimeError as error:
-            if not is_changing(error):
-                raise
-    raise Changing(
-        "the tree changed each time while it was read; ask again, select a smaller part, or give the reducer a publish_rlock."
-    )
+def _make_body(selection: Selected, encodings: list[Encoding], coding: Coding | None) -> Body:
+    encoding, content = encoded(selection, encodings)
+    tag = selection.tag(encoding)
+    if coding is not None and encoding.compressible:
+        smaller = compressed(content, coding)
+        if smaller is not None:
+            return Body(smaller, encoding.media_type, tag, coding)
+    return Body(content, encoding.media_type, tag)
 
 
-def _encode(value: Any, encodings: list[Encoding]) -> tuple[Encoding, bytes]:
-    """In the first encoding that can hold the value. Raises NotAcceptable with what kept it out of the best."""
-    first_error: NotAcceptable | None = None
-    for encoding in encodings:
-        try:
-            return encoding, encoding.encode(value)
-        except NotAcceptable as error:
-            first_error = first_error or error
-    raise first_error or NotAcceptable("there is no form to send results in; accept application/json.")
+def _where(snapshot: Snapshot) -> dict[str, str]:
+    headers = {"X-Beamloom-Version": str(snapshot.version)}
+    return headers if snapshot.run is None else {**headers, "X-Beamloom-Run": snapshot.run}
 
 
-def _tag(snapshot: Snapshot, encoding: Encoding) -> str:
-    """Weak, because the same version may be compressed or not."""
-    return f'W/"{snapshot.run or "none"}-{snapshot.version}-{encoding.name}"'
-
-
-def _matches(tag: str, if_none_match: str | None) -> bool:
-    if if_none_match is None:
-        return False
-    known = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]
-    return tag.removeprefix("W/") in known
+def _known_tags(request: Request) -> set[str]:
+    """What the client has, compared weakly (RFC 9110, part 8.8.3.2)."""
+    header = request.headers.get("if-none-match", "")
+    return {f"W/{entry.strip().removeprefix('W/')}" for entry in header.split(",")}
 
 
 def _detail(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -185,11 +171,14 @@ _STATUS: dict[type[Exception], int] = {
     NothingSelected: 404,
     NotAcceptable: 406,
     Changing: 503,
+    Ended: 503,
     Unreadable: 500,
 }
 
 
 async def _user_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, NothingNew):
+        return Response(status_code=304, headers={"Cache-Control": "no-cache", **_where(error.snapshot)})
     status = _STATUS.get(type(error), 400)
     return _detail(status, str(error), {"Retry-After": "1"} if status == 503 else None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -18,3 +19,9 @@ def key_text(key: Any) -> str:
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
     return str(key)
+
+
+def name_step(key: Any) -> str:
+    """The step to a key in a path: ``.name``, or ``['my name']`` for what is no plain word."""
+    text = key_text(key)
+    return f".{text}" if re.fullmatch(r"[^\W\d]\w*", text) else f"[{text!r}]"

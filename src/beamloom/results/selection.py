@@ -31,8 +31,9 @@ from jsonpath_rfc9535.selectors import (
 )
 
 from beamloom.errors import UserError, did_you_mean
+from beamloom.results.arrays import is_array_like
 from beamloom.results.columns import columns_of
-from beamloom.results.keys import key_text
+from beamloom.results.keys import key_text, name_step
 
 Index = tuple[int | slice | EllipsisType, ...]
 """What a numpy array is indexed with."""
@@ -64,7 +65,21 @@ class _Node:
         return "$" + "".join(self.location)
 
 
+@dataclass(frozen=True)
+class Match:
+    """One thing that a path selects."""
+
+    value: Any
+    steps: tuple[str, ...]
+    """Where it is: the steps of its normalized path."""
+
+
 def select(publish: Mapping[str, Any], path: str, slice_text: str | None = None) -> list[Any]:
+    """What ``find`` finds, without where it is."""
+    return [match.value for match in find(publish, path, slice_text)]
+
+
+def find(publish: Mapping[str, Any], path: str, slice_text: str | None = None) -> list[Match]:
     """Everything in ``publish`` that ``path`` selects, at least one thing; arrays are views of those in the tree.
 
     An empty path is the whole tree, and the leading ``$.`` may be left out. With a slice, what cannot be sliced is left out
@@ -92,7 +107,7 @@ def select(publish: Mapping[str, Any], path: str, slice_text: str | None = None)
         nodes = found
     if index is not None:
         return _slice_all(nodes, index)
-    return [node.value for node in nodes]
+    return [Match(node.value, node.location) for node in nodes]
 
 
 _OLD_SLICE = re.compile(r"\.?`\s*numpy\(([^`]*)\)\s*`\s*$")
@@ -159,7 +174,7 @@ def _descendants(node: _Node, depth: int = 0) -> Iterator[_Node]:
 def _members(node: _Node) -> Iterator[_Node]:
     if isinstance(node.value, Mapping):
         for key, value in node.value.items():
-            yield node.child(value, _name_step(key))
+            yield node.child(value, name_step(key))
     elif isinstance(node.value, list | tuple):
         for position, value in enumerate(node.value):
             yield node.child(value, f"[{position}]")
@@ -170,15 +185,15 @@ def _by_name(node: _Node, selector: Any, root: Any) -> Iterator[_Node]:
     if not isinstance(node.value, Mapping):
         return
     if name in node.value:
-        yield node.child(node.value[name], _name_step(name))
+        yield node.child(node.value[name], name_step(name))
         return
     for key, value in node.value.items():
         if not isinstance(key, str) and key_text(key) == name:
-            yield node.child(value, _name_step(key))
+            yield node.child(value, name_step(key))
             return
     columns = None if all(isinstance(key, str) for key in node.value) else columns_of(node.value)
     if columns is not None and name in columns:
-        yield node.child(columns[name], _name_step(name))
+        yield node.child(columns[name], name_step(name))
 
 
 def _by_index(node: _Node, selector: Any, root: Any) -> Iterator[_Node]:
@@ -187,13 +202,13 @@ def _by_index(node: _Node, selector: Any, root: Any) -> Iterator[_Node]:
     if isinstance(value, Mapping):
         if index in value:
             yield node.child(value[index], f"[{index}]")
-    elif _is_sequence(value) and -len(value) <= index < len(value):
+    elif _is_sequence(value) and -_length(value) <= index < _length(value):
         yield node.child(value[index], f"[{index}]")
 
 
 def _by_slice(node: _Node, selector: Any, root: Any) -> Iterator[_Node]:
     if _is_sequence(node.value) and selector.slice.step != 0:
-        for position in range(*selector.slice.indices(len(node.value))):
+        for position in range(*selector.slice.indices(_length(node.value))):
             yield node.child(node.value[position], f"[{position}]")
 
 
@@ -218,16 +233,20 @@ _SELECTORS: dict[type[JSONPathSelector], Callable[[_Node, Any, Any], Iterator[_N
 
 
 def _is_sequence(value: Any) -> bool:
-    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    return isinstance(value, list | tuple) or (is_array_like(value) and len(value.shape) > 0)
 
 
-def _slice_all(nodes: list[_Node], index: Index) -> list[Any]:
-    sliced: list[Any] = []
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list | tuple) else int(value.shape[0])
+
+
+def _slice_all(nodes: list[_Node], index: Index) -> list[Match]:
+    sliced: list[Match] = []
     reason = ""
     for node in nodes:
         try:
-            sliced.append(_as_array(node.value)[index])
-        except (IndexError, ValueError, TypeError) as error:
+            sliced.append(Match(_as_array(node.value)[index], node.location))
+        except (IndexError, ValueError, TypeError, OverflowError) as error:
             reason = reason or f"the slice does not fit {node.path}, {_kind(node.value)} ({error})"
     if not sliced:
         raise SelectionError(f"{reason}; slice an array, with at most one entry for each of its axes.")
@@ -235,7 +254,8 @@ def _slice_all(nodes: list[_Node], index: Index) -> list[Any]:
 
 
 def _as_array(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
+    """What can be sliced: an array-like itself, so that only the part is read, or an array made of numbers."""
+    if is_array_like(value):
         return value
     array = np.asarray(value)
     if array.dtype.hasobject or array.ndim == 0:
@@ -260,15 +280,10 @@ def _what_is_there(node: _Node, segment: JSONPathSegment) -> str:
 
 
 def _kind(value: Any) -> str:
-    if isinstance(value, np.ndarray):
+    if is_array_like(value):
         return f"an array of shape {value.shape}"
     if isinstance(value, list | tuple):
         return f"a {type(value).__name__} of {len(value)} elements"
     if isinstance(value, Mapping):
         return f"a dictionary of {len(value)} keys"
     return f"a {type(value).__name__}"
-
-
-def _name_step(key: Any) -> str:
-    text = key_text(key)
-    return f".{text}" if re.fullmatch(r"[^\W\d]\w*", text) else f"[{text!r}]"

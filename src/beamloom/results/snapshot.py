@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from beamloom.errors import UserError
+from beamloom.results.versions import Versions
 
 
 class Changing(UserError):
@@ -18,24 +19,45 @@ class Unreadable(UserError):
     """Code of the analysis failed while its tree was read."""
 
 
+class Ended(UserError):
+    """There will be no more snapshots."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A publish tree at one version of one run."""
 
     version: int
-    """Counts up whenever the tree may have changed."""
+    """Counts up whenever something in the tree has changed."""
     run: str | None
     publish: Mapping[str, Any] | None
     """None while there is no tree."""
     lock: AbstractContextManager[Any] | None = None
     """Held while the tree is read: the analysis' own, where it has one."""
+    versions: Versions | None = None
+    """At which version each part last changed; None where that is not known, and all counts as changed."""
+    life: str = ""
+    """Of the process that counts the versions: each life begins to count anew."""
+
+    def version_of(self, steps: tuple[str, ...]) -> int:
+        """At which version the part at these steps last changed."""
+        return self.version if self.versions is None else self.versions.of(steps).version
+
+    def changed_since(self, version: int, steps: tuple[str, ...] = ()) -> list[str]:
+        """Paths of what has changed after ``version``, at or below these steps; none is within another."""
+        if self.versions is None:
+            return ["$" + "".join(steps)] if self.version > version else []
+        return self.versions.of(steps).since(version, steps)
 
 
 class ResultsReader(Protocol):
     """Where the tree and the status come from."""
 
     async def snapshot(self) -> Snapshot:
-        """The tree as it is now."""
+        """The tree as it is now. Raises Ended."""
+
+    async def newer(self, version: int) -> Snapshot:
+        """The tree as soon as it has a later version, which may be never. Raises Ended."""
 
     async def status(self) -> dict[str, Any]:
         """How far the reducer is."""

@@ -1,27 +1,43 @@
-"""Copies of what the reducer publishes, for readers in other threads.
+"""Snapshots of what the reducer publishes, for readers in other threads.
 
-A copy is made in the reducer's own thread between two results, so that nobody sees half of an update. One copy serves all readers that
-wait for it, and the next one is not begun before nine times the copying time has passed: readers, however many, cost at most a tenth.
+A snapshot is taken in the reducer's own thread between two results, so that nobody sees half of an update, and only when somebody waits
+for it. One serves all who wait, and the next one is not begun before nine times its cost has passed: readers, however many, cost at most a
+tenth of the time. As long as nothing was reduced since the last one, readers are given that one in their own thread.
+
+Who waits for a newer version is given at most one each ``SHORTEST_INTERVAL``, whatever the rate of results.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from beamloom.analysis import ReducerAnalysis
-from beamloom.results.snapshot import Snapshot
-from beamloom.results.types import is_result_type
+from beamloom.results.sharing import Sharer
+from beamloom.results.snapshot import Ended, Snapshot
+from beamloom.results.versions import newer_versions, versions_of
 
 SHARE_OF_TIME = 0.1
-"""Most of the reducer's time that may go into copies."""
+"""Most of the reducer's time that may go into snapshots."""
+SHORTEST_INTERVAL = 0.01
+"""Seconds between two snapshots for those who wait for a newer version."""
+AFTER_FAILURE = 0.1
+"""Seconds after which what could not be read is tried again for them."""
+ANY = -1
+"""The version after which whoever takes the present one waits."""
+
+
+@dataclass(eq=False)
+class _Waiting:
+    after: int
+    future: Future[Snapshot] = field(default_factory=Future)
 
 
 class SnapshotDesk:
@@ -31,10 +47,17 @@ class SnapshotDesk:
         self._wake = wake
         self._analysis: ReducerAnalysis | None = None
         self._run: str | None = None
-        self._version = 0
-        self._waiting: deque[Future[Snapshot]] = deque()
-        self._latest = Snapshot(version=0, run=None, publish={})
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiting] = []
+        self._changes = 0
+        self._changes_shown = 0
+        life = uuid.uuid4().hex[:8]
+        self._latest = Snapshot(
+            version=0, run=None, publish={}, versions=versions_of({}, 0, time.time()), life=life
+        )
+        self._sharer = Sharer()
         self._not_before = 0.0
+        self._not_before_newer = 0.0
         self._closed = False
 
     # ---- the reducer's thread -------------------------------------------------------------------------------------------
@@ -42,82 +65,136 @@ class SnapshotDesk:
     def begin_run(self, run: str, analysis: ReducerAnalysis | None) -> None:
         """From now on this analysis is what is published."""
         self._run, self._analysis = run, analysis
-        self._version += 1
+        self._changes += 1
 
     def changed(self) -> None:
         """What is published may have changed."""
-        self._version += 1
+        self._changes += 1
 
     def serve(self, now: float) -> None:
         """Answer the readers that wait, if it is time."""
-        if not self._waiting or (now < self._not_before and self._version != self._latest.version):
+        if not self._waiting or now < self._due():
             return
-        if self._version != self._latest.version:
+        if not self._up_to_date:
             begin = time.perf_counter()
             try:
-                self._latest = Snapshot(version=self._version, run=self._run, publish=self._copy())
+                self._take_snapshot()
             except Exception as error:
-                failure = error
-                self._answer(lambda waiting: waiting.set_exception(failure))
+                self._not_before_newer = now + AFTER_FAILURE
+                self._fail(error)
                 return
-            self._not_before = now + (time.perf_counter() - begin) * (1 / SHARE_OF_TIME - 1)
-        self._answer(lambda waiting: waiting.set_result(self._latest))
+            finally:
+                cost = time.perf_counter() - begin
+                self._not_before = now + cost * (1 / SHARE_OF_TIME - 1)
+            self._not_before_newer = now + SHORTEST_INTERVAL
+        latest = self._latest
+        for waiting in self._taken(lambda waiting: waiting.after < latest.version):
+            if waiting.future.set_running_or_notify_cancel():
+                waiting.future.set_result(latest)
 
-    def _answer(self, answer: Callable[[Future[Snapshot]], None]) -> None:
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if waiting.set_running_or_notify_cancel():
-                answer(waiting)
+    def _take_snapshot(self) -> None:
+        changes, before = self._changes, self._latest
+        same_run = before.run == self._run
+        if not same_run:
+            self._sharer = Sharer()
+        copied = self._copy(before.publish if same_run else None)
+        known = before.versions if same_run else None
+        version, now = before.version + 1, time.time()
+        versions = (
+            versions_of(copied, version, now)
+            if known is None
+            else newer_versions(known, before.publish, copied, version, now)
+        )
+        if versions is not known:
+            self._latest = Snapshot(version, self._run, copied, versions=versions, life=before.life)
+        self._changes_shown = changes
 
-    def _copy(self) -> Mapping[Any, Any]:
+    def _copy(self, before: Any) -> Any:
         if self._analysis is None:
-            return {}
+            return self._sharer.copy({}, before)
         lock = self._analysis.publish_rlock
         with contextlib.nullcontext() if lock is None else lock:
-            copied: Mapping[Any, Any] = copied_containers(self._analysis.publish)
-            return copied
+            return self._sharer.copy(self._analysis.publish, before)
+
+    def _fail(self, error: Exception) -> None:
+        for waiting in self._taken(lambda waiting: waiting.after == ANY):
+            if waiting.future.set_running_or_notify_cancel():
+                waiting.future.set_exception(error)
+
+    def _taken(self, wanted: Callable[[_Waiting], bool]) -> list[_Waiting]:
+        """Those who wait and are wanted; they do not wait any more."""
+        with self._lock:
+            taken = [waiting for waiting in self._waiting if wanted(waiting)]
+            self._waiting = [waiting for waiting in self._waiting if not wanted(waiting)]
+        return taken
+
+    @property
+    def _up_to_date(self) -> bool:
+        return self._changes_shown == self._changes
+
+    def _due(self) -> float:
+        """When the first of those who wait can be answered."""
+        with self._lock:
+            present = any(waiting.after < self._latest.version for waiting in self._waiting)
+            newer = any(waiting.after >= self._latest.version for waiting in self._waiting)
+        if self._up_to_date:
+            return 0.0 if present else float("inf")
+        dues = [self._not_before] if present else []
+        if newer:
+            dues.append(max(self._not_before, self._not_before_newer))
+        return min(dues, default=float("inf"))
 
     def wait(self, now: float) -> float:
         """Seconds until a waiting reader may be served."""
-        return max(0.0, self._not_before - now) if self._waiting else 1.0
+        return min(1.0, max(0.0, self._due() - now)) if self._waiting else 1.0
 
     def close(self) -> None:
         """Nobody will be served any more."""
-        self._closed = True
-        while self._waiting:
-            self._waiting.popleft().cancel()
+        with self._lock:
+            self._closed = True
+            waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if one.future.set_running_or_notify_cancel():
+                one.future.set_exception(_ended())
 
     # ---- the readers' threads -------------------------------------------------------------------------------------------
 
     async def snapshot(self) -> Snapshot:
-        """What is published now. Raises what the user's class raises when it is read."""
-        waiting: Future[Snapshot] = Future()
-        self._waiting.append(waiting)
-        if self._closed:
-            waiting.cancel()
-        self._wake()
-        return await asyncio.wrap_future(waiting)
+        """What is published now. Raises what the user's class raises when it is read, Ended when the reducer ends."""
+        if self._up_to_date:
+            return self._latest
+        return await self._wait_for(ANY)
+
+    async def newer(self, version: int) -> Snapshot:
+        """What is published as soon as it has a later version. Raises Ended."""
+        latest = self._latest
+        return latest if latest.version > version else await self._wait_for(version)
+
+    async def _wait_for(self, after: int) -> Snapshot:
+        waiting = _Waiting(after)
+        with self._lock:
+            if self._closed:
+                raise _ended()
+            is_first = not self._waiting
+            self._waiting.append(waiting)
+        if is_first or after == ANY:
+            self._wake()
+        try:
+            return await asyncio.wrap_future(waiting.future)
+        finally:
+            with self._lock:
+                if waiting in self._waiting:
+                    self._waiting.remove(waiting)
+
+    @property
+    def waiting(self) -> int:
+        """How many readers wait."""
+        return len(self._waiting)
 
     async def status(self) -> dict[str, Any]:
         """That the reducer is there."""
-        return {"run": self._run, "version": self._version}
+        return {"run": self._run, "version": self._latest.version}
 
 
-def copied_containers(value: Any) -> Any:
-    """A copy that later changes of ``value`` do not reach.
-
-    Dictionaries, lists, sets and arrays are made anew, result types give their own snapshots, all else is shared.
-    """
-    if is_result_type(value):
-        return value.snapshot()
-    if isinstance(value, dict):
-        return {key: copied_containers(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [copied_containers(one) for one in value]
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(copied_containers(one) for one in value)
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    if isinstance(value, set | bytearray):
-        return type(value)(value)
-    return value
+def _ended() -> Ended:
+    return Ended("the reducer ends; its results are read again once it is started anew.")

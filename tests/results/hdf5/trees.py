@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping
@@ -63,6 +64,10 @@ class Shown:
 
     async def snapshot(self) -> Snapshot:
         return self.current
+
+    async def newer(self, version: int) -> Snapshot:
+        never: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def status(self) -> dict[str, Any]:
         return {}
