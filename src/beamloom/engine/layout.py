@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import numpy as np
 
 from beamloom.engine.ranges import Range, RangeSet
@@ -76,3 +77,27 @@ class WantedEvents:
 def wanted_events(layout: StreamLayout, first: int, stop: int) -> list[Range]:
     """The events in [first, stop) in which a packet of the stream is wanted."""
     return WantedEvents(layout, first).before(stop)
+
+
+def closed_layout(layout: StreamLayout, event: int) -> StreamLayout:
+    """The layout of an open-ended run that has been closed before ``event``."""
+    known = sum(
+        sum(run.count for run in layout.parts[part]) * times
+        for part, times in layout.sequence
+        if times is not None
+    )
+    open_part = next(part for part, times in layout.sequence if times is None)
+    length = sum(run.count for run in layout.parts[open_part])
+    whole, rest = divmod(event - known, length)
+    head: list[LayoutRun] = []
+    for run in layout.parts[open_part]:
+        if rest > 0:
+            head.append(msgspec.structs.replace(run, count=min(run.count, rest)))
+            rest -= run.count
+    parts = [*layout.parts, tuple(head)]
+    sequence = [entry for entry in layout.sequence if entry[1] is not None]
+    sequence += [(open_part, whole), (len(parts) - 1, 1)]
+    if layout.end is not None:
+        parts.append((layout.end,))
+        sequence.append((len(parts) - 1, 1))
+    return StreamLayout(tuple(parts), tuple(sequence), layout.wrapped)

@@ -22,7 +22,8 @@ from beamloom.engine.ledger import Ledger, Loss
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.scheduler import Scheduler
 from beamloom.engine.shares import ShareReport, Shares, ShareSettings
-from beamloom.engine.streamplan import LayoutRun, StreamLayout
+from beamloom.engine.standing import Standing
+from beamloom.engine.streamplan import StreamLayout
 from beamloom.triggermap import Instance, TriggerMap
 
 
@@ -47,22 +48,6 @@ class RunSettings(msgspec.Struct, frozen=True):
     """How long events may still be settled after the ingester of one of their streams has died."""
     share_grace: float = 1.0
     """How long the ingesters that share a stream must have been silent, once its end was seen, until what is missing is lost."""
-
-
-class StreamProgress(msgspec.Struct):
-    """How far one stream has come."""
-
-    complete_until: int = 0
-    seen_until: int = 0
-    ended: bool = False
-    stopped: bool = False
-    blocked: bool = False
-    """Whether its ingester keeps as much as it may: it does not read, so silence says nothing of the device."""
-    gone: str | None = None
-    """Why nothing more will come, when its ingester has died."""
-    written_off: bool = False
-    """Whether those of its events that had come before it was gone are not waited for any more."""
-    changed_at: float = 0.0
 
 
 class Step(msgspec.Struct):
@@ -96,10 +81,12 @@ class Run:
         self.phase = RunPhase.RUNNING
         self.ledger = Ledger(trigger_map.total_events)
         self.faults = Faults()
-        self.layouts: dict[str, StreamLayout] = {
-            s: stream_layout(trigger_map, s) for s in trigger_map.streams
-        }
-        self.streams = {stream: StreamProgress(changed_at=now) for stream in trigger_map.streams}
+        self.standing = Standing(
+            {stream: stream_layout(trigger_map, stream) for stream in trigger_map.streams},
+            now,
+            straggler_timeout=settings.straggler_timeout,
+            orphan_grace=settings.orphan_grace,
+        )
         self.shares: dict[str, Shares] = {}
         """The streams that several ingesters share."""
         self.redelivered = 0
@@ -110,7 +97,6 @@ class Run:
         self._fencing: dict[str, bool] = {}
         self._settled = RangeSet()
         self._void = RangeSet()
-        self._given_up: dict[str, WantedEvents] = {}
         self._pending = Step()
 
     # ---- workers ------------------------------------------------------------------------------------------------------------
@@ -188,29 +174,20 @@ class Run:
 
         ``ended``: its device has closed its series. ``blocked``: its ingester does not read on before events are settled.
         """
-        state = self.streams[stream]
-        before = (state.complete_until, state.seen_until, state.ended, state.blocked)
-        state.complete_until = max(state.complete_until, complete_until)
-        state.seen_until = max(state.seen_until, seen_until)
-        state.ended = state.ended or ended
-        state.blocked = blocked
-        if before != (state.complete_until, state.seen_until, state.ended, state.blocked):
-            state.changed_at = now
+        self.standing.report(stream, complete_until, seen_until, now, ended=ended, blocked=blocked)
         if ended and self.trigger_map.total_events is None and self.ledger.total is None:
             self._close_if_all_ended(now)
 
     def stopped(self, stream: str, complete_until: int, seen_until: int, now: float) -> None:
         """The source of a stream has been stopped; nothing more will come."""
         self.progress(stream, complete_until, seen_until, ended=False, now=now)
-        self.streams[stream].stopped = True
+        self.standing.stop(stream)
         self._cut_if_all_stopped()
 
     def stream_gone(self, stream: str, cause: str, now: float) -> None:
         """The ingester of a stream has died with all that it kept."""
-        state = self.streams.get(stream)
-        if state is None or state.gone is not None or self.phase is RunPhase.COMPLETE:
+        if self.phase is RunPhase.COMPLETE or not self.standing.lose(stream, cause, now):
             return
-        state.gone, state.changed_at = cause, now
         if self.phase is RunPhase.STOPPING:
             self._cut_if_all_stopped()
         elif self.ledger.total is None:
@@ -257,7 +234,7 @@ class Run:
             shares.start_gone = False
             self._withhold_start(stream)
         complete, seen = shares.complete_until, shares.seen_until
-        if shares.stopped and not self.streams[stream].stopped:
+        if shares.stopped and not self.standing[stream].stopped:
             self.stopped(stream, complete, seen, now)
         else:
             self.progress(stream, complete, seen, ended=shares.ended, now=now, blocked=shares.blocked)
@@ -299,7 +276,7 @@ class Run:
         if self.phase is not RunPhase.COMPLETE:
             for stream in self.shares:
                 self._look_at_shares(stream, now)
-            self._lose_stragglers(now)
+            self._lose_overdue(now)
             self._hold_end_back()
             spans, void = self._scheduler.assign(now)
             for first, stop in void:
@@ -315,6 +292,11 @@ class Run:
         if self.keeps_start and step.settled and step.settled[0][0] == 0:
             step.settled[0] = (1, step.settled[0][1])
         return step
+
+    @property
+    def layouts(self) -> dict[str, StreamLayout]:
+        """What the trigger map says of each stream; of an open-ended run, as far as it is known."""
+        return self.standing.layouts
 
     @property
     def last_assigned(self) -> int:
@@ -363,57 +345,26 @@ class Run:
 
     def _settle_void(self) -> None:
         """An event that no worker is to see is done with when it is certain that the run has it."""
-        certain = self._seen_until if self.ledger.total is None else self.ledger.total
+        certain = self.standing.seen_until if self.ledger.total is None else self.ledger.total
         for first, stop in self._void.remove(0, certain):
             self._settle(self.ledger.reduce(first, stop))
 
-    @property
-    def _seen_until(self) -> int:
-        return max((state.seen_until for state in self.streams.values()), default=0)
-
-    def _lose_stragglers(self, now: float) -> None:
+    def _lose_overdue(self, now: float) -> None:
         if self.phase is RunPhase.STOPPING:
             return
-        for stream, state in self.streams.items():
-            if state.gone is not None:
-                self._give_up(stream, state.complete_until, state.gone)
-                if not state.written_off and now - state.changed_at > self._settings.orphan_grace:
-                    state.written_off = True
-                    for first, stop in WantedEvents(self.layouts[stream]).before(state.complete_until):
-                        self._lose(first, stop, state.gone)
-                    self._withhold_start(stream)
-            elif self._is_straggler(stream, now):
-                silent_for = f"{self._settings.straggler_timeout:g} s"
-                cause = f"stream {stream!r} fell silent: no packet for {silent_for} after another stream had ended"
-                if self.ledger.total is None:
-                    state.ended = True
-                    self._close_if_all_ended(now)
-                else:
-                    self._give_up(stream, state.complete_until, cause)
+        if self.ledger.total is None:
+            for stream in self.standing.silent(now, None):
+                self.standing.end(stream)
+                self._close_if_all_ended(now)
+        self.lost(self.standing.overdue(now, self.ledger.total))
+        for stream, losses in self.standing.written_off(now):
+            self.lost(losses)
+            self._withhold_start(stream)
 
     def _withhold_start(self, stream: str) -> None:
         """An ingester is gone with the packets of the start event: whoever comes late cannot be given it."""
         if self.keeps_start and WantedEvents(self.layouts[stream]).before(1):
             self._settle([(0, 1)], taken_away=True)
-
-    def _give_up(self, stream: str, first: int, cause: str) -> None:
-        """No packet of the stream will come from event ``first`` on: as far as the run is known to go, these events are lost."""
-        if stream not in self._given_up:
-            self._given_up[stream] = WantedEvents(self.layouts[stream], first)
-        until = self._seen_until if self.ledger.total is None else self.ledger.total
-        for a, b in self._given_up[stream].before(until):
-            self._lose(a, b, cause)
-
-    def _is_straggler(self, stream: str, now: float) -> bool:
-        state = self.streams[stream]
-        if self._has_ended(state) or state.blocked:
-            return False
-        last = max((s.changed_at for s in self.streams.values() if self._has_ended(s)), default=None)
-        return last is not None and now - max(last, state.changed_at) > self._settings.straggler_timeout
-
-    def _has_ended(self, state: StreamProgress) -> bool:
-        total = self.ledger.total
-        return state.ended if total is None else state.complete_until >= total
 
     def _hold_end_back(self) -> None:
         """The end event is leased when all others are settled: what sums up at the end has seen everything before, whoever died."""
@@ -425,62 +376,36 @@ class Run:
 
     def _close_if_all_ended(self, now: float) -> None:
         """An open-ended run ends when each of its streams has."""
-        if not all(state.ended or state.gone for state in self.streams.values()):
+        if not self.standing.all_ended:
             return
-        event = self._seen_until
+        event = self.standing.seen_until
         end_part = self.trigger_map.end_part()
         self._take_away(event, max(event, self._scheduler.cursor))
         self._scheduler.cut(event, iter(() if end_part is None else (Instance(event, end_part),)))
         self.ledger.close(event if end_part is None else event + 1)
         self._pending.close_at = event
         self._void.remove(event, sys.maxsize)
-        self._given_up.clear()
-        for stream, layout in self.layouts.items():
-            self.layouts[stream] = _closed(layout, event)
+        self.standing.close(event)
         for stream, shares in self.shares.items():
             shares.close(self.layouts[stream], event, now)
 
     def _cut_if_all_stopped(self) -> None:
         """A run that was told to stop works off the events whose packets have all arrived; the others are lost."""
-        if not all(state.stopped or state.gone for state in self.streams.values()):
+        if not self.standing.all_stopped:
             return
         cause = f"the run was stopped: {self.stop_cause}"
-        complete = min((state.complete_until for state in self.streams.values()), default=0)
+        complete = self.standing.complete_until
         if self.ledger.total is None:
-            total = max(self._seen_until, self._end_of_settled())
+            total = max(self.standing.seen_until, self._end_of_settled())
             self._take_away(total, max(total, self._scheduler.cursor))
             self._scheduler.cut(total, iter(()))
             self.ledger.close(total)
         total = self.ledger.total or 0
         complete = min(complete, total)
-        gone = [stream for stream, state in self.streams.items() if state.gone is not None]
+        gone = self.standing.gone
         if gone:
             complete = 0
         self._scheduler.limit = complete
         self._lose(complete, total, cause)
         for stream in gone:
             self._withhold_start(stream)
-
-
-def _closed(layout: StreamLayout, event: int) -> StreamLayout:
-    """The layout of an open-ended run that has been closed before ``event``."""
-    known = sum(
-        sum(run.count for run in layout.parts[part]) * times
-        for part, times in layout.sequence
-        if times is not None
-    )
-    open_part = next(part for part, times in layout.sequence if times is None)
-    length = sum(run.count for run in layout.parts[open_part])
-    whole, rest = divmod(event - known, length)
-    head: list[LayoutRun] = []
-    for run in layout.parts[open_part]:
-        if rest > 0:
-            head.append(msgspec.structs.replace(run, count=min(run.count, rest)))
-            rest -= run.count
-    parts = [*layout.parts, tuple(head)]
-    sequence = [entry for entry in layout.sequence if entry[1] is not None]
-    sequence += [(open_part, whole), (len(parts) - 1, 1)]
-    if layout.end is not None:
-        parts.append((layout.end,))
-        sequence.append((len(parts) - 1, 1))
-    return StreamLayout(tuple(parts), tuple(sequence), layout.wrapped)
