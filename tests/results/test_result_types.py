@@ -327,6 +327,18 @@ def test_a_partial_far_into_a_run_is_as_small_as_its_rows() -> None:
     assert encoded.nbytes < 1000
 
 
+@pytest.mark.parametrize("how", ["mean", "last"])
+def test_a_partial_of_a_large_grid_is_as_small_as_what_it_reached(how: Any) -> None:
+    edges = np.linspace(0, 1, 11)
+    map2d = Map2D(edges, edges, how=how).add(3, 7.0, 0.55, 0.25)
+    assert map2d.wire_state()["cells"]["arrays"]["value"].shape == (1, 1)
+    assert encode(Histogram(edges).add(3, 0.5)).nbytes < 1000
+    shown = through_the_wire(map2d).snapshot()
+    assert shown["map"].shape == (10, 10)
+    assert shown["map"][2, 5] == 7.0
+    assert np.isnan(shown["map"]).sum() == 99
+
+
 def test_a_waterfall_shows_the_last_events_and_lets_go_of_the_others() -> None:
     waterfall = Waterfall(3)
     for event in (9, 5, 7, 8, 2):

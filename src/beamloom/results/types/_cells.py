@@ -28,8 +28,8 @@ class Cells:
         """``kinds``: data type and initial value of each array."""
         self.axes = tuple(axes)
         self.kinds = dict(kinds)
-        self.reach: Reach = [(0, 0 if axis.edges is None else len(axis.edges) - 1) for axis in axes]
-        """The bins that are in use."""
+        self.reach: Reach = [(0, 0) for _ in axes]
+        """The bins that are in use: a partial of one event is as small as what it reached, however many edges there are."""
         self._room: Reach = list(self.reach)
         self._arrays = self._made(self._room)
         self._shared = False
@@ -61,6 +61,16 @@ class Cells:
         """The part of the arrays that holds these bins, to be written to."""
         self._grow(reach)
         return self._part(reach)
+
+    def read_all(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays over all bins between given edges, and over those in use of an axis that grows."""
+        self._grow(
+            [
+                reach if axis.edges is None else (0, len(axis.edges) - 1)
+                for axis, reach in zip(self.axes, self.reach, strict=True)
+            ]
+        )
+        return self.read()
 
     def read(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays over the bins in use, which later changes do not reach."""

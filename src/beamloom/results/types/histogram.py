@@ -92,7 +92,7 @@ class Histogram:
 
     def _show(self) -> dict[str, Any]:
         datasets: dict[str, Any] = {
-            "counts": frozen(self._cells.read()["counts"].T),
+            "counts": frozen(self._cells.read_all()["counts"].T),
             "outside": self._outside,
         }
         axes = AXES[: len(self._cells.axes)]

@@ -23,7 +23,8 @@ from beamloom.results.types._nexus import Labels, nxdata
 from beamloom.results.types._points import Points
 
 How = Literal["mean", "sum", "last"]
-KINDS = {"count": (np.int64, 0), "value": (np.float64, 0.0), "event": (np.int64, -1)}
+KINDS = {"count": (np.int64, 0), "value": (np.float64, 0.0)}
+KINDS_OF_LAST = KINDS | {"event": (np.int64, -1)}
 GRIDLESS = (Bins(width=1.0), Bins(width=1.0))
 
 
@@ -55,7 +56,8 @@ class Map2D:
             raise ValueError(f"how is 'mean', 'sum' or 'last', not {how!r}")
         self.how = how
         self.tolerance = None if tolerance is None else (float(tolerance[0]), float(tolerance[1]))
-        self._cells = None if x is None else Cells([bins_of(y), bins_of(x)], KINDS)
+        self._kinds = KINDS_OF_LAST if how == "last" else KINDS
+        self._cells = None if x is None else Cells([bins_of(y), bins_of(x)], self._kinds)
         self._points = Points()
         self._outside = 0
         self._labels = Labels(units, label)
@@ -154,11 +156,11 @@ class Map2D:
 
     def _show(self) -> dict[str, Any]:
         cells, edges = (self._cells, {}) if self._cells is not None else self._gridded()
+        arrays = cells.read_all()
         centres = []
         for axis, bins, (low, high) in zip("yx", cells.axes, cells.reach, strict=True):
             bounds = bins.edges_of(low, high)
             centres.append(edges.get(axis, (bounds[1:] + bounds[:-1]) / 2))
-        arrays = cells.read()
         count = arrays["count"]
         with np.errstate(invalid="ignore"):
             value = arrays["value"] / count if self.how == "mean" else arrays["value"].copy()
@@ -205,7 +207,7 @@ class Map2D:
         """What has travelled."""
         made = cls(how=state["how"], tolerance=state["tolerance"])
         if state["cells"] is not None:
-            made._cells = Cells.from_wire_state(state["cells"], KINDS)
+            made._cells = Cells.from_wire_state(state["cells"], made._kinds)
         made._points = Points(state["points"])
         made._outside, made._labels = state["outside"], state["labels"]
         made._axis_labels = state["axis_labels"]
