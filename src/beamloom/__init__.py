@@ -103,7 +103,7 @@ _ROOMS = {
         "ParameterValue",
         "StrParameter",
     ),
-    "beamloom.results": (
+    "beamloom.results.types": (
         "Append",
         "Bins",
         "Histogram",

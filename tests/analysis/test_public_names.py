@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import beamloom
+import beamloom.results
 
 
 @pytest.mark.parametrize("name", beamloom.__all__)
@@ -42,3 +43,23 @@ def test_importing_beamloom_alone_brings_nothing_with_it() -> None:
     script = "import sys, beamloom; print(sorted(m for m in sys.modules if m.startswith(('beamloom.', 'msgspec', 'numpy', 'zmq'))))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_result_types_come_without_what_serves_them() -> None:
+    script = (
+        "import sys, beamloom, beamloom.results; beamloom.Sum, beamloom.results.Mean; "
+        "print(sorted(m for m in sys.modules if m.startswith(('starlette', 'uvicorn', 'beamloom.results.http', 'jsonpath'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", beamloom.results.__all__)
+def test_every_name_of_the_results_is_there(name: str) -> None:
+    assert getattr(beamloom.results, name).__name__ == name
+    assert name in dir(beamloom.results)
+
+
+def test_an_unknown_name_of_the_results_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Smu'"):
+        beamloom.results.Smu  # noqa: B018

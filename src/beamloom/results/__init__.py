@@ -1,23 +1,32 @@
-"""The publish tree of a reducer, as its viewers see it."""
+"""The publish tree of a reducer, as its viewers see it, and the result types that go into it.
 
-from beamloom.results.http import make_app, result_routes
-from beamloom.results.selection import NothingSelected, SelectionError, select
-from beamloom.results.snapshot import ResultsReader, Snapshot
-from beamloom.results.types import (
-    Append,
-    Bins,
-    Histogram,
-    Latest,
-    Map2D,
-    Mean,
-    MergingReducer,
-    ResultType,
-    Sum,
-    Table,
-    Waterfall,
-    is_result_type,
-    merge_into,
-)
+Names are imported when they are first used: a worker that returns a sum does not need what serves results over HTTP.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beamloom.results.http import make_app, result_routes
+    from beamloom.results.selection import NothingSelected, SelectionError, select
+    from beamloom.results.snapshot import ResultsReader, Snapshot
+    from beamloom.results.types import (
+        Append,
+        Bins,
+        Histogram,
+        Latest,
+        Map2D,
+        Mean,
+        MergingReducer,
+        ResultType,
+        Sum,
+        Table,
+        Waterfall,
+        is_result_type,
+        merge_into,
+    )
 
 __all__ = [
     "Append",
@@ -41,3 +50,47 @@ __all__ = [
     "result_routes",
     "select",
 ]
+
+_ROOMS = {
+    "beamloom.results.http": (
+        "make_app",
+        "result_routes",
+    ),
+    "beamloom.results.selection": (
+        "NothingSelected",
+        "SelectionError",
+        "select",
+    ),
+    "beamloom.results.snapshot": (
+        "ResultsReader",
+        "Snapshot",
+    ),
+    "beamloom.results.types": (
+        "Append",
+        "Bins",
+        "Histogram",
+        "Latest",
+        "Map2D",
+        "Mean",
+        "MergingReducer",
+        "ResultType",
+        "Sum",
+        "Table",
+        "Waterfall",
+        "is_result_type",
+        "merge_into",
+    ),
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
