@@ -107,8 +107,8 @@ def test_every_event_counts_once_whoever_dies_and_whenever(kills: list[tuple[int
         bench.steps(3)
         reduced, failed, lost = counts(active)
         assert (reduced + failed, lost) == (events + 2, 0)
-        # An event that was alone on two workers when they were killed is blamed for it.
-        assert failed <= len(kills) // 2
+        # Each kill after the first may hit a worker that holds a suspect of the first alone, and convict it.
+        assert failed <= max(0, len(kills) - 1)
         assert all(group.failure.error == "WorkerDied" for group in active.run.faults.groups)
         check_each_once(bench, events)
 
