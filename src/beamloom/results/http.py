@@ -5,6 +5,7 @@
     GET /api/v1/result/{JSONPath}?slice=&format=   what the path selects: a list of matches (npy, arrow: the one match)
                             ?wait=&timeout=        the same, once it has changed after that version; 304 where it does not
     GET /api/v1/result/pickle                      a pickle of the whole tree
+    GET /api/v1/updates                            which parts have changed, live: see ``updates.py``
     GET /api/v1/status                             how far the reducer is
     GET /, /groups/..., /datasets/...              the tree as HDF5 over HTTP: see ``hdf5/routes.py``
 
@@ -34,6 +35,7 @@ from beamloom.results.hdf5 import hdf5_routes
 from beamloom.results.reading import Question, Selected, encoded, selected
 from beamloom.results.selection import NothingSelected, SelectionError
 from beamloom.results.snapshot import Changing, Ended, ResultsReader, Snapshot, Unreadable
+from beamloom.results.updates import update_routes
 from beamloom.results.waiting import NothingNew, changed_after, wish_to_wait
 
 logger = logging.getLogger(__name__)
@@ -58,14 +60,15 @@ def make_app(
     )
 
 
-def result_routes(reader: ResultsReader) -> list[Route]:
-    """The routes of this module, for an application that has others, too."""
+def result_routes(reader: ResultsReader) -> list[BaseRoute]:
+    """The routes of this module and of ``updates.py``, for an application that has others, too."""
     service = _Results(reader)
     return [
         Route("/api/v1/status", service.status),
         Route("/api/v1/result/pickle", service.whole_pickle),
         Route("/api/v1/result", service.selected),
         Route("/api/v1/result/{path:path}", service.selected),
+        *update_routes(reader),
     ]
 
 

@@ -110,6 +110,11 @@ def find(publish: Mapping[str, Any], path: str, slice_text: str | None = None) -
     return [Match(node.value, node.location) for node in nodes]
 
 
+def parse_path(path: str) -> None:
+    """Raises SelectionError for a path that is malformed."""
+    _parse(path)
+
+
 _OLD_SLICE = re.compile(r"\.?`\s*numpy\(([^`]*)\)\s*`\s*$")
 
 

@@ -41,11 +41,16 @@ def wish_to_wait(query: Mapping[str, str]) -> Wait | None:
     text = query.get("wait")
     if text is None:
         return None
+    return Wait(version_number("wait", text), _seconds(query.get("timeout")))
+
+
+def version_number(name: str, text: str) -> int:
+    """The version that a client gives as ``name``. Raises SelectionError."""
     if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
         raise SelectionError(
-            f"wait={text[:40]} is no version; give the number of X-Beamloom-Version of the last answer."
+            f"{name}={text[:40]} is no version; give the number of X-Beamloom-Version of the last answer."
         )
-    return Wait(int(text), _seconds(query.get("timeout")))
+    return int(text)
 
 
 def _seconds(text: str | None) -> float:

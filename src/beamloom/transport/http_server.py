@@ -25,6 +25,9 @@ GRACE_SECONDS = 2
 """How long running responses may take to end when the server stops; streams never end by themselves."""
 
 
+UNREAD_SECONDS = 60
+"""A connection whose client has taken nothing for so long is ended by the system, so that what it was sent does not stay."""
+
 TICK_SECONDS = 0.1
 """How often uvicorn looks after its headers; ten ticks are a second to it."""
 
@@ -155,6 +158,8 @@ def _bind(host: str, port: int) -> socket.socket:
         listener = socket.create_server(address, family=family)
         # Accepted connections inherit it; without, each answer on a kept connection waits for the client's delayed ACK.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
         return listener
     except socket.gaierror as error:
         raise CannotListen(
