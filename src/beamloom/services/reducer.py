@@ -22,6 +22,7 @@ from beamloom.results.http import make_app
 from beamloom.services.code_version import code_version
 from beamloom.services.epochs import Epochs
 from beamloom.services.heartbeat import Heartbeats
+from beamloom.services.keeping import Keeping, keepers_of
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, name_of, new_peer_id
@@ -64,7 +65,9 @@ class ReducerService:
         load: Callable[[], ReducerAnalysis | None],
         desk: SnapshotDesk,
         http: str | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
+        self._keeping = keeping or Keeping(desk)
         self._settings = settings
         self._channel = channel
         self._desk = desk
@@ -105,6 +108,7 @@ class ReducerService:
                 self._take(received.sender, results, received.buffers)
             case Parameters(epoch=epoch, values=values):
                 self._epochs.begin(epoch, values)
+                self._keeping.begin_epoch(epoch, self._epochs.latest)
             case Fence(run=run, worker=worker):
                 if run == self._run:
                     self._collector.fence(worker)
@@ -125,6 +129,7 @@ class ReducerService:
                 pass
 
     def _arm(self, arm: Arm, now: float) -> None:
+        self._keeping.end_run()
         self._epochs.restart(arm.epoch, arm.parameters)
         self._collector = Collector()
         packages = {
@@ -153,6 +158,7 @@ class ReducerService:
             self._run = None
         else:
             self._desk.begin_run(arm.run, self._analysis)
+            self._keeping.begin_run(arm.run, arm.epoch, self._epochs.latest)
         self._next_timer = now if self._analysis is not None and self._analysis.has_timer else None
         self._channel.send(CONTROLLER, Armed(arm.run, problem))
 
@@ -234,6 +240,7 @@ class ReducerService:
         combined = tuple(one for first, stop in ranges for one in range(first, stop)) if ranges else ()
         self._processed += len(combined) or 1
         self._last_event = event
+        self._keeping.saw(epoch, event)
         if self._analysis is None:
             return True
         parameters = self._epochs.get(epoch) or self._epochs.latest
@@ -295,6 +302,7 @@ class ReducerService:
         if run == self._run:
             if self._analysis is not None and not abandoned:
                 self._call_finish(self._analysis)
+            self._keeping.end_run()
             self._run = None
         self._channel.send(CONTROLLER, Finished(run))
 
@@ -308,7 +316,9 @@ class ReducerService:
 
     def leave(self, reason: str) -> None:
         """The process ends."""
+        self._keeping.end_run()
         self._desk.close()
+        self._keeping.close()
         if self._analysis is not None:
             try:
                 self._analysis.close(self._context)
@@ -324,6 +334,7 @@ class ReducerService:
             "duplicates": self._collector.duplicates,
             "fenced_results": self._collector.fenced_results,
             "user_seconds": self._user_seconds,
+            **self._keeping.figures(),
         }
 
     @property
@@ -352,11 +363,12 @@ def serve(settings: ReducerSettings) -> int:
 
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     desk = SnapshotDesk(channel.wake)
+    keeping = Keeping(desk, keepers_of(settings, desk))
     server = HttpServer(make_app(desk, cors=True), settings.http_host, settings.http_port)
     try:
         port = server.start()
         http = f"http://{settings.advertise or settings.http_host}:{port}"
-        service = ReducerService(settings, channel, settings.controller, load, desk, http)
+        service = ReducerService(settings, channel, settings.controller, load, desk, http, keeping)
         beats = Heartbeats(channel, settings, service.member, service.figures)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)

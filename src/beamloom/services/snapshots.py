@@ -59,6 +59,8 @@ class SnapshotDesk:
         self._not_before = 0.0
         self._not_before_newer = 0.0
         self._closed = False
+        self.more_status: dict[str, Callable[[], Any]] = {}
+        """What others of this process have to say in the status, by name."""
 
     # ---- the reducer's thread -------------------------------------------------------------------------------------------
 
@@ -70,6 +72,12 @@ class SnapshotDesk:
     def changed(self) -> None:
         """What is published may have changed."""
         self._changes += 1
+
+    def take(self) -> Snapshot:
+        """What is published now, for those in the reducer's own thread. Raises what the user's class raises when it is read."""
+        if not self._up_to_date:
+            self._take_snapshot()
+        return self._latest
 
     def serve(self, now: float) -> None:
         """Answer the readers that wait, if it is time."""
@@ -193,7 +201,8 @@ class SnapshotDesk:
 
     async def status(self) -> dict[str, Any]:
         """That the reducer is there."""
-        return {"run": self._run, "version": self._latest.version}
+        more = {name: told() for name, told in self.more_status.items()}
+        return {"run": self._run, "version": self._latest.version, **more}
 
 
 def _ended() -> Ended:

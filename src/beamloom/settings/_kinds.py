@@ -344,3 +344,21 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
             "unpickling runs code that the worker chose."
         ),
     ] = True
+    autosave: Annotated[
+        str,
+        Meta(
+            description="File in which the results of each run are kept while it goes on and at its end; empty: none. "
+            "{run}, {date}, {time} and {name} are filled in; .h5 or .nxs is HDF5, .zarr is Zarr.",
+            extra={"expects": "a path such as results/{date}/{run}.h5"},
+        ),
+    ] = ""
+    autosave_interval: Annotated[
+        Seconds,
+        Meta(
+            description="Time between two versions of that file; longer where writing it would take more than 5 % of the time."
+        ),
+    ] = 5.0
+    autosave_compression: Annotated[
+        Literal["none", "gzip", "zstd"],
+        Meta(description="How its larger datasets are packed; zstd needs the HDF5 plugins to be read."),
+    ] = "none"

@@ -1,0 +1,61 @@
+"""Where the results of one run are kept: a seam with one short protocol, and its first implementation, a file of HDF5."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Protocol
+
+from beamloom.results.files.hdf5 import Compression, Hdf5Writer
+from beamloom.results.files.replacing import ReplacedFile
+from beamloom.results.tree import Group
+
+logger = logging.getLogger(__name__)
+
+
+class Place(Protocol):
+    """Takes versions of a tree, each of which replaces the one before. Used by one thread."""
+
+    @property
+    def where(self) -> str:
+        """As people find it."""
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """What of the last version could not be kept, by path, and why."""
+
+    def keep(self, tree: Group) -> None:
+        """Keep this version, in whole or not at all. Raises OSError or UserError."""
+
+    def close(self) -> None:
+        """There will be no further version."""
+
+
+class Hdf5File:
+    """Each version is a whole HDF5 file that replaces the one before."""
+
+    def __init__(self, wanted: Path, compression: Compression = "none") -> None:
+        self._file = ReplacedFile(wanted)
+        self._writer = Hdf5Writer(compression)
+
+    @property
+    def where(self) -> str:
+        """The path of the file."""
+        return str(self._file.path or self._file.wanted)
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """What of the last version could not be kept."""
+        return self._writer.left_out
+
+    def keep(self, tree: Group) -> None:
+        """Write a file and let it take the place of the last one. Raises OSError."""
+        before = self._file.path
+        path = self._file.replace(lambda raw: self._writer.write(raw, tree, before))
+        if path != before and path != self._file.wanted:
+            logger.warning(
+                "%s is there already and is left as it is; this run is saved as %s", self._file.wanted, path
+            )
+
+    def close(self) -> None:
+        """Nothing is open between two versions."""

@@ -1,0 +1,136 @@
+"""What a reducer keeps of its runs beyond its own life: files, and domains of HSDS servers.
+
+This is the reducer's side: it tells the keepers, which work in threads of their own, when a run begins and with what it ends, and gathers
+what is known of the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from beamloom.errors import UsageError
+from beamloom.parameters import ParameterSet
+from beamloom.results.record import EpochRecord, RunRecord, package_versions
+from beamloom.services.code_version import build_metadata
+from beamloom.services.snapshots import SnapshotDesk
+from beamloom.settings import ReducerSettings
+
+if TYPE_CHECKING:
+    from beamloom.results.files.keeper import Keeper
+
+logger = logging.getLogger(__name__)
+
+
+class Keeping:
+    """All keepers of a reducer, and the record of its run."""
+
+    def __init__(self, desk: SnapshotDesk, keepers: Mapping[str, Keeper] | None = None) -> None:
+        self._desk = desk
+        self._keepers = dict(keepers or {})
+        self._notes: _Notes | None = None
+        for name, keeper in self._keepers.items():
+            desk.more_status[name] = keeper.status
+
+    def begin_run(self, run: str, epoch: int, parameters: ParameterSet) -> None:
+        """A run begins."""
+        self._notes = _Notes(run)
+        self._notes.begin_epoch(epoch, parameters)
+        for keeper in self._keepers.values():
+            keeper.begin_run(self._notes.record)
+
+    def begin_epoch(self, epoch: int, parameters: ParameterSet) -> None:
+        """Parameters have changed."""
+        if self._notes is not None:
+            self._notes.begin_epoch(epoch, parameters)
+
+    def saw(self, epoch: int, event: int) -> None:
+        """A result of an event is reduced, of these parameters."""
+        if self._notes is not None:
+            first = self._notes.first_events.get(epoch)
+            if first is None or event < first:
+                self._notes.first_events[epoch] = event
+
+    def end_run(self) -> None:
+        """The run, if there is one, has ended; what is published now is its last version."""
+        notes, self._notes = self._notes, None
+        if notes is None or not self._keepers:
+            return
+        notes.ended = time.time()
+        try:
+            last = self._desk.take()
+        except Exception:
+            logger.exception("what run %s publishes in the end cannot be read, and is not kept", notes.run)
+            return
+        for keeper in self._keepers.values():
+            keeper.end_run(last)
+
+    def close(self) -> None:
+        """Keep what is not kept yet, for some seconds at most."""
+        for keeper in self._keepers.values():
+            keeper.close()
+
+    def figures(self) -> dict[str, float]:
+        """For each keeper whether it fails."""
+        return {f"{name}_failing": float(keeper.is_failing) for name, keeper in self._keepers.items()}
+
+
+class _Notes:
+    """What the reducer knows of a run; ``record`` is called in other threads."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.ended: float | None = None
+        self.first_events: dict[int, int] = {}
+        self._started = time.time()
+        self._epochs: dict[int, ParameterSet] = {}
+        self._code = build_metadata()
+        self._packages = package_versions()
+
+    def begin_epoch(self, epoch: int, parameters: ParameterSet) -> None:
+        self._epochs[epoch] = parameters
+
+    def record(self) -> RunRecord:
+        first_events = self.first_events.copy()
+        epochs = [
+            EpochRecord(
+                epoch=epoch,
+                first_event=first_events.get(epoch),
+                parameters={name: _readable(value.value) for name, value in parameters.items()},
+            )
+            for epoch, parameters in self._epochs.copy().items()
+        ]
+        return RunRecord(
+            run=self.run,
+            started=self._started,
+            ended=self.ended,
+            epochs=tuple(epochs),
+            code=self._code,
+            packages=self._packages,
+        )
+
+
+def _readable(value: Any) -> Any:
+    """A value as it stands in JSON."""
+    try:
+        return msgspec.to_builtins(value)
+    except TypeError:
+        return str(value)
+
+
+def keepers_of(settings: ReducerSettings, desk: SnapshotDesk) -> dict[str, Keeper]:
+    """The keepers that the settings ask for. Raises UsageError where they cannot be."""
+    if not settings.autosave:
+        return {}
+    try:
+        from beamloom.results.files.autosave import places
+        from beamloom.results.files.keeper import Keeper
+    except ModuleNotFoundError as error:
+        raise UsageError(f"autosave needs {error.name}: pip install 'beamloom[files]'") from None
+
+    make = places(settings.autosave, settings.name, settings.autosave_compression)
+    return {"autosave": Keeper("autosave", desk, make, settings.autosave_interval)}

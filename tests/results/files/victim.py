@@ -1,0 +1,33 @@
+"""A process that keeps results as fast as it can, until it is killed: ``victim.py FILE COMPRESSION``."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from beamloom.results.files.hdf5 import Compression
+from beamloom.results.files.keeper import Keeper
+from beamloom.results.files.place import Hdf5File
+from results.files.saving import Publishing, record, summing
+
+
+def main() -> None:
+    reader = Publishing()
+    reader.publish(**summing(0))
+    path, compression = Path(sys.argv[1]), msgspec.convert(sys.argv[2], Compression)
+    keeper = Keeper("autosave", reader, lambda _: Hdf5File(path, compression), interval=0.0, share=1.0)
+    keeper.begin_run(record)
+    threading.Thread(target=lambda: sys.stdin.read() or sys.exit(), daemon=True).start()
+    while True:
+        reader.publish(**summing(reader.version + 1, size=200_000))
+        time.sleep(0.001)
+
+
+if __name__ == "__main__":
+    main()
