@@ -22,6 +22,7 @@ from beamloom.engine.router import StreamCounts
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.recordings.folder import RecordingNames
 from beamloom.recordings.writer import RecordingWriter
+from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
@@ -299,6 +300,7 @@ class IngesterService:
 
 def serve(settings: IngesterSettings) -> int:
     """Run an ingester in this process until it is told to end."""
+    keep_freed_memory()
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = IngesterService(settings, channel, settings.controller)
     beats = Heartbeats(channel, settings, service.member, service.figures)

@@ -24,6 +24,7 @@ from beamloom.parameters import ParameterSet
 from beamloom.services.code_version import code_version
 from beamloom.services.combining import BrokenPartial, Combiner
 from beamloom.services.epochs import Epochs
+from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
@@ -360,6 +361,7 @@ def serve(settings: WorkerSettings) -> int:
             return Map(None)
         return Map(load_class(settings.worker_class, settings.analysis_path))
 
+    keep_freed_memory()
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = WorkerService(settings, channel, settings.controller, load)
     beats = Heartbeats(channel, settings, service.member, service.figures)
