@@ -130,6 +130,19 @@ def test_a_read_that_waits_does_not_pass() -> None:
         check_lives_and_ends(broken(wait))
 
 
+def test_an_open_that_is_delayed_once_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("beamloom.devices.testing._contract.IMMEDIATE", 0.5)
+    delays = iter([0.6])
+
+    class DelayedOnce(Altered):
+        def open(self) -> None:
+            time.sleep(next(delays, 0.0))
+            super().open()
+
+    check_unreachable(broken(source=lambda settings: DelayedOnce(settings, lambda items: items)))
+    assert next(delays, None) is None
+
+
 def test_a_source_that_claims_to_be_connected_does_not_pass() -> None:
     class Boastful(Altered):
         def connected(self) -> bool:
@@ -142,10 +155,12 @@ def test_a_source_that_claims_to_be_connected_does_not_pass() -> None:
         check_unreachable(boastful)
 
 
-def test_an_open_that_waits_does_not_pass() -> None:
+def test_an_open_that_waits_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("beamloom.devices.testing._contract.IMMEDIATE", 0.05)
+
     class Slow(Altered):
         def open(self) -> None:
-            time.sleep(1.1)
+            time.sleep(0.06)
             super().open()
 
     with pytest.raises(NotConforming, match="open waits for a device that is not there"):
