@@ -14,7 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import zmq
 
@@ -25,6 +25,8 @@ Series = Sequence[Sequence[bytes]]
 Port = multiprocessing.connection.Connection
 Reads = Callable[[], int]
 """Reads what is there, or waits a little; returns how many messages that were."""
+Figures = TypeVar("Figures")
+"""What is found when something reads for a while."""
 
 
 def send_replies(series: Series, port: Port) -> None:
@@ -36,7 +38,7 @@ def send_replies(series: Series, port: Port) -> None:
             sender.send_multipart(message, copy=sum(map(len, message)) < 65536)
 
 
-def read_replies(url: str, measure: Callable[[Reads], float]) -> float:
+def read_replies(url: str, measure: Callable[[Reads], Figures]) -> Figures:
     """Requests and replies of a bare socket."""
     with zmq.Context() as context, context.socket(zmq.REQ) as reader:
         reader.set(zmq.LINGER, 0)
@@ -74,7 +76,7 @@ class _Taking(http.server.BaseHTTPRequestHandler):
         """Not a word."""
 
 
-def read_posts(url: str, measure: Callable[[Reads], float]) -> float:
+def read_posts(url: str, measure: Callable[[Reads], Figures]) -> Figures:
     """Posts to Python's own HTTP server."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(url.rpartition(":")[2])), _Taking)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -102,7 +104,7 @@ def send_values(series: Series, port: Port) -> None:
     simulator.play(itertools.chain.from_iterable(itertools.repeat(series)))
 
 
-def read_values(url: str, measure: Callable[[Reads], float]) -> float:
+def read_values(url: str, measure: Callable[[Reads], Figures]) -> Figures:
     """A bare monitor of p4p."""
     client = importlib.import_module("p4p.client.raw")
     server, name = re.fullmatch(r"pva://([^/]+)/(\S+)", url).groups()  # type: ignore[union-attr]

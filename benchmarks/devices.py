@@ -1,67 +1,46 @@
 """How fast one process reads each device: packets per second and GB/s through source and parser, beside plain sockets.
 
-A process sends what the device's generator makes, over and over, as fast as it is taken. One process reads it three ways: the bare socket
-(pyzmq's ``recv_multipart``, or ``recv`` for TCP), the device's source, source and parser. Every packet is counted. What is compressed is
-also unpacked with the parser. A process variable is read by a bare monitor of p4p, posts over HTTP are taken by Python's own server.
+A process sends what the device's generator makes, over and over, as fast as it is taken. It is read in three ways, each in a process of
+its own: by the bare socket (pyzmq's ``recv_multipart``, Python's lines of a TCP connection), by the device's source, by source and parser.
+Every packet is counted. What is compressed is also unpacked with the parser. A process variable is read by a bare monitor of p4p, posts
+over HTTP are taken by Python's own server.
 
-    python benchmarks/devices.py [--quick] [--json] [--only DEVICE]
+The three take turns, in rounds. What stands in the table are medians: of the rates; of source beside bare socket in the same round
+("slower", by the clock); and of the CPU time of the whole reading process for one message, which what else the machine does changes least.
+
+    python benchmarks/devices.py [--quick] [--json] [--only DEVICE] [--page docs/reference/speed.md]
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import inspect
-import itertools
 import json
-import multiprocessing
-import multiprocessing.connection
-import socket
+import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from pathlib import Path
+from statistics import median
+from typing import Final
 
 import zmq
-from device_links import OTHER
-
-from beamloom.devices.registry import find_device
-from beamloom.events import Packet, PacketKind
+from device_processes import MANY, WAYS, Case, Child, Slice, Way, read, send, series_of
+from page import put
 
 MB: Final = 1 << 20
 SIZES: Final = {"2 kB": (32, 32), "1 MB": (512, 1024), "8 MB": (2048, 2048)}
 """Shapes of uint16 images of this size."""
-MANY: Final = 40
 FEW: Final = 8
-"""Items of the series that is sent over and over, and of one with large frames: it has to fit into memory three times."""
-WAIT_SECONDS: Final = 30.0
-ROUNDS: Final = 3
-"""Each with a slice of all three ways to read, so that what else the machine does falls on all of them."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One device with packets of one size."""
-
-    device: str
-    what: str
-    keywords: dict[str, Any]
-    settings: dict[str, Any]
-    pattern: int | None = zmq.PULL
-    """The ZeroMQ socket that reads; None for TCP."""
-    items: int = MANY
-    packets: int | None = None
-    """Packets of the series, where that are more or fewer than its messages."""
-    link: str | None = None
-    """One of ``OTHER``, where it is none of these."""
-    unpacked: bool = False
-    """Whether the pixels are unpacked when the packet is parsed."""
+"""Items of a series with large frames, which has to fit into memory several times; of others it is ``MANY``."""
+ROUNDS: Final = 7
+FLOOR: Final = 30.0
+"""Per cent that a source may be slower than the plain socket, for messages of 1 MB and more."""
 
 
 @dataclass
 class Row:
-    """What was measured; rates in packets (or messages) per second."""
+    """What was measured: medians of all rounds; rates in packets (or messages) per second, CPU time in microseconds for a message."""
 
     device: str
     what: str
@@ -70,8 +49,18 @@ class Row:
     source: float
     parsed: float
     source_gb_s: float
+    plain_cpu_us: float
+    source_cpu_us: float
+    parsed_cpu_us: float
     slower_percent: float
-    """How much slower the source is than the plain socket; negative where it is faster."""
+    """How much slower the source is than the plain socket, by the clock; negative where it is faster."""
+    more_cpu_percent: float
+    """How much more CPU time it takes for a message."""
+
+    @property
+    def misses(self) -> bool:
+        """Whether frames are large and the source is too slow for them."""
+        return self.bytes_per_message >= MB and self.slower_percent > FLOOR
 
 
 def few(shape: tuple[int, int]) -> int:
@@ -125,213 +114,108 @@ def cases() -> Iterator[Case]:
     yield Case("pandabox", "rows of text", {"rows": 1000}, {}, None)
 
 
-COUNT_NAMES: Final = ("frames", "trains", "items", "rows", "sequences")
-
-
-def series_of(case: Case) -> list[list[bytes]]:
-    """One series of the device."""
-    generate = find_device(case.device).generate
-    known = inspect.signature(generate).parameters
-    counts = {name: case.items for name in COUNT_NAMES if name in known and name not in case.keywords}
-    return [list(map(bytes, message)) for message in generate(**{**counts, **case.keywords})]
-
-
-def send(case: Case, port: multiprocessing.connection.Connection) -> None:
-    """The sender's process: the series over and over until it is killed."""
-    series = series_of(case)
-    if case.link is not None:
-        OTHER[case.link][0](series, port)
-        return
-    if case.pattern is None:
-        _send_tcp(series, port)
-        return
-    with zmq.Context() as context:
-        sends = zmq.PUSH if case.pattern == zmq.PULL else zmq.XPUB
-        with context.socket(sends) as sender:
-            sender.set(zmq.SNDHWM, 50)
-            sender.set(zmq.LINGER, 0)
-            if sends == zmq.XPUB:
-                sender.set(zmq.XPUB_NODROP, 1)
-            port.send(f"tcp://127.0.0.1:{sender.bind_to_random_port('tcp://127.0.0.1')}")
-            if sends == zmq.XPUB:
-                sender.recv()
-            for message in itertools.chain.from_iterable(itertools.repeat(series)):
-                while True:
-                    try:
-                        sender.send_multipart(message, zmq.DONTWAIT, copy=sum(map(len, message)) < 65536)
-                        break
-                    except zmq.Again:
-                        sender.poll(1000, zmq.POLLOUT)
-
-
-def _send_tcp(series: Sequence[Sequence[bytes]], port: multiprocessing.connection.Connection) -> None:
-    octets = b"".join(frame for message in series for frame in message)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port.send(f"tcp://127.0.0.1:{listener.getsockname()[1]}")
-        client, _ = listener.accept()
-        client.recv(256)
-        client.sendall(b"OK\n")
-        while True:
-            client.sendall(octets)
-
-
-class Sender:
-    """A sender in a process of its own."""
-
-    def __init__(self, case: Case) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        ours, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=send, args=(case, theirs), daemon=True)
-        self._process.start()
-        if not ours.poll(WAIT_SECONDS):
-            raise RuntimeError(f"the sender of {case.device} did not start")
-        self.url: str = ours.recv()
-
-    def __enter__(self) -> Sender:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._process.kill()
-        self._process.join()
-
-
-def rate_of(read: Callable[[], int], seconds: float) -> float:
-    """What ``read`` counts per second, after a moment to get going."""
-    warm_until = time.perf_counter() + seconds / 4
-    while time.perf_counter() < warm_until:
-        read()
-    count, begun = 0, time.perf_counter()
-    while (took := time.perf_counter() - begun) < seconds:
-        count += read()
-    return count / took
-
-
-def plain_zmq(case: Case, url: str, seconds: float, *, copy: bool) -> float:
-    """Messages per second of a bare ZeroMQ socket; small frames are copied, which is quicker."""
-    with zmq.Context() as context, context.socket(case.pattern or zmq.PULL) as reader:
-        reader.set(zmq.LINGER, 0)
-        # As the sources of these devices have it: no limit for SUB.
-        reader.set(zmq.RCVHWM, 100 if case.pattern == zmq.PULL else 0)
-        if case.pattern == zmq.SUB:
-            reader.set(zmq.SUBSCRIBE, b"")
-        reader.connect(url)
-
-        def read() -> int:
-            if not reader.poll(100):
-                return 0
-            count = 0
-            try:
-                while count < 64:
-                    reader.recv_multipart(zmq.DONTWAIT, copy=copy)
-                    count += 1
-            except zmq.Again:
-                pass
-            return count
-
-        return rate_of(read, seconds)
-
-
-def plain_tcp(case: Case, url: str, seconds: float) -> float:
-    """Lines per second of a bare TCP socket: bytes that came, by the mean length of a line."""
-    host, _, port = url.removeprefix("tcp://").partition(":")
-    series = series_of(case)
-    per_line = sum(len(frame) for message in series for frame in message) / len(series)
-    with socket.create_connection((host, int(port))) as reader:
-        reader.sendall(b"\n")
-        return rate_of(lambda: len(reader.recv(1 << 16)), seconds) / per_line
-
-
-def through_source(case: Case, url: str, seconds: float, *, parse: bool) -> tuple[float, float]:
-    """Packets and bytes per second through the device's source, and its parser if so."""
-    device = find_device(case.device)
-    source = device.source(device.settings(url=url, **case.settings))
-    source.open()
-    poller = zmq.Poller()
-    poller.register(source.pollable, zmq.POLLIN)
-    deadline = time.perf_counter() + WAIT_SECONDS
-    while not source.connected():
-        if time.perf_counter() > deadline:
-            raise RuntimeError(f"{case.device}: {source.connection_problem()}")
-        time.sleep(0.001)
-    nbytes = packets = 0
-
-    def read() -> int:
-        nonlocal nbytes, packets
-        items = source.read(512)
-        if not items:
-            poller.poll(100)
-        for item in items:
-            if not isinstance(item, Packet):
-                raise RuntimeError(f"{case.device}: {item.reason}")
-            nbytes += item.nbytes
-            if parse:
-                parsed = device.parse(item)
-                if case.unpacked and item.kind is PacketKind.DATA:
-                    _ = parsed.array
-        packets += len(items)
-        return len(items)
-
-    try:
-        rate = rate_of(read, seconds)
-    finally:
-        source.close()
-    return rate, rate * nbytes / max(packets, 1)
-
-
-def through_plain(case: Case, url: str, seconds: float, size: int) -> float:
-    """Messages per second with nothing of Beamloom."""
-    if case.link is not None:
-        return OTHER[case.link][1](url, lambda read: rate_of(read, seconds))
-    if case.pattern is None:
-        return plain_tcp(case, url, seconds)
-    return plain_zmq(case, url, seconds, copy=size < 65536)
-
-
-def measure(case: Case, seconds: float) -> Row:
-    """One row of the table: of each figure the best of several rounds, for a machine that does other things never makes one better."""
+def measure(case: Case, seconds: float, rounds: int) -> Row:
+    """One row of the table."""
     series = series_of(case)
     size = sum(len(frame) for message in series for frame in message) // len(series)
-    plain = source = parsed = nbytes = 0.0
-    # A bare ZeroMQ socket goes on to send when a reader has left; the others begin anew for each.
-    lasting = Sender(case) if case.link is None and case.pattern is not None else None
-    with lasting or contextlib.nullcontext():
-        for _ in range(ROUNDS):
-            with Sender(case) if lasting is None else contextlib.nullcontext(lasting) as sender:
-                plain = max(plain, through_plain(case, sender.url, seconds, size))
-            with Sender(case) if lasting is None else contextlib.nullcontext(lasting) as sender:
-                rate, octets = through_source(case, sender.url, seconds, parse=False)
-            if rate > source:
-                source, nbytes = rate, octets
-            with Sender(case) if lasting is None else contextlib.nullcontext(lasting) as sender:
-                parsed = max(parsed, through_source(case, sender.url, seconds, parse=True)[0])
-    messages_per_packet = len(series) / (case.packets or len(series))
-    slower = 1 - source * messages_per_packet / plain
-    return Row(case.device, case.what, size, plain, source, parsed, nbytes / 1e9, 100 * slower)
+    per_packet = len(series) / (case.packets or len(series))
+    slices: dict[Way, list[Slice]] = {way: [] for way in WAYS}
+    with contextlib.ExitStack() as stack:
+        readers = {way: stack.enter_context(Child(read, case)) for way in WAYS}
+        lasting = stack.enter_context(Child(send, case)) if case.lasts else None
+        url = None if lasting is None else lasting.answer()
+        for index in range(rounds):
+            # Nobody is always the first.
+            for way in WAYS[index % 3 :] + WAYS[: index % 3]:
+                with Child(send, case) if lasting is None else contextlib.nullcontext(lasting) as sender:
+                    readers[way].port.send((way, url or sender.answer(), seconds))
+                    slices[way].append(readers[way].answer())
+    plain, source, parsed = (median(one.rate for one in slices[way]) for way in WAYS)
+    cpu = [median(one.cpu_each for one in slices[way]) for way in WAYS]
+    beside = median(
+        ours.rate * per_packet / max(bare.rate, 1e-9)
+        for bare, ours in zip(slices["plain"], slices["source"], strict=True)
+    )
+    return Row(
+        case.device,
+        case.what,
+        size,
+        plain,
+        source,
+        parsed,
+        median(one.nbytes / one.seconds for one in slices["source"]) / 1e9,
+        1e6 * cpu[0],
+        1e6 * cpu[1] / per_packet,
+        1e6 * cpu[2] / per_packet,
+        100 * (1 - beside),
+        100 * (cpu[1] / per_packet / cpu[0] - 1),
+    )
+
+
+HEADINGS: Final = (
+    ("device", 12),
+    ("packets of", 26),
+    ("plain /s", 11),
+    ("source /s", 11),
+    ("+parse /s", 11),
+    ("GB/s", 7),
+    ("slower", 8),
+    ("plain µs", 10),
+    ("source µs", 10),
+    ("+parse µs", 10),
+)
+
+
+def cells(row: Row) -> list[str]:
+    """A row of the table."""
+    return [
+        row.device,
+        row.what,
+        f"{row.plain:,.0f}",
+        f"{row.source:,.0f}",
+        f"{row.parsed:,.0f}",
+        f"{row.source_gb_s:.2f}",
+        f"{row.slower_percent:.0f} %",
+        f"{row.plain_cpu_us:,.1f}",
+        f"{row.source_cpu_us:,.1f}",
+        f"{row.parsed_cpu_us:,.1f}",
+    ]
+
+
+def line_of(texts: Sequence[str]) -> str:
+    """The texts in columns."""
+    widths = [width for _, width in HEADINGS]
+    return "".join(
+        text.ljust(width) if place < 2 else text.rjust(width)
+        for place, (text, width) in enumerate(zip(texts, widths, strict=True))
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, and print a table or one JSON object per line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="0.1 s a slice, not 0.4 s")
+    parser.add_argument("--quick", action="store_true", help="three rounds of 0.1 s, not seven of 0.4 s")
     parser.add_argument("--json", action="store_true", help="print one JSON object, last")
     parser.add_argument("--only", metavar="DEVICE", help="measure this device alone")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="put the table into this page")
     chosen = parser.parse_args(arguments)
-    seconds = 0.1 if chosen.quick else 0.4
+    seconds, rounds = (0.1, 3) if chosen.quick else (0.4, ROUNDS)
     rows = []
-    print(
-        f"{'device':12}{'packets of':26}{'plain /s':>11}{'source /s':>11}{'+parse /s':>11}{'GB/s':>7}{'slower':>8}"
-    )
+    print(line_of([heading for heading, _ in HEADINGS]), flush=True)
     for case in cases():
         if chosen.only in (None, case.device):
-            row = measure(case, seconds)
-            rows.append(row)
-            print(
-                f"{row.device:12}{row.what:26}{row.plain:11,.0f}{row.source:11,.0f}{row.parsed:11,.0f}"
-                f"{row.source_gb_s:7.2f}{row.slower_percent:7.0f}%",
-                flush=True,
-            )
+            rows.append(measure(case, seconds, rounds))
+            print(line_of(cells(rows[-1])), flush=True)
+    missed = [f"{row.device}, {row.what}" for row in rows if row.misses]
+    print(
+        f"more than {FLOOR:.0f} % slower, with messages of 1 MB and more: {'; '.join(missed) or 'none'}",
+        flush=True,
+    )
+    if chosen.page is not None:
+        note = f"{rounds} rounds of {seconds} s on {os.cpu_count()} cores, shared by sender and reader."
+        put(chosen.page, "devices", [heading for heading, _ in HEADINGS], [cells(row) for row in rows], note)
     if chosen.json:
-        print(json.dumps({"rows": [asdict(row) for row in rows]}))
+        print(json.dumps({"rows": [asdict(row) for row in rows], "missed": missed}))
     return 0
 
 
