@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from beamloom.analysis import AnalysisError, ReducerState, WorkerState, load_class
+    from beamloom.client import Pipeline, connect
     from beamloom.detectors.geometry import Detector, Tile
-    from beamloom.errors import UserError
+    from beamloom.errors import (
+        MapRefused,
+        NoController,
+        NotPublished,
+        NotReachable,
+        PipelineError,
+        RequestRefused,
+        RunAborted,
+        TimedOut,
+        UserError,
+    )
     from beamloom.events import Event, Packet, PacketKind, Result
     from beamloom.parameters import (
         ArrayParameter,
@@ -59,35 +70,56 @@ __all__ = [
     "IntParameter",
     "Latest",
     "Map2D",
+    "MapRefused",
     "Mean",
     "MergingReducer",
+    "NoController",
+    "NotPublished",
+    "NotReachable",
     "Packet",
     "PacketKind",
     "Parameter",
     "ParameterError",
     "ParameterSet",
     "ParameterValue",
+    "Pipeline",
+    "PipelineError",
     "ReducerState",
+    "RequestRefused",
     "Result",
     "ResultType",
+    "RunAborted",
     "StrParameter",
     "Sum",
     "Table",
     "Tile",
+    "TimedOut",
     "TriggerMap",
     "TriggerMapError",
     "UserError",
     "VirtualWorker",
     "Waterfall",
     "WorkerState",
+    "connect",
     "load_class",
     "merge_into",
 ]
 
 _ROOMS = {
     "beamloom.analysis": ("AnalysisError", "ReducerState", "WorkerState", "load_class"),
+    "beamloom.client": ("Pipeline", "connect"),
     "beamloom.detectors.geometry": ("Detector", "Tile"),
-    "beamloom.errors": ("UserError",),
+    "beamloom.errors": (
+        "MapRefused",
+        "NoController",
+        "NotPublished",
+        "NotReachable",
+        "PipelineError",
+        "RequestRefused",
+        "RunAborted",
+        "TimedOut",
+        "UserError",
+    ),
     "beamloom.events": ("Event", "Packet", "PacketKind", "Result"),
     "beamloom.parameters": (
         "ArrayParameter",

@@ -25,7 +25,7 @@ def test_a_map_is_armed_run_and_told_of(live: Live) -> None:
     assert live.finished() == {
         "last_assigned": 7, "completed_events": 7, "total_events": 7, "finished": True, "run": run,
         "phase": "finished", "reduced": 7, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0,
-        "errors": [], "losses": [], "stopped": None,
+        "errors": [], "losses": [], "stopped": None, "aborted": False,
     }  # fmt: skip
 
 

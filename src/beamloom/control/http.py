@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from beamloom.control import ensemble_views, views
+from beamloom.control import ensemble_views, event_stream, views
 from beamloom.control.front_page import FRONT_PAGE
 from beamloom.errors import UserError
 from beamloom.parameters import Parameters, encode_value
@@ -92,6 +92,7 @@ def make_app(controller: Controller) -> Starlette:
         Route(f"{v1}/runs", api.runs),
         Route(f"{v1}/ledger", api.ledger),
         Route(f"{v1}/errors", api.errors),
+        Route(f"{v1}/events", api.events),
         Route(f"{v1}/streams", api.streams),
         Route(f"{v1}/health", api.health),
     ]
@@ -216,6 +217,17 @@ class _Api:
     async def errors(self, request: Request) -> Response:
         """What failed, with tracebacks."""
         return await self._show(views.errors)
+
+    async def events(self, request: Request) -> Response:
+        """What became of events, as it happens, without end."""
+
+        def look(
+            known: event_stream.Mark,
+        ) -> Awaitable[tuple[event_stream.Mark, event_stream.Account | None]]:
+            return self._ask(lambda: event_stream.account_of(self._controller.active, known))
+
+        body = event_stream.lines(look, request.is_disconnected)
+        return StreamingResponse(body, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
 
     async def runs(self, request: Request) -> Response:
         """The runs since the controller was started, newest first."""

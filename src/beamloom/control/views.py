@@ -36,7 +36,7 @@ def progress(record: RunRecord | None) -> dict[str, Any]:
         return {
             "last_assigned": 0, "completed_events": 0, "total_events": 0, "finished": False, "run": None,
             "phase": "idle", "reduced": 0, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0,
-            "errors": [], "losses": [], "stopped": None,
+            "errors": [], "losses": [], "stopped": None, "aborted": False,
         }  # fmt: skip
     run = record.run
     counts = run.ledger.counts()
@@ -65,6 +65,7 @@ def progress(record: RunRecord | None) -> dict[str, Any]:
         ],
         "losses": losses(run),
         "stopped": run.stop_cause,
+        "aborted": run.aborted,
     }
 
 
@@ -122,6 +123,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "reduced": counts.reduced,
         "failed": counts.failed,
         "lost": counts.lost,
+        "stopped": record.run.stop_cause,
+        "aborted": record.run.aborted,
         "streams": list(record.written.streams),
     }
 

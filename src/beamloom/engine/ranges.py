@@ -115,6 +115,10 @@ class RangeSet:
         self._total = 0
         return held
 
+    def columns(self) -> tuple[list[int], list[int]]:
+        """Copies of the first numbers of the ranges and of the numbers past their last."""
+        return list(self._starts), list(self._stops)
+
     def __contains__(self, number: int) -> bool:
         return self.run_from(number) > number
 

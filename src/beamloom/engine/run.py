@@ -92,6 +92,7 @@ class Run:
         self.redelivered = 0
         """Deliveries that were leased again."""
         self.stop_cause: str | None = None
+        self.aborted = False
         self._settings = settings
         self._scheduler = Scheduler(trigger_map.instances(), settings.lookahead)
         self._fencing: dict[str, bool] = {}
@@ -264,6 +265,7 @@ class Run:
             self.ledger.close(max(self._scheduler.cursor, self._end_of_settled()))
         self._lose(0, self.ledger.total or 0, cause)
         self.stop_cause = cause
+        self.aborted = True
         self._fencing.clear()
         for worker in self._scheduler.workforce:
             self._scheduler.workforce.remove(worker.name)

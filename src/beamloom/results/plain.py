@@ -56,6 +56,11 @@ def to_json(value: Any) -> bytes:
         raise NotPlain("the selected part", "nested too deeply, or contains itself") from error
 
 
+def to_plain(value: Any) -> Any:
+    """What ``to_json`` writes, for what is put into JSON with others. Raises NotPlain for what JSON cannot hold."""
+    return _plain(value, "")
+
+
 def _plain(value: Any, place: str) -> Any:
     if value is None or type(value) in (str, bool, float):
         return value

@@ -8,6 +8,7 @@
     GET  /groups/{id}/links[/{name}]              what is in it
     GET  /datasets/{id}[/type | /shape]           a dataset
     GET  /datasets/{id}/value?select=[0:4,7]      its elements, or some; as bytes where the client accepts those
+    GET  /api/v1/tree?path=a/b                    all that is in there, without elements, in one answer (no part of that API)
     POST /datasets/{id}/value                     the same with a long selection, or single points
     GET  /{groups|datasets}/{id}/attributes[/{name}]
     GET  /about  /info  /domains  /acls[/{user}]  what this server is; everybody may read
@@ -37,6 +38,7 @@ from beamloom.results.hdf5.encoding import json_bytes, to_bytes, value_json
 from beamloom.results.hdf5.selecting import read_points, read_selection
 from beamloom.results.hdf5.shelf import SNAPSHOT_DOMAIN, Shelf
 from beamloom.results.hdf5.types import shape_of, type_of
+from beamloom.results.outline import outline
 from beamloom.results.selection import NothingSelected, SelectionError
 from beamloom.results.snapshot import ResultsReader
 
@@ -55,6 +57,7 @@ def hdf5_routes(reader: ResultsReader) -> list[Route]:
     return [
         Route("/", service.domain),
         Route("/", service.by_paths, methods=["POST"]),
+        Route("/api/v1/tree", service.tree),
         Route("/about", service.about),
         Route("/info", service.about),
         Route("/domains", service.domains),
@@ -143,6 +146,11 @@ class _Hdf5:
                 }
             },
         )
+
+    async def tree(self, request: Request) -> Response:
+        catalog = await self._shelf.of_domain("/")
+        entry = _at(catalog, catalog.root, request.query_params.get("path", ""))
+        return await _json_later(request, lambda: outline(entry.node))
 
     async def collection(self, request: Request) -> Response:
         name = request.url.path.strip("/")

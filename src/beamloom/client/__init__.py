@@ -1,0 +1,26 @@
+"""The pipeline as seen from a notebook or a script: ``beamloom.connect("http://127.0.0.1:5000")``.
+
+It speaks HTTP with controller and reducer as any other client does, and needs nothing else of them.
+"""
+
+from beamloom.client._parameters import PipelineParameters
+from beamloom.client._pipeline import Pipeline, connect
+from beamloom.client._result import Dataset, Group
+from beamloom.client._run import Failed, Failure, Lost, Progress, RunSummary, Settled
+from beamloom.client._watch import Follower, Version
+
+__all__ = [
+    "Dataset",
+    "Failed",
+    "Failure",
+    "Follower",
+    "Group",
+    "Lost",
+    "Pipeline",
+    "PipelineParameters",
+    "Progress",
+    "RunSummary",
+    "Settled",
+    "Version",
+    "connect",
+]

@@ -1,0 +1,119 @@
+"""The parameters of a pipeline as a mapping: what is set holds from one event on, for all workers."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, NoReturn
+
+from beamloom.client import _display
+from beamloom.client._http import Service
+from beamloom.client._processes import Processes
+from beamloom.errors import PipelineError, RequestRefused, did_you_mean
+from beamloom.parameters import Parameter, ParameterError, UnknownParameter, encode_value
+from beamloom.parameters import ParameterValue as _Value
+
+
+class PipelineParameters(MutableMapping[str, Any]):
+    """``parameters["gain"]`` reads, ``parameters["gain"] = 2`` sets; ``update`` sets several, all from the same event on or none.
+
+    A value that its description refuses raises ParameterError with the reason.
+    """
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+
+    @property
+    def _controller(self) -> Service:
+        return self._processes.controller
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """The description: dtype, default, and what else there is, such as unit, min, max. Raises UnknownParameter."""
+        known = self._descriptions()
+        if name not in known:
+            self._unknown(name, known)
+        return known[name]
+
+    def __getitem__(self, name: str) -> Any:
+        known = self._descriptions()
+        try:
+            answer = self._controller.ask("GET", _path(name), headers={"Accept": "*/*"})
+        except RequestRefused as refusal:
+            if refusal.status != 404:
+                raise
+            if name in known:
+                return known[name]["default"]
+            self._unknown(name, known)
+        return _value(name, answer.content, known.get(name))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._post(_path(name), encode_value(name, value))
+
+    def update(self, values: Any = (), /, **more: Any) -> None:
+        """Set several parameters as one change. Raises ParameterError, and then none is changed."""
+        given = {**dict(values), **more}
+        for name, value in given.items():
+            if isinstance(value, bytes | bytearray | memoryview):
+                raise ParameterError(
+                    f"parameter {name!r}: bytes are set alone; write parameters[{name!r}] = ..."
+                )
+        self._post("/api/v1/parameters", encode_value("parameters", given))
+
+    def _post(self, path: str, body: bytes) -> None:
+        try:
+            self._controller.post(path, body, str)
+        except RequestRefused as refusal:
+            if refusal.status == 400:
+                raise ParameterError(str(refusal)) from None
+            raise
+
+    def __delitem__(self, name: str) -> None:
+        raise PipelineError(f"parameter {name!r} cannot be taken back; set it to its default instead")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._names()))
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names()
+
+    def _names(self) -> set[str]:
+        config = self._controller.get("/api/v1/config", dict[str, Any])
+        return {*config["parameters_version"], *self._descriptions()}
+
+    def _descriptions(self) -> dict[str, dict[str, Any]]:
+        listed = self._controller.get("/api/v1/parameters", list[dict[str, Any]])
+        return {one["name"]: one for one in listed}
+
+    def _unknown(self, name: str, known: Mapping[str, Any]) -> NoReturn:
+        there = ", ".join(map(repr, sorted(known))) or "none"
+        raise UnknownParameter(
+            f"there is no parameter {name!r}{did_you_mean(name, known)}; there are {there}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<parameters: {', '.join(self) or 'none'}>"
+
+    def _repr_html_(self) -> str:
+        described = self._descriptions()
+        rows = [(name, self[name], described.get(name, {})) for name in self]
+        return _display.parameters_html(rows)
+
+
+def _path(name: str) -> str:
+    return f"/api/v1/parameter/{urllib.parse.quote(name, safe='')}"
+
+
+def _value(name: str, data: bytes, described: dict[str, Any] | None) -> Any:
+    """The value as the description's type reads it; what nobody described is read as JSON, else as text, else it is bytes."""
+    if described is not None:
+        limits = {
+            key: value for key, value in described.items() if key not in ("dtype", "encoding", "default")
+        }
+        try:
+            return Parameter.from_wire({**limits, "type": described["dtype"]}).parse(data)
+        except ParameterError:
+            pass
+    return _Value(name, data).value

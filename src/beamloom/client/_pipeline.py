@@ -1,0 +1,257 @@
+"""A pipeline as a notebook or a script sees it.
+
+Everything is asked for when it is used, and nothing is kept but connections: two notebooks see the same. All methods may be called
+by several threads at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from beamloom.client import _display
+from beamloom.client._events import settled_events
+from beamloom.client._http import whole_url
+from beamloom.client._parameters import PipelineParameters
+from beamloom.client._processes import Processes
+from beamloom.client._result import Group, Results, node_of
+from beamloom.client._run import Failure, Progress, RunSummary, Settled
+from beamloom.client._watch import Follower, Version, versions
+from beamloom.errors import MapRefused, NotReachable, PipelineError, RequestRefused, RunAborted, TimedOut
+from beamloom.triggermap import TriggerMap, open_ended, uniform
+
+LOOK_SECONDS = 0.1
+"""Between two looks at a run that is waited for."""
+ARM_SECONDS = 60.0
+"""Longest wait for a run to be armed; the controller gives up before."""
+
+
+def connect(url: str, *, timeout: float = 10.0, trust_pickle: bool = False) -> Pipeline:
+    """The pipeline whose controller is at ``url``; a reducer's address will do where only results are wanted.
+
+    ``timeout`` is the longest wait for an answer (s). With ``trust_pickle`` structures arrive as the Python objects that the reducer
+    published, by pickle: only for reducers that you trust as you trust your own code. Raises NotReachable where nobody answers.
+    """
+    return Pipeline(Processes.at(whole_url(url), timeout), trust_pickle=trust_pickle)
+
+
+class Pipeline:
+    """A pipeline; ``beamloom.connect`` makes it. It is a context manager that closes the connections, and leaves the pipeline as it is."""
+
+    def __init__(self, processes: Processes, *, trust_pickle: bool = False) -> None:
+        self._processes = processes
+        self._results = Results(processes, trust_pickle=trust_pickle)
+
+    @property
+    def url(self) -> str:
+        """The address by which it is known."""
+        return self._processes.url
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._processes.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- results ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def result(self) -> Group:
+        """What the reducer publishes: ``result["map"]``, ``result["map"][10:20]``, ``result.attrs``, ``result.tree()``."""
+        root = node_of(self._results, "")
+        if not isinstance(root, Group):
+            raise PipelineError("the reducer publishes no tree; have it publish a dictionary")
+        return root
+
+    def watch(
+        self,
+        path: str,
+        *,
+        timeout: float | None = None,
+        interval: float = 0.05,
+        until_finished: bool = False,
+    ) -> Iterator[Version]:
+        """Part of the results, now and whenever it has changed: ``for version in pipeline.watch("map"): draw(version.value)``.
+
+        ``path`` is like ``map/value``, or a JSONPath. At most one version comes in ``interval`` seconds, always the newest. With
+        ``until_finished`` the last version of the run that goes on is the last one. Raises TimedOut where nothing new has come for
+        ``timeout`` seconds; without it, a reducer that is away is waited for.
+        """
+        over = self._is_finished if until_finished else _never
+        stop = threading.Event()
+        return versions(self._results, path, timeout=timeout, interval=interval, over=over, stop=stop)
+
+    def follow(
+        self,
+        path: str,
+        function: Callable[[Version], object],
+        *,
+        interval: float = 0.05,
+        until_finished: bool = False,
+    ) -> Follower:
+        """Call ``function`` with each version that ``watch`` would give, in a thread of its own, until that is stopped."""
+        over = self._is_finished if until_finished else _never
+
+        def start(stop: threading.Event) -> Iterator[Version]:
+            return versions(self._results, path, timeout=None, interval=interval, over=over, stop=stop)
+
+        return Follower(start, function)
+
+    def _is_finished(self) -> bool:
+        return self.progress().finished
+
+    def coverage(self) -> dict[str, Any]:
+        """Which events the results hold, which not, and why: counts, ranges, and ``complete``."""
+
+        def request(reducer: Any) -> dict[str, Any]:
+            told: dict[str, Any] = reducer.get("/api/v1/coverage", dict[str, Any])
+            return told
+
+        return self._processes.of_reducer(request)
+
+    # ---- runs -------------------------------------------------------------------------------------------------------------
+
+    def arm(
+        self,
+        what: TriggerMap | Mapping[str, Any] | Sequence[str],
+        events: int | None = None,
+        *,
+        all_wrap: bool = True,
+    ) -> str:
+        """Begin a run; returns its id as soon as every process is ready and the devices may send.
+
+        ``what`` is a trigger map (of a builder, or as JSON), one part (``{stream: [cell, ...]}``), or names of streams: then each of
+        ``events`` events has a packet of each, and without ``events`` it goes on until ``stop``. Raises MapRefused with the reason.
+        """
+        route, body, wrap = _written(what, events, all_wrap)
+        controller = self._processes.controller
+        try:
+            answer = controller.ask(
+                "POST",
+                route,
+                params={"all_wrap": wrap},
+                content=body,
+                timeout=max(ARM_SECONDS, controller.timeout),
+            )
+        except RequestRefused as refusal:
+            if refusal.status < 500:
+                raise MapRefused(str(refusal), refusal.status) from None
+            raise
+        return msgspec.json.decode(answer.content, type=str)
+
+    def stop(self) -> None:
+        """End the run: what has arrived is worked off, the rest is lost. Returns at once; ``wait`` waits for the end."""
+        self._processes.controller.post("/api/v1/stop", b"", type(None))
+
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return self._processes.controller.get("/api/v1/progress", Progress)
+
+    def wait(self, timeout: float | None = None) -> Progress:
+        """Wait until the run that goes on is over; returns how it ended, also where somebody stopped it.
+
+        Raises RunAborted where it came to its end otherwise, and TimedOut.
+        """
+        progress = self.progress()
+        run = progress.run
+        if run is None:
+            raise PipelineError("there is no run to wait for; arm one first")
+        end = None if timeout is None else time.monotonic() + timeout
+        away_since: float | None = None
+        while progress.run == run and not progress.finished:
+            if end is not None and time.monotonic() > end:
+                raise TimedOut(f"{progress}; it is not over after {timeout:g} s. Wait longer, or stop() it")
+            time.sleep(LOOK_SECONDS)
+            try:
+                progress, away_since = self.progress(), None
+            except (NotReachable, TimedOut):
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > self._processes.controller.timeout:
+                    raise
+        if progress.run != run:
+            raise RunAborted(self._why_gone(run))
+        if progress.aborted:
+            raise RunAborted(f"run {run} was aborted: {progress.stopped}")
+        return progress
+
+    def _why_gone(self, run: str) -> str:
+        for one in self.runs:
+            if one.run == run:
+                return f"run {run} was aborted: {one.stopped or 'another run was armed'}"
+        return f"the controller knows no run {run} any more: it was started again; arm a new run"
+
+    def events(self, *, timeout: float | None = None, follow: bool = False) -> Iterator[Settled]:
+        """What became of events, as it happens: first of all that are settled already, then what is new, until the run is over.
+
+        With ``follow`` it goes on with the runs after it. Raises TimedOut where nothing has happened for ``timeout`` seconds.
+        """
+        return settled_events(self._processes.controller, timeout=timeout, follow=follow)
+
+    def errors(self) -> list[Failure]:
+        """What failed in the run: each kind of failure once, with its traceback and its events."""
+        return self._processes.controller.get("/api/v1/errors", list[Failure])
+
+    @property
+    def runs(self) -> list[RunSummary]:
+        """The runs since the controller was started, newest first."""
+        return self._processes.controller.get("/api/v1/runs", list[RunSummary])
+
+    @property
+    def parameters(self) -> PipelineParameters:
+        """The parameters, as a mapping."""
+        self._processes.controller  # noqa: B018  without one, that is said now
+        return PipelineParameters(self._processes)
+
+    @property
+    def streams(self) -> dict[str, dict[str, Any]]:
+        """What became of the packets of each stream of the run."""
+        return self._processes.controller.get("/api/v1/streams", dict[str, dict[str, Any]])
+
+    # ---- looks ------------------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        kind = "" if self._processes.has_controller else " (results only)"
+        return f"<Pipeline at {self.url}{kind}>"
+
+    def _repr_html_(self) -> str:
+        try:
+            if not self._processes.has_controller:
+                return _display.pipeline_html(f"{self.url} (results only)", None, {}, [])
+            return _display.pipeline_html(self.url, self.progress(), self.streams, self._problems())
+        except PipelineError as error:
+            return _display.pipeline_html(self.url, None, {}, [str(error)])
+
+    def _problems(self) -> list[str]:
+        controller = self._processes.controller
+        answer = controller.ask("GET", "/api/v1/health", also=503)
+        return list(controller.decoded(answer, dict[str, Any])["problems"])
+
+
+def _never() -> bool:
+    return False
+
+
+def _written(
+    what: TriggerMap | Mapping[str, Any] | Sequence[str], events: int | None, all_wrap: bool
+) -> tuple[str, bytes, str]:
+    """Route, body and whether the controller is to put a start and an end around it."""
+    wrap = "true" if all_wrap else "false"
+    if isinstance(what, TriggerMap):
+        # It has its start and end already, or was made without on purpose.
+        return "/api/v1/sequence", what.encode(), "false"
+    if isinstance(what, Mapping):
+        route = "/api/v1/sequence" if "sequence" in what or "parts" in what else "/api/v1/mapping"
+        return route, msgspec.json.encode(what), wrap
+    made = open_ended(what, all_wrap=all_wrap) if events is None else uniform(what, events, all_wrap=all_wrap)
+    return "/api/v1/sequence", made.encode(), "false"

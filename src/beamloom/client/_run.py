@@ -1,0 +1,121 @@
+"""How a run is going, as the controller tells it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from beamloom.client import _display
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One kind of failure, and the events that it hit."""
+
+    where: str
+    """The hook that failed, such as ``Worker.process_event``."""
+    error: str
+    message: str
+    traceback: str
+    worker: str
+    """Who met it first."""
+    count: int
+    events: list[int]
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.error}: {self.message} ({_display.counted(self.count, 'time')})"
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a run is; ``reduced``, ``failed`` and ``lost`` events make up those that are settled."""
+
+    run: str | None
+    """None before the first run."""
+    phase: str
+    """``idle``, ``running``, ``stopping``, ``complete`` (finish hooks are running) or ``finished``."""
+    finished: bool
+    total_events: int | None
+    """None while the end is open."""
+    completed_events: int
+    reduced: int
+    failed: int
+    lost: int
+    assigned: int
+    pending: int | None
+    redelivered: int = 0
+    errors: list[dict[str, Any]] = []
+    losses: list[dict[str, Any]] = []
+    stopped: str | None = None
+    """Why the run was ended early; None where it was not."""
+    aborted: bool = False
+    """Whether it came to its end before its time although nobody asked it to stop."""
+
+    @property
+    def fraction(self) -> float | None:
+        """Of the events that are settled, from 0 to 1; None while nobody knows how many there will be."""
+        if self.total_events is None or self.run is None:
+            return None
+        return self.completed_events / self.total_events if self.total_events else 1.0
+
+    def __str__(self) -> str:
+        return _display.progress_text(self)
+
+    def _repr_html_(self) -> str:
+        return _display.progress_html(self)
+
+
+class RunSummary(msgspec.Struct, frozen=True):
+    """One run of those since the controller was started."""
+
+    run: str
+    started_at: float
+    """Unix time, s."""
+    finished_at: float | None
+    seconds: float
+    total_events: int | None
+    reduced: int
+    failed: int
+    lost: int
+    streams: list[str]
+    stopped: str | None = None
+    aborted: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is over."""
+        return self.finished_at is not None
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """Consecutive events that were lost for one cause."""
+
+    events: tuple[int, int]
+    """First and last."""
+    cause: str
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """Consecutive events that failed in one way."""
+
+    events: tuple[int, int]
+    """First and last."""
+    error: str
+    message: str
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What became of events since the last time: ranges of first and last."""
+
+    run: str | None
+    phase: str
+    finished: bool
+    total_events: int | None
+    reduced: list[tuple[int, int]] = []
+    failed: list[Failed] = []
+    lost: list[Lost] = []
+
+    @property
+    def count(self) -> int:
+        """How many events these are."""
+        ranges = [*self.reduced, *(one.events for one in self.failed), *(one.events for one in self.lost)]
+        return sum(last - first + 1 for first, last in ranges)

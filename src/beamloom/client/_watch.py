@@ -1,0 +1,137 @@
+"""Following a part of the results: each version that there was time for, the newest first of all, and never one twice.
+
+Whoever is slow skips versions. A reducer that is away is waited for, and what is not published yet, too.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from beamloom.client._result import Results, jsonpath_of
+from beamloom.client._values import matches_of
+from beamloom.errors import NotPublished, NotReachable, RequestRefused, TimedOut
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+"""How long the reducer may hold an answer back until there is something new; meanwhile nobody sees that the run is over."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """Part of the results as it was at one moment."""
+
+    path: str
+    value: Any
+    run: str | None
+    number: int
+    """Counts up within a run whenever something changed."""
+
+
+def versions(
+    results: Results,
+    path: str,
+    *,
+    timeout: float | None,
+    interval: float,
+    over: Callable[[], bool],
+    stop: threading.Event,
+) -> Iterator[Version]:
+    """New versions until ``over``, or ``stop``; at most one in ``interval`` seconds.
+
+    Raises TimedOut where nothing new has come for ``timeout`` seconds.
+    """
+    jsonpath = path if path.startswith("$") else jsonpath_of(path)
+    tag: str | None = None
+    number: int | None = None
+    run: str | None = None
+    since = time.monotonic()
+    while not stop.is_set():
+        begin = time.monotonic()
+        problem: Exception | None = None
+        is_over = False
+        try:
+            is_over = over()
+            answer = results.answer(jsonpath, tag=tag, after=number, wait=0.0 if is_over else POLL_SECONDS)
+            if answer.status_code == 304 and answer.headers.get("x-beamloom-run") != run:
+                # A reducer that was started anew counts its versions from the beginning.
+                number = None
+            elif answer.status_code != 304:
+                found = matches_of(answer, trust_pickle=results.trust_pickle)
+                tag = answer.headers.get("etag")
+                number = int(answer.headers["x-beamloom-version"])
+                run = answer.headers.get("x-beamloom-run")
+                yield Version(path, found[0] if len(found) == 1 else found, run, number)
+                since = time.monotonic()
+        except (NotReachable, TimedOut, NotPublished) as error:
+            problem = error
+        except RequestRefused as error:
+            if error.status < 500:
+                raise
+            problem = error
+        if is_over and problem is None:
+            return
+        if timeout is not None and time.monotonic() - since > timeout:
+            why = "" if problem is None else f": {problem}"
+            raise TimedOut(f"nothing new of {path} has come for {timeout:g} s{why}") from problem
+        stop.wait(max(0.0, interval - (time.monotonic() - begin)))
+
+
+class Follower:
+    """Calls a function with each new version, in a thread of its own; a context manager that stops.
+
+    What the function raises ends the following: ``failure`` has it, and ``stop`` raises it.
+    """
+
+    def __init__(
+        self, follow: Callable[[threading.Event], Iterator[Version]], function: Callable[[Version], object]
+    ) -> None:
+        self._stop = threading.Event()
+        self._follow = follow
+        self._function = function
+        self.failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="beamloom-follower", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            for version in self._follow(self._stop):
+                self._function(version)
+        except Exception as error:  # noqa: BLE001  stop() raises it in the thread of whoever follows
+            self.failure = error
+            logger.warning("following has ended: %s: %s", type(error).__name__, error)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether versions are still waited for."""
+        return self._thread.is_alive()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Return when the following has ended by itself. Raises TimedOut, or what ended it."""
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise TimedOut(f"the results are still followed after {timeout:g} s; stop() ends that")
+        if self.failure is not None:
+            raise self.failure
+
+    def stop(self) -> None:
+        """End; the function is not called any more. Raises what the function raised."""
+        self._stop.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+        if self.failure is not None:
+            raise self.failure
+
+    def __enter__(self) -> Follower:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
