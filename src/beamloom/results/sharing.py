@@ -34,8 +34,10 @@ from beamloom.results.chunked import FrozenArray
 from beamloom.results.fields import fields_of
 from beamloom.results.types import ResultType, is_result_type
 
-BLOCK_BYTES = 2**16
-"""How much of two arrays is compared at once."""
+FIRST_WORDS = 2**11
+"""How much of two arrays is compared first: most that have changed differ there."""
+BLOCK_WORDS = 2**15
+"""How much is compared at once after that."""
 FROZEN_BYTES = 2**16
 """Arrays of a result type's snapshot, which need no copy, are compared up to this size; larger ones count as changed with it."""
 MOST_LEVELS = 200
@@ -267,12 +269,16 @@ def _same_arrays(value: npt.NDArray[Any], before: npt.NDArray[Any]) -> bool:
         return _all_plain(mine) and _same_plain_sequences(mine, other)
     if not value.size or not value.dtype.itemsize:
         return True
-    mine_bytes, other_bytes = _bytes_of(value), _bytes_of(before)
-    return all(
-        np.array_equal(mine_bytes[at : at + BLOCK_BYTES], other_bytes[at : at + BLOCK_BYTES])
-        for at in range(0, len(mine_bytes), BLOCK_BYTES)
-    )
+    mine_words, other_words = _words_of(value), _words_of(before)
+    begin, end = 0, FIRST_WORDS
+    while begin < len(mine_words):
+        if (mine_words[begin:end] != other_words[begin:end]).any():
+            return False
+        begin, end = end, end + BLOCK_WORDS
+    return True
 
 
-def _bytes_of(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+def _words_of(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The bytes of an array, as integers as large as fit in."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(np.uint64 if flat.nbytes % 8 == 0 else np.uint8)
