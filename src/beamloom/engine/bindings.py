@@ -6,9 +6,8 @@ run: an instance is opened when the first of its events is given out, and forgot
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,18 +27,40 @@ class Binding:
     """int32[groups of the part]: the worker's index; -1 where the constraint is free."""
 
 
+class Upcoming:
+    """The instances that are still to be opened: those that were planned, and from a cut on others."""
+
+    def __init__(self, planned: Iterator[Instance]) -> None:
+        self._planned = planned
+        self._cut_at: int | None = None
+        self._others: deque[Instance] = deque()
+
+    def cut(self, event: int, instances: Iterable[Instance]) -> None:
+        """From ``event`` on there are other instances."""
+        self._cut_at = event
+        self._others = deque(instances)
+
+    def take(self) -> Instance | None:
+        """The next one; None behind the last. One that is cut in the middle comes whole."""
+        planned = next(self._planned, None)
+        if planned is not None and (self._cut_at is None or planned.first < self._cut_at):
+            return planned
+        self._planned = iter(())
+        return self._others.popleft() if self._others else None
+
+
 class Bindings:
     """The open part instances of a run, in order."""
 
     def __init__(self, instances: Iterator[Instance]) -> None:
-        self._upcoming = instances
+        self._upcoming = Upcoming(instances)
         self._open: deque[Binding] = deque()
         self._cut_at: int | None = None
 
     def reach(self, event: int) -> Binding | None:
         """The instance that ``event`` is in, which is opened if it is the next one; None behind the last event."""
         while not self._open or event >= self._open[-1].stop:
-            instance = next(self._upcoming, None)
+            instance = self._upcoming.take()
             if instance is None:
                 return None
             stop = instance.first + instance.part.length
@@ -61,15 +82,14 @@ class Bindings:
         for binding in self._open:
             binding.bound[binding.bound == index] = -1
 
-    def cut(self, event: int, instances: Iterator[Instance]) -> None:
+    def cut(self, event: int, instances: Iterable[Instance]) -> None:
         """From ``event`` on the run goes on with other instances; up to there with those that were planned."""
         self._cut_at = event
         while self._open and self._open[-1].first >= event:
             self._open.pop()
         if self._open:
             self._open[-1].stop = min(self._open[-1].stop, event)
-        until_cut = itertools.takewhile(lambda instance: instance.first < event, self._upcoming)
-        self._upcoming = itertools.chain(until_cut, instances)
+        self._upcoming.cut(event, instances)
 
     def forget(self, until: int) -> None:
         """Every event before ``until`` is settled: instances behind it are no longer needed."""

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from beamloom.engine.ranges import Range, RangeSet
-from beamloom.engine.streamplan import LayoutRun, StreamLayout, walk
+from beamloom.engine.streamplan import LayoutRun, StreamLayout, Walk
 from beamloom.triggermap import CellKind, Part, TriggerMap
 
 
@@ -50,7 +50,7 @@ class WantedEvents:
 
     def __init__(self, layout: StreamLayout, first: int = 0) -> None:
         """Those from event ``first`` on."""
-        self._runs = walk(layout)
+        self._runs = Walk(layout)
         self._next = 0
         self._run_stop = 0
         self._wanted = False

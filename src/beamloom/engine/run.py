@@ -17,6 +17,7 @@ import msgspec
 
 from beamloom.engine.assignment import Span
 from beamloom.engine.faults import Failure, Faults
+from beamloom.engine.inputs import Witness, recorded
 from beamloom.engine.layout import WantedEvents, stream_layout
 from beamloom.engine.ledger import Ledger, Loss
 from beamloom.engine.ranges import Range, RangeSet
@@ -77,6 +78,8 @@ class Run:
 
     def __init__(self, run_id: str, trigger_map: TriggerMap, settings: RunSettings, now: float) -> None:
         self.run_id = run_id
+        self.witness: Witness | None = None
+        """Is told of every input."""
         self.trigger_map = trigger_map
         self.phase = RunPhase.RUNNING
         self.ledger = Ledger(trigger_map.total_events)
@@ -102,10 +105,12 @@ class Run:
 
     # ---- workers ------------------------------------------------------------------------------------------------------------
 
+    @recorded
     def add_worker(self, worker: str, tags: Collection[str], now: float) -> None:
         """A worker is ready to take part, from the beginning or later."""
         self._pending.spans += self._scheduler.add_worker(worker, frozenset(tags), now)
 
+    @recorded
     def lose_worker(self, worker: str, *, killed: bool) -> None:
         """A worker is gone, or is not trusted any more. ``killed``: its process died."""
         if worker in self._scheduler.workforce and worker not in self._fencing:
@@ -113,6 +118,7 @@ class Run:
             self._scheduler.workforce.suspend(worker)
             self._pending.fence.append(worker)
 
+    @recorded
     def fenced(self, worker: str, now: float) -> None:
         """The reducer takes nothing more from ``worker``, and all that it took has been reported."""
         if worker not in self._fencing:
@@ -134,8 +140,13 @@ class Run:
             settle = self.ledger.fail if failed else self.ledger.reduce
             self._settle(settle(event, event + 1))
 
+    def __getstate__(self) -> dict[str, object]:
+        """All but who watches."""
+        return {**self.__dict__, "witness": None}
+
     # ---- what the services report -------------------------------------------------------------------------------------------
 
+    @recorded
     def taken(self, worker: str, slot: int, first: int, stop: int, now: float) -> None:
         """The reducer has taken the results of these deliveries."""
         reduced, failed = self._scheduler.done(worker, slot, first, stop, now)
@@ -144,6 +155,7 @@ class Run:
         for event in failed:
             self._settle(self.ledger.fail(event, event + 1))
 
+    @recorded
     def failed(self, worker: str, slot: int, event: int, failure: Failure) -> None:
         """User code failed on one delivery."""
         if self._scheduler.fail(worker, slot, event):
@@ -152,6 +164,12 @@ class Run:
         elif worker in self._scheduler.workforce:
             self.faults.add(failure, worker, event)
 
+    @recorded
+    def blame(self, worker: str, failure: Failure) -> None:
+        """User code failed in a hook that belongs to no event."""
+        self.faults.add(failure, worker, None)
+
+    @recorded
     def lost(self, losses: Collection[Loss]) -> None:
         """A stream has no packet for these events, or knows better why."""
         for loss in losses:
@@ -161,6 +179,7 @@ class Run:
             stop = loss.stop if self.ledger.total is None else min(loss.stop, self.ledger.total)
             self._lose(loss.first, stop, loss.cause)
 
+    @recorded
     def progress(
         self,
         stream: str,
@@ -179,12 +198,14 @@ class Run:
         if ended and self.trigger_map.total_events is None and self.ledger.total is None:
             self._close_if_all_ended(now)
 
+    @recorded
     def stopped(self, stream: str, complete_until: int, seen_until: int, now: float) -> None:
         """The source of a stream has been stopped; nothing more will come."""
         self.progress(stream, complete_until, seen_until, ended=False, now=now)
         self.standing.stop(stream)
         self._cut_if_all_stopped()
 
+    @recorded
     def stream_gone(self, stream: str, cause: str, now: float) -> None:
         """The ingester of a stream has died with all that it kept."""
         if self.phase is RunPhase.COMPLETE or not self.standing.lose(stream, cause, now):
@@ -196,6 +217,7 @@ class Run:
 
     # ---- streams that several ingesters share ------------------------------------------------------------------------------
 
+    @recorded
     def share_out(self, stream: str, shares: Collection[str], now: float, *, in_turn: bool) -> None:
         """A stream comes by several ingesters, which are named here; to be called before the run begins.
 
@@ -206,6 +228,7 @@ class Run:
         )
         self.shares[stream] = Shares(stream, self.layouts[stream], shares, settings, now, in_turn=in_turn)
 
+    @recorded
     def share_progress(self, stream: str, share: str, report: ShareReport, now: float) -> None:
         """What one of the ingesters of a shared stream reports."""
         shares = self.shares[stream]
@@ -215,6 +238,7 @@ class Run:
             self._pending.origins[stream] = shares.origin
         self._look_at_shares(stream, now)
 
+    @recorded
     def share_gone(self, stream: str, share: str, cause: str, now: float) -> None:
         """The ingester of one share of a stream has died with all that it kept."""
         if self.phase is RunPhase.COMPLETE:
@@ -242,14 +266,17 @@ class Run:
 
     # ---- what people ask for ------------------------------------------------------------------------------------------------
 
+    @recorded
     def begin_epoch(self, epoch: int) -> int:
         """New parameters hold from the next event on that has not been leased; returns that event."""
         return self._scheduler.begin_epoch(epoch)
 
+    @recorded
     def plan_epoch(self, first_event: int, epoch: int) -> None:
         """Parameters are known to change at ``first_event``, which has not been leased yet: a recorded run is run again."""
         self._scheduler.plan_epoch(first_event, epoch)
 
+    @recorded
     def stop(self, cause: str) -> None:
         """End the run: what has arrived is worked off, the rest is lost, or never was in an open-ended run."""
         if self.phase is RunPhase.RUNNING:
@@ -259,6 +286,7 @@ class Run:
             self._pending.stop_sources = True
             self._cut_if_all_stopped()
 
+    @recorded
     def abort(self, cause: str) -> None:
         """End the run at once: every event that is not settled is lost."""
         if self.ledger.total is None:
@@ -273,6 +301,7 @@ class Run:
 
     # ---- time passes --------------------------------------------------------------------------------------------------------
 
+    @recorded
     def advance(self, now: float) -> Step:
         """What is to be done now. To be called after every report, and at least a few times a second."""
         if self.phase is not RunPhase.COMPLETE:

@@ -16,7 +16,7 @@ import msgspec
 from beamloom.engine.combs import Comb
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range, RangeSet
-from beamloom.engine.streamplan import LayoutRun, StreamLayout, walk
+from beamloom.engine.streamplan import LayoutRun, StreamLayout, Walk
 from beamloom.engine.theft import Theft
 from beamloom.triggermap import CellKind
 
@@ -122,7 +122,7 @@ class Shares:
         open_ended = any(times is None for _, times in layout.sequence)
         lengths = [sum(run.count for run in part) for part in layout.parts]
         self._total = None if open_ended else sum(lengths[part] * (n or 0) for part, n in layout.sequence)
-        self._runs: Iterator[LayoutRun] = walk(layout)
+        self._runs: Iterator[LayoutRun] = Walk(layout)
         self._run_stop = 0
         self._kind = CellKind.NONE
         while self._run_stop <= self.complete_until and self._next_run():

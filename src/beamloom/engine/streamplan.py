@@ -49,16 +49,34 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
     wanted: int
 
 
-def walk(layout: StreamLayout) -> Iterator[LayoutRun]:
-    """The runs of all events in order, one by one; an open-ended layout has no end."""
-    for part, times in layout.sequence:
-        runs = layout.parts[part]
-        many = ENDLESS if times is None else times
-        if len(runs) == 1:
-            yield msgspec.structs.replace(runs[0], count=runs[0].count * many)
-        elif runs:
-            for _ in range(many):
-                yield from runs
+class Walk:
+    """The runs of all events in order, one by one; an open-ended layout has no end. Where it is are three integers."""
+
+    def __init__(self, layout: StreamLayout) -> None:
+        self._layout = layout
+        self._entry = 0
+        self._times = 0
+        self._run = 0
+
+    def __iter__(self) -> Walk:
+        return self
+
+    def __next__(self) -> LayoutRun:
+        while self._entry < len(self._layout.sequence):
+            part, times = self._layout.sequence[self._entry]
+            runs, many = self._layout.parts[part], ENDLESS if times is None else times
+            if not runs or self._times >= many:
+                self._entry, self._times = self._entry + 1, 0
+            elif len(runs) == 1:
+                self._times = many
+                return msgspec.structs.replace(runs[0], count=runs[0].count * many)
+            else:
+                run = runs[self._run]
+                self._run += 1
+                if self._run == len(runs):
+                    self._run, self._times = 0, self._times + 1
+                return run
+        raise StopIteration
 
 
 class StreamPlan:
@@ -66,7 +84,7 @@ class StreamPlan:
 
     def __init__(self, layout: StreamLayout) -> None:
         self._layout = layout
-        self._runs = walk(layout)
+        self._runs: Iterator[LayoutRun] = Walk(layout)
         self._event = 0
         self._current: Stretch | None = None
         self.next_item = 0

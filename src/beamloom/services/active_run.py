@@ -99,7 +99,7 @@ class ActiveRun:
                         blocked=progress.blocked,
                     )
             case Failed(event=None) as failed:
-                self.run.faults.add(failed.failure, name_of(failed.worker), None)
+                self.run.blame(name_of(failed.worker), failed.failure)
             case Failed(event=int(event)) as failed:
                 for first, stop in failed.combined or [(event, event + 1)]:
                     for one in range(first, stop):

@@ -114,24 +114,13 @@ class TriggerMap:
         occurrences = [self._occurrence(name) for name in self._parts_in_order()]
         check_pipeline(self.streams, occurrences, streams, workers)
 
-    def instances(self) -> Iterator[Instance]:
+    def instances(self) -> Instances:
         """All compiled parts with their events, in order and one by one; endless where a part repeats until told to stop."""
-        first = 0
-        for repeat in self.sequence:
-            length = self.parts[repeat.part].length
-            if not length:
-                continue
-            most = max(1, TILE_EVENTS // length)
-            left = repeat.times
-            while left is None or left > 0:
-                copies = most if left is None else min(most, left)
-                yield Instance(first, self._compiled(repeat.part, copies))
-                first += copies * length
-                left = None if left is None else left - copies
+        return Instances(self)
 
     def end_part(self) -> CompiledPart | None:
         """The end event, to be put behind the last event that was run; None for a map that is not wrapped."""
-        return self._compiled(RESERVED_PART, 1) if self.wrapped else None
+        return self.compiled(RESERVED_PART, 1) if self.wrapped else None
 
     def locate(self, event: int) -> Place:
         """Where an event is in the map; raises IndexError for a number that the map does not have.
@@ -180,7 +169,8 @@ class TriggerMap:
             self._occurrences[name] = Occurrence(name, self.parts[name], self.streams)
         return self._occurrences[name]
 
-    def _compiled(self, name: str, copies: int) -> CompiledPart:
+    def compiled(self, name: str, copies: int) -> CompiledPart:
+        """So many copies of a part in a row; made once and shared."""
         if copies == 1:
             if name not in self._singles:
                 self._singles[name] = CompiledPart(self._occurrence(name))
@@ -192,6 +182,35 @@ class TriggerMap:
                 self._tiles.popitem(last=False)
         self._tiles.move_to_end(key)
         return self._tiles[key]
+
+
+class Instances:
+    """Walks the compiled parts of a map. Where it is are three integers, so that it can be stored and go on later."""
+
+    def __init__(self, trigger_map: TriggerMap) -> None:
+        self._map = trigger_map
+        self._entry = 0
+        self._done = 0
+        self._first = 0
+
+    def __iter__(self) -> Instances:
+        return self
+
+    def __next__(self) -> Instance:
+        while self._entry < len(self._map.sequence):
+            repeat = self._map.sequence[self._entry]
+            length = self._map.parts[repeat.part].length
+            left = None if repeat.times is None else repeat.times - self._done
+            if not length or left == 0:
+                self._entry, self._done = self._entry + 1, 0
+                continue
+            most = max(1, TILE_EVENTS // length)
+            copies = most if left is None else min(most, left)
+            first = self._first
+            self._done += copies
+            self._first += copies * length
+            return Instance(first, self._map.compiled(repeat.part, copies))
+        raise StopIteration
 
 
 def _entries(sequence: Iterable[Repeat | str]) -> list[Repeat]:
