@@ -223,6 +223,16 @@ def test_what_a_dead_share_held_and_what_was_on_its_way_to_it_is_lost_with_that_
     assert split.losses[-1] == Loss(12, 13, "stream 'a' skipped frame numbers: a gap in what the device sent")
 
 
+def test_a_dead_share_loses_no_event_in_which_nobody_wants_its_packet() -> None:
+    cells = {"a": [[{"constraint": 0}], [], [{"constraint": 0}], []]}
+    split = Split(TriggerMap.from_mapping(cells, all_wrap=False))
+    for event in range(4):
+        split.arrive(0, Packet("test", [b"a:%d" % event], event))
+    split.die(0)
+    split.look(1.1)
+    assert split.lost == [(0, 1), (2, 3)]
+
+
 def test_a_dead_share_that_took_the_end_with_it_does_not_keep_the_run_from_ending() -> None:
     split = Split()
     split.deal(range(8))

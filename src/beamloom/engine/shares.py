@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from beamloom.engine.combs import Comb
+from beamloom.engine.layout import WantedEvents
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.streamplan import LayoutRun, StreamLayout, Walk
@@ -119,6 +120,7 @@ class Shares:
         self._follow(layout)
 
     def _follow(self, layout: StreamLayout) -> None:
+        self._layout = layout
         open_ended = any(times is None for _, times in layout.sequence)
         lengths = [sum(run.count for run in part) for part in layout.parts]
         self._total = None if open_ended else sum(lengths[part] * (n or 0) for part, n in layout.sequence)
@@ -205,9 +207,11 @@ class Shares:
             share.written_off = True
             share.blamed_until = self.seen_until
             self.start_gone = self.start_gone or share.had_start
+            wanted = WantedEvents(self._layout)
             for first, stop in self._orphaned(share):
-                self._losses.append(Loss(first, stop, share.gone))
                 self._lost.add(first, stop)
+                wanted.before(first)
+                self._losses += [Loss(a, b, share.gone) for a, b in wanted.before(stop)]
             share.held.clear()
 
     def _orphaned(self, dead: _ShareState) -> list[Range]:
