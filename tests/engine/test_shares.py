@@ -223,6 +223,15 @@ def test_what_a_dead_share_held_and_what_was_on_its_way_to_it_is_lost_with_that_
     assert split.losses[-1] == Loss(12, 13, "stream 'a' skipped frame numbers: a gap in what the device sent")
 
 
+def test_a_restart_that_all_shares_read_is_counted_once_and_named_where_a_packet_is_missing_in_all() -> None:
+    split = Split(in_turn=False)
+    for items in ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5, 8, 9]):
+        for index in range(2):
+            split.arrive(index, *(numbered("a", item, LAST) for item in items))
+    assert [router.counts.restarts for router in split.routers] == [1, 0]
+    assert split.losses == [Loss(6, 8, "stream 'a' began its series anew after 5 packets")]
+
+
 def test_a_dead_share_loses_no_event_in_which_nobody_wants_its_packet() -> None:
     cells = {"a": [[{"constraint": 0}], [], [{"constraint": 0}], []]}
     split = Split(TriggerMap.from_mapping(cells, all_wrap=False))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from beamloom.engine.layout import WantedEvents, stream_layout, wanted_events
-from beamloom.engine.numbering import DUPLICATE, LATE, SURPLUS, Numbering
+from beamloom.engine.numbering import DUPLICATE, LATE, RESTART, SURPLUS, Numbering
 from beamloom.engine.ranges import Range
 from beamloom.engine.streamplan import StreamPlan, Stretch
 from beamloom.events import Packet, PacketKind
@@ -80,13 +80,54 @@ def test_a_closing_packet_of_a_map_that_is_not_wrapped_is_an_item_as_any_other()
 
 
 def test_numbers_count_from_the_start_of_their_own_series() -> None:
-    assert places([start(), data(1), data(2), start(), data(1), data(3)], 20) == [0, 1, 2, 3, 4, 6]
-    assert places([start(0), data(2), start(5), data(1)], 20) == [0, 2, 5, 6]
+    several = [start(), data(1), data(2), start(), data(1), data(3)]
+    assert places(several, 20, wrapped=False) == [0, 1, 2, 3, 4, 6]
+    assert places([start(0), data(2), start(5), data(1)], 20, wrapped=False) == [0, 2, 5, 6]
 
 
 def test_a_start_that_comes_twice_does_not_move_its_series() -> None:
-    assert places([start(0), data(1), start(5), data(1), start(5), data(2)], 20) == [0, 1, 5, 6, DUPLICATE, 7]
-    assert places([start(0), data(1), start(5), data(1), start(0), data(2)], 20) == [0, 1, 5, 6, DUPLICATE, 7]
+    for again in (5, 0):
+        twice = [start(0), data(1), start(5), data(1), start(again), data(2)]
+        assert places(twice, 20, wrapped=False) == [0, 1, 5, 6, DUPLICATE, 7]
+
+
+def test_a_start_in_the_middle_of_the_only_series_takes_no_place_and_moves_no_number() -> None:
+    for number in (None, 0, 7):
+        anew = [start(), data(1), data(2), start(number), data(1), data(2), data(3), end(4)]
+        assert places(anew, 4) == [0, 1, 2, RESTART, DUPLICATE, DUPLICATE, 3, 4]
+
+
+def test_without_numbers_a_start_in_the_middle_takes_no_place_either() -> None:
+    assert places([start(), data(), start(), data(), start(), end()], 3) == [0, 1, RESTART, 2, RESTART, 3]
+
+
+def test_a_series_that_begins_behind_the_end_is_surplus_and_so_is_all_of_it() -> None:
+    anew = [start(), data(1), end(2), start(), data(1), data(2), end(3)]
+    assert places(anew, 5) == [0, 1, 5, *[SURPLUS] * 4]
+
+
+def restarts(numbers: list[int]) -> tuple[int, int]:
+    """How often a device began anew that sent these numbers, and behind how many items it did so last."""
+    numbering = Numbering(wrapped=True)
+    numbering.accept(start())
+    for number in numbers:
+        numbering.accept(start() if number == 0 else data(number))
+    return numbering.restarts, numbering.restarted_after
+
+
+def test_numbers_that_jump_back_and_go_on_are_a_restart() -> None:
+    assert restarts([1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6]) == (1, 6)
+    assert restarts([1, 2, 3, 4, 5, 1, 2, 3, 4, 1, 2, 3]) == (2, 6)
+    assert restarts([1, 2, 3, 4, 5, 2, 3, 5, 4, 6, 1, 3, 5, 8]) == (2, 7)
+    assert restarts([1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 6]) == (1, 6)
+    assert restarts([1, 2, 3, 4, 5, 0, 1, 3, 2, 4, 5, 6]) == (1, 6)
+
+
+def test_duplicates_and_late_packets_are_no_restart() -> None:
+    assert restarts([1, 1, 2, 2, 3, 3, 4, 4, 5, 5]) == (0, 0)
+    assert restarts([1, 2, 3, 4, 4, 4, 4, 4]) == (0, 0)
+    assert restarts([1, 2, 3, 4, 3, 4, 5]) == (0, 0)
+    assert restarts([1, 8, 2, 3, 4, 5, 6, 7, 9]) == (0, 0)
 
 
 def test_what_cannot_be_read_takes_one_place() -> None:

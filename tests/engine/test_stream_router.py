@@ -317,3 +317,118 @@ def test_a_stream_that_is_behind_when_an_open_ended_run_is_closed_loses_the_rest
     assert one.counts.late == 1
     one.arrive([Packet("test", [b"end:9"], None, PacketKind.END)])
     assert (one.complete_until, one.ended) == (7, True)
+
+
+# ---- a device that begins anew -------------------------------------------------------------------------------------------------
+
+
+def test_a_series_that_begins_anew_fills_the_events_that_were_not_there_yet() -> None:
+    one = router()
+    one.assign([Span(0, LAST + 1, "w1")])
+    got = sent(one.arrive(items(*range(8))))
+    got += sent(one.arrive(items(*range(LAST + 1))))
+    assert got == to("w1", *range(LAST + 1))
+    counts = one.counts
+    assert (counts.restarts, counts.duplicates, counts.packets) == (1, 7, LAST + 1)
+    assert one.take_losses() == []
+    assert one.ended
+
+
+def test_what_is_lost_after_a_restart_is_lost_with_a_cause_that_names_it() -> None:
+    one = router()
+    one.arrive(items(0, 1, 2, 4, 5, *range(4), 6, 8, 9, LAST))
+    assert one.take_losses() == [
+        Loss(3, 4, "stream 'a' skipped frame numbers: a gap in what the device sent"),
+        Loss(
+            7,
+            8,
+            "stream 'a' began its series anew after 6 packets; it skipped frame numbers: a gap in what the device sent",
+        ),
+        Loss(
+            10,
+            LAST,
+            "stream 'a' began its series anew after 6 packets; it ended early: its series was closed after 10 of 21 packets",
+        ),
+        Loss(
+            3,
+            4,
+            "stream 'a' began its series anew after 6 packets; what it had skipped before it sent then, when the event was lost already",
+            instead_of="stream 'a' skipped frame numbers: a gap in what the device sent",
+        ),
+    ]
+    assert (one.counts.restarts, one.counts.duplicates, one.counts.late) == (1, 2, 1)
+
+
+def test_numbers_that_jump_back_and_go_on_are_counted_as_a_restart() -> None:
+    one = router()
+    one.arrive(items(*range(8)))
+    one.arrive(items(*range(1, 9), 10))
+    assert (one.counts.restarts, one.counts.duplicates, one.seen_until) == (1, 7, 11)
+    (loss,) = one.take_losses()
+    assert loss.cause.startswith("stream 'a' began its series anew after 8 packets; it skipped")
+
+
+def test_an_open_ended_series_that_begins_anew_goes_on_where_it_was() -> None:
+    one = router(open_ended(["a"]))
+    one.assign([Span(0, 12, "w1")])
+    got = sent(one.arrive([numbered("a", n, 9) for n in (0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 9)]))
+    assert got == to("w1", *range(6))
+    assert (one.counts.restarts, one.seen_until, one.ended) == (1, 9, True)
+    (loss,) = one.take_losses()
+    assert (loss.first, loss.stop) == (6, 9)
+    assert loss.cause == (
+        "stream 'a' began its series anew after 4 packets; it ended early: its series was closed after 6 of 9 packets"
+    )
+
+
+def test_a_series_behind_the_end_of_an_open_ended_one_is_none_of_the_run() -> None:
+    one = router(open_ended(["a"]))
+    one.assign([Span(0, 12, "w1")])
+    whole = [numbered("a", n, 4) for n in range(5)]
+    assert sent(one.arrive([*whole, *(numbered("a", n, 9) for n in range(10))])) == to("w1", *range(4))
+    assert (one.counts.surplus, one.counts.restarts, one.seen_until) == (10, 0, 4)
+    one.close(4)
+    assert sent(one.assign([Span(4, 1, "w1", attempt=2)])) == to("w1", 4)
+    assert (one.take_losses(), one.complete_until) == ([], 5)
+
+
+SERIES = st.lists(st.sets(st.integers(1, LAST - 1)).map(sorted), min_size=1, max_size=4)
+
+
+@given(SERIES, st.booleans(), st.lists(st.integers(1, 9), min_size=1))
+def test_however_often_a_series_begins_anew_each_event_has_its_own_packet_or_none(
+    series: list[list[int]], ends: bool, portions: list[int]
+) -> None:
+    """Each of ``series`` is what came of it: any of its frames, in order."""
+    one = router()
+    one.assign([Span(0, LAST + 1, "w1")])
+    arrivals = [packet for numbers in series for packet in items(0, *numbers)] + items(LAST) * ends
+    got, at, turn = list[tuple[str, int, int]](), 0, 0
+    while at < len(arrivals):
+        count = portions[turn % len(portions)]
+        got += sent(one.arrive(arrivals[at : at + count]))
+        at, turn = at + count, turn + 1
+    front, expected = 0, [0]
+    for number in (number for numbers in series for number in numbers):
+        if number > front:
+            front, expected = number, [*expected, number]
+    assert got == to("w1", *expected, *([LAST] * ends))
+    lost = {event for loss in one.take_losses() for event in range(loss.first, loss.stop)}
+    assert lost == set(range(LAST if ends else front + 1)) - set(expected)
+    assert one.counts.restarts == len(series) - 1
+    assert one.counts.surplus == 0
+
+
+@given(st.lists(st.integers(0, 8), min_size=1, max_size=4))
+def test_without_numbers_what_follows_a_restart_continues_by_order(lengths: list[int]) -> None:
+    one = router()
+    one.assign([Span(0, LAST + 1, "w1")])
+    item = 0
+    arrivals: list[Packet | Malformed] = []
+    for turn, length in enumerate(lengths):
+        arrivals.append(Packet("test", [b"a:0" if turn == 0 else b"a:999"], None, PacketKind.START))
+        for _ in range(length):
+            item += 1
+            arrivals.append(Packet("test", [b"a:%d" % item]))
+    assert sent(one.arrive(arrivals)) == to("w1", *range(min(item, LAST - 1) + 1))
+    assert one.counts.restarts == len(lengths) - 1

@@ -151,6 +151,21 @@ def test_a_series_that_ends_early_costs_what_it_did_not_send(live: Live, cameras
     assert live.published()["times"][EVENTS + 1] == 2, "the end is still seen by both workers"
 
 
+def test_a_series_that_is_begun_anew_fills_the_events_that_were_not_there_and_shifts_none(
+    live: Live, cameras: Bench
+) -> None:
+    anew = pictures(EVENTS)
+    del anew[25]
+    end = run(live, cameras, pictures(EVENTS)[:13] + anew)
+    assert (end["reduced"], end["lost"]) == (EVENTS + 1, 1)
+    (loss,) = end["losses"]
+    assert loss["events"] == "25"
+    assert "'front' began its series anew after 13 packets" in loss["cause"]
+    check_pairs(live, lost={25})
+    front = live.get("streams")["front"]
+    assert (front["restarts"], front["duplicates"], front["surplus"]) == (1, 12, 0)
+
+
 def test_frames_beyond_the_map_are_counted_and_left_out(live: Live, cameras: Bench) -> None:
     end = run(live, cameras, pictures(EVENTS + 5))
     assert (end["reduced"], end["lost"]) == (EVENTS + 2, 0)

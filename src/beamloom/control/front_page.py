@@ -49,7 +49,7 @@ FRONT_PAGE = """<!doctype html>
 <tbody id="processes"></tbody></table></section>
 <div id="of-streams" hidden><h2>Streams of this run</h2>
 <section><table><thead><tr><th>stream<th class="n">packets<th class="n">missing<th class="n">unreadable<th class="n">twice
-<th class="n">put in order<th class="n">late
+<th class="n">put in order<th class="n">late<th class="n">begun anew
 <th class="n">given up<th class="n">before the start
 <th class="n">reconnected<th class="n">complete until event</tr></thead><tbody id="streams"></tbody></table></section></div>
 <div id="of-logs" hidden><h2>Latest warnings</h2><section><table id="logs"><tbody id="lines"></tbody></table></section></div>
@@ -134,7 +134,7 @@ async function look() {
     showProcesses(c);
     at("of-streams").hidden = !Object.keys(s).length;
     fill("streams", Object.entries(s).map(([name, one]) => [[name], ...[one.packets, one.gaps, one.malformed, one.duplicates,
-      one.reordered, one.late, one.dropped, one.discarded_before_start, one.reconnects, one.complete_until]
+      one.reordered, one.late, one.restarts, one.dropped, one.discarded_before_start, one.reconnects, one.complete_until]
       .map(number => [number === null ? "–" : count(number), "n"])]));
     at("of-logs").hidden = !l.length;
     fill("lines", l.slice(-8).reverse().map(line => [[new Date(1000 * line.created).toLocaleTimeString("en-GB") + " " + line.service],

@@ -5,6 +5,10 @@ each packet takes the next place. A packet never moves the place of another.
 
 Invariant: items are accepted in strictly growing order; what is skipped stays skipped, and a packet that comes for a place that is
 behind is late or a duplicate and goes nowhere.
+
+A device may begin its series anew in the middle of a run: somebody has armed it again. Where the run has a place for one series only, the
+second START takes no place and moves none: number n is the same item as before, and packets without numbers take the next places.
+Numbers that jump back to what was there, and go on, say the same without a START.
 """
 
 from __future__ import annotations
@@ -15,7 +19,10 @@ from beamloom.events import Packet, PacketKind
 DUPLICATE = -1
 LATE = -2
 SURPLUS = -3
+RESTART = -4
 
+SURE_OF_RESTART = 3
+"""So many packets that were there before, in the order of their numbers, are no duplicates: the device has begun to count anew."""
 SKIPPED_KEPT = 4096
 """A share of a stream sees gaps all the time; it remembers so many of them, to tell what is late from what is double."""
 
@@ -32,17 +39,33 @@ class Numbering:
         """The item that follows the last one accepted."""
         self.last_item: int | None = None
         """The last item of the run, once it is known."""
+        self.restarts = 0
+        """How often the device has begun the series of the run anew."""
+        self.restarted_after = 0
+        """The item that was next when it did so last."""
+        self.over = False
+        """Whether the series of the run has been closed and another one has begun, which is none of it."""
         self._wrapped = wrapped
         self._rearms = rearms
         self._dealt = dealt
+        self._one_series = wrapped and not rearms
         self._series_start = 0
         self._skipped = RangeSet()
+        self._closed = False
+        self._again: int | None = None
+        """The first item of those behind that come at present, without a new one among them."""
+        self._times_again = 0
 
     def accept(self, packet: Packet) -> int:
         """The item that ``packet`` is; items between ``next_item`` and it are skipped by that.
 
-        DUPLICATE for one that was there before, LATE for one whose place has been skipped, SURPLUS for one behind the end of the run.
+        DUPLICATE for one that was there before, LATE for one whose place has been skipped, SURPLUS for one behind the end of the run,
+        RESTART for a START that begins the series of the run anew.
         """
+        if self._one_series and packet.kind is PacketKind.START and self._begins_anew(packet):
+            return SURPLUS if self.over else RESTART
+        if self.over and packet.kind is not PacketKind.END:
+            return SURPLUS
         item = self.place(packet)
         last = self.last_item
         if last is not None and (
@@ -50,10 +73,50 @@ class Numbering:
         ):
             return SURPLUS
         if item < self.next_item:
+            self._look_back(packet, item)
             return LATE if item in self._skipped else DUPLICATE
         self.skip_to(item)
         self.next_item = item + 1
+        self._again = None
+        if packet.kind is PacketKind.END and item == last:
+            self.close()
         return item
+
+    def close(self) -> None:
+        """The series has been closed: another one that begins now is none of the run, where that has a place for one only."""
+        self._closed = self._one_series
+
+    def _begins_anew(self, start: Packet) -> bool:
+        """Whether this is not the START that opens the run; takes account of it."""
+        if not (start.number if self._dealt else self.next_item):
+            return False
+        if self._closed:
+            self.over = True
+        else:
+            self._restart()
+            # That the numbers are low from now on has been said: they are above that of the START.
+            self._again, self._times_again = 0, SURE_OF_RESTART
+        return True
+
+    def _restart(self) -> None:
+        self.restarts += 1
+        self.restarted_after = self.next_item
+
+    def _look_back(self, packet: Packet, item: int) -> None:
+        """A packet comes for a place that is behind: whether the numbers have begun anew and go on from there."""
+        if self._dealt or self._rearms or packet.number is None or packet.kind is not PacketKind.DATA:
+            return
+        if self._again is None or item <= self._again:
+            self._again, self._times_again = item, 0
+        if item not in self._skipped:
+            self._times_again += 1
+            if self._times_again == SURE_OF_RESTART:
+                self._restart()
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether the device has begun anew, and has not come to what is new."""
+        return self._again is not None and self._times_again >= SURE_OF_RESTART
 
     def skip_to(self, item: int) -> None:
         """The items before ``item`` will not come any more."""
@@ -74,6 +137,8 @@ class Numbering:
         if packet.kind is PacketKind.START:
             if self._dealt:
                 return packet.number or 0
+            if self._one_series:
+                return 0
             item = self.next_item if packet.number is None else packet.number
             if item >= self.next_item:
                 self._series_start = item

@@ -52,6 +52,7 @@ class StreamCounts(msgspec.Struct):
     surplus: int = 0
     malformed: int = 0
     dropped: int = 0
+    restarts: int = 0
 
 
 class StreamRouter:
@@ -98,6 +99,9 @@ class StreamRouter:
         self._excused_from = 0
         self._settled_ahead = RangeSet()
         self._held_end: Packet | None = None
+        self._begun_anew = ""
+        """That the device has begun its series anew, and when; empty as long as it has not."""
+        self._restarts_noted = 0
 
     # ---- packets arrive -----------------------------------------------------------------------------------------------------
 
@@ -107,7 +111,7 @@ class StreamRouter:
         run: list[Packet] = []
         first_item = self._numbering.next_item
         numbering = self._numbering
-        late: list[tuple[int, int]] = []
+        late: list[tuple[int, str]] = []
         for arrival in arrivals:
             if isinstance(arrival, Malformed):
                 deliveries += self._place(first_item, run)
@@ -129,26 +133,49 @@ class StreamRouter:
                 deliveries += self._place(first_item, run)
                 run, first_item = [arrival], item
             else:
+                if numbering.restarts != self._restarts_noted:
+                    # What came before it has been skipped for other reasons.
+                    deliveries += self._place(first_item, run)
+                    run, first_item = [], numbering.next_item
+                    self._note_restart()
                 self._count_unplaced(item)
                 if item == LATE:
                     place = numbering.place(arrival)
-                    late.append((place, numbering.next_item - 1 - place))
+                    late.append((place, self._why_late(place)))
             if arrival.kind is PacketKind.END and item == numbering.last_item:
                 self.ended = True
         deliveries += self._place(first_item, run)
-        for item, packets in late:
-            self._explain_late(item, packets)
+        for item, cause in late:
+            self._explain_late(item, cause)
         return deliveries
 
-    def _explain_late(self, item: int, packets: int) -> None:
-        """The packet of a gap has come after all, behind ``packets`` others that belong behind it."""
+    def _why_late(self, item: int) -> str:
+        """Why the packet of a gap came behind others that belong behind it."""
+        if self._numbering.catches_up:
+            return f"{self._begun_anew}; what it had skipped before it sent then, when the event was lost already"
+        packets = self._numbering.next_item - 1 - item
+        return (
+            f"stream {self.stream!r} sent the packet out of order: it came {packets} packets late, "
+            f"outside the window of {self._window}"
+        )
+
+    def _note_restart(self) -> None:
+        """The device has begun its series anew; where all packets come to all shares, the first of these tells it."""
+        numbering, share = self._numbering, self._share
+        self._restarts_noted = numbering.restarts
+        self._begun_anew = (
+            f"stream {self.stream!r} began its series anew after {numbering.restarted_after} packets"
+        )
+        if share is None or share.in_turn or share.index == 0:
+            self.counts.restarts = numbering.restarts
+            if share is not None:
+                self._excuses.append(Loss(self._plan.next_event, ENDLESS, self._begun_anew))
+
+    def _explain_late(self, item: int, cause: str) -> None:
+        """The packet of a gap has come after all."""
         for first_item, loss in reversed(self._gaps):
             event = loss.first + item - first_item
             if loss.first <= event < loss.stop:
-                cause = (
-                    f"stream {self.stream!r} sent the packet out of order: it came {packets} packets late, "
-                    f"outside the window of {self._window}"
-                )
                 self._losses.append(Loss(event, event + 1, cause, instead_of=loss.cause))
                 return
 
@@ -161,6 +188,8 @@ class StreamRouter:
     def _pass_over(self, packet: Packet) -> int:
         """A packet that is another share's."""
         item = self._numbering.accept(packet)
+        if self._numbering.restarts != self._restarts_noted:
+            self._note_restart()
         if item >= 0:
             self._skip_to(item + 1, "")
             self.ended = self.ended or (packet.kind is PacketKind.END and item == self._numbering.last_item)
@@ -168,6 +197,10 @@ class StreamRouter:
 
     def _hold_end(self, packet: Packet) -> int:
         """An open-ended series is closed: which event that is, the controller decides when all streams have ended."""
+        if self._numbering.over:
+            self.counts.surplus += 1
+            return self._numbering.next_item
+        self._numbering.close()
         item = self._numbering.place(packet)
         if item > self._plan.next_item:
             self._skip_to(item, "" if self._share is not None else self._why_skipped(item, packet))
@@ -252,9 +285,15 @@ class StreamRouter:
         if self._unplaced is not None:
             return f"stream {self.stream!r} sent a malformed packet: {self._unplaced}"
         if packet.kind is PacketKind.END:
-            return f"stream {self.stream!r} ended early: its series was closed after {self._plan.next_item} of {item} packets"
+            return self._also(
+                f"ended early: its series was closed after {self._plan.next_item} of {item} packets"
+            )
         taken = self._theft.gap(self._plan.next_item, item)
-        return f"stream {self.stream!r} skipped frame numbers: {taken or 'a gap in what the device sent'}"
+        return self._also(f"skipped frame numbers: {taken or 'a gap in what the device sent'}")
+
+    def _also(self, cause: str) -> str:
+        """``cause``, and before it that the device has begun anew, where it has."""
+        return f"{self._begun_anew}; it {cause}" if self._begun_anew else f"stream {self.stream!r} {cause}"
 
     def _skip_to(self, item: int, cause: str) -> None:
         """Go past what has not come; where the stream has several shares, another one may have it."""
