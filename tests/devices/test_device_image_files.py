@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import select
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +18,7 @@ from fabio.edfimage import EdfImage
 from fabio.tifimage import TifImage
 
 from beamloom.devices import image_files
-from beamloom.devices.background import BackgroundSource
+from beamloom.devices.background import BackgroundSource, Reading
 from beamloom.devices.device import Source
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.image_files import (
@@ -25,8 +28,10 @@ from beamloom.devices.image_files import (
     _Folder,
 )
 from beamloom.devices.image_files_simulator import ImageFilesSimulator, generate
+from beamloom.devices.read_ahead import Job
 from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
+from devices import image_writer
 from devices.one_run import run_through
 
 Item = Packet | Malformed
@@ -145,6 +150,68 @@ def test_a_growing_folder_is_followed_until_the_run_has_its_images(tmp_path: Pat
     assert (end.files, end.reason) == (5, "the run has all its images")
 
 
+@pytest.mark.parametrize("number", ["name", "order"])
+@pytest.mark.parametrize("how", ["in_place", "renamed"])
+def test_every_file_of_a_second_process_comes_whole_and_exactly_once(
+    tmp_path: Path, opened: Open, how: str, number: str
+) -> None:
+    files = 40
+    # By order the first of ten that are begun together must not be overtaken, whichever is whole first.
+    source = opened(
+        tmp_path / "*.tif",
+        packets=files + 2,
+        follow=True,
+        renamed=how == "renamed",
+        number=number,
+        first_number=1,
+        settle_seconds=0.5,
+        poll_seconds=0.005,
+    )
+    command = [sys.executable, image_writer.__file__, how, str(tmp_path), str(files)]
+    with subprocess.Popen(command) as writer:
+        items = read_series(source)
+        assert writer.wait(20) == 0
+    came = [item for item in items if isinstance(item, Packet)]
+    assert len(came) == len(items) == files + 2
+    assert sorted(item.number or 0 for item in came) == list(range(files + 2))
+    for packet in came[1:-1]:
+        parsed = packet.parse()
+        assert isinstance(parsed, ImageFile)
+        assert Path(parsed.file).name == f"run_{packet.number:04}.tif"
+        np.testing.assert_array_equal(parsed.array, image_writer.picture(packet.number or 0))
+
+
+def test_several_files_are_read_at_a_time_and_come_in_their_order(
+    tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in range(1, 9):
+        write(tmp_path, each)
+    together = threading.Barrier(4, timeout=20)
+    read_bytes = Path.read_bytes
+
+    def read_with_others(path: Path) -> bytes:
+        together.wait()
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_with_others)
+    assert numbers(read_series(opened(tmp_path, readers=4))) == [None, *range(1, 10)]
+
+
+def test_a_file_that_cannot_be_read_is_lost_alone(tmp_path: Path) -> None:
+    for each in (1, 2, 3):
+        write(tmp_path, each)
+    folder = _Folder(ImageFilesSettings(url=str(tmp_path)), tmp_path / "*")
+    series = image_files._Series(ImageFilesSettings(url=str(tmp_path), readers=1))
+    steps = series._steps(folder, Reading(), None)
+    items: list[Item] = []
+    for step in steps:
+        (tmp_path / "run_0003.tif").unlink(missing_ok=True)
+        items += step.run() if isinstance(step, Job) else [] if step is None else [step]
+    assert numbers(items) == [None, 1, 2, 4]
+    (lost,) = (item for item in items if isinstance(item, Malformed))
+    assert "run_0003.tif cannot be read: No such file" in lost.reason
+
+
 def test_a_file_that_is_still_written_is_not_given(tmp_path: Path) -> None:
     folder = _Folder(ImageFilesSettings(url=str(tmp_path), follow=True, settle_seconds=0), tmp_path / "*")
     whole = write(tmp_path, 1).read_bytes()
@@ -156,6 +223,24 @@ def test_a_file_that_is_still_written_is_not_given(tmp_path: Path) -> None:
     assert folder.unfinished
     assert list(folder.whole()) == [path]
     assert list(folder.whole()) == []
+
+
+def test_files_behind_one_that_is_still_written_follow_it_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("beamloom.devices.image_files.time.monotonic", lambda: now)
+    settings = ImageFilesSettings(url=str(tmp_path), follow=True, number="order", settle_seconds=1)
+    folder = _Folder(settings, tmp_path / "*")
+    paths = [write(tmp_path, number) for number in (1, 2, 3)]
+    assert list(folder.whole()) == []
+    now, first = 0.5, paths[0].read_bytes()
+    paths[0].write_bytes(first + b"more")
+    assert list(folder.whole()) == []
+    now = 1.2
+    assert list(folder.whole()) == []
+    now = 1.6
+    assert list(folder.whole()) == paths
 
 
 def test_a_file_that_is_not_left_alone_for_long_enough_is_not_given(tmp_path: Path) -> None:

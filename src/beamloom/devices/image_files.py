@@ -1,8 +1,9 @@
 """A folder of image files: TIFF, CBF, EDF and all others that fabio reads, one image a file, whole or growing.
 
 A packet is a JSON header and the file as it is; it is decoded by whoever asks for ``array``, so that many workers share that work.
-Files are numbered by the last number in their names, or by their order. The folder says neither where a series begins nor where it
-ends: START comes before the first file, END when the run has all its files, or nothing has been written for a while.
+Files are numbered by the last number in their names, or by their order; several are read at a time. The folder says neither where a
+series begins nor where it ends: START comes before the first file, END when the run has all its files, or nothing has been written for a
+while.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -26,6 +27,7 @@ from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_o
 from beamloom.devices.file_urls import is_pattern, matching, number_in, path_of, why_absent
 from beamloom.devices.image_files_simulator import ImageFilesSimulator, generate
 from beamloom.devices.images import Image
+from beamloom.devices.read_ahead import WAITS, Job, Step, in_order
 from beamloom.errors import UsageError
 from beamloom.events import Malformed, Packet, PacketKind
 
@@ -59,6 +61,8 @@ class ImageFilesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """How often the folder is looked at."""
     queue_bytes: int = 256 * 2**20
     """How far reading runs ahead of the run, in bytes."""
+    readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
+    """How many files are read at a time."""
 
 
 class ImageFileStart(Fields):
@@ -193,17 +197,17 @@ class _Folder:
     def whole(self) -> Iterator[Path]:
         """The files that are whole and were not given before, in the order of their names.
 
-        By their order no file may overtake another, so one that is still written holds back those behind it.
+        By their order no file may overtake another, so one that is still written holds back those behind it; their time runs meanwhile.
         """
         at_once = self._settings.renamed or not self._settings.follow
+        held = False
         for path in matching(self._pattern):
             if path in self._given:
                 continue
             if not at_once and not self._settled(path):
-                if self._settings.number == "order":
-                    return
+                held = self._settings.number == "order"
                 continue
-            if path.is_file():
+            if not held and path.is_file():
                 self._given.add(path)
                 self._seen.pop(path, None)
                 yield path
@@ -234,6 +238,8 @@ class _Series:
     def __init__(self, settings: ImageFilesSettings) -> None:
         self._settings = settings
         self._path = path_of(settings.url)
+        self._file_bytes = 0
+        """Of the file that was read last; the next is taken to be as large."""
 
     def items(self, reading: Reading, images: int | None) -> Iterator[Item]:
         """START, an item for each file, at most ``images`` of them, and END."""
@@ -245,9 +251,15 @@ class _Series:
                 break
             if reading.wait(self._settings.poll_seconds):
                 return
-        yield from self._images_of(_Folder(self._settings, pattern), reading, images)
+        yield from in_order(
+            self._steps(_Folder(self._settings, pattern), reading, images),
+            reading,
+            readers=self._settings.readers,
+            ahead_bytes=self._settings.queue_bytes,
+            name=f"reads {self._settings.url}",
+        )
 
-    def _images_of(self, folder: _Folder, reading: Reading, images: int | None) -> Iterator[Item]:
+    def _steps(self, folder: _Folder, reading: Reading, images: int | None) -> Iterator[Step]:
         first = self._settings.first_number
         highest = looked_at = 0
         came_at: float | None = None
@@ -266,12 +278,12 @@ class _Series:
                     yield self._start(path.name)
                 came_at = time.monotonic()
                 looked_at += 1
-                item = self._item(path, first, looked_at)
-                if isinstance(item, Packet):
-                    highest = max(highest, item.number or 0)
-                elif self._settings.number == "order":
-                    highest = looked_at
-                yield item
+                place = self._place(path, first, looked_at)
+                if isinstance(place, Malformed):
+                    yield place
+                    continue
+                highest = max(highest, place)
+                yield Job(str(path), self._file_bytes, functools.partial(self._read, path, place))
             if look:
                 continue
             if not self._settings.follow:
@@ -280,6 +292,7 @@ class _Series:
             if idle and not folder.unfinished:
                 reason = f"nothing was written for {self._settings.idle_seconds:g} s"
                 break
+            yield WAITS
             if reading.wait(self._settings.poll_seconds):
                 return
         else:
@@ -295,24 +308,28 @@ class _Series:
         mark = {"type": "start", "files": str(self._path), "first": first}
         return Packet(TYP, [msgspec.json.encode(mark)], None, PacketKind.START)
 
-    def _item(self, path: Path, first: int | None, place: int) -> Item:
-        """The image, the ``place``-th file of the series, or what is wrong with it."""
-        number = place
-        if self._settings.number == "name":
-            counted = number_in(path)
-            if counted is None:
-                return Malformed(
-                    f"{path.name} has no number in its name; use number: order", [path.name.encode()]
-                )
-            number = counted - (counted if first is None else first) + 1
-            if number < 1:
-                return Malformed(f"{path.name} comes before the first image, {first}", [path.name.encode()])
+    def _place(self, path: Path, first: int | None, place: int) -> int | Malformed:
+        """The number of the image in the ``place``-th file of the series, or why it has none."""
+        if self._settings.number == "order":
+            return place
+        counted = number_in(path)
+        if counted is None:
+            return Malformed(
+                f"{path.name} has no number in its name; use number: order", [path.name.encode()]
+            )
+        number = counted - (counted if first is None else first) + 1
+        if number < 1:
+            return Malformed(f"{path.name} comes before the first image, {first}", [path.name.encode()])
+        return number
+
+    def _read(self, path: Path, number: int) -> list[Item]:
         try:
             blob = path.read_bytes()
         except OSError as error:
-            return Malformed(f"{path} cannot be read: {error.strerror}", [path.name.encode()])
+            return [Malformed(f"{path} cannot be read: {error.strerror}", [path.name.encode()])]
+        self._file_bytes = len(blob)
         head = {"type": "image", "file": str(path)}
-        return Packet(TYP, [msgspec.json.encode(head), blob], number)
+        return [Packet(TYP, [msgspec.json.encode(head), blob], number)]
 
 
 def _require_fabio() -> None:
