@@ -3,7 +3,7 @@
 A real reducer process is sent results over ZeroMQ, as workers send them; each changes one of ten images of 1 MB and adds a row to a
 million.
 
-- readers: rate of results with and without 50 readers of these images (npy, uncompressed) in another process; rounds with and without
+- readers: rate of results with and without 50 readers of these images (uncompressed) in another process; rounds with and without
   alternate. Once at 500 results per second, once as fast as the reducer takes them.
 - latency: from the return of ``process_result`` to the value in an HTTP client that waits for each change (``?wait=``), at 1 kHz,
   with one image (1 MB) that changes all the time, and with ten.
@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import http.client
 import json
+import select
 import statistics
 import subprocess
 import sys
@@ -38,6 +39,17 @@ from beamloom.transport.zeromq import ZmqChannel
 
 HERE = Path(__file__).resolve().parent
 READERS = 50
+CASES: list[tuple[str, float, float | None]] = [
+    ("npy", 1.0, 500.0),
+    ("npy", 10.0, 500.0),
+    ("npy", 0.0, 500.0),
+    ("json", 1.0, 500.0),
+    ("json", 10.0, 500.0),
+    ("npy", 1.0, None),
+    ("npy", 10.0, None),
+    ("json", 1.0, None),
+]
+"""Form, polls per second of each reader (0: without a pause), results per second (None: as many as the reducer takes)."""
 CREDIT = 32
 """Batches that may be under way to the reducer."""
 WAIT_SECONDS = 60.0
@@ -125,7 +137,9 @@ def feeding(analysis: str = "Reducer") -> Iterator[Feeder]:
         feeder.close()
 
 
-def cost_of_readers(polls: float, rate: float | None, rounds: int, seconds: float) -> dict[str, Any]:
+def cost_of_readers(
+    form: str, polls: float, rate: float | None, rounds: int, seconds: float
+) -> dict[str, Any]:
     """The reducer's rate with and without readers, medians of alternating rounds."""
     without, with_readers, got = [], [], []
     with feeding() as feeder:
@@ -133,15 +147,16 @@ def cost_of_readers(polls: float, rate: float | None, rounds: int, seconds: floa
             without.append(feeder.feed(seconds, rate))
             command = [sys.executable, str(HERE / "results_readers.py"), feeder.host, feeder.port]
             with subprocess.Popen(
-                [*command, str(READERS), str(polls)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                [*command, str(READERS), str(polls), form], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             ) as readers:
-                feeder.feed(1.0, rate)  # until they all read
+                while not select.select([readers.stdout], [], [], 0)[0]:
+                    feeder.feed(0.1, rate)
                 with_readers.append(feeder.feed(seconds, rate))
                 output, _ = readers.communicate()
-            got.append(json.loads(output))
+            got.append(json.loads(output.splitlines()[-1]))
     falls = [100 * (1 - b / a) for a, b in zip(without, with_readers, strict=True)]
     return {
-        "what": f"{READERS} readers, {f'{polls:g} polls/s each' if polls else 'without a pause'}",
+        "what": f"{READERS} readers, {form}, {f'{polls:g} polls/s each' if polls else 'without a pause'}",
         "asked_results_s": rate,
         "without_results_s": round(statistics.median(without)),
         "with_results_s": round(statistics.median(with_readers)),
@@ -236,13 +251,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON list instead of text")
     parser.add_argument("--only", choices=["readers", "latency", "slice"])
     arguments = parser.parse_args()
-    rounds, seconds = (2, 2.0) if arguments.quick else (5, 5.0)
+    rounds, seconds = (3, 1.0) if arguments.quick else (10, 2.0)
     rows: list[dict[str, Any]] = []
     if arguments.only in (None, "readers"):
-        for polls, rate in ((1.0, 500.0), (10.0, 500.0), (0.0, 500.0), (1.0, None), (10.0, None)):
-            rows.append(cost_of_readers(polls, rate, rounds, seconds))
+        for case in CASES:
+            rows.append(cost_of_readers(*case, rounds, seconds))
     if arguments.only in (None, "latency"):
-        rows += [latency(analysis, 1000.0, 2 * seconds) for analysis in ("OneImage", "Reducer")]
+        rows += [latency(analysis, 1000.0, 5 * seconds) for analysis in ("OneImage", "Reducer")]
     if arguments.only in (None, "slice"):
         rows.append(slices(500.0, 100 if arguments.quick else 400))
     if arguments.json:

@@ -13,12 +13,14 @@ import time
 from results_analysis import IMAGES
 
 
-async def read(host: str, port: int, number: int, interval: float, stop: asyncio.Event) -> tuple[int, int]:
-    """Poll one image every ``interval`` seconds (0: without a pause); returns reads and bytes."""
+async def read(
+    host: str, port: int, path: str, interval: float, begun_all: asyncio.Barrier, stop: asyncio.Event
+) -> tuple[int, int]:
+    """Poll one path every ``interval`` seconds (0: without a pause); returns reads and bytes."""
     reader, writer = await asyncio.open_connection(host, port, limit=2**22)
-    path = f"/api/v1/result/$.images.image{number % IMAGES}?format=npy"
     request = f"GET {path} HTTP/1.1\r\nHost: reducer\r\nAccept-Encoding: identity\r\n\r\n".encode()
     reads = received = 0
+    counting = False
     while not stop.is_set():
         begun = time.monotonic()
         writer.write(request)
@@ -29,26 +31,32 @@ async def read(host: str, port: int, number: int, interval: float, stop: asyncio
         await reader.readexactly(length)
         reads += 1
         received += length
-        rest = interval - (time.monotonic() - begun)
+        if not counting:
+            await begun_all.wait()
+            counting, reads, received = True, 0, 0
+        rest = begun + interval - time.monotonic()
         if rest > 0:
             await asyncio.sleep(rest)
     writer.close()
     return reads, received
 
 
-async def main(host: str, port: int, readers: int, rate: float) -> None:
+async def main(host: str, port: int, readers: int, rate: float, form: str) -> None:
     """Read until standard input is closed."""
-    stop = asyncio.Event()
+    stop, begun_all = asyncio.Event(), asyncio.Barrier(readers + 1)
     interval = 1 / rate if rate else 0.0
+    paths = [f"/api/v1/result/$.images.image{number % IMAGES}?format={form}" for number in range(readers)]
+    tasks = [asyncio.create_task(read(host, port, path, interval, begun_all, stop)) for path in paths]
+    await begun_all.wait()
     begun = time.monotonic()
-    tasks = [asyncio.create_task(read(host, port, number, interval, stop)) for number in range(readers)]
+    print("reading", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     stop.set()
-    counts = await asyncio.gather(*tasks)
     seconds = time.monotonic() - begun
+    counts = await asyncio.gather(*tasks)
     reads, received = (sum(column) for column in zip(*counts, strict=True))
     print(json.dumps({"reads_s": reads / seconds, "mb_s": received / seconds / 1e6}))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5]))
