@@ -29,7 +29,7 @@ class Results:
     """How results are asked for."""
 
     def __init__(self, processes: Processes, *, trust_pickle: bool) -> None:
-        self._processes = processes
+        self.processes = processes
         self.trust_pickle = trust_pickle
 
     def outline(self, path: str) -> Outline:
@@ -51,26 +51,22 @@ class Results:
         index: str | None = None,
         *,
         tag: str | None = None,
-        after: int | None = None,
-        wait: float = 0.0,
     ) -> httpx.Response:
-        """The answer itself: of status 304 where ``tag`` names what is there now, and nothing new came within ``wait`` seconds."""
+        """The answer itself: of status 304 where ``tag`` names what is there now."""
         params = {} if index is None else {"slice": index}
         headers = {"Accept": accepted(trust_pickle=self.trust_pickle)}
         if tag is not None:
             headers["If-None-Match"] = tag
-        if after is not None:
-            params |= {"wait": str(after), "timeout": f"{wait:g}"}
 
         def request(reducer: Service) -> httpx.Response:
             path = f"/api/v1/result/{urllib.parse.quote(jsonpath, safe='')}"
-            return reducer.ask("GET", path, params=params, headers=headers, timeout=reducer.timeout + wait)
+            return reducer.ask("GET", path, params=params, headers=headers)
 
         return self._asked(request)
 
     def _asked(self, request: Callable[[Service], T]) -> T:
         try:
-            return self._processes.of_reducer(request)
+            return self.processes.of_reducer(request)
         except RequestRefused as refusal:
             if refusal.status != 404:
                 raise

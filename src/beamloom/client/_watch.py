@@ -6,6 +6,7 @@ Whoever is slow skips versions. A reducer that is away is waited for, and what i
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +14,17 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+import httpx
+
+from beamloom.client._changes import Changes
 from beamloom.client._result import Results, jsonpath_of
 from beamloom.client._values import matches_of
-from beamloom.errors import NotPublished, NotReachable, RequestRefused, TimedOut
+from beamloom.errors import NotPublished, NotReachable, PipelineError, RequestRefused, TimedOut
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 1.0
-"""How long the reducer may hold an answer back until there is something new; meanwhile nobody sees that the run is over."""
+QUIET_SECONDS = 0.5
+"""Longest wait for a change after which it is looked whether the run is over, or it is time to stop."""
 
 
 @dataclass(frozen=True)
@@ -48,39 +52,54 @@ def versions(
     Raises TimedOut where nothing new has come for ``timeout`` seconds.
     """
     jsonpath = path if path.startswith("$") else jsonpath_of(path)
+    changes = Changes(results.processes, jsonpath, interval)
     tag: str | None = None
-    number: int | None = None
-    run: str | None = None
     since = time.monotonic()
-    while not stop.is_set():
-        begin = time.monotonic()
-        problem: Exception | None = None
-        is_over = False
-        try:
-            is_over = over()
-            answer = results.answer(jsonpath, tag=tag, after=number, wait=0.0 if is_over else POLL_SECONDS)
-            if answer.status_code == 304 and answer.headers.get("x-beamloom-run") != run:
-                # A reducer that was started anew counts its versions from the beginning.
-                number = None
-            elif answer.status_code != 304:
-                found = matches_of(answer, trust_pickle=results.trust_pickle)
-                tag = answer.headers.get("etag")
-                number = int(answer.headers["x-beamloom-version"])
-                run = answer.headers.get("x-beamloom-run")
-                yield Version(path, found[0] if len(found) == 1 else found, run, number)
+    try:
+        while not stop.is_set():
+            begin = time.monotonic()
+            changes.listen()
+            is_over, found, problem = _look(results, jsonpath, tag, over)
+            if found is not None:
+                tag = found.headers.get("etag")
+                yield _version(results, path, found)
                 since = time.monotonic()
-        except (NotReachable, TimedOut, NotPublished) as error:
-            problem = error
-        except RequestRefused as error:
-            if error.status < 500:
-                raise
-            problem = error
-        if is_over and problem is None:
-            return
-        if timeout is not None and time.monotonic() - since > timeout:
-            why = "" if problem is None else f": {problem}"
-            raise TimedOut(f"nothing new of {path} has come for {timeout:g} s{why}") from problem
-        stop.wait(max(0.0, interval - (time.monotonic() - begin)))
+            if is_over and problem is None:
+                return
+            if timeout is not None and time.monotonic() - since > timeout:
+                why = "" if problem is None else f": {problem}"
+                raise TimedOut(f"nothing new of {path} has come for {timeout:g} s{why}") from problem
+            stop.wait(max(0.0, interval - (time.monotonic() - begin)))
+            left = math.inf if timeout is None else timeout - (time.monotonic() - since)
+            changes.wait(max(0.0, min(QUIET_SECONDS, left)), stop)
+    finally:
+        changes.close()
+
+
+def _look(
+    results: Results, jsonpath: str, tag: str | None, over: Callable[[], bool]
+) -> tuple[bool, httpx.Response | None, PipelineError | None]:
+    """Whether the run was over before the look, what is new, and what kept from seeing it that may pass."""
+    try:
+        is_over = over()
+        answer = results.answer(jsonpath, tag=tag)
+    except (NotReachable, TimedOut, NotPublished) as error:
+        return False, None, error
+    except RequestRefused as error:
+        if error.status < 500:
+            raise
+        return False, None, error
+    return is_over, None if answer.status_code == 304 else answer, None
+
+
+def _version(results: Results, path: str, answer: httpx.Response) -> Version:
+    found = matches_of(answer, trust_pickle=results.trust_pickle)
+    return Version(
+        path,
+        found[0] if len(found) == 1 else found,
+        answer.headers.get("x-beamloom-run"),
+        int(answer.headers["x-beamloom-version"]),
+    )
 
 
 class Follower:
