@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from beamloom.control.event_stream import Account, Mark, Told, account_of
 from beamloom.engine.faults import Failure
 from beamloom.engine.ledger import Ledger
+from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run, RunSettings
 from beamloom.triggermap import TriggerMap, uniform
 from control.live import PATIENCE, Live, simple_map
@@ -98,6 +99,28 @@ def test_each_event_is_told_once_with_what_became_of_it(steps: list[tuple[str, i
                 (event, what) for what, events in told(client.news(account)).items() for event in events
             ]
     assert sorted(heard) == sorted(truth.items())
+
+
+EVENT_SETS = st.sets(st.integers(0, 30))
+
+
+def columns(events: set[int]) -> tuple[list[int], list[int]]:
+    return RangeSet((event, event + 1) for event in events).columns()
+
+
+@given(looks=st.lists(st.tuples(EVENT_SETS, EVENT_SETS)))
+def test_what_turns_out_to_be_another_thing_is_told_again(looks: list[tuple[set[int], set[int]]]) -> None:
+    client = Told()
+    before: tuple[set[int], set[int]] = (set(), set())
+    for reduced, lost in looks:
+        causes = [(event, event + 1, "a gap") for event in range(31)]
+        account = Account(
+            "a run", "running", False, 31, columns(reduced), ([], []), columns(lost), causes, []
+        )
+        heard = told(client.news(account))
+        assert set(heard.get("reduced", [])) == reduced - before[0]
+        assert set(heard.get("lost: a gap", [])) == lost - before[1]
+        before = (reduced, lost)
 
 
 def test_nothing_is_copied_while_nothing_is_new() -> None:

@@ -224,3 +224,10 @@ def test_what_cannot_be_had_is_told_with_what_can(accept: str) -> None:
 )
 def test_compression_follows_accept_encoding(header: str | None, accepted: bool) -> None:
     assert accepts_gzip(header) is accepted
+
+
+@pytest.mark.parametrize("text", [np.str_("Ka"), np.bytes_(b"Ka")])
+def test_a_single_text_of_an_array_is_no_array_but_json(text: Any) -> None:
+    with pytest.raises(NotAcceptable, match="npy holds an array"):
+        as_npy([text])
+    assert as_json([text]) == b'["Ka"]'

@@ -6,10 +6,11 @@ It speaks HTTP with controller and reducer as any other client does, and needs n
 from beamloom.client._parameters import PipelineParameters
 from beamloom.client._pipeline import Pipeline, connect
 from beamloom.client._result import Dataset, Group
-from beamloom.client._run import Failed, Failure, Lost, Progress, RunSummary, Settled
+from beamloom.client._run import Coverage, Failed, Failure, Lost, Progress, RunSummary, Settled
 from beamloom.client._watch import Follower, Version
 
 __all__ = [
+    "Coverage",
     "Dataset",
     "Failed",
     "Failure",

@@ -25,7 +25,7 @@ def settled_events(controller: Service, *, timeout: float | None, follow: bool) 
 
     Raises TimedOut where nothing has become of any event for ``timeout`` seconds.
     """
-    told = RangeSet()
+    told: dict[str, RangeSet] = {}
     run: str | None = None
     since = time.monotonic()
     while True:
@@ -37,7 +37,7 @@ def settled_events(controller: Service, *, timeout: float | None, follow: bool) 
                     if line.startswith("data:"):
                         news = msgspec.json.decode(line[5:], type=Settled)
                         if news.run != run:
-                            run, told = news.run, RangeSet()
+                            run, told = news.run, {}
                         news = _untold(news, told)
                         yield news
                         since = time.monotonic()
@@ -56,11 +56,14 @@ def _check(since: float, timeout: float | None, problem: Exception | None = None
         raise TimedOut(f"nothing has become of any event for {timeout:g} s{why}") from problem
 
 
-def _untold(news: Settled, told: RangeSet) -> Settled:
+def _untold(news: Settled, told: dict[str, RangeSet]) -> Settled:
     """Without what was told before the connection broke off; from now on it is told."""
-    reduced = [part for events in news.reduced for part in _missing(events, told)]
+    reduced, failed, lost = (told.setdefault(state, RangeSet()) for state in ("reduced", "failed", "lost"))
     return msgspec.structs.replace(
-        news, reduced=reduced, failed=_parts(news.failed, told), lost=_parts(news.lost, told)
+        news,
+        reduced=[part for events in news.reduced for part in _missing(events, reduced)],
+        failed=_parts(news.failed, failed),
+        lost=_parts(news.lost, lost),
     )
 
 

@@ -20,7 +20,7 @@ from beamloom.client._http import whole_url
 from beamloom.client._parameters import PipelineParameters
 from beamloom.client._processes import Processes
 from beamloom.client._result import Group, Results, node_of
-from beamloom.client._run import Failure, Progress, RunSummary, Settled
+from beamloom.client._run import Coverage, Failure, Progress, RunSummary, Settled
 from beamloom.client._watch import Follower, Version, versions
 from beamloom.errors import MapRefused, NotReachable, PipelineError, RequestRefused, RunAborted, TimedOut
 from beamloom.triggermap import TriggerMap, open_ended, uniform
@@ -111,14 +111,9 @@ class Pipeline:
     def _is_finished(self) -> bool:
         return self.progress().finished
 
-    def coverage(self) -> dict[str, Any]:
-        """Which events the results hold, which not, and why: counts, ranges, and ``complete``."""
-
-        def request(reducer: Any) -> dict[str, Any]:
-            told: dict[str, Any] = reducer.get("/api/v1/coverage", dict[str, Any])
-            return told
-
-        return self._processes.of_reducer(request)
+    def coverage(self) -> Coverage:
+        """Which events the results hold, which not, and why: ``print(pipeline.coverage())`` answers whether a map is complete."""
+        return self._processes.of_reducer(lambda reducer: reducer.get("/api/v1/coverage", Coverage))
 
     # ---- runs -------------------------------------------------------------------------------------------------------------
 

@@ -64,6 +64,38 @@ class Progress(msgspec.Struct, frozen=True):
         return _display.progress_html(self)
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """Consecutive events that were lost for one cause."""
+
+    events: tuple[int, int]
+    """First and last."""
+    cause: str
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """Which events a result holds, which not, and why; ranges are of first and last event."""
+
+    run: str | None
+    version: int
+    """Of the results that this is true of."""
+    complete: bool
+    """Whether every event of the run is in."""
+    over: bool
+    """Whether the run has ended, so that nothing more will come in."""
+    sentence: str
+    """The answer to "is this map complete?"."""
+    total_events: int | None
+    counts: dict[str, int | None]
+    """How many events are reduced, pending, failed, lost."""
+    reduced: list[tuple[int, int]]
+    pending: list[tuple[int, int]]
+    failed: list[tuple[int, int]]
+    lost: list[Lost]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
 class RunSummary(msgspec.Struct, frozen=True):
     """One run of those since the controller was started."""
 
@@ -86,14 +118,6 @@ class RunSummary(msgspec.Struct, frozen=True):
         return self.finished_at is not None
 
 
-class Lost(msgspec.Struct, frozen=True):
-    """Consecutive events that were lost for one cause."""
-
-    events: tuple[int, int]
-    """First and last."""
-    cause: str
-
-
 class Failed(msgspec.Struct, frozen=True):
     """Consecutive events that failed in one way."""
 
@@ -104,7 +128,7 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What became of events since the last time: ranges of first and last."""
+    """What became of events since the last time: ranges of first and last. Of an event that is told twice, the last word counts."""
 
     run: str | None
     phase: str

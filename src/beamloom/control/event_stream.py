@@ -2,6 +2,7 @@
 
 Every client has its own account of what it has been told. A few times a second the difference to the ledger is sent as ranges, so that a
 slow client gets fewer and larger messages, never more and never less of the truth. The first message tells all that is settled so far.
+Where an event that was told as one thing turns out to be another, it is told again: the last word counts.
 """
 
 from __future__ import annotations
@@ -45,16 +46,18 @@ class Mark(NamedTuple):
     """Where a client is: the ledger is only copied where this has changed."""
 
     run: str | None = None
-    settled: int = -1
+    settled: tuple[int, int, int] = (-1, -1, -1)
+    """How many events are reduced, failed, lost."""
     phase: str = ""
 
 
 def mark_of(record: RunRecord | None) -> Mark:
     """Where the run is."""
     if record is None:
-        return Mark(None, 0, "idle")
+        return Mark(None, (0, 0, 0), "idle")
     phase = "finished" if record.finished else str(record.run.phase)
-    return Mark(record.run.run_id, record.run.ledger.settled_count, phase)
+    ledger = record.run.ledger
+    return Mark(record.run.run_id, (len(ledger.reduced), len(ledger.failed), len(ledger.lost)), phase)
 
 
 def account_of(record: RunRecord | None, known: Mark) -> tuple[Mark, Account | None]:
@@ -109,9 +112,17 @@ class Told:
         edges = np.asarray(columns, np.int64).T.ravel()
         known = self._told.get(state, np.empty(0, np.int64))
         self._told[state] = edges
-        # What is settled stays settled, so the edges of what is new are those that only one of the two has.
-        fresh: list[list[int]] = np.setxor1d(known, edges, assume_unique=True).reshape(-1, 2).tolist()
-        return fresh
+        return _added(known, edges)
+
+
+def _added(known: Edges, edges: Edges) -> list[list[int]]:
+    """The ranges that are in ``edges`` and not in ``known``."""
+    places = np.unique(np.concatenate([known, edges]))
+    # Behind an odd number of edges, a place is within a range.
+    inside = np.searchsorted(edges, places, "right") % 2 > np.searchsorted(known, places, "right") % 2
+    turns = np.flatnonzero(np.diff(inside, prepend=False))
+    added: list[list[int]] = places[turns].reshape(-1, 2).tolist()
+    return added
 
 
 def _with_failures(

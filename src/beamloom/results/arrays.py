@@ -47,7 +47,8 @@ class ArrayLike(Protocol):
 def is_array_like(value: object) -> TypeGuard[ArrayLike]:
     """Whether ``value`` is an array in the sense of this module, which takes positions and not labels."""
     return (
-        not isinstance(value, type)
+        # A text of numpy's has a shape and a data type, and is indexed by its characters.
+        not isinstance(value, type | str | bytes)
         and isinstance(getattr(value, "dtype", None), np.dtype)
         and isinstance(getattr(value, "shape", None), tuple)
         and hasattr(type(value), "__getitem__")
