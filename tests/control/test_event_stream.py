@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.control.event_stream import Account, Mark, Told, account_of
+from beamloom.engine.coverage import Coverage
 from beamloom.engine.faults import Failure
 from beamloom.engine.ledger import Ledger
 from beamloom.engine.ranges import RangeSet
@@ -35,6 +36,10 @@ class Record:
     @property
     def finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def coverage(self) -> Coverage:
+        return Coverage.of(self.run.run_id, self.run.ledger, over=self.finished)
 
 
 def record() -> Record:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from beamloom.engine.account import ResultAccount
 from beamloom.engine.assembler import Assembler, Ready
 from beamloom.engine.assignment import Span
 from beamloom.engine.collector import Collector
@@ -68,12 +69,16 @@ class Mill:
         if shares > 1:
             self._share_out(next(iter(self.routers)), shares, budget)
         self.collector = Collector()
+        self.account = ResultAccount("run", trigger_map.total_events)
+        """What the reducer says of its result."""
         self.workers: dict[str, WorkerProcess] = {}
         self.channels: dict[tuple[str, str], deque[Callable[[], None]]] = defaultdict(deque)
         self.reduced: list[tuple[int, int, dict[str, bytes]]] = []
         self.stopped: set[str] = set()
         """Streams whose source has been closed."""
         self.failing: set[int] = set()
+        self.refused: set[int] = set()
+        """Events whose results the reduce fails on."""
         self.poison: set[int] = set()
         """Events that kill whoever works on them."""
         self.deaths: Counter[int] = Counter()
@@ -86,6 +91,9 @@ class Mill:
         """Workers that are gone."""
         self.blamed: set[int] = set()
         """Events that were held alone by a worker that died, for whatever reason."""
+        self._told = trigger_map.total_events, False
+        self.tells_coverage = True
+        """Whether the controller does so each time it looks."""
         self.sent = dict.fromkeys(trigger_map.streams, 0)
         for name, tags in workers.items():
             self.join(name, tags)
@@ -125,6 +133,15 @@ class Mill:
         step = self.run.advance(self.now)
         if step:
             self._tell(step)
+        if self.tells_coverage:
+            self.tell_coverage()
+
+    def tell_coverage(self) -> None:
+        """The controller tells the reducer what became of events."""
+        news, over = self.run.ledger.take_news(), self.complete
+        if news or (news.total, over) != self._told:
+            self._told = news.total, over
+            self.post("controller", "reducer", lambda: self.account.learn(news, over=over))
 
     def _tell(self, step: Step) -> None:
         for stream in self.routers:
@@ -274,7 +291,7 @@ class Mill:
                 results.append(("controller", partial(self._fail, name, one)))
             else:
                 result = {stream: packet.frames[0] for stream, packet in one.streams.items()}
-                results.append(("reducer", partial(self._reduce, name, one.slot, one.event, result)))
+                results.append(("reducer", partial(self._reduce, name, one, result)))
         for receiver, action in results:
             self.post(name, receiver, action)
         return len(ready)
@@ -282,11 +299,24 @@ class Mill:
     def _fail(self, name: str, one: Ready) -> None:
         self.run.failed(name, one.slot, one.event, Failure("process_event", "ValueError", "planted"))
 
-    def _reduce(self, name: str, slot: int, event: int, result: dict[str, bytes]) -> None:
+    def _reduce(self, name: str, one: Ready, result: dict[str, bytes]) -> None:
+        slot, event = one.slot, one.event
         if not self.collector.take(name, slot, event):
             return
+        self.account.mark_split([event] if one.split else [])
+        split = self.account.split_within(event, event + 1)
+        if event in self.refused:
+            self.account.failed(event, event + 1)
+            failure = Failure("process_result", "ValueError", "planted")
+            self.post("reducer", "controller", lambda: self.run.failed(name, slot, event, failure))
+            return
         self.reduced.append((event, slot, result))
-        self.post("reducer", "controller", lambda: self.run.taken(name, slot, event, event + 1, self.now))
+        self.account.reduced(event, event + 1)
+        self.post(
+            "reducer",
+            "controller",
+            lambda: self.run.taken(name, slot, event, event + 1, self.now, split),
+        )
 
     # ---- to the end -----------------------------------------------------------------------------------------------------
 

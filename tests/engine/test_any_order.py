@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import hypothesis.strategies as st
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from beamloom.engine.coverage import Coverage, losses_by_cause
 from beamloom.engine.ledger import EventState
+from beamloom.engine.ranges import Range
 from beamloom.events import Malformed
 from beamloom.triggermap import TriggerMap, batched, open_ended, overlapping, sparse, uniform
 from engine.mill import GENEROUS, Mill, numbered, payload
@@ -154,6 +157,22 @@ class AnyOrder(RuleBasedStateMachine):
         self.mill.failing.add(event)
 
     @rule(event=st.integers(0, 20))
+    def the_reduce_will_fail_on_an_event(self, event: int) -> None:
+        self.mill.refused.add(event)
+
+    @rule(tells=st.booleans())
+    def the_controller_tells_the_reducer_what_became_of_events(self, tells: bool) -> None:
+        self.mill.tells_coverage = tells
+        self.mill.tell_coverage()
+
+    @invariant()
+    def the_coverage_is_that_of_the_result(self) -> None:
+        if hasattr(self, "mill"):
+            check_states(self.mill.account.coverage)
+            check_result(self.mill, self.mill.account.coverage)
+            check_states(Coverage.of("run", self.mill.run.ledger, over=False))
+
+    @rule(event=st.integers(0, 20))
     def an_event_will_kill_its_worker(self, event: int) -> None:
         if len(self.mill.poison) < 3:
             self.mill.poison.add(event)
@@ -194,6 +213,7 @@ class AnyOrder(RuleBasedStateMachine):
         self._let_everything_through()
         self._check_account()
         self._check_results()
+        self._check_coverage()
         self._check_failures()
         self._check_epochs()
         self._check_constraints()
@@ -201,6 +221,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _let_everything_through(self) -> None:
         mill = self.mill
+        mill.tells_coverage = True
         for turn in range(400):
             if DEBUG not in [worker.tags for worker in mill.workers.values()]:
                 mill.join(f"last{turn}", DEBUG)
@@ -246,10 +267,23 @@ class AnyOrder(RuleBasedStateMachine):
             if ledger.state(event) is EventState.REDUCED:
                 assert got[event] == {s for s in mill.map.streams if self._wanted(s, event)}, event
 
+    def _check_coverage(self) -> None:
+        """The reducer and the controller agree on every event."""
+        ledger, coverage = self.mill.run.ledger, self.mill.account.coverage
+        assert coverage.over
+        assert coverage.total == ledger.total
+        assert coverage.reduced == ledger.reduced
+        assert coverage.failed == ledger.failed
+        assert coverage.lost == ledger.lost
+        assert coverage.complete == (len(ledger.reduced) == ledger.total)
+        causes = {cause: list(events) for cause, events in losses_by_cause(ledger.losses)}
+        assert {cause: list(events) for cause, events in losses_by_cause(coverage.losses)} == causes
+        assert numbers(ledger.lost) == {e for events in causes.values() for e in numbers(events)}
+
     def _check_failures(self) -> None:
         mill = self.mill
         failed = {event for a, b in mill.run.ledger.failed for event in range(a, b)}
-        assert failed <= mill.failing | mill.blamed
+        assert failed <= mill.failing | mill.refused | mill.blamed
         # Without room in the retention no worker may become idle, and a suspect is leased among others.
         for event, deaths in () if self.blocking else mill.deaths.items():
             assert deaths <= 2 * len({slot for e, slot in mill.attempts if e == event}) + 2, (event, deaths)
@@ -320,6 +354,32 @@ class AnyOrder(RuleBasedStateMachine):
                     return event
                 left -= 1
             event += 1
+
+
+def numbers(ranges: Iterable[Range]) -> set[int]:
+    return {number for first, stop in ranges for number in range(first, stop)}
+
+
+def check_states(coverage: Coverage) -> None:
+    """Every event of the run is in one state."""
+    states = [coverage.reduced, coverage.failed, coverage.lost, coverage.pending]
+    assert sum(len(state) for state in states) == coverage.end
+    assert set[int]().union(*map(numbers, states)) == set(range(coverage.end))
+    assert not numbers(coverage.partly) & numbers(coverage.reduced)
+
+
+def check_result(mill: Mill, coverage: Coverage) -> None:
+    """The coverage names just the events that are in the result now."""
+    taken = {event for event, _, _ in mill.reduced}
+    whole = {event for event in taken if not mill.account.split_within(event, event + 1)}
+    covered = numbers(coverage.reduced)
+    assert whole <= covered
+    assert taken - whole == (covered & taken) - whole | numbers(coverage.partly)
+    for event in covered - whole:
+        wanted = {
+            stream for stream in mill.map.streams if mill.map.total_events and mill.map.cell(stream, event)
+        }
+        assert wanted <= {stream for e, _, result in mill.reduced if e == event for stream in result}, event
 
 
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))

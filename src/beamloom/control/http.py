@@ -91,6 +91,7 @@ def make_app(controller: Controller) -> Starlette:
         Route(f"{v1}/log_stream", api.log_stream),
         Route(f"{v1}/runs", api.runs),
         Route(f"{v1}/ledger", api.ledger),
+        Route(f"{v1}/coverage", api.coverage),
         Route(f"{v1}/errors", api.errors),
         Route(f"{v1}/events", api.events),
         Route(f"{v1}/streams", api.streams),
@@ -213,6 +214,10 @@ class _Api:
     async def ledger(self, request: Request) -> Response:
         """The account of the run."""
         return await self._show(views.ledger)
+
+    async def coverage(self, request: Request) -> Response:
+        """Which events are in the result, which are not, and why."""
+        return await self._show(views.coverage)
 
     async def errors(self, request: Request) -> Response:
         """What failed, with tracebacks."""

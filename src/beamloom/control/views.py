@@ -6,6 +6,7 @@ import itertools
 import time
 from typing import Any, Protocol
 
+from beamloom.engine.coverage import NOTHING, Coverage, losses_by_cause
 from beamloom.engine.faults import FailureGroup
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run
@@ -28,6 +29,9 @@ class RunRecord(Protocol):
 
     @property
     def finished(self) -> bool: ...
+
+    @property
+    def coverage(self) -> Coverage: ...
 
 
 def progress(record: RunRecord | None) -> dict[str, Any]:
@@ -71,11 +75,9 @@ def progress(record: RunRecord | None) -> dict[str, Any]:
 
 def losses(run: Run) -> list[dict[str, Any]]:
     """The lost events, by cause."""
-    causes: dict[str, RangeSet] = {}
-    for loss in run.ledger.losses:
-        causes.setdefault(loss.cause, RangeSet()).add(loss.first, loss.stop)
     return [
-        {"cause": cause, "events": as_text(events), "count": len(events)} for cause, events in causes.items()
+        {"cause": cause, "events": as_text(events), "count": len(events)}
+        for cause, events in losses_by_cause(run.ledger.losses)
     ]
 
 
@@ -97,18 +99,13 @@ def _error(group: FailureGroup) -> dict[str, Any]:
 
 
 def ledger(record: RunRecord | None) -> dict[str, Any]:
-    """The account of the run as ranges ``[first, last]``, both inclusive."""
-    if record is None:
-        return {"run": None, "total_events": 0, "reduced": [], "failed": [], "lost": [], "assigned_until": 0}
-    account = record.run.ledger
-    return {
-        "run": record.run.run_id,
-        "total_events": account.total,
-        "assigned_until": account.assigned_until,
-        "reduced": as_pairs(account.reduced),
-        "failed": as_pairs(account.failed),
-        "lost": [{"events": [loss.first, loss.stop - 1], "cause": loss.cause} for loss in account.losses],
-    }
+    """The coverage, and how far events have been given out."""
+    return {**coverage(record), "assigned_until": 0 if record is None else record.run.ledger.assigned_until}
+
+
+def coverage(record: RunRecord | None) -> dict[str, Any]:
+    """Which events are in the result: in the form in which the reducer answers for what it publishes."""
+    return (NOTHING if record is None else record.coverage).to_json()
 
 
 def summary(record: RunRecord) -> dict[str, Any]:
@@ -127,11 +124,6 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "aborted": record.run.aborted,
         "streams": list(record.written.streams),
     }
-
-
-def as_pairs(events: RangeSet) -> list[list[int]]:
-    """Ranges as [first, last], both inclusive."""
-    return [[first, stop - 1] for first, stop in events]
 
 
 def as_text(events: RangeSet, limit: int = RANGES_LISTED) -> str:

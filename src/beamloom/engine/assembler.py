@@ -31,6 +31,8 @@ class Ready(msgspec.Struct, gc=False):
     attempt: int
     epoch: int
     streams: dict[str, Packet]
+    split: bool = False
+    """Whether this is one of several deliveries of the event, or could be."""
 
 
 class _Partial:
@@ -115,7 +117,11 @@ class Assembler:
                 break
             del self._partial[key]
             self._remember(key)
-            ready.append(Ready(self._next, span.slot, span.attempt, span.epoch, found.streams))
+            ready.append(
+                Ready(
+                    self._next, span.slot, span.attempt, span.epoch, found.streams, span.streams is not None
+                )
+            )
             self._next += 1
             if self._next >= span.stop:
                 self._leases.popleft()

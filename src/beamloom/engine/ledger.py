@@ -1,7 +1,8 @@
 """The account of every event of a run.
 
-Invariant: each event is in exactly one of pending, assigned, reduced, failed, lost, and the last three are final. An event that is
-settled never changes its state again; whoever asks for a change of a settled event changes nothing and is told so.
+Invariant: each event is in exactly one of pending, assigned, reduced, failed, lost, and the last three are final, with one exception:
+what was given up as lost while its result was under way, and turns out to be in the result, is reduced. Whoever asks for any other
+change of a settled event changes nothing and is told so.
 """
 
 from __future__ import annotations
@@ -47,6 +48,19 @@ class Counts(msgspec.Struct, frozen=True):
     lost: int
 
 
+class LedgerNews(msgspec.Struct):
+    """What has been settled since it was asked for last, to be entered in another ledger of the same run."""
+
+    total: int | None = None
+    reduced: list[Range] = []
+    failed: list[Range] = []
+    losses: list[Loss] = []
+    """New losses, and explanations of earlier ones, in their order."""
+
+    def __bool__(self) -> bool:
+        return bool(self.reduced or self.failed or self.losses)
+
+
 class Ledger:
     """The states of the events of one run, kept as ranges."""
 
@@ -60,6 +74,9 @@ class Ledger:
         self._lost = RangeSet()
         self._settled = RangeSet()
         self._losses: list[Loss] = []
+        self._news_reduced = RangeSet()
+        self._news_failed = RangeSet()
+        self._news_losses: list[Loss] = []
 
     def assign_until(self, event: int) -> None:
         """All events before ``event`` have been given out."""
@@ -67,25 +84,42 @@ class Ledger:
 
     def reduce(self, first: int, stop: int) -> list[Range]:
         """[first, stop) are reduced; returns those that were not settled before."""
-        return self._settle(self._reduced, first, stop)
+        fresh = self._settle(self._reduced, first, stop)
+        for start, end in fresh:
+            self._news_reduced.add(start, end)
+        return fresh
+
+    def recover(self, first: int, stop: int) -> list[Range]:
+        """Of [first, stop), what had been given up as lost is in the result all the same; returns which events that are."""
+        found = self._lost.remove(first, stop)
+        for start, end in found:
+            self._reduced.add(start, end)
+            self._news_reduced.add(start, end)
+            self._losses = [
+                msgspec.structs.replace(loss, first=a, stop=b)
+                for loss in self._losses
+                for a, b in RangeSet([(start, end)]).missing(loss.first, loss.stop)
+            ]
+        return found
 
     def fail(self, first: int, stop: int) -> list[Range]:
         """[first, stop) have failed; returns those that were not settled before."""
-        return self._settle(self._failed, first, stop)
+        fresh = self._settle(self._failed, first, stop)
+        for start, end in fresh:
+            self._news_failed.add(start, end)
+        return fresh
 
     def lose(self, first: int, stop: int, cause: str) -> list[Range]:
         """[first, stop) are lost; returns those that were not settled before."""
         fresh = self._settle(self._lost, first, stop)
         for start, end in fresh:
-            last = self._losses[-1] if self._losses else None
-            if last is not None and last.stop == start and last.cause == cause:
-                self._losses[-1] = Loss(last.first, end, cause)
-            else:
-                self._losses.append(Loss(start, end, cause))
+            _append(self._losses, Loss(start, end, cause))
+            _append(self._news_losses, Loss(start, end, cause))
         return fresh
 
     def explain(self, loss: Loss) -> None:
         """Those of the latest losses that were lost for ``loss.instead_of`` get the cause that is now known to be the true one."""
+        self._news_losses.append(loss)
         for place in range(len(self._losses) - 1, max(len(self._losses) - 1 - LOSSES_EXPLAINED, -1), -1):
             old = self._losses[place]
             first, stop = max(old.first, loss.first), min(old.stop, loss.stop)
@@ -106,6 +140,26 @@ class Ledger:
             raise ValueError(f"events from {total} on are settled already: the run cannot end before them")
         self.total = total
         self.assigned_until = min(self.assigned_until, total)
+
+    def take_news(self) -> LedgerNews:
+        """What has been settled since this was called last."""
+        losses, self._news_losses = self._news_losses, []
+        return LedgerNews(self.total, self._news_reduced.clear(), self._news_failed.clear(), losses)
+
+    def learn(self, news: LedgerNews) -> None:
+        """Enter what another ledger of the run has settled."""
+        for loss in news.losses:
+            if loss.instead_of is None:
+                self.lose(loss.first, loss.stop, loss.cause)
+            else:
+                self.explain(loss)
+        for first, stop in news.failed:
+            self.fail(first, stop)
+        for first, stop in news.reduced:
+            self.reduce(first, stop)
+            self.recover(first, stop)
+        if news.total is not None and news.total != self.total:
+            self.close(news.total)
 
     def _end_of_settled(self) -> int:
         ranges = list(self._settled)
@@ -180,3 +234,12 @@ class Ledger:
         assigned = self.assigned_until - (len(self._settled) - settled_ahead)
         pending = None if self.total is None else self.total - assigned - len(self._settled)
         return Counts(self.total, pending, assigned, len(self._reduced), len(self._failed), len(self._lost))
+
+
+def _append(losses: list[Loss], loss: Loss) -> None:
+    """Add a loss; one that goes on with the last one for the same cause is the same entry."""
+    last = losses[-1] if losses else None
+    if last is not None and (last.stop, last.cause, last.instead_of) == (loss.first, loss.cause, None):
+        losses[-1] = Loss(last.first, loss.stop, loss.cause)
+    else:
+        losses.append(loss)

@@ -107,6 +107,12 @@ class RangeSet:
             return number
         return self._stops[i]
 
+    def copy(self) -> RangeSet:
+        """The same set, which later changes of this one do not reach."""
+        other = RangeSet()
+        other._starts, other._stops, other._total = self._starts.copy(), self._stops.copy(), self._total
+        return other
+
     def clear(self) -> list[Range]:
         """Empty the set; returns what it held."""
         held = list(self)

@@ -16,6 +16,7 @@ from enum import StrEnum
 import msgspec
 
 from beamloom.engine.assignment import Span
+from beamloom.engine.coverage import losses_by_cause
 from beamloom.engine.faults import Failure, Faults
 from beamloom.engine.inputs import Witness, recorded
 from beamloom.engine.layout import WantedEvents, stream_layout
@@ -147,8 +148,17 @@ class Run:
     # ---- what the services report -------------------------------------------------------------------------------------------
 
     @recorded
-    def taken(self, worker: str, slot: int, first: int, stop: int, now: float) -> None:
-        """The reducer has taken the results of these deliveries."""
+    def taken(
+        self, worker: str, slot: int, first: int, stop: int, now: float, split: Collection[Range] = ()
+    ) -> None:
+        """The reducer has taken the results of these deliveries; of the events in ``split`` there may be others.
+
+        What was given up while its result was under way is in the result, and so it is reduced. Of an event with several deliveries
+        nobody knows by then whether all were taken: it stays lost.
+        """
+        if self.ledger.lost.within(first, stop):
+            for a, b in RangeSet(split).missing(first, stop):
+                self.ledger.recover(a, b)
         reduced, failed = self._scheduler.done(worker, slot, first, stop, now)
         for a, b in reduced:
             self._settle(self.ledger.reduce(a, b))
@@ -341,10 +351,7 @@ class Run:
 
     def losses_by_cause(self) -> list[tuple[str, RangeSet]]:
         """The lost events, by cause, in the order in which the causes came up."""
-        causes: dict[str, RangeSet] = {}
-        for loss in self.ledger.losses:
-            causes.setdefault(loss.cause, RangeSet()).add(loss.first, loss.stop)
-        return list(causes.items())
+        return losses_by_cause(self.ledger.losses)
 
     def outstanding(self, worker: str) -> int:
         """How many deliveries a worker holds."""

@@ -15,6 +15,7 @@ from beamloom.parameters._descriptions import (
 )
 from beamloom.parameters._errors import ParameterError, UnknownParameter
 from beamloom.parameters._files import dump_parameters, encode_value, load_parameter_file
+from beamloom.parameters._readable import readable
 from beamloom.parameters._sets import DUMP_PREFIX, Parameters, ParameterSet
 from beamloom.parameters._value import ParameterValue
 
@@ -39,4 +40,5 @@ __all__ = [
     "encode_value",
     "expand",
     "load_parameter_file",
+    "readable",
 ]

@@ -6,6 +6,7 @@
                             ?wait=&timeout=        the same, once it has changed after that version; 304 where it does not
     GET /api/v1/result/pickle                      a pickle of the whole tree
     GET /api/v1/updates                            which parts have changed, live: see ``updates.py``
+    GET /api/v1/coverage                           which events are in the tree, which are not, and why
     GET /api/v1/status                             how far the reducer is
     GET /, /groups/..., /datasets/...              the tree as HDF5 over HTTP: see ``hdf5/routes.py``
 
@@ -27,6 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from beamloom.engine.coverage import NOTHING
 from beamloom.errors import UserError
 from beamloom.results.bodies import Bodies, Body
 from beamloom.results.compression import Coding, coding_of, compressed
@@ -65,6 +67,7 @@ def result_routes(reader: ResultsReader) -> list[BaseRoute]:
     service = _Results(reader)
     return [
         Route("/api/v1/status", service.status),
+        Route("/api/v1/coverage", service.coverage),
         Route("/api/v1/result/pickle", service.whole_pickle),
         Route("/api/v1/result", service.selected),
         Route("/api/v1/result/{path:path}", service.selected),
@@ -81,6 +84,12 @@ class _Results:
 
     async def status(self, request: Request) -> Response:
         return Response(as_json(await self._reader.status()), media_type=JSON.media_type)
+
+    async def coverage(self, request: Request) -> Response:
+        snapshot = await self._reader.snapshot()
+        coverage = NOTHING if snapshot.coverage is None else snapshot.coverage
+        answer = {**coverage.to_json(), "run": snapshot.run, "version": snapshot.version}
+        return Response(as_json(answer), media_type=JSON.media_type, headers={"Cache-Control": "no-cache"})
 
     async def whole_pickle(self, request: Request) -> Response:
         return await self._respond(request, [PICKLE], Question(None))

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from beamloom.engine.coverage import Coverage
 from beamloom.errors import UserError
 from beamloom.results.versions import Versions
 
@@ -38,6 +39,8 @@ class Snapshot:
     """At which version each part last changed; None where that is not known, and all counts as changed."""
     life: str = ""
     """Of the process that counts the versions: each life begins to count anew."""
+    coverage: Coverage | None = None
+    """Which events are in it, and what became of the others; None where nobody counts them."""
 
     def version_of(self, steps: tuple[str, ...]) -> int:
         """At which version the part at these steps last changed."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 from beamloom.engine.assignment import Span
+from beamloom.engine.coverage import Coverage as RunCoverage
+from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.shares import ShareReport
 from beamloom.engine.streamplan import StreamLayout
@@ -17,6 +20,7 @@ from beamloom.transport.channel import Channel
 from beamloom.transport.messages import (
     AnyMessage,
     Arm,
+    Coverage,
     Failed,
     Fence,
     Fenced,
@@ -32,6 +36,8 @@ from beamloom.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
 
+COVERAGE_INTERVAL = 0.25
+"""Seconds between two messages that tell the reducer what became of events."""
 FINISH_TIMEOUT = 30.0
 """Seconds that the finish hooks of user code may take before the run is over without them."""
 
@@ -58,6 +64,10 @@ class ActiveRun:
         """The latest report of each ingester of the streams that are shared, by its name."""
         self.joining: set[str] = set()
         """Workers that came late and have not confirmed yet."""
+        self.epochs: list[EpochRecord] = []
+        """The parameters that held, from the first event on."""
+        self._epochs_told = 0
+        self._next_coverage = 0.0
         self._ensemble = ensemble
         self._channel = channel
         self._ticks = ticks
@@ -78,9 +88,9 @@ class ActiveRun:
     def hear(self, sender: str, message: AnyMessage, now: float) -> None:
         """A process reports something of this run."""
         match message:
-            case Reduced(deliveries=deliveries):
+            case Reduced(deliveries=deliveries, split=split):
                 for worker, slot, first, stop in deliveries:
-                    self.run.taken(worker, slot, first, stop, now)
+                    self.run.taken(worker, slot, first, stop, now, split)
             case Progress(stream=stream) as progress if stream in self.run.shares:
                 self._hear_share(sender, progress, now)
             case Progress(stream=stream) as progress:
@@ -130,9 +140,21 @@ class ActiveRun:
         self.run.share_progress(progress.stream, sender, report, now)
         self.share_counts.setdefault(progress.stream, {})[name_of(sender)] = progress
 
-    def begin_epoch(self, epoch: int) -> int:
+    def begin_epoch(self, epoch: int, values: dict[str, Any]) -> int:
         """New parameters; returns the first event that they hold for."""
-        return self.run.begin_epoch(epoch)
+        first = self.run.begin_epoch(epoch)
+        self.epochs.append(EpochRecord(epoch, first, values))
+        return first
+
+    def plan_epoch(self, first_event: int, epoch: int, values: dict[str, Any]) -> None:
+        """Parameters are known to change at this event."""
+        self.run.plan_epoch(first_event, epoch)
+        self.epochs.append(EpochRecord(epoch, first_event, values))
+
+    @property
+    def coverage(self) -> RunCoverage:
+        """Which events are in the result, as far as it has been reported."""
+        return RunCoverage.of(self.run.run_id, self.run.ledger, over=self.finished)
 
     # ---- processes come and go --------------------------------------------------------------------------------------------
 
@@ -178,6 +200,17 @@ class ActiveRun:
             self._finish(now)
         else:
             self._send_tick(now)
+        if now >= self._next_coverage:
+            self._next_coverage = now + COVERAGE_INTERVAL
+            self._send_coverage()
+
+    def _send_coverage(self) -> None:
+        news, epochs = self.run.ledger.take_news(), self.epochs[self._epochs_told :]
+        self._epochs_told = len(self.epochs)
+        closed = news.total is not None and self.run.trigger_map.total_events is None
+        reducer = self._ensemble.reducer
+        if reducer is not None and (news or epochs or closed or self.finished):
+            self._send(reducer.peer, Coverage(self.run.run_id, news, epochs, self.finished_at))
 
     def _send_orders(self, step: Step) -> None:
         gone, self._gone = self._gone, []
@@ -238,12 +271,14 @@ class ActiveRun:
                 self._send(peer, Finish(self.run.run_id))
             return
         self.finished_at = time.time()
+        self._send_coverage()
         logger.info("run %s: finished", self.run.run_id)
 
     def release(self) -> None:
         """Give up this run: the next one is armed already."""
         self.run.abort("a new trigger map was armed")
         self.finished_at = time.time()
+        self._send_coverage()
 
     def _everyone_but_workers(self) -> list[Member]:
         reducer = self._ensemble.reducer

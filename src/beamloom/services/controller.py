@@ -6,6 +6,7 @@ Everything here happens in one thread. HTTP handlers live in another one and han
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
@@ -13,6 +14,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from beamloom.control.http import make_app
+from beamloom.engine.provenance import RunFacts
 from beamloom.engine.run import Run, RunPhase, RunSettings
 from beamloom.parameters import (
     DUMP_PREFIX,
@@ -21,6 +23,7 @@ from beamloom.parameters import (
     Parameters,
     encode_value,
     load_parameter_file,
+    readable,
 )
 from beamloom.services.active_run import ActiveRun, arm_message
 from beamloom.services.arming import Arming, ArmingRefused
@@ -149,7 +152,20 @@ class ControllerService:
         deadline = now + self.settings.arm_timeout + ARM_GRACE
         self._arming = Arming(run, written, [member.peer for member in participants], deadline, reply)
         for member in participants:
-            self._channel.send(member.peer, self._arm_message(run, member))
+            facts = self._facts(run, written) if member.role == "reducer" else None
+            self._channel.send(member.peer, self._arm_message(run, member, facts))
+
+    def _facts(self, run: Run, written: TriggerMap) -> RunFacts:
+        devices = {
+            stream: device
+            for member in self.ensemble.ingesters
+            for stream, device in member.register.streams.items()
+            if stream in run.layouts
+        }
+        workers = [member.register for member in self.ensemble.workers]
+        code = next((worker.code for worker in workers if worker.code), {})
+        classes = sorted({worker.analysis for worker in workers} - {""})
+        return RunFacts(time.time(), written.encode().decode(), devices, classes, code)
 
     def _arm_for_devices(self, now: float) -> None:
         """Begin the run that a device asks for, when nobody else has one."""
@@ -172,7 +188,7 @@ class ControllerService:
             return
         self.arm(trigger_map, reply, now)
 
-    def _arm_message(self, run: Run, member: Member) -> Any:
+    def _arm_message(self, run: Run, member: Member, facts: RunFacts | None = None) -> Any:
         values = self.parameters.current.to_wire()
         prefix = values.get(DUMP_PREFIX.name, b"").decode()
         return arm_message(
@@ -184,6 +200,7 @@ class ControllerService:
             timeout=self.settings.arm_timeout,
             record_prefix=prefix,
             detectors=self.settings.detectors if member.is_worker else {},
+            facts=facts,
         )
 
     @property
@@ -210,11 +227,11 @@ class ControllerService:
         """The next run's parameters are known to change: each set holds from its event on."""
         self._planned_epochs = list(epochs)
 
-    def _plan_epochs(self, run: Run) -> None:
+    def _plan_epochs(self, active: ActiveRun) -> None:
         for first_event, values in self._planned_epochs:
             self.parameters.set_many(values)
             self._tell_epoch()
-            run.plan_epoch(first_event, self.epoch)
+            active.plan_epoch(first_event, self.epoch, readable(self.parameters.current))
 
     def _tell_epoch(self) -> None:
         self.epoch += 1
@@ -227,7 +244,7 @@ class ControllerService:
     def _begin_epoch(self) -> None:
         self._tell_epoch()
         if self.active is not None and not self.active.finished:
-            first = self.active.begin_epoch(self.epoch)
+            first = self.active.begin_epoch(self.epoch, readable(self.parameters.current))
             if self._recorder is not None:
                 self._recorder.epoch(self.epoch, first, self.parameters.current)
 
@@ -374,13 +391,13 @@ class ControllerService:
             return
         self._arming = None
         self.self_arming.armed(arming.run.layouts)
-        arming.run.begin_epoch(self.epoch)
         self._epochs_of_run = {self.epoch: self.parameters.current.to_wire()}
         if self.active is not None:
             self.past.append(self.active)
         self.active = ActiveRun(arming.run, arming.written, self.ensemble, self._channel, arming.ticks)
+        self.active.begin_epoch(self.epoch, readable(self.parameters.current))
         self._record(arming.run)
-        self._plan_epochs(arming.run)
+        self._plan_epochs(self.active)
         for worker in self.ensemble.workers:
             if worker.peer in arming:
                 worker.begin_run()

@@ -31,6 +31,11 @@ class Outbox:
         self._counts: list[int] = []
         self._buffers: list[Any] = []
         self._combined: list[list[Range]] = []
+        self._split: list[int] = []
+
+    def mark_split(self, event: int) -> None:
+        """An event whose result comes now or later has several deliveries."""
+        self._split.append(event)
 
     def add_combined(self, slot: int, events: list[Range], epoch: int, result: Encoded) -> None:
         """The deliveries of these events are done, with one result for all of them."""
@@ -67,12 +72,14 @@ class Outbox:
             sizes=list(map(len, self._heads)),
             buffers=self._counts if self._buffers else [],
             combined=self._combined,
+            split=self._split,
         )
         frames = [b"".join(self._heads), *self._buffers]
         self._kept.append((message, frames))
         self._channel.send(self._reducer, message, frames)
         self._slots, self._events, self._epochs = [], [], []
         self._heads, self._counts, self._buffers, self._combined = [], [], [], []
+        self._split = []
 
     def taken(self, sequence: int) -> None:
         """The reducer has taken all batches up to this one."""

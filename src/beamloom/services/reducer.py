@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from beamloom.analysis import ErrorCapsule, ReducerAnalysis, ReducerState, load_class
+from beamloom.engine.account import ResultAccount
 from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
 from beamloom.engine.ranges import Range
@@ -35,6 +36,7 @@ from beamloom.transport.messages import (
     CONTROLLER,
     Arm,
     Armed,
+    Coverage,
     Failed,
     Fence,
     Fenced,
@@ -94,6 +96,7 @@ class ReducerService:
         self._decoder = Decoder(allow_pickle=settings.allow_pickle)
         self._run: str | None = None
         self._collector = Collector()
+        self._account = ResultAccount("", 0)
         self._next_timer: float | None = None
         self._processed = 0
         self._last_event = -1
@@ -109,6 +112,9 @@ class ReducerService:
             case Parameters(epoch=epoch, values=values):
                 self._epochs.begin(epoch, values)
                 self._keeping.begin_epoch(epoch, self._epochs.latest)
+            case Coverage(run=run) as coverage if run == self._account.run:
+                self._account.learn(coverage.news, over=coverage.finished_at is not None)
+                self._desk.changed()
             case Fence(run=run, worker=worker):
                 if run == self._run:
                     self._collector.fence(worker)
@@ -157,7 +163,8 @@ class ReducerService:
         if problem is not None:
             self._run = None
         else:
-            self._desk.begin_run(arm.run, self._analysis)
+            self._account = ResultAccount(arm.run, arm.total_events)
+            self._desk.begin_run(arm.run, self._analysis, self._account)
             self._keeping.begin_run(arm.run, arm.epoch, self._epochs.latest)
         self._next_timer = now if self._analysis is not None and self._analysis.has_timer else None
         self._channel.send(CONTROLLER, Armed(arm.run, problem))
@@ -165,6 +172,7 @@ class ReducerService:
     def _take(self, worker: str, results: Results, buffers: Any) -> None:
         """Reduce what has not been reduced before, tell the worker and the controller."""
         begin = time.perf_counter()
+        self._account.mark_split(results.split)
         blob = memoryview(buffers[0])
         same_slot = results.slots[0] if len(results.slots) == 1 else None
         same_epoch = results.epochs[0] if len(results.epochs) == 1 else None
@@ -195,12 +203,17 @@ class ReducerService:
                 deliveries[-1] = (worker, slot, last[2], event + 1)
             else:
                 deliveries.append((worker, slot, event, event + 1))
+        for _, _, first, stop in deliveries:
+            self._account.reduced(first, stop)
         self._desk.changed()
         self._user_seconds += time.perf_counter() - begin
         if self._collector.admits(worker):
             self._acknowledge(worker, results)
         if deliveries:
-            self._channel.send(CONTROLLER, Reduced(results.run, deliveries))
+            split = [
+                part for _, _, first, stop in deliveries for part in self._account.split_within(first, stop)
+            ]
+            self._channel.send(CONTROLLER, Reduced(results.run, deliveries, split))
 
     def _take_combined(self, worker: str, slot: int, ranges: list[Range]) -> bool:
         """Whether a result of several events is to be reduced."""
@@ -213,6 +226,8 @@ class ReducerService:
             logger.error("run %s: of the events %s from %s: %s", self._run, unobtainable, worker, sentence)
             failure = Failure("combine", "TakenInPart", sentence)
             event = unobtainable[-1][1] - 1
+            for first, stop in unobtainable:
+                self._account.failed(first, stop)
             self._channel.send(
                 CONTROLLER, Failed(self._run or "", worker, slot, event, failure, unobtainable)
             )
@@ -265,6 +280,9 @@ class ReducerService:
         error: Exception,
         combined: Sequence[Range] = (),
     ) -> None:
+        if event is not None:
+            for first, stop in combined or [(event, event + 1)]:
+                self._account.failed(first, stop)
         where = hook if self._analysis is None else self._analysis.where(hook)
         capsule = ErrorCapsule.from_exception(where, error, event)
         failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)

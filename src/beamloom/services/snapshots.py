@@ -16,10 +16,12 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from beamloom.analysis import ReducerAnalysis
+from beamloom.engine.account import ResultAccount
+from beamloom.engine.coverage import NOTHING
 from beamloom.results.sharing import Sharer
 from beamloom.results.snapshot import Ended, Snapshot
 from beamloom.results.versions import newer_versions, versions_of
@@ -47,6 +49,7 @@ class SnapshotDesk:
         self._wake = wake
         self._analysis: ReducerAnalysis | None = None
         self._run: str | None = None
+        self._account: ResultAccount | None = None
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._changes = 0
@@ -64,9 +67,11 @@ class SnapshotDesk:
 
     # ---- the reducer's thread -------------------------------------------------------------------------------------------
 
-    def begin_run(self, run: str, analysis: ReducerAnalysis | None) -> None:
-        """From now on this analysis is what is published."""
-        self._run, self._analysis = run, analysis
+    def begin_run(
+        self, run: str, analysis: ReducerAnalysis | None, account: ResultAccount | None = None
+    ) -> None:
+        """From now on this analysis is what is published; ``account``: which events are in."""
+        self._run, self._analysis, self._account = run, analysis, account
         self._changes += 1
 
     def changed(self) -> None:
@@ -113,8 +118,14 @@ class SnapshotDesk:
             if known is None
             else newer_versions(known, before.publish, copied, version, now)
         )
+        coverage = NOTHING if self._account is None else self._account.coverage
         if versions is not known:
-            self._latest = Snapshot(version, self._run, copied, versions=versions, life=before.life)
+            self._latest = Snapshot(
+                version, self._run, copied, versions=versions, life=before.life, coverage=coverage
+            )
+        elif coverage is not before.coverage:
+            # Events without a result, and what became of those that are not in, change the account alone.
+            self._latest = replace(before, coverage=coverage)
         self._changes_shown = changes
 
     def _copy(self, before: Any) -> Any:

@@ -246,6 +246,8 @@ class WorkerService:
         if self._map is None or self._outbox is None:
             raise RuntimeError("an event was leased to a worker without a class")
         tick, self._tick = self._tick, False
+        if ready.split:
+            self._outbox.mark_split(ready.event)
         try:
             event = Event(ready.event, with_detectors(ready.streams, self._detectors))
             payload = self._map.process(event, parameters, tick)

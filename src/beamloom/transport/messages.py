@@ -15,7 +15,8 @@ from beamloom.detectors.geometry import Detector
 from beamloom.engine.assignment import Span
 from beamloom.engine.combs import Comb
 from beamloom.engine.faults import Failure
-from beamloom.engine.ledger import Loss
+from beamloom.engine.ledger import LedgerNews, Loss
+from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.ranges import Range
 from beamloom.engine.router import StreamCounts
 from beamloom.engine.shares import Share
@@ -129,6 +130,8 @@ class Arm(Message):
     """The workers' user classes, as module:Class: the reducer may import what their results are made of."""
     detectors: dict[str, Detector] = {}
     """For a worker: the detectors whose tiles it is to offer as one packet."""
+    facts: RunFacts | None = None
+    """For the reducer: what is known of the run."""
 
 
 class Armed(Message):
@@ -219,6 +222,8 @@ class Results(Message):
     """Number of frames of large arrays of each result; empty when there are none."""
     combined: list[list[Range]] = []
     """For each result the events that were merged into it, none where it is that of one event; empty when all are."""
+    split: list[int] = []
+    """Those of the events, or of events whose results follow, that have several deliveries."""
 
 
 class Taken(Message):
@@ -234,6 +239,8 @@ class Reduced(Message):
     run: str
     deliveries: list[tuple[str, int, int, int]]
     """Worker, slot, first event, one past the last."""
+    split: list[Range] = []
+    """Those of the events that have several deliveries."""
 
 
 class Failed(Message):
@@ -272,6 +279,17 @@ class Progress(Message):
     """Of a share: why events would be missing that no share has."""
     origin: int | None = None
     """Of a share: the series whose beginning has come to it."""
+
+
+class Coverage(Message):
+    """Controller → reducer, a few times a second and at the end: what became of the events of a run since the last time."""
+
+    run: str
+    news: LedgerNews
+    epochs: list[EpochRecord] = []
+    """Parameter epochs that have begun since."""
+    finished_at: float | None = None
+    """Unix time in seconds at which the run was over; None while it goes on."""
 
 
 class Fence(Message):
@@ -336,6 +354,7 @@ AnyMessage = (
     | Reduced
     | Failed
     | Progress
+    | Coverage
     | Fence
     | Fenced
     | Parameters

@@ -1,0 +1,28 @@
+"""Parameters as plain JSON, for records that are read years later by people and by other programs."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from beamloom.parameters._files import is_text
+from beamloom.parameters._sets import ParameterSet
+
+LONGEST = 1 << 16
+"""Bytes of the largest value that is written out; of a larger one, as of one that is no text, its size and hash are told."""
+
+
+def readable(parameters: ParameterSet) -> dict[str, Any]:
+    """The values by name: numbers, text, lists; of binary and very large ones how many bytes they have, and their SHA-256."""
+    return {name: _readable(value.value, value.data) for name, value in sorted(parameters.items())}
+
+
+def _readable(value: Any, data: bytes) -> Any:
+    if not is_text(data) or len(data) > LONGEST:
+        return f"{len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}"
+    try:
+        return msgspec.json.decode(msgspec.json.encode(value))
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
+        return data.decode()
