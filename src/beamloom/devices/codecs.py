@@ -245,7 +245,10 @@ def _unpack_byte_shuffled(
     shuffled = unpacker(octets, size, itemsize)
     whole = size - size % itemsize
     unpacked = np.empty(size, np.uint8)
-    unpacked[:whole].reshape(-1, itemsize)[:] = shuffled[:whole].reshape(itemsize, -1).T
+    pixels = unpacked[:whole].reshape(-1, itemsize)
+    # One by one is several times as fast as the transposed array at once.
+    for place, octet in enumerate(shuffled[:whole].reshape(itemsize, -1)):
+        pixels[:, place] = octet
     unpacked[whole:] = shuffled[whole:]
     return unpacked
 
