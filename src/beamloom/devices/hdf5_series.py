@@ -9,7 +9,6 @@ still holds locked is sound only where a chunk is in it: there a frame that is n
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -22,10 +21,10 @@ from beamloom.devices.background import Item, Reading
 from beamloom.devices.codecs import UnknownCompression
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.file_locks import is_locked
-from beamloom.devices.file_urls import is_pattern, matching, why_absent
-from beamloom.devices.hdf5_choice import NoFrames, SeveralStacks
-from beamloom.devices.hdf5_layout import Segment, has_ended, segments_of
-from beamloom.devices.hdf5_stack import Frames, Stack, open_file, size_and_time
+from beamloom.devices.file_urls import is_pattern
+from beamloom.devices.hdf5_layout import Segment
+from beamloom.devices.hdf5_segments import BROKEN, Segments
+from beamloom.devices.hdf5_stack import Frames, Stack, open_file
 from beamloom.devices.hdf5_values import attributes_of, values_of
 from beamloom.devices.read_ahead import WAITS, Job, Step
 from beamloom.events import Malformed, Packet, PacketKind
@@ -33,10 +32,7 @@ from beamloom.events import Malformed, Packet, PacketKind
 TYP: Final = "HDF5"
 _LATE_SECONDS: Final = 1.0
 """A writer of several threads may write a frame after the next one; so long it is waited for."""
-_BROKEN: Final = (OSError, LookupError, RuntimeError, ValueError)
-"""What h5py raises for damaged files."""
 _UNREADABLE: Final = (OSError, RuntimeError, ValueError, MemoryError, MalformedPacket, UnknownCompression)
-_SETTLED_NS: Final = 2 * 10**9
 _ALL: Final = "the run has all its frames"
 
 
@@ -55,7 +51,6 @@ class SeriesReader:
     ) -> None:
         """``frames``: how many the run is for, None for all."""
         self._path = path
-        self._dataset = dataset
         self._follow = follow
         self._idle_seconds = idle_seconds
         self._poll_seconds = poll_seconds
@@ -67,14 +62,13 @@ class SeriesReader:
         self._first_number: int | None = None
         self._grew_at: float | None = None
         self._opened = False
-        self._waits_for: Path | None = None
-        self._given_up: set[Path] = set()
-        self._known: dict[Path, tuple[tuple[int, int], list[Segment]]] = {}
-        """What is in files that do not change any more, by their size and time then."""
+        self._files = Segments(
+            path, dataset, follow=follow, idle_seconds=idle_seconds, poll_seconds=poll_seconds
+        )
 
     def items(self, reading: Reading) -> Iterator[Step]:
         """START, the frames, END. Waits for the files, and where it follows them, for their growth."""
-        segments = self._find(reading)
+        segments = self._files.find(reading)
         at, reason = 0, "whole"
         while not reading.closing:
             if self._frames is not None and self._opened and self._next >= self._frames:
@@ -104,15 +98,15 @@ class SeriesReader:
                 at += 1
                 continue
             # What may still come.
-            if fault is None and self._ended():
+            if fault is None and self._files.ended():
                 # Asked before this last look: what was written before its end is seen now.
-                segments = self._segments() or segments
+                segments = self._files.now() or segments
                 if at >= len(segments):
                     reason = "the file says when it ended"
                     break
                 continue
-            if self._idle() and self._give_up(fault):
-                segments = self._segments() or segments
+            if self._idle() and fault is None and self._files.give_up():
+                segments = self._files.now() or segments
                 continue
             if self._idle():
                 reason = self._idle_reason()
@@ -127,7 +121,7 @@ class SeriesReader:
             yield WAITS
             if reading.wait(self._poll_seconds):
                 return
-            segments = self._segments() or segments
+            segments = self._files.now() or segments
         if not reading.closing:
             yield from self._close(reason)
 
@@ -142,84 +136,11 @@ class SeriesReader:
 
     # ---- files ----------------------------------------------------------------------------------------------------------
 
-    def _find(self, reading: Reading) -> list[Segment]:
-        """Wait until there is something to read; what it is made of."""
-        problem: str | None = None
-        seen: object = None
-        since = time.monotonic()
-        while not reading.closing:
-            problem = why_absent(self._path, may_come=self._follow)
-            if problem is None:
-                try:
-                    segments = self._segments(required=True)
-                except NoFrames as unreadable:
-                    waits = self._follow and not isinstance(unreadable, SeveralStacks)
-                    problem = None if waits else str(unreadable)
-                except OSError as unreadable:
-                    now = self._sizes()
-                    if now != seen:
-                        seen, since = now, time.monotonic()
-                    # A file that is being made cannot be read yet; one that stays as it is will not be.
-                    stays = time.monotonic() - since > self._idle_seconds and not any(map(is_locked, now))
-                    problem = str(unreadable) if stays or not self._follow else None
-                else:
-                    if segments:
-                        reading.report(None)
-                        return segments
-            reading.report(problem)
-            reading.wait(self._poll_seconds)
-        return []
-
-    def _sizes(self) -> dict[Path, tuple[int, int]]:
-        found = {}
-        for path in matching(self._path):
-            with contextlib.suppress(OSError):
-                found[path] = size_and_time(path)
-        return found
-
-    def _segments(self, *, required: bool = False) -> list[Segment]:
-        found: list[Segment] = []
-        self._waits_for = None
-        for path in matching(self._path):
-            try:
-                found += self._segments_in(path)
-            except _BROKEN as error:
-                if required and not (self._follow and found):
-                    kind = type(error) if isinstance(error, NoFrames) else OSError
-                    raise kind(f"{path.name}: {error}") from None
-                if path in self._given_up:
-                    found.append(Segment(path, self._dataset or "the stack of frames"))
-                    continue
-                # Not whole yet; what is behind it waits for it.
-                self._waits_for = path
-                break
-        return found
-
-    def _segments_in(self, path: Path) -> list[Segment]:
-        now = size_and_time(path)
-        known = self._known.get(path)
-        if known is not None and known[0] == now:
-            return known[1]
-        with open_file(path)[0] as file:
-            segments = segments_of(file, path, self._dataset)
-        # The clock of a file system ticks slowly: a file that was just written may change and have the same time.
-        if time.time_ns() - now[1] > _SETTLED_NS:
-            self._known[path] = (now, segments)
-        return segments
-
-    def _give_up(self, fault: str | None) -> bool:
-        """Wait no longer for the file of a pattern that is there and stays unreadable; whether there is one."""
-        path = self._waits_for
-        if fault is not None or path is None or path in self._given_up or is_locked(path):
-            return False
-        self._given_up.add(path)
-        return True
-
     def _try(self, segment: Segment, reading: Reading | None = None) -> Stack | str:
         """The open segment, or why it cannot be opened."""
         try:
             return Stack(segment.file, segment.dataset, reading.wait if self._follow and reading else None)
-        except _BROKEN as error:
+        except BROKEN as error:
             why = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
             return f"{segment.dataset} in {segment.file} cannot be read: {why}"
 
@@ -261,7 +182,7 @@ class SeriesReader:
                         missing_since = missing_since or time.monotonic()
                         if time.monotonic() - missing_since < _LATE_SECONDS:
                             break
-                except _BROKEN as error:
+                except BROKEN as error:
                     if self._follow and not final:
                         break
                     yield Malformed(f"frame {self._next} cannot be found in {stack.path}: {error}", [b""])
@@ -285,13 +206,13 @@ class SeriesReader:
                 return None
             # Asked before the last look at the file: what was written before its end is seen then.
             held = not stack.swmr and is_locked(stack.path)
-            over = not held and (self._following(at) or self._ended())
+            over = not held and (self._following(at) or self._files.ended())
             idle = not held and self._idle()
             length = len(stack)
             fault: str | None = None
             try:
                 stack.refresh(thoroughly=over or idle)
-            except _BROKEN as error:
+            except BROKEN as error:
                 # Its writer is at work; it is opened again when that is done.
                 why = "there is no such file any more" if isinstance(error, FileNotFoundError) else str(error)
                 fault = f"{stack.path} cannot be read any more: {why}"
@@ -308,7 +229,7 @@ class SeriesReader:
                     final = True
                     continue
                 # A file that is there and cannot be read is named first.
-                return self._idle_reason() if self._waits_for is None else None
+                return self._idle_reason() if self._files.waits_for is None else None
             yield WAITS
             if reading.wait(self._poll_seconds):
                 return None
@@ -336,7 +257,7 @@ class SeriesReader:
 
     def _following(self, at: int) -> bool:
         """Whether the segment behind this one has been begun."""
-        segments = self._segments()
+        segments = self._files.now()
         if at + 1 >= len(segments):
             return False
         segment = segments[at + 1]
@@ -346,20 +267,10 @@ class SeriesReader:
         try:
             # Files may all be made before the first of them is filled.
             return following.has(segment.offset)
-        except _BROKEN:
+        except BROKEN:
             return False
         finally:
             following.close()
-
-    def _ended(self) -> bool:
-        """Whether the file says that it has ended. A pattern may always find one more."""
-        if is_pattern(self._path):
-            return False
-        try:
-            with open_file(self._path)[0] as file:
-                return has_ended(file)
-        except _BROKEN:
-            return False
 
     def _idle(self) -> bool:
         return self._grew_at is not None and time.monotonic() - self._grew_at > self._idle_seconds
