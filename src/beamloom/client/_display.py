@@ -126,12 +126,12 @@ def _run_html(progress: Any) -> str:
         f'<span style="color:{colour}">{getattr(progress, kind):,} {kind}</span>'
         for kind, colour in _COLOURS.items()
     )
-    of = "an open end" if progress.total_events is None else counted(progress.total_events, "event")
+    of = "open end" if progress.total_events is None else f"of {counted(progress.total_events, 'event')}"
     lines = [
         f"<div>run <code>{escape(progress.run)}</code> <b>{escape(progress.phase)}</b></div>",
         '<div style="display:flex;height:.8em;border-radius:.4em;overflow:hidden;background:#e8ecf0;margin:.3em 0">'
         f"{bars}</div>",
-        f"<div>{counts} · {progress.assigned:,} under way · of {of}</div>",
+        f"<div>{counts} · {progress.assigned:,} under way · {of}</div>",
     ]
     if progress.stopped:
         word = "aborted" if progress.aborted else "stopped"
@@ -191,4 +191,4 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     body = "".join(
         "<tr>" + "".join(f'<td style="{_CELL}">{escape(text)}</td>' for text in row) + "</tr>" for row in rows
     )
-    return f'<table style="border-collapse:collapse;margin-top:.4em"><tr>{head}</tr>{body}</table>'
+    return f'<table style="border-collapse:collapse;margin-top:.4em;font-size:13px"><tr>{head}</tr>{body}</table>'

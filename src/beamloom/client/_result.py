@@ -232,7 +232,8 @@ def jsonpath_of(name: str) -> str:
 
 def _quoted_name(name: str) -> str:
     text = name.replace("%2F", "/").replace("%2E", ".").replace("%00", "\0")
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\u0000")
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    escaped = "".join(letter if letter >= " " else f"\\u{ord(letter):04x}" for letter in quoted)
     return f"'{escaped}'"
 
 
