@@ -72,6 +72,7 @@ def test_the_blocks_of_the_page_run_one_after_the_other(
     assert names["about"]["max"] == 9
     assert "'gain'" in names["sentence"]
     assert names["failed"] == [((8, 8), "no light at 7")]
+    assert not names["coverage"].complete
     printed = capsys.readouterr().out
     assert "102 of 102 events settled" in printed
     assert "ZeroDivisionError: no light at 7" in printed

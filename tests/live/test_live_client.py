@@ -219,6 +219,18 @@ def test_events_are_told_as_they_settle_and_each_once(pipeline: beamloom.Pipelin
     assert late.count == 302
 
 
+def test_coverage_answers_whether_a_result_is_complete(pipeline: beamloom.Pipeline, camera: Bench) -> None:
+    run = scan(pipeline, camera, 10)
+    whole = pipeline.coverage()
+    assert (whole.run, whole.complete, whole.over, whole.reduced) == (run, True, True, [(0, 11)])
+    assert str(whole) == "Complete: all 12 events are in the result."
+    pipeline.parameters["fails_at"] = 3
+    scan(pipeline, camera, 10)
+    lacking = pipeline.coverage()
+    assert (lacking.complete, lacking.failed, lacking.counts["reduced"]) == (False, [(4, 4)], 11)
+    assert "1 failed (4)" in str(lacking)
+
+
 # ---- parameters ------------------------------------------------------------------------------------------------------------
 
 
