@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from beamloom.control.http import make_app as controller_app
 from beamloom.results.http import make_app as reducer_app
+from beamloom.results.past import PastRuns
 from beamloom.services.controller import ControllerService
 from beamloom.services.debugworker import LastEvents
 from beamloom.services.debugworker import make_app as debugworker_app
@@ -42,7 +43,9 @@ def test_the_routes_of_the_controller_are_documented(repository: Path) -> None:
 
 
 def test_the_routes_of_the_reducer_are_documented(repository: Path) -> None:
-    assert documented(repository, "The reducer") == served(reducer_app(SnapshotDesk(lambda: None)))
+    assert documented(repository, "The reducer") == served(
+        reducer_app(SnapshotDesk(lambda: None), past=PastRuns())
+    )
 
 
 def test_the_routes_of_a_debug_worker_are_documented(repository: Path) -> None:

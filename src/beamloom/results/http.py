@@ -7,6 +7,7 @@
     GET /api/v1/result/pickle                      a pickle of the whole tree
     GET /api/v1/updates                            which parts have changed, live: see ``updates.py``
     GET /api/v1/coverage                           which events are in the tree, which are not, and why
+    GET /api/v1/runs[/{run}[/coverage | /result/...]]  the same of runs that have ended: see ``past.py``
     GET /api/v1/status                             how far the reducer is
     GET /, /groups/..., /datasets/...              the tree as HDF5 over HTTP: see ``hdf5/routes.py``
 
@@ -18,8 +19,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -34,6 +36,7 @@ from beamloom.results.bodies import Bodies, Body
 from beamloom.results.compression import Coding, coding_of, compressed
 from beamloom.results.encodings import JSON, PICKLE, Encoding, NotAcceptable, acceptable, as_json
 from beamloom.results.hdf5 import hdf5_routes
+from beamloom.results.past import PastReader, PastRuns
 from beamloom.results.reading import Question, Selected, encoded, selected
 from beamloom.results.selection import NothingSelected, SelectionError
 from beamloom.results.snapshot import Changing, Ended, ResultsReader, Snapshot, Unreadable
@@ -49,14 +52,23 @@ EXPOSED = ["ETag", "X-Beamloom-Version", "X-Beamloom-Run"]
 
 
 def make_app(
-    reader: ResultsReader, *, cors: bool = False, more_routes: Sequence[BaseRoute] = ()
+    reader: ResultsReader,
+    *,
+    cors: bool = False,
+    more_routes: Sequence[BaseRoute] = (),
+    past: PastRuns | None = None,
 ) -> Starlette:
-    """The HTTP application. ``cors``: pages of every origin may read; ``more_routes`` are looked up first."""
+    """The HTTP application. ``cors``: pages of every origin may read; ``more_routes`` are looked up first; ``past`` are the last runs."""
     middleware = [
         Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], expose_headers=EXPOSED)
     ]
     return Starlette(
-        routes=[*more_routes, *result_routes(reader), *hdf5_routes(reader)],
+        routes=[
+            *more_routes,
+            *result_routes(reader),
+            *([] if past is None else past_routes(past)),
+            *hdf5_routes(reader),
+        ],
         middleware=middleware if cors else [],
         exception_handlers={HTTPException: _http_error, UserError: _user_error},
     )
@@ -72,6 +84,47 @@ def result_routes(reader: ResultsReader) -> list[BaseRoute]:
         Route("/api/v1/result", service.selected),
         Route("/api/v1/result/{path:path}", service.selected),
         *update_routes(reader),
+    ]
+
+
+def past_routes(past: PastRuns) -> list[BaseRoute]:
+    """The routes to the runs that have ended, each as the routes to the present one."""
+
+    def of(
+        answer: Callable[[_Results, Request], Awaitable[Response]],
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def respond(request: Request) -> Response:
+            _, snapshot = past.find(request.path_params["run"])
+            return await answer(_Results(PastReader(snapshot)), request)
+
+        return respond
+
+    async def listed(request: Request) -> Response:
+        runs = [
+            {
+                "run": record.run,
+                "started": record.started,
+                "ended": record.ended,
+                "complete": record.coverage.get("complete"),
+                "counts": record.coverage.get("counts"),
+                "result": f"/api/v1/runs/{record.run}/result",
+            }
+            for record in past.records()
+        ]
+        return Response(as_json(runs), media_type=JSON.media_type)
+
+    async def record(request: Request) -> Response:
+        found, _ = past.find(request.path_params["run"])
+        return Response(as_json(msgspec.to_builtins(found, enc_hook=str)), media_type=JSON.media_type)
+
+    one = "/api/v1/runs/{run}"
+    return [
+        Route("/api/v1/runs", listed),
+        Route(one, record),
+        Route(f"{one}/coverage", of(_Results.coverage)),
+        Route(f"{one}/result/pickle", of(_Results.whole_pickle)),
+        Route(f"{one}/result", of(_Results.selected)),
+        Route(f"{one}/result/{{path:path}}", of(_Results.selected)),
     ]
 
 

@@ -31,6 +31,12 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     trigger_map: str | None = None
     """As JSON."""
     epochs: tuple[EpochRecord, ...] = ()
+    devices: dict[str, str] = {}
+    """The device of each stream."""
+    worker_classes: list[str] = []
+    """As module:Class."""
+    worker_code: dict[str, Any] = {}
+    """The version of the workers' code, as their build wrote it down."""
     coverage: dict[str, Any] = {}
     """Which events are in the results, and what became of the others."""
     code: dict[str, Any] = {}

@@ -204,13 +204,14 @@ class ActiveRun:
             self._next_coverage = now + COVERAGE_INTERVAL
             self._send_coverage()
 
-    def _send_coverage(self) -> None:
+    def _send_coverage(self, *, over: bool = False) -> None:
         news, epochs = self.run.ledger.take_news(), self.epochs[self._epochs_told :]
         self._epochs_told = len(self.epochs)
         closed = news.total is not None and self.run.trigger_map.total_events is None
         reducer = self._ensemble.reducer
-        if reducer is not None and (news or epochs or closed or self.finished):
-            self._send(reducer.peer, Coverage(self.run.run_id, news, epochs, self.finished_at))
+        if reducer is not None and (news or epochs or closed or over):
+            finished_at = time.time() if over else None
+            self._send(reducer.peer, Coverage(self.run.run_id, news, epochs, finished_at))
 
     def _send_orders(self, step: Step) -> None:
         gone, self._gone = self._gone, []
@@ -265,20 +266,21 @@ class ActiveRun:
             )
         if not self._finish_reducer:
             self._finish_reducer = True
+            # Before the reducer finishes, so that the last version of its result says what became of every event.
+            self._send_coverage(over=True)
             self._finish_by = now + FINISH_TIMEOUT
             self._finishing = {member.peer for member in self._everyone_but_workers()}
             for peer in self._finishing:
                 self._send(peer, Finish(self.run.run_id))
             return
         self.finished_at = time.time()
-        self._send_coverage()
         logger.info("run %s: finished", self.run.run_id)
 
     def release(self) -> None:
         """Give up this run: the next one is armed already."""
         self.run.abort("a new trigger map was armed")
         self.finished_at = time.time()
-        self._send_coverage()
+        self._send_coverage(over=True)
 
     def _everyone_but_workers(self) -> list[Member]:
         reducer = self._ensemble.reducer

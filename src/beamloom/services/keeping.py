@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from beamloom.engine import provenance
+from beamloom.engine.provenance import RunFacts
 from beamloom.errors import UsageError
 from beamloom.parameters import ParameterSet
+from beamloom.results.past import PastRuns
 from beamloom.results.record import EpochRecord, RunRecord, package_versions
 from beamloom.services.code_version import build_metadata
 from beamloom.services.snapshots import SnapshotDesk
@@ -31,14 +34,22 @@ class Keeping:
 
     def __init__(self, desk: SnapshotDesk, keepers: Mapping[str, Keeper] | None = None) -> None:
         self._desk = desk
+        self.past = PastRuns()
+        """The last runs, with their results."""
         self._keepers = dict(keepers or {})
         self._notes: _Notes | None = None
         for name, keeper in self._keepers.items():
             desk.more_status[name] = keeper.status
 
-    def begin_run(self, run: str, epoch: int, parameters: ParameterSet) -> None:
-        """A run begins."""
-        self._notes = _Notes(run)
+    def begin_run(
+        self,
+        run: str,
+        epoch: int,
+        parameters: ParameterSet,
+        facts: RunFacts | None = None,
+    ) -> None:
+        """A run begins; ``facts``: what the controller knows of it."""
+        self._notes = _Notes(run, facts)
         self._notes.begin_epoch(epoch, parameters)
         for keeper in self._keepers.values():
             keeper.begin_run(self._notes.record)
@@ -48,6 +59,11 @@ class Keeping:
         if self._notes is not None:
             self._notes.begin_epoch(epoch, parameters)
 
+    def learn_epochs(self, epochs: Iterable[provenance.EpochRecord]) -> None:
+        """The controller tells with which events epochs began."""
+        if self._notes is not None:
+            self._notes.began |= {epoch.epoch: epoch for epoch in epochs}
+
     def saw(self, epoch: int, event: int) -> None:
         """A result of an event is reduced, of these parameters."""
         if self._notes is not None:
@@ -55,10 +71,10 @@ class Keeping:
             if first is None or event < first:
                 self._notes.first_events[epoch] = event
 
-    def end_run(self) -> None:
-        """The run, if there is one, has ended; what is published now is its last version."""
+    def end_run(self, *, abandoned: bool = False) -> None:
+        """The run, if there is one, has ended; what is published now is its last version. ``abandoned``: it never began."""
         notes, self._notes = self._notes, None
-        if notes is None or not self._keepers:
+        if notes is None:
             return
         notes.ended = time.time()
         try:
@@ -66,6 +82,8 @@ class Keeping:
         except Exception:
             logger.exception("what run %s publishes in the end cannot be read, and is not kept", notes.run)
             return
+        if not abandoned:
+            self.past.add(notes.record(), last)
         for keeper in self._keepers.values():
             keeper.end_run(last)
 
@@ -82,11 +100,14 @@ class Keeping:
 class _Notes:
     """What the reducer knows of a run; ``record`` is called in other threads."""
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, facts: RunFacts | None) -> None:
         self.run = run
+        self.began: dict[int, provenance.EpochRecord] = {}
+        """What the controller has told of epochs."""
+        self._facts = facts
         self.ended: float | None = None
         self.first_events: dict[int, int] = {}
-        self._started = time.time()
+        self._started = time.time() if facts is None else facts.armed_at
         self._epochs: dict[int, ParameterSet] = {}
         self._code = build_metadata()
         self._packages = package_versions()
@@ -96,11 +117,16 @@ class _Notes:
 
     def record(self) -> RunRecord:
         first_events = self.first_events.copy()
+        began = self.began.copy()
+        first_events |= {number: epoch.first_event for number, epoch in began.items()}
+        facts = self._facts
         epochs = [
             EpochRecord(
                 epoch=epoch,
                 first_event=first_events.get(epoch),
-                parameters={name: _readable(value.value) for name, value in parameters.items()},
+                parameters=began[epoch].values
+                if epoch in began
+                else {name: _readable(value.value) for name, value in parameters.items()},
             )
             for epoch, parameters in self._epochs.copy().items()
         ]
@@ -108,6 +134,10 @@ class _Notes:
             run=self.run,
             started=self._started,
             ended=self.ended,
+            trigger_map=None if facts is None else facts.trigger_map,
+            devices={} if facts is None else facts.devices,
+            worker_classes=[] if facts is None else facts.worker_classes,
+            worker_code={} if facts is None else facts.worker_code,
             epochs=tuple(epochs),
             code=self._code,
             packages=self._packages,

@@ -113,6 +113,7 @@ class ReducerService:
                 self._epochs.begin(epoch, values)
                 self._keeping.begin_epoch(epoch, self._epochs.latest)
             case Coverage(run=run) as coverage if run == self._account.run:
+                self._keeping.learn_epochs(coverage.epochs)
                 self._account.learn(coverage.news, over=coverage.finished_at is not None)
                 self._desk.changed()
             case Fence(run=run, worker=worker):
@@ -165,7 +166,7 @@ class ReducerService:
         else:
             self._account = ResultAccount(arm.run, arm.total_events)
             self._desk.begin_run(arm.run, self._analysis, self._account)
-            self._keeping.begin_run(arm.run, arm.epoch, self._epochs.latest)
+            self._keeping.begin_run(arm.run, arm.epoch, self._epochs.latest, arm.facts)
         self._next_timer = now if self._analysis is not None and self._analysis.has_timer else None
         self._channel.send(CONTROLLER, Armed(arm.run, problem))
 
@@ -320,7 +321,7 @@ class ReducerService:
         if run == self._run:
             if self._analysis is not None and not abandoned:
                 self._call_finish(self._analysis)
-            self._keeping.end_run()
+            self._keeping.end_run(abandoned=abandoned)
             self._run = None
         self._channel.send(CONTROLLER, Finished(run))
 
@@ -382,7 +383,7 @@ def serve(settings: ReducerSettings) -> int:
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     desk = SnapshotDesk(channel.wake)
     keeping = Keeping(desk, keepers_of(settings, desk))
-    server = HttpServer(make_app(desk, cors=True), settings.http_host, settings.http_port)
+    server = HttpServer(make_app(desk, cors=True, past=keeping.past), settings.http_host, settings.http_port)
     try:
         port = server.start()
         http = f"http://{settings.advertise or settings.http_host}:{port}"

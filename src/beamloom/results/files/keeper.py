@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from beamloom.results.files.nexus import iso_time, nexus_file
 from beamloom.results.files.place import Place
 from beamloom.results.record import RunRecord
@@ -162,6 +164,8 @@ class Keeper:
     def _keep(self, run: _Run, last: Snapshot | None) -> None:
         snapshot = last or asyncio.run(self._snapshot())
         record = run.record()
+        if snapshot.coverage is not None:
+            record = msgspec.structs.replace(record, coverage=snapshot.coverage.to_json())
         is_last = last is not None
         if snapshot.run == record.run and (is_last or snapshot.version != run.kept_version):
             begin = time.time()

@@ -88,6 +88,14 @@ def _process(record: RunRecord, version: int, saved_at: float) -> dict[str, Any]
         notes["coverage"] = _note(
             "the events that are in the results, and the others", _json(record.coverage)
         )
+    if record.devices:
+        notes["devices"] = _note("the device of each stream", _json(record.devices))
+    if record.worker_classes:
+        notes["worker_classes"] = _note("the analysis of the workers", _json(record.worker_classes))
+    if record.worker_code:
+        notes["worker_code_version"] = _note(
+            "the version of the analysis of the workers", _json(record.worker_code)
+        )
     if record.code:
         notes["code_version"] = _note("the version of the analysis", _json(record.code))
     if record.packages:
