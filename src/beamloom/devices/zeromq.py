@@ -270,12 +270,9 @@ class ZmqSource:
         if self._socket is not None:
             # After a reconnection the subscription goes out when the socket is next used, not before.
             self._socket.get(zmq.EVENTS)
-        while self._monitor is not None:
-            try:
-                report = recv_monitor_message(self._monitor, zmq.DONTWAIT)
-            except zmq.Again:
-                return
-            match report["event"]:
+        # Asked before, because an exception for each question takes longer than all the rest of it.
+        while self._monitor is not None and int(self._monitor.get(zmq.EVENTS)) & zmq.POLLIN:
+            match recv_monitor_message(self._monitor, zmq.DONTWAIT)["event"]:
                 case zmq.EVENT_CONNECTED:
                     self._shaking_hands = True
                 case zmq.EVENT_HANDSHAKE_SUCCEEDED:
