@@ -1,7 +1,8 @@
 """Whatever happens in whatever order: every event ends in one state, and is reduced once.
 
-Hypothesis chooses the map and then what happens next: packets arrive, are skipped, doubled or unreadable; messages arrive; workers work,
-die, fall silent or join; events kill their workers; ingesters die; devices fall silent; parameters change; somebody stops the run.
+Hypothesis chooses the map and then what happens next: packets arrive, are skipped, doubled or unreadable; series begin anew; messages
+arrive; workers work, die, fall silent or join; events kill their workers; ingesters die; devices fall silent; parameters change;
+somebody stops the run.
 At the end everything is let through and the account is checked against what the reducer really took.
 
 ``BEAMLOOM_DEEP=1`` looks at twenty times as many runs, each twice as long.
@@ -123,6 +124,16 @@ class AnyOrder(RuleBasedStateMachine):
         stream = data.draw(st.sampled_from(sorted(self.at)))
         if 1 < self.at[stream] <= self.last[stream] and (stream, self.at[stream] - 1) not in self.unsent:
             self.mill.read(stream, [numbered(stream, self.at[stream] - 1, self.last[stream])])
+
+    @rule(data=st.data())
+    def a_series_begins_anew(self, data: st.DataObject) -> None:
+        stream = data.draw(st.sampled_from(sorted(self.at)))
+        # Where a device deals out, numbers count through the run: what comes again has others.
+        dealt = self.mill.in_turn and stream in self.mill.shared.values()
+        if self.at[stream] > 1 and stream not in self.silent and not dealt:
+            again = range(min(self.at[stream], self.last[stream]))
+            sent = [item for item in again if (stream, item) not in self.unsent]
+            self.mill.read(stream, [numbered(stream, item, self.last[stream]) for item in sent])
 
     @precondition(lambda self: self.mill.busy())
     @rule(data=st.data(), count=st.integers(1, 6))
