@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -125,6 +126,34 @@ def test_series_of_a_stins_sender_follow_each_other_in_one_run() -> None:
     assert {n for n, what in found if what is PacketKind.START} == {0, FRAMES + 2}
 
 
+@pytest.mark.parametrize(("came", "first_frame"), [(2, 0), (5, 0), (9, 0), (4, 1), (5, 1), (9, 1)])
+def test_a_stins_sender_that_begins_anew_gives_each_share_the_numbers_of_the_first_series(
+    came: int, first_frame: int
+) -> None:
+    """``came``: so many images before; ``first_frame`` is the device's, and by the setting 0."""
+    first, anew = (
+        list(stins.generate(frames=FRAMES, shape=(2, 2), first_msg_number=n, first_frame=first_frame))
+        for n in (7, 8 + came)
+    )
+    readers = [stins.StinsReader() for _ in range(2)]
+    found: list[list[Item]] = [[], []]
+    for reader in readers:
+        reader.begin_at(7, one_series=True)
+    for place, message in enumerate([*first[: came + 1], *anew]):
+        readers[place % 2].take(list(message), found[place % 2])
+    numbers = [[item.number for item in items if isinstance(item, Packet)] for items in found]
+    told = [number for pair in itertools.zip_longest(*numbers) for number in pair if number is not None]
+    assert told == [*range(came + 1), came + 1, *range(1, FRAMES + 2)]
+
+
+def test_a_stins_sender_that_does_not_count_its_frames_is_placed_by_its_messages() -> None:
+    reader, items = stins.StinsReader(), list[Item]()
+    reader.begin_at(0, one_series=True)
+    for message in stins.generate(frames=FRAMES, shape=(2, 2)):
+        reader.take([re.sub(rb'"frame":\d+', b'"frame":0', message[0]), *message[1:]], items)
+    assert [item.number for item in items if isinstance(item, Packet)] == [0, 1, 1, *range(3, FRAMES + 2)]
+
+
 def test_images_of_a_stins_sender_without_any_number_cannot_be_shared() -> None:
     reader = stins.StinsReader()
     reader.begin_at(0)
@@ -162,4 +191,4 @@ def test_a_source_whose_packets_cannot_be_placed_alone_refuses_to_be_shared() ->
             items.append(Packet("plain", frames))
 
     with pytest.raises(ValueError, match="give it to one"):
-        ZmqSource("tcp://127.0.0.1:1", 0, 1, Plain()).share()
+        ZmqSource("tcp://127.0.0.1:1", 0, 1, Plain()).share(one_series=True)

@@ -232,6 +232,17 @@ def test_a_restart_that_all_shares_read_is_counted_once_and_named_where_a_packet
     assert split.losses == [Loss(6, 8, "stream 'a' began its series anew after 5 packets")]
 
 
+def test_a_restart_of_what_is_dealt_out_is_told_by_the_share_that_gets_the_start() -> None:
+    split = Split()
+    split.deal(range(6))
+    split.arrive(1, Packet("test", [b"a:0"], 6, PacketKind.START))
+    for place, item in enumerate([1, 2, 3, 4, 5, 6, 7, 9, 10, 11]):
+        split.arrive(place % 2, numbered("a", item, LAST))
+    assert [router.counts.restarts for router in split.routers] == [0, 1]
+    assert split.losses == [Loss(8, 9, "stream 'a' began its series anew after 6 packets")]
+    assert split.shares.complete_until == 12
+
+
 def test_a_dead_share_loses_no_event_in_which_nobody_wants_its_packet() -> None:
     cells = {"a": [[{"constraint": 0}], [], [{"constraint": 0}], []]}
     split = Split(TriggerMap.from_mapping(cells, all_wrap=False))

@@ -25,19 +25,23 @@ class DealtReader(Protocol):
     def origin_of(self, frames: list[Any]) -> int | None:
         """What tells the series that this message opens from others; None of a message that opens none. Never raises."""
 
-    def begin_at(self, origin: int) -> None:
-        """The run's series is the one that ``origin_of`` says this of: packets are numbered from its beginning, through the run."""
+    def begin_at(self, origin: int, *, one_series: bool = False) -> None:
+        """The run's series is the one that ``origin_of`` says this of: packets are numbered from its beginning, through the run.
+
+        ``one_series``: the run has no place for another one, and packets of a series that is begun anew have the numbers of the first.
+        """
 
 
 class Dealt:
     """One client's part of the messages."""
 
-    def __init__(self, reader: DealtReader) -> None:
+    def __init__(self, reader: DealtReader, *, one_series: bool = False) -> None:
         self.origin: int | None = None
         """What tells the first series whose beginning came here from others."""
         self.discarded = 0
         """Messages of earlier series."""
         self._reader = reader
+        self._one_series = one_series
         self._begun = False
         self._held: deque[list[Any]] = deque()
         self._held_bytes = 0
@@ -46,7 +50,7 @@ class Dealt:
         """It is known which series is the run's."""
         if not self._begun:
             self._begun = True
-            self._reader.begin_at(origin)
+            self._reader.begin_at(origin, one_series=self._one_series)
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """A message has come; appends what it completes, if that may be read already."""

@@ -262,8 +262,8 @@ class DectrisV1Reader:
             return None
         return head.series if head.htype.startswith("dheader-") else None
 
-    def begin_at(self, origin: int) -> None:
-        """The run takes this series."""
+    def begin_at(self, origin: int, *, one_series: bool = False) -> None:
+        """The run takes this series, and none beside it in any case."""
         self._numbers.begin_at(origin)
 
     def _head(self, frames: list[Any]) -> _Head:

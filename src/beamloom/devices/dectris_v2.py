@@ -234,8 +234,8 @@ class DectrisV2Reader:
             return None
         return head.series_id if head.type == "start" else None
 
-    def begin_at(self, origin: int) -> None:
-        """The run takes this series."""
+    def begin_at(self, origin: int, *, one_series: bool = False) -> None:
+        """The run takes this series, and none beside it in any case."""
         self._numbers.begin_at(origin)
 
     def _head(self, frames: list[Any]) -> _Head:

@@ -79,8 +79,11 @@ class SharedSource(Protocol):
     Numbers of its packets then count through the whole run, the START packet of the run being 0.
     """
 
-    def share(self) -> None:
-        """Called before ``open``: other ingesters receive the rest of the stream. Nothing is read until ``begin_at``."""
+    def share(self, *, one_series: bool) -> None:
+        """Called before ``open``: other ingesters receive the rest of the stream. Nothing is read until ``begin_at``.
+
+        ``one_series``: the run has no place for another one, and packets of a series that is begun anew have the numbers of the first.
+        """
 
     @property
     def origin(self) -> int | None:

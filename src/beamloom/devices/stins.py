@@ -126,6 +126,47 @@ def _shape_and_type(fields: Mapping[str, Any]) -> tuple[list[int], str]:
         raise MalformedPacket("the header of the image has no shape or no type") from None
 
 
+class BegunAnew:
+    """Finds the place of images in their series where only some messages of the sender come here, but its series may be begun anew.
+
+    The number of the message goes on through all series, and the header may go to another ingester. What tells is ``frame``: it
+    has followed the number until then, and falls behind it. That it follows is known from an image whose ``frame`` is what the setting
+    says, or from two that agree; a ``frame`` that stays the same tells nothing.
+    """
+
+    def __init__(self, first_frame: int) -> None:
+        self._expected = 1 - first_frame
+        self._before = 0
+        self._behind: int | None = None
+        self._follows = False
+        self._frame: int | None = None
+        self._repeats = 0
+
+    def header(self, number: int) -> None:
+        """The header of a series has this number."""
+        self._before = number
+
+    def number(self, number: int, frame: int | None) -> int:
+        """The place in its series of the message ``number``, which has a ``frame`` if it is an image."""
+        if frame is not None and self._counts(frame):
+            if self._follows and self._behind is not None:
+                self._before = max(number - frame - self._behind, 0)
+            else:
+                behind = number - self._before - frame
+                self._follows = behind in (self._expected, self._behind) and not self._repeats
+                self._behind = behind
+        return number - self._before
+
+    def _counts(self, frame: int) -> bool:
+        """Whether this sender counts its images: not when one ``frame`` comes three times in a row."""
+        if self._repeats < 2:
+            self._repeats = self._repeats + 1 if frame == self._frame else 0
+            self._frame = frame
+            if self._repeats == 2:
+                self._before = 0
+        return self._repeats < 2
+
+
 class StinsReader:
     """Tells what the messages of a STINS sender are, and numbers them.
 
@@ -138,6 +179,7 @@ class StinsReader:
         self._first_header: int | None = None
         self._restarted = False
         self._dealt_from: int | None = None
+        self._anew: BegunAnew | None = None
         self._blob_size = BlobSize()
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
@@ -172,9 +214,10 @@ class StinsReader:
             return None
         return (head.msg_number or 0) if head.htype == "header" else None
 
-    def begin_at(self, origin: int) -> None:
+    def begin_at(self, origin: int, *, one_series: bool = False) -> None:
         """The run begins with the header that has this number, whether or not it comes here."""
         self._dealt_from = origin
+        self._anew = BegunAnew(self._first_frame) if one_series else None
 
     def _is_left_over(self, head: Head) -> bool:
         return (
@@ -186,7 +229,10 @@ class StinsReader:
     def _begin(self, msg_number: int | None) -> int | None:
         """Start a series; the number of its header among all messages since the first header of the run, None where that is not known."""
         if self._dealt_from is not None:
-            return None if msg_number is None else msg_number - self._dealt_from
+            number = None if msg_number is None else msg_number - self._dealt_from
+            if self._anew is not None and number is not None:
+                self._anew.header(number)
+            return number
         self._header = msg_number
         if self._first_header is None or msg_number is None:
             self._first_header = msg_number
@@ -197,7 +243,8 @@ class StinsReader:
 
     def _number(self, head: Head) -> int | None:
         if self._dealt_from is not None and head.msg_number is not None:
-            return head.msg_number - self._dealt_from
+            number = head.msg_number - self._dealt_from
+            return number if self._anew is None else self._anew.number(number, head.frame)
         if self._header is not None and head.msg_number is not None:
             number = head.msg_number - self._header
             if number < 1:

@@ -77,16 +77,16 @@ class ZmqSource:
         self._in_series = False
         self._dealt: Dealt | None = None
 
-    def share(self) -> None:
+    def share(self, *, one_series: bool) -> None:
         """Called before ``open``: other clients receive the rest of what the device sends. Nothing is read until ``begin_at``.
 
-        Raises ValueError for a device of which packets cannot be placed without those before them.
+        ``one_series`` as of a SharedSource. Raises ValueError for a device of which packets cannot be placed without those before them.
         """
         if not isinstance(self.reader, DealtReader):
             raise ValueError(
                 f"what comes from {self._url} cannot be shared by several ingesters; give it to one"
             )
-        self._dealt = Dealt(self.reader)
+        self._dealt = Dealt(self.reader, one_series=one_series)
 
     @property
     def origin(self) -> int | None:

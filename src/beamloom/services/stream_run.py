@@ -213,7 +213,7 @@ def open_stream(
         source.expect(None if last_item is None else last_item + 1)
     dealt = share is not None and share.in_turn
     if dealt and isinstance(source, SharedSource):
-        source.share()
+        source.share(one_series=layout.wrapped)
     # What is dealt out has gaps all the time: waiting for what others have would only delay.
     most_bytes = int(REORDER_SHARE * settings.retention_bytes)
     reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
