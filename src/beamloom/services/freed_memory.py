@@ -2,7 +2,8 @@
 
 By default the C library gives the end of its heap back whenever a few megabytes of it are free: a process through which frames of a
 megabyte flow in batches gives everything back with each batch, and the operating system has to find and clear every page anew. That takes
-more than half as long again as receiving the frames (frames of 1 MB by ZeroMQ: 240 µs of CPU time each, and not 150). What a process keeps by this is at most what it has needed at once.
+more than half as long again as receiving the frames (frames of 1 MB by ZeroMQ: 240 µs of CPU time each, and not 150).
+What a process keeps by this is at most what it has needed at once.
 """
 
 from __future__ import annotations
