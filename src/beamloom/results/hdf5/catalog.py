@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from beamloom.results.arrays import ArrayLike
+from beamloom.results.covered import NAMES as COVERAGE_NAMES
 from beamloom.results.hdf5.encoding import to_bytes
 from beamloom.results.hdf5.ids import LETTERS, object_id, path_key
 from beamloom.results.tree import Dataset, Group, Node
@@ -119,10 +120,13 @@ def collection_of(node: Node) -> str:
 def content_digest(node: Node, run: str | None) -> bytes:
     """A hash of what an object is: attributes, and the names in a group or the elements of a dataset.
 
+    The coverage is not of the object but of its reading: what changes there alone leaves the object as it was.
     An array-like that counts its changes as ``version`` is told by that count, within a run, and not read.
     """
     digest = hashlib.blake2b(digest_size=16)
     for name, value in node.attributes.items():
+        if name in COVERAGE_NAMES:
+            continue
         digest.update(f"{name}\0".encode("utf-8", "backslashreplace"))
         _add(digest, value)
     if isinstance(node, Group):

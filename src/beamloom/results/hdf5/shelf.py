@@ -13,6 +13,8 @@ import threading
 import time
 from collections import OrderedDict
 
+from beamloom.engine.coverage import Coverage
+from beamloom.results.covered import with_coverage
 from beamloom.results.hdf5.catalog import Catalog, Entry
 from beamloom.results.hdf5.ids import NEWEST, parse_id, tag_of_version
 from beamloom.results.hdf5.times import Times
@@ -32,6 +34,7 @@ class Shelf:
     def __init__(self, reader: ResultsReader) -> None:
         self._reader = reader
         self._newest: Catalog | None = None
+        self._coverage: Coverage | None = None
         self._still: OrderedDict[str, Catalog] = OrderedDict()
         self._building = asyncio.Lock()
         self._lock = threading.Lock()
@@ -76,17 +79,22 @@ class Shelf:
     async def _current(self) -> Catalog:
         snapshot = await self._reader.snapshot()
         newest = self._newest
-        if newest is not None and (newest.run, newest.version) == (snapshot.run, snapshot.version):
+        if newest is not None and self._shows(newest, snapshot):
             return newest
         async with self._building:
             newest = self._newest
-            if newest is not None and (newest.run, newest.version) == (snapshot.run, snapshot.version):
+            if newest is not None and self._shows(newest, snapshot):
                 return newest
             catalog = await asyncio.to_thread(_catalog, snapshot)
-            if newest is None or newest.run != catalog.run or newest.version < catalog.version:
-                self._newest = catalog
+            if newest is None or newest.run != catalog.run or newest.version <= catalog.version:
+                self._newest, self._coverage = catalog, snapshot.coverage
                 self.times.forget(catalog)
             return catalog
+
+    def _shows(self, newest: Catalog, snapshot: Snapshot) -> bool:
+        """Whether the newest catalog is of this snapshot; what became of events may change without a new version."""
+        same = (newest.run, newest.version) == (snapshot.run, snapshot.version)
+        return same and self._coverage is snapshot.coverage
 
 
 def _catalog(snapshot: Snapshot) -> Catalog:
@@ -96,4 +104,7 @@ def _catalog(snapshot: Snapshot) -> Catalog:
         )
     seen_at = time.time()
     with contextlib.nullcontext() if snapshot.lock is None else snapshot.lock:
-        return Catalog(tree_of(snapshot.publish), snapshot.run, snapshot.version, NEWEST, seen_at)
+        tree = tree_of(snapshot.publish)
+        if snapshot.coverage is not None:
+            tree = with_coverage(tree, snapshot.coverage)
+        return Catalog(tree, snapshot.run, snapshot.version, NEWEST, seen_at)
