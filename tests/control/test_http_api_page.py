@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from beamloom.control.http import make_app as controller_app
+from beamloom.results.files.http import file_route
 from beamloom.results.http import make_app as reducer_app
 from beamloom.results.past import PastRuns
 from beamloom.services.controller import ControllerService
@@ -43,9 +44,9 @@ def test_the_routes_of_the_controller_are_documented(repository: Path) -> None:
 
 
 def test_the_routes_of_the_reducer_are_documented(repository: Path) -> None:
-    assert documented(repository, "The reducer") == served(
-        reducer_app(SnapshotDesk(lambda: None), past=PastRuns())
-    )
+    desk = SnapshotDesk(lambda: None)
+    app = reducer_app(desk, past=PastRuns(), more_routes=[file_route(desk, lambda: None)])
+    assert documented(repository, "The reducer") == served(app)
 
 
 def test_the_routes_of_a_debug_worker_are_documented(repository: Path) -> None:

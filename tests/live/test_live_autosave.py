@@ -56,6 +56,11 @@ def test_a_run_is_in_a_file_while_it_goes_on_and_whole_at_its_end(camera: Bench,
         assert process["complete"][()]
         assert file["entry/entry_identifier"].asstr()[()] == run
         assert file["entry/finished/called"][()] == 1
+        coverage = json.loads(process["coverage/data"].asstr()[()])
+        assert coverage["run"] == run
+        assert coverage["failed"] == coverage["lost"] == []
+        assert json.loads(process["trigger_map/data"].asstr()[()])
+        assert json.loads(process["devices/data"].asstr()[()]) == {"camera": "stins"}
         epochs = {
             int(note["first_event"][()]): json.loads(note["data"].asstr()[()])["gain"]
             for name, note in process.items()

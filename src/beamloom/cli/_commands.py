@@ -56,6 +56,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("inspect", "show what is in recordings and captures"),
             Listed("probe", "find out which device sends at an address, and what"),
             Listed("record", "capture what a device sends into a file"),
+            Listed("save", "save what a reducer publishes now into a file"),
             Listed("map", "show a trigger map as a table"),
             Listed("schema", "describe the keys of the pipeline file and all settings"),
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +24,7 @@ from beamloom.services.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 
 if TYPE_CHECKING:
-    from beamloom.results.files.keeper import Keeper
+    from beamloom.results.files.keeper import Keeper, MakePlace
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Keeping:
         """The last runs, with their results."""
         self._keepers = dict(keepers or {})
         self._notes: _Notes | None = None
+        self._newest: _Notes | None = None
         for name, keeper in self._keepers.items():
             desk.more_status[name] = keeper.status
 
@@ -49,7 +50,7 @@ class Keeping:
         facts: RunFacts | None = None,
     ) -> None:
         """A run begins; ``facts``: what the controller knows of it."""
-        self._notes = _Notes(run, facts)
+        self._notes = self._newest = _Notes(run, facts)
         self._notes.begin_epoch(epoch, parameters)
         for keeper in self._keepers.values():
             keeper.begin_run(self._notes.record)
@@ -86,6 +87,11 @@ class Keeping:
             self.past.add(notes.record(), last)
         for keeper in self._keepers.values():
             keeper.end_run(last)
+
+    def record(self) -> RunRecord | None:
+        """What is known of the run that is on, or was the last one. May be called in any thread."""
+        newest = self._newest
+        return None if newest is None else newest.record()
 
     def close(self) -> None:
         """Keep what is not kept yet, for some seconds at most."""
@@ -154,13 +160,32 @@ def _readable(value: Any) -> Any:
 
 def keepers_of(settings: ReducerSettings, desk: SnapshotDesk) -> dict[str, Keeper]:
     """The keepers that the settings ask for. Raises UsageError where they cannot be."""
-    if not settings.autosave:
+    makers: dict[str, Callable[[], MakePlace]] = {}
+    if settings.autosave:
+        makers["autosave"] = lambda: _files(settings)
+    if settings.hsds_url:
+        makers["hsds"] = lambda: _domains(settings)
+    made: dict[str, MakePlace] = {}
+    for name, make in makers.items():
+        try:
+            made[name] = make()
+        except ModuleNotFoundError as error:
+            extra = "hsds" if name == "hsds" else "files"
+            raise UsageError(f"{name} needs {error.name}: pip install 'beamloom[{extra}]'") from None
+    if not made:
         return {}
-    try:
-        from beamloom.results.files.autosave import places
-        from beamloom.results.files.keeper import Keeper
-    except ModuleNotFoundError as error:
-        raise UsageError(f"autosave needs {error.name}: pip install 'beamloom[files]'") from None
+    from beamloom.results.files.keeper import Keeper
 
-    make = places(settings.autosave, settings.name, settings.autosave_compression)
-    return {"autosave": Keeper("autosave", desk, make, settings.autosave_interval)}
+    return {name: Keeper(name, desk, make, settings.autosave_interval) for name, make in made.items()}
+
+
+def _files(settings: ReducerSettings) -> MakePlace:
+    from beamloom.results.files.autosave import places
+
+    return places(settings.autosave, settings.name, settings.autosave_compression)
+
+
+def _domains(settings: ReducerSettings) -> MakePlace:
+    from beamloom.results.hsds import domains
+
+    return domains(settings.hsds_url, settings.name)

@@ -19,6 +19,7 @@ from beamloom.engine.ranges import Range
 from beamloom.errors import UserError
 from beamloom.events import Result
 from beamloom.parameters import ParameterSet
+from beamloom.results.files.http import file_route
 from beamloom.results.http import make_app
 from beamloom.services.code_version import code_version
 from beamloom.services.epochs import Epochs
@@ -383,7 +384,8 @@ def serve(settings: ReducerSettings) -> int:
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     desk = SnapshotDesk(channel.wake)
     keeping = Keeping(desk, keepers_of(settings, desk))
-    server = HttpServer(make_app(desk, cors=True, past=keeping.past), settings.http_host, settings.http_port)
+    app = make_app(desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record)])
+    server = HttpServer(app, settings.http_host, settings.http_port)
     try:
         port = server.start()
         http = f"http://{settings.advertise or settings.http_host}:{port}"

@@ -348,7 +348,7 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
         str,
         Meta(
             description="File in which the results of each run are kept while it goes on and at its end; empty: none. "
-            "{run}, {date}, {time} and {name} are filled in; .h5 or .nxs is HDF5, .zarr is Zarr.",
+            "{run}, {date}, {time} and {name} are filled in; the ending .h5 or .nxs.",
             extra={"expects": "a path such as results/{date}/{run}.h5"},
         ),
     ] = ""
@@ -362,3 +362,11 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
         Literal["none", "gzip", "zstd"],
         Meta(description="How its larger datasets are packed; zstd needs the HDF5 plugins to be read."),
     ] = "none"
+    hsds_url: Annotated[
+        str,
+        Meta(
+            description="Domain of an HSDS server that shows the results of each run while it goes on; empty: none. "
+            "Fields as in `autosave`; server and user are those of HS_ENDPOINT, HS_USERNAME, HS_PASSWORD and HS_BUCKET.",
+            extra={"expects": "a domain such as hdf5://home/beamline/{run}.h5"},
+        ),
+    ] = ""

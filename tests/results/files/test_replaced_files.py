@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from beamloom.errors import UsageError
-from beamloom.results.files.naming import check_template, file_of_run
+from beamloom.results.files.naming import check_file, file_of_run
 from beamloom.results.files.raw import RawFile
 from beamloom.results.files.replacing import UNFINISHED, ReplacedFile, remove_unfinished
 
@@ -107,4 +107,4 @@ def test_names_are_made_of_the_run(tmp_path: Path) -> None:
 )
 def test_a_template_that_is_wrong_is_refused_with_a_sentence(template: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        check_template(template)
+        check_file(template)

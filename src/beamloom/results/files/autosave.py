@@ -8,14 +8,14 @@ import time
 from beamloom.errors import UsageError
 from beamloom.results.files.hdf5 import Compression
 from beamloom.results.files.keeper import MakePlace
-from beamloom.results.files.naming import check_template, file_of_run
+from beamloom.results.files.naming import check_file, file_of_run
 from beamloom.results.files.place import Hdf5File, Place
 from beamloom.results.record import RunRecord
 
 
 def places(template: str, name: str, compression: Compression) -> MakePlace:
     """How the place of a run is made; ``name`` is that of the reducer. Raises UsageError."""
-    check_template(template)
+    check_file(template)
     if compression == "zstd" and importlib.util.find_spec("hdf5plugin") is None:
         raise UsageError(
             "autosave_compression: zstd needs the HDF5 plugins; pip install 'beamloom[files]', or take gzip"

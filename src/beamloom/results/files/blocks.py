@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
-from beamloom.results.arrays import ArrayLike
+import numpy as np
+import numpy.typing as npt
+
+from beamloom.results.arrays import ArrayLike, element_kind
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """About what is written at once: the interpreter's lock is held while HDF5 takes it over."""
 
 
-def blocks_of(values: ArrayLike) -> Iterator[tuple[slice, ...] | tuple[int | slice, ...]]:
+def blocks_of(values: ArrayLike) -> Iterator[tuple[int | slice, ...]]:
     """Keys that select all of ``values``, each about a block or one row of the last axis."""
     shape, size = values.shape, max(1, values.dtype.itemsize)
     if not shape or math.prod(shape) * size <= BLOCK_BYTES:
@@ -30,6 +34,14 @@ def _blocks(shape: tuple[int, ...], size: int) -> Iterator[tuple[int | slice, ..
     rows = max(1, BLOCK_BYTES // max(1, row_bytes))
     for start in range(0, shape[0], rows):
         yield (slice(start, min(shape[0], start + rows)),)
+
+
+def block_of(values: ArrayLike, key: tuple[int | slice, ...]) -> npt.NDArray[Any]:
+    """The part of ``values`` that a key of ``blocks_of`` selects, of the same data type."""
+    part = np.asarray(values[key] if key else values[...])
+    if part.dtype.kind == "O" and part.dtype.metadata is None and element_kind(values.dtype) is not None:
+        part = part.astype(values.dtype)
+    return part
 
 
 def chunk_shape(shape: tuple[int, ...], size: int, most_bytes: int = 1024 * 1024) -> tuple[int, ...]:

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from beamloom.results.arrays import ArrayLike, Converted, element_kind
+from beamloom.results.arrays import ArrayLike, Converted
 from beamloom.results.chunked import FrozenArray
-from beamloom.results.files.blocks import blocks_of, chunk_shape
+from beamloom.results.files.blocks import block_of, blocks_of, chunk_shape
 from beamloom.results.files.raw import RawFile
 from beamloom.results.tree import Attributes, Dataset, Group
 
@@ -103,7 +103,7 @@ def write_plain(group: h5py.Group, name: str, values: ArrayLike | None) -> Any:
         return group.create_dataset(name, data=h5py.Empty(np.float64))
     dataset = group.create_dataset(name, values.shape, values.dtype)
     for key in blocks_of(values):
-        dataset[key] = block(values, key)
+        dataset[key] = _as_taken(block_of(values, key))
     return dataset
 
 
@@ -128,11 +128,8 @@ def write_packed(group: h5py.Group, name: str, values: ArrayLike, compression: C
     return dataset
 
 
-def block(values: ArrayLike, key: tuple[int | slice, ...]) -> Any:
-    """The part of ``values`` as h5py takes it."""
-    part = np.asarray(values[key] if key else values[...])
-    if part.dtype.kind == "O" and part.dtype.metadata is None and element_kind(values.dtype) is not None:
-        part = part.astype(values.dtype)
+def _as_taken(part: npt.NDArray[Any]) -> Any:
+    """A single text as text: h5py does not take arrays without axes of them."""
     return part[()] if part.dtype.kind == "O" and not part.shape else part
 
 
@@ -141,7 +138,7 @@ def _write_attributes(target: Any, attributes: Attributes) -> None:
         if value is None:
             target.attrs.create(name, h5py.Empty(np.float64))
         else:
-            target.attrs.create(name, block(value, ()), value.shape, value.dtype)
+            target.attrs.create(name, _as_taken(block_of(value, ())), value.shape, value.dtype)
 
 
 def _walk(file: h5py.Group, tree: Group) -> Iterator[tuple[str, h5py.Group, str, Group | Dataset]]:

@@ -1,0 +1,87 @@
+"""The results of now as one file over HTTP: ``GET /api/v1/file``, a NeXus file of one version."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import IO
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from beamloom.results.encodings import NotAcceptable
+from beamloom.results.files.nexus import nexus_file
+from beamloom.results.record import RunRecord
+from beamloom.results.selection import NothingSelected
+from beamloom.results.snapshot import ResultsReader, Snapshot
+from beamloom.results.tree import tree_of
+
+AT_ONCE = 2
+"""Files that are made at the same time; who comes later waits."""
+PIECE = 2**20
+MEDIA_TYPE = "application/x-hdf5"
+
+
+def file_route(reader: ResultsReader, record: Callable[[], RunRecord | None]) -> Route:
+    """The route; ``record`` tells what is known of the run that is on, or was the last one."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def whole(request: Request) -> Response:
+        if importlib.util.find_spec("h5py") is None:
+            raise NotAcceptable(
+                "the reducer cannot make HDF5 files; install h5py where it runs: pip install 'beamloom[files]'."
+            )
+        async with turns:
+            snapshot = await reader.snapshot()
+            if snapshot.publish is None:
+                raise NothingSelected("the reducer publishes nothing yet; start a run first.")
+            known = record()
+            about = (
+                known
+                if known is not None and known.run == snapshot.run
+                else RunRecord(run=snapshot.run or "none")
+            )
+            if snapshot.coverage is not None:
+                about = msgspec.structs.replace(about, coverage=snapshot.coverage.to_json())
+            file = await asyncio.to_thread(_made, snapshot, about)
+        size = os.fstat(file.fileno()).st_size
+        headers = {
+            "Content-Length": str(size),
+            "Content-Disposition": f'attachment; filename="{about.run}.h5"',
+            "X-Beamloom-Version": str(snapshot.version),
+        }
+        return StreamingResponse(_pieces(file), media_type=MEDIA_TYPE, headers=headers)
+
+    return Route("/api/v1/file", whole)
+
+
+def _made(snapshot: Snapshot, record: RunRecord) -> IO[bytes]:
+    from beamloom.results.files.hdf5 import Hdf5Writer
+    from beamloom.results.files.raw import RawFile
+
+    file = tempfile.TemporaryFile()  # noqa: SIM115  it is closed when it is sent
+    try:
+        raw = RawFile(file.fileno())
+        with snapshot.lock or contextlib.nullcontext():
+            tree = nexus_file(tree_of(snapshot.publish or {}), record, snapshot.version, time.time())
+            Hdf5Writer().write(raw, tree)
+        if raw.error is not None:
+            raise raw.error
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
+        await asyncio.to_thread(file.seek, 0)
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece

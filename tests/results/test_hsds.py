@@ -1,0 +1,139 @@
+"""Results are sent to a real HSDS server: all that a tree can hold, only what changed, and on after a break."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beamloom.results.snapshot import Snapshot
+from beamloom.results.tree import tree_of
+from results.files.saving import Publishing, record, until
+from results.hsds_server import HsdsServer, hsds_server
+
+h5pyd = pytest.importorskip("h5pyd", reason="needs h5pyd")
+
+from beamloom.results.files.keeper import Keeper  # noqa: E402
+from beamloom.results.hsds import HsdsDomain  # noqa: E402
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.timeout(240),
+    # h5pyd leaves connections open.
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+DOMAIN = "hdf5://home/admin/beamline/run-1.h5"
+
+
+@pytest.fixture
+def server(repository: Path, tmp_path: Path) -> Iterator[HsdsServer]:
+    with hsds_server(repository, tmp_path) as running:
+        yield running
+        # h5pyd leaves connections open; they go here, where that is no error.
+        gc.collect()
+
+
+def test_every_kind_of_value_arrives(server: HsdsServer) -> None:
+    tree = {
+        "_attrs": {"default": "map"},
+        "truth": True,
+        "complex": np.array([1 + 2j]),
+        "text": "Kα",
+        "texts": ["Fe", "Kβ"],
+        "records": np.array([(1, 2.5)], [("i", ">i4"), ("f", "f8")]),
+        "images": np.arange(2 * 30 * 70, dtype=">u2").reshape(2, 30, 70),
+        "nothing": None,
+        "map": {(0.0, 1.0): 5.0, (1.0, 1.0): 6.0},
+    }
+    domain = HsdsDomain(DOMAIN, "run-1")
+    domain.keep(tree_of(tree))
+    assert domain.left_out == {}
+    domain.close()
+    with server.file(DOMAIN) as file:
+        assert file.attrs["default"] == "map"
+        assert file["truth"][()]
+        assert file["complex"][0].tolist() == (1.0, 2.0)
+        assert file["text"].asstr()[()] == "Kα"
+        assert file["texts"].asstr()[()].tolist() == ["Fe", "Kβ"]
+        assert file["records"][0]["i"] == 1
+        np.testing.assert_array_equal(file["images"][()], tree["images"])
+        assert file["map/key_0"][()].tolist() == [0.0, 1.0]
+        assert file["map"].attrs["signal"] == "value"
+
+
+def test_only_what_changed_is_sent(server: HsdsServer) -> None:
+    domain = HsdsDomain(DOMAIN, "run-1")
+    rows, other = np.arange(40_000.0).reshape(-1, 4), np.ones(5000)
+    domain.keep(tree_of({"rows": rows, "other": other, "gone": 1}))
+    assert domain.written == rows.nbytes + other.nbytes
+    longer = np.concatenate([rows, [[1.0, 2.0, 3.0, 4.0]]])
+    domain.keep(tree_of({"rows": longer, "other": other}))
+    assert domain.written == 4 * 8
+    changed = longer.copy()
+    changed[17, 2] = np.nan
+    domain.keep(tree_of({"rows": changed, "other": "now a text"}))
+    assert domain.written == 4 * 8
+    domain.close()
+    with server.file(DOMAIN) as file:
+        np.testing.assert_array_equal(file["rows"][()], changed)
+        assert file["other"].asstr()[()] == "now a text"
+        assert set(file) == {"rows", "other"}
+
+
+def test_a_reducer_that_comes_back_sends_only_what_the_server_lacks(server: HsdsServer) -> None:
+    rows, other = np.arange(1000.0), np.ones(5000)
+    first = HsdsDomain(DOMAIN, "run-1")
+    first.keep(tree_of({"rows": rows, "other": other}))
+    first.close()
+    again = HsdsDomain(DOMAIN, "run-1")
+    again.keep(tree_of({"rows": rows + 1, "other": other}))
+    assert again.written == rows.nbytes
+    assert again.where == DOMAIN
+    again.close()
+
+
+def test_a_domain_of_another_run_is_left_as_it_is(server: HsdsServer) -> None:
+    for run in ("run-1", "run-2"):
+        domain = HsdsDomain(DOMAIN, run)
+        domain.keep(tree_of({"run": run}))
+        domain.close()
+    assert domain.where == DOMAIN.replace(".h5", "_1.h5")
+    with server.file(DOMAIN) as file:
+        assert file["run"].asstr()[()] == "run-1"
+
+
+@pytest.mark.expects_errors
+def test_what_came_while_the_server_was_away_is_there_when_it_is_back(
+    server: HsdsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = Publishing()
+
+    def values() -> Any:
+        with server.file(DOMAIN) as file:
+            return file["entry/rows"][()]
+
+    keeper = Keeper("HSDS", reader, lambda about: HsdsDomain(DOMAIN, about.run), 0.05, share=1.0)
+    try:
+        reader.publish(rows=np.arange(10.0))
+        keeper.begin_run(record)
+        until(lambda: keeper.status()["version"] == 1, keeper)
+        until(lambda: server.objects_stored() > 5, keeper)
+        server.stop()
+        reader.publish(rows=np.arange(1000.0))
+        until(lambda: keeper.is_failing, keeper, 60)
+        assert "HS_ENDPOINT" in keeper.status()["problem"]
+        reader.publish(rows=np.arange(2000.0))
+        server.start()
+        until(lambda: keeper.status()["version"] == 3, keeper, 60)
+        assert len(values()) == 2000
+        keeper.end_run(Snapshot(4, "run-1", {"rows": np.arange(3000.0)}))
+    finally:
+        keeper.close(20)
+    assert len(values()) == 3000
+    assert keeper.status()["problem"] is None
