@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -86,6 +87,31 @@ def test_only_what_nobody_writes_any_more_is_removed(tmp_path: Path) -> None:
 
     ReplacedFile(tmp_path / "a.h5").replace(looking)
     assert seen == [f".a.h5.{os.getpid()}{UNFINISHED}"]
+
+
+def test_a_version_is_free_for_readers_as_soon_as_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, replace = os.link, Path.replace
+
+    def is_free(path: Path) -> None:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+    def looking_link(source: Path, target: Path) -> None:
+        link(source, target)
+        is_free(target)
+
+    def looking_replace(source: Path, target: Path) -> Path:
+        moved = replace(source, target)
+        is_free(moved)
+        return moved
+
+    monkeypatch.setattr(os, "link", looking_link)
+    monkeypatch.setattr(Path, "replace", looking_replace)
+    file = ReplacedFile(tmp_path / "a.h5")
+    for text in (b"one", b"two"):
+        assert version(file, text).read_bytes() == text
 
 
 def test_names_are_made_of_the_run(tmp_path: Path) -> None:

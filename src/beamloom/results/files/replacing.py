@@ -44,6 +44,8 @@ class ReplacedFile:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._fill(descriptor, write)
             identity = _identity(os.fstat(descriptor))
+            # HDF5 locks what it opens in the same way: readers must find the file free as soon as it has its name.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             self.path = self._take_name(unfinished)
             self._ours = identity
         finally:
