@@ -22,7 +22,11 @@ from beamloom.devices.contrast import (
     parse,
 )
 from beamloom.devices.fields import MalformedPacket
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.devices.testing import Link
+from beamloom.events import Event, Malformed, Packet, PacketKind
+from beamloom.triggermap import uniform
+from devices.one_run import run_through
+from devices.specimens import SPECIMENS
 
 
 def read(messages: list[list[bytes]]) -> list[Packet | Malformed]:
@@ -148,3 +152,37 @@ def test_parsed_packets_travel_in_pickles_as_they_are() -> None:
     assert "x" in point
     assert dict(point) == {"status": "running", "x": 2.0}
     assert repr(point).startswith("ContrastRunning(status='running', x=")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reduced", "surplus", "causes"),
+    [
+        ([0, 1, 2, 4, 5], "0 1 2 4 5", 0, ["ended early: its series was closed after 6 of 7 packets"]),
+        ([0, 1, 2, 2, 3, 4, 5], "0 1 2 2 3 4", 1, []),
+    ],
+    ids=["a point dropped on the way", "a point sent twice"],
+)
+def test_points_without_numbers_take_the_places_as_they_come(
+    sent: list[int], reduced: str, surplus: int, causes: list[str]
+) -> None:
+    specimen = SPECIMENS["contrast"]
+    start, *points, end = specimen.messages(6)
+    with Link(specimen, packets=8, opened=False) as link:
+
+        def play() -> None:
+            link.simulator.wait_for_client(10)
+            link.play([start, *(points[at] for at in sent), end])
+
+        outcome = run_through({"device": lambda: link.source}, uniform(["device"], 6), scanned, play)
+    assert outcome.results[0] == "started"
+    assert outcome.results[7] == "finished"
+    assert " ".join(outcome.results[event] for event in range(1, 7) if event in outcome.results) == reduced
+    assert outcome.active.counts["device"].counts.surplus == surplus
+    found = outcome.active.run.losses_by_cause()
+    assert [cause.split("'device' ")[1] for cause, _ in found] == causes
+
+
+def scanned(event: Event) -> str:
+    """Where the motor was sent, or that the event is no point."""
+    point = event.streams["device"].parse()
+    return f"{point.sx:g}" if point.status == "running" else str(point.status)
