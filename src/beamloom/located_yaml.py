@@ -57,6 +57,15 @@ class Located(msgspec.Struct, frozen=True):
         return self.value
 
 
+def on_line(value: Any, line: int) -> Located:
+    """A plain value as if all of it were written on one line."""
+    if isinstance(value, dict):
+        return Located({Key(key, line): on_line(one, line) for key, one in value.items()}, line)
+    if isinstance(value, list | tuple):
+        return Located([on_line(one, line) for one in value], line)
+    return Located(value, line)
+
+
 def read_yaml(path: Path) -> Located:
     """The one document in a YAML (or JSON) file.
 

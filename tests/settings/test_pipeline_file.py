@@ -186,6 +186,15 @@ def test_streams_given_otherwise_are_checked_against_their_device() -> None:
         check_streams({"a": StreamSettings(device="stins", options={"ulr": "tcp://x:1"})})
 
 
+def test_a_streams_lists_and_mappings_are_checked_as_those_of_a_file() -> None:
+    shape = {"kind": "images", "shape": [128, 128]}
+    check_streams({"camera": StreamSettings(device="generator", options=shape)})
+    with pytest.raises(UsageError, match="'shape' is"):
+        check_streams(
+            {"camera": StreamSettings(device="generator", options={**shape, "shape": [128, "wide"]})}
+        )
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

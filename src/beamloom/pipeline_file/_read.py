@@ -15,7 +15,7 @@ import msgspec
 from beamloom.devices.registry import UnknownDevice, device_names, find_device
 from beamloom.devices.sharing import split_refusal
 from beamloom.errors import UsageError, did_you_mean
-from beamloom.located_yaml import FileError, Key, Located, parse_yaml, read_yaml
+from beamloom.located_yaml import FileError, Key, Located, on_line, parse_yaml, read_yaml
 from beamloom.pipeline_file._check import INVALID, Checker, Invalid
 from beamloom.pipeline_file._common import STREAM_NAME, common_settings
 from beamloom.pipeline_file._detectors import check_detectors
@@ -43,10 +43,7 @@ def check_streams(streams: Mapping[str, StreamSettings]) -> None:
     """Check the keys of streams against their devices; raises UsageError that lists every problem."""
     checker = Checker({})
     for name, stream in streams.items():
-        keys = stream.written()
-        _read_stream(
-            checker, Located({Key(key, 1): Located(value, 1) for key, value in keys.items()}, 1), name
-        )
+        _read_stream(checker, on_line(stream.written(), 1), name)
     if checker.problems:
         raise UsageError("\n".join(problem.text for problem in checker.problems))
 
