@@ -48,10 +48,7 @@ FRONT_PAGE = """<!doctype html>
 <section><table><thead><tr><th>name<th>role<th>what<th class="n">events<th class="n">per second</tr></thead>
 <tbody id="processes"></tbody></table></section>
 <div id="of-streams" hidden><h2>Streams of this run</h2>
-<section><table><thead><tr><th>stream<th class="n">packets<th class="n">missing<th class="n">unreadable<th class="n">twice
-<th class="n">put in order<th class="n">late<th class="n">begun anew
-<th class="n">given up<th class="n">before the start
-<th class="n">reconnected<th class="n">complete until event</tr></thead><tbody id="streams"></tbody></table></section></div>
+<section><table><thead><tr><th>stream<th class="n">packets<th class="n">complete until event<th>what was unusual</tr></thead><tbody id="streams"></tbody></table></section></div>
 <div id="of-logs" hidden><h2>Latest warnings</h2><section><table id="logs"><tbody id="lines"></tbody></table></section></div>
 <script>
 const get = path => fetch("/api/v1/" + path).then(answer => answer.json());
@@ -124,6 +121,11 @@ function showProcesses(c) {
   fill("processes", all.map(([m, role, what]) => [[m.name], [role], m.fault ? [m.fault, "bad"] : [what],
     [count(m.processed_events), "n"], [count(Math.round(m.event_rate)), "n"]]));
 }
+function unusual(stream) {
+  const words = { gaps: "missing", malformed: "unreadable", dropped: "given up", duplicates: "came twice", late: "late",
+    reordered: "put in order", restarts: "times begun anew", reconnects: "times reconnected", discarded_before_start: "before the start" };
+  return Object.keys(words).filter(key => stream[key]).map(key => `${count(stream[key])} ${words[key]}`).join(", ");
+}
 async function look() {
   try {
     const [p, c, h, s, l] = await Promise.all(["progress", "config", "health", "streams", "logs?level=WARNING"].map(get));
@@ -133,9 +135,8 @@ async function look() {
     showTroubles(p, h);
     showProcesses(c);
     at("of-streams").hidden = !Object.keys(s).length;
-    fill("streams", Object.entries(s).map(([name, one]) => [[name], ...[one.packets, one.gaps, one.malformed, one.duplicates,
-      one.reordered, one.late, one.restarts, one.dropped, one.discarded_before_start, one.reconnects, one.complete_until]
-      .map(number => [number === null ? "–" : count(number), "n"])]));
+    fill("streams", Object.entries(s).map(([name, one]) => [[name], [count(one.packets), "n"], [count(one.complete_until), "n"],
+      [unusual(one) || "nothing", one.gaps || one.malformed || one.dropped ? "bad" : ""]]));
     at("of-logs").hidden = !l.length;
     fill("lines", l.slice(-8).reverse().map(line => [[new Date(1000 * line.created).toLocaleTimeString("en-GB") + " " + line.service],
       [line.msg]]));
