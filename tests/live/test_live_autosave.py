@@ -58,7 +58,9 @@ def test_a_run_is_in_a_file_while_it_goes_on_and_whole_at_its_end(camera: Bench,
         assert file["entry/finished/called"][()] == 1
         coverage = json.loads(process["coverage/data"].asstr()[()])
         assert coverage["run"] == run
+        assert coverage["reduced"] == [[0, total - 1]]
         assert coverage["failed"] == coverage["lost"] == []
+        assert coverage["over"]
         assert json.loads(process["trigger_map/data"].asstr()[()])
         assert json.loads(process["devices/data"].asstr()[()]) == {"camera": "stins"}
         epochs = {
