@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from beamloom.engine.coverage import Coverage
 from beamloom.results.files.keeper import Keeper
 from beamloom.results.record import EpochRecord, RunRecord
 from beamloom.results.snapshot import Snapshot
@@ -21,6 +22,7 @@ class Publishing:
         self.run = run
         self.version = 0
         self.tree: dict[str, Any] = {}
+        self.coverage: Coverage | None = None
         self.read = 0
 
     def publish(self, **tree: Any) -> None:
@@ -28,7 +30,7 @@ class Publishing:
         self.version += 1
 
     def now(self) -> Snapshot:
-        return Snapshot(self.version, self.run, self.tree)
+        return Snapshot(self.version, self.run, self.tree, coverage=self.coverage)
 
     async def snapshot(self) -> Snapshot:
         self.read += 1

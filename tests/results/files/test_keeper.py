@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from beamloom.engine.coverage import Coverage
+from beamloom.engine.ranges import RangeSet
 from beamloom.results.record import RunRecord
 from beamloom.results.snapshot import Snapshot
 from beamloom.results.tree import Group
@@ -50,6 +53,16 @@ def version_in(path: Path) -> int:
     return version
 
 
+def covered_in(path: Path) -> list[list[int]] | None:
+    """The events that are in a file, by its own account."""
+    with h5py.File(path) as file:
+        note = file["entry/beamloom"].get("coverage")
+        covered: list[list[int]] | None = (
+            None if note is None else json.loads(note["data"].asstr()[()])["reduced"]
+        )
+        return covered
+
+
 def test_a_run_is_kept_while_it_goes_on_and_at_its_end(tmp_path: Path) -> None:
     reader, path = Publishing(), tmp_path / "run-1.h5"
     with keeping(reader, in_folder(tmp_path)) as keeper:
@@ -83,6 +96,27 @@ def test_a_version_in_which_nothing_changed_is_not_written_again(tmp_path: Path)
         identity, read = path.stat().st_ino, reader.read
         until(lambda: reader.read > read + 5, keeper)
         assert path.stat().st_ino == identity
+
+
+def test_a_coverage_that_has_changed_alone_is_written(tmp_path: Path) -> None:
+    reader, path = Publishing(), tmp_path / "run-1.h5"
+    with keeping(reader, in_folder(tmp_path), interval=0.0) as keeper:
+        reader.publish(**summing(1))
+        keeper.begin_run(record)
+        until(path.exists, keeper)
+        reader.coverage = Coverage("run-1", 5, RangeSet([(0, 4)]), lost=RangeSet([(4, 5)]))
+        until(lambda: covered_in(path) == [[0, 3]], keeper)
+
+
+def test_a_version_that_was_read_before_the_end_does_not_pass_for_the_last_one(tmp_path: Path) -> None:
+    reader, path = Publishing(), tmp_path / "run-1.h5"
+    with keeping(reader, in_folder(tmp_path), interval=0.0) as keeper:
+        reader.publish(**summing(1))
+        keeper.begin_run(lambda: record(ended=1_700_000_100.0))
+        until(path.exists, keeper)
+        with h5py.File(path) as file:
+            assert not file["entry/beamloom/complete"][()]
+            assert "end_time" not in file["entry"]
 
 
 def test_keeping_takes_a_twentieth_of_the_time_at_most(tmp_path: Path) -> None:

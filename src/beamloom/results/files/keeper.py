@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from beamloom.engine.coverage import Coverage
 from beamloom.results.files.nexus import iso_time, nexus_file
 from beamloom.results.files.place import Place
 from beamloom.results.record import RunRecord
@@ -47,7 +48,8 @@ class _Run:
     place: Place | None = None
     last: Snapshot | None = None
     """The last version, once the run has ended."""
-    kept_version: int | None = None
+    kept: tuple[int, Coverage | None] | None = None
+    """Version and coverage that were kept last."""
 
 
 class Keeper:
@@ -167,13 +169,17 @@ class Keeper:
         if snapshot.coverage is not None:
             record = msgspec.structs.replace(record, coverage=snapshot.coverage.to_json())
         is_last = last is not None
-        if snapshot.run == record.run and (is_last or snapshot.version != run.kept_version):
+        if not is_last:
+            # It may have ended since the snapshot was taken, which is not its last version then.
+            record = msgspec.structs.replace(record, ended=None)
+        now = snapshot.version, snapshot.coverage
+        if snapshot.run == record.run and (is_last or now != run.kept):
             begin = time.time()
             if run.place is None:
                 run.place = self._make(record)
             with snapshot.lock or contextlib.nullcontext():
                 run.place.keep(nexus_file(tree_of(snapshot.publish or {}), record, snapshot.version, begin))
-            run.kept_version = snapshot.version
+            run.kept = now
             self._told = {
                 "where": run.place.where,
                 "run": record.run,
