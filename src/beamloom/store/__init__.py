@@ -1,0 +1,17 @@
+"""What the controller keeps so that another process can take its place: a checkpoint of its state, and what it was told since."""
+
+from beamloom.store._lock import FolderLock, FolderTaken
+from beamloom.store._scribe import Scribe
+from beamloom.store._sqlite import SqliteStore
+from beamloom.store._store import Overtaken, Store, Stored, StoreError
+
+__all__ = [
+    "FolderLock",
+    "FolderTaken",
+    "Overtaken",
+    "Scribe",
+    "SqliteStore",
+    "Store",
+    "StoreError",
+    "Stored",
+]

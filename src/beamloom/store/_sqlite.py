@@ -1,0 +1,104 @@
+"""A store in one SQLite file with a write-ahead log.
+
+A process may be killed at any moment: what was committed is there, what was not is gone. ``fsync`` is about the machine: ``never`` leaves
+the writing to the system, ``interval`` has the file whole after a power cut though its latest seconds may be missing, ``always`` loses
+nothing and costs a wait of the disk for each batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from beamloom.store._store import Overtaken, Stored, StoreError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS controller (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL, state BLOB);
+CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS kept (number INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, body BLOB NOT NULL);
+INSERT OR IGNORE INTO controller VALUES (1, 0, NULL);
+"""
+SYNCHRONOUS = {"never": "OFF", "interval": "NORMAL", "always": "FULL"}
+STORE_FILE = "controller.sqlite"
+
+
+class SqliteStore:
+    """The state of a controller in a folder."""
+
+    def __init__(self, folder: Path, fsync: str = "interval") -> None:
+        """Opens the store, or makes it, and begins a new generation. Raises StoreError."""
+        self._path = folder / STORE_FILE
+        self._fsync = SYNCHRONOUS[fsync]
+        self._connection: sqlite3.Connection | None = None
+        self.generation = 0
+        """How many controllers this store has had, this one included."""
+        with self._transaction(check=False) as connection:
+            connection.execute("UPDATE controller SET generation = generation + 1")
+            self.generation = _generation(connection)
+
+    def load(self) -> Stored:
+        """All that is there."""
+        with self._transaction() as connection:
+            (state,) = connection.execute("SELECT state FROM controller").fetchone()
+            batches = [body for (body,) in connection.execute("SELECT body FROM batches ORDER BY number")]
+            kept = dict(connection.execute("SELECT name, body FROM kept ORDER BY number"))
+        return Stored(state, batches, kept)
+
+    def append(self, batch: bytes) -> None:
+        """Add to what has happened since the checkpoint."""
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO batches (body) VALUES (?)", (batch,))
+
+    def checkpoint(self, state: bytes, keep: Mapping[str, bytes], most: int) -> None:
+        """``state`` takes the place of all that was appended."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE controller SET state = ?", (state,))
+            connection.execute("DELETE FROM batches")
+            connection.executemany("INSERT OR REPLACE INTO kept (name, body) VALUES (?, ?)", keep.items())
+            connection.execute("DELETE FROM kept WHERE number <= (SELECT MAX(number) FROM kept) - ?", (most,))
+
+    @contextlib.contextmanager
+    def _transaction(self, *, check: bool = True) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            if check and (now := _generation(connection)) != self.generation:
+                raise Overtaken(
+                    f"another controller has taken over the state in {self._path.parent} (it is number {now}, this one was "
+                    f"number {self.generation})"
+                )
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            # What is open may be broken for good, for instance as the file was removed: the next call opens it anew.
+            self.close()
+            raise StoreError(f"the state cannot be kept in {self._path}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            # No waiting for locks here: who writes has more to do than that, and comes again.
+            connection = sqlite3.connect(
+                self._path, timeout=0.0, isolation_level=None, check_same_thread=False
+            )
+            self._connection = connection
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._fsync}")
+            connection.executescript(SCHEMA)
+        return self._connection
+
+    def close(self) -> None:
+        """Release the file; what was begun and not committed is given up. May be called twice."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+
+def _generation(connection: sqlite3.Connection) -> int:
+    (generation,) = connection.execute("SELECT generation FROM controller").fetchone()
+    return int(generation)

@@ -1,0 +1,185 @@
+"""The controller's store: whole or not at all, one owner, and never in the way of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from beamloom.store import FolderLock, FolderTaken, Overtaken, Scribe, SqliteStore, Stored, StoreError
+
+
+def test_what_was_appended_since_the_checkpoint_is_there_again(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.append(b"before")
+    store.checkpoint(b"state", {"run/1": b"one"}, 100)
+    store.append(b"first")
+    store.append(b"second")
+    store.close()
+    found = SqliteStore(tmp_path)
+    assert found.load() == Stored(b"state", [b"first", b"second"], {"run/1": b"one"})
+    assert found.generation == 2
+    found.close()
+
+
+def test_only_the_latest_of_what_is_kept_by_name_stay(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    for number in range(7):
+        store.checkpoint(b"", {f"run/{number}": bytes([number])}, 3)
+    assert list(store.load().kept) == ["run/4", "run/5", "run/6"]
+    store.close()
+
+
+def test_who_was_overtaken_writes_no_more(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path)
+    second = SqliteStore(tmp_path)
+    second.append(b"mine")
+    with pytest.raises(Overtaken, match="number 2"):
+        first.append(b"late")
+    assert second.load().batches == [b"mine"]
+    scribe = Scribe(first)
+    scribe.append(b"later")
+    assert scribe.overtaken is not None
+    scribe.close()
+    second.close()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from beamloom.store import Scribe, SqliteStore
+scribe = Scribe(SqliteStore(Path(sys.argv[1])))
+for number in range(1_000_000):
+    scribe.append(b"%d" % number)
+    sys.stdout.write(f"{number}\\n")
+    sys.stdout.flush()
+"""
+
+
+def test_what_was_written_survives_a_kill(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        for _ in range(200):
+            child.stdout.readline()
+        os.kill(child.pid, signal.SIGKILL)
+        said = child.stdout.read().split(b"\n")
+        child.wait()
+    last = max(int(line) for line in said[:-1]) if len(said) > 1 else 199
+    store = SqliteStore(tmp_path)
+    batches = store.load().batches
+    store.close()
+    assert batches[: last + 1] == [b"%d" % number for number in range(last + 1)]
+    assert len(batches) <= last + 2
+
+
+def test_a_second_controller_is_told_who_has_the_folder(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path, "first")
+    with pytest.raises(FolderTaken, match=rf"'first', process {os.getpid()} on .* end that one first"):
+        FolderLock(tmp_path, "second")
+    lock.release()
+    FolderLock(tmp_path, "second").release()
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    other = sqlite3.connect(folder / "controller.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+def test_a_store_that_is_locked_is_behind_until_a_checkpoint(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.append(b"before")
+    scribe = Scribe(store)
+    with locked(tmp_path):
+        scribe.append(b"not written")
+        assert scribe.behind
+        assert "locked" in str(scribe.problem)
+        scribe.checkpoint(b"nor this")
+        assert scribe.flush(5)
+        assert scribe.behind
+    scribe.append(b"missing what was before")
+    scribe.checkpoint(b"all")
+    scribe.append(b"after")
+    assert scribe.flush(5)
+    assert not scribe.behind
+    scribe.close()
+    found = SqliteStore(tmp_path)
+    assert found.load() == Stored(b"all", [b"after"], {})
+    found.close()
+
+
+def test_a_store_whose_file_is_gone_comes_back(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.close()
+    folder = tmp_path / "away"
+    (tmp_path / "controller.sqlite").rename(folder)
+    (tmp_path / "controller.sqlite").mkdir()
+    with pytest.raises(StoreError, match="unable to open"):
+        store.append(b"x")
+    (tmp_path / "controller.sqlite").rmdir()
+    folder.rename(tmp_path / "controller.sqlite")
+    store.append(b"y")
+    assert store.load().batches == [b"y"]
+    store.close()
+
+
+class Stuck:
+    """A store on a disk that does not answer."""
+
+    generation = 1
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.batches: list[bytes] = []
+
+    def load(self) -> Stored:
+        return Stored(None, self.batches, {})
+
+    def append(self, batch: bytes) -> None:
+        self.go_on.wait()
+        self.batches.append(batch)
+
+    def checkpoint(self, state: bytes, keep: Mapping[str, bytes], most: int) -> None:
+        self.batches.append(state)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_disk_that_hangs_costs_one_short_wait_and_loses_nothing() -> None:
+    store = Stuck()
+    scribe = Scribe(store)
+    batches = [b"%d" % number for number in range(100)]
+    for batch in batches:
+        scribe.append(batch)
+    assert not store.batches
+    assert not scribe.behind
+    store.go_on.set()
+    assert scribe.flush(5)
+    assert store.batches == batches
+    scribe.close()
+
+
+def test_a_disk_that_hangs_for_long_is_behind_and_memory_is_bounded() -> None:
+    store = Stuck()
+    scribe = Scribe(store)
+    megabyte = bytes(1 << 20)
+    for _ in range(70):
+        scribe.append(megabyte)
+    assert scribe.behind
+    assert "does not keep up" in str(scribe.problem)
+    store.go_on.set()
+    scribe.close()
