@@ -16,10 +16,13 @@ from beamloom.engine.assembler import Assembler, Ready
 from beamloom.engine.assignment import Span
 from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
+from beamloom.engine.ledger import Loss
+from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.retention import Retention
 from beamloom.engine.router import Delivery, StreamRouter
 from beamloom.engine.run import Run, RunPhase, RunSettings, Step
 from beamloom.engine.shares import Share, ShareReport
+from beamloom.engine.stock import Deliveries, Resync, Stock
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import TriggerMap
 
@@ -94,6 +97,10 @@ class Mill:
         self._told = trigger_map.total_events, False
         self.tells_coverage = True
         """Whether the controller does so each time it looks."""
+        self.losses: dict[str, list[Loss]] = defaultdict(list)
+        """All that each ingester has ever lost."""
+        self.failures: dict[str, list[Callable[[], None]]] = defaultdict(list)
+        """All failures that each worker has ever told."""
         self.sent = dict.fromkeys(trigger_map.streams, 0)
         for name, tags in workers.items():
             self.join(name, tags)
@@ -181,6 +188,7 @@ class Mill:
             return
         router = self.routers[stream]
         losses, ended, blocked = router.take_losses(), router.ended, not router.has_room
+        self.losses[stream] += losses
         complete, seen = router.complete_until, router.seen_until
 
         def arrives() -> None:
@@ -288,7 +296,9 @@ class Mill:
                 self.kill(name)
                 return done
             if one.event in self.failing:
-                results.append(("controller", partial(self._fail, name, one)))
+                failure = partial(self._fail, name, one)
+                self.failures[name].append(failure)
+                results.append(("controller", failure))
             else:
                 result = {stream: packet.frames[0] for stream, packet in one.streams.items()}
                 results.append(("reducer", partial(self._reduce, name, one, result)))
@@ -308,7 +318,12 @@ class Mill:
         if event in self.refused:
             self.account.failed(event, event + 1)
             failure = Failure("process_result", "ValueError", "planted")
-            self.post("reducer", "controller", lambda: self.run.failed(name, slot, event, failure))
+
+            def told() -> None:
+                self.run.failed(name, slot, event, failure)
+
+            self.failures["reducer"].append(told)
+            self.post("reducer", "controller", told)
             return
         self.reduced.append((event, slot, result))
         self.account.reduced(event, event + 1)
@@ -317,6 +332,68 @@ class Mill:
             "controller",
             lambda: self.run.taken(name, slot, event, event + 1, self.now, split),
         )
+
+    # ---- the controller dies --------------------------------------------------------------------------------------------
+
+    def controller_dies(self, again: Run, arriving: Callable[[int], int]) -> None:
+        """Another controller goes on as ``again``: what was on its way to the old one is gone.
+
+        Of what was on its way from it, the first ``arriving(n)`` of n messages arrive.
+        """
+        self.run = again
+        for (sender, receiver), queue in list(self.channels.items()):
+            if sender == "controller":
+                for _ in range(arriving(len(queue))):
+                    queue.popleft()()
+            if "controller" in (sender, receiver):
+                self.channels.pop((sender, receiver), None)
+        self._take_stock()
+
+    def _take_stock(self) -> None:
+        held = {name: self._held_by(name) for name in self.workers}
+        for name, failures in self.failures.items():
+            if name in self.workers or name == "reducer":
+                for failure in failures:
+                    failure()
+        for stream, router in self.routers.items():
+            self.losses[stream] += router.take_losses()
+            complete, seen = router.complete_until, router.seen_until
+            self.run.lost(self.losses[stream])
+            self.run.progress(
+                stream, complete, seen, ended=router.ended, now=self.now, blocked=not router.has_room
+            )
+            if stream in self.stopped:
+                self.run.stopped(stream, complete, seen, self.now)
+        taken = {slot: list(events) for slot, events in self.collector._taken.items()}
+        resync = self.run.take_stock(Stock(held, taken, list(self.account.coverage.reduced)), self.now)
+        for stream in self.routers:
+            self.post("controller", stream, partial(self._ingester_resyncs, stream, resync))
+        for name, dropped in resync.dropped.items():
+            self.post("controller", name, partial(self._worker_hears, name, [], Step(dropped=dropped)))
+        for name in resync.fence:
+            self.post("controller", "reducer", partial(self._reducer_fences, name))
+
+    def _held_by(self, name: str) -> Deliveries:
+        held: dict[int, RangeSet] = defaultdict(RangeSet)
+        for slot, first, stop in self.workers[name].assembler.deliveries():
+            held[slot].add(first, stop)
+        for action in self.channels.get((name, "reducer"), ()):
+            one: Ready = action.args[1]  # type: ignore[attr-defined]
+            held[one.slot].add(one.event, one.event + 1)
+        return {slot: list[Range](events) for slot, events in held.items()}
+
+    def _ingester_resyncs(self, stream: str, resync: Resync) -> None:
+        router = self.routers[stream]
+        for first, stop in resync.settled:
+            router.release(first, stop)
+        if resync.close_at is not None and router.is_open:
+            self._send(stream, router.close(resync.close_at))
+        self._send(stream, router.resync(resync.spans))
+        if resync.stop_sources and stream not in self.stopped:
+            self.stopped.add(stream)
+            complete, seen = router.complete_until, router.seen_until
+            self.post(stream, "controller", lambda: self.run.stopped(stream, complete, seen, self.now))
+        self._report(stream)
 
     # ---- to the end -----------------------------------------------------------------------------------------------------
 

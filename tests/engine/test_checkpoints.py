@@ -41,7 +41,7 @@ def again(diary: Diary, trigger_map: TriggerMap) -> Run:
 
 
 class AnyOrderWithRestarts(AnyOrder):
-    """As any order, and the controller's run is taken up again and again by what is known of it."""
+    """As any order, and the controller dies again and again and is replaced by one that knows what was stored."""
 
     diary: Diary
 
@@ -63,6 +63,12 @@ class AnyOrderWithRestarts(AnyOrder):
             assert probe.ledger.counts() == copy.ledger.counts()
         self.mill.run = taken_up
         self.diary = Diary(taken_up)
+
+    @rule(data=st.data())
+    def the_controller_dies(self, data: st.DataObject) -> None:
+        taken_up = again(self.diary, self.mill.map)
+        self.diary = Diary(taken_up)
+        self.mill.controller_dies(taken_up, lambda count: data.draw(st.integers(0, count)))
 
 
 AnyOrderWithRestarts.TestCase.settings = settings(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -60,12 +60,21 @@ class Assembler:
     def lease(self, spans: Iterable[Span]) -> None:
         """The controller has leased these to this worker."""
         for span in spans:
+            self._forget_attempts_before(span)
             if self._leases and span.first < self._leases[-1].first:
                 self._lease_before_others(span)
             else:
                 if not self._leases:
                     self._next = span.first
                 self._leases.append(span)
+
+    def _forget_attempts_before(self, span: Span) -> None:
+        """What has come or will come under an earlier attempt is not meant any more."""
+        for attempt in range(1, span.attempt):
+            for event in range(span.first, span.stop):
+                key = (event, span.slot, attempt)
+                self._partial.pop(key, None)
+                self._remember(key)
 
     def _lease_before_others(self, span: Span) -> None:
         head = self._leases[0]
@@ -141,6 +150,11 @@ class Assembler:
         if not self._leases:
             return 0
         return sum(span.count for span in self._leases) - (self._next - self._leases[0].first)
+
+    def deliveries(self) -> Iterator[tuple[int, int, int]]:
+        """Slot, first event and one past the last of what is leased and has not become ready yet."""
+        for place, span in enumerate(self._leases):
+            yield span.slot, self._next if place == 0 else span.first, span.stop
 
     @property
     def kept(self) -> int:

@@ -31,7 +31,7 @@ class Upcoming:
     """The instances that are still to be opened: those that were planned, and from a cut on others."""
 
     def __init__(self, planned: Iterator[Instance]) -> None:
-        self._planned = planned
+        self._planned: Iterator[Instance] | None = planned
         self._cut_at: int | None = None
         self._others: deque[Instance] = deque()
 
@@ -42,10 +42,10 @@ class Upcoming:
 
     def take(self) -> Instance | None:
         """The next one; None behind the last. One that is cut in the middle comes whole."""
-        planned = next(self._planned, None)
+        planned = None if self._planned is None else next(self._planned, None)
         if planned is not None and (self._cut_at is None or planned.first < self._cut_at):
             return planned
-        self._planned = iter(())
+        self._planned = None
         return self._others.popleft() if self._others else None
 
 

@@ -146,6 +146,12 @@ class Ledger:
         losses, self._news_losses = self._news_losses, []
         return LedgerNews(self.total, self._news_reduced.clear(), self._news_failed.clear(), losses)
 
+    def tell_all_again(self) -> None:
+        """Of what was told before, nobody knows what arrived."""
+        self._news_reduced, self._news_failed = self._reduced.copy(), self._failed.copy()
+        explained = [loss for loss in self._news_losses if loss.instead_of is not None]
+        self._news_losses = [*self._losses, *explained]
+
     def learn(self, news: LedgerNews) -> None:
         """Enter what another ledger of the run has settled."""
         for loss in news.losses:

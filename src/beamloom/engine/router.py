@@ -330,6 +330,11 @@ class StreamRouter:
                     self._leases.append(span)
         return deliveries
 
+    def resync(self, spans: Iterable[Span]) -> list[Delivery]:
+        """These are all leases that count; what is delivered may have been delivered before."""
+        self._leases = []
+        return self.assign(spans)
+
     def _deliver(self, stretch: Stretch, packets: list[Packet]) -> list[Delivery]:
         deliveries: list[Delivery] = []
         unfinished: list[Span] = []
@@ -404,6 +409,11 @@ class StreamRouter:
     def _close_share(self, event: int) -> list[Stretch]:
         self._plan.close(event)
         return []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run has no known end yet."""
+        return self._plan.open_ended
 
     @property
     def has_room(self) -> bool:

@@ -25,6 +25,7 @@ from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.scheduler import Scheduler
 from beamloom.engine.shares import ShareReport, Shares, ShareSettings
 from beamloom.engine.standing import Standing
+from beamloom.engine.stock import Resync, Stock, among_leases, reconcile
 from beamloom.engine.streamplan import StreamLayout
 from beamloom.triggermap import Instance, TriggerMap
 
@@ -103,6 +104,7 @@ class Run:
         self._settled = RangeSet()
         self._void = RangeSet()
         self._pending = Step()
+        self._closed_at: int | None = None
 
     # ---- workers ------------------------------------------------------------------------------------------------------------
 
@@ -274,6 +276,38 @@ class Run:
         else:
             self.progress(stream, complete, seen, ended=shares.ended, now=now, blocked=shares.blocked)
 
+    # ---- another controller has taken over ---------------------------------------------------------------------------------
+
+    @recorded
+    def take_stock(self, stock: Stock, now: float) -> Resync:
+        """A new controller goes on with this run, and others have said how they stand; returns what they are to be told.
+
+        What was leased to a worker that has answered, and is neither there nor with the reducer, died on its way: it is leased to it
+        again. Workers that have not answered are left as they are.
+        """
+        workforce = self._scheduler.workforce
+        if not self._scheduler.was_cut and (ahead := stock.last_event) >= self._scheduler.cursor:
+            self.abort(
+                f"the controller died while its store was behind: event {ahead} had been given out and nobody knows to whom; "
+                "run it again, and look at the disk of the controller's state_dir"
+            )
+        for worker, slot, first, stop in among_leases(stock.taken, workforce):
+            self.taken(worker, slot, first, stop, now)
+        for first, stop in stock.reduced:
+            self.ledger.recover(first, stop)
+        self.ledger.tell_all_again()
+        # What was to be told to them next is among what they do not have.
+        self._pending.spans = [span for span in self._pending.spans if span.worker not in stock.held]
+        resync, renewed = reconcile(self._scheduler, stock)
+        self._pending.spans += renewed
+        self.redelivered += sum(span.count for span in renewed)
+        resync.settled = self._not_kept(list(self.ledger.settled))
+        resync.fence = list(self._fencing)
+        resync.close_at = self._closed_at
+        resync.stop_sources = self.phase is RunPhase.STOPPING
+        resync.origins = {stream: one.origin for stream, one in self.shares.items() if one.origin is not None}
+        return resync
+
     # ---- what people ask for ------------------------------------------------------------------------------------------------
 
     @recorded
@@ -329,10 +363,14 @@ class Run:
             if self.ledger.complete and self._scheduler.idle and not self._fencing:
                 self.phase = RunPhase.COMPLETE
         step, self._pending = self._pending, Step()
-        step.settled = self._settled.clear()
-        if self.keeps_start and step.settled and step.settled[0][0] == 0:
-            step.settled[0] = (1, step.settled[0][1])
+        step.settled = self._not_kept(self._settled.clear())
         return step
+
+    def _not_kept(self, settled: list[Range]) -> list[Range]:
+        """Of these events, those of which ingesters need not keep the packets."""
+        if self.keeps_start and settled and settled[0][0] == 0:
+            settled[0] = (1, settled[0][1])
+        return settled
 
     @property
     def layouts(self) -> dict[str, StreamLayout]:
@@ -421,7 +459,7 @@ class Run:
         self._take_away(event, max(event, self._scheduler.cursor))
         self._scheduler.cut(event, iter(() if end_part is None else (Instance(event, end_part),)))
         self.ledger.close(event if end_part is None else event + 1)
-        self._pending.close_at = event
+        self._pending.close_at = self._closed_at = event
         self._void.remove(event, sys.maxsize)
         self.standing.close(event)
         for stream, shares in self.shares.items():

@@ -133,6 +133,7 @@ class Scheduler:
         for orphan in held:
             if self._deliveries.void(orphan.first, orphan.slot):
                 self._suspects.void((orphan.first, orphan.slot))
+                self._attempts.pop((orphan.first, orphan.slot), None)
             else:
                 for event in range(orphan.first, orphan.stop):
                     key = (event, orphan.slot)
@@ -140,6 +141,28 @@ class Scheduler:
                 self._orphans.append(orphan)
         self._orphans.sort()
         return poison
+
+    def renew(self, name: str, slot: int, first: int, stop: int) -> list[Span]:
+        """``name`` was given these deliveries and never had them: they are leased to it once more, under a higher attempt."""
+        for event in range(first, stop):
+            key = (event, slot)
+            self._attempts[key] = self._attempts.get(key, self._first_attempt(event)) + 1
+        return self.leases_of(name, slot, first, stop)
+
+    def leases_of(self, name: str, slot: int, first: int, stop: int) -> list[Span]:
+        """These deliveries, all of which ``name`` holds, as they were given to it."""
+        spans: list[Span] = []
+        for event in range(first, stop):
+            split = self._deliveries.of(event)
+            streams = None if split is None else split.units[slot].streams
+            attempt = self._attempts.get((event, slot), self._first_attempt(event))
+            spans.append(Span(event, 1, name, slot, attempt, self.epoch_of(event), streams))
+        return joined(spans)
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether events may have been leased that are not the run's."""
+        return self._cut_at is not None
 
     def _cut_at_split(self, first: int, stop: int) -> list[Range]:
         pieces: list[Range] = []
