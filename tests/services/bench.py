@@ -20,6 +20,7 @@ from beamloom.services.loop import Service
 from beamloom.services.membership import new_peer_id
 from beamloom.services.reducer import ReducerService
 from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.statekeeping import StateKeeper
 from beamloom.services.worker import Map, WorkerService
 from beamloom.settings import (
     ControllerSettings,
@@ -128,6 +129,7 @@ class Bench:
         workers: Sequence[str] = ("worker-1", "worker-2"),
         settings: ControllerSettings | None = None,
         clock: Callable[[], float] | None = None,
+        keeper: StateKeeper | None = None,
     ) -> None:
         """``clock``: real time instead of the bench's own, for a bench that a thread drives."""
         self._clock = clock
@@ -142,7 +144,7 @@ class Bench:
         self.figures: dict[str, dict[str, float]] = {}
         self.worker_class = worker
         channel = self.exchange.channel(CONTROLLER)
-        self.controller = ControllerService(settings or ControllerSettings(), channel)
+        self.controller = ControllerService(settings or ControllerSettings(), channel, keeper=keeper)
         self._add("controller", self.controller, channel)
         for stream, feed in streams.items():
             self.add_ingester(stream, feed)

@@ -196,5 +196,7 @@ def health(controller: Any) -> dict[str, Any]:
     if not ensemble.ingesters:
         problems.append("no ingester takes part; start one with 'beamloom ingester'")
     problems += controller.split_problems()
+    if controller.store_problem is not None:
+        problems.append(controller.store_problem)
     problems += [f"{member.name}: {member.register.fault}" for member in ensemble if member.register.fault]
     return {"ready": not problems, "problems": problems, "processes": len(list(ensemble))}

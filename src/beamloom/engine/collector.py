@@ -59,6 +59,11 @@ class Collector:
         self.duplicates += 1
         return False, fresh
 
+    @property
+    def taken(self) -> dict[int, list[Range]]:
+        """By slot, the events whose deliveries have been taken."""
+        return {slot: list(events) for slot, events in self._taken.items()}
+
     def fence(self, worker: str) -> None:
         """Nothing more is taken from this worker."""
         self._fenced.add(worker)

@@ -19,6 +19,11 @@ class Comb(msgspec.Struct, frozen=True, array_like=True, gc=False):
     count: int
     step: int = 1
 
+    @property
+    def stop(self) -> int:
+        """One past the last event."""
+        return self.first + (self.count - 1) * self.step + 1
+
     def ranges(self) -> Iterator[Range]:
         """The events as ranges, in growing order."""
         if self.step == 1:

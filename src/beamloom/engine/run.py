@@ -105,6 +105,8 @@ class Run:
         self._void = RangeSet()
         self._pending = Step()
         self._closed_at: int | None = None
+        self.advanced_at = now
+        """The time of the last look."""
 
     # ---- workers ------------------------------------------------------------------------------------------------------------
 
@@ -348,6 +350,7 @@ class Run:
     @recorded
     def advance(self, now: float) -> Step:
         """What is to be done now. To be called after every report, and at least a few times a second."""
+        self.advanced_at = now
         if self.phase is not RunPhase.COMPLETE:
             for stream in self.shares:
                 self._look_at_shares(stream, now)
@@ -376,6 +379,11 @@ class Run:
     def layouts(self) -> dict[str, StreamLayout]:
         """What the trigger map says of each stream; of an open-ended run, as far as it is known."""
         return self.standing.layouts
+
+    @property
+    def workers(self) -> list[str]:
+        """Those that take part, also those that are being fenced."""
+        return [worker.name for worker in self._scheduler.workforce]
 
     @property
     def last_assigned(self) -> int:
@@ -407,8 +415,11 @@ class Run:
 
     def _take_away(self, first: int, stop: int) -> None:
         """Workers are not to wait for these events; what is leased after this is meant again."""
+        gone = RangeSet([(first, stop)])
         self._pending.spans = [
-            span for span in self._pending.spans if span.stop <= first or span.first >= stop
+            msgspec.structs.replace(span, first=a, count=b - a)
+            for span in self._pending.spans
+            for a, b in gone.missing(span.first, span.stop)
         ]
         self._pending.dropped.append((first, stop))
 

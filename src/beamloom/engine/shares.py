@@ -63,6 +63,8 @@ class ShareReport(msgspec.Struct):
     blocked: bool = False
     origin: int | None = None
     """What tells the series whose beginning this share has seen from others."""
+    again: bool = False
+    """Whether what was reported before is in this once more."""
 
 
 class _ShareState:
@@ -157,7 +159,7 @@ class Shares:
             share.had_start = share.had_start or comb.first == 0
             for first, stop in comb.ranges():
                 share.held.add(first, stop)
-                self._receive(first, stop)
+                self._receive(first, stop, count=not report.again)
         self._losses += report.losses
         if report.excuses:
             # Only the last one may still be open: it is told again, with its end, when that is known.
@@ -165,14 +167,14 @@ class Shares:
                 one for one in share.excuses if one.first != report.excuses[0].first
             ] + report.excuses
 
-    def _receive(self, first: int, stop: int) -> None:
+    def _receive(self, first: int, stop: int, *, count: bool) -> None:
         known = min(stop, self.complete_until)
         if first < known:
             late = sum(b - a for a, b in self._lost.within(first, known))
-            self.late += late
-            self.duplicates += known - first - late
+            self.late += late * count
+            self.duplicates += (known - first - late) * count
             first = known
-        self.duplicates += stop - first - self._received.add(first, stop)
+        self.duplicates += (stop - first - self._received.add(first, stop)) * count
 
     def gone(self, name: str, cause: str, now: float) -> None:
         """The ingester of a share has died with all that it kept."""

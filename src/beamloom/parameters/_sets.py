@@ -126,6 +126,11 @@ class Parameters:
         return self._current
 
     @property
+    def given(self) -> dict[str, bytes]:
+        """What was set, without the defaults of what was not."""
+        return dict(self._given)
+
+    @property
     def descriptions(self) -> list[Parameter]:
         """The description in force of every described parameter, by name; ``dump_prefix`` is not among them."""
         return [entries[-1][1] for _, entries in sorted(self._described.items())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from beamloom.engine.assignment import Span
@@ -16,6 +17,7 @@ from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.membership import name_of
 from beamloom.services.share_counts import joined
 from beamloom.services.sharing import share_of
+from beamloom.services.takeover import Takeover
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import (
     AnyMessage,
@@ -30,6 +32,7 @@ from beamloom.transport.messages import (
     Orders,
     Progress,
     Reduced,
+    Stands,
     Tick,
 )
 from beamloom.triggermap import TriggerMap
@@ -52,7 +55,9 @@ class ActiveRun:
         ensemble: Ensemble,
         channel: Channel,
         ticks: dict[str, float],
+        before_sending: Callable[[], None] = lambda: None,
     ) -> None:
+        """``before_sending`` sees to it that what has happened is in the store."""
         self.run = run
         self.written = written
         """The trigger map in the words in which it was given: it may name detectors, that of ``run`` names streams alone."""
@@ -62,6 +67,8 @@ class ActiveRun:
         """The latest report of each stream; of one that several ingesters share, put together from theirs."""
         self.share_counts: dict[str, dict[str, Progress]] = {}
         """The latest report of each ingester of the streams that are shared, by its name."""
+        self.takeover: Takeover | None = None
+        """While it is taken over from a controller that died."""
         self.joining: set[str] = set()
         """Workers that came late and have not confirmed yet."""
         self.epochs: list[EpochRecord] = []
@@ -71,6 +78,8 @@ class ActiveRun:
         self._ensemble = ensemble
         self._channel = channel
         self._ticks = ticks
+        self._before_sending = before_sending
+        self._shift = 0.0
         self._next_tick = 0.0
         self._tick_turn = 0
         self._finishing: set[str] | None = None
@@ -83,11 +92,54 @@ class ActiveRun:
         """Whether every event is settled and every finish hook has been called."""
         return self.finished_at is not None
 
+    @property
+    def ticks(self) -> dict[str, float]:
+        """Intervals at which workers want to be ticked, in seconds."""
+        return self._ticks
+
+    def take_over(self, now: float) -> None:
+        """Go on with a run that another controller has begun: ask the others how they stand."""
+        # Time in which nobody looked has not passed for the run: nobody could be heard.
+        self._shift = self.run.advanced_at - now
+        if self.run.phase is RunPhase.COMPLETE:
+            return
+        workers = {peer for peer in self.run.workers if peer in self._ensemble}
+        ingesters = {
+            member.peer
+            for member in self._ensemble.ingesters
+            if any(stream in self.run.layouts for stream in member.register.streams)
+        }
+        for peer in set(self.run.workers) - workers:
+            self.run.lose_worker(peer, killed=False)
+        self.takeover = Takeover(self.run.run_id, self._ensemble, workers, ingesters)
+        for peer, question in self.takeover.questions():
+            self._send(peer, question)
+
+    def _go_on_taking_over(self, takeover: Takeover, now: float) -> None:
+        question = takeover.next_question()
+        if question is not None:
+            self._send(*question)
+        if takeover.vain or self.run.phase is RunPhase.COMPLETE:
+            self.takeover = None
+        elif takeover.done:
+            self.takeover = None
+            resync = self.run.take_stock(takeover.stock, now)
+            self._epochs_told = 0
+            for peer, answer in takeover.answers(resync):
+                self._send(peer, answer)
+            logger.info(
+                "run %s goes on: %d events are settled", self.run.run_id, self.run.ledger.settled_count
+            )
+
     # ---- reports ----------------------------------------------------------------------------------------------------------
 
     def hear(self, sender: str, message: AnyMessage, now: float) -> None:
         """A process reports something of this run."""
+        now += self._shift
         match message:
+            case Stands() as stands:
+                if self.takeover is not None:
+                    self.takeover.hear(sender, stands)
             case Reduced(deliveries=deliveries, split=split):
                 for worker, slot, first, stop in deliveries:
                     self.run.taken(worker, slot, first, stop, now, split)
@@ -136,6 +188,7 @@ class ActiveRun:
             progress.stopped,
             progress.blocked,
             progress.origin,
+            progress.again,
         )
         self.run.share_progress(progress.stream, sender, report, now)
         self.share_counts.setdefault(progress.stream, {})[name_of(sender)] = progress
@@ -160,6 +213,7 @@ class ActiveRun:
 
     def join(self, member: Member, now: float) -> None:
         """A worker that came late has confirmed."""
+        now += self._shift
         self.joining.discard(member.peer)
         for other in self._everyone_but_workers():
             self._send(other.peer, Joined(self.run.run_id, member.peer, member.register.address))
@@ -167,6 +221,7 @@ class ActiveRun:
 
     def lose(self, member: Member, cause: str, now: float, *, killed: bool) -> None:
         """A process is gone."""
+        now += self._shift
         self.joining.discard(member.peer)
         if self._finishing is not None:
             self._finishing.discard(member.peer)
@@ -190,6 +245,10 @@ class ActiveRun:
     def turn(self, now: float) -> None:
         """Send what is to be sent now."""
         if self.finished:
+            return
+        now += self._shift
+        if self.takeover is not None:
+            self._go_on_taking_over(self.takeover, now)
             return
         step = self.run.advance(now)
         for stream, told in self.share_counts.items():
@@ -287,6 +346,7 @@ class ActiveRun:
         return [*self._ensemble.ingesters, *([] if reducer is None else [reducer])]
 
     def _send(self, peer: str, message: AnyMessage) -> None:
+        self._before_sending()
         try:
             self._channel.send(peer, message)
         except KeyError:

@@ -8,6 +8,7 @@ results of the same slot and parameter epoch are merged.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,12 @@ class Combiner:
             self._since = now
         partial.events.add(event, event + 1)
         self.held += 1
+
+    def deliveries(self) -> Iterator[tuple[int, int, int]]:
+        """Slot, first event and one past the last of what waits to be sent."""
+        for partial in self._partials.values():
+            for first, stop in partial.events:
+                yield partial.slot, first, stop
 
     def wait(self, now: float) -> float:
         """Seconds until what is held is to be sent; 1 when nothing is."""

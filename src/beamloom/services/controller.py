@@ -5,6 +5,7 @@ Everything here happens in one thread. HTTP handlers live in another one and han
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import uuid
@@ -14,7 +15,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from beamloom.control.http import make_app
-from beamloom.engine.provenance import RunFacts
+from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.run import Run, RunPhase, RunSettings
 from beamloom.parameters import (
     DUMP_PREFIX,
@@ -25,6 +26,7 @@ from beamloom.parameters import (
     load_parameter_file,
     readable,
 )
+from beamloom.recordings.folder import RecordedEpoch
 from beamloom.services.active_run import ActiveRun, arm_message
 from beamloom.services.arming import Arming, ArmingRefused
 from beamloom.services.detectors import in_streams, nameable
@@ -33,8 +35,20 @@ from beamloom.services.heartbeat import LogForwarder
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.recorder import RunRecorder
+from beamloom.services.restoring import FinishedRun, Restored, restore
+from beamloom.services.resuming import papers_of, resume, snapshot
 from beamloom.services.self_arming import SelfArming
 from beamloom.services.sharing import ingesters_of, part_of, problems
+from beamloom.services.statekeeping import (
+    Began,
+    Came,
+    Entry,
+    Logged,
+    RunPapers,
+    StateKeeper,
+    Went,
+    open_state,
+)
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.http_server import HttpServer
@@ -68,19 +82,34 @@ class ControllerService:
     """The controller of a pipeline."""
 
     def __init__(
-        self, settings: ControllerSettings, channel: Channel, *, watches_silence: bool = True
+        self,
+        settings: ControllerSettings,
+        channel: Channel,
+        *,
+        watches_silence: bool = True,
+        keeper: StateKeeper | None = None,
     ) -> None:
-        """``watches_silence`` False: the processes share this one, and do not send signs of life."""
+        """``watches_silence`` False: the processes share this one, and do not send signs of life.
+
+        With a ``keeper`` another controller can go on where this one ends.
+        """
         self.settings = settings
         self.ensemble = Ensemble()
         self.parameters = Parameters()
         self.epoch = 0
         self.active: ActiveRun | None = None
-        self.past: deque[ActiveRun] = deque(maxlen=RUNS_KEPT)
+        self.past: deque[ActiveRun | FinishedRun] = deque(maxlen=RUNS_KEPT)
         self.logs: deque[dict[str, str]] = deque(maxlen=LOG_LINES_KEPT)
         self.log_count = 0
         self.self_arming = SelfArming(settings.arming_map, settings.arming_streams, settings.detectors)
+        self.run_papers: RunPapers | None = None
+        """Those of the run that goes on."""
+        self.ended: str | None = None
+        """Why this process has to end, when it has to."""
+        self._keeper = keeper
         self._channel = channel
+        if keeper is not None:
+            channel.rename(f"{CONTROLLER}#{keeper.scribe.generation}")
         self._watches_silence = watches_silence
         self._arming: Arming | None = None
         self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
@@ -88,7 +117,7 @@ class ControllerService:
         self._recorder: RunRecorder | None = None
         self._looked_at = 0.0
         self._planned_epochs: list[tuple[int, dict[str, bytes]]] = []
-        self._epochs_of_run: dict[int, dict[str, bytes]] = {}
+        self.epochs_of_run: dict[int, dict[str, bytes]] = {}
         self._set_initial_parameters()
 
     def _set_initial_parameters(self) -> None:
@@ -118,6 +147,10 @@ class ControllerService:
             reply(error)
 
     def _arm(self, trigger_map: TriggerMap, reply: Callable[[str | Exception], None], now: float) -> None:
+        if (problem := self.store_problem) is not None:
+            raise ArmingRefused(
+                f"the run was not armed: {problem}, so that it would not survive this process; mend that, then arm again"
+            )
         written = trigger_map
         tags = [worker.register.tags for worker in self.ensemble.workers]
         trigger_map = in_streams(written, self.settings.detectors, list(self.ensemble.streams), tags)
@@ -204,6 +237,31 @@ class ControllerService:
         )
 
     @property
+    def store_problem(self) -> str | None:
+        """Why what happens is not kept, in a sentence without its end; None while it is, or where it is not to be kept."""
+        return None if self._keeper is None else self._keeper.problem
+
+    def resume(self, restored: Restored, now: float) -> None:
+        """Go on where another controller was."""
+        if self._keeper is None:
+            raise ValueError("without a keeper there is nothing to go on with")
+        resume(self, restored, self._channel, self._keeper, now)
+        active, papers = self.active, self.run_papers
+        if active is not None and papers is not None and papers.record_prefix:
+            epochs = [
+                RecordedEpoch(one.epoch, one.first_event, self.epochs_of_run.get(one.epoch, {}))
+                for one in active.epochs
+            ]
+            self._recorder = RunRecorder(
+                papers.record_prefix, papers.run, active.run.trigger_map, self.settings.detectors, epochs
+            )
+        self._keeper.checkpoint(lambda: snapshot(self))
+
+    def _note(self, entry: Entry) -> None:
+        if self._keeper is not None:
+            self._keeper.note(entry)
+
+    @property
     def nameable(self) -> list[str]:
         """What a trigger map may name now: streams, and detectors of which all tiles are there."""
         return nameable(self.settings.detectors, list(self.ensemble.streams))
@@ -236,15 +294,23 @@ class ControllerService:
     def _tell_epoch(self) -> None:
         self.epoch += 1
         message = ParametersMessage(self.epoch, self.parameters.current.to_wire())
-        self._epochs_of_run[self.epoch] = message.values
+        self.epochs_of_run[self.epoch] = message.values
+        self._note_epoch(None)
         for member in self.ensemble:
             if member.role != "ingester":
                 self._channel.send(member.peer, message)
+
+    def _note_epoch(self, record: EpochRecord | None) -> None:
+        values = self.epochs_of_run[self.epoch]
+        self._note(Began(self.epoch, self.parameters.given, values, record))
+        if self._keeper is not None:
+            self._keeper.flush()
 
     def _begin_epoch(self) -> None:
         self._tell_epoch()
         if self.active is not None and not self.active.finished:
             first = self.active.begin_epoch(self.epoch, readable(self.parameters.current))
+            self._note_epoch(self.active.epochs[-1])
             if self._recorder is not None:
                 self._recorder.epoch(self.epoch, first, self.parameters.current)
 
@@ -288,6 +354,7 @@ class ControllerService:
             self._channel.send(former.peer, Unknown(former.peer, replaced_by))
             self._lose(former, f"{former.name} was started again", now, killed=True)
         self._channel.connect(peer, register.address)
+        self._note(Came(peer, register))
         self._channel.send(peer, Welcome())
         self.self_arming.hurry()
         if known:
@@ -311,7 +378,7 @@ class ControllerService:
             return
         active.joining.add(member.peer)
         self._channel.send(member.peer, self._arm_message(active.run, member))
-        for epoch, values in self._epochs_of_run.items():
+        for epoch, values in self.epochs_of_run.items():
             self._channel.send(member.peer, ParametersMessage(epoch, values))
 
     def _confirm(self, member: Member, armed: Armed, now: float) -> None:
@@ -331,6 +398,7 @@ class ControllerService:
     def _lose(self, member: Member, cause: str, now: float, *, killed: bool) -> None:
         logger.log(logging.WARNING if killed else logging.INFO, "%s is gone: %s", member.name, cause)
         self.ensemble.remove(member.peer)
+        self._note(Went(member.peer))
         self.self_arming.forget(member.peer)
         if self._arming is not None:
             self._arming.lose(member.peer, self._why_needed(self._arming.run, member))
@@ -371,9 +439,23 @@ class ControllerService:
             self.active.turn(now)
             if self.active.finished:
                 self._recorder = None
+                self._keep_run(self.active)
         self._looked_at = now
         self._arm_for_devices(now)
         self._keep_logs([{**line, "service": "controller"} for line in self._own_log.take()])
+        if self._keeper is not None:
+            self._keeper.turn(now, lambda: snapshot(self))
+            self.ended = self._keeper.scribe.overtaken
+
+    def _keep_run(self, active: ActiveRun) -> None:
+        """A run has begun, or has ended: what is known of it is kept."""
+        if self._keeper is None:
+            return
+        prefix = self.parameters.current.to_wire().get(DUMP_PREFIX.name, b"").decode()
+        if not active.finished or self.run_papers is None:
+            self.run_papers = papers_of(active, prefix)
+        papers = papers_of(active, self.run_papers.record_prefix) if active.finished else self.run_papers
+        self._keeper.checkpoint(lambda: snapshot(self), papers)
 
     def _forgive_deafness(self, now: float) -> None:
         """While this thread was busy it heard nobody: silence in that time says nothing."""
@@ -391,10 +473,13 @@ class ControllerService:
             return
         self._arming = None
         self.self_arming.armed(arming.run.layouts)
-        self._epochs_of_run = {self.epoch: self.parameters.current.to_wire()}
+        self.epochs_of_run = {self.epoch: self.parameters.current.to_wire()}
         if self.active is not None:
             self.past.append(self.active)
-        self.active = ActiveRun(arming.run, arming.written, self.ensemble, self._channel, arming.ticks)
+        before_sending = (lambda: None) if self._keeper is None else self._keeper.flush
+        self.active = ActiveRun(
+            arming.run, arming.written, self.ensemble, self._channel, arming.ticks, before_sending
+        )
         self.active.begin_epoch(self.epoch, readable(self.parameters.current))
         self._record(arming.run)
         self._plan_epochs(self.active)
@@ -404,6 +489,9 @@ class ControllerService:
                 arming.run.add_worker(worker.peer, worker.register.tags, now)
             else:
                 self._invite(self.active, worker)
+        self._keep_run(self.active)
+        if self._keeper is not None:
+            arming.run.witness = self._keeper.hear
         self.active.turn(now)
         logger.info("run %s is armed", arming.run.run_id)
         arming.reply(arming.run.run_id)
@@ -423,7 +511,10 @@ class ControllerService:
             self._recorder.epoch(self.epoch, 0, self.parameters.current)
 
     def _keep_logs(self, lines: Collection[dict[str, str]]) -> None:
+        if not lines:
+            return
         self.logs.extend(lines)
+        self._note(Logged(list(lines)))
         self.log_count += len(lines)
 
     def wait(self, now: float) -> float:
@@ -435,6 +526,8 @@ class ControllerService:
         """The process ends."""
         if self._arming is not None:
             self._end_arming(ArmingRefused(f"the controller ends: {reason}"))
+        if self._keeper is not None:
+            self._keeper.close()
         logging.getLogger().removeHandler(self._own_log)
 
     def log_own(self) -> None:
@@ -451,13 +544,21 @@ def _takes_part(member: Member, trigger_map: TriggerMap) -> bool:
 
 def serve(settings: ControllerSettings) -> int:
     """Run the controller in this process until it is told to end."""
+    with contextlib.ExitStack() as stack:
+        keeper, restored = open_state(settings, stack)
+        return _serve(settings, keeper, None if restored is None else restore(restored))
+
+
+def _serve(settings: ControllerSettings, keeper: StateKeeper | None, restored: Restored | None) -> int:
     channel = ZmqChannel(CONTROLLER, settings.bind, settings.mailbox_port, settings.advertise)
-    service = ControllerService(settings, channel)
+    service = ControllerService(settings, channel, keeper=keeper)
+    if restored is not None:
+        service.resume(restored, time.monotonic())
     service.log_own()
     server = HttpServer(make_app(service), settings.http_host, settings.http_port)
     try:
         port = server.start()
         logger.info("mailbox at %s, HTTP API at http://%s:%d", channel.address, settings.http_host, port)
-        return serve_loop(service, channel)
+        return serve_loop(service, channel, lambda: service.ended)
     finally:
         server.stop()

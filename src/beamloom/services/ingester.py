@@ -43,6 +43,8 @@ from beamloom.transport.messages import (
     Joined,
     Orders,
     Part,
+    Stands,
+    TakeStock,
     Unknown,
     Welcome,
 )
@@ -115,6 +117,8 @@ class IngesterService:
 
     def receive(self, received: Received, now: float) -> None:
         """A message has arrived."""
+        if not self.member.heeds(received.sender):
+            return
         match received.message:
             case Orders(run=run) as orders if run == self._run:
                 self._follow(orders, now)
@@ -127,6 +131,8 @@ class IngesterService:
                     self._report_shares(now)
                     self._release()
                 self._channel.send(CONTROLLER, Finished(run))
+            case TakeStock(run=run):
+                self._take_stock(run, now)
             case Welcome():
                 self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
@@ -182,6 +188,17 @@ class IngesterService:
                 return other.recorder
         return RecordingWriter(RecordingNames(prefix, run).packets(self._settings.name), resume=True)
 
+    def _take_stock(self, run: str | None, now: float) -> None:
+        """A new controller goes on with ``run``."""
+        if run is None or run != self._run or self._arming_until is not None:
+            self._release()
+            if run is not None:
+                self.member.unknown(None)
+            return
+        for one in self._streams.values():
+            one.report_again(now)
+        self._channel.send(CONTROLLER, Stands(run))
+
     def _follow(self, orders: Orders, now: float) -> None:
         for one in self._streams.values():
             if isinstance(one.source, SeriesSource):
@@ -196,11 +213,12 @@ class IngesterService:
                 router.forget_worker(worker)
             for first, stop in orders.settled:
                 router.release(first, stop)
-            if orders.close_at is not None:
+            one.forget_told(orders.settled)
+            if orders.close_at is not None and router.is_open:
                 one.deliver(router.close(orders.close_at))
-            if orders.spans:
+            if orders.spans or orders.resync:
                 one.trigger(orders.spans)
-                one.deliver(router.assign(orders.spans))
+                one.deliver((router.resync if orders.resync else router.assign)(orders.spans))
             if orders.stop_sources and not one.stopped:
                 one.stop()
                 one.report(now, always=True)

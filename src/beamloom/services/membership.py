@@ -40,6 +40,7 @@ class Membership:
         self.ended: str | None = None
         """Why this process has to end, when it has to."""
         self._channel = channel
+        self._generation = 0
         self._name = name
         self._next_attempt = 0.0
         self._register = Register(
@@ -53,6 +54,15 @@ class Membership:
             **what,
         )
         channel.connect(CONTROLLER, controller)
+
+    def heeds(self, sender: str) -> bool:
+        """Whether a message of ``sender`` counts: not that of a controller whose place another one has taken."""
+        name, mark, number = sender.partition("#")
+        if name != CONTROLLER or not mark:
+            return True
+        generation = int(number)
+        self._generation = max(self._generation, generation)
+        return generation == self._generation
 
     def update(self, **what: Any) -> None:
         """What this process says of itself when it registers next."""

@@ -6,7 +6,7 @@ Invariant: a batch is kept until the reducer has said that it took it; batches c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from beamloom.engine.ranges import Range
@@ -86,10 +86,25 @@ class Outbox:
         while self._kept and self._kept[0][0].sequence <= sequence:
             self._kept.popleft()
 
+    def deliveries(self) -> Iterator[tuple[int, int, int]]:
+        """Slot, first event and one past the last of all that is here, gathered or under way."""
+        for message, _ in self._kept:
+            yield from _deliveries(message.slots, message.events, message.combined)
+        yield from _deliveries(self._slots, self._events, self._combined)
+
     @property
     def unacknowledged(self) -> int:
         """Batches that are under way."""
         return len(self._kept)
+
+
+def _deliveries(
+    slots: list[int], events: list[int], combined: list[list[Range]]
+) -> Iterator[tuple[int, int, int]]:
+    for place, event in enumerate(events):
+        slot = slots[0] if len(slots) == 1 else slots[place]
+        for first, stop in (combined[place] if place < len(combined) else []) or [(event, event + 1)]:
+            yield slot, first, stop
 
 
 def _short(values: list[int]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from beamloom.detectors.geometry import Detectors
 from beamloom.parameters import ParameterSet
@@ -22,10 +23,17 @@ logger = logging.getLogger(__name__)
 class RunRecorder:
     """The files of one run. What cannot be written is said once, and the run goes on without it."""
 
-    def __init__(self, prefix: str, run: str, trigger_map: TriggerMap, detectors: Detectors) -> None:
-        """``trigger_map`` names the streams that are recorded."""
+    def __init__(
+        self,
+        prefix: str,
+        run: str,
+        trigger_map: TriggerMap,
+        detectors: Detectors,
+        epochs: Iterable[RecordedEpoch] = (),
+    ) -> None:
+        """``trigger_map`` names the streams that are recorded; ``epochs`` are those that another controller has written."""
         self._names = RecordingNames(prefix, run)
-        self._epochs: list[RecordedEpoch] = []
+        self._epochs = list(epochs)
         self.problem: str | None = None
         """Why the recording is not whole."""
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -47,7 +48,9 @@ from beamloom.transport.messages import (
     Parameters,
     Reduced,
     Results,
+    Stands,
     Taken,
+    TakeStock,
     Unknown,
     Welcome,
 )
@@ -55,6 +58,9 @@ from beamloom.transport.zeromq import ZmqChannel
 from beamloom.version import VERSION
 
 logger = logging.getLogger(__name__)
+
+FAILURES_KEPT = 4096
+"""More than can fail while no controller hears of it, unless nearly everything does."""
 
 
 class ReducerService:
@@ -97,6 +103,8 @@ class ReducerService:
         self._decoder = Decoder(allow_pickle=settings.allow_pickle)
         self._run: str | None = None
         self._collector = Collector()
+        self._failures: deque[Failed] = deque(maxlen=FAILURES_KEPT)
+        """What was told last: a new controller may not have heard of it."""
         self._account = ResultAccount("", 0)
         self._next_timer: float | None = None
         self._processed = 0
@@ -107,6 +115,8 @@ class ReducerService:
 
     def receive(self, received: Received, now: float) -> None:
         """A message has arrived."""
+        if not self.member.heeds(received.sender):
+            return
         match received.message:
             case Results(run=run) as results if run == self._run:
                 self._take(received.sender, results, received.buffers)
@@ -128,6 +138,8 @@ class ReducerService:
                 self._arm(arm, now)
             case Finish(run=run, abandoned=abandoned):
                 self._finish(run, abandoned)
+            case TakeStock(run=run):
+                self._take_stock(run)
             case Welcome():
                 self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
@@ -140,6 +152,7 @@ class ReducerService:
         self._keeping.end_run()
         self._epochs.restart(arm.epoch, arm.parameters)
         self._collector = Collector()
+        self._failures.clear()
         packages = {
             _package(reference)
             for reference in (*arm.analyses, self._settings.reducer_class or "")
@@ -217,6 +230,18 @@ class ReducerService:
             ]
             self._channel.send(CONTROLLER, Reduced(results.run, deliveries, split))
 
+    def _take_stock(self, run: str | None) -> None:
+        """A new controller goes on with ``run``."""
+        if run is None or run != self._run:
+            self._run = None
+            if run is not None:
+                self.member.unknown(None)
+            return
+        for failed in self._failures:
+            self._channel.send(CONTROLLER, failed)
+        reduced = list(self._account.coverage.reduced)
+        self._channel.send(CONTROLLER, Stands(run, taken=self._collector.taken, reduced=reduced))
+
     def _take_combined(self, worker: str, slot: int, ranges: list[Range]) -> bool:
         """Whether a result of several events is to be reduced."""
         taken, unobtainable = self._collector.take_together(worker, slot, ranges)
@@ -230,9 +255,9 @@ class ReducerService:
             event = unobtainable[-1][1] - 1
             for first, stop in unobtainable:
                 self._account.failed(first, stop)
-            self._channel.send(
-                CONTROLLER, Failed(self._run or "", worker, slot, event, failure, unobtainable)
-            )
+            failed = Failed(self._run or "", worker, slot, event, failure, unobtainable)
+            self._failures.append(failed)
+            self._channel.send(CONTROLLER, failed)
         return taken
 
     def _acknowledge(self, worker: str, results: Results) -> None:
@@ -288,7 +313,10 @@ class ReducerService:
         where = hook if self._analysis is None else self._analysis.where(hook)
         capsule = ErrorCapsule.from_exception(where, error, event)
         failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
-        self._channel.send(CONTROLLER, Failed(self._run or "", worker, slot, event, failure, list(combined)))
+        failed = Failed(self._run or "", worker, slot, event, failure, list(combined))
+        if event is not None:
+            self._failures.append(failed)
+        self._channel.send(CONTROLLER, failed)
 
     # ---- time ------------------------------------------------------------------------------------------------------------
 

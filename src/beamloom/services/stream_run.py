@@ -7,11 +7,15 @@ how far that came at once when something remarkable happened, and otherwise a fe
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from beamloom.devices.device import EndlessSource, SharedSource, Source, SourceFigures, TriggeredSource
 from beamloom.engine.assignment import Span
+from beamloom.engine.combs import Comb
+from beamloom.engine.ledger import Loss
+from beamloom.engine.ranges import Range
 from beamloom.engine.reorder import Arrivals, Reorder
 from beamloom.engine.requests import Requests
 from beamloom.engine.retention import Retention, WhenFull
@@ -70,6 +74,11 @@ class StreamRun:
         self._told: tuple[object, ...] = ()
         self._told_ended = False
         self._told_origin: int | None = None
+        self._all_losses: list[Loss] = []
+        self._all_excuses: list[Loss] = []
+        self._received: deque[Comb] = deque()
+        """What came to this share and may not be settled, as it was told."""
+        self._settled_until = 0
 
     def trigger(self, spans: Sequence[Span]) -> None:
         """Have a software-triggered source produce the packets of events that have just been leased."""
@@ -163,6 +172,8 @@ class StreamRun:
             return None
         self._told, self._told_ended, self._told_at = standing, ended, now
         self._told_origin = origin
+        received, excuses = router.take_received(), router.take_excuses()
+        self._remember(losses, received, excuses)
         return Progress(
             self.run,
             self.stream,
@@ -175,10 +186,40 @@ class StreamRun:
             not router.has_room,
             discarded,
             reconnects,
-            router.take_received(),
-            router.take_excuses(),
+            received,
+            excuses,
             origin,
         )
+
+    def _remember(self, losses: list[Loss], received: list[Comb], excuses: list[Loss]) -> None:
+        for loss in losses:
+            last = self._all_losses[-1] if self._all_losses else None
+            if last is not None and (last.stop, last.cause, last.instead_of) == (
+                loss.first,
+                loss.cause,
+                loss.instead_of,
+            ):
+                self._all_losses[-1] = Loss(last.first, loss.stop, loss.cause, loss.instead_of)
+            else:
+                self._all_losses.append(loss)
+        self._received += received
+        self._all_excuses += excuses
+
+    def forget_told(self, settled: Sequence[Range]) -> None:
+        """These events are settled: that their packets came here need not be told again."""
+        for first, stop in settled:
+            if first <= self._settled_until:
+                self._settled_until = max(self._settled_until, stop)
+        while self._received and self._received[0].stop <= self._settled_until:
+            self._received.popleft()
+
+    def report_again(self, now: float) -> None:
+        """Tell a new controller all that was ever told."""
+        progress = self._progress(now, always=True)
+        if progress is not None:
+            progress.losses, progress.received = self._all_losses, list(self._received)
+            progress.excuses, progress.again = self._all_excuses, True
+            self._channel.send(CONTROLLER, progress)
 
     @property
     def origin(self) -> int | None:

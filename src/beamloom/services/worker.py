@@ -7,8 +7,10 @@ which delays them by 20 ms at most.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +19,7 @@ from beamloom.detectors.geometry import Detector
 from beamloom.detectors.packets import with_detectors
 from beamloom.engine.assembler import Assembler, Ready
 from beamloom.engine.faults import Failure
-from beamloom.engine.ranges import Range
+from beamloom.engine.ranges import Range, RangeSet
 from beamloom.errors import UserError
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
@@ -43,7 +45,9 @@ from beamloom.transport.messages import (
     Orders,
     Packets,
     Parameters,
+    Stands,
     Taken,
+    TakeStock,
     Tick,
     Unknown,
     Welcome,
@@ -56,6 +60,8 @@ logger = logging.getLogger(__name__)
 
 EVENTS_PER_TURN = 64
 """Most events that are processed before the mailbox is looked at again."""
+FAILURES_KEPT = 256
+"""What failed further back is processed once more when the controller that was told of it has died."""
 TURN_SECONDS = 0.005
 """Results are sent at the latest after this time, unless one event takes longer."""
 
@@ -141,11 +147,15 @@ class WorkerService:
         self._seconds = dict.fromkeys(("waiting", "receiving", "user", "sending"), 0.0)
         self._idle_since: float | None = None
         self._last_event = -1
+        self._failures: deque[Failed] = deque(maxlen=FAILURES_KEPT)
+        """What was told last: a new controller may not have heard of it."""
 
     # ---- messages -------------------------------------------------------------------------------------------------------
 
     def receive(self, received: Received, now: float) -> None:
         """A message has arrived."""
+        if not self.member.heeds(received.sender):
+            return
         match received.message:
             case Packets(run=run) as message if run == self._run:
                 packets = unpack(message.block, received.buffers)
@@ -166,6 +176,8 @@ class WorkerService:
                 self._arm(arm)
             case Finish(run=run, abandoned=abandoned):
                 self._finish(run, abandoned)
+            case TakeStock(run=run):
+                self._take_stock(run)
             case Welcome():
                 self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
@@ -203,6 +215,27 @@ class WorkerService:
             self._channel.connect(peer, address)
             self._outbox = Outbox(self._channel, peer, arm.run)
         self._channel.send(CONTROLLER, Armed(arm.run, problem, tick_interval=tick_interval))
+
+    def _take_stock(self, run: str | None) -> None:
+        """A new controller goes on with ``run``."""
+        if run is None or run != self._run or self._outbox is None:
+            self._forget_run()
+            if run is not None:
+                self.member.unknown(None)
+            return
+        for failed in self._failures:
+            self._channel.send(CONTROLLER, failed)
+        self._channel.send(CONTROLLER, Stands(run, held=self._held(self._outbox)))
+
+    def _held(self, outbox: Outbox) -> dict[int, list[Range]]:
+        """By slot, the events that this worker works on or has results of."""
+        held: dict[int, RangeSet] = {}
+        ready = ((one.slot, one.event, one.event + 1) for one in self._ready)
+        for slot, first, stop in itertools.chain(
+            self._assembler.deliveries(), ready, self._combiner.deliveries(), outbox.deliveries()
+        ):
+            held.setdefault(slot, RangeSet()).add(first, stop)
+        return {slot: list(events) for slot, events in held.items()}
 
     def _where(self, hook: str) -> str:
         analysis = None if self._map is None else self._map.analysis
@@ -296,9 +329,10 @@ class WorkerService:
     ) -> None:
         capsule = ErrorCapsule.from_exception(self._where(hook), error, event)
         failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
-        self._channel.send(
-            CONTROLLER, Failed(self._run or "", self._channel.peer, slot, event, failure, combined or [])
-        )
+        failed = Failed(self._run or "", self._channel.peer, slot, event, failure, combined or [])
+        if event is not None:
+            self._failures.append(failed)
+        self._channel.send(CONTROLLER, failed)
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
@@ -332,6 +366,7 @@ class WorkerService:
         self._outbox = None
         self._tick = False
         self._idle_since = None
+        self._failures.clear()
 
     def leave(self, reason: str) -> None:
         """The process ends."""

@@ -199,6 +199,20 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
             description="Start of the path of every file in which the trigger map and the parameters are recorded."
         ),
     ] = None
+    state_dir: Annotated[
+        str,
+        Meta(
+            description="Folder of the state from which a new controller goes on when this one dies; none: nothing is kept."
+        ),
+    ] = ""
+    store_sync: Annotated[
+        Literal["never", "interval", "always"],
+        Meta(
+            description="When the state is synchronized with the disk: a dead process loses nothing in any case, a dead machine may lose "
+            "the file with `never`, the last seconds with `interval`, nothing with `always`.",
+            extra={"expects": "one of never, interval, always"},
+        ),
+    ] = "interval"
 
     def __post_init__(self) -> None:
         super().__post_init__()

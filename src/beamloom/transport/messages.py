@@ -1,7 +1,8 @@
 """Every message between the processes of a pipeline: the whole wire contract.
 
 Each message is one msgspec struct, encoded as msgpack with its sender; large payloads follow as frames of their own. A process is named
-by its peer id (``worker-1@3f2a91``), which is new at each start; the controller's is ``controller``. ``run`` is the id of a run; a message
+by its peer id (``worker-1@3f2a91``), which is new at each start; the controller's is ``controller``, and ``controller#7`` where it is the
+seventh that goes on with the same state. ``run`` is the id of a run; a message
 about a run that is over is dropped by whoever receives it.
 """
 
@@ -175,6 +176,8 @@ class Orders(Message):
     stop_sources: bool = False
     origins: dict[str, int] = {}
     """For streams with several ingesters: the series that is the run's, by what its device tells it from others."""
+    resync: bool = False
+    """Of a new controller: ``spans`` are all leases that there are, ``settled`` all that is settled."""
 
 
 class PacketBlock(msgspec.Struct, array_like=True):
@@ -279,6 +282,8 @@ class Progress(Message):
     """Of a share: why events would be missing that no share has."""
     origin: int | None = None
     """Of a share: the series whose beginning has come to it."""
+    again: bool = False
+    """Whether all that was told before is in this once more, for a new controller."""
 
 
 class Coverage(Message):
@@ -290,6 +295,24 @@ class Coverage(Message):
     """Parameter epochs that have begun since."""
     finished_at: float | None = None
     """Unix time in seconds at which the run was over; None while it goes on."""
+
+
+class TakeStock(Message):
+    """A new controller → a process: I go on where another one was; say how you stand in this run. None: forget any run that you have."""
+
+    run: str | None
+
+
+class Stands(Message):
+    """A process → a new controller: how it stands. Failures and losses that it had told were told once more before this."""
+
+    run: str
+    held: dict[int, list[Range]] = {}
+    """Of a worker: by slot, the events that it works on or has results of."""
+    taken: dict[int, list[Range]] = {}
+    """Of the reducer: by slot, the events whose deliveries it has taken."""
+    reduced: list[Range] = []
+    """Of the reducer: the events that are in its result."""
 
 
 class Fence(Message):
@@ -355,6 +378,8 @@ AnyMessage = (
     | Failed
     | Progress
     | Coverage
+    | TakeStock
+    | Stands
     | Fence
     | Fenced
     | Parameters

@@ -1,0 +1,109 @@
+"""What a controller hands on, and how another one takes it up."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from typing import Protocol
+
+from beamloom.engine.checkpoint import freeze
+from beamloom.parameters import Parameter, ParameterError, Parameters
+from beamloom.services.active_run import ActiveRun
+from beamloom.services.ensemble import Ensemble
+from beamloom.services.restoring import FinishedRun, Restored
+from beamloom.services.statekeeping import ActiveState, ControllerState, RunPapers, StateKeeper
+from beamloom.transport.channel import Channel
+from beamloom.transport.messages import TakeStock
+
+logger = logging.getLogger(__name__)
+
+
+class Resumable(Protocol):
+    """What of a controller is handed on."""
+
+    ensemble: Ensemble
+    parameters: Parameters
+    epoch: int
+    active: ActiveRun | None
+    past: deque[ActiveRun | FinishedRun]
+    logs: deque[dict[str, str]]
+    log_count: int
+    epochs_of_run: dict[int, dict[str, bytes]]
+    run_papers: RunPapers | None
+
+
+def snapshot(controller: Resumable) -> ControllerState:
+    """All that a new controller has to know."""
+    active = controller.active
+    going_on = None
+    if active is not None and not active.finished:
+        run = active.run
+        going_on = ActiveState(run.run_id, freeze(run), active.ticks, active.epochs)
+    return ControllerState(
+        controller.epoch,
+        controller.parameters.given,
+        {member.peer: member.register for member in controller.ensemble},
+        controller.epochs_of_run,
+        going_on,
+        list(controller.logs),
+        controller.log_count,
+    )
+
+
+def papers_of(active: ActiveRun, record_prefix: str) -> RunPapers:
+    """What is known of a run now."""
+    return RunPapers(
+        active.run.run_id,
+        active.run.trigger_map.encode(),
+        active.written.encode(),
+        active.started_at,
+        active.finished_at,
+        freeze(active.run),
+        record_prefix,
+    )
+
+
+def resume(
+    controller: Resumable, restored: Restored, channel: Channel, keeper: StateKeeper, now: float
+) -> None:
+    """Stand where the former controller stood, and ask all processes that it knew how they stand."""
+    began = time.perf_counter()
+    state = restored.state
+    controller.past.extend(restored.past)
+    controller.logs.extend(state.logs)
+    controller.log_count = state.log_count
+    controller.epoch, controller.epochs_of_run = state.epoch, state.epochs_of_run
+    if state.given:
+        controller.parameters.set_many(state.given)
+    for peer, register in state.members.items():
+        controller.ensemble.add(peer, register, now)
+        channel.connect(peer, register.address)
+        try:
+            descriptions = [Parameter.from_wire(one) for one in register.descriptions]
+            controller.parameters.describe(descriptions, owner=register.name)
+        except ParameterError as error:
+            logger.error("%s: %s", register.name, error)
+    if restored.run is None or restored.papers is None or restored.written is None:
+        for member in controller.ensemble:
+            channel.send(member.peer, TakeStock(None))
+        if controller.past and isinstance(last := controller.past[-1], FinishedRun):
+            # Whoever waited for its end is still to see it.
+            controller.past.pop()
+            controller.active = ActiveRun(last.run, last.written, controller.ensemble, channel, {})
+            controller.active.started_at, controller.active.finished_at = last.started_at, last.finished_at
+    else:
+        ticks = {} if state.active is None else state.active.ticks
+        active = ActiveRun(restored.run, restored.written, controller.ensemble, channel, ticks, keeper.flush)
+        active.started_at = restored.papers.started_at
+        active.epochs = [] if state.active is None else state.active.epochs
+        controller.active, controller.run_papers = active, restored.papers
+        restored.run.witness = keeper.hear
+        active.take_over(now)
+        logger.warning(
+            "run %s is gone on with, where another controller was: %d events are settled, %d entries were read in %.2f s",
+            restored.run.run_id,
+            restored.run.ledger.settled_count,
+            restored.entries,
+            time.perf_counter() - began,
+        )

@@ -1,0 +1,125 @@
+"""The controller dies after any message, and another one goes on from the store: same result, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from beamloom.parameters import encode_value
+from beamloom.services.controller import ControllerService
+from beamloom.services.restoring import restore
+from beamloom.services.statekeeping import StateKeeper
+from beamloom.settings import ControllerSettings
+from beamloom.store import Scribe, SqliteStore
+from beamloom.transport.channel import Received
+from beamloom.transport.messages import CONTROLLER
+from beamloom.triggermap import TriggerMap, open_ended, uniform
+from services.bench import Bench, Feed, counts, series
+
+
+class Restarting:
+    """A bench whose controller keeps its state in a folder."""
+
+    def __init__(self, folder: Path, streams: dict[str, Feed], **more: object) -> None:
+        self.folder = folder
+        self.bench = Bench(streams, keeper=self._keeper(), **more)  # type: ignore[arg-type]
+
+    def _keeper(self) -> StateKeeper:
+        self.store = SqliteStore(self.folder, "never")
+        self.keeper = StateKeeper(Scribe(self.store))
+        return self.keeper
+
+    def kill(self) -> None:
+        """The controller is gone, with what is under way to it and from it, and another one is started at its address."""
+        bench = self.bench
+        bench.services.pop("controller")
+        bench.channels.pop("controller").close()
+        # What was handed over is written, as the process may be killed at any moment but between the two.
+        self.keeper.scribe.close()
+        keeper = self._keeper()
+        restored = restore(self.store.load())
+        channel = bench.exchange.channel(CONTROLLER)
+        bench.controller = ControllerService(ControllerSettings(), channel, keeper=keeper)
+        services, channels = dict(bench.services), dict(bench.channels)
+        bench.services.clear()
+        bench.channels.clear()
+        bench.services["controller"], bench.channels["controller"] = bench.controller, channel
+        bench.services.update(services)
+        bench.channels.update(channels)
+        bench.controller.resume(restored, bench.now)
+
+    def close(self) -> None:
+        self.bench.close()
+
+
+FRAMES = 30
+
+
+def constrained(streams: list[str]) -> TriggerMap:
+    """Events for one worker, for two, for all, and constraints that come back."""
+    cells = [[{"constraint": event % 5}] for event in range(FRAMES)]
+    cells[7] = [{"constraint": 1}, {"constraint": 2}]
+    cells[11] = [{"tags": ["generic"]}]
+    other = [[{"constraint": (event + event // 9) % 5}] for event in range(FRAMES)]
+    parts = {"main": {streams[0]: cells, streams[1]: other}}
+    return TriggerMap.from_json({"parts": parts, "sequence": ["main"]})
+
+
+MAPS: dict[str, Callable[[], TriggerMap]] = {
+    "uniform": lambda: uniform(["a", "b"], FRAMES),
+    "constrained": lambda: constrained(["a", "b"]),
+    "open-ended": lambda: open_ended(["a", "b"]),
+}
+
+
+def oracle(trigger_map: TriggerMap) -> tuple[dict[int, object], tuple[int, int, int]]:
+    with Bench({"a": Feed(series(FRAMES)), "b": Feed(series(FRAMES))}) as bench:
+        active = bench.play(trigger_map)
+        return dict(bench.published["results"]), counts(active)
+
+
+def messages_of(folder: Path, trigger_map: TriggerMap, kill_after: int | None) -> tuple[int, Restarting]:
+    """Play a run; the controller is killed after so many messages have come to it, or have come from it."""
+    pipeline = Restarting(folder, {"a": Feed(series(FRAMES)), "b": Feed(series(FRAMES))})
+    bench = pipeline.bench
+    seen = 0
+
+    def tap(name: str, received: Received) -> bool:
+        nonlocal seen
+        if name == "controller" or received.sender.startswith(CONTROLLER):
+            seen += 1
+        return True
+
+    bench.arm(trigger_map)
+    bench.tap = tap
+    killed = kill_after is None
+    for _ in range(20_000):
+        if not killed and kill_after is not None and seen >= kill_after:
+            killed = True
+            pipeline.kill()
+        if bench.active.finished:
+            return seen, pipeline
+        bench.step()
+    raise AssertionError("the run does not end")
+
+
+@pytest.mark.parametrize("name", sorted(MAPS))
+def test_a_run_survives_the_death_of_the_controller_at_any_moment(name: str, tmp_path: Path) -> None:
+    expected, account = oracle(MAPS[name]())
+    (tmp_path / "whole").mkdir()
+    total, whole = messages_of(tmp_path / "whole", MAPS[name](), None)
+    whole.close()
+    assert total > 10
+    for after in range(1, total, max(1, total // 40)):
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        _, pipeline = messages_of(folder, MAPS[name](), after)
+        bench = pipeline.bench
+        assert dict(bench.published["results"]) == expected, after
+        assert counts(bench.active) == account, after
+        assert bench.published["finished"] == 1
+        reducer = bench.services["reducer"]
+        assert reducer.figures()["duplicates"] == 0  # type: ignore[attr-defined]
+        pipeline.close()
