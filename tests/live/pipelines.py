@@ -22,6 +22,7 @@ from beamloom.devices.device import Simulator
 from beamloom.devices.registry import find_device
 from beamloom.pipeline_file import parse_pipeline
 from beamloom.placement import LocalPlacement
+from beamloom.placement.processes import RestartPolicy
 
 ANALYSES = Path(__file__).parent / "analyses"
 TIMEOUT = 20.0
@@ -172,6 +173,7 @@ def running(
     reducer: str = "pictures:Reducer",
     count: int = 2,
     analysis: Path = ANALYSES,
+    policy: RestartPolicy | None = None,
     **more: Any,
 ) -> Iterator[Live]:
     """A pipeline with these streams, ready to be armed; ``more`` are further keys of its pipeline file."""
@@ -185,7 +187,7 @@ def running(
             **more,
         }
     )
-    with LocalPlacement(parse_pipeline(text, folder=analysis), quiet=True) as placement:
+    with LocalPlacement(parse_pipeline(text, folder=analysis), quiet=True, policy=policy) as placement:
         placement.wait_ready(TIMEOUT)
         live = Live(placement)
         try:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from beamloom.analysis import ReducerAnalysis
+from beamloom.control.views import RunRecord
 from beamloom.devices.device import Sharing, Source
 from beamloom.events import Event, Malformed, Packet, PacketKind, Result
 from beamloom.parameters import IntParameter, ParameterSet
@@ -316,7 +317,7 @@ def inject(bench: Bench, to: str, sender: str, message: AnyMessage, buffers: Seq
     bench.services[to].receive(Received(sender, message, buffers), bench.now)
 
 
-def counts(active: ActiveRun) -> tuple[int, int, int]:
+def counts(active: RunRecord) -> tuple[int, int, int]:
     """Events reduced, failed and lost."""
     found = active.run.ledger.counts()
     return found.reduced, found.failed, found.lost

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.parameters import encode_value
 from beamloom.services.controller import ControllerService
 from beamloom.services.restoring import restore
 from beamloom.services.statekeeping import StateKeeper
@@ -59,7 +58,7 @@ FRAMES = 30
 
 def constrained(streams: list[str]) -> TriggerMap:
     """Events for one worker, for two, for all, and constraints that come back."""
-    cells = [[{"constraint": event % 5}] for event in range(FRAMES)]
+    cells: list[list[dict[str, object]]] = [[{"constraint": event % 5}] for event in range(FRAMES)]
     cells[7] = [{"constraint": 1}, {"constraint": 2}]
     cells[11] = [{"tags": ["generic"]}]
     other = [[{"constraint": (event + event // 9) % 5}] for event in range(FRAMES)]

@@ -9,8 +9,11 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import secrets
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from beamloom.errors import UserError, did_you_mean
 from beamloom.pipeline_file import Pipeline
@@ -27,6 +32,8 @@ from beamloom.placement.screen import Screen, SilentScreen, screen_on
 
 STAGE_PATIENCE = 1.0
 """Seconds that processes of one stage get to end before the next stage is told to."""
+
+STATE_VARIABLE = "BEAMLOOM_STATE_DIR"
 
 SHOWN_LINES = 15
 """Last lines of output that are shown of a process that is given up."""
@@ -57,9 +64,18 @@ class LocalPlacement:
         self._changed = threading.Condition()
         listener = _Teller(self, self._screen, logs)
         self._listener = listener
+        self._state: Path | None = None
         self._processes = {
-            spec.name: Process(spec, policy or RestartPolicy(), listener) for spec in self.layout.processes
+            spec.name: Process(self._with_state(spec), policy or RestartPolicy(), listener)
+            for spec in self.layout.processes
         }
+
+    def _with_state(self, spec: ProcessSpec) -> ProcessSpec:
+        """The controller keeps its state for as long as this supervisor may start it again, unless somebody names another folder."""
+        if spec.name != "controller" or os.environ.get(STATE_VARIABLE):
+            return spec
+        self._state = Path(tempfile.gettempdir()) / f"beamloom-{secrets.token_hex(8)}"
+        return msgspec.structs.replace(spec, env={**spec.env, STATE_VARIABLE: str(self._state)})
 
     def __enter__(self) -> LocalPlacement:
         self.start()
@@ -112,6 +128,8 @@ class LocalPlacement:
         for process in self._processes.values():
             process.join()
         self._listener.close()
+        if self._state is not None:
+            shutil.rmtree(self._state, ignore_errors=True)
 
     def stop_at_once(self) -> None:
         """Kill every process, without waiting for any to end by itself; ``stop`` then returns soon."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
+from beamloom.engine.provenance import RunFacts
 from beamloom.engine.run import Run
 from beamloom.errors import UserError
+from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.membership import name_of
-from beamloom.triggermap import TriggerMap
+from beamloom.triggermap import TriggerMap, TriggerMapError
 
 
 class ArmingRefused(UserError):
@@ -79,3 +82,36 @@ class Arming:
                 f"the run was not armed: no answer in time from {names}; look at their logs or restart them"
             )
         return True
+
+
+def takes_part(member: Member, trigger_map: TriggerMap) -> bool:
+    """Whether a process has to confirm a run: all but ingesters whose streams the map does not name."""
+    return member.role != "ingester" or any(
+        stream in trigger_map.streams for stream in member.register.streams
+    )
+
+
+def why_needed(run: Run, member: Member, ensemble: Ensemble) -> str | None:
+    """Why a run cannot be armed without this process, in words that follow a colon; None when the others will do."""
+    if not member.is_worker:
+        return "look at its log"
+    try:
+        tags = [worker.register.tags for worker in ensemble.workers]
+        run.trigger_map.check(list(ensemble.streams), tags)
+    except TriggerMapError as error:
+        return str(error)
+    return None
+
+
+def facts_of(run: Run, written: TriggerMap, ensemble: Ensemble) -> RunFacts:
+    """What is known of a run that is about to begin."""
+    devices = {
+        stream: device
+        for member in ensemble.ingesters
+        for stream, device in member.register.streams.items()
+        if stream in run.layouts
+    }
+    workers = [member.register for member in ensemble.workers]
+    code = next((worker.code for worker in workers if worker.code), {})
+    classes = sorted({worker.analysis for worker in workers} - {""})
+    return RunFacts(time.time(), written.encode().decode(), devices, classes, code)

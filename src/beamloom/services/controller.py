@@ -22,13 +22,10 @@ from beamloom.parameters import (
     Parameter,
     ParameterError,
     Parameters,
-    encode_value,
-    load_parameter_file,
     readable,
 )
-from beamloom.recordings.folder import RecordedEpoch
 from beamloom.services.active_run import ActiveRun, arm_message
-from beamloom.services.arming import Arming, ArmingRefused
+from beamloom.services.arming import Arming, ArmingRefused, facts_of, takes_part, why_needed
 from beamloom.services.detectors import in_streams, nameable
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.heartbeat import LogForwarder
@@ -36,7 +33,7 @@ from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.recorder import RunRecorder
 from beamloom.services.restoring import FinishedRun, Restored, restore
-from beamloom.services.resuming import papers_of, resume, snapshot
+from beamloom.services.resuming import initial_values, new_recorder, papers_of, recorder_of, resume, snapshot
 from beamloom.services.self_arming import SelfArming
 from beamloom.services.sharing import ingesters_of, part_of, problems
 from beamloom.services.statekeeping import (
@@ -118,16 +115,7 @@ class ControllerService:
         self._looked_at = 0.0
         self._planned_epochs: list[tuple[int, dict[str, bytes]]] = []
         self.epochs_of_run: dict[int, dict[str, bytes]] = {}
-        self._set_initial_parameters()
-
-    def _set_initial_parameters(self) -> None:
-        values: dict[str, bytes] = {}
-        if self.settings.parameters_file:
-            values |= load_parameter_file(self.settings.parameters_file, allow_pickle=True)
-        values |= {name: encode_value(name, value) for name, value in self.settings.parameters.items()}
-        if self.settings.record_prefix:
-            values.setdefault(DUMP_PREFIX.name, self.settings.record_prefix.encode())
-        if values:
+        if values := initial_values(settings):
             self.parameters.set_many(values)
 
     # ---- commands of other threads --------------------------------------------------------------------------------------
@@ -159,7 +147,7 @@ class ControllerService:
         faults = [
             f"{member.name}: {member.register.fault}"
             for member in self.ensemble
-            if member.register.fault and _takes_part(member, trigger_map)
+            if member.register.fault and takes_part(member, trigger_map)
         ]
         faults += problems(self.ensemble, trigger_map.streams)
         if faults:
@@ -181,24 +169,12 @@ class ControllerService:
             if len(members) > 1:
                 peers = [member.peer for member in members]
                 run.share_out(stream, peers, now, in_turn=part_of(members[0], stream).in_turn)
-        participants = [member for member in self.ensemble if _takes_part(member, trigger_map)]
+        participants = [member for member in self.ensemble if takes_part(member, trigger_map)]
         deadline = now + self.settings.arm_timeout + ARM_GRACE
         self._arming = Arming(run, written, [member.peer for member in participants], deadline, reply)
         for member in participants:
-            facts = self._facts(run, written) if member.role == "reducer" else None
+            facts = facts_of(run, written, self.ensemble) if member.role == "reducer" else None
             self._channel.send(member.peer, self._arm_message(run, member, facts))
-
-    def _facts(self, run: Run, written: TriggerMap) -> RunFacts:
-        devices = {
-            stream: device
-            for member in self.ensemble.ingesters
-            for stream, device in member.register.streams.items()
-            if stream in run.layouts
-        }
-        workers = [member.register for member in self.ensemble.workers]
-        code = next((worker.code for worker in workers if worker.code), {})
-        classes = sorted({worker.analysis for worker in workers} - {""})
-        return RunFacts(time.time(), written.encode().decode(), devices, classes, code)
 
     def _arm_for_devices(self, now: float) -> None:
         """Begin the run that a device asks for, when nobody else has one."""
@@ -246,15 +222,7 @@ class ControllerService:
         if self._keeper is None:
             raise ValueError("without a keeper there is nothing to go on with")
         resume(self, restored, self._channel, self._keeper, now)
-        active, papers = self.active, self.run_papers
-        if active is not None and papers is not None and papers.record_prefix:
-            epochs = [
-                RecordedEpoch(one.epoch, one.first_event, self.epochs_of_run.get(one.epoch, {}))
-                for one in active.epochs
-            ]
-            self._recorder = RunRecorder(
-                papers.record_prefix, papers.run, active.run.trigger_map, self.settings.detectors, epochs
-            )
+        self._recorder = recorder_of(self, self.settings.detectors)
         self._keeper.checkpoint(lambda: snapshot(self))
 
     def _note(self, entry: Entry) -> None:
@@ -401,21 +369,10 @@ class ControllerService:
         self._note(Went(member.peer))
         self.self_arming.forget(member.peer)
         if self._arming is not None:
-            self._arming.lose(member.peer, self._why_needed(self._arming.run, member))
+            self._arming.lose(member.peer, why_needed(self._arming.run, member, self.ensemble))
         if self.active is not None and not self.active.finished:
             self.active.lose(member, cause, now, killed=killed)
         self._channel.disconnect(member.peer)
-
-    def _why_needed(self, run: Run, member: Member) -> str | None:
-        """Why a run cannot be armed without this process, in words that follow a colon; None when the others will do."""
-        if not member.is_worker:
-            return "look at its log"
-        try:
-            tags = [worker.register.tags for worker in self.ensemble.workers]
-            run.trigger_map.check(list(self.ensemble.streams), tags)
-        except TriggerMapError as error:
-            return str(error)
-        return None
 
     # ---- time ------------------------------------------------------------------------------------------------------------
 
@@ -429,7 +386,8 @@ class ControllerService:
                 except Exception as error:
                     answer.set_exception(error)
         if self._watches_silence:
-            self._forgive_deafness(now)
+            if now - self._looked_at > self.settings.heartbeat_timeout / 2:
+                self.ensemble.forgive(now)
             for member in self.ensemble.silent(now, self.settings.heartbeat_timeout):
                 cause = f"no sign of life for {self.settings.heartbeat_timeout:g} s"
                 self._lose(member, cause, now, killed=True)
@@ -457,12 +415,6 @@ class ControllerService:
         papers = papers_of(active, self.run_papers.record_prefix) if active.finished else self.run_papers
         self._keeper.checkpoint(lambda: snapshot(self), papers)
 
-    def _forgive_deafness(self, now: float) -> None:
-        """While this thread was busy it heard nobody: silence in that time says nothing."""
-        if now - self._looked_at > self.settings.heartbeat_timeout / 2:
-            for member in self.ensemble:
-                member.heard(now)
-
     def _look_at_arming(self, now: float) -> None:
         arming = self._arming
         outcome = None if arming is None else arming.outcome(now)
@@ -481,7 +433,7 @@ class ControllerService:
             arming.run, arming.written, self.ensemble, self._channel, arming.ticks, before_sending
         )
         self.active.begin_epoch(self.epoch, readable(self.parameters.current))
-        self._record(arming.run)
+        self._recorder = new_recorder(arming.run, self.parameters, self.epoch, self.settings.detectors)
         self._plan_epochs(self.active)
         for worker in self.ensemble.workers:
             if worker.peer in arming:
@@ -502,13 +454,6 @@ class ControllerService:
             for member in self.ensemble:
                 self._channel.send(member.peer, Finish(arming.run.run_id, abandoned=True))
             arming.reply(refusal)
-
-    def _record(self, run: Run) -> None:
-        prefix = self.parameters.current.to_wire().get(DUMP_PREFIX.name, b"").decode()
-        self._recorder = None
-        if prefix:
-            self._recorder = RunRecorder(prefix, run.run_id, run.trigger_map, self.settings.detectors)
-            self._recorder.epoch(self.epoch, 0, self.parameters.current)
 
     def _keep_logs(self, lines: Collection[dict[str, str]]) -> None:
         if not lines:
@@ -531,15 +476,8 @@ class ControllerService:
         logging.getLogger().removeHandler(self._own_log)
 
     def log_own(self) -> None:
-        """Keep the controller's own log lines beside those of the others."""
+        """Keep its own log lines beside those of the others."""
         logging.getLogger().addHandler(self._own_log)
-
-
-def _takes_part(member: Member, trigger_map: TriggerMap) -> bool:
-    """Whether a process has to confirm a run: all but ingesters whose streams the map does not name."""
-    return member.role != "ingester" or any(
-        stream in trigger_map.streams for stream in member.register.streams
-    )
 
 
 def serve(settings: ControllerSettings) -> int:

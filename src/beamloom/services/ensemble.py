@@ -101,6 +101,11 @@ class Ensemble:
         """The process of that peer id, if it takes part."""
         return self._members.get(peer)
 
+    def forgive(self, now: float) -> None:
+        """Whoever listens was busy and heard nobody: silence in that time says nothing."""
+        for member in self._members.values():
+            member.heard(now)
+
     def silent(self, now: float, timeout: float) -> list[Member]:
         """The processes that have given no sign of life for ``timeout`` seconds."""
         return [member for member in self._members.values() if now - member.heard_at > timeout]

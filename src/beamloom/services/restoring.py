@@ -36,11 +36,7 @@ class FinishedRun:
         self._papers = papers
         self.started_at = papers.started_at
         self.finished_at = papers.finished_at
-
-    @property
-    def finished(self) -> bool:
-        """It is."""
-        return True
+        self.finished = True
 
     @functools.cached_property
     def run(self) -> Run:

@@ -7,12 +7,24 @@ import time
 from collections import deque
 from typing import Protocol
 
+from beamloom.detectors.geometry import Detectors
 from beamloom.engine.checkpoint import freeze
-from beamloom.parameters import Parameter, ParameterError, Parameters
+from beamloom.engine.run import Run
+from beamloom.parameters import (
+    DUMP_PREFIX,
+    Parameter,
+    ParameterError,
+    Parameters,
+    encode_value,
+    load_parameter_file,
+)
+from beamloom.recordings.folder import RecordedEpoch
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.ensemble import Ensemble
+from beamloom.services.recorder import RunRecorder
 from beamloom.services.restoring import FinishedRun, Restored
 from beamloom.services.statekeeping import ActiveState, ControllerState, RunPapers, StateKeeper
+from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import TakeStock
 
@@ -107,3 +119,36 @@ def resume(
             restored.entries,
             time.perf_counter() - began,
         )
+
+
+def recorder_of(controller: Resumable, detectors: Detectors) -> RunRecorder | None:
+    """What goes on with the files that the former controller wrote of the run that goes on."""
+    active, papers = controller.active, controller.run_papers
+    if active is None or papers is None or not papers.record_prefix:
+        return None
+    epochs = [
+        RecordedEpoch(one.epoch, one.first_event, controller.epochs_of_run.get(one.epoch, {}))
+        for one in active.epochs
+    ]
+    return RunRecorder(papers.record_prefix, papers.run, active.run.trigger_map, detectors, epochs)
+
+
+def new_recorder(run: Run, parameters: Parameters, epoch: int, detectors: Detectors) -> RunRecorder | None:
+    """What records the map and the parameters of a run that begins, where that is wanted."""
+    prefix = parameters.current.to_wire().get(DUMP_PREFIX.name, b"").decode()
+    if not prefix:
+        return None
+    recorder = RunRecorder(prefix, run.run_id, run.trigger_map, detectors)
+    recorder.epoch(epoch, 0, parameters.current)
+    return recorder
+
+
+def initial_values(settings: ControllerSettings) -> dict[str, bytes]:
+    """The parameters that hold from the start, where no former controller knows better."""
+    values: dict[str, bytes] = {}
+    if settings.parameters_file:
+        values |= load_parameter_file(settings.parameters_file, allow_pickle=True)
+    values |= {name: encode_value(name, value) for name, value in settings.parameters.items()}
+    if settings.record_prefix:
+        values.setdefault(DUMP_PREFIX.name, settings.record_prefix.encode())
+    return values
