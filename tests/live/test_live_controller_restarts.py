@@ -40,6 +40,17 @@ def kill(live: Live) -> None:
     wait_until(lambda: ask(live, "status"), "its successor")
 
 
+def reached(live: Live, goal: float) -> dict[str, Any]:
+    """Wait until more than ``goal`` events are settled, or the run is over."""
+
+    def there() -> dict[str, Any] | None:
+        now = progress(live)
+        return now if now["finished"] or now["completed_events"] > goal else None
+
+    found: dict[str, Any] = wait_until(there, "events", live.state, 60)
+    return found
+
+
 def finished(live: Live, timeout: float) -> dict[str, Any]:
     wait_until(lambda: progress(live)["finished"], "the end of the run", live.state, timeout)
     return progress(live)
@@ -58,15 +69,7 @@ def test_a_run_of_three_streams_survives_many_controllers(tmp_path: Path) -> Non
         killed = 0
         for number in range(kills):
             goal = events * (number + chance.random()) / (kills + 1)
-            if (
-                wait_until(
-                    lambda goal=goal: (now := progress(live))["finished"] or now["completed_events"] > goal,
-                    "events",
-                    live.state,
-                    60,
-                )
-                and progress(live)["finished"]
-            ):
+            if reached(live, goal)["finished"]:
                 break
             kill(live)
             killed += 1
@@ -104,7 +107,7 @@ def test_an_open_ended_run_goes_on_and_ends(camera: Bench) -> None:
         live.arm(open_map(["camera"]))
         camera.play("camera", pictures_until(enough), rate=500)
         for goal in (100, 400):
-            wait_until(lambda goal=goal: progress(live)["completed_events"] > goal, "events", live.state)
+            reached(live, goal)
             kill(live)
         enough.set()
         end = finished(live, 20)

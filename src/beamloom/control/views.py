@@ -21,17 +21,24 @@ RANGES_LISTED = 100
 class RunRecord(Protocol):
     """A run as the controller keeps it."""
 
-    run: Run
-    written: TriggerMap
-    """In the words in which it was given."""
     started_at: float
     finished_at: float | None
 
     @property
-    def finished(self) -> bool: ...
+    def run(self) -> Run:
+        """The run itself."""
 
     @property
-    def coverage(self) -> Coverage: ...
+    def written(self) -> TriggerMap:
+        """Its map in the words in which it was given."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is over."""
+
+    @property
+    def coverage(self) -> Coverage:
+        """Which events are in its result."""
 
 
 def progress(record: RunRecord | None) -> dict[str, Any]:

@@ -198,16 +198,14 @@ class ControllerService:
         self.arm(trigger_map, reply, now)
 
     def _arm_message(self, run: Run, member: Member, facts: RunFacts | None = None) -> Any:
-        values = self.parameters.current.to_wire()
-        prefix = values.get(DUMP_PREFIX.name, b"").decode()
         return arm_message(
             run,
             member,
             self.ensemble,
             self.epoch,
-            values,
+            values := self.parameters.current.to_wire(),
             timeout=self.settings.arm_timeout,
-            record_prefix=prefix,
+            record_prefix=values.get(DUMP_PREFIX.name, b"").decode(),
             detectors=self.settings.detectors if member.is_worker else {},
             facts=facts,
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from beamloom.engine.checkpoint import CheckpointError, thaw
+from beamloom.engine.coverage import Coverage
 from beamloom.engine.inputs import replay
 from beamloom.engine.run import Run
 from beamloom.services.statekeeping import (
@@ -42,6 +43,11 @@ class FinishedRun:
     def run(self) -> Run:
         """The run as it ended."""
         return thaw(self._papers.state, TriggerMap.from_json(self._papers.trigger_map, all_wrap=False))
+
+    @property
+    def coverage(self) -> Coverage:
+        """Which events are in its result."""
+        return Coverage.of(self.run.run_id, self.run.ledger, over=True)
 
     @functools.cached_property
     def written(self) -> TriggerMap:
