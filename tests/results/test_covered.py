@@ -46,13 +46,15 @@ def test_plain_datasets_have_the_coverage_of_the_run_and_result_types_their_own(
             assert attributes(tree, f"dark/{name}")["coverage"] == "0-2,5"
 
 
-def test_a_dataset_is_complete_when_all_events_of_the_run_are_in() -> None:
-    whole = with_coverage(tree_of({"a": 1}), Coverage("r", 4, RangeSet([(0, 4)])))
+def test_a_dataset_is_complete_when_all_events_of_the_run_are_reduced() -> None:
+    image = Sum().add(1, 1.0).add(2, 1.0)  # events 0 and 3 are the start and the end of the series
+    publish = {"a": 1, "image": image.snapshot()}
+    whole = with_coverage(tree_of(publish), Coverage("r", 4, RangeSet([(0, 4)])))
     assert attributes(whole, "a") == {"coverage": "0-3", "coverage_complete": True}
-    dark = Sum()
-    dark.add(1, 1.0)
-    part = with_coverage(tree_of({"dark": dark.snapshot()}), Coverage("r", 4, RangeSet([(0, 4)])))
-    assert attributes(part, "dark")["coverage_complete"] is False
+    assert attributes(whole, "image/sum") == {"coverage": "1-2", "coverage_complete": True}
+    part = with_coverage(tree_of(publish), Coverage("r", 4, RangeSet([(0, 3)])))
+    assert attributes(part, "a") == {"coverage": "0-2", "coverage_complete": False}
+    assert attributes(part, "image/sum") == {"coverage": "1-2", "coverage_complete": False}
 
 
 def test_an_object_is_the_same_when_only_the_coverage_has_changed() -> None:

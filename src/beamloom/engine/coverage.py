@@ -75,10 +75,6 @@ class Coverage:
         """The events that are in, as ``0-99,101-499``."""
         return ranges_text(self.reduced)
 
-    def is_complete(self, events: RangeSet) -> bool:
-        """Whether a result that holds just these events holds all of the run."""
-        return self.total is not None and not events.missing(0, self.total)
-
     @property
     def sentence(self) -> str:
         """The answer to "is this map complete?"."""

@@ -1,7 +1,8 @@
 """The coverage of a result as attributes of its datasets, so that whoever has one of them can tell whether it is complete.
 
-``coverage`` is text, such as ``0-99,101-499``; ``coverage_complete`` says whether these are all events of the run. What a result type
-publishes has the coverage of that result; everything else has that of the run.
+``coverage`` is text, such as ``0-99,101-499``: what a result type publishes has the events that were added to it, everything else
+those of the run. ``coverage_complete`` says whether nothing is missing, and is the same for all: where every event of the run has been
+reduced, an event that is not in a result type had nothing to add to it, as the start of a series has nothing for an image.
 """
 
 from __future__ import annotations
@@ -44,4 +45,4 @@ def _own(group: Group, coverage: Coverage) -> Attributes | None:
         return None
     rows: list[Any] = np.asarray(ranges.values[...]).tolist()
     events = RangeSet((first, stop) for first, stop in rows)
-    return attributes_of({TEXT: ranges_text(events), COMPLETE: coverage.is_complete(events)})
+    return attributes_of({TEXT: ranges_text(events), COMPLETE: coverage.complete})
