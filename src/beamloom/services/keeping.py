@@ -176,7 +176,10 @@ def keepers_of(settings: ReducerSettings, desk: SnapshotDesk) -> dict[str, Keepe
         return {}
     from beamloom.results.files.keeper import Keeper
 
-    return {name: Keeper(name, desk, make, settings.autosave_interval) for name, make in made.items()}
+    return {
+        name: Keeper(name, desk, make, settings.autosave_interval, says_coverage=name == "autosave")
+        for name, make in made.items()
+    }
 
 
 def _files(settings: ReducerSettings) -> MakePlace:

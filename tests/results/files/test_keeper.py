@@ -18,6 +18,7 @@ import pytest
 
 from beamloom.engine.coverage import Coverage
 from beamloom.engine.ranges import RangeSet
+from beamloom.results import Sum
 from beamloom.results.record import RunRecord
 from beamloom.results.snapshot import Snapshot
 from beamloom.results.tree import Group
@@ -32,8 +33,10 @@ KILLS = 20
 
 
 @contextmanager
-def keeping(reader: Publishing, make: MakePlace, interval: float = 0.01) -> Iterator[Keeper]:
-    keeper = Keeper("autosave", reader, make, interval, share=1.0)
+def keeping(
+    reader: Publishing, make: MakePlace, interval: float = 0.01, *, says_coverage: bool = False
+) -> Iterator[Keeper]:
+    keeper = Keeper("autosave", reader, make, interval, share=1.0, says_coverage=says_coverage)
     try:
         yield keeper
     finally:
@@ -84,6 +87,22 @@ def test_a_run_is_kept_while_it_goes_on_and_at_its_end(tmp_path: Path) -> None:
         "failing_since": None,
         "runs_waiting": 0,
         "runs_given_up": [],
+    }
+
+
+def test_datasets_of_a_file_say_which_events_are_in_them(tmp_path: Path) -> None:
+    reader = Publishing()
+    reader.publish(image=[1, 2], dark=Sum().add(1, 2.0).snapshot())
+    reader.coverage = Coverage("run-1", 4, RangeSet([(0, 4)]))
+    with keeping(reader, in_folder(tmp_path), says_coverage=True) as keeper:
+        keeper.begin_run(record)
+        keeper.end_run(reader.now())
+    with h5py.File(tmp_path / "run-1.h5") as file:
+        told = {path: dict(file["entry"][path].attrs) for path in ("image", "dark/sum")}
+        assert "coverage" not in file["entry/start_time"].attrs
+    assert told == {
+        "image": {"coverage": "0-3", "coverage_complete": True},
+        "dark/sum": {"coverage": "1", "coverage_complete": True},
     }
 
 

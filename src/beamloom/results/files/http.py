@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from beamloom.results.covered import with_coverage
 from beamloom.results.encodings import NotAcceptable
 from beamloom.results.files.nexus import nexus_file
 from beamloom.results.record import RunRecord
@@ -70,8 +71,10 @@ def _made(snapshot: Snapshot, record: RunRecord) -> IO[bytes]:
     try:
         raw = RawFile(file.fileno())
         with snapshot.lock or contextlib.nullcontext():
-            tree = nexus_file(tree_of(snapshot.publish or {}), record, snapshot.version, time.time())
-            Hdf5Writer().write(raw, tree)
+            tree = tree_of(snapshot.publish or {})
+            if snapshot.coverage is not None:
+                tree = with_coverage(tree, snapshot.coverage)
+            Hdf5Writer().write(raw, nexus_file(tree, record, snapshot.version, time.time()))
         if raw.error is not None:
             raise raw.error
     except BaseException:

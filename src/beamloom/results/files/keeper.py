@@ -22,11 +22,12 @@ from typing import Any
 import msgspec
 
 from beamloom.engine.coverage import Coverage
+from beamloom.results.covered import with_coverage
 from beamloom.results.files.nexus import iso_time, nexus_file
 from beamloom.results.files.place import Place
 from beamloom.results.record import RunRecord
 from beamloom.results.snapshot import ResultsReader, Snapshot
-from beamloom.results.tree import tree_of
+from beamloom.results.tree import Group, tree_of
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +63,18 @@ class Keeper:
         make: MakePlace,
         interval: float,
         share: float = SHARE_OF_TIME,
+        *,
+        says_coverage: bool = False,
     ) -> None:
-        """``what`` names the kind of place in messages; ``interval`` in seconds; ``share`` of the time that may go into keeping."""
+        """``what`` names the kind of place in messages; ``interval`` in seconds; ``share`` of the time that may go into keeping.
+
+        ``says_coverage``: every dataset has its coverage as attributes, for places that write each version anew.
+        """
         self._what = what
         self._reader = reader
         self._make = make
         self._interval = interval
+        self._says_coverage = says_coverage
         self._rest = 1 / share - 1
         self._changed = threading.Condition()
         self._active: _Run | None = None
@@ -178,7 +185,7 @@ class Keeper:
             if run.place is None:
                 run.place = self._make(record)
             with snapshot.lock or contextlib.nullcontext():
-                run.place.keep(nexus_file(tree_of(snapshot.publish or {}), record, snapshot.version, begin))
+                run.place.keep(nexus_file(self._tree(snapshot), record, snapshot.version, begin))
             run.kept = now
             self._told = {
                 "where": run.place.where,
@@ -197,6 +204,12 @@ class Keeper:
             if run.place is not None:
                 run.place.close()
                 logger.info("%s: run %s is kept in %s", self._what, record.run, run.place.where)
+
+    def _tree(self, snapshot: Snapshot) -> Group:
+        tree = tree_of(snapshot.publish or {})
+        if not self._says_coverage or snapshot.coverage is None:
+            return tree
+        return with_coverage(tree, snapshot.coverage)
 
     async def _snapshot(self) -> Snapshot:
         return await self._reader.snapshot()
