@@ -349,6 +349,12 @@ def test_a_waterfall_shows_the_last_events_and_lets_go_of_the_others() -> None:
     assert list(waterfall.coverage) == [(2, 3), (5, 6), (7, 10)]
 
 
+def test_the_signal_of_a_table_is_its_first_column_of_numbers() -> None:
+    shown = Table().add(0, {"name": "a", "x": 1.5, "y": 2}).snapshot()
+    assert shown["_attrs"] == {"NX_class": "NXdata", "signal": "x", "auxiliary_signals": ["y"]}
+    assert Table().add(0, {"name": "a", "kind": "b"}).snapshot()["_attrs"]["signal"] == "kind"
+
+
 @pytest.mark.parametrize(
     ("attempt", "sentence"),
     [

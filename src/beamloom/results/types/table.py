@@ -80,7 +80,7 @@ class Table:
         return self._account.version
 
     def snapshot(self) -> dict[str, Any]:
-        """An NXdata group with the columns, all of the same length; the first by name is the signal."""
+        """An NXdata group with the columns, all of the same length, in the order of their names; the first one of numbers is the signal."""
         return self._account.snapshot(self._show)
 
     def _show(self) -> dict[str, Any]:
@@ -93,10 +93,11 @@ class Table:
             datasets[name] = self._columns[name].snapshot(length)
             if units := self._units.get(name):
                 datasets[f"{name}_attrs"] = {"units": units}
-        group = nxdata(names[0], Labels(), datasets)
-        numeric = [name for name in names[1:] if np.dtype(datasets[name].dtype).kind in "buif"]
-        if numeric:
-            group["_attrs"]["auxiliary_signals"] = numeric
+        numeric = [name for name in names if np.dtype(datasets[name].dtype).kind in "buif"]
+        signal, *others = numeric or names[:1]
+        group = nxdata(signal, Labels(), datasets)
+        if others:
+            group["_attrs"]["auxiliary_signals"] = others
         return group
 
     def _length(self) -> int:
