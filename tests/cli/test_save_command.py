@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from beamloom.cli import main
 from beamloom.results import make_app
@@ -59,6 +63,22 @@ def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path, capsys: pytest.Ca
         assert main(["save", url, "-o", str(path)]) == 2
     assert "is there already; choose another name" in capsys.readouterr().err
     assert path.read_text() == "mine"
+
+
+def test_the_address_of_the_controller_will_do(tmp_path: Path) -> None:
+    async def config(request: Request) -> JSONResponse:
+        return JSONResponse({"ingesters": [], "reducer": {"http": reducer}})
+
+    path = tmp_path / "map.h5"
+    with served(Publishing()) as reducer:
+        server = HttpServer(Starlette(routes=[Route("/api/v1/config", config)]), "127.0.0.1", 0)
+        port = server.start()
+        try:
+            assert main(["save", f"http://127.0.0.1:{port}", "-o", str(path)]) == 0
+        finally:
+            server.stop()
+    with h5py.File(path) as file:
+        assert file["entry/entry_identifier"].asstr()[()] == "run-1"
 
 
 def test_nobody_who_answers_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,12 @@ DEFAULT = "http://127.0.0.1:5001"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """From where to where."""
-    parser.add_argument("url", nargs="?", default=DEFAULT, help=f"address of the reducer (default {DEFAULT})")
+    parser.add_argument(
+        "url",
+        nargs="?",
+        default=DEFAULT,
+        help=f"address of the reducer or of the controller (default {DEFAULT})",
+    )
     parser.add_argument(
         "-o", "--output", metavar="FILE", type=Path, required=True, help="the file to write, .h5 or .nxs"
     )
@@ -35,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     output: Path = arguments.output
     if output.exists():
         raise UsageError(f"{output} is there already; choose another name, or move it away")
-    address = f"{arguments.url.rstrip('/')}/api/v1/file"
+    address = f"{_reducer_of(arguments.url.rstrip('/'))}/api/v1/file"
     try:
         with httpx.stream("GET", address, timeout=httpx.Timeout(10.0, read=600.0), trust_env=False) as answer:
             if answer.status_code != 200:
@@ -61,6 +66,22 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"{output} cannot be written: {error.strerror or error}") from error
     print(f"{path}: version {version}, {os.path.getsize(path):,} bytes")
     return 0
+
+
+def _reducer_of(url: str) -> str:
+    """The address of the reducer, where ``url`` is that of the controller; else ``url`` itself."""
+    from beamloom.client._processes import Processes
+    from beamloom.errors import PipelineError
+
+    try:
+        processes = Processes.at(url, 10.0)
+    except PipelineError:
+        # Whoever it is, the request for the file finds out, and says it.
+        return url
+    try:
+        return processes.of_reducer(lambda service: service.url)
+    finally:
+        processes.close()
 
 
 def _show(got: int, size: int) -> None:
