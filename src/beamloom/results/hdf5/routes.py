@@ -286,9 +286,10 @@ def _points(points: Any) -> npt.NDArray[Any]:
 
 def _at(catalog: Catalog, parent: Entry, path: str) -> Entry:
     absolute = () if path.startswith("/") else parent.path
-    entry = catalog.at((*absolute, *filter(None, path.split("/"))))
+    names = (*absolute, *filter(None, path.split("/")))
+    entry = catalog.at(names)
     if entry is None:
-        raise NothingSelected(f"there is nothing at {path}; ask for the links of the groups above it.")
+        raise NothingSelected(views.nothing_at(catalog, names))
     return entry
 
 

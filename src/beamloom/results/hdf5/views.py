@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from beamloom.errors import did_you_mean
 from beamloom.results.arrays import ArrayLike
 from beamloom.results.hdf5.catalog import Catalog, Entry
 from beamloom.results.hdf5.encoding import to_value
@@ -18,6 +19,8 @@ from beamloom.results.tree import Dataset, Group
 from beamloom.version import VERSION
 
 OWNER = "beamloom"
+MOST_NAMED = 20
+"""How many names of what is there a sentence lists."""
 STARTED = time.time()
 READ_ONLY = {
     "create": False, "read": True, "update": False, "delete": False, "readACL": True, "updateACL": False,
@@ -138,8 +141,29 @@ def named_link(catalog: Catalog, times: Times, entry: Entry, name: str) -> dict[
     for child in catalog.children(entry):
         if child.name == name:
             return link(catalog, times, entry, child)
-    known = ", ".join(child.name for child in catalog.children(entry)[:20]) or "nothing"
-    raise NothingSelected(f"the group /{'/'.join(entry.path)} has no {name!r}; it has {known}.")
+    raise NothingSelected(_it_has(catalog, entry, name))
+
+
+def nothing_at(catalog: Catalog, names: tuple[str, ...]) -> str:
+    """The sentence that says so of a path, and what there is on the way to it."""
+    entry = catalog.root
+    for name in names:
+        found = catalog.at((*entry.path, name))
+        if found is None:
+            return f"there is nothing at /{'/'.join(names)}: {_it_has(catalog, entry, name)}"
+        entry = found
+    return f"there is nothing at /{'/'.join(names)}; ask again."
+
+
+def _it_has(catalog: Catalog, entry: Entry, name: str) -> str:
+    where = f"/{'/'.join(entry.path)}"
+    if not isinstance(entry.node, Group):
+        return f"{where} is a dataset and holds no {name!r}; ask for the dataset itself."
+    names = [child.name for child in catalog.children(entry)]
+    if not names:
+        return f"the group {where} is empty; ask again once there are results."
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"the group {where} has no {name!r}{did_you_mean(name, names)}; it has {', '.join(names[:MOST_NAMED])}{more}."
 
 
 def attributes(
