@@ -24,7 +24,6 @@ class Publishing:
         self.tree: dict[str, Any] = {}
         self.coverage: Coverage | None = None
         self.read = 0
-        self.coverage: Coverage | None = None
 
     def publish(self, **tree: Any) -> None:
         self.tree = tree
