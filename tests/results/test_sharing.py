@@ -240,3 +240,22 @@ def test_a_part_that_is_gone_or_moved_is_a_change_of_what_it_was_in() -> None:
     assert _paths(added) == {"$": 2, "$.a": 1, "$.a.x": 1, "$.a.y": 1, "$.b": 1, "$['my c']": 2}
     assert added.of((".a", ".x", "[3]")).version == 1
     assert added.of((".a",)).since(0, (".a",)) == ["$.a"]
+
+
+OTHERS: list[Any] = [None, 1, "a", np.zeros(3), [1, 2], {"b": 1}, np.float64(2)]
+
+
+@pytest.mark.parametrize("before", OTHERS, ids=repr)
+@pytest.mark.parametrize("now", OTHERS, ids=repr)
+def test_a_value_that_becomes_another_kind_of_thing_is_seen(before: Any, now: Any) -> None:
+    sharer = Sharer()
+    for wrap in (
+        lambda one: {"a": one},
+        lambda one: [one],
+        lambda one: (one,),
+        lambda one: {"in": {"a": one, "n": 1}},
+    ):
+        first = sharer.copy(wrap(before))
+        second = sharer.copy(wrap(now), first)
+        assert repr(second) == repr(wrap(now))
+        assert (second is first) == (before is now)

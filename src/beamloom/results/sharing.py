@@ -228,11 +228,13 @@ def _same_types(values: Collection[Any], before: Collection[Any]) -> bool:
 
 
 def _same_plain_sequences(value: Any, before: Any) -> bool:
-    return len(value) == len(before) and list(value) == list(before) and _same_types(value, before)
+    """Types come first: what was there before may be arrays, of which ``==`` says nothing that is true or false."""
+    return len(value) == len(before) and _same_types(value, before) and list(value) == list(before)
 
 
 def _same_plain_dictionaries(value: dict[Any, Any], before: dict[Any, Any]) -> bool:
-    return value == before and list(value) == list(before) and _same_types(value.values(), before.values())
+    """Of two dictionaries of one length; types come first here, too."""
+    return list(value) == list(before) and _same_types(value.values(), before.values()) and value == before
 
 
 def _same_entries(copied: Mapping[Any, Any], before: Mapping[Any, Any]) -> bool:
