@@ -5,6 +5,7 @@ Unlike ``InlinePipeline`` it lets a test take single processes away, hold them s
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -197,7 +198,10 @@ class Bench:
         channel = self.exchange.channel(new_peer_id(name))
         settings = WorkerSettings(name=name, tags=tags)
         make = load or (lambda: Map(cls or self.worker_class))
-        service = WorkerService(settings, channel, f"memory://{CONTROLLER}", make, role)
+        # How many events a turn has must not depend on how fast this machine is at the moment.
+        service = WorkerService(
+            settings, channel, f"memory://{CONTROLLER}", make, role, turn_seconds=math.inf
+        )
         self._add(name, service, channel)
         return service
 
