@@ -98,6 +98,20 @@ def test_what_has_changed_before_is_not_waited_for(server: Server) -> None:
     assert get(server, f"$.n?wait={version + 1000}&timeout=0&format=json").json() == [2], "of another life"
 
 
+def test_a_version_of_the_reducer_before_counts_as_old_however_often_that_has_published(
+    server: Server,
+) -> None:
+    for number in range(30):
+        server[1].put(n=number)
+        get(server, "$.n")
+    version = int(get(server, "$.n").headers["x-beamloom-version"])
+    with published({"n": 7, "other": 1}) as anew:
+        anew[1].put(other=2)
+        answer = get(anew, f"$.n?wait={version}&timeout=0&format=json")
+        assert (answer.status_code, answer.json()) == (200, [7])
+        assert int(answer.headers["x-beamloom-version"]) > version
+
+
 def test_what_is_not_there_yet_is_waited_for(server: Server) -> None:
     assert get(server, "$.later?wait=0&timeout=0.05").status_code == 404
     with ThreadPoolExecutor(1) as pool:

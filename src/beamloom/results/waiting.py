@@ -1,7 +1,8 @@
 """Long polls: ``?wait=VERSION`` is answered when what is selected has changed after that version, or after ``&timeout=`` seconds.
 
-The version is that of an answer before (``X-Beamloom-Version``), so that a client that asks again and again misses no change. A version
-that is yet to come belongs to a reducer that was started anew since: the answer comes at once.
+The version is that of an answer before (``X-Beamloom-Version``), so that a client that asks again and again misses no change. A reducer
+that was started anew goes on beyond all versions of the one before it: whoever knows one of those is answered at once. So is whoever knows
+a version that is yet to come, which is of a reducer on whose machine the clock was put back.
 """
 
 from __future__ import annotations

@@ -5,6 +5,9 @@ for it. One serves all who wait, and the next one is not begun before nine times
 tenth of the time. As long as nothing was reduced since the last one, readers are given that one in their own thread.
 
 Who waits for a newer version is given at most one each ``SHORTEST_INTERVAL``, whatever the rate of results.
+
+Versions count up by one, from the number of milliseconds since 1970 at which the desk was made: a reducer that was started anew goes on
+beyond all versions of the one before it, so that a client that knows one of those is told that everything is new.
 """
 
 from __future__ import annotations
@@ -45,8 +48,10 @@ class _Waiting:
 class SnapshotDesk:
     """Hands out snapshots: readers ask in their thread, the reducer serves in its own."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], clock: Callable[[], float] = time.time) -> None:
+        """``wake`` wakes the reducer's thread; ``clock`` tells the Unix time (s)."""
         self._wake = wake
+        self._clock = clock
         self._analysis: ReducerAnalysis | None = None
         self._run: str | None = None
         self._account: ResultAccount | None = None
@@ -55,8 +60,10 @@ class SnapshotDesk:
         self._changes = 0
         self._changes_shown = 0
         life = uuid.uuid4().hex[:8]
+        now = clock()
+        first = int(now * 1000)
         self._latest = Snapshot(
-            version=0, run=None, publish={}, versions=versions_of({}, 0, time.time()), life=life
+            version=first, run=None, publish={}, versions=versions_of({}, first, now), life=life
         )
         self._sharer = Sharer()
         self._not_before = 0.0
@@ -112,7 +119,7 @@ class SnapshotDesk:
             self._sharer = Sharer()
         copied = self._copy(before.publish if same_run else None)
         known = before.versions if same_run else None
-        version, now = before.version + 1, time.time()
+        version, now = before.version + 1, self._clock()
         versions = (
             versions_of(copied, version, now)
             if known is None
