@@ -6,6 +6,7 @@ import asyncio
 
 from beamloom.engine.coverage import Coverage
 from beamloom.events import Event, PacketKind, Result
+from beamloom.results.following import Follower, Update, Wish
 from beamloom.results.snapshot import Snapshot
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Reduced
@@ -150,3 +151,67 @@ def test_the_reducer_is_told_a_few_times_a_second_and_not_when_nothing_has_chang
         bench.arm(uniform(["eiger"], 20))
         bench.steps(500)  # five seconds
         assert 1 <= told <= 3
+
+
+def followed(bench: Bench, follower: Follower) -> list[Update]:
+    update = follower.next_update(read(bench))
+    return [] if update is None else [update]
+
+
+def test_those_who_follow_are_told_how_many_events_are_in_and_when_that_is_all() -> None:
+    everything, count, nothing = (Follower(Wish(paths)) for paths in ((), ("$.count",), ("$.none",)))
+    told: dict[str, list[Update]] = {"all": [], "count": [], "nothing": []}
+    with Bench({"eiger": Feed(series(300))}) as bench:
+        active = bench.arm(uniform(["eiger"], 300))
+        while not active.finished:
+            bench.step()
+            told["all"] += followed(bench, everything)
+            told["count"] += followed(bench, count)
+            told["nothing"] += followed(bench, nothing)
+            held = len(bench.published["results"].keys() - {0, 301})
+            assert told["all"][-1].coverage is not None
+            reduced = told["all"][-1].coverage.counts["reduced"]
+            assert reduced is not None
+            assert held <= reduced <= held + 2
+        bench.steps(3)
+        told["all"] += followed(bench, everything)
+        told["nothing"] += followed(bench, nothing)
+    last = told["all"][-1].coverage
+    assert last is not None
+    assert (last.complete, last.over) == (True, True)
+    assert last.counts == {"reduced": 302, "pending": 0, "failed": 0, "lost": 0}
+    versions = [update.version for update in told["all"]]
+    assert versions == sorted(set(versions))
+    assert len(told["count"]) > 3
+    assert all(update.coverage is not None for update in told["count"])
+    alone = [
+        (one.changed, one.coverage.complete, one.coverage.over) for one in told["nothing"] if one.coverage
+    ]
+    assert alone[0] == ([], False, False)
+    assert alone[-1] == ([], True, True)
+    assert len(alone) <= 3
+
+
+def test_a_change_of_the_account_alone_is_told_with_a_version_of_its_own() -> None:
+    class Silent(Doubling):
+        def process_event(self, event: Event, parameters: object) -> None:
+            return None
+
+    feed = Feed(series(5)[:3])
+    with Bench({"eiger": feed}, Silent) as bench:
+        active = bench.arm(uniform(["eiger"], 5))
+        bench.until(lambda: bench.reduced() == 3)
+        bench.steps(3)
+        follower = Follower(Wish())
+        (first,) = followed(bench, follower)
+        assert followed(bench, follower) == []
+        feed.send(series(5)[3:])
+        bench.until(lambda: active.finished)
+        bench.steps(3)
+        tree = read(bench).publish
+        (second,) = followed(bench, follower)
+        assert tree is not None
+        assert tree["count"] == 0
+        assert second.version > first.version
+        assert second.coverage is not None
+        assert second.coverage.complete

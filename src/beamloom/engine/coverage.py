@@ -71,6 +71,13 @@ class Coverage:
         return self.run is not None and self.total is not None and len(self.reduced) == self.total
 
     @property
+    def counts(self) -> dict[str, int | None]:
+        """How many events are in each state; None for those that are pending in a run without an end."""
+        reduced, failed, lost = len(self.reduced), len(self.failed), len(self.lost)
+        pending = None if self.total is None else self.total - reduced - failed - lost
+        return {"reduced": reduced, "pending": pending, "failed": failed, "lost": lost}
+
+    @property
     def text(self) -> str:
         """The events that are in, as ``0-99,101-499``."""
         return ranges_text(self.reduced)
@@ -113,12 +120,7 @@ class Coverage:
             "over": self.over,
             "sentence": self.sentence,
             "total_events": self.total,
-            "counts": {
-                "reduced": len(self.reduced),
-                "pending": len(pending) if self.total is not None else None,
-                "failed": len(self.failed),
-                "lost": len(self.lost),
-            },
+            "counts": self.counts,
             "reduced": as_pairs(self.reduced),
             "pending": as_pairs(pending),
             "failed": as_pairs(self.failed),

@@ -2,6 +2,9 @@
 
 There is no queue: what a client has not been told yet is reckoned from the versions when it can be told, so that a client that is slow,
 or wants to hear seldom, gets one message for all changes since its last one, and costs the same memory however far it is behind.
+
+Every message tells the coverage. A client that follows everything is told also when nothing but the coverage has changed; one that follows
+some paths, when that makes the result complete, or the run is over.
 """
 
 from __future__ import annotations
@@ -52,6 +55,17 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 1 / min(self.rate, MOST_PER_SECOND)
 
 
+class Covered(msgspec.Struct, frozen=True):
+    """The coverage, without its ranges."""
+
+    complete: bool
+    """Whether every event of the run is in the result."""
+    over: bool
+    """Whether the run has ended."""
+    counts: dict[str, int | None]
+    """Events that are reduced, pending, failed, lost."""
+
+
 class Update(msgspec.Struct, frozen=True):
     """One message."""
 
@@ -60,7 +74,9 @@ class Update(msgspec.Struct, frozen=True):
     at: float
     """When that version was seen first (Unix time, s)."""
     changed: list[str]
-    """Normalized paths, none within another; ``$`` is everything."""
+    """Normalized paths, none within another; ``$`` is everything. Empty where only the coverage has changed."""
+    coverage: Covered | None = None
+    """None where nobody counts the events."""
 
 
 @dataclass
@@ -70,15 +86,26 @@ class Follower:
     wish: Wish
     told: int | None = None
     _seen: Snapshot | None = None
+    _covered: Covered | None = None
 
     def next_update(self, snapshot: Snapshot) -> Update | None:
         """What to tell the client of this snapshot; None where nothing that it follows has changed. It counts as told."""
         changed = self._changed(snapshot)
+        covered = _covered(snapshot)
+        is_news = self._is_news(covered)
         self.told, self._seen = snapshot.version, snapshot
-        if not changed:
+        if not changed and not is_news:
             return None
-        at = 0.0 if snapshot.versions is None else snapshot.versions.at
-        return Update(snapshot.run, snapshot.version, at, changed if len(changed) <= MOST_LISTED else ["$"])
+        self._covered = covered
+        listed = changed if len(changed) <= MOST_LISTED else ["$"]
+        return Update(snapshot.run, snapshot.version, snapshot.at, listed, covered)
+
+    def _is_news(self, covered: Covered | None) -> bool:
+        """Whether the coverage is to be told by itself."""
+        before = self._covered
+        if covered is None or not self.wish.paths or before is None:
+            return covered is not None and covered != before
+        return (covered.complete, covered.over) != (before.complete, before.over)
 
     def _changed(self, snapshot: Snapshot) -> list[str]:
         before, told = self._seen, self.told
@@ -98,6 +125,13 @@ class Follower:
                 found |= dict.fromkeys(snapshot.changed_since(since, steps))
             found |= dict.fromkeys(sorted(gone))
         return list(found)
+
+
+def _covered(snapshot: Snapshot) -> Covered | None:
+    coverage = snapshot.coverage
+    if coverage is None or coverage.run is None:
+        return None
+    return Covered(coverage.complete, coverage.over, coverage.counts)
 
 
 def _places(snapshot: Snapshot, path: str) -> dict[str, tuple[str, ...]]:

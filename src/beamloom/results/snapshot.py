@@ -29,7 +29,7 @@ class Snapshot:
     """A publish tree at one version of one run."""
 
     version: int
-    """Counts up whenever something in the tree has changed."""
+    """Counts up whenever something in the tree, or what is known of its events, has changed."""
     run: str | None
     publish: Mapping[str, Any] | None
     """None while there is no tree."""
@@ -38,9 +38,11 @@ class Snapshot:
     versions: Versions | None = None
     """At which version each part last changed; None where that is not known, and all counts as changed."""
     life: str = ""
-    """Of the process that counts the versions: each life begins to count anew."""
+    """Of the process that counts the versions."""
     coverage: Coverage | None = None
     """Which events are in it, and what became of the others; None where nobody counts them."""
+    at: float = 0.0
+    """When this version was taken (Unix time, s)."""
 
     def version_of(self, steps: tuple[str, ...]) -> int:
         """At which version the part at these steps last changed."""

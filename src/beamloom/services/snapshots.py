@@ -63,7 +63,7 @@ class SnapshotDesk:
         now = clock()
         first = int(now * 1000)
         self._latest = Snapshot(
-            version=first, run=None, publish={}, versions=versions_of({}, first, now), life=life
+            version=first, run=None, publish={}, versions=versions_of({}, first, now), life=life, at=now
         )
         self._sharer = Sharer()
         self._not_before = 0.0
@@ -128,11 +128,17 @@ class SnapshotDesk:
         coverage = NOTHING if self._account is None else self._account.coverage
         if versions is not known:
             self._latest = Snapshot(
-                version, self._run, copied, versions=versions, life=before.life, coverage=coverage
+                version,
+                self._run,
+                copied,
+                versions=versions,
+                life=before.life,
+                coverage=coverage,
+                at=now,
             )
         elif coverage is not before.coverage:
             # Events without a result, and what became of those that are not in, change the account alone.
-            self._latest = replace(before, coverage=coverage)
+            self._latest = replace(before, version=version, coverage=coverage, at=now)
         self._changes_shown = changes
 
     def _copy(self, before: Any) -> Any:
