@@ -48,7 +48,8 @@ FRONT_PAGE = """<!doctype html>
 <section><table><thead><tr><th>name<th>role<th>what<th class="n">events<th class="n">per second</tr></thead>
 <tbody id="processes"></tbody></table></section>
 <div id="of-streams" hidden><h2>Streams of this run</h2>
-<section><table><thead><tr><th>stream<th class="n">packets<th class="n">complete until event<th>what was unusual</tr></thead><tbody id="streams"></tbody></table></section></div>
+<section><table><thead><tr><th>stream<th class="n">packets<th class="n">complete until event
+<th>what was unusual</tr></thead><tbody id="streams"></tbody></table></section></div>
 <div id="of-logs" hidden><h2>Latest warnings</h2><section><table id="logs"><tbody id="lines"></tbody></table></section></div>
 <script>
 const get = path => fetch("/api/v1/" + path).then(answer => answer.json());
