@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ def test_generated_frames_follow_the_flags() -> None:
         (["stins", "--capture", "/nowhere.cbors"], 2, "the capture /nowhere.cbors cannot be read"),
         (["stins", "--capture", "x", "--first-frame", "3"], 2, "so --first-frame cannot change it"),
         (["stins", "--bind", "tcp://300.0.0.1:1"], 2, "cannot bind to 'tcp://300.0.0.1:1'"),
+        (["stins", "--fames", "3"], 2, "unknown argument '--fames' (did you mean '--frames'?)"),
     ],
 )
 def test_a_simulator_that_cannot_play_says_why(
@@ -74,6 +76,28 @@ def test_a_simulator_that_cannot_play_says_why(
 ) -> None:
     assert main(["simulate", *words]) == status
     assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("hdf5", r"hdf5 writes to file://.*/simulated_\w+\.h5"),
+        ("images", r"beamloom simulate images: the following arguments are required: --bind"),
+        ("sardana", r"sardana posts to http://127\.0\.0\.1:\d+"),
+        ("pva", r"pva listens at pva://127\.0\.0\.1:\d+/BEAMLOOM:SIM:IMAGE"),
+        ("stins", r"stins listens at tcp://127\.0\.0\.1:\d+"),
+    ],
+)
+def test_a_simulator_that_is_told_no_address_has_one_of_its_kind_and_says_it(
+    device: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    main(["simulate", device, "--wait", "0", "--stay", "0"])
+    assert re.match(said, capsys.readouterr().err.splitlines()[0])
 
 
 def test_a_map_is_shown_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, NoReturn, Protocol, cast
 
 from beamloom.errors import did_you_mean
@@ -114,10 +114,22 @@ def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Nam
     """Parse the words after the command's name; an unknown option is answered with the closest known one."""
     arguments, left_over = parser.parse_known_args(words)
     if left_over:
-        flags = [flag for action in parser._actions for flag in action.option_strings]
+        flags = list(_flags(_chosen(parser, words)))
         wrong = left_over[0].partition("=")[0]
         parser.error(f"unknown argument {wrong!r}{did_you_mean(wrong, flags)}")
     return arguments
+
+
+def _chosen(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the sub-command that ``words`` name; the parser itself where there is none."""
+    choices = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    named = [word for word in words if choices and word in choices[0]]
+    return choices[0][named[0]] if named else parser
+
+
+def _flags(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        yield from action.option_strings
 
 
 class _Parser(argparse.ArgumentParser):

@@ -16,6 +16,9 @@ beamloom simulate stins --bind tcp://127.0.0.1:9999 --frames 1000 --shape 512,51
 beamloom simulate xspress3 --bind tcp://127.0.0.1:9999 --capture xspress3-dump.cbors"""
 
 
+_ACTS = {"http": "posts to", "file": "writes to"}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One sub-command for each installed device, with what its generator takes."""
     from beamloom.cli._signature import add_flags
@@ -34,8 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         own.add_argument(
             "--bind",
             metavar="URL",
-            default="tcp://127.0.0.1:*",
-            help="where to listen; port * picks a free one (default %(default)s)",
+            default=device.bind,
+            required=device.bind is None,
+            help=f"where to listen, post or write; port * picks a free one ({_default(device.bind)})",
         )
         own.add_argument(
             "--capture", metavar="FILE", help="play a capture (CBOR sequence, may be .gz), not generated data"
@@ -78,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from error
     try:
-        print(f"{device.name} listens at {simulator.url}", file=sys.stderr, flush=True)
+        print(f"{device.name} {_acts_on(simulator.url)}", file=sys.stderr, flush=True)
         simulator.wait_for_client(arguments.wait)
         sent = simulator.play(messages, rate=arguments.rate)
         print(f"{device.name} sent {sent} messages", file=sys.stderr, flush=True)
@@ -88,6 +92,15 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         simulator.close()
     return 0
+
+
+def _default(bind: str | None) -> str:
+    return "has to be said" if bind is None else f"default {bind}"
+
+
+def _acts_on(url: str) -> str:
+    """What the simulator does at the address: most devices are connected to, some post to us, some write files."""
+    return f"{_ACTS.get(url.partition('://')[0], 'listens at')} {url}"
 
 
 def _messages(arguments: argparse.Namespace) -> Iterable[Sequence[bytes]]:

@@ -165,3 +165,5 @@ class Device:
     """Called with the settings when an ingester of the device starts, before any run; the sources of all runs find it open."""
     sharing: Sharing | None = None
     """How a stream of this device may be split over several ingesters; None: it may not."""
+    bind: str | None = "tcp://127.0.0.1:*"
+    """Where ``beamloom simulate`` binds the simulator when nobody says it; None: it has to be said."""

@@ -180,4 +180,5 @@ DEVICE = Device(
     simulator=Hdf5Simulator,
     generate=generate,
     parse=parse,
+    bind="./simulated_*.h5",
 )

@@ -30,7 +30,7 @@ class Hdf5Simulator:
     """
 
     def __init__(self, url: str) -> None:
-        path = path_of(url)
+        path = path_of(url).absolute()
         self._path = path.with_name(path.name.replace("*", secrets.token_hex(4)))
         if not self._path.parent.is_dir() or self._path.exists():
             fault = "exists already" if self._path.exists() else "is in no folder that exists"

@@ -350,4 +350,5 @@ DEVICE = Device(
     simulator=ImageFilesSimulator,
     generate=generate,
     parse=parse,
+    bind=None,
 )

@@ -26,7 +26,7 @@ class ImageFilesSimulator:
     """
 
     def __init__(self, url: str) -> None:
-        self._path = path_of(url)
+        self._path = path_of(url).absolute()
         self._folder = self._path if self._path.is_dir() else self._path.parent
         if not self._folder.is_dir():
             raise ValueError(f"a simulator cannot write to {self._folder}, which is no folder; make it first")

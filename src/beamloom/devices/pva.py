@@ -462,4 +462,5 @@ DEVICE = Device(
     simulator=PvaSimulator,
     generate=generate,
     parse=parse,
+    bind="pva://127.0.0.1:*/BEAMLOOM:SIM:IMAGE",
 )

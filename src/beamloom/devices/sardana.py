@@ -377,4 +377,5 @@ DEVICE = Device(
     generate=generate,
     parse=parse,
     prepare=prepare,
+    bind="http://127.0.0.1:*",
 )
