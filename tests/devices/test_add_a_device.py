@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
-BLOCK = re.compile(r"^```(?:toml|python|yaml)\n# (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+from devices.page_package import environment, run, write_package
+
 OUTPUT = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"^\$ ([^\n]*)\n(.*?)(?=^\$ |\Z)", re.MULTILINE | re.DOTALL)
 PAGE_URL = "tcp://127.0.0.1:7000"
@@ -20,33 +19,8 @@ PAGE_URL = "tcp://127.0.0.1:7000"
 @pytest.fixture
 def package(repository: Path, tmp_path: Path) -> Path:
     """The files of the page, installed in a folder of their own as pip would leave them."""
-    page = (repository / "docs/how-to/add-a-device.md").read_text()
-    for name, text in BLOCK.findall(page):
-        (tmp_path / name).write_text(text)
-    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
-    (tmp_path / "pyproject.toml").rename(tmp_path / "package.toml")
-    metadata = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
-    groups = [
-        "\n".join([f"[{group}]", *(f"{name} = {value}" for name, value in entries.items())])
-        for group, entries in project["entry-points"].items()
-    ]
-    (metadata / "entry_points.txt").write_text("\n".join(groups))
+    write_package(repository / "docs/how-to/add-a-device.md", tmp_path)
     return tmp_path
-
-
-def run(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=package,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])},
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
 
 
 def shown(repository: Path, command: str) -> list[str]:
@@ -76,7 +50,7 @@ def test_a_probe_finds_the_simulator_as_the_page_shows(package: Path, repository
     with subprocess.Popen(
         [sys.executable, *simulate],
         cwd=package,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])},
+        env=environment(package),
         stderr=subprocess.PIPE,
         text=True,
     ) as simulator:
