@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from beamloom.parameters import encode_value
 from beamloom.services.controller import ControllerService
 from beamloom.services.restoring import restore
-from beamloom.services.statekeeping import StateKeeper
+from beamloom.services.statekeeping import Logged, StateKeeper
 from beamloom.settings import ControllerSettings
 from beamloom.store import Scribe, SqliteStore
 from beamloom.transport.channel import Received
-from beamloom.transport.messages import CONTROLLER
+from beamloom.transport.messages import CONTROLLER, Finish
 from beamloom.triggermap import TriggerMap, open_ended, uniform
-from services.bench import Bench, Feed, counts, series
+from services.bench import Bench, Feed, counts, inject, series
 
 
 class Restarting:
@@ -122,3 +124,87 @@ def test_a_run_survives_the_death_of_the_controller_at_any_moment(name: str, tmp
         reducer = bench.services["reducer"]
         assert reducer.figures()["duplicates"] == 0  # type: ignore[attr-defined]
         pipeline.close()
+
+
+def test_a_store_that_is_locked_stops_no_run_and_refuses_the_next_one(tmp_path: Path) -> None:
+    pipeline = Restarting(tmp_path, {"a": (feed := Feed())})
+    bench = pipeline.bench
+    bench.arm(uniform(["a"], FRAMES))
+    other = sqlite3.connect(tmp_path / "controller.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    feed.send(series(FRAMES))
+    bench.until(lambda: bench.active.finished)
+    assert counts(bench.active) == (FRAMES + 2, 0, 0)
+    refusal = bench.try_to_arm(uniform(["a"], FRAMES))
+    assert "would not survive this process; mend that, then arm again" in str(refusal)
+    assert "locked" in str(bench.controller.store_problem)
+    other.execute("ROLLBACK")
+    other.close()
+    bench.until(lambda: bench.controller.store_problem is None)
+    # What was missed is made up for: the next controller knows the run that ended meanwhile.
+    pipeline.kill()
+    assert counts(bench.active) == (FRAMES + 2, 0, 0)
+    feed.send(series(FRAMES))
+    bench.until(bench.everyone_known)
+    assert counts(bench.play(uniform(["a"], FRAMES))) == (FRAMES + 2, 0, 0)
+    pipeline.close()
+
+
+def test_a_controller_that_was_overtaken_is_not_heeded_and_ends_itself(tmp_path: Path) -> None:
+    pipeline = Restarting(tmp_path, {"a": (feed := Feed())})
+    bench = pipeline.bench
+    run = bench.arm(uniform(["a"], FRAMES)).run.run_id
+    first = bench.controller
+    stuck = first._keeper
+    assert stuck is not None
+    number = stuck.scribe.generation
+    pipeline.kill()
+    bench.step()
+    # The first one was only stopped; now it goes on.
+    for name in ("worker-1", "a-ingester", "reducer"):
+        inject(bench, name, f"{CONTROLLER}#{number}", Finish(run))
+    feed.send(series(FRAMES))
+    bench.until(lambda: bench.active.finished)
+    assert counts(bench.active) == (FRAMES + 2, 0, 0)
+    late = StateKeeper(Scribe(stuck.scribe._store))
+    late.note(Logged([{"msg": "late"}]))
+    late.flush()
+    late.scribe.flush(5)
+    assert late.scribe.overtaken is not None
+    assert "another controller has taken over" in late.scribe.overtaken
+    late.scribe.close()
+    pipeline.close()
+
+
+def test_parameters_and_their_epochs_go_on_where_they_were(tmp_path: Path) -> None:
+    pipeline = Restarting(tmp_path, {"a": (feed := Feed())})
+    bench = pipeline.bench
+    bench.arm(uniform(["a"], FRAMES))
+    bench.controller.set_parameters({"gain": encode_value("gain", 2)})
+    pipeline.kill()
+    bench.controller.set_parameters({"gain": encode_value("gain", 3)})
+    pipeline.kill()
+    assert int(bench.controller.parameters.current["gain"]) == 3
+    feed.send(series(FRAMES))
+    bench.until(lambda: bench.active.finished)
+    records = bench.active.epochs
+    assert [record.epoch for record in records] == sorted({record.epoch for record in records})
+    gains = {event: result["gain"] for event, result in bench.published["results"].items()}
+    for event, gain in gains.items():
+        record = [one for one in records if one.first_event <= event][-1]
+        assert gain == record.values["gain"]
+    assert gains[FRAMES] == 3
+    pipeline.close()
+
+
+def test_who_does_not_come_back_is_lost_in_the_usual_way(tmp_path: Path) -> None:
+    pipeline = Restarting(tmp_path, {"a": (feed := Feed())})
+    bench = pipeline.bench
+    bench.arm(uniform(["a"], FRAMES))
+    bench.kill("worker-1")
+    pipeline.kill()
+    feed.send(series(FRAMES))
+    bench.until(lambda: bench.active.finished)
+    assert counts(bench.active) == (FRAMES + 2, 0, 0)
+    assert bench.active.run.redelivered > 0
+    pipeline.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -119,6 +119,8 @@ class StateKeeper:
         self.scribe = scribe
         self._clock = clock
         self._waiting: list[Entry] = []
+        self._papers: dict[str, bytes] = {}
+        """Those that may not be in the store yet."""
         self._entries = 0
         self._flushed_at = 0.0
         self._next_catch_up = 0.0
@@ -149,6 +151,8 @@ class StateKeeper:
         if now - self._flushed_at > FLUSH_EVERY:
             self._flushed_at = now
             self.flush()
+        if self._papers and self.scribe.up_to_date:
+            self._papers.clear()
         if self.scribe.behind:
             due = now >= self._next_catch_up
             self._next_catch_up = now + CATCH_UP_EVERY if due else self._next_catch_up
@@ -160,12 +164,11 @@ class StateKeeper:
     def checkpoint(self, snapshot: Snapshot, papers: RunPapers | None = None, now: float = 0.0) -> None:
         """Write all that is known, and the papers of a run that has begun or ended."""
         began = self._clock()
-        keep: Mapping[str, bytes] = {}
         if papers is not None:
-            keep = {RUN_PREFIX + papers.run: _encoder.encode(papers)}
+            self._papers[RUN_PREFIX + papers.run] = _encoder.encode(papers)
         self._waiting = []
         self._entries = 0
-        self.scribe.checkpoint(_encoder.encode(snapshot()), keep, RUNS_KEPT)
+        self.scribe.checkpoint(_encoder.encode(snapshot()), dict(self._papers), RUNS_KEPT)
         self._next_checkpoint = now + (self._clock() - began) / SHARE_OF_TIME
 
     def close(self) -> None:

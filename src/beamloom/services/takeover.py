@@ -11,7 +11,7 @@ import logging
 from beamloom.engine.stock import Resync, Stock
 from beamloom.services.ensemble import Ensemble
 from beamloom.services.membership import name_of
-from beamloom.transport.messages import AnyMessage, Fence, Joined, Orders, Stands, TakeStock
+from beamloom.transport.messages import AnyMessage, Fence, Joined, Orders, Stands, TakeStock, Welcome
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +32,13 @@ class Takeover:
     def questions(self) -> list[tuple[str, AnyMessage]]:
         """To be sent at once, each to a peer."""
         reducer = self._ensemble.reducer
-        return [
+        questions: list[tuple[str, AnyMessage]] = [
             (member.peer, TakeStock(self._run if member.peer in self._awaited else None))
             for member in self._ensemble
             if reducer is None or member.peer != reducer.peer
         ]
+        # It is asked last; that there is a new controller it is to know at once.
+        return questions if reducer is None else [*questions, (reducer.peer, Welcome())]
 
     def hear(self, sender: str, stands: Stands) -> None:
         """A process has answered."""

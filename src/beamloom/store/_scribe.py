@@ -56,6 +56,12 @@ class Scribe:
         """Whether only a checkpoint brings the store up to date, and none is under way."""
         return self.problem is not None and not self._catching_up
 
+    @property
+    def up_to_date(self) -> bool:
+        """Whether all that was handed over is written."""
+        with self._changed:
+            return self.problem is None and not self._waiting
+
     def append(self, batch: bytes) -> None:
         """Write ``batch``; returns when it is written, or when that takes too long, or at once while the store is behind."""
         with self._changed:
