@@ -15,8 +15,10 @@ from beamloom.results.http import make_app
 from beamloom.results.past import PastRuns, size
 from beamloom.results.record import RunRecord
 from beamloom.results.snapshot import Snapshot
+from beamloom.transport.channel import Received
+from beamloom.transport.messages import Finish
 from beamloom.triggermap import uniform
-from services.bench import Bench, Feed, series
+from services.bench import Bench, Doubling, Feed, Gathering, series
 
 
 def get(bench: Bench, path: str) -> httpx.Response:
@@ -50,6 +52,102 @@ def test_the_result_of_a_run_outlives_the_arming_of_the_next_one() -> None:
         assert coverage["over"]
         assert coverage["lost"][0]["events"] == [4, 4]
         assert get(bench, "runs/last/coverage").json()["run"] == second.run.run_id
+
+
+class Choosy(Gathering):
+    """Cannot be made for some runs, and counts on time, too."""
+
+    refuses = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        if Choosy.refuses:
+            raise ValueError("there is no calibration")
+
+    def timer(self) -> float:
+        return 0.01
+
+
+def shown(bench: Bench) -> tuple[list[int], str | None, bool]:
+    """Events and run of what a reader is given now, and whether that is complete."""
+    bench.desk.serve(float("inf"))
+    snapshot = bench.desk.take()
+    assert snapshot.publish is not None
+    assert snapshot.coverage is not None
+    assert snapshot.coverage.run == snapshot.run
+    return sorted(snapshot.publish["results"]), snapshot.run, snapshot.coverage.complete
+
+
+def test_an_armed_run_is_shown_from_its_first_moment_and_the_last_one_stays_beside_it() -> None:
+    feed = Feed(series(3))
+    with Bench({"eiger": feed}) as bench:
+        first = bench.play(uniform(["eiger"], 3)).run.run_id
+        second = bench.arm(uniform(["eiger"], 3)).run.run_id
+        assert shown(bench) == ([], second, False)
+        assert get(bench, "runs/last/result/$.count").json() == [7]
+        assert get(bench, "runs/last/coverage").json()["run"] == first
+
+
+def test_a_run_that_the_reducer_refuses_leaves_the_last_result_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feed = Feed(series(3))
+    with Bench({"eiger": feed}, reducer=Choosy) as bench:
+        first = bench.play(uniform(["eiger"], 3)).run.run_id
+        bench.steps(3)
+        before, version = shown(bench), bench.desk.take().version
+        monkeypatch.setattr(Choosy, "refuses", True)
+        for _ in range(2):
+            assert "there is no calibration" in str(bench.try_to_arm(uniform(["eiger"], 3)))
+            bench.steps(3)
+            assert shown(bench) == before == ([0, 1, 2, 3, 4], first, True)
+            assert bench.desk.take().version == version
+        monkeypatch.setattr(Choosy, "refuses", False)
+        feed.send(series(2))
+        second = bench.play(uniform(["eiger"], 2)).run.run_id
+        assert shown(bench) == ([0, 1, 2, 3], second, True)
+
+
+def test_a_run_that_another_process_refuses_gives_way_to_the_last_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refusing(Doubling):
+        refuses = False
+
+        def __init__(self) -> None:
+            if Refusing.refuses:
+                raise ValueError("there is no mask")
+
+    feed = Feed(series(3))
+    with Bench({"eiger": feed}, Refusing, Choosy) as bench:
+        nothing = bench.desk.take()
+        monkeypatch.setattr(Refusing, "refuses", True)
+        assert isinstance(bench.try_to_arm(uniform(["eiger"], 3)), Exception)
+        bench.steps(3)
+        assert (bench.desk.take().run, bench.desk.take().publish) == (None, nothing.publish)
+        monkeypatch.setattr(Refusing, "refuses", False)
+        first = bench.play(uniform(["eiger"], 3)).run.run_id
+        bench.steps(3)
+        version = bench.desk.take().version
+        seen: list[Snapshot] = []
+
+        def tap(name: str, received: Received) -> bool:
+            if name == "reducer" and isinstance(received.message, Finish):
+                seen.append(bench.desk.take())
+            return True
+
+        bench.tap = tap
+        monkeypatch.setattr(Refusing, "refuses", True)
+        assert "there is no mask" in str(bench.try_to_arm(uniform(["eiger"], 3)))
+        bench.steps(3)
+        assert shown(bench) == ([0, 1, 2, 3, 4], first, True)
+        assert [(one.run != first, one.version) for one in seen] == [(True, version + 1)]
+        assert bench.desk.take().version == version + 2
+        assert [run["run"] for run in get(bench, "runs").json()] == [first]
+        monkeypatch.setattr(Refusing, "refuses", False)
+        feed.send(series(2))
+        second = bench.play(uniform(["eiger"], 2)).run.run_id
+        assert shown(bench) == ([0, 1, 2, 3], second, True)
 
 
 def test_a_run_is_known_with_its_map_its_devices_and_its_parameters() -> None:

@@ -39,6 +39,7 @@ class Keeping:
         self._keepers = dict(keepers or {})
         self._notes: _Notes | None = None
         self._newest: _Notes | None = None
+        self._before: _Notes | None = None
         for name, keeper in self._keepers.items():
             desk.more_status[name] = keeper.status
 
@@ -50,6 +51,7 @@ class Keeping:
         facts: RunFacts | None = None,
     ) -> None:
         """A run begins; ``facts``: what the controller knows of it."""
+        self._before = self._newest
         self._notes = self._newest = _Notes(run, facts)
         self._notes.begin_epoch(epoch, parameters)
         for keeper in self._keepers.values():
@@ -72,8 +74,14 @@ class Keeping:
             if first is None or event < first:
                 self._notes.first_events[epoch] = event
 
-    def end_run(self, *, abandoned: bool = False) -> None:
-        """The run, if there is one, has ended; what is published now is its last version. ``abandoned``: it never began."""
+    def abandon_run(self) -> None:
+        """The run never began: nothing of it is kept."""
+        self._notes, self._newest = None, self._before
+        for keeper in self._keepers.values():
+            keeper.abandon_run()
+
+    def end_run(self) -> None:
+        """The run, if there is one, has ended; what is published now is its last version."""
         notes, self._notes = self._notes, None
         if notes is None:
             return
@@ -83,8 +91,7 @@ class Keeping:
         except Exception:
             logger.exception("what run %s publishes in the end cannot be read, and is not kept", notes.run)
             return
-        if not abandoned:
-            self.past.add(notes.record(), last)
+        self.past.add(notes.record(), last)
         for keeper in self._keepers.values():
             keeper.end_run(last)
 

@@ -150,6 +150,7 @@ class ReducerService:
 
     def _arm(self, arm: Arm, now: float) -> None:
         self._keeping.end_run()
+        self._desk.hold()
         self._epochs.restart(arm.epoch, arm.parameters)
         self._collector = Collector()
         self._failures.clear()
@@ -187,6 +188,7 @@ class ReducerService:
     def _take(self, worker: str, results: Results, buffers: Any) -> None:
         """Reduce what has not been reduced before, tell the worker and the controller."""
         begin = time.perf_counter()
+        self._desk.confirm_run()
         self._account.mark_split(results.split)
         blob = memoryview(buffers[0])
         same_slot = results.slots[0] if len(results.slots) == 1 else None
@@ -350,7 +352,11 @@ class ReducerService:
         if run == self._run:
             if self._analysis is not None and not abandoned:
                 self._call_finish(self._analysis)
-            self._keeping.end_run(abandoned=abandoned)
+            if abandoned:
+                self._keeping.abandon_run()
+                self._desk.abandon_run()
+            else:
+                self._keeping.end_run()
             self._run = None
         self._channel.send(CONTROLLER, Finished(run))
 

@@ -6,6 +6,8 @@ tenth of the time. As long as nothing was reduced since the last one, readers ar
 
 Who waits for a newer version is given at most one each ``SHORTEST_INTERVAL``, whatever the rate of results.
 
+From its arming on a run is what is published. A run whose arming fails, here or elsewhere, gives way to the result before it.
+
 Versions count up by one, from the number of milliseconds since 1970 at which the desk was made: a reducer that was started anew goes on
 beyond all versions of the one before it, so that a client that knows one of those is told that everything is new.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 import uuid
@@ -29,6 +32,8 @@ from beamloom.results.sharing import Sharer
 from beamloom.results.snapshot import Ended, Snapshot
 from beamloom.results.versions import newer_versions, versions_of
 
+logger = logging.getLogger(__name__)
+
 SHARE_OF_TIME = 0.1
 """Most of the reducer's time that may go into snapshots."""
 SHORTEST_INTERVAL = 0.01
@@ -37,6 +42,15 @@ AFTER_FAILURE = 0.1
 """Seconds after which what could not be read is tried again for them."""
 ANY = -1
 """The version after which whoever takes the present one waits."""
+
+
+@dataclass(frozen=True)
+class _Former:
+    """What was published before a run that may still turn out not to begin."""
+
+    run: str | None
+    account: ResultAccount | None
+    last: Snapshot
 
 
 @dataclass(eq=False)
@@ -66,6 +80,9 @@ class SnapshotDesk:
             version=first, run=None, publish={}, versions=versions_of({}, first, now), life=life, at=now
         )
         self._sharer = Sharer()
+        self._still: Snapshot | None = None
+        """Published instead of what the analysis has: it has been replaced, or is of a run that never began."""
+        self._former: _Former | None = None
         self._not_before = 0.0
         self._not_before_newer = 0.0
         self._closed = False
@@ -78,8 +95,30 @@ class SnapshotDesk:
         self, run: str, analysis: ReducerAnalysis | None, account: ResultAccount | None = None
     ) -> None:
         """From now on this analysis is what is published; ``account``: which events are in."""
-        self._run, self._analysis, self._account = run, analysis, account
+        self._former = _Former(self._run, self._account, self._still or self._latest)
+        self._run, self._analysis, self._account, self._still = run, analysis, account, None
         self._changes += 1
+
+    def hold(self) -> None:
+        """What is published now stays so until a run begins: the instance of the analysis behind it is about to be replaced."""
+        try:
+            self._still = self.take()
+        except Exception:
+            logger.warning(
+                "what was published last cannot be read; an earlier version is shown", exc_info=True
+            )
+            self._still = self._latest
+
+    def confirm_run(self) -> None:
+        """The run that was begun goes ahead, so that nobody will go back to what was before it."""
+        self._former = None
+
+    def abandon_run(self) -> None:
+        """The run that was begun does not go ahead: what was published before it is published again."""
+        former, self._former = self._former, None
+        if former is not None:
+            self._run, self._account, self._still = former.run, former.account, former.last
+            self._changes += 1
 
     def changed(self) -> None:
         """What is published may have changed."""
@@ -114,6 +153,10 @@ class SnapshotDesk:
 
     def _take_snapshot(self) -> None:
         changes, before = self._changes, self._latest
+        if self._still is not None:
+            self._latest = self._still = self._newer_still(self._still, before)
+            self._changes_shown = changes
+            return
         same_run = before.run == self._run
         if not same_run:
             self._sharer = Sharer()
@@ -140,6 +183,16 @@ class SnapshotDesk:
             # Events without a result, and what became of those that are not in, change the account alone.
             self._latest = replace(before, version=version, coverage=coverage, at=now)
         self._changes_shown = changes
+
+    def _newer_still(self, still: Snapshot, before: Snapshot) -> Snapshot:
+        """What stays as it is, under a new version where that differs from what was shown before."""
+        coverage = NOTHING if self._account is None else self._account.coverage
+        same_tree = before.run == still.run and before.versions is still.versions
+        if same_tree and coverage is before.coverage:
+            return before
+        version, now = before.version + 1, self._clock()
+        versions = still.versions if same_tree else versions_of(still.publish, version, now)
+        return replace(still, version=version, versions=versions, coverage=coverage, at=now)
 
     def _copy(self, before: Any) -> Any:
         if self._analysis is None:

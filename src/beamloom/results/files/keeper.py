@@ -117,6 +117,11 @@ class Keeper:
             self._not_before = 0.0
             self._changed.notify()
 
+    def abandon_run(self) -> None:
+        """The run has not begun after all, and is not kept."""
+        with self._changed:
+            self._active = None
+
     def close(self, patience: float = 5.0) -> None:
         """Keep what is not kept yet, in at most ``patience`` seconds; then end."""
         with self._changed:
