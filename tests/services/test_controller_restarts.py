@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from beamloom.devices.device import Sharing
 from beamloom.parameters import encode_value
 from beamloom.services.controller import ControllerService
 from beamloom.services.restoring import restore
 from beamloom.services.statekeeping import Logged, StateKeeper
 from beamloom.settings import ControllerSettings
-from beamloom.store import Scribe, SqliteStore
+from beamloom.store import FolderLock, Scribe, SqliteStore
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import CONTROLLER, Finish
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import Bench, Feed, counts, inject, series
+from services.test_shared_streams import dealt, of_each
 
 
 class Restarting:
     """A bench whose controller keeps its state in a folder."""
 
     def __init__(self, folder: Path, streams: dict[str, Feed], **more: object) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.bench = Bench(streams, keeper=self._keeper(), **more)  # type: ignore[arg-type]
 
@@ -208,3 +214,49 @@ def test_who_does_not_come_back_is_lost_in_the_usual_way(tmp_path: Path) -> None
     assert counts(bench.active) == (FRAMES + 2, 0, 0)
     assert bench.active.run.redelivered > 0
     pipeline.close()
+
+
+@pytest.mark.parametrize("how", [Sharing.DEALT, Sharing.ALL])
+def test_a_stream_of_several_ingesters_survives_the_death_of_the_controller_at_any_moment(
+    how: Sharing, tmp_path: Path
+) -> None:
+    for after in range(0, 60, 3):
+        pipeline = Restarting(tmp_path / str(after), {})
+        bench = pipeline.bench
+        feeds = dealt(series(FRAMES), 2) if how is Sharing.DEALT else [Feed(series(FRAMES)) for _ in range(2)]
+        for index, feed in enumerate(feeds):
+            bench.add_ingester("eiger", feed, name=f"eiger-{index}", ingesters=2, sharing=how)
+        bench.until(bench.everyone_known)
+        bench.arm(uniform(["eiger"], FRAMES))
+        left = after
+
+        def tap(name: str, received: Received) -> bool:
+            nonlocal left
+            left -= name == "controller" or received.sender.startswith(CONTROLLER)
+            return True
+
+        bench.tap = tap
+        for _ in range(1000):
+            if left <= 0 or bench.active.finished:
+                break
+            bench.step()
+        pipeline.kill()
+        bench.until(lambda bench=bench: bench.active.finished)  # type: ignore[misc]
+        assert counts(bench.active) == (FRAMES + 2, 0, 0), after
+        assert bench.published["results"] == of_each(FRAMES), after
+        pipeline.close()
+
+
+def test_a_second_controller_in_the_same_folder_is_told_who_has_it(tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path, "first")
+    second = subprocess.run(
+        [sys.executable, "-m", "beamloom", "controller", "--port", "0", "--mailbox-port", "0"],
+        env={**os.environ, "BEAMLOOM_STATE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    lock.release()
+    assert second.returncode == 1
+    assert f"is in use by the controller 'first', process {os.getpid()}" in second.stderr
+    assert "end that one first" in second.stderr
