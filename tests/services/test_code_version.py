@@ -1,8 +1,11 @@
-"""The version of the analysis is what its build wrote down."""
+"""The version of the analysis is what its build wrote down, or that of its checkout."""
 
 from __future__ import annotations
 
+import importlib
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +42,52 @@ def test_a_file_that_says_something_else_is_told_and_passed_over(
     with caplog.at_level(logging.WARNING):
         assert code_version() is None
     assert str(file) in caplog.text
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one commit, whose module ``versioned`` is imported."""
+    monkeypatch.setenv("BUILD_META_FILE", str(tmp_path / "none.json"))
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "somebody")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "somebody@example.org")
+    folder = tmp_path / "analysis"
+    folder.mkdir()
+    (folder / "versioned.py").write_text("class Worker: ...\n")
+    (folder / "beside.py").write_text("class Worker: ...\n")
+    git(folder, "init", "-q", "-b", "beamtime")
+    git(folder, "add", "versioned.py")
+    git(folder, "commit", "-q", "-m", "Begin")
+    monkeypatch.syspath_prepend(str(folder))
+    for name in ("versioned", "beside"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+    return folder
+
+
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(
+        ["git", *words], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_without_a_build_the_version_is_the_commit_of_the_checkout(checkout: Path) -> None:
+    version = code_version("versioned:Worker")
+    assert version is not None
+    assert (version.commit_hash, version.branch_name) == (git(checkout, "rev-parse", "HEAD"), "beamtime")
+    assert build_metadata("versioned:Worker")["timestamp"] == git(checkout, "log", "-1", "--format=%cI")
+
+
+def test_changes_since_the_commit_are_told(checkout: Path) -> None:
+    (checkout / "versioned.py").write_text("class Worker: pass\n")
+    assert build_metadata("versioned:Worker")["commit_hash"] == git(checkout, "rev-parse", "HEAD") + "-dirty"
+
+
+def test_of_a_file_that_only_lies_in_a_checkout_the_version_is_unknown(checkout: Path) -> None:
+    assert code_version("beside:Worker") is None
+    assert code_version("nowhere:Worker") is None
+
+
+def test_without_git_the_version_is_unknown(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(checkout))
+    assert code_version("versioned:Worker") is None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from importlib import metadata
 from typing import Any
 
 import msgspec
-
-PACKAGES = ("beamloom", "numpy", "h5py", "scipy")
-"""Packages whose versions are told, where they are installed; beside those that the analysis brings."""
 
 
 class EpochRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,15 +40,16 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     code: dict[str, Any] = {}
     """The version of the analysis, as its build wrote it down."""
     packages: dict[str, str] = {}
-    """Versions of installed packages by name."""
+    """Versions of all installed packages by name: what the analysis imports is among them."""
 
 
-def package_versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str]:
-    """The installed versions of these packages; what is not installed is left out."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+@functools.cache
+def _package_versions() -> tuple[tuple[str, str], ...]:
+    # A broken installation has packages without a name.
+    found = {one.metadata["Name"]: one.version for one in metadata.distributions() if one.metadata["Name"]}
+    return tuple(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def package_versions() -> dict[str, str]:
+    """The version of every package that is installed here, by name; looked up once in the life of a process."""
+    return dict(_package_versions())

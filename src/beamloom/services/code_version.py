@@ -1,9 +1,17 @@
-"""Which version of the analysis this process runs: what the build wrote into a file that BUILD_META_FILE names."""
+"""Which version of the analysis this process runs.
+
+It is what the build wrote into a file that BUILD_META_FILE names. Without such a file, it is the commit of the git checkout that the
+module of the analysis is kept in, with ``-dirty`` where files have been changed since. It is asked for once, soon after the module was
+imported: what is committed later is not what runs.
+"""
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -13,21 +21,54 @@ from beamloom.analysis import CodeVersion
 logger = logging.getLogger(__name__)
 
 DEFAULT_FILE = "/etc/build_git_meta.json"
+PATIENCE = 5.0
+"""Seconds that git may take for an answer."""
 
 
-def code_version() -> CodeVersion | None:
-    """The version as the build wrote it down; None where there is no such file."""
+def code_version(analysis: str | None = None) -> CodeVersion | None:
+    """The version of ``analysis``, a class that was imported, as module:Class; None where neither build nor git know it."""
     path = Path(os.environ.get("BUILD_META_FILE", DEFAULT_FILE))
     try:
         return msgspec.json.decode(path.read_bytes(), type=CodeVersion)
     except FileNotFoundError:
-        return None
+        module = sys.modules.get((analysis or "").partition(":")[0])
+        file = getattr(module, "__file__", None)
+        return None if file is None else _of_checkout(Path(file))
     except (OSError, msgspec.DecodeError) as error:
         logger.warning("%s does not say which version of the analysis this is: %s", path, error)
         return None
 
 
-def build_metadata() -> dict[str, str]:
+def build_metadata(analysis: str | None = None) -> dict[str, str]:
     """The same as plain words; empty where nothing is known."""
-    version = code_version()
+    version = code_version(analysis)
     return {} if version is None else msgspec.to_builtins(version)
+
+
+@functools.cache
+def _of_checkout(file: Path) -> CodeVersion | None:
+    """The commit that ``file`` is of; None where it is in none, be it that it lies in an environment beside a checkout."""
+    try:
+        _git(file, "ls-files", "--error-unmatch", file.name)
+        return CodeVersion(
+            commit_hash=_git(file, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"),
+            branch_name=_git(file, "rev-parse", "--abbrev-ref", "HEAD"),
+            timestamp=_git(file, "log", "-1", "--format=%cI"),
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(file: Path, *words: str) -> str:
+    """What git answers in the folder of ``file``; it locks nothing that somebody else may need."""
+    done = subprocess.run(
+        ["git", *words],
+        cwd=file.parent,
+        env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    return done.stdout.strip()

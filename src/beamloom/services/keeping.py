@@ -19,7 +19,6 @@ from beamloom.errors import UsageError
 from beamloom.parameters import ParameterSet
 from beamloom.results.past import PastRuns
 from beamloom.results.record import EpochRecord, RunRecord, package_versions
-from beamloom.services.code_version import build_metadata
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 
@@ -37,6 +36,7 @@ class Keeping:
         self.past = PastRuns()
         """The last runs, with their results."""
         self._keepers = dict(keepers or {})
+        self._packages = package_versions()
         self._notes: _Notes | None = None
         self._newest: _Notes | None = None
         self._before: _Notes | None = None
@@ -49,10 +49,12 @@ class Keeping:
         epoch: int,
         parameters: ParameterSet,
         facts: RunFacts | None = None,
+        *,
+        code: Mapping[str, str] | None = None,
     ) -> None:
-        """A run begins; ``facts``: what the controller knows of it."""
+        """A run begins; ``facts``: what the controller knows of it, ``code``: the version of the analysis."""
         self._before = self._newest
-        self._notes = self._newest = _Notes(run, facts)
+        self._notes = self._newest = _Notes(run, facts, dict(code or {}), self._packages)
         self._notes.begin_epoch(epoch, parameters)
         for keeper in self._keepers.values():
             keeper.begin_run(self._notes.record)
@@ -113,7 +115,9 @@ class Keeping:
 class _Notes:
     """What the reducer knows of a run; ``record`` is called in other threads."""
 
-    def __init__(self, run: str, facts: RunFacts | None) -> None:
+    def __init__(
+        self, run: str, facts: RunFacts | None, code: dict[str, str], packages: dict[str, str]
+    ) -> None:
         self.run = run
         self.began: dict[int, provenance.EpochRecord] = {}
         """What the controller has told of epochs."""
@@ -122,8 +126,8 @@ class _Notes:
         self.first_events: dict[int, int] = {}
         self._started = time.time() if facts is None else facts.armed_at
         self._epochs: dict[int, ParameterSet] = {}
-        self._code = build_metadata()
-        self._packages = package_versions()
+        self._code = code
+        self._packages = packages
 
     def begin_epoch(self, epoch: int, parameters: ParameterSet) -> None:
         self._epochs[epoch] = parameters

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from beamloom.services.code_version import build_metadata
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import CONTROLLER, Leaving, Register
 from beamloom.version import VERSION
@@ -50,10 +49,14 @@ class Membership:
             host=socket.gethostname(),
             pid=os.getpid(),
             version=VERSION,
-            code=build_metadata(),
             **what,
         )
         channel.connect(CONTROLLER, controller)
+
+    @property
+    def code(self) -> dict[str, str]:
+        """The version of the analysis that this process runs, in plain words."""
+        return self._register.code
 
     def heeds(self, sender: str) -> bool:
         """Whether a message of ``sender`` counts: not that of a controller whose place another one has taken."""

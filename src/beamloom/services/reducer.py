@@ -22,7 +22,7 @@ from beamloom.events import Result
 from beamloom.parameters import ParameterSet
 from beamloom.results.files.http import file_route
 from beamloom.results.http import make_app
-from beamloom.services.code_version import code_version
+from beamloom.services.code_version import build_metadata, code_version
 from beamloom.services.epochs import Epochs
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, keepers_of
@@ -99,6 +99,7 @@ class ReducerService:
             descriptions=[description.to_wire() for description in descriptions],
             fault=self._fault,
             http=http,
+            code=build_metadata(settings.reducer_class),
         )
         self._decoder = Decoder(allow_pickle=settings.allow_pickle)
         self._run: str | None = None
@@ -169,7 +170,7 @@ class ReducerService:
                 name=self._settings.name,
                 run=arm.run,
                 version=VERSION,
-                mapreduce_version=code_version(),
+                mapreduce_version=code_version(self._settings.reducer_class),
                 parameters_hash=self._epochs.latest.hash,
             )
             try:
@@ -181,7 +182,7 @@ class ReducerService:
         else:
             self._account = ResultAccount(arm.run, arm.total_events)
             self._desk.begin_run(arm.run, self._analysis, self._account)
-            self._keeping.begin_run(arm.run, arm.epoch, self._epochs.latest, arm.facts)
+            self._keeping.begin_run(arm.run, arm.epoch, self._epochs.latest, arm.facts, code=self.member.code)
         self._next_timer = now if self._analysis is not None and self._analysis.has_timer else None
         self._channel.send(CONTROLLER, Armed(arm.run, problem))
 

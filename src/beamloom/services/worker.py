@@ -23,7 +23,7 @@ from beamloom.engine.ranges import Range, RangeSet
 from beamloom.errors import UserError
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
-from beamloom.services.code_version import code_version
+from beamloom.services.code_version import build_metadata, code_version
 from beamloom.services.combining import BrokenPartial, Combiner
 from beamloom.services.epochs import Epochs
 from beamloom.services.freed_memory import keep_freed_memory
@@ -135,6 +135,7 @@ class WorkerService:
             fault=fault,
             http=http,
             analysis=settings.worker_class or "",
+            code=build_metadata(settings.worker_class),
         )
         self._run: str | None = None
         self._assembler = Assembler()
@@ -195,7 +196,7 @@ class WorkerService:
             tags=self._settings.tags,
             run=arm.run,
             version=VERSION,
-            mapreduce_version=code_version(),
+            mapreduce_version=code_version(self._settings.worker_class),
             parameters_hash=self._epochs.latest.hash,
         )
         if self._map is None:
