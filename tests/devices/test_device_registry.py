@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from beamloom.devices import contrast, stins, xspress3
-from beamloom.devices.registry import UnknownDevice, device_names, find_device
+from beamloom.devices.registry import (
+    BrokenDevice,
+    UnknownDevice,
+    device_names,
+    find_device,
+    installed_devices,
+)
 from beamloom.events import Packet, find_parser
+from beamloom.located_yaml import FileError
+from beamloom.pipeline_file import parse_pipeline
 
 SHIPPED = {"contrast": contrast.DEVICE, "stins": stins.DEVICE, "xspress3": xspress3.DEVICE}
 
@@ -44,8 +54,30 @@ def test_an_entry_point_that_names_something_else_is_refused(monkeypatch: pytest
     monkeypatch.setattr(
         importlib.metadata, "entry_points", lambda **_: importlib.metadata.EntryPoints([wrong])
     )
-    with pytest.raises(TypeError, match=r"mine = json:dumps .* names a function"):
+    with pytest.raises(BrokenDevice, match=r"mine = json:dumps .* names a function"):
         find_device("mine")
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_a_device_that_cannot_be_imported_is_told_and_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    there = {device.name for device in installed_devices()}
+    (tmp_path / "of_another_site.py").write_text("raise RuntimeError('its library is not here')")
+    metadata = tmp_path / "of_another_site-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: of-another-site\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[beamloom.devices]\nfoil = of_another_site:DEVICE\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    sentence = r"'foil' \(of_another_site:DEVICE\) .* RuntimeError: its library is not here; mend the package 'of-another-site'"
+    with pytest.raises(BrokenDevice, match=sentence):
+        find_device("foil")
+    with pytest.raises(FileError, match=sentence):
+        parse_pipeline(
+            "streams: {foil: {device: foil}}\nworkers: {class: a:B}\nreducer: {class: a:C}\n",
+        )
+    assert {device.name for device in installed_devices()} == there
+    assert re.search(sentence, caplog.text)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -22,11 +22,11 @@ _ACTS = {"http": "posts to", "file": "writes to"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One sub-command for each installed device, with what its generator takes."""
     from beamloom.cli._signature import add_flags
-    from beamloom.devices.registry import device_names, find_device
+    from beamloom.devices.registry import installed_devices
 
     devices = parser.add_subparsers(dest="device", required=True, metavar="DEVICE", title="devices")
-    for name in device_names():
-        device = find_device(name)
+    for device in installed_devices():
+        name = device.name
         own = devices.add_parser(
             name,
             help=device.title,

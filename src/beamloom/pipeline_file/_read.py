@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from beamloom.devices.registry import UnknownDevice, device_names, find_device
+from beamloom.devices.registry import BrokenDevice, UnknownDevice, device_names, find_device
 from beamloom.devices.sharing import split_refusal
 from beamloom.errors import UsageError, did_you_mean
 from beamloom.located_yaml import FileError, Key, Located, on_line, parse_yaml, read_yaml
@@ -79,7 +79,7 @@ def _read_stream(checker: Checker, item: Located, name: str) -> Any:
         )
     try:
         found = find_device(device.value)
-    except UnknownDevice as error:
+    except (UnknownDevice, BrokenDevice) as error:
         return checker.note(device.line, str(error))
     hints = typing.get_type_hints(StreamSettings, include_extras=True)
     own = {key.text: inner for key, inner in item.value.items() if key.text in STREAM_KEYS}

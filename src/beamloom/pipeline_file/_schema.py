@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from beamloom.detectors.geometry import Detector, Tile
-from beamloom.devices.registry import device_names, find_device
+from beamloom.devices.registry import find_device, installed_devices
 from beamloom.pipeline_file._common import common_settings
 from beamloom.pipeline_file._shape import (
     Arming,
@@ -26,7 +26,7 @@ REFERENCES = "#/$defs/{name}"
 
 def json_schema() -> dict[str, Any]:
     """A JSON schema (2020-12) of the pipeline file; an editor that knows it completes and checks while one types."""
-    kinds = {name: find_device(name).settings for name in device_names()}
+    kinds = {device.name: device.settings for device in installed_devices()}
     common = msgspec.defstruct(
         "Settings",
         [(name, setting.annotation, msgspec.UNSET) for name, setting in common_settings().items()],
@@ -92,9 +92,8 @@ def _sections() -> Iterator[str]:
     yield _table(common_settings())
     yield "## Any stream\n"
     yield _table({key: one for key, one in settings_of(StreamSettings).items() if key in STREAM_KEYS})
-    for name in device_names():
-        device = find_device(name)
-        yield f"## A stream with `device: {name}`\n"
+    for device in installed_devices():
+        yield f"## A stream with `device: {device.name}`\n"
         yield f"{device.title}\n"
         yield _table(settings_of(device.settings))
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from beamloom.devices.device import Device, EndlessSource, Source
-from beamloom.devices.registry import device_names, find_device
+from beamloom.devices.registry import find_device, installed_devices
 from beamloom.errors import UserError
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.probing.choosing import listen, unreadable
@@ -125,7 +125,7 @@ def _by_sources(url: str, end: float) -> Probed:
     probed = Probed(url)
     with ExitStack() as stack:
         trying: dict[str, Source] = {}
-        for device in map(find_device, device_names()):
+        for device in installed_devices():
             if device_reader(device) is None:
                 try:
                     trying[device.name] = stack.enter_context(_opened(device, url))

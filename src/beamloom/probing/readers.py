@@ -10,7 +10,7 @@ import msgspec
 import zmq
 
 from beamloom.devices.device import Device, EndlessSource, Source
-from beamloom.devices.registry import device_names, find_device
+from beamloom.devices.registry import installed_devices
 from beamloom.devices.zeromq import MessageReader, OverZeroMq, ZmqSource
 from beamloom.errors import UserError
 
@@ -32,8 +32,8 @@ class DeviceReader:
 
 def device_readers() -> Iterator[DeviceReader]:
     """A fresh reader of every installed device that sends over ZeroMQ."""
-    for name in device_names():
-        found = device_reader(find_device(name))
+    for device in installed_devices():
+        found = device_reader(device)
         if found is not None:
             yield found
 
