@@ -100,6 +100,11 @@ class Link:
             raise self._failure
         return self._to_send.empty()
 
+    @property
+    def left(self) -> int:
+        """How many messages wait to be taken up."""
+        return self._to_send.qsize()
+
     def poll(self, milliseconds: int) -> bool:
         """Whether the pollable is readable, at the latest after so long."""
         poller = zmq.Poller()
@@ -142,15 +147,18 @@ class Link:
         return self.read_until(has_end, "the END packet", limit)
 
     def read_all(self) -> Arrivals:
-        """All that has been played, until nothing comes any more."""
+        """All that has been played, until nothing comes any more; however long the playing takes, while it goes on."""
         items: Arrivals = []
         quiet_since: float | None = None
         end = time.monotonic() + 3 * PATIENCE
+        left = self.left
         while True:
             got = self.read()
             items += got
             now = time.monotonic()
-            demand(now < end, f"{self.name}: read gives more and more, {len(items)} items by now")
+            if self.left != left:
+                left, end = self.left, now + 3 * PATIENCE
+            demand(now < end, f"{self.name}: {self._stuck(len(items))}")
             if got or not self.sent():
                 quiet_since = None
             elif quiet_since is None:
@@ -159,6 +167,11 @@ class Link:
                 return items
             if not got:
                 self.poll(QUIET_MS)
+
+    def _stuck(self, items: int) -> str:
+        if self.sent():
+            return f"read gives more and more, {items} items by now"
+        return f"the simulator does not get rid of its messages: {self.left} wait"
 
     def close(self) -> None:
         """Close both ends. May be called twice."""
