@@ -41,7 +41,7 @@ def test_before_the_first_run_there_is_nothing_and_it_is_not_finished(live: Live
     assert live.read("ledger")["reduced"] == []
     assert live.read("status") == {
         "work_completed": {}, "last_assigned": 0, "assignment": [], "completed_events": [], "finished": False,
-        "processing_times": {}, "self_arming": {"waiting": [], "problem": None},
+        "processing_times": {}, "self_arming": {"waiting": [], "problem": None}, "alarms": {}, "waits_for": [],
     }  # fmt: skip
 
 

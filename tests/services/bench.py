@@ -21,6 +21,7 @@ from beamloom.services.ingester import IngesterService
 from beamloom.services.loop import Service
 from beamloom.services.membership import new_peer_id
 from beamloom.services.reducer import ReducerService
+from beamloom.services.safekeeping import Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.services.statekeeping import StateKeeper
 from beamloom.services.worker import Map, WorkerService
@@ -205,16 +206,21 @@ class Bench:
         self._add(name, service, channel)
         return service
 
-    def add_reducer(self, cls: type) -> None:
+    def add_reducer(
+        self, cls: type, journal: Safekeeping | None = None, settings: ReducerSettings | None = None
+    ) -> ReducerService:
         self.analysis = ReducerAnalysis(cls)
         channel = self.exchange.channel(new_peer_id("reducer"))
-        self._add(
-            "reducer",
-            ReducerService(
-                ReducerSettings(), channel, f"memory://{CONTROLLER}", lambda: self.analysis, self.desk
-            ),
+        service = ReducerService(
+            settings or ReducerSettings(),
             channel,
+            f"memory://{CONTROLLER}",
+            lambda: self.analysis,
+            self.desk,
+            journal=journal,
         )
+        self._add("reducer", service, channel)
+        return service
 
     def kill(self, name: str) -> None:
         """The process is gone without a word, with all that is under way to it."""

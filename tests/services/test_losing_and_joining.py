@@ -10,6 +10,7 @@ import pytest
 from beamloom.events import Event, Result
 from beamloom.parameters import ParameterSet
 from beamloom.services.membership import new_peer_id
+from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Heartbeat, Register, Results, Unknown
 from beamloom.triggermap import TriggerMap, uniform
@@ -295,7 +296,8 @@ def test_a_process_that_dies_after_it_confirmed_refuses_the_run_all_the_same(who
 
 
 def test_a_worker_that_comes_when_the_reducer_has_just_died_does_no_harm() -> None:
-    with Bench({"eiger": Feed([start(), *map(frame, range(1, 5))])}) as bench:
+    settings = ControllerSettings(reducer_timeout=2.0)
+    with Bench({"eiger": Feed([start(), *map(frame, range(1, 5))])}, settings=settings) as bench:
         active = bench.arm(uniform(["eiger"], 10))
         bench.until(lambda: bench.reduced() == 5)
         bench.still.add("worker-1")

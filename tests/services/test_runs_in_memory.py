@@ -14,6 +14,7 @@ from beamloom.parameters import ParameterError
 from beamloom.services.arming import ArmingRefused, NotThere
 from beamloom.services.inline import InlinePipeline, InlineWorker
 from beamloom.services.worker import Map
+from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Orders
 from beamloom.triggermap import TriggerMap, TriggerMapError, overlapping, uniform
@@ -216,8 +217,9 @@ def test_an_open_ended_run_ends_with_the_series_of_its_streams() -> None:
         assert sorted(bench.published["results"]) == list(range(9))
 
 
-def test_the_run_ends_when_the_reducer_dies() -> None:
-    with Bench({"eiger": Feed([start(), *map(frame, range(1, 5))])}) as bench:
+def test_the_run_ends_when_the_reducer_dies_and_none_takes_its_place() -> None:
+    settings = ControllerSettings(reducer_timeout=3.0)
+    with Bench({"eiger": Feed([start(), *map(frame, range(1, 5))])}, settings=settings) as bench:
         active = bench.arm(uniform(["eiger"], 10))
         bench.until(lambda: bench.reduced() == 5)
         bench.kill("reducer")

@@ -30,6 +30,8 @@ REDUCER_HOOKS = {
     "timer": ("parameters",),
     "finish": ("parameters",),
     "close": ("context",),
+    "checkpoint": ("parameters",),
+    "restore": ("state", "parameters"),
 }
 TIMER_DEFAULT = 1.0
 """Seconds until the next call of a timer that does not say."""
@@ -193,6 +195,10 @@ class ReducerAnalysis:
         self._hooks = _Hooks(cls, REDUCER_HOOKS, "process_result")
         self.name = self._hooks.name
         self.has_timer = callable(getattr(cls, "timer", None))
+        self.has_checkpoint = callable(getattr(cls, "checkpoint", None)) and callable(
+            getattr(cls, "restore", None)
+        )
+        """Whether the class can hand over its state, and go on from it in another process."""
         self.process_result = self._not_started
 
     def where(self, hook: str) -> str:
@@ -215,6 +221,14 @@ class ReducerAnalysis:
             return None
         delay = self._hooks.call("timer", parameters)
         return TIMER_DEFAULT if delay is None else self._hooks.seconds("timer", delay)
+
+    def checkpoint(self, parameters: ParameterSet) -> Any:
+        """The state of the class, from which another instance can go on."""
+        return self._hooks.call("checkpoint", parameters)
+
+    def restore(self, state: Any, parameters: ParameterSet) -> None:
+        """Go on from what ``checkpoint`` of another instance gave; to be called right after ``start``."""
+        self._hooks.call("restore", state, parameters)
 
     def finish(self, parameters: ParameterSet) -> None:
         """Tell the class that the run is over."""

@@ -90,7 +90,15 @@ def _wall(monotonic: float) -> float:
 def status(controller: Any) -> dict[str, Any]:
     """The run in detail. Which worker did which event is told of what is under way only: nothing here grows with the run."""
     active = controller.active
-    asked = {"self_arming": controller.self_arming.view()}
+    asked = {
+        "self_arming": controller.self_arming.view(),
+        "alarms": {
+            member.name: alarm for member in controller.ensemble if (alarm := member.notes.get("alarm"))
+        },
+        "waits_for": []
+        if active is None or active.finished
+        else _waits_for(active.run.custody, active.resuming),
+    }
     if active is None:
         return {
             "work_completed": {}, "last_assigned": 0, "assignment": [], "completed_events": [], "finished": False,
@@ -110,6 +118,16 @@ def status(controller: Any) -> dict[str, Any]:
         },
         **asked,
     }
+
+
+def _waits_for(custody: Any, resuming: tuple[int, int] | None) -> list[dict[str, Any]]:
+    """Without what the run cannot go on, since when, and why."""
+    if custody.away_since is None:
+        return []
+    wait = {"what": "reducer", "since": _wall(custody.away_since), "why": custody.cause}
+    if resuming is not None:
+        wait["journal"] = {"done_bytes": resuming[0], "total_bytes": resuming[1]}
+    return [wait]
 
 
 def _times(figures: dict[str, float]) -> dict[str, float]:

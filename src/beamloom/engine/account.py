@@ -8,7 +8,7 @@ is not in, the controller's word counts, and until it has come, what failed here
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from beamloom.engine.coverage import Coverage
 from beamloom.engine.ledger import Ledger, LedgerNews
@@ -37,6 +37,26 @@ class ResultAccount:
     def split_within(self, first: int, stop: int) -> list[Range]:
         """Those of [first, stop) that have several deliveries."""
         return self._split.within(first, stop) if self._split else []
+
+    @property
+    def split(self) -> list[Range]:
+        """The events that have several deliveries, as far as their results have come."""
+        return list(self._split)
+
+    @property
+    def failed_here(self) -> list[Range]:
+        """The events for which the reduce failed."""
+        return list(self._failed_here)
+
+    def restore(
+        self, split: Iterable[Range], failed: Iterable[Range], taken: Iterable[Iterable[Range]]
+    ) -> None:
+        """Go on from what another account knew; ``taken``: of each slot the events of which a delivery was taken."""
+        self._split, self._failed_here = RangeSet(split), RangeSet(failed)
+        for events in taken:
+            for first, stop in events:
+                for a, b in self._failed_here.missing(first, stop):
+                    self.reduced(a, b)
 
     def reduced(self, first: int, stop: int) -> None:
         """One delivery of each of these events is in the result now."""

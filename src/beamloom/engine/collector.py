@@ -7,7 +7,7 @@ for none.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 
 from beamloom.engine.ranges import Range, RangeSet
 
@@ -63,6 +63,16 @@ class Collector:
     def taken(self) -> dict[int, list[Range]]:
         """By slot, the events whose deliveries have been taken."""
         return {slot: list(events) for slot, events in self._taken.items()}
+
+    @property
+    def fenced(self) -> list[str]:
+        """The workers of which nothing more is taken."""
+        return sorted(self._fenced)
+
+    def restore(self, taken: Mapping[int, Iterable[Range]], fenced: Iterable[str]) -> None:
+        """Go on from what another collector had taken."""
+        self._taken = {slot: RangeSet(events) for slot, events in taken.items()}
+        self._fenced = set(fenced)
 
     def fence(self, worker: str) -> None:
         """Nothing more is taken from this worker."""

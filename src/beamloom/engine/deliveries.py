@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from beamloom.engine.ranges import Range
+
 TagSets = frozenset[frozenset[str]]
 
 
@@ -35,6 +37,15 @@ class SplitEvent:
     def __post_init__(self) -> None:
         self.open = set(self.units)
         self.next_slot = len(self.units)
+
+
+@dataclass(slots=True, order=True)
+class Orphan:
+    """Deliveries whose worker is gone."""
+
+    first: int
+    slot: int
+    stop: int = field(compare=False)
 
 
 class Deliveries:
@@ -71,6 +82,14 @@ class Deliveries:
             return None
         self._split.pop(event, None)
         return split.failed
+
+    def reopen(self, event: int, slot: int) -> bool:
+        """The result of a delivery is gone: whether its event is still open, so that it can be leased again."""
+        split = self._split.get(event)
+        if split is None or slot not in split.units:
+            return False
+        split.open.add(slot)
+        return True
 
     def void(self, event: int, slot: int) -> bool:
         """The worker of a delivery is gone: whether nobody else needs to be given it. If so it is taken out."""
@@ -125,6 +144,18 @@ class Deliveries:
         if self._start is not None and first <= 0 < stop:
             inside.append(0)
         return sorted(inside)
+
+    def pieces(self, first: int, stop: int) -> list[Range]:
+        """[first, stop) in pieces, each split event by itself."""
+        pieces: list[Range] = []
+        for event in self.split_within(first, stop):
+            if first < event:
+                pieces.append((first, event))
+            pieces.append((event, event + 1))
+            first = event + 1
+        if first < stop:
+            pieces.append((first, stop))
+        return pieces
 
     @property
     def start_kept(self) -> bool:

@@ -1,8 +1,8 @@
 """The account of every event of a run.
 
-Invariant: each event is in exactly one of pending, assigned, reduced, failed, lost, and the last three are final, with one exception:
-what was given up as lost while its result was under way, and turns out to be in the result, is reduced. Whoever asks for any other
-change of a settled event changes nothing and is told so.
+Invariant: each event is in exactly one of pending, assigned, reduced, failed, lost, and the last three are final, with two exceptions:
+what was given up as lost while its result was under way, and turns out to be in the result, is reduced; and what was reduced by a reducer
+that died, and cannot be brought back, is lost. Whoever asks for any other change of a settled event changes nothing and is told so.
 """
 
 from __future__ import annotations
@@ -117,6 +117,14 @@ class Ledger:
             _append(self._news_losses, Loss(start, end, cause))
         return fresh
 
+    def revoke(self, first: int, stop: int, cause: str) -> list[Range]:
+        """What of [first, stop) counted as reduced is lost, as its results are gone; returns those events."""
+        revoked = self._reduced.remove(first, stop)
+        for a, b in revoked:
+            self._lost.add(a, b)
+            _append(self._losses, Loss(a, b, cause))
+        return revoked
+
     def explain(self, loss: Loss) -> None:
         """Those of the latest losses that were lost for ``loss.instead_of`` get the cause that is now known to be the true one."""
         self._news_losses.append(loss)
@@ -151,6 +159,11 @@ class Ledger:
         self._news_reduced, self._news_failed = self._reduced.copy(), self._failed.copy()
         explained = [loss for loss in self._news_losses if loss.instead_of is not None]
         self._news_losses = [*self._losses, *explained]
+
+    @property
+    def all_news(self) -> LedgerNews:
+        """Everything, for whoever was told nothing before."""
+        return LedgerNews(self.total, list(self._reduced), list(self._failed), list(self._losses))
 
     def learn(self, news: LedgerNews) -> None:
         """Enter what another ledger of the run has settled."""

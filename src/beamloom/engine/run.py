@@ -11,68 +11,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
-from enum import StrEnum
 
 import msgspec
 
-from beamloom.engine.assignment import Span
 from beamloom.engine.coverage import losses_by_cause
+from beamloom.engine.custody import Custody
 from beamloom.engine.faults import Failure, Faults
 from beamloom.engine.inputs import Witness, recorded
 from beamloom.engine.layout import WantedEvents, stream_layout
 from beamloom.engine.ledger import Ledger, Loss
 from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.run_parts import RunPhase as RunPhase
+from beamloom.engine.run_parts import RunSettings as RunSettings
+from beamloom.engine.run_parts import Step as Step
 from beamloom.engine.scheduler import Scheduler
 from beamloom.engine.shares import ShareReport, Shares, ShareSettings
 from beamloom.engine.standing import Standing
 from beamloom.engine.stock import Resync, Stock, among_leases, reconcile
 from beamloom.engine.streamplan import StreamLayout
 from beamloom.triggermap import Instance, TriggerMap
-
-
-class RunPhase(StrEnum):
-    """How far a run is."""
-
-    RUNNING = "running"
-    STOPPING = "stopping"
-    """Somebody asked it to stop; what has arrived is still worked off."""
-    COMPLETE = "complete"
-    """Every event is settled."""
-
-
-class RunSettings(msgspec.Struct, frozen=True):
-    """The times that govern a run, in seconds."""
-
-    lookahead: float = 0.02
-    """How long before its data an event is leased, when the workers keep up."""
-    straggler_timeout: float = 10.0
-    """How long a stream may be silent after another one has ended before its missing packets are lost."""
-    orphan_grace: float = 1.0
-    """How long events may still be settled after the ingester of one of their streams has died."""
-    share_grace: float = 1.0
-    """How long the ingesters that share a stream must have been silent, once its end was seen, until what is missing is lost."""
-
-
-class Step(msgspec.Struct):
-    """What is to be told to whom, after something has happened."""
-
-    spans: list[Span] = []
-    """New leases: to the ingesters, and to the workers that they name."""
-    settled: list[Range] = []
-    """Events that no ingester has to keep any more."""
-    dropped: list[Range] = []
-    """Events that workers are not to wait for any more; to be told before the new leases."""
-    fence: list[str] = []
-    """Workers that the reducer is to fence."""
-    close_at: int | None = None
-    """The event before which an open-ended run ends."""
-    stop_sources: bool = False
-    """Ingesters are to stop reading and report how far they came."""
-    origins: dict[str, int] = {}
-    """For streams with several ingesters: the series that is the run's."""
-
-    def __bool__(self) -> bool:
-        return self != Step()
 
 
 class Run:
@@ -94,6 +51,8 @@ class Run:
         )
         self.shares: dict[str, Shares] = {}
         """The streams that several ingesters share."""
+        self.custody = Custody(settings.reducer_timeout)
+        """Where the results are."""
         self.redelivered = 0
         """Deliveries that were leased again."""
         self.stop_cause: str | None = None
@@ -121,7 +80,8 @@ class Run:
         if worker in self._scheduler.workforce and worker not in self._fencing:
             self._fencing[worker] = killed
             self._scheduler.workforce.suspend(worker)
-            self._pending.fence.append(worker)
+            if not self.custody.away:
+                self._pending.fence.append(worker)
 
     @recorded
     def fenced(self, worker: str, now: float) -> None:
@@ -149,6 +109,50 @@ class Run:
         """All but who watches."""
         return {**self.__dict__, "witness": None}
 
+    # ---- the reducer --------------------------------------------------------------------------------------------------------
+
+    @recorded
+    def lose_reducer(self, cause: str, now: float) -> None:
+        """The reducer is gone. The run waits for another one that knows what this one had taken."""
+        self.custody.lose(cause, now)
+        self._pending.fence.clear()
+
+    @recorded
+    def await_reducer(self, now: float) -> None:
+        """A reducer is about to take up the run: the patience with it counts from now."""
+        self.custody.wait_anew(now)
+
+    @recorded
+    def take_up(
+        self, taken: dict[int, list[Range]], split: list[Range], now: float, *, over: bool = False
+    ) -> bool:
+        """A reducer has taken up the run; its result is made of ``taken``, by slot. What else it was to be told is told now.
+
+        ``split``: events that have several deliveries. ``over``: the account of the run stays as it is. Returns whether all is there.
+        """
+        gone = self.custody.take_up(taken, now)
+        if over:
+            return not gone
+        for worker, slot, first, stop in among_leases(taken, self._scheduler.workforce):
+            self.taken(worker, slot, first, stop, now)
+        for first, stop in [one for events in taken.values() for one in events]:
+            for a, b in RangeSet(split).missing(first, stop) if self.ledger.lost else []:
+                self.ledger.recover(a, b)
+        cause = f"the reducer died and its journal does not have the result: {self.custody.cause}"
+        for slot, first, stop in gone:
+            self.ledger.revoke(first, stop, cause)
+            self._scheduler.reopen(slot, first, stop)
+        self._pending.fence += self._fencing
+        self.custody.ask(self._scheduler.workforce)
+        return not gone
+
+    @recorded
+    def holds(self, worker: str, held: dict[int, list[Range]]) -> None:
+        """A worker says, after the reducer was replaced, which deliveries it works on or has results of."""
+        for slot, first, stop in self.custody.ghosts(worker, held, self._scheduler.workforce):
+            self.redelivered += stop - first
+            self._scheduler.release(worker, slot, first, stop)
+
     # ---- what the services report -------------------------------------------------------------------------------------------
 
     @recorded
@@ -160,6 +164,7 @@ class Run:
         What was given up while its result was under way is in the result, and so it is reduced. Of an event with several deliveries
         nobody knows by then whether all were taken: it stays lost.
         """
+        self.custody.told(slot, first, stop)
         if self.ledger.lost.within(first, stop):
             for a, b in RangeSet(split).missing(first, stop):
                 self.ledger.recover(a, b)
@@ -175,7 +180,7 @@ class Run:
         if self._scheduler.fail(worker, slot, event):
             self._settle(self.ledger.fail(event, event + 1))
             self.faults.add(failure, worker, event)
-        elif worker in self._scheduler.workforce:
+        elif worker in self._scheduler.workforce and event not in self.ledger.failed:
             self.faults.add(failure, worker, event)
 
     @recorded
@@ -351,6 +356,8 @@ class Run:
     def advance(self, now: float) -> Step:
         """What is to be done now. To be called after every report, and at least a few times a second."""
         self.advanced_at = now
+        if self.custody.overdue(now) and self.phase is not RunPhase.COMPLETE:
+            self.abort(f"the reducer is gone, and what it had published with it: {self.custody.cause}")
         if self.phase is not RunPhase.COMPLETE:
             for stream in self.shares:
                 self._look_at_shares(stream, now)
@@ -363,7 +370,7 @@ class Run:
             self.ledger.assign_until(self._scheduler.cursor)
             self._pending.spans += spans
             self._scheduler.forget_settled(self.ledger.settled_until)
-            if self.ledger.complete and self._scheduler.idle and not self._fencing:
+            if self.ledger.complete and self._scheduler.idle and not self._fencing and not self.custody.away:
                 self.phase = RunPhase.COMPLETE
         step, self._pending = self._pending, Step()
         step.settled = self._not_kept(self._settled.clear())
@@ -444,6 +451,9 @@ class Run:
                 self.standing.end(stream)
                 self._close_if_all_ended(now)
         self.lost(self.standing.overdue(now, self.ledger.total))
+        if self.custody.away or now - self.custody.back_at < self._settings.orphan_grace:
+            # What had come before may be reduced, and nobody has said so yet.
+            return
         for stream, losses in self.standing.written_off(now):
             self.lost(losses)
             self._withhold_start(stream)

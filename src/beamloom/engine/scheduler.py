@@ -16,13 +16,12 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from beamloom.engine.assignment import Span, joined
 from beamloom.engine.bindings import Binding, Bindings
-from beamloom.engine.deliveries import Deliveries, Unit
+from beamloom.engine.deliveries import Deliveries, Orphan, Unit
 from beamloom.engine.epochs import EpochPlan
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.suspects import Suspects
@@ -37,15 +36,6 @@ PATIENCE = 5.0
 """Seconds without any delivery done after which a suspect is no longer kept for an idle worker."""
 VOID_EVENTS_PER_STEP = 100_000
 """Events that no worker sees are skipped at most so many at a time."""
-
-
-@dataclass(slots=True, order=True)
-class Orphan:
-    """Deliveries whose worker is gone."""
-
-    first: int
-    slot: int
-    stop: int = field(compare=False)
 
 
 class Scheduler:
@@ -122,7 +112,7 @@ class Scheduler:
             Orphan(first, slot, stop)
             for slot, lease in worker.leases.items()
             for start, end in lease
-            for first, stop in self._cut_at_split(start, end)
+            for first, stop in self._deliveries.pieces(start, end)
         )
         poison: list[int] = []
         if killed and worker.careful is not None:
@@ -135,10 +125,7 @@ class Scheduler:
                 self._suspects.void((orphan.first, orphan.slot))
                 self._attempts.pop((orphan.first, orphan.slot), None)
             else:
-                for event in range(orphan.first, orphan.stop):
-                    key = (event, orphan.slot)
-                    self._attempts[key] = self._attempts.get(key, self._first_attempt(event)) + 1
-                self._orphans.append(orphan)
+                self._orphan(orphan)
         self._orphans.sort()
         return poison
 
@@ -164,16 +151,26 @@ class Scheduler:
         """Whether events may have been leased that are not the run's."""
         return self._cut_at is not None
 
-    def _cut_at_split(self, first: int, stop: int) -> list[Range]:
-        pieces: list[Range] = []
+    def _orphan(self, orphan: Orphan) -> None:
+        for event in range(orphan.first, orphan.stop):
+            key = (event, orphan.slot)
+            self._attempts[key] = self._attempts.get(key, self._first_attempt(event)) + 1
+        self._orphans.append(orphan)
+
+    def release(self, name: str, slot: int, first: int, stop: int) -> None:
+        """The results of these deliveries died on their way, and ``name`` has them no more: they wait to be leased again."""
+        worker = self.workforce.get(name)
+        for start, end in [] if worker is None else worker.give_back(slot, first, stop):
+            for a, b in self._deliveries.pieces(start, end):
+                self._orphan(Orphan(a, slot, b))
+        self._orphans.sort()
+
+    def reopen(self, slot: int, first: int, stop: int) -> None:
+        """Results of deliveries that were done are gone: those of events that are still open wait to be leased again."""
         for event in self._deliveries.split_within(first, stop):
-            if first < event:
-                pieces.append((first, event))
-            pieces.append((event, event + 1))
-            first = event + 1
-        if first < stop:
-            pieces.append((first, stop))
-        return pieces
+            if self._deliveries.reopen(event, slot):
+                self._orphan(Orphan(event, slot, event + 1))
+        self._orphans.sort()
 
     # ---- deliveries end -----------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ from beamloom.results.hdf5 import hdf5_routes
 from beamloom.results.past import PastReader, PastRuns
 from beamloom.results.reading import Question, Selected, encoded, selected
 from beamloom.results.selection import NothingSelected, SelectionError
-from beamloom.results.snapshot import Changing, Ended, ResultsReader, Snapshot, Unreadable
+from beamloom.results.snapshot import Changing, Ended, NotYet, ResultsReader, Snapshot, Unreadable
 from beamloom.results.updates import update_routes
 from beamloom.results.waiting import NothingNew, changed_after, wish_to_wait
 
@@ -237,6 +237,7 @@ _STATUS: dict[type[Exception], int] = {
     NotAcceptable: 406,
     Changing: 503,
     Ended: 503,
+    NotYet: 503,
     Unreadable: 500,
 }
 

@@ -24,6 +24,10 @@ class Ended(UserError):
     """There will be no more snapshots."""
 
 
+class NotYet(Ended):
+    """There are no snapshots at the moment; ask again soon."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A publish tree at one version of one run."""

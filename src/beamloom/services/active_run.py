@@ -28,10 +28,14 @@ from beamloom.transport.messages import (
     Fenced,
     Finish,
     Finished,
+    Held,
     Joined,
     Orders,
     Progress,
     Reduced,
+    Reducer,
+    Resuming,
+    Standing,
     Stands,
     Tick,
 )
@@ -75,6 +79,9 @@ class ActiveRun:
         """The parameters that held, from the first event on."""
         self._epochs_told = 0
         self._next_coverage = 0.0
+        self._asked: str | None = None
+        self.resuming: tuple[int, int] | None = None
+        """How far a reducer is that takes up the run: bytes of its journal, done and in all."""
         self._ensemble = ensemble
         self._channel = channel
         self._ticks = ticks
@@ -166,6 +173,13 @@ class ActiveRun:
                 for first, stop in failed.combined or [(event, event + 1)]:
                     for one in range(first, stop):
                         self.run.failed(failed.worker, failed.slot, one, failed.failure)
+            case Standing() as standing:
+                self._take_up(sender, standing, now)
+            case Resuming(done=done, total=total):
+                self.resuming = (done, total)
+                self.run.await_reducer(now)
+            case Held(held=held):
+                self.run.holds(sender, held)
             case Fenced(worker=worker):
                 self.run.fenced(worker, now)
             case Finished() if self._finishing is not None:
@@ -225,6 +239,9 @@ class ActiveRun:
         self.joining.discard(member.peer)
         if self._finishing is not None:
             self._finishing.discard(member.peer)
+        if member.role == "reducer":
+            self.resuming = None
+            self.run.lose_reducer(cause, now)
         if self.run.phase is RunPhase.COMPLETE:
             return
         if member.is_worker:
@@ -237,8 +254,44 @@ class ActiveRun:
                     self.run.share_gone(stream, member.peer, why, now)
                     continue
                 self.run.stream_gone(stream, f"the ingester of stream {stream!r} is gone: {cause}", now)
-        else:
-            self.run.abort(f"the reducer is gone, and what it had published with it: {cause}")
+
+    def asks(self, reducer: Member) -> bool:
+        """Whether this reducer is to be asked to take up the run; True only once."""
+        if not self.run.custody.away or reducer.peer == self._asked:
+            return False
+        self._asked = reducer.peer
+        if reducer.register.fault:
+            self.cannot_be_taken_up(reducer.register.fault)
+        return not reducer.register.fault
+
+    def _take_up(self, peer: str, standing: Standing, now: float) -> None:
+        """Another reducer has taken up the run."""
+        reducer = self._ensemble.reducer
+        if reducer is None or reducer.peer != peer or not self.run.custody.away:
+            return
+        self.resuming = None
+        run = self.run.run_id
+        everything = self.run.take_up(standing.taken, standing.split, now, over=self.finished)
+        self._send(peer, Coverage(run, self.run.ledger.all_news, self.epochs, self.finished_at))
+        if self.finished:
+            # Without all of its results, none of a run that is over are shown.
+            if not everything:
+                logger.warning("run %s is over, and its results died with the reducer", run)
+            self._send(peer, Finish(run, abandoned=not everything))
+            return
+        for worker in self._ensemble.workers:
+            self._send(peer, Joined(run, worker.peer, worker.register.address))
+            self._send(worker.peer, Reducer(run, peer, reducer.register.address))
+        if self._finish_reducer and self._finishing is not None:
+            self._finishing.add(peer)
+            self._finish_by = now + FINISH_TIMEOUT
+            self._send(peer, Finish(run))
+        logger.info("run %s goes on with the reducer %s", run, peer)
+
+    def cannot_be_taken_up(self, problem: str) -> None:
+        """A reducer that was to take up the run cannot."""
+        if not self.finished:
+            self.run.abort(f"the reducer is gone, and the next one cannot go on from what it kept: {problem}")
 
     # ---- time -------------------------------------------------------------------------------------------------------------
 
@@ -256,7 +309,9 @@ class ActiveRun:
         if step or self._gone:
             self._send_orders(step)
         if self.run.phase is RunPhase.COMPLETE:
-            self._finish(now)
+            custody = self.run.custody
+            if not custody.away or custody.overdue(now):
+                self._finish(now)
         else:
             self._send_tick(now)
         if now >= self._next_coverage:

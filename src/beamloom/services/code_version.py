@@ -16,7 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from beamloom.analysis import CodeVersion
+from beamloom.analysis import CodeVersion, ReducerState
+from beamloom.version import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -72,3 +73,14 @@ def _git(file: Path, *words: str) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+def reducer_state(name: str, run: str, parameters_hash: str, analysis: str | None) -> ReducerState:
+    """What the reducer class is told of its process."""
+    return ReducerState(
+        name=name,
+        run=run,
+        version=VERSION,
+        mapreduce_version=code_version(analysis),
+        parameters_hash=parameters_hash,
+    )

@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+import msgspec
+
 from beamloom.control.http import make_app
 from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.run import Run, RunPhase, RunSettings
@@ -52,6 +54,7 @@ from beamloom.transport.http_server import HttpServer
 from beamloom.transport.messages import (
     CONTROLLER,
     Announce,
+    Arm,
     Armed,
     Failed,
     Finish,
@@ -59,6 +62,7 @@ from beamloom.transport.messages import (
     Leaving,
     LogRecords,
     Register,
+    Standing,
     Unknown,
     Welcome,
 )
@@ -111,6 +115,7 @@ class ControllerService:
         self._arming: Arming | None = None
         self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._own_log = LogForwarder()
+        self._reducers = 0
         self._recorder: RunRecorder | None = None
         self._looked_at = 0.0
         self._planned_epochs: list[tuple[int, dict[str, bytes]]] = []
@@ -162,6 +167,7 @@ class ControllerService:
             self.settings.lookahead_seconds,
             self.settings.straggler_timeout,
             share_grace=self.settings.share_grace,
+            reducer_timeout=self.settings.reducer_timeout,
         )
         run = Run(run_id, trigger_map, settings, now)
         for stream in run.layouts:
@@ -197,7 +203,7 @@ class ControllerService:
             return
         self.arm(trigger_map, reply, now)
 
-    def _arm_message(self, run: Run, member: Member, facts: RunFacts | None = None) -> Any:
+    def _arm_message(self, run: Run, member: Member, facts: RunFacts | None = None) -> Arm:
         return arm_message(
             run,
             member,
@@ -208,6 +214,7 @@ class ControllerService:
             record_prefix=values.get(DUMP_PREFIX.name, b"").decode(),
             detectors=self.settings.detectors if member.is_worker else {},
             facts=facts,
+            life=max(self._reducers - 1, 0),
         )
 
     @property
@@ -296,8 +303,8 @@ class ControllerService:
             return
         member.heard(now, message.figures if isinstance(message, Heartbeat) else None)
         match message:
-            case Heartbeat():
-                pass
+            case Heartbeat(notes=notes):
+                member.notes = notes
             case Announce(stream=stream):
                 self.self_arming.announced(sender, stream)
             case Armed() as armed:
@@ -311,6 +318,8 @@ class ControllerService:
             case _:
                 if self.active is not None and getattr(message, "run", None) == self.active.run.run_id:
                     self.active.hear(sender, message, now)
+                    if isinstance(message, Standing) and self.active.run.phase is not RunPhase.COMPLETE:
+                        self._invite_late(self.active)
 
     def _welcome(self, peer: str, register: Register, now: float) -> None:
         known = peer in self.ensemble
@@ -326,6 +335,7 @@ class ControllerService:
         if known:
             return
         logger.info("%s %s takes part", register.role, register.name)
+        self._reducers += member.role == "reducer"
         try:
             descriptions = [Parameter.from_wire(one) for one in register.descriptions]
             before = self.parameters.current.hash
@@ -338,18 +348,38 @@ class ControllerService:
         if self.active is not None and self.active.run.phase is not RunPhase.COMPLETE and member.is_worker:
             self._invite(self.active, member)
 
+    def _hand_over(self) -> None:
+        """Ask the reducer that is there to take up the run, or the last one, when the one that had it is gone."""
+        active, reducer = self.active, self.ensemble.reducer
+        if reducer is None or active is None or self._arming is not None or not active.asks(reducer):
+            return
+        arm = msgspec.structs.replace(self._arm_message(active.run, reducer), resume=True)
+        self._send_with_epochs(reducer, arm)
+
+    def _invite_late(self, active: ActiveRun) -> None:
+        """Ask those to take part who came while there was no reducer."""
+        for worker in self.ensemble.workers:
+            if worker.peer not in active.joining.union(active.run.workers):
+                self._invite(active, worker)
+
     def _invite(self, active: ActiveRun, member: Member) -> None:
         """Ask a worker that came late to take part; it may get events of any epoch of the run."""
-        if member.register.fault:
+        if member.register.fault or self.ensemble.reducer is None:
             return
         active.joining.add(member.peer)
-        self._channel.send(member.peer, self._arm_message(active.run, member))
+        self._send_with_epochs(member, self._arm_message(active.run, member))
+
+    def _send_with_epochs(self, member: Member, arm: Arm) -> None:
+        self._channel.send(member.peer, arm)
         for epoch, values in self.epochs_of_run.items():
             self._channel.send(member.peer, ParametersMessage(epoch, values))
 
     def _confirm(self, member: Member, armed: Armed, now: float) -> None:
         if self._arming is not None and armed.run == self._arming.run.run_id:
             self._arming.confirm(member.peer, armed.problem, armed.tick_interval, absent=armed.absent)
+        elif member.role == "reducer" and self.active is not None and armed.run == self.active.run.run_id:
+            if armed.problem is not None:
+                self.active.cannot_be_taken_up(armed.problem)
         elif (
             self.active is not None
             and member.peer in self.active.joining
@@ -368,7 +398,7 @@ class ControllerService:
         self.self_arming.forget(member.peer)
         if self._arming is not None:
             self._arming.lose(member.peer, why_needed(self._arming.run, member, self.ensemble))
-        if self.active is not None and not self.active.finished:
+        if self.active is not None and (member.role == "reducer" or not self.active.finished):
             self.active.lose(member, cause, now, killed=killed)
         self._channel.disconnect(member.peer)
 
@@ -391,6 +421,7 @@ class ControllerService:
                 self._lose(member, cause, now, killed=True)
         if self._arming is not None:
             self._look_at_arming(now)
+        self._hand_over()
         if self.active is not None and not self.active.finished:
             self.active.turn(now)
             if self.active.finished:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from beamloom.transport.messages import Register
 
@@ -27,6 +27,8 @@ class Member:
         self.register = register
         self.heard_at = now
         self.samples: deque[Sample] = deque(maxlen=FIGURES_KEPT)
+        self.notes: dict[str, Any] = {}
+        """What else it said of its state."""
         self.at_run_start: dict[str, float] = {}
         """Its figures when it began with the run."""
 

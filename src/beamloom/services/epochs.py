@@ -15,18 +15,21 @@ class Epochs:
     def __init__(self, descriptions: Iterable[Parameter]) -> None:
         self._descriptions = list(descriptions)
         self._sets: dict[int, ParameterSet] = {}
+        self._newest = 0
         self.latest = ParameterSet.from_wire({}, self._descriptions)
         """The set of the newest epoch."""
 
     def restart(self, epoch: int, values: Mapping[str, bytes]) -> None:
         """A run begins with this epoch; earlier ones are forgotten."""
         self._sets.clear()
+        self._newest = epoch
         self.begin(epoch, values)
 
     def begin(self, epoch: int, values: Mapping[str, bytes]) -> None:
-        """A new epoch."""
-        self.latest = ParameterSet.from_wire(values, self._descriptions)
-        self._sets[epoch] = self.latest
+        """A new epoch, or an earlier one that is told late."""
+        found = self._sets[epoch] = ParameterSet.from_wire(values, self._descriptions)
+        if epoch >= self._newest:
+            self._newest, self.latest = epoch, found
         while len(self._sets) > EPOCHS_KEPT:
             del self._sets[next(iter(self._sets))]
 

@@ -9,6 +9,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import zmq
 
@@ -56,8 +57,13 @@ class Heartbeats:
         settings: ServiceSettings,
         member: Membership,
         figures: Callable[[], dict[str, float]],
+        notes: Callable[[], dict[str, Any]] = dict,
     ) -> None:
-        """``figures`` gives the counters and gauges of this process; it is called in the thread of the signs of life."""
+        """``figures`` gives the counters and gauges of this process, ``notes`` what else it has to say of its state.
+
+        Both are called in the thread of the signs of life.
+        """
+        self._notes = notes
         self._channel = channel
         self._controller = settings.controller
         self._interval = settings.heartbeat_interval
@@ -86,7 +92,9 @@ class Heartbeats:
             return
         peer = self._channel.peer
         try:
-            socket.send(encode(peer, Heartbeat(self._channel.address, self._figures())), zmq.DONTWAIT)
+            socket.send(
+                encode(peer, Heartbeat(self._channel.address, self._figures(), self._notes())), zmq.DONTWAIT
+            )
             lines = self._log.take()
             if lines:
                 socket.send(encode(peer, LogRecords(lines)), zmq.DONTWAIT)

@@ -51,13 +51,23 @@ class Keeping:
         facts: RunFacts | None = None,
         *,
         code: Mapping[str, str] | None = None,
+        later: bool = False,
     ) -> None:
-        """A run begins; ``facts``: what the controller knows of it, ``code``: the version of the analysis."""
+        """A run begins; ``facts``: what the controller knows of it, ``code``: the version of the analysis.
+
+        ``later``: what is published is not yet what it was, so that nothing is kept before ``go_on``.
+        """
         self._before = self._newest
         self._notes = self._newest = _Notes(run, facts, dict(code or {}), self._packages)
         self._notes.begin_epoch(epoch, parameters)
-        for keeper in self._keepers.values():
-            keeper.begin_run(self._notes.record)
+        if not later:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Keep what the run publishes."""
+        if self._notes is not None:
+            for keeper in self._keepers.values():
+                keeper.begin_run(self._notes.record)
 
     def begin_epoch(self, epoch: int, parameters: ParameterSet) -> None:
         """Parameters have changed."""

@@ -1,6 +1,8 @@
 """Results on their way from a worker to the reducer.
 
-Invariant: a batch is kept until the reducer has said that it took it; batches carry growing sequence numbers.
+Invariant: a batch is kept until the reducer has said that it took it; batches carry growing sequence numbers. When another reducer takes
+the place of the first, it is sent all that is kept, in order, under the same numbers. Beyond a budget in bytes the outbox is full: its
+worker begins no new event before something was taken.
 """
 
 from __future__ import annotations
@@ -18,10 +20,14 @@ from beamloom.transport.messages import Results
 class Outbox:
     """Gathers results into batches, and keeps them until they are taken."""
 
-    def __init__(self, channel: Channel, reducer: str, run: str) -> None:
+    def __init__(self, channel: Channel, reducer: str, run: str, budget: int = 1 << 28) -> None:
+        """``budget``: bytes of results under way with which the outbox is full."""
         self._channel = channel
         self._reducer = reducer
         self._run = run
+        self._budget = budget
+        self.bytes = 0
+        """Bytes of the results that are under way."""
         self._sequence = 0
         self._kept: deque[tuple[Results, Sequence[Any]]] = deque()
         self._slots: list[int] = []
@@ -76,15 +82,31 @@ class Outbox:
         )
         frames = [b"".join(self._heads), *self._buffers]
         self._kept.append((message, frames))
+        self.bytes += _size(frames)
         self._channel.send(self._reducer, message, frames)
         self._slots, self._events, self._epochs = [], [], []
         self._heads, self._counts, self._buffers, self._combined = [], [], [], []
         self._split = []
 
-    def taken(self, sequence: int) -> None:
-        """The reducer has taken all batches up to this one."""
+    def taken(self, reducer: str, sequence: int) -> None:
+        """``reducer`` has taken all batches up to this one; what one says that is not the run's any more, does not count."""
+        if reducer != self._reducer:
+            return
         while self._kept and self._kept[0][0].sequence <= sequence:
-            self._kept.popleft()
+            self.bytes -= _size(self._kept.popleft()[1])
+
+    def redirect(self, reducer: str) -> None:
+        """The run has another reducer: send it all that was not taken."""
+        if reducer != self._reducer:
+            self._channel.disconnect(self._reducer)
+        self._reducer = reducer
+        for message, frames in self._kept:
+            self._channel.send(reducer, message, frames)
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing should be added before something was taken."""
+        return self.bytes >= self._budget
 
     def deliveries(self) -> Iterator[tuple[int, int, int]]:
         """Slot, first event and one past the last of all that is here, gathered or under way."""
@@ -96,6 +118,10 @@ class Outbox:
     def unacknowledged(self) -> int:
         """Batches that are under way."""
         return len(self._kept)
+
+
+def _size(frames: Sequence[Any]) -> int:
+    return sum(map(len, frames))
 
 
 def _deliveries(

@@ -7,32 +7,44 @@ goes into making them.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
 
-from beamloom.analysis import ErrorCapsule, ReducerAnalysis, ReducerState, load_class
+from beamloom.analysis import ErrorCapsule, ReducerAnalysis, load_class
 from beamloom.engine.account import ResultAccount
 from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
 from beamloom.engine.ranges import Range
 from beamloom.errors import UserError
 from beamloom.events import Result
-from beamloom.parameters import ParameterSet
+from beamloom.journal import JournalHeld
 from beamloom.results.files.http import file_route
 from beamloom.results.http import make_app
-from beamloom.services.code_version import build_metadata, code_version
+from beamloom.services.batches import TAKEN_IN_PART, Entry, decoder_of, entries
+from beamloom.services.code_version import build_metadata, reducer_state
 from beamloom.services.epochs import Epochs
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, keepers_of
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, name_of, new_peer_id
+from beamloom.services.resumption import (
+    FAILURES_TOLD_AGAIN,
+    HOLD_SECONDS,
+    TAKING_UP,
+    VERSIONS_PER_LIFE,
+    Resumption,
+)
+from beamloom.services.safekeeping import Checkpoint, Safekeeping, journals_of
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 from beamloom.transport.channel import Channel, Received
-from beamloom.transport.codec import Decoder
+from beamloom.transport.codec import Decoder, Encoder
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.messages import (
     CONTROLLER,
@@ -48,6 +60,7 @@ from beamloom.transport.messages import (
     Parameters,
     Reduced,
     Results,
+    Standing,
     Stands,
     Taken,
     TakeStock,
@@ -55,12 +68,10 @@ from beamloom.transport.messages import (
     Welcome,
 )
 from beamloom.transport.zeromq import ZmqChannel
-from beamloom.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-FAILURES_KEPT = 4096
-"""More than can fail while no controller hears of it, unless nearly everything does."""
+T = TypeVar("T")
 
 
 class ReducerService:
@@ -75,7 +86,15 @@ class ReducerService:
         desk: SnapshotDesk,
         http: str | None = None,
         keeping: Keeping | None = None,
+        journal: Safekeeping | None = None,
     ) -> None:
+        self._journal = journal or Safekeeping()
+        self._resumption: Resumption | None = None
+        self._to_take_up: Arm | None = None
+        self._finished = False
+        self._hold_until: float | None = None
+        self._failures: deque[Failed] = deque(maxlen=FAILURES_TOLD_AGAIN)
+        """What was told last: a new controller, or the controller of a former life, may not have heard of it."""
         self._keeping = keeping or Keeping(desk)
         self._settings = settings
         self._channel = channel
@@ -104,8 +123,6 @@ class ReducerService:
         self._decoder = Decoder(allow_pickle=settings.allow_pickle)
         self._run: str | None = None
         self._collector = Collector()
-        self._failures: deque[Failed] = deque(maxlen=FAILURES_KEPT)
-        """What was told last: a new controller may not have heard of it."""
         self._account = ResultAccount("", 0)
         self._next_timer: float | None = None
         self._processed = 0
@@ -116,25 +133,32 @@ class ReducerService:
 
     def receive(self, received: Received, now: float) -> None:
         """A message has arrived."""
-        if not self.member.heeds(received.sender):
+        if not self.member.heeds(received.sender) or (
+            self._resumption is not None and self._resumption.defers(received)
+        ):
             return
         match received.message:
             case Results(run=run) as results if run == self._run:
                 self._take(received.sender, results, received.buffers)
-            case Parameters(epoch=epoch, values=values):
+            case Parameters(epoch=epoch, values=values) as parameters:
                 self._epochs.begin(epoch, values)
                 self._keeping.begin_epoch(epoch, self._epochs.latest)
+                if self._run is not None:
+                    self._journal.keep("", parameters)
             case Coverage(run=run) as coverage if run == self._account.run:
                 self._keeping.learn_epochs(coverage.epochs)
                 self._account.learn(coverage.news, over=coverage.finished_at is not None)
                 self._desk.changed()
-            case Fence(run=run, worker=worker):
+            case Fence(run=run, worker=worker) as fence:
                 if run == self._run:
                     self._collector.fence(worker)
                     self._channel.disconnect(worker)
-                self._channel.send(CONTROLLER, Fenced(run, worker))
+                    self._journal.keep("", fence)
+                self._journal.after(partial(self._channel.send, CONTROLLER, Fenced(run, worker)))
             case Joined(run=run, worker=worker, address=address) if run == self._run:
                 self._channel.connect(worker, address)
+            case Arm(resume=True) as arm:
+                self._to_take_up = arm
             case Arm() as arm:
                 self._arm(arm, now)
             case Finish(run=run, abandoned=abandoned):
@@ -143,35 +167,38 @@ class ReducerService:
                 self._take_stock(run)
             case Welcome():
                 self.member.welcomed()
+                self._hold_until = self._hold_until or now + HOLD_SECONDS
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
-                self._run = None
+                self._run = self._resumption = self._to_take_up = None
+                self._journal.pause()
                 self.member.unknown(replaced_by)
             case _:
                 pass
 
     def _arm(self, arm: Arm, now: float) -> None:
+        self._resumption = self._to_take_up = None
+        problem = self._begin(arm, now)
+        if problem is None:
+            self._journal.begin(arm)
+            self._desk.turn_away(None)
+        self._channel.send(CONTROLLER, Armed(arm.run, problem))
+
+    def _begin(self, arm: Arm, now: float, *, again: bool = False) -> str | None:
+        """Make everything new for a run; ``again``: it began in a former life. Returns why it cannot be."""
         self._keeping.end_run()
         self._desk.hold()
+        self._failures.clear()
+        self._finished = False
         self._epochs.restart(arm.epoch, arm.parameters)
         self._collector = Collector()
-        self._failures.clear()
-        packages = {
-            _package(reference)
-            for reference in (*arm.analyses, self._settings.reducer_class or "")
-            if reference
-        }
-        self._decoder = Decoder(trusted_packages=packages, allow_pickle=self._settings.allow_pickle)
+        self._decoder = decoder_of(arm, self._settings)
         self._run = arm.run
         for worker, address in arm.workers.items():
             self._channel.connect(worker, address)
         problem = self._fault
         if self._analysis is not None:
-            state = ReducerState(
-                name=self._settings.name,
-                run=arm.run,
-                version=VERSION,
-                mapreduce_version=code_version(self._settings.reducer_class),
-                parameters_hash=self._epochs.latest.hash,
+            state = reducer_state(
+                self._settings.name, arm.run, self._epochs.latest.hash, self._settings.reducer_class
             )
             try:
                 self._analysis.start(self._epochs.latest, self._context, state)
@@ -181,40 +208,100 @@ class ReducerService:
             self._run = None
         else:
             self._account = ResultAccount(arm.run, arm.total_events)
+            self._desk.count_from(arm.life * VERSIONS_PER_LIFE)
             self._desk.begin_run(arm.run, self._analysis, self._account)
-            self._keeping.begin_run(arm.run, arm.epoch, self._epochs.latest, arm.facts, code=self.member.code)
+            self._keeping.begin_run(
+                arm.run, arm.epoch, self._epochs.latest, arm.facts, code=self.member.code, later=again
+            )
         self._next_timer = now if self._analysis is not None and self._analysis.has_timer else None
-        self._channel.send(CONTROLLER, Armed(arm.run, problem))
+        return problem
+
+    # ---- a run that a former life has begun ---------------------------------------------------------------------------------
+
+    def _take_up(self, arm: Arm, now: float) -> None:
+        try:
+            kept = self._journal.take_up(arm)
+        except JournalHeld as held:
+            self._desk.turn_away(f"{TAKING_UP}; {held}")
+            return
+        self._to_take_up = None
+        self._desk.turn_away(TAKING_UP)
+        self._resumption = Resumption(arm, kept, partial(self._begin, now=now, again=True), self._replay)
+        problem = self._resumption.begin(self._restore)
+        if problem is not None:
+            self._cannot_take_up(arm.run, problem)
+
+    def _restore(self, checkpoint: Checkpoint, state: tuple[bytes, Sequence[bytes]]) -> str | None:
+        for epoch, values in checkpoint.epochs.items():
+            self._replay(Received("", Parameters(epoch, values), ()))
+        self._collector.restore(checkpoint.taken, checkpoint.fenced)
+        self._account.restore(checkpoint.split, checkpoint.failed, checkpoint.taken.values())
+        self._failures.extend(checkpoint.failures)
+        if self._analysis is not None:
+            try:
+                self._analysis.restore(self._decoder.decode(*state), self._epochs.latest)
+            except Exception as error:
+                return str(ErrorCapsule.from_exception(self._analysis.where("restore"), error))
+        return None
+
+    def _replay(self, received: Received) -> None:
+        """A message that the former life has taken."""
+        match received.message:
+            case Parameters(epoch=epoch, values=values):
+                self._epochs.begin(epoch, values)
+                self._keeping.begin_epoch(epoch, self._epochs.latest)
+            case Results() as results:
+                self._take(received.sender, results, received.buffers)
+            case Fence(worker=worker):
+                self._collector.fence(worker)
+            case _:
+                pass
+        self._journal.note(received.message)
+
+    def _cannot_take_up(self, run: str, problem: str) -> None:
+        self._run = self._resumption = None
+        self._channel.send(CONTROLLER, Armed(run, problem))
+
+    def _go_on_taking_up(self, resumption: Resumption, now: float) -> None:
+        ready = resumption.go_on()
+        if resumption.problem is not None:
+            self._cannot_take_up(resumption.run, resumption.problem)
+        elif not ready:
+            if (news := resumption.news(now)) is not None:
+                self._channel.send(CONTROLLER, news)
+        else:
+            self._resumption = None
+            for failed in self._failures:
+                self._channel.send(CONTROLLER, failed)
+            standing = Standing(resumption.run, self._collector.taken, self._account.split)
+            self._channel.send(CONTROLLER, standing)
+            self._desk.turn_away(None)
+            self._keeping.go_on()
+            for received in resumption.deferred:
+                self.receive(received, now)
+
+    # ---- results ------------------------------------------------------------------------------------------------------------
 
     def _take(self, worker: str, results: Results, buffers: Any) -> None:
         """Reduce what has not been reduced before, tell the worker and the controller."""
         begin = time.perf_counter()
-        self._desk.confirm_run()
+        if self._resumption is None:
+            self._desk.confirm_run()
         self._account.mark_split(results.split)
-        blob = memoryview(buffers[0])
-        same_slot = results.slots[0] if len(results.slots) == 1 else None
-        same_epoch = results.epochs[0] if len(results.epochs) == 1 else None
+        if self._journal.keeps and self._resumption is None:
+            # The analysis may change what it is given, before it is written.
+            buffers = [memoryview(buffer).toreadonly() for buffer in buffers]
+            self._journal.keep(worker, results, buffers)
         deliveries: list[tuple[str, int, int, int]] = []
-        name = name_of(worker)
-        at, next_buffer = 0, 1
-        for i, event in enumerate(results.events):
-            size = results.sizes[i]
-            head = blob[at : at + size]
-            at += size
-            count = results.buffers[i] if results.buffers else 0
-            large = buffers[next_buffer : next_buffer + count]
-            next_buffer += count
-            slot = same_slot if same_slot is not None else results.slots[i]
-            epoch = same_epoch if same_epoch is not None else results.epochs[i]
-            if results.combined and (ranges := results.combined[i]):
-                if self._take_combined(worker, slot, ranges) and self._reduce(
-                    worker, name, slot, event, epoch, head, large, ranges
-                ):
-                    deliveries += [(worker, slot, first, stop) for first, stop in ranges]
+        for entry in entries(results, buffers):
+            slot, event = entry.slot, entry.event
+            if entry.merged:
+                if self._take_combined(worker, slot, entry.merged) and self._reduce(worker, entry):
+                    deliveries += [(worker, slot, first, stop) for first, stop in entry.merged]
                 continue
             if not self._collector.take(worker, slot, event):
                 continue
-            if size and not self._reduce(worker, name, slot, event, epoch, head, large):
+            if len(entry.head) and not self._reduce(worker, entry):
                 continue
             last = deliveries[-1] if deliveries else None
             if last is not None and last[3] == event and last[1] == slot:
@@ -225,13 +312,21 @@ class ReducerService:
             self._account.reduced(first, stop)
         self._desk.changed()
         self._user_seconds += time.perf_counter() - begin
-        if self._collector.admits(worker):
-            self._acknowledge(worker, results)
+        if self._resumption is None:
+            self._journal.after(partial(self._confirm, worker, results.run, results.sequence, deliveries))
+
+    def _confirm(
+        self, worker: str, run: str, sequence: int, deliveries: list[tuple[str, int, int, int]]
+    ) -> None:
+        # One that came late may be quicker than the controller's word of it; a later batch is acknowledged for this one, too.
+        with suppress(KeyError):
+            if self._collector.admits(worker):
+                self._channel.send(worker, Taken(run, sequence))
         if deliveries:
             split = [
                 part for _, _, first, stop in deliveries for part in self._account.split_within(first, stop)
             ]
-            self._channel.send(CONTROLLER, Reduced(results.run, deliveries, split))
+            self._channel.send(CONTROLLER, Reduced(run, deliveries, split))
 
     def _take_stock(self, run: str | None) -> None:
         """A new controller goes on with ``run``."""
@@ -249,55 +344,41 @@ class ReducerService:
         """Whether a result of several events is to be reduced."""
         taken, unobtainable = self._collector.take_together(worker, slot, ranges)
         if unobtainable:
-            sentence = (
-                "it came merged with events that had been reduced already, so that it could not be taken; run it again, and tell the "
-                "developers how it came to this"
+            logger.error(
+                "run %s: of the events %s from %s: %s", self._run, unobtainable, worker, TAKEN_IN_PART
             )
-            logger.error("run %s: of the events %s from %s: %s", self._run, unobtainable, worker, sentence)
-            failure = Failure("combine", "TakenInPart", sentence)
+            failure = Failure("combine", "TakenInPart", TAKEN_IN_PART)
             event = unobtainable[-1][1] - 1
             for first, stop in unobtainable:
                 self._account.failed(first, stop)
-            failed = Failed(self._run or "", worker, slot, event, failure, unobtainable)
-            self._failures.append(failed)
-            self._channel.send(CONTROLLER, failed)
+            self._tell(Failed(self._run or "", worker, slot, event, failure, unobtainable))
         return taken
 
-    def _acknowledge(self, worker: str, results: Results) -> None:
-        try:
-            self._channel.send(worker, Taken(results.run, results.sequence))
-        except KeyError:
-            # It came late and was quicker than the controller's word of it; a later batch is acknowledged for this one, too.
-            logger.debug("%s is not known yet; batch %d is taken all the same", worker, results.sequence)
+    def _tell(self, failed: Failed) -> None:
+        if failed.event is not None:
+            self._failures.append(failed)
+        if self._resumption is None:
+            self._journal.after(partial(self._channel.send, CONTROLLER, failed))
 
-    def _reduce(
-        self,
-        worker: str,
-        name: str,
-        slot: int,
-        event: int,
-        epoch: int,
-        head: Any,
-        large: Any,
-        ranges: Sequence[Range] = (),
-    ) -> bool:
-        """Call the user's reduce with one result, that of the events in ``ranges`` where there are any; whether that went well."""
-        combined = tuple(one for first, stop in ranges for one in range(first, stop)) if ranges else ()
+    def _reduce(self, worker: str, entry: Entry) -> bool:
+        """Call the user's reduce with one result, that of several events where they were merged; whether that went well."""
+        event, merged = entry.event, entry.merged
+        combined = tuple(one for first, stop in merged for one in range(first, stop)) if merged else ()
         self._processed += len(combined) or 1
         self._last_event = event
-        self._keeping.saw(epoch, event)
+        self._keeping.saw(entry.epoch, event)
         if self._analysis is None:
             return True
-        parameters = self._epochs.get(epoch) or self._epochs.latest
+        parameters = self._epochs.get(entry.epoch) or self._epochs.latest
         try:
-            payload = self._decoder.decode(head, large)
+            payload = self._decoder.decode(entry.head, entry.large)
             self._analysis.process_result(
-                Result(event, name, parameters.hash, payload, epoch, combined), parameters
+                Result(event, name_of(worker), parameters.hash, payload, entry.epoch, combined), parameters
             )
         except Exception as error:
             where = self._analysis.where("process_result")
             logger.warning("event %d failed in %s: %r", event, where, error)
-            self._fail(worker, slot, event, "process_result", error, ranges)
+            self._fail(worker, entry.slot, event, "process_result", error, merged)
             return False
         return True
 
@@ -316,34 +397,57 @@ class ReducerService:
         where = hook if self._analysis is None else self._analysis.where(hook)
         capsule = ErrorCapsule.from_exception(where, error, event)
         failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
-        failed = Failed(self._run or "", worker, slot, event, failure, list(combined))
-        if event is not None:
-            self._failures.append(failed)
-        self._channel.send(CONTROLLER, failed)
+        self._tell(Failed(self._run or "", worker, slot, event, failure, list(combined)))
 
     # ---- time ------------------------------------------------------------------------------------------------------------
 
     def turn(self, now: float) -> None:
         """Call the timer when it is due, and serve readers."""
         self.member.turn(now)
-        if self._run is not None and self._next_timer is not None and now >= self._next_timer:
-            self._call_timer(now)
+        self._journal.turn()
+        if self._to_take_up is not None:
+            self._take_up(self._to_take_up, now)
+        if self._resumption is not None:
+            self._go_on_taking_up(self._resumption, now)
+        elif self._run is None and self._hold_until is not None and now > self._hold_until:
+            self._hold_until = math.inf
+            self._desk.turn_away(None)
+        if self._resumption is None and self._run is not None and self._analysis is not None:
+            if self._next_timer is not None and now >= self._next_timer:
+                self._call_timer(self._analysis, now)
+            if self._analysis.has_checkpoint:
+                self._keep_checkpoint(self._analysis, now)
         self._desk.serve(now)
 
-    def _call_timer(self, now: float) -> None:
-        if self._analysis is None:
+    def _keep_checkpoint(self, analysis: ReducerAnalysis, now: float) -> None:
+        if not self._journal.wants_checkpoint(now):
             return
-        try:
-            delay = self._analysis.timer(self._epochs.latest)
-        except Exception as error:
-            logger.warning("%s failed: %r", self._analysis.where("timer"), error)
-            self._fail(self._channel.peer, 0, None, "timer", error)
-            delay = 1.0
+        encoder = Encoder(allow_pickle=self._settings.allow_pickle)
+        state = self._call("checkpoint", lambda: encoder.encode(analysis.checkpoint(self._epochs.latest)))
+        if state is not None:
+            self._journal.checkpoint(self._collector, self._account, self._failures, state.detached())
+
+    def _call_timer(self, analysis: ReducerAnalysis, now: float) -> None:
+        timer = self._call("timer", lambda: (analysis.timer(self._epochs.latest),))
         self._desk.changed()
+        delay = 1.0 if timer is None else timer[0]
         self._next_timer = None if delay is None else now + delay
+
+    def _call(self, hook: str, call: Callable[[], T]) -> T | None:
+        """Call a hook that belongs to no event; None when it fails."""
+        try:
+            return call()
+        except Exception as error:
+            logger.warning(
+                "%s failed: %r", hook if self._analysis is None else self._analysis.where(hook), error
+            )
+            self._fail(self._channel.peer, 0, None, hook, error)
+            return None
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
+        if self._resumption is not None:
+            return 0.0
         until_timer = LONGEST_WAIT if self._next_timer is None else max(0.0, self._next_timer - now)
         return min(until_timer, self.member.wait(now), self._desk.wait(now))
 
@@ -351,26 +455,22 @@ class ReducerService:
 
     def _finish(self, run: str, abandoned: bool) -> None:
         if run == self._run:
-            if self._analysis is not None and not abandoned:
-                self._call_finish(self._analysis)
+            user, latest = self._analysis, self._epochs.latest
+            if user is not None and not abandoned:
+                self._call("finish", lambda: user.finish(latest))
+                self._desk.changed()
             if abandoned:
                 self._keeping.abandon_run()
                 self._desk.abandon_run()
             else:
                 self._keeping.end_run()
             self._run = None
-        self._channel.send(CONTROLLER, Finished(run))
-
-    def _call_finish(self, user: ReducerAnalysis) -> None:
-        try:
-            user.finish(self._epochs.latest)
-        except Exception as error:
-            logger.warning("%s failed: %r", user.where("finish"), error)
-            self._fail(self._channel.peer, 0, None, "finish", error)
-        self._desk.changed()
+            self._finished = True
+        self._journal.after(partial(self._channel.send, CONTROLLER, Finished(run)))
 
     def leave(self, reason: str) -> None:
         """The process ends."""
+        self._journal.close(remove=self._finished)
         self._keeping.end_run()
         self._desk.close()
         self._keeping.close()
@@ -389,6 +489,7 @@ class ReducerService:
             "duplicates": self._collector.duplicates,
             "fenced_results": self._collector.fenced_results,
             "user_seconds": self._user_seconds,
+            "journal_bytes": self._journal.size,
             **self._keeping.figures(),
         }
 
@@ -396,16 +497,6 @@ class ReducerService:
     def analysis(self) -> ReducerAnalysis | None:
         """The user's class, if there is one."""
         return self._analysis
-
-    @property
-    def parameters(self) -> ParameterSet:
-        """The newest parameters."""
-        return self._epochs.latest
-
-
-def _package(reference: str) -> str:
-    """The top-level package of a user's class: the classes of results may be imported from there."""
-    return reference.partition(":")[0].partition(".")[0]
 
 
 def serve(settings: ReducerSettings) -> int:
@@ -419,13 +510,17 @@ def serve(settings: ReducerSettings) -> int:
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     desk = SnapshotDesk(channel.wake)
     keeping = Keeping(desk, keepers_of(settings, desk))
+    journal = Safekeeping(journals_of(settings), settings, channel.wake)
+    desk.more_status["journal"] = journal.status
+    if journal.remains:
+        desk.turn_away(TAKING_UP)
     app = make_app(desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record)])
     server = HttpServer(app, settings.http_host, settings.http_port)
     try:
         port = server.start()
         http = f"http://{settings.advertise or settings.http_host}:{port}"
-        service = ReducerService(settings, channel, settings.controller, load, desk, http, keeping)
-        beats = Heartbeats(channel, settings, service.member, service.figures)
+        service = ReducerService(settings, channel, settings.controller, load, desk, http, keeping, journal)
+        beats = Heartbeats(channel, settings, service.member, service.figures, journal.notes)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)
         finally:

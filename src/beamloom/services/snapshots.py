@@ -29,7 +29,7 @@ from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.account import ResultAccount
 from beamloom.engine.coverage import NOTHING
 from beamloom.results.sharing import Sharer
-from beamloom.results.snapshot import Ended, Snapshot
+from beamloom.results.snapshot import Ended, NotYet, Snapshot
 from beamloom.results.versions import newer_versions, versions_of
 
 logger = logging.getLogger(__name__)
@@ -86,13 +86,14 @@ class SnapshotDesk:
         self._not_before = 0.0
         self._not_before_newer = 0.0
         self._closed = False
+        self._held: str | None = None
         self.more_status: dict[str, Callable[[], Any]] = {}
         """What others of this process have to say in the status, by name."""
 
     # ---- the reducer's thread -------------------------------------------------------------------------------------------
 
     def begin_run(
-        self, run: str, analysis: ReducerAnalysis | None, account: ResultAccount | None = None
+        self, run: str | None, analysis: ReducerAnalysis | None, account: ResultAccount | None = None
     ) -> None:
         """From now on this analysis is what is published; ``account``: which events are in."""
         self._former = _Former(self._run, self._account, self._still or self._latest)
@@ -120,6 +121,18 @@ class SnapshotDesk:
             self._run, self._account, self._still = former.run, former.account, former.last
             self._changes += 1
 
+    def turn_away(self, why: str | None) -> None:
+        """Give readers ``why`` instead of a snapshot, until this is called with None."""
+        self._held = why
+
+    def count_from(self, version: int) -> None:
+        """Versions are at least so high from now on: lower ones belong to a former life."""
+        if version > self._latest.version:
+            before = self._latest
+            self._latest = replace(
+                before, version=version, versions=versions_of(before.publish, version, time.time())
+            )
+
     def changed(self) -> None:
         """What is published may have changed."""
         self._changes += 1
@@ -132,6 +145,9 @@ class SnapshotDesk:
 
     def serve(self, now: float) -> None:
         """Answer the readers that wait, if it is time."""
+        if self._held is not None:
+            self._fail(NotYet(self._held))
+            return
         if not self._waiting or now < self._due():
             return
         if not self._up_to_date:
@@ -246,6 +262,8 @@ class SnapshotDesk:
 
     async def snapshot(self) -> Snapshot:
         """What is published now. Raises what the user's class raises when it is read, Ended when the reducer ends."""
+        if self._held is not None:
+            raise NotYet(self._held)
         if self._up_to_date:
             return self._latest
         return await self._wait_for(ANY)

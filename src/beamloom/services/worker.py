@@ -42,9 +42,11 @@ from beamloom.transport.messages import (
     Failed,
     Finish,
     Finished,
+    Held,
     Orders,
     Packets,
     Parameters,
+    Reducer,
     Stands,
     Taken,
     TakeStock,
@@ -168,7 +170,11 @@ class WorkerService:
                     self._assembler.drop(first, stop)
                 self._assembler.lease(orders.spans)
             case Taken(run=run, sequence=sequence) if run == self._run and self._outbox is not None:
-                self._outbox.taken(sequence)
+                self._outbox.taken(received.sender, sequence)
+            case Reducer(run=run) as reducer if run == self._run and self._outbox is not None:
+                self._channel.connect(reducer.peer, reducer.address)
+                self._outbox.redirect(reducer.peer)
+                self._channel.send(CONTROLLER, Held(run, self._held(self._outbox)))
             case Parameters(epoch=epoch, values=values):
                 self._epochs.begin(epoch, values)
             case Tick(run=run) if run == self._run:
@@ -214,7 +220,7 @@ class WorkerService:
             self._detectors = arm.detectors
             peer, address = arm.reducer
             self._channel.connect(peer, address)
-            self._outbox = Outbox(self._channel, peer, arm.run)
+            self._outbox = Outbox(self._channel, peer, arm.run, self._settings.outbox_bytes)
         self._channel.send(CONTROLLER, Armed(arm.run, problem, tick_interval=tick_interval))
 
     def _take_stock(self, run: str | None) -> None:
@@ -256,7 +262,8 @@ class WorkerService:
         elif self._idle_since is not None:
             self._seconds["waiting"] += now - self._idle_since
             self._idle_since = None
-        self._process_ready(now)
+        if self._outbox is not None and not self._outbox.full:
+            self._process_ready(now)
         if self._outbox is not None:
             begin = time.perf_counter()
             self._send_combined(self._outbox, now)
@@ -337,9 +344,10 @@ class WorkerService:
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
+        may_go_on = self._outbox is not None and not self._outbox.full
         return (
             0.0
-            if self._ready and self._epochs.get(self._ready[0].epoch)
+            if may_go_on and self._ready and self._epochs.get(self._ready[0].epoch)
             else min(LONGEST_WAIT, self.member.wait(now), self._combiner.wait(now))
         )
 
@@ -387,6 +395,8 @@ class WorkerService:
             "last_event": self._last_event,
             "awaited_event": -1 if awaited is None else awaited[0],
             "unacknowledged": 0 if self._outbox is None else self._outbox.unacknowledged,
+            "unacknowledged_bytes": 0 if self._outbox is None else self._outbox.bytes,
+            "outbox_full": 0 if self._outbox is None else float(self._outbox.full),
             **{f"{name}_seconds": seconds for name, seconds in self._seconds.items()},
         }
 

@@ -168,6 +168,10 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
             description="Silence of all ingesters that share a stream, once its end was seen, after which what is missing is lost."
         ),
     ] = 1.0
+    reducer_timeout: Annotated[
+        Seconds,
+        Meta(description="Time that a run waits for a reducer to take the place of one that died."),
+    ] = 30.0
     lookahead_seconds: Annotated[
         Seconds,
         Meta(
@@ -310,6 +314,14 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_
     analysis_path: Annotated[
         str, Meta(description="Folder where the analysis is imported from, before installed packages.")
     ] = "."
+    outbox_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Memory for results that the reducer has not taken; beyond it the worker begins no new event.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 1 << 28
 
     def _default_name(self) -> str:
         kind = type(self).__name__.removesuffix("Settings").lower()
@@ -351,6 +363,50 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
         str, Meta(description="Address of the network interface on which the results are served.")
     ] = "127.0.0.1"
     http_port: Annotated[Port, Meta(description="Port on which the results are served.")] = 5001
+    state_dir: Annotated[
+        str,
+        Meta(
+            description="Folder for what has to outlive this process; by default `beamloom` in the user's folder for state "
+            "(`XDG_STATE_HOME`)."
+        ),
+    ] = ""
+    journal: Annotated[
+        bool,
+        Meta(
+            description="Whether results are written to a journal in `state_dir`, from which a new reducer goes on when this one dies."
+        ),
+    ] = True
+    journal_sync: Annotated[
+        Literal["never", "interval", "always"],
+        Meta(
+            description="When the journal is synchronized with the disk: a dead process loses nothing in any case, a dead machine loses "
+            "the last seconds with `never`, about one with `interval`, nothing that was told with `always`.",
+            extra={"expects": "one of never, interval, always"},
+        ),
+    ] = "interval"
+    journal_limit: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Size that the journal of one run may have; what comes beyond it is reduced and not kept, with an alarm.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 32 << 30
+    journal_backlog: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Memory for results that wait for the disk; when it is full they are reduced and not kept, with an alarm.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 1 << 28
+    checkpoint_interval: Annotated[
+        Seconds,
+        Meta(
+            description="Time between two checkpoints, where the reducer class has `checkpoint` and `restore`; each stands for the "
+            "journal before it."
+        ),
+    ] = 10.0
     allow_pickle: Annotated[
         bool,
         Meta(

@@ -133,6 +133,10 @@ class Arm(Message):
     """For a worker: the detectors whose tiles it is to offer as one packet."""
     facts: RunFacts | None = None
     """For the reducer: what is known of the run."""
+    resume: bool = False
+    """For a reducer: the run goes on; take up what a former life has kept of it, and nothing else."""
+    life: int = 0
+    """For a reducer: how many reducers the pipeline has had before."""
 
 
 class Armed(Message):
@@ -315,6 +319,42 @@ class Stands(Message):
     """Of the reducer: the events that are in its result."""
 
 
+class Standing(Message):
+    """Reducer → controller, when it has taken up a run: what its result is made of. Failures that it knows of were sent before."""
+
+    run: str
+    taken: dict[int, list[Range]]
+    """By slot, the events whose deliveries it has taken."""
+    split: list[Range]
+    """The events that have several deliveries."""
+
+
+class Resuming(Message):
+    """Reducer → controller, several times a second while it takes up a run: how far it is."""
+
+    run: str
+    done: int
+    """Bytes of its journal that it has gone through."""
+    total: int
+    """Bytes of its journal."""
+
+
+class Reducer(Message):
+    """Controller → workers: the run's reducer is this process now; send it again what was not acknowledged."""
+
+    run: str
+    peer: str
+    address: str
+
+
+class Held(Message):
+    """Worker → controller, in answer to ``Reducer``: the deliveries that it works on, or whose results it still has."""
+
+    run: str
+    held: dict[int, list[Range]]
+    """Events by slot."""
+
+
 class Fence(Message):
     """Controller → reducer: take nothing more from this worker."""
 
@@ -375,6 +415,10 @@ AnyMessage = (
     | Results
     | Taken
     | Reduced
+    | Standing
+    | Resuming
+    | Reducer
+    | Held
     | Failed
     | Progress
     | Coverage

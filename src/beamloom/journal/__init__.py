@@ -1,0 +1,20 @@
+"""Append-only files of what a process has taken, so that its next life can take it up.
+
+The room knows frames of bytes and nothing of what they mean.
+"""
+
+from beamloom.journal.folder import Journal, JournalHeld, Lock, remove_journal
+from beamloom.journal.records import MAGIC, Record, pack, read_records
+from beamloom.journal.writer import JournalWriter
+
+__all__ = [
+    "MAGIC",
+    "Journal",
+    "JournalHeld",
+    "JournalWriter",
+    "Lock",
+    "Record",
+    "pack",
+    "read_records",
+    "remove_journal",
+]

@@ -1,0 +1,70 @@
+"""The format of a journal's files.
+
+A file begins with eight bytes that name the format. Each record is a checksum (CRC-32, 4 bytes), the number of its frames (4 bytes), the
+length of each (8 bytes), all little-endian, and the frames. The checksum is that of everything behind it. What does not end as it
+should, or whose checksum is wrong, was being written when the process or the machine died: it and all behind it does not count.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+MAGIC = b"BLJRNL01"
+MOST_FRAMES = 1 << 20
+_HEAD = struct.Struct("<II")
+
+
+class Record(NamedTuple):
+    """One record as it was read."""
+
+    frames: list[bytes]
+    end: int
+    """Where it ends in its file, in bytes."""
+
+
+def pack(frames: Sequence[Any]) -> list[Any]:
+    """The buffers that make one record of ``frames``, which are not copied; each has the buffer protocol."""
+    views = [memoryview(frame).cast("B") if len(frame) else b"" for frame in frames]
+    lengths = struct.pack(f"<{len(views)}Q", *map(len, views))
+    checksum = zlib.crc32(lengths, zlib.crc32(struct.pack("<I", len(views))))
+    for view in views:
+        checksum = zlib.crc32(view, checksum)
+    return [_HEAD.pack(checksum, len(views)) + lengths, *views]
+
+
+def read_records(file: BinaryIO) -> Iterator[Record]:
+    """The records of a file, from its beginning, up to the first that is not whole."""
+    if file.read(len(MAGIC)) != MAGIC:
+        return
+    end = len(MAGIC)
+    while True:
+        record = _read_record(file, end)
+        if record is None:
+            return
+        end = record.end
+        yield record
+
+
+def _read_record(file: BinaryIO, begin: int) -> Record | None:
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    checksum, count = _HEAD.unpack(head)
+    if count > MOST_FRAMES:
+        return None
+    packed = file.read(8 * count)
+    if len(packed) < 8 * count:
+        return None
+    lengths = struct.unpack(f"<{count}Q", packed)
+    at = file.tell()
+    if sum(lengths) > file.seek(0, 2) - at:
+        return None
+    file.seek(at)
+    frames = [file.read(length) for length in lengths]
+    found = zlib.crc32(packed, zlib.crc32(head[4:]))
+    for frame in frames:
+        found = zlib.crc32(frame, found)
+    return Record(frames, begin + len(head) + len(packed) + sum(lengths)) if found == checksum else None

@@ -1,0 +1,333 @@
+"""What the reducer writes down of a run, so that its next life can go on from it.
+
+Policy: the journal is the messages that make the result, as they came: the arming, parameter epochs, batches of results, fences. A batch
+is acknowledged, and told to the controller, only when it is kept, or when it is known that it cannot be. To take up a run is to go
+through the same messages again, behind the state that the analysis handed over last, where it does that.
+
+A journal belongs to one reducer of one controller. It is removed when this controller arms the next run, by which the result is
+superseded, and when the reducer is told to end after the run has.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from beamloom.engine.account import ResultAccount
+from beamloom.engine.collector import Collector
+from beamloom.engine.ranges import Range
+from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock, remove_journal
+from beamloom.settings import ReducerSettings
+from beamloom.transport.codec import Encoded
+from beamloom.transport.messages import AnyMessage, Arm, Failed, Parameters, decode, encode
+
+logger = logging.getLogger(__name__)
+
+JOURNALS = "journals"
+"""The folder of all journals, in the one for state."""
+ABANDONED_SECONDS = 86_400.0
+"""Age at which what a reducer has left, that did not come back, is removed."""
+
+
+class Checkpoint(msgspec.Struct):
+    """What a checkpoint says beside the state of the analysis."""
+
+    arm: Arm
+    epochs: dict[int, dict[str, bytes]]
+    taken: dict[int, list[Range]]
+    fenced: list[str]
+    split: list[Range]
+    failed: list[Range]
+    failures: list[Failed]
+    """The latest ones: the controller may not have heard of them."""
+
+
+State = tuple[bytes, Sequence[bytes]]
+"""The encoded state of an analysis, and its large arrays."""
+
+
+class Kept(msgspec.Struct):
+    """What is left of a run."""
+
+    checkpoint: Checkpoint | None
+    state: State | None
+    messages: Iterator[tuple[str, AnyMessage, Sequence[bytes], int]]
+    """Sender, message, frames, and how many bytes of the journal end with it."""
+    size: int
+    """Bytes of the journal."""
+
+
+class Safekeeping:
+    """The journal of the run that goes on, or of the last one. Without a folder nothing is kept."""
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        settings: ReducerSettings | None = None,
+        wake: Callable[[], None] = lambda: None,
+        *,
+        threaded: bool = True,
+    ) -> None:
+        """``folder`` holds the journals of this reducer; nobody else's are in it."""
+        self._folder = folder
+        self._settings = settings or ReducerSettings()
+        self._wake = wake
+        self._threaded = threaded
+        self._lock: Lock | None = None
+        self._writer: JournalWriter | None = None
+        self._problem: str | None = None
+        self._arm: Arm | None = None
+        self._epochs: dict[int, dict[str, bytes]] = {}
+        self._checkpoint_at = 0.0
+        self._encoder = msgspec.msgpack.Encoder()
+
+    # ---- a run begins, or is taken up -----------------------------------------------------------------------------------------
+
+    @property
+    def remains(self) -> bool:
+        """Whether a former life has left a journal."""
+        return self._folder is not None and any(self._folder.glob("*/*.journal"))
+
+    def begin(self, arm: Arm) -> None:
+        """A new run begins: what is kept of others is superseded."""
+        self.pause()
+        self._problem = None
+        self.note(arm)
+        if self._folder is None:
+            return
+        try:
+            self._hold(self._folder)
+            for other in self._folder.iterdir():
+                if other.is_dir():
+                    remove_journal(other)
+            _sweep(self._folder)
+            self._write(self._folder, arm.run)
+        except OSError as error:
+            self._alarm(error)
+            return
+        self.keep("", arm)
+
+    def take_up(self, arm: Arm) -> Kept | None:
+        """What is left of a run that a former life has begun; None when nothing is. What is kept from now on follows it.
+
+        Raises JournalHeld while the former life goes on.
+        """
+        self.pause()
+        self._problem = None
+        self.note(arm)
+        if self._folder is None:
+            return None
+        try:
+            self._hold(self._folder)
+            left = self._write(self._folder, arm.run)
+            found = left.checkpoint()
+            checkpoint, state = None, None
+            if found is not None:
+                checkpoint = msgspec.msgpack.decode(found[0], type=Checkpoint)
+                state = (found[1], found[2:])
+        except JournalHeld:
+            raise
+        except (OSError, msgspec.DecodeError) as error:
+            self._alarm(error)
+            return None
+        if left.size == 0 and checkpoint is None:
+            self.keep("", arm)
+            return None
+        return Kept(checkpoint, state, self._messages(left), left.size)
+
+    def _messages(self, journal: Journal) -> Iterator[tuple[str, AnyMessage, Sequence[bytes], int]]:
+        done = 0
+        for frames in journal.read():
+            done += sum(map(len, frames))
+            sender, message = decode(frames[0])
+            yield sender, message, frames[1:], done
+        if journal.torn:
+            logger.info("%d bytes at the end of the journal were not whole and are cut off", journal.torn)
+
+    def _hold(self, folder: Path) -> None:
+        if self._lock is None:
+            self._lock = Lock(folder)
+
+    def _write(self, folder: Path, run: str) -> Journal:
+        journal = Journal(folder / run, self._settings.journal_limit)
+        self._writer = JournalWriter(
+            journal,
+            self._settings.journal_sync,
+            self._wake,
+            budget=self._settings.journal_backlog,
+            threaded=self._threaded,
+        )
+        return journal
+
+    def _alarm(self, error: Exception) -> None:
+        self._problem = str(error)
+        logger.warning("results are not kept in a journal: %s", error)
+        self.pause()
+
+    # ---- while it goes on -----------------------------------------------------------------------------------------------------
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what comes is written down."""
+        return self._writer is not None
+
+    def note(self, message: AnyMessage) -> None:
+        """A message of the run, which is kept or was kept before: a checkpoint has to say the same."""
+        if isinstance(message, Arm):
+            self._arm = message
+            self._epochs = {message.epoch: message.parameters}
+        elif isinstance(message, Parameters):
+            self._epochs[message.epoch] = message.values
+
+    def keep(self, sender: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
+        """Write a message down; its buffers must not change any more."""
+        self.note(message)
+        if self._writer is not None:
+            self._writer.keep([encode(sender, message), *buffers])
+
+    def after(self, then: Callable[[], None]) -> None:
+        """Have ``then`` done when all that came before is kept, or is known not to be."""
+        if self._writer is None:
+            then()
+        else:
+            self._writer.after(then)
+
+    def wants_checkpoint(self, now: float) -> bool:
+        """Whether it is time for a checkpoint."""
+        if self._writer is None or now < self._checkpoint_at:
+            return False
+        first = self._checkpoint_at == 0.0
+        self._checkpoint_at = now + self._settings.checkpoint_interval
+        return not first
+
+    def checkpoint(
+        self, collector: Collector, account: ResultAccount, failures: Iterable[Failed], state: Encoded
+    ) -> None:
+        """From now on this stands for all that came before."""
+        if self._writer is not None and self._arm is not None:
+            said = Checkpoint(
+                self._arm,
+                dict(self._epochs),
+                collector.taken,
+                collector.fenced,
+                account.split,
+                account.failed_here,
+                list(failures),
+            )
+            self._writer.replace([self._encoder.encode(said), state.head, *state.buffers])
+
+    def turn(self) -> None:
+        """Do what has waited for the disk."""
+        if self._writer is not None:
+            self._writer.turn()
+
+    @property
+    def alarm(self) -> str | None:
+        """What is not kept, and why, in a sentence; None while everything is."""
+        if self._problem is not None:
+            return f"the run is not kept in a journal and ends with this process: {self._problem}"
+        writer = self._writer
+        if writer is not None and writer.not_kept:
+            return (
+                f"{writer.not_kept} batches of results are not in the journal and would be lost with this process: {writer.problem}; "
+                f"make room at {writer.journal.folder} or give it a faster disk (state_dir)"
+            )
+        if writer is not None and writer.failed_checkpoint:
+            return f"the last checkpoint was not kept: {writer.failed_checkpoint}"
+        return None
+
+    def notes(self) -> dict[str, Any]:
+        """What the controller is to know of it; may be called in any thread."""
+        alarm = self.alarm
+        return {} if alarm is None else {"alarm": alarm}
+
+    def status(self) -> dict[str, Any]:
+        """How it stands, for people; may be called in any thread."""
+        return {"bytes": self.size, "problem": self.alarm}
+
+    @property
+    def size(self) -> int:
+        """Bytes of the journal."""
+        return 0 if self._writer is None else self._writer.journal.size
+
+    # ---- the end ----------------------------------------------------------------------------------------------------------------
+
+    def close(self, *, remove: bool) -> None:
+        """The process ends; ``remove``: and with it the result."""
+        journal = None if self._writer is None else self._writer.journal
+        self.pause()
+        if remove and journal is not None:
+            journal.remove()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+            if remove and self._folder is not None:
+                with suppress(OSError):
+                    (self._folder / "lock").unlink()
+                    self._folder.rmdir()
+
+    def pause(self) -> None:
+        """Write what waits, and no more of this run until it is taken up."""
+        self._checkpoint_at = 0.0
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+            writer.turn()
+
+
+def _sweep(own: Path) -> None:
+    """Remove what other reducers have left that will not come back: nobody has it, and nobody wrote to it for a day.
+
+    Only what is certainly a journal is touched, whatever folder the settings name.
+    """
+    if own.parent.name != JOURNALS:
+        return
+    for journal in own.parent.glob("*/*/*.journal"):
+        run = journal.parent
+        if run.parent == own or not (run.parent / "lock").is_file():
+            continue
+        with suppress(OSError):
+            if time.time() - max(path.stat().st_mtime for path in run.iterdir()) > ABANDONED_SECONDS:
+                lock = Lock(run.parent)
+                remove_journal(run)
+                lock.release()
+
+
+def journals_of(settings: ReducerSettings, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder for the journals of this reducer; None when the settings want none.
+
+    It is named after the reducer and its controller, and after this machine where the controller is known by an address that means
+    another machine elsewhere.
+    """
+    if not settings.journal:
+        return None
+    whose = urlsplit(settings.controller)
+    host = whose.hostname or ""
+    if host in ("127.0.0.1", "localhost", "::1"):
+        host = socket.gethostname()
+    name = re.sub(r"[^\w.-]", "_", f"{settings.name}-{host}-{whose.port}")
+    return state_folder(settings.state_dir, environment) / JOURNALS / name
+
+
+def state_folder(state_dir: str, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where a process keeps what outlives it: ``state_dir``, else the user's folder for state, else one in the temporary folder."""
+    if state_dir:
+        return Path(state_dir).expanduser()
+    if base := environment.get("XDG_STATE_HOME"):
+        return Path(base) / "beamloom"
+    with suppress(RuntimeError):
+        home = Path.home()
+        if os.access(home, os.W_OK):
+            return home / ".local" / "state" / "beamloom"
+    return Path(tempfile.gettempdir()) / f"beamloom-{os.getuid()}"

@@ -1,0 +1,155 @@
+"""Journals on disk: what was kept whole is read again, in order, whatever became of the end."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock
+
+LIMIT = 1 << 30
+
+
+def kept(folder: Path) -> list[list[bytes]]:
+    return list(Journal(folder, LIMIT).read())
+
+
+@given(records=st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=5), max_size=8), cut=st.data())
+def test_what_is_torn_at_any_byte_is_read_up_to_the_last_whole_record(
+    tmp_path_factory: pytest.TempPathFactory, records: list[list[bytes]], cut: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    journal = Journal(folder, LIMIT)
+    ends = []
+    for record in records:
+        journal.append(record)
+        ends.append(journal.size)
+    journal.close()
+    assert kept(folder) == records
+    if not records:
+        return
+    at = cut.draw(st.integers(0, journal.size))
+    os.truncate(folder / "000001.journal", at)
+    whole = sum(end <= at for end in ends)
+    assert kept(folder) == records[:whole]
+    after = Journal(folder, LIMIT)
+    assert list(after.read()) == records[:whole]
+    after.append([b"the next life"])
+    after.close()
+    assert kept(folder) == [*records[:whole], [b"the next life"]]
+
+
+def test_a_byte_that_changed_ends_the_segment_and_not_the_journal(tmp_path: Path) -> None:
+    for life in range(2):
+        journal = Journal(tmp_path, LIMIT)
+        for number in range(3):
+            journal.append([f"{life}.{number}".encode() * 20])
+        journal.close()
+    path = tmp_path / "000001.journal"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    found = [frames[0][:3] for frames in kept(tmp_path)]
+    assert found == [b"0.0", b"1.0", b"1.1", b"1.2"]
+
+
+def test_a_checkpoint_stands_for_all_before_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, LIMIT)
+    journal.append([b"one"])
+    journal.replace([b"state", b"array"])
+    journal.append([b"two"])
+    journal.replace([b"state 2"])
+    journal.append([b"three"])
+    journal.close()
+    again = Journal(tmp_path, LIMIT)
+    assert again.checkpoint() == [b"state 2"]
+    assert list(again.read()) == [[b"three"]]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_checkpoint_that_was_not_finished_does_not_count(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, LIMIT)
+    journal.append([b"one"])
+    journal.close()
+    (tmp_path / "before-000002.new").write_bytes(b"BLJRNL01half")
+    again = Journal(tmp_path, LIMIT)
+    assert again.checkpoint() is None
+    assert list(again.read()) == [[b"one"]]
+
+
+def test_only_one_process_has_the_lock_and_the_other_is_told_which(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    with pytest.raises(JournalHeld, match=str(os.getpid())):
+        Lock(tmp_path)
+    lock.release()
+    Lock(tmp_path).release()
+
+
+def test_removing_a_journal_leaves_what_is_none_of_its_own(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "run", LIMIT)
+    journal.append([b"one"])
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    journal.remove()
+    assert os.listdir(tmp_path / "run") == ["notes.txt"]
+
+
+class Stuck(Journal):
+    """A disk that hangs until it is let go on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, LIMIT)
+        self.go_on = threading.Event()
+        self.begun = threading.Event()
+
+    def append(self, frames: Sequence[Any]) -> None:
+        self.begun.set()
+        self.go_on.wait(20)
+        super().append(frames)
+
+
+def test_a_disk_that_hangs_holds_up_nothing_and_what_waits_is_done_in_order(tmp_path: Path) -> None:
+    journal = Stuck(tmp_path)
+    woken = threading.Event()
+    writer = JournalWriter(journal, "never", woken.set, budget=100)
+    done: list[int] = []
+    try:
+        for number in range(3):
+            writer.keep([bytes(30)])
+            writer.after(lambda number=number: done.append(number))  # type: ignore[misc]
+        journal.begun.wait(20)
+        writer.turn()
+        assert done == []
+        assert writer.not_kept == 0
+        writer.keep([bytes(30)])
+        writer.after(lambda: done.append(3))
+        writer.turn()
+        assert done == [0, 1, 2, 3]
+        assert writer.not_kept == 4
+        assert "slow" in (writer.problem or "")
+    finally:
+        journal.go_on.set()
+        writer.close()
+
+
+def test_what_is_done_afterwards_finds_its_record_on_the_disk(tmp_path: Path) -> None:
+    woken = threading.Event()
+    writer = JournalWriter(Journal(tmp_path, LIMIT), "always", woken.set)
+    found: list[int] = []
+    try:
+        for _ in range(20):
+            woken.clear()
+            writer.keep([b"x" * 100])
+            writer.after(lambda: found.append(len(kept(tmp_path))))
+            while not writer._done:
+                woken.wait(1)
+            writer.turn()
+        assert found == list(range(1, 21))
+    finally:
+        writer.close()

@@ -1,0 +1,421 @@
+"""The reducer dies at any moment: the next one goes on from its journal, and nobody can tell from the result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from beamloom.events import Event, Malformed, Packet, Result
+from beamloom.parameters import ParameterSet
+from beamloom.services.loop import Service
+from beamloom.services.safekeeping import Safekeeping
+from beamloom.settings import ControllerSettings, ReducerSettings
+from beamloom.transport.channel import Received
+from beamloom.transport.messages import Fence, Reduced, Results, Standing, Taken
+from beamloom.triggermap import uniform
+from services.bench import Bench, Died, Doubling, Feed, Gathering, counts, frame, inject, series, start
+
+FRAMES = 10
+EVENTS = FRAMES + 2
+"""With the start and the end, which go to both workers."""
+
+
+class Slow(Feed):
+    """A device whose packets come one at a time, so that results do, too."""
+
+    def read(self, limit: int) -> list[Packet | Malformed]:
+        return super().read(min(limit, 1))
+
+
+class Mortal:
+    """A reducer that dies at a moment of its life, given as the number of things that it still does."""
+
+    def __init__(self, service: Any, journal: Safekeeping | None, left: int) -> None:
+        self._service = service
+        self._journal = journal
+        self.left = left
+
+    def receive(self, received: Received, now: float) -> None:
+        self._live()
+        self._service.receive(received, now)
+        self._live()
+
+    def turn(self, now: float) -> None:
+        self._service.turn(now)
+
+    def _live(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            bury(self._journal)
+            raise Died
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._service, name)
+
+
+def bury(journal: Safekeeping | None) -> None:
+    """What the system does with the files of a process that is killed: what waited for the disk is never told."""
+    if journal is None:
+        return
+    if journal._writer is not None:
+        journal._writer._done.clear()
+    journal.close(remove=False)
+
+
+class Pipeline:
+    """A bench with a reducer that has a journal, and that is started again when it dies."""
+
+    def __init__(self, bench: Bench, folder: Path | None, reducer: type = Gathering, **settings: Any) -> None:
+        self.bench = bench
+        self.deaths = 0
+        self._folder = folder
+        self._reducer = reducer
+        self._settings = ReducerSettings(**settings)
+        self.journal: Safekeeping | None = None
+
+    def begin_life(self, left: int = 1_000_000) -> None:
+        self.journal = Safekeeping(self._folder, self._settings, threaded=False) if self._folder else None
+        service = self.bench.add_reducer(self._reducer, self.journal, self._settings)
+        mortal: Service = Mortal(service, self.journal, left)
+        self.bench.services["reducer"] = mortal
+
+    def kill(self) -> None:
+        bury(self.journal)
+        self.bench.kill("reducer")
+
+    def until(self, reached: Callable[[], bool], left: int = 1_000_000) -> None:
+        """Step on; a reducer that dies is started again, with ``left`` things to do."""
+
+        def look() -> bool:
+            if "reducer" not in self.bench.services:
+                self.deaths += 1
+                self.begin_life(left)
+            return reached()
+
+        self.bench.until(look)
+
+
+@contextmanager
+def pipeline(
+    folder: Path | None,
+    feed: Feed | None = None,
+    *,
+    worker: type = Doubling,
+    reducer: type = Gathering,
+    left: int = 1_000_000,
+    **settings: Any,
+) -> Iterator[Pipeline]:
+    with Bench({"eiger": feed or Slow(series(FRAMES))}, worker, None) as bench:
+        found = Pipeline(bench, folder, reducer, **settings)
+        found.begin_life(left)
+        bench.until(bench.everyone_known)
+        yield found
+
+
+class Ordered:
+    """A reducer class that can hand over its state, and publishes the same as Gathering."""
+
+    def __init__(self) -> None:
+        self.publish: dict[str, Any] = {"results": {}, "count": 0, "finished": 0}
+        self.restored = 0
+
+    def process_result(self, result: Result) -> None:
+        self.publish["results"][result.event_number] = result.payload
+        self.publish["count"] += 1
+
+    def finish(self) -> None:
+        self.publish["finished"] += 1
+
+    def checkpoint(self) -> dict[str, Any]:
+        return {**self.publish, "sum": np.arange(100_000)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        assert state.pop("sum")[-1] == 99_999
+        self.publish = state
+        self.restored += 1
+
+
+def undisturbed() -> dict[str, Any]:
+    with Bench({"eiger": Feed(series(FRAMES))}) as bench:
+        bench.play(uniform(["eiger"], FRAMES))
+        return bench.published
+
+
+def things_done_in_a_whole_run(folder: Path) -> int:
+    with pipeline(folder) as one:
+        one.bench.play(uniform(["eiger"], FRAMES))
+        return 1_000_000 - one.bench.services["reducer"].left  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.parametrize("again", [1_000_000, 5])
+@pytest.mark.parametrize("reducer", [Gathering, Ordered])
+def test_the_reducer_may_die_before_and_after_each_message(tmp_path: Path, reducer: type, again: int) -> None:
+    """``again``: the second life is short, too, so that it dies as it takes up the run, or soon after."""
+    expected = undisturbed()
+    moments = things_done_in_a_whole_run(tmp_path / "whole")
+    assert moments > 20
+    died = 0
+    for moment in range(moments):
+        deaths, found, published = play_with_deaths(tmp_path / f"{moment}", reducer, moment, again)
+        if deaths is None:
+            continue
+        assert found == (EVENTS, 0, 0), moment
+        assert published == expected, moment
+        died += deaths > 0
+    assert died > moments / 2
+
+
+def play_with_deaths(
+    folder: Path, reducer: type, moment: int, again: int
+) -> tuple[int | None, tuple[int, int, int], dict[str, Any]]:
+    """How often the reducer died, what the account says, what is published; deaths None when the run did not begin."""
+    with pipeline(folder, reducer=reducer, checkpoint_interval=0.02) as one:
+        reply: list[Any] = []
+        one.bench.services["reducer"].left = moment  # type: ignore[attr-defined]
+        one.bench.controller.arm(uniform(["eiger"], FRAMES), reply.append, one.bench.now)
+        # Whoever dies before the run has begun is no part of it.
+        one.bench.until(lambda: bool(reply))
+        if isinstance(reply[0], Exception):
+            one.begin_life()
+            return None, (0, 0, 0), {}
+        active = one.bench.active
+        life = again if again > 100 else again + moment % 7
+        one.until(lambda: active.finished or one.deaths >= 2, life)
+        one.until(lambda: active.finished)
+        one.until(lambda: one.bench.published.get("finished") == 1)
+        return one.deaths, counts(active), one.bench.published
+
+
+def test_a_run_that_goes_on_without_its_journal_tells_what_is_gone_as_lost() -> None:
+    feed = Feed([start(), *map(frame, range(1, 5))])
+    with pipeline(None, feed) as one:
+        active = one.bench.arm(uniform(["eiger"], FRAMES))
+        one.bench.until(lambda: one.bench.reduced() == 5)
+        one.kill()
+        feed.send([*map(frame, range(5, EVENTS - 1)), series(FRAMES)[-1]])
+        one.until(lambda: active.finished)
+        reduced, failed, lost = counts(active)
+        assert (reduced, failed, lost) == (EVENTS - 5, 0, 5)
+        assert set(one.bench.published["results"]) == set(range(5, EVENTS))
+        (cause, events), *_ = active.run.losses_by_cause()
+        assert list(events) == [(0, 5)]
+        assert "died" in cause
+
+
+def test_a_result_that_died_between_the_acknowledgement_and_the_controller_is_made_again() -> None:
+    """Without a journal: the worker was told that it is taken, and the controller was not."""
+    feed = Slow([start(), *map(frame, range(1, 5))])
+    with pipeline(None, feed) as one:
+        bench = one.bench
+        active = bench.arm(uniform(["eiger"], FRAMES))
+        bench.until(lambda: bench.reduced() == 3)
+        bench.tap = lambda name, received: (
+            not (name == "controller" and isinstance(received.message, Reduced))
+        )
+        bench.until(lambda: bench.published["count"] == 6)
+        bench.steps(3)
+        one.kill()
+        bench.tap = lambda name, received: True
+        feed.send([*map(frame, range(5, EVENTS - 1)), series(FRAMES)[-1]])
+        one.until(lambda: active.finished)
+        reduced, failed, lost = counts(active)
+        assert failed == 0
+        assert reduced + lost == EVENTS
+        assert set(bench.published["results"]) == {e for e in range(EVENTS) if e in active.run.ledger.reduced}
+
+
+def test_acknowledgements_of_a_reducer_that_was_replaced_do_not_count(tmp_path: Path) -> None:
+    with pipeline(tmp_path) as one:
+        bench = one.bench
+        seen: list[Received] = []
+        bench.tap = lambda name, received: seen.append(received) or True  # type: ignore[func-returns-value]
+        active = bench.arm(uniform(["eiger"], FRAMES))
+        former = bench.channels["reducer"].peer
+        one.kill()
+        bench.until(lambda: active.run.custody.away)
+        bench.steps(20)
+        run = active.run.run_id
+        held = {name: bench.services[name].figures()["unacknowledged"] for name in ("worker-1", "worker-2")}  # type: ignore[attr-defined]
+        assert sum(held.values()) > 0
+        one.begin_life()
+        bench.until(lambda: not active.run.custody.away)
+        for name in held:
+            inject(bench, name, former, Taken(run, 1000))
+        one.until(lambda: active.finished)
+        assert counts(active) == (EVENTS, 0, 0)
+        assert any(isinstance(received.message, Standing) for received in seen)
+
+
+def test_workers_that_are_lost_while_there_is_no_reducer_are_fenced_by_the_next_one(tmp_path: Path) -> None:
+    with pipeline(tmp_path, Feed([start(), *map(frame, range(1, 5))])) as one:
+        bench = one.bench
+        active = bench.arm(uniform(["eiger"], FRAMES))
+        bench.until(lambda: bench.reduced() == 5)
+        one.kill()
+        bench.until(lambda: active.run.custody.away)
+        bench.kill("worker-1")
+        bench.until(lambda: len(bench.controller.ensemble.workers) == 1)
+        fenced: list[Received] = []
+
+        def tap(name: str, received: Received) -> bool:
+            if isinstance(received.message, Fence):
+                fenced.append(received)
+            return True
+
+        bench.tap = tap
+        bench.steps(50)
+        assert not fenced
+        bench.add_worker("worker-3")
+        one.begin_life()
+        feed: Any = bench.services["eiger-ingester"]
+        bench.until(lambda: bool(fenced) and bench.channels["worker-3"].peer in active.run.workers)
+        assert feed is not None
+        active.run.stop("the test is over")
+        one.until(lambda: active.finished)
+        assert set(bench.published["results"]) == {e for e in range(EVENTS) if e in active.run.ledger.reduced}
+
+
+def test_a_worker_whose_outbox_is_full_begins_no_event() -> None:
+    class Large:
+        def process_event(self, event: Event) -> bytes:
+            return bytes(600)
+
+    with Bench({"eiger": Slow(series(FRAMES))}, Large, Gathering, workers=["worker-1"]) as bench:
+        few = msgspec.structs.replace(bench.services["worker-1"]._settings, outbox_bytes=1000)  # type: ignore[attr-defined]
+        bench.services["worker-1"]._settings = few  # type: ignore[attr-defined]
+        active = bench.arm(uniform(["eiger"], FRAMES))
+        bench.still.add("reducer")
+        figures = bench.services["worker-1"].figures  # type: ignore[attr-defined]
+        bench.until(lambda: figures()["outbox_full"] == 1)
+        done = figures()["processed_events"]
+        bench.steps(30)
+        assert figures()["processed_events"] == done <= 8
+        bench.still.clear()
+        bench.until(lambda: active.finished)
+        assert counts(active) == (EVENTS, 0, 0)
+
+
+class Gains(Gathering):
+    """Publishes with which parameters each result was reduced."""
+
+    def process_result(self, result: Result, parameters: ParameterSet) -> None:  # type: ignore[override]
+        self.publish["results"][result.event_number] = int(parameters["gain"])
+
+
+def test_what_is_reduced_again_is_reduced_with_the_parameters_of_its_epoch(tmp_path: Path) -> None:
+    feed = Feed([start(), *map(frame, range(1, 5))])
+    with pipeline(tmp_path, feed, reducer=Gains) as one:
+        bench = one.bench
+        active = bench.arm(uniform(["eiger"], 1000))
+        bench.until(lambda: bench.reduced() == 5)
+        bench.controller.set_parameters({"gain": b"7"})
+        until = active.run.last_assigned + 10
+        feed.send(list(map(frame, range(5, until))))
+        bench.until(lambda: bench.reduced() == until)
+        before = dict(bench.published["results"])
+        assert set(before.values()) == {1, 7}
+        one.kill()
+        bench.controller.set_parameters({"gain": b"9"})
+        one.begin_life()
+        bench.until(lambda: active.run.custody.away)
+        bench.until(lambda: not active.run.custody.away)
+        assert bench.published["results"] == before
+        active.run.stop("enough")
+        one.until(lambda: active.finished)
+
+
+def test_the_last_run_is_shown_again_by_a_reducer_that_is_started_anew(tmp_path: Path) -> None:
+    with pipeline(tmp_path) as one:
+        active = one.bench.play(uniform(["eiger"], FRAMES))
+        shown = dict(one.bench.published)
+        one.kill()
+        one.begin_life()
+        one.bench.until(lambda: one.bench.published.get("finished") == 1)
+        assert one.bench.published == shown
+        assert counts(active) == (EVENTS, 0, 0)
+        assert active.finished
+
+
+def test_versions_of_the_next_life_are_above_those_of_the_one_before(tmp_path: Path) -> None:
+    with pipeline(tmp_path) as one:
+        active = one.bench.arm(uniform(["eiger"], FRAMES))
+        one.bench.until(lambda: one.bench.reduced() > 3)
+        before = one.bench.desk.take().version
+        one.kill()
+        one.until(lambda: active.finished)
+        assert one.bench.desk.take().version > before
+
+
+def test_a_disk_that_fails_holds_up_nothing_and_is_told(tmp_path: Path) -> None:
+    with pipeline(tmp_path, journal_limit=1000) as one:
+        active = one.bench.play(uniform(["eiger"], FRAMES))
+        assert counts(active) == (EVENTS, 0, 0)
+        assert one.journal is not None
+        assert "not in the journal" in (one.journal.alarm or "")
+
+
+def test_a_journal_that_nobody_may_write_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pipeline(tmp_path / "file" / "journals") as one:
+        active = one.bench.play(uniform(["eiger"], FRAMES))
+        assert counts(active) == (EVENTS, 0, 0)
+        assert one.journal is not None
+        assert "ends with this process" in (one.journal.alarm or "")
+
+
+def test_a_journal_is_removed_with_the_result(tmp_path: Path) -> None:
+    with pipeline(tmp_path / "journals") as one:
+        one.bench.play(uniform(["eiger"], FRAMES))
+        assert list((tmp_path / "journals").glob("*/*.journal"))
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_next_run_supersedes_the_journal(tmp_path: Path) -> None:
+    feed = Feed(series(FRAMES))
+    with pipeline(tmp_path, feed) as one:
+        first = one.bench.play(uniform(["eiger"], FRAMES)).run.run_id
+        feed.send(series(FRAMES))
+        second = one.bench.play(uniform(["eiger"], FRAMES)).run.run_id
+        assert not (tmp_path / first).exists()
+        assert (tmp_path / second).exists()
+
+
+def test_a_batch_that_is_sent_twice_is_reduced_once(tmp_path: Path) -> None:
+    with pipeline(tmp_path) as one:
+        batches: list[Received] = []
+
+        def tap(name: str, received: Received) -> bool:
+            if name == "reducer" and isinstance(received.message, Results):
+                batches.append(received)
+            return True
+
+        one.bench.tap = tap
+        active = one.bench.arm(uniform(["eiger"], FRAMES))
+        one.bench.until(lambda: len(batches) > 2)
+        for received in batches:
+            inject(one.bench, "reducer", received.sender, received.message, received.buffers)
+        one.until(lambda: active.finished)
+        assert one.bench.published["count"] == EVENTS + 2
+
+
+def test_a_reducer_that_cannot_be_made_again_ends_the_run(tmp_path: Path) -> None:
+    with pipeline(tmp_path, Feed([start(), *map(frame, range(1, 5))])) as one:
+        active = one.bench.arm(uniform(["eiger"], FRAMES))
+        one.bench.until(lambda: one.bench.reduced() == 5)
+        one.kill()
+
+        class Broken(Gathering):
+            def __init__(self) -> None:
+                raise ValueError("no such file")
+
+        one._reducer = Broken
+        one.until(lambda: active.finished)
+        assert "no such file" in (active.run.stop_cause or "")
+        assert ControllerSettings().reducer_timeout > 1
