@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,16 @@ def events_in(path: Path) -> list[int]:
         gains, epochs = file["entry/gain/key_0"][()].tolist(), file["entry/epoch/key_0"][()].tolist()
     assert gains == epochs, "the file holds several versions"
     return sorted(gains)
+
+
+def read_by_zarr(path: Path) -> dict[str, Any]:
+    """What the zarr library finds in a group, in another process."""
+    reader = Path(__file__).parents[1] / "results" / "files" / "zarr_reader.py"
+    done = subprocess.run(
+        [sys.executable, reader, "content", path], capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)[0]
+    return found
 
 
 def test_a_run_is_in_a_file_while_it_goes_on_and_whole_at_its_end(camera: Bench, tmp_path: Path) -> None:
@@ -95,3 +108,26 @@ def test_a_run_goes_on_where_nothing_can_be_kept(camera: Bench, tmp_path: Path) 
         assert "is not kept" in problem
         sentence = "is tried again, and the analysis goes on"
         wait_until(lambda: sentence in json.dumps(live.get("logs")), "the alarm in the log", live.state)
+
+
+def test_a_run_is_in_a_group_of_zarr_while_it_goes_on_and_whole_at_its_end(
+    camera: Bench, tmp_path: Path
+) -> None:
+    pytest.importorskip("zarr", reason="needs zarr")
+    settings = {"autosave": str(tmp_path / "{run}.zarr"), "autosave_interval": 0.1}
+    enough = threading.Event()
+    with running(of_camera(camera), settings=settings) as live:
+        run = live.arm(open_map(["camera"]))
+        camera.play("camera", pictures_until(enough), rate=100)
+        wait_until(lambda: live.completed(30), "the first events", live.state)
+        path = Path(wait_until(lambda: status(live)["where"], "the first version", live.state))
+        first = read_by_zarr(path)
+        assert not ast.literal_eval(first["entry/beamloom/complete"]["values"])
+        assert first["entry/gain/key_0"]["values"] == first["entry/epoch/key_0"]["values"]
+        enough.set()
+        total = live.finished()["total_events"]
+    assert path == tmp_path / f"{run}.zarr"
+    last = read_by_zarr(path)
+    assert sorted(ast.literal_eval(last["entry/gain/key_0"]["values"])) == list(range(total))
+    assert ast.literal_eval(last["entry/beamloom/complete"]["values"])
+    assert last["entry"]["attributes"]["NX_class"] == "NXentry"

@@ -418,7 +418,7 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
         str,
         Meta(
             description="File in which the results of each run are kept while it goes on and at its end; empty: none. "
-            "{run}, {date}, {time} and {name} are filled in; the ending .h5 or .nxs.",
+            "{run}, {date}, {time} and {name} are filled in; the ending .h5 or .nxs (HDF5), or .zarr.",
             extra={"expects": "a path such as results/{date}/{run}.h5"},
         ),
     ] = ""

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from beamloom.results.files.blocks import BLOCK_BYTES, blocks_of, chunk_shape
+from beamloom.results.files.compression import Compression
 from beamloom.results.tree import tree_of
 
 h5py = pytest.importorskip("h5py", reason="needs h5py")
 
-from beamloom.results.files.hdf5 import Compression, Hdf5Writer  # noqa: E402
+from beamloom.results.files.hdf5 import Hdf5Writer  # noqa: E402
 from beamloom.results.files.replacing import ReplacedFile  # noqa: E402
 
 IMAGES = (np.arange(4 * 300 * 700) % 251).reshape(4, 300, 700).astype(">u2")

@@ -11,9 +11,9 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from beamloom.results.files.hdf5 import Compression
+from beamloom.results.files.compression import Compression
 from beamloom.results.files.keeper import Keeper
-from beamloom.results.files.place import Hdf5File
+from beamloom.results.files.place import Hdf5File, ZarrFolder
 from results.files.saving import Publishing, record, summing
 
 
@@ -21,7 +21,8 @@ def main() -> None:
     reader = Publishing()
     reader.publish(**summing(0))
     path, compression = Path(sys.argv[1]), msgspec.convert(sys.argv[2], Compression)
-    keeper = Keeper("autosave", reader, lambda _: Hdf5File(path, compression), interval=0.0, share=1.0)
+    kind = ZarrFolder if path.suffix == ".zarr" else Hdf5File
+    keeper = Keeper("autosave", reader, lambda _: kind(path, compression), interval=0.0, share=1.0)
     keeper.begin_run(record)
     threading.Thread(target=lambda: sys.stdin.read() or sys.exit(), daemon=True).start()
     while True:

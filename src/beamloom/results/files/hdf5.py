@@ -10,7 +10,7 @@ import contextlib
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,11 +20,10 @@ import zstandard
 from beamloom.results.arrays import ArrayLike, Converted
 from beamloom.results.chunked import FrozenArray
 from beamloom.results.files.blocks import block_of, blocks_of, chunk_shape
+from beamloom.results.files.compression import Compression
 from beamloom.results.files.raw import RawFile
 from beamloom.results.tree import Attributes, Dataset, Group
 
-Compression: TypeAlias = Literal["none", "gzip", "zstd"]
-"""How datasets are packed; ``zstd`` is read only where the HDF5 plugins are installed."""
 COMPRESS_FROM = 64 * 1024
 """Bytes of the smallest dataset that is packed."""
 LIBRARY = ("v108", "latest")

@@ -18,6 +18,7 @@ FIELDS: Mapping[str, str] = {
 }
 """What may stand in braces."""
 HDF5_ENDINGS = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".nx5")
+ZARR_ENDING = ".zarr"
 
 
 def check_template(template: str, setting: str = "autosave") -> None:
@@ -39,9 +40,9 @@ def check_template(template: str, setting: str = "autosave") -> None:
 def check_file(template: str) -> None:
     """Raises UsageError for a template that is wrong, or that does not tell a format that can be written."""
     check_template(template)
-    if not template.lower().endswith(HDF5_ENDINGS):
+    if not template.lower().endswith((*HDF5_ENDINGS, ZARR_ENDING)):
         raise UsageError(
-            f"autosave: {template!r} does not say in which format; let it end in .h5 or .nxs, which are HDF5"
+            f"autosave: {template!r} does not say in which format; let it end in .h5 or .nxs, which are HDF5, or in .zarr"
         )
 
 
