@@ -6,7 +6,7 @@ Invariant: every event of the run is in exactly one of reduced, failed, lost and
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,19 @@ class Coverage:
             ledger.lost.copy(),
             tuple(ledger.losses),
             over=over,
+        )
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Coverage:
+        """What ``to_json`` has written. Raises KeyError, TypeError or ValueError for anything else."""
+        losses = tuple(
+            Loss(first, last + 1, cause)
+            for (first, last), cause in ((one["events"], one["cause"]) for one in content["lost"])
+        )
+        reduced, failed, partly = (_of_pairs(content[name]) for name in ("reduced", "failed", "partly"))
+        lost = RangeSet((loss.first, loss.stop) for loss in losses)
+        return cls(
+            content["run"], content["total_events"], reduced, failed, lost, losses, partly, content["over"]
         )
 
     @property
@@ -136,6 +149,10 @@ NOTHING = Coverage(None, 0)
 def as_pairs(events: Iterable[Range]) -> list[list[int]]:
     """Ranges as [first, last], both inclusive."""
     return [[first, stop - 1] for first, stop in events]
+
+
+def _of_pairs(pairs: Iterable[tuple[int, int]]) -> RangeSet:
+    return RangeSet((first, last + 1) for first, last in pairs)
 
 
 def ranges_text(events: RangeSet, limit: int = RANGES_IN_TEXT) -> str:

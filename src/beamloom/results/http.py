@@ -94,7 +94,7 @@ def past_routes(past: PastRuns) -> list[BaseRoute]:
         answer: Callable[[_Results, Request], Awaitable[Response]],
     ) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            _, snapshot = past.find(request.path_params["run"])
+            _, snapshot = await asyncio.to_thread(past.find, request.path_params["run"])
             return await answer(_Results(PastReader(snapshot)), request)
 
         return respond
@@ -109,12 +109,12 @@ def past_routes(past: PastRuns) -> list[BaseRoute]:
                 "counts": record.coverage.get("counts"),
                 "result": f"/api/v1/runs/{record.run}/result",
             }
-            for record in past.records()
+            for record in await asyncio.to_thread(past.records)
         ]
         return Response(as_json(runs), media_type=JSON.media_type)
 
     async def record(request: Request) -> Response:
-        found, _ = past.find(request.path_params["run"])
+        found, _ = await asyncio.to_thread(past.find, request.path_params["run"])
         return Response(as_json(msgspec.to_builtins(found, enc_hook=str)), media_type=JSON.media_type)
 
     one = "/api/v1/runs/{run}"

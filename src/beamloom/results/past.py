@@ -1,7 +1,8 @@
-"""The results of the last runs, held in memory: a new trigger map does not make the last result vanish.
+"""The results of the last runs: a new trigger map does not make the last result vanish.
 
-At most ``MOST_RUNS`` are held, and together at most ``MOST_BYTES`` of arrays; the oldest go first. A result that is larger by itself is
-held until the next one comes: it was in memory anyway.
+So many are held in memory, and together so many bytes of arrays; the oldest go first. A result that is larger by itself is
+held until the next one comes: it was in memory anyway. Runs that are not held, of this process or of one before it, are read from the files
+in which they were saved, where there are any. The one that was read last is held, too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -24,10 +25,26 @@ LAST = "last"
 """Stands for the last run that has ended."""
 
 
-class PastRuns:
-    """What is held; the reducer adds, readers in other threads look."""
+class Saved(Protocol):
+    """Where runs can be read that are not held any more."""
 
-    def __init__(self, most_runs: int = MOST_RUNS, most_bytes: int = MOST_BYTES) -> None:
+    def records(self) -> list[RunRecord]:
+        """Of all that are there, the one that began last first."""
+
+    def find(self, run: str) -> tuple[RunRecord, Snapshot]:
+        """A run by its id. Raises UserError, NothingSelected where it is not there."""
+
+
+class PastRuns:
+    """What is held; the reducer adds, readers in other threads look. Looking may read files."""
+
+    def __init__(
+        self, most_runs: int = MOST_RUNS, most_bytes: int = MOST_BYTES, saved: Saved | None = None
+    ) -> None:
+        self._saved = saved
+        self._read: tuple[RunRecord, Snapshot] | None = None
+        self.present: str | None = None
+        """The run that goes on, which is not a past one although there may be a file of it."""
         self._most_runs = most_runs
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
@@ -44,22 +61,37 @@ class PastRuns:
                 total -= self._held.popitem(last=False)[1][2]
 
     def records(self) -> list[RunRecord]:
-        """Of the runs that are held, the newest first."""
+        """Of the runs that are held or saved, the newest first."""
         with self._lock:
-            return [record for record, _, _ in reversed(self._held.values())]
+            held = [record for record, _, _ in reversed(self._held.values())]
+        known = {self.present, *(record.run for record in held)}
+        saved = [] if self._saved is None else self._saved.records()
+        return [*held, *(record for record in saved if record.run not in known)]
 
     def find(self, run: str) -> tuple[RunRecord, Snapshot]:
-        """A run by its id, or ``last``. Raises NothingSelected."""
+        """A run by its id, or ``last``. Raises NothingSelected, or what is wrong with the file that it is in."""
         with self._lock:
             if run == LAST and self._held:
                 run = next(reversed(self._held))
             held = self._held.get(run)
-        if held is None:
-            raise NothingSelected(
-                f"the result of run {run} is not held; /api/v1/runs lists those that are. With the setting autosave, results are kept "
-                "in files."
-            )
-        return held[0], held[1]
+        if held is not None:
+            return held[0], held[1]
+        if run == LAST:
+            run = next((record.run for record in self.records()), run)
+        read = self._read
+        if read is not None and read[0].run == run:
+            return read
+        if self._saved is not None and run != self.present:
+            try:
+                self._read = read = self._saved.find(run)
+            except NothingSelected:
+                pass
+            else:
+                return read
+        raise NothingSelected(
+            f"the result of run {run} is not held; /api/v1/runs lists those that are. With the setting autosave, results are kept "
+            "in files, and read from there."
+        )
 
 
 class PastReader:

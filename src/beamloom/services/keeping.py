@@ -31,9 +31,14 @@ logger = logging.getLogger(__name__)
 class Keeping:
     """All keepers of a reducer, and the record of its run."""
 
-    def __init__(self, desk: SnapshotDesk, keepers: Mapping[str, Keeper] | None = None) -> None:
+    def __init__(
+        self,
+        desk: SnapshotDesk,
+        keepers: Mapping[str, Keeper] | None = None,
+        past: PastRuns | None = None,
+    ) -> None:
         self._desk = desk
-        self.past = PastRuns()
+        self.past = past or PastRuns()
         """The last runs, with their results."""
         self._keepers = dict(keepers or {})
         self._packages = package_versions()
@@ -58,6 +63,7 @@ class Keeping:
         ``later``: what is published is not yet what it was, so that nothing is kept before ``go_on``.
         """
         self._before = self._newest
+        self.past.present = run
         self._notes = self._newest = _Notes(run, facts, dict(code or {}), self._packages)
         self._notes.begin_epoch(epoch, parameters)
         if not later:
@@ -89,6 +95,7 @@ class Keeping:
     def abandon_run(self) -> None:
         """The run never began: nothing of it is kept."""
         self._notes, self._newest = None, self._before
+        self.past.present = None
         for keeper in self._keepers.values():
             keeper.abandon_run()
 
@@ -103,6 +110,8 @@ class Keeping:
         except Exception:
             logger.exception("what run %s publishes in the end cannot be read, and is not kept", notes.run)
             return
+        finally:
+            self.past.present = None
         self.past.add(notes.record(), last)
         for keeper in self._keepers.values():
             keeper.end_run(last)
@@ -201,6 +210,18 @@ def keepers_of(settings: ReducerSettings, desk: SnapshotDesk) -> dict[str, Keepe
         name: Keeper(name, desk, make, settings.autosave_interval, says_coverage=name == "autosave")
         for name, make in made.items()
     }
+
+
+def past_of(settings: ReducerSettings) -> PastRuns:
+    """The runs before, as the settings say. Raises UsageError."""
+    saved = None
+    if settings.autosave:
+        try:
+            from beamloom.results.files.saved import SavedRuns
+        except ModuleNotFoundError as error:
+            raise UsageError(f"autosave needs {error.name}: pip install 'beamloom[files]'") from None
+        saved = SavedRuns(settings.autosave, settings.name, settings.past_bytes)
+    return PastRuns(settings.past_runs, settings.past_bytes, saved)
 
 
 def _files(settings: ReducerSettings) -> MakePlace:

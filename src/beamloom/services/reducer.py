@@ -29,7 +29,7 @@ from beamloom.services.batches import TAKEN_IN_PART, Entry, decoder_of, entries
 from beamloom.services.code_version import build_metadata, reducer_state
 from beamloom.services.epochs import Epochs
 from beamloom.services.heartbeat import Heartbeats
-from beamloom.services.keeping import Keeping, keepers_of
+from beamloom.services.keeping import Keeping, keepers_of, past_of
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, name_of, new_peer_id
@@ -509,7 +509,7 @@ def serve(settings: ReducerSettings) -> int:
 
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     desk = SnapshotDesk(channel.wake)
-    keeping = Keeping(desk, keepers_of(settings, desk))
+    keeping = Keeping(desk, keepers_of(settings, desk), past_of(settings))
     journal = Safekeeping(journals_of(settings), settings, channel.wake)
     desk.more_status["journal"] = journal.status
     if journal.remains:

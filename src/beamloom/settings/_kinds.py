@@ -414,6 +414,21 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
             "unpickling runs code that the worker chose."
         ),
     ] = True
+    past_runs: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Runs that have ended whose results are held in memory; others are read from the files of autosave.",
+        ),
+    ] = 10
+    past_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Size that these results may have together, and the largest that is read back from a file.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 1 << 30
     autosave: Annotated[
         str,
         Meta(

@@ -24,6 +24,9 @@ from beamloom.results.tree import Attributes, Dataset, Group, Node, attributes_o
 from beamloom.version import VERSION
 
 ENTRY = "entry"
+COLLECTION = "NXcollection"
+RUN_NOTE = "run"
+"""The note by which a file is read back."""
 PROCESS = "beamloom"
 
 
@@ -35,11 +38,11 @@ def nexus_file(tree: Group, record: RunRecord, version: int, saved_at: float) ->
         chosen = _text(tree.attributes.get("default"))
         name = chosen if chosen in entries else entries[0]
         children = dict(tree.children)
-        children[name] = _entry(_group(children[name]), record, version, saved_at)
+        children[name] = _entry(_group(children[name]), "/", record, version, saved_at)
         attributes = tree.attributes
     else:
         name = ENTRY
-        children = {ENTRY: _entry(tree, record, version, saved_at)}
+        children = {ENTRY: _entry(tree, f"/{ENTRY}", record, version, saved_at)}
         attributes = {}
     about = attributes_of(
         {
@@ -62,7 +65,7 @@ def nx_class(node: Node) -> str | None:
     return _text(node.attributes.get("NX_class"))
 
 
-def _entry(tree: Group, record: RunRecord, version: int, saved_at: float) -> Group:
+def _entry(tree: Group, where: str, record: RunRecord, version: int, saved_at: float) -> Group:
     times = {"start_time": record.started, "end_time": record.ended}
     about = {"entry_identifier": record.run, "program_name": PROCESS}
     about |= {name: iso_time(time) for name, time in times.items() if time is not None}
@@ -72,7 +75,13 @@ def _entry(tree: Group, record: RunRecord, version: int, saved_at: float) -> Gro
         for name in itertools.chain([PROCESS], (f"{PROCESS}_{n}" for n in itertools.count(1)))
         if name not in tree.children
     )
-    added[process] = tree_of(_process(record, version, saved_at))
+    made = _process(record, version, saved_at)
+    known = {"run": record.run, "started": record.started, "ended": record.ended}
+    made[RUN_NOTE] = _note(
+        "the run, where its tree is in this file, and what was added to that",
+        _json({**known, "tree": where, "added": [*added, process]}),
+    )
+    added[process] = tree_of(made)
     entry = _led(Group(tree.children, {**tree.attributes, **attributes_of({"NX_class": "NXentry"})}))
     return Group({**entry.children, **added}, entry.attributes)
 
@@ -131,7 +140,7 @@ def _classified(group: Group) -> Group:
         name: _classified(child) if isinstance(child, Group) else child
         for name, child in group.children.items()
     }
-    return Group(children, {**attributes_of({"NX_class": "NXcollection"}), **group.attributes})
+    return Group(children, {**attributes_of({"NX_class": COLLECTION}), **group.attributes})
 
 
 def _led(group: Group) -> Group:
