@@ -77,6 +77,16 @@ def test_the_device_of_a_real_capture_is_recognised(
     assert row[6].startswith(first)
 
 
+def test_rows_of_a_pandabox_are_read_by_the_header_that_came_before_them(
+    shared_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [file] = (shared_data / "recordings").glob("dumppcap_rot*.cbors")
+    assert main(["inspect", str(file)]) == 0
+    [row] = rows(capsys.readouterr().out)
+    assert row[1:4] == ["PCAP_RAW", "13", "0-12"]
+    assert row[6] == "arm_time, values, columns"
+
+
 def test_a_recording_shows_its_gaps_its_rate_and_the_map_beside_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

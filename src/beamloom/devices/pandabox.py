@@ -27,7 +27,7 @@ from beamloom.devices.pandabox_stream import END, TYP, PandaStream
 from beamloom.devices.tcp import TcpSource
 from beamloom.events import PacketKind
 
-_TYPS: Final = (TYP, "PCAP")
+TYPS: Final = (TYP, "PCAP")
 """Recordings from before October 2024 call the packets PCAP."""
 
 
@@ -96,7 +96,7 @@ class PandaParser:
 
     def parse(self, packet: RawPacket) -> PandaPacket:
         """The packet as objects. Raises MalformedPacket."""
-        if packet.typ not in _TYPS:
+        if packet.typ not in TYPS:
             raise MalformedPacket(
                 f"this packet is of type {packet.typ!r}, not {TYP!r}; packet.parse() finds the parser that fits"
             )

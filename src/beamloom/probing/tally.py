@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from beamloom.devices.pandabox import TYPS, PandaParser
 from beamloom.events import Packet, PacketKind
-from beamloom.probing.look import Look, look_at
+from beamloom.probing.look import Look, look_at, look_by
 
 _PARSED_AT_MOST: Final = 50
 """How many packets are parsed in search of one that is data."""
@@ -71,6 +72,7 @@ class StreamTally:
         self.look: Look | None = None
         """Of the first data packet; of the first packet at all while there is no data."""
         self._parsed = 0
+        self._rows = PandaParser()
 
     def add(self, packet: Packet) -> None:
         """Take in the next packet."""
@@ -83,12 +85,20 @@ class StreamTally:
         self.kinds[packet.kind] += 1
         if self._parsed < _PARSED_AT_MOST and not self._has_data():
             self._parsed += 1
-            look = look_at(packet)
+            look = self._look(packet)
             better = look.kind is PacketKind.DATA and (
                 look.problem is None or (self.look is not None and self.look.kind is not PacketKind.DATA)
             )
             if self.look is None or better:
                 self.look = look
+
+    def _look(self, packet: Packet) -> Look:
+        """What a packet holds. Rows of a PandABox in recordings of dranspose have their header in a packet before them."""
+        if packet.typ in TYPS:
+            look = look_by(self._rows.parse, packet)
+            if look.problem is None:
+                return look
+        return look_at(packet)
 
     def _has_data(self) -> bool:
         return self.look is not None and self.look.kind is PacketKind.DATA and self.look.problem is None
