@@ -121,13 +121,38 @@ def test_more_than_the_limit_does_not_pass() -> None:
         check_often()
 
 
-def test_a_read_that_waits_does_not_pass() -> None:
+def test_a_read_that_waits_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("beamloom.devices.testing._link.IMMEDIATE", 0.05)
+
     def wait(items: Items) -> Items:
-        threading.Event().wait(1.1)
+        threading.Event().wait(0.06)
         return items
 
     with pytest.raises(NotConforming, match="it must never wait"):
         check_lives_and_ends(broken(wait))
+
+
+def test_a_read_that_waits_when_nothing_has_come_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("beamloom.devices.testing._link.IMMEDIATE", 0.05)
+
+    def wait(items: Items) -> Items:
+        if not items:
+            threading.Event().wait(0.06)
+        return items
+
+    with pytest.raises(NotConforming, match="it must never wait"):
+        check_lives_and_ends(broken(wait))
+
+
+def test_a_read_that_is_delayed_once_passes() -> None:
+    delays = iter([1.1])
+
+    def wait(items: Items) -> Items:
+        threading.Event().wait(next(delays, 0.0))
+        return items
+
+    check_lives_and_ends(broken(wait))
+    assert next(delays, None) is None
 
 
 def test_an_open_that_is_delayed_once_passes(monkeypatch: pytest.MonkeyPatch) -> None:
