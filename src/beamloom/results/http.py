@@ -67,7 +67,7 @@ def make_app(
             *more_routes,
             *result_routes(reader),
             *([] if past is None else past_routes(past)),
-            *hdf5_routes(reader),
+            *hdf5_routes(reader, past),
         ],
         middleware=middleware if cors else [],
         exception_handlers={HTTPException: _http_error, UserError: _user_error},

@@ -24,6 +24,11 @@ def tag_of_version(run: str | None, version: int) -> str:
     return hashlib.sha256(f"{run}/{version}".encode()).hexdigest()[:16]
 
 
+def tag_of_run(run: str | None, version: int) -> str:
+    """First half of the ids of the last version of a run that has ended."""
+    return hashlib.sha256(f"the end of {run}/{version}".encode()).hexdigest()[:16]
+
+
 def path_key(path: tuple[str, ...]) -> str:
     """Second half of the ids of an object that is not the root."""
     return hashlib.sha256("/".join(path).encode("utf-8", "backslashreplace")).hexdigest()[:16]

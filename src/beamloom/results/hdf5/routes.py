@@ -39,6 +39,7 @@ from beamloom.results.hdf5.selecting import read_points, read_selection
 from beamloom.results.hdf5.shelf import SNAPSHOT_DOMAIN, Shelf
 from beamloom.results.hdf5.types import shape_of, type_of
 from beamloom.results.outline import outline
+from beamloom.results.past import PastRuns
 from beamloom.results.selection import NothingSelected, SelectionError
 from beamloom.results.snapshot import ResultsReader
 
@@ -50,9 +51,9 @@ SAMPLE = 2**16
 """Bytes that tell whether a body can be made smaller."""
 
 
-def hdf5_routes(reader: ResultsReader) -> list[Route]:
-    """The routes of this module."""
-    service = _Hdf5(reader)
+def hdf5_routes(reader: ResultsReader, past: PastRuns | None = None) -> list[Route]:
+    """The routes of this module; ``past`` are the runs that have ended."""
+    service = _Hdf5(reader, past)
     either = "/{collection}/{id}"
     return [
         Route("/", service.domain),
@@ -95,8 +96,8 @@ def _in(collection: str, endpoint: Endpoint) -> Callable[[Request], Awaitable[Re
 
 
 class _Hdf5:
-    def __init__(self, reader: ResultsReader) -> None:
-        self._shelf = Shelf(reader)
+    def __init__(self, reader: ResultsReader, past: PastRuns | None) -> None:
+        self._shelf = Shelf(reader, past)
 
     # ---- the server and its domain ----------------------------------------------------------------------------------------
 
@@ -105,7 +106,8 @@ class _Hdf5:
 
     async def domains(self, request: Request) -> Response:
         catalog = await self._shelf.of_domain("/")
-        return _json(request, {"domains": [views.folder(name, catalog) for name in ("/", SNAPSHOT_DOMAIN)]})
+        names = ["/", SNAPSHOT_DOMAIN, *await self._shelf.runs()]
+        return _json(request, {"domains": [views.folder(name, catalog) for name in names]})
 
     async def acls(self, request: Request) -> Response:
         return _json(request, {"acls": [views.acl("default")]})
@@ -148,7 +150,7 @@ class _Hdf5:
         )
 
     async def tree(self, request: Request) -> Response:
-        catalog = await self._shelf.of_domain("/")
+        catalog = await self._shelf.of_domain(request.query_params.get("domain", "/"))
         entry = _at(catalog, catalog.root, request.query_params.get("path", ""))
         return await _json_later(request, lambda: outline(entry.node))
 

@@ -1,8 +1,10 @@
 """Which versions of the tree are at hand: the newest, and those that clients want to stay as they are.
 
 The domain ``/snapshot`` is the newest version at the moment at which it is opened, under ids of its own: whoever opens it reads all
-datasets of one version, however fast the reducer publishes. Every other domain is the newest version at the moment of each read.
-Versions of ``/snapshot`` are kept until together they are larger than ``MOST_BYTES``, or more than ``MOST_SNAPSHOTS``; the oldest go first.
+datasets of one version, however fast the reducer publishes. The domain ``/runs/{run}`` is the last version of a run that has ended
+(``past.py``), ``/runs/last`` that of the newest of them. Every other domain is the newest version at the moment of each read.
+Versions of ``/snapshot`` and of runs are kept until together they are larger than ``MOST_BYTES``, or more than ``MOST_SNAPSHOTS``;
+the oldest go first. Runs that are asked for by an id come back.
 """
 
 from __future__ import annotations
@@ -16,23 +18,30 @@ from collections import OrderedDict
 from beamloom.engine.coverage import Coverage
 from beamloom.results.covered import with_coverage
 from beamloom.results.hdf5.catalog import Catalog, Entry
-from beamloom.results.hdf5.ids import NEWEST, parse_id, tag_of_version
+from beamloom.results.hdf5.ids import NEWEST, parse_id, tag_of_run, tag_of_version
 from beamloom.results.hdf5.times import Times
+from beamloom.results.past import PastRuns
 from beamloom.results.selection import NothingSelected
 from beamloom.results.snapshot import ResultsReader, Snapshot
 from beamloom.results.tree import tree_of
 
 SNAPSHOT_DOMAIN = "/snapshot"
 """Opens the newest version and keeps it still."""
+RUNS_DOMAIN = "/runs/"
+"""Before the id of a run that has ended."""
 MOST_SNAPSHOTS = 64
+MOST_REMEMBERED = 1024
+"""Runs to which ids were given."""
 MOST_BYTES = 2**29
 
 
 class Shelf:
     """Catalogs by domain and by id."""
 
-    def __init__(self, reader: ResultsReader) -> None:
+    def __init__(self, reader: ResultsReader, past: PastRuns | None = None) -> None:
         self._reader = reader
+        self._past = past
+        self._runs: OrderedDict[str, str] = OrderedDict()
         self._newest: Catalog | None = None
         self._coverage: Coverage | None = None
         self._still: OrderedDict[str, Catalog] = OrderedDict()
@@ -42,13 +51,38 @@ class Shelf:
         """When objects changed."""
 
     async def of_domain(self, domain: str) -> Catalog:
-        """The newest version; for the domain ``/snapshot`` under ids that stay with it."""
+        """The newest version; for the domain ``/snapshot``, and for those of runs, under ids that stay with it. Raises NothingSelected."""
+        domain = "/" + domain.strip("/")
+        if domain.startswith(RUNS_DOMAIN) and self._past is not None:
+            return await self._of_run(self._past, domain.removeprefix(RUNS_DOMAIN))
         newest = await self._current()
-        if "/" + domain.strip("/") != SNAPSHOT_DOMAIN:
+        if domain != SNAPSHOT_DOMAIN:
             return newest
         tag = tag_of_version(newest.run, newest.version)
+        return self._keep(tag, newest)
+
+    async def _of_run(self, past: PastRuns, run: str) -> Catalog:
+        _, snapshot = await asyncio.to_thread(past.find, run)
+        tag = tag_of_run(snapshot.run, snapshot.version)
         with self._lock:
-            catalog = self._still.pop(tag, None) or newest.tagged(tag)
+            known = self._still.get(tag)
+            self._runs[tag] = snapshot.run or run
+            while len(self._runs) > MOST_REMEMBERED:
+                self._runs.popitem(last=False)
+        if known is None:
+            known = await asyncio.to_thread(_catalog, snapshot)
+        return self._keep(tag, known)
+
+    async def runs(self) -> list[str]:
+        """The domains of the runs that have ended, the newest first."""
+        if self._past is None:
+            return []
+        return [RUNS_DOMAIN + record.run for record in await asyncio.to_thread(self._past.records)]
+
+    def _keep(self, tag: str, shown: Catalog) -> Catalog:
+        """The same under ids that begin with ``tag``, for as long as there is room."""
+        with self._lock:
+            catalog = self._still.pop(tag, None) or shown.tagged(tag)
             self._still[tag] = catalog
             total = sum(kept.size() for kept in self._still.values())
             while len(self._still) > 1 and (total > MOST_BYTES or len(self._still) > MOST_SNAPSHOTS):
@@ -64,6 +98,10 @@ class Shelf:
             )
         letter, tag, key = parsed
         catalog = await self._current() if tag == NEWEST else self._still.get(tag)
+        if catalog is None and self._past is not None and (run := self._runs.get(tag)) is not None:
+            catalog = await self._of_run(self._past, run)
+            if catalog.tag != tag:
+                catalog = None
         if catalog is None:
             raise NothingSelected(
                 f"the version that {object_id} belongs to is not kept any more; open the domain {SNAPSHOT_DOMAIN} again."
