@@ -363,6 +363,19 @@ def test_a_suspect_is_leased_alone_to_an_idle_worker() -> None:
     assert one.lose_worker("w2", killed=True) == [0]
 
 
+def test_only_the_event_that_a_dead_worker_is_known_to_have_worked_on_is_leased_alone() -> None:
+    one = bare(uniform(["a"], 100, all_wrap=False), w1=GENERIC)
+    (held,), _ = one.assign(0.0)
+    one.lose_worker("w1", killed=True, culprit=held.first + 2)
+    one.add_worker("w2", GENERIC, 0.1)
+    (before,), _ = one.assign(0.1)
+    assert (before.first, before.stop) == (held.first, held.first + 2)
+    finish(one, [before], 0.1)
+    (alone,), _ = one.assign(0.1)
+    assert (alone.first, alone.count, one.workforce["w2"].free) == (held.first + 2, 1, 0)
+    assert one.lose_worker("w2", killed=True, culprit=alone.first) == [alone.first]
+
+
 def test_a_suspect_whose_worker_was_only_fenced_is_not_poison() -> None:
     one = bare(uniform(["a"], 100, all_wrap=False), w1=GENERIC)
     one.assign(0.0)

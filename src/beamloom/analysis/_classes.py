@@ -137,9 +137,22 @@ class WorkerAnalysis:
         """Whether an event's result depends on the events of the same constraint before it."""
         self.pickle_results = self._hooks.flag("pickle_results")
         """Whether results may travel as pickles."""
+        self.event_timeout = self._event_timeout(cls)
+        """Seconds that the class says that an event may take; None where it does not say."""
         self.combine = getattr(cls, "combine", None) is not None and self._combines(cls)
         """Whether results of several events are merged into one before they are sent."""
         self.process_event = self._not_started
+
+    def _event_timeout(self, cls: type) -> float | None:
+        said = getattr(cls, "event_timeout", None)
+        # A method of this name is the class's own: the name was free before it became a limit.
+        if said is None or callable(said) or isinstance(said, property):
+            return None
+        if isinstance(said, bool) or not isinstance(said, int | float) or not 0 < said < math.inf:
+            raise AnalysisError(
+                f"{self.name}: event_timeout is {said!r}; it is the time that one event may take: write a number of seconds above 0"
+            )
+        return float(said)
 
     def _combines(self, cls: type) -> bool:
         # A method of this name is the class's own: the name was free before it became a switch.

@@ -23,6 +23,24 @@ class Failure(msgspec.Struct, frozen=True):
     traceback: str = ""
 
 
+class Death(msgspec.Struct, frozen=True):
+    """What is known of a worker's death."""
+
+    event: int | None
+    """The event that its user code worked on; None when it was not at work."""
+    failure: Failure
+
+
+def poison_failure(event: int, worker: str, death: Death | None) -> Failure:
+    """Why an event is put aside that has cost two workers, with the evidence of the second."""
+    alone = f"event {event} was alone on {worker} when it died, the second worker to do so"
+    if death is None:
+        return Failure("process", "WorkerDied", alone)
+    return Failure(
+        "process", death.failure.error, f"{death.failure.message}; {alone}", death.failure.traceback
+    )
+
+
 class FailureGroup:
     """All events that failed in the same way."""
 

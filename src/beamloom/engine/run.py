@@ -16,7 +16,7 @@ import msgspec
 
 from beamloom.engine.coverage import losses_by_cause
 from beamloom.engine.custody import Custody
-from beamloom.engine.faults import Failure, Faults
+from beamloom.engine.faults import Death, Failure, Faults, poison_failure
 from beamloom.engine.inputs import Witness, recorded
 from beamloom.engine.layout import WantedEvents, stream_layout
 from beamloom.engine.ledger import Ledger, Loss
@@ -60,6 +60,7 @@ class Run:
         self._settings = settings
         self._scheduler = Scheduler(trigger_map.instances(), settings.lookahead)
         self._fencing: dict[str, bool] = {}
+        self._deaths: dict[str, Death] = {}
         self._settled = RangeSet()
         self._void = RangeSet()
         self._pending = Step()
@@ -75,10 +76,12 @@ class Run:
         self._pending.spans += self._scheduler.add_worker(worker, frozenset(tags), now)
 
     @recorded
-    def lose_worker(self, worker: str, *, killed: bool) -> None:
-        """A worker is gone, or is not trusted any more. ``killed``: its process died."""
+    def lose_worker(self, worker: str, *, killed: bool, death: Death | None = None) -> None:
+        """A worker is gone, or is not trusted any more. ``killed``: its process died; ``death``: what is known of that."""
         if worker in self._scheduler.workforce and worker not in self._fencing:
             self._fencing[worker] = killed
+            if death is not None:
+                self._deaths[worker] = death
             self._scheduler.workforce.suspend(worker)
             if not self.custody.away:
                 self._pending.fence.append(worker)
@@ -89,14 +92,12 @@ class Run:
         if worker not in self._fencing:
             return
         held = self._scheduler.workforce[worker].outstanding
-        poison = self._scheduler.lose_worker(worker, killed=self._fencing.pop(worker))
+        death = self._deaths.pop(worker, None)
+        culprit = None if death is None else death.event
+        poison = self._scheduler.lose_worker(worker, killed=self._fencing.pop(worker), culprit=culprit)
         self.redelivered += held - len(poison)
         for event in poison:
-            failure = Failure(
-                "process",
-                "WorkerDied",
-                f"event {event} was alone on {worker} when it died, the second worker to do so",
-            )
+            failure = poison_failure(event, worker, death)
             self.faults.add(failure, worker, event)
             self.ledger.fail(event, event + 1)
             # Taken away also when it is settled: the start event that kills those who come late may be reduced long since.
@@ -346,6 +347,7 @@ class Run:
         self.stop_cause = cause
         self.aborted = True
         self._fencing.clear()
+        self._deaths.clear()
         for worker in self._scheduler.workforce:
             self._scheduler.workforce.remove(worker.name)
         self.phase = RunPhase.COMPLETE

@@ -100,11 +100,11 @@ class Scheduler:
                 kept.append(orphan)
         self._orphans = kept
 
-    def lose_worker(self, name: str, *, killed: bool) -> list[int]:
+    def lose_worker(self, name: str, *, killed: bool, culprit: int | None = None) -> list[int]:
         """A worker is gone and nothing more of it will be taken. Its deliveries wait to be leased again.
 
-        ``killed``: its process died, so one of the events it held may be to blame. Returns the events that are poison by that:
-        a suspect that was held alone and has cost two workers.
+        ``killed``: its process died, so one of the events it held may be to blame: ``culprit``, where it is known which one it worked
+        on. Returns the events that are poison by that: a suspect that was held alone and has cost two workers.
         """
         worker = self.workforce.remove(name)
         self._bindings.unbind(worker.index)
@@ -119,7 +119,7 @@ class Scheduler:
             if self._suspects.convict(worker.careful):
                 poison.append(worker.careful[0])
         elif killed:
-            self._suspects.suspect((orphan.first, orphan.slot, orphan.stop) for orphan in held)
+            self._suspects.suspect(_in_question(held, culprit))
         for orphan in held:
             if self._deliveries.void(orphan.first, orphan.slot):
                 self._suspects.void((orphan.first, orphan.slot))
@@ -491,3 +491,12 @@ class Scheduler:
     def keeps_start(self) -> bool:
         """Whether event 0 is one that workers get as well that come late."""
         return self._deliveries.start_kept
+
+
+def _in_question(held: list[Orphan], culprit: int | None) -> list[tuple[int, int, int]]:
+    """What may have killed a worker that held these: first event, slot, one past the last."""
+    if culprit is not None:
+        known = [(culprit, one.slot, culprit + 1) for one in held if one.first <= culprit < one.stop]
+        if known:
+            return known
+    return [(one.first, one.slot, one.stop) for one in held]

@@ -22,6 +22,9 @@ import msgspec
 REFUSED = 2
 """The exit status of a command that cannot be done as asked; to start it again would not change that."""
 
+RENEWED = 75
+"""The exit status of a process that wants to be started anew, with nothing wrong (EX_TEMPFAIL of sysexits.h)."""
+
 KEPT_LINES = 200
 LONGEST_LINE = 65536
 CHUNK = 65536
@@ -258,15 +261,22 @@ class Process:
         if self._stop.is_set():
             return None
         now = self._clock()
-        self._deaths.append(now)
+        renewed = child.returncode == RENEWED
+        if not renewed:
+            self._deaths.append(now)
         how = _how_it_ended(child.returncode)
-        delay = None if child.returncode == REFUSED else self._policy.delay(self._deaths, now)
+        delay = self._policy.first_delay if renewed else self._policy.delay(self._deaths, now)
+        delay = None if child.returncode == REFUSED else delay
         if child.returncode == REFUSED:
             sentence = f"{self.spec.name} {how}: it cannot do what it was asked for and is not started again"
         elif delay is None:
             sentence = (
                 f"{self.spec.name} {how}; it ended {self._policy.deaths} times within {self._policy.within:g} s "
                 "and is not started again"
+            )
+        elif renewed:
+            sentence = (
+                f"{self.spec.name} ended to begin anew, as it said above, and starts again in {delay:.1f} s"
             )
         else:
             sentence = f"{self.spec.name} {how} and starts again in {delay:.1f} s"

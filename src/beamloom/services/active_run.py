@@ -9,6 +9,7 @@ from typing import Any
 
 from beamloom.engine.assignment import Span
 from beamloom.engine.coverage import Coverage as RunCoverage
+from beamloom.engine.faults import Death
 from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.shares import ShareReport
@@ -233,8 +234,10 @@ class ActiveRun:
             self._send(other.peer, Joined(self.run.run_id, member.peer, member.register.address))
         self.run.add_worker(member.peer, member.register.tags, now)
 
-    def lose(self, member: Member, cause: str, now: float, *, killed: bool) -> None:
-        """A process is gone."""
+    def lose(
+        self, member: Member, cause: str, now: float, *, killed: bool, death: Death | None = None
+    ) -> None:
+        """A process is gone; ``death``: what is known of its end."""
         now += self._shift
         self.joining.discard(member.peer)
         if self._finishing is not None:
@@ -246,7 +249,7 @@ class ActiveRun:
             return
         if member.is_worker:
             self._gone.append(member.peer)
-            self.run.lose_worker(member.peer, killed=killed)
+            self.run.lose_worker(member.peer, killed=killed, death=death)
         elif member.role == "ingester":
             for stream in member.register.streams:
                 if stream in self.run.shares:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from beamloom.control.http import make_app
+from beamloom.engine.faults import Death
 from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.run import Run, RunPhase, RunSettings
 from beamloom.parameters import (
@@ -58,9 +59,11 @@ from beamloom.transport.messages import (
     Armed,
     Failed,
     Finish,
+    Gone,
     Heartbeat,
     Leaving,
     LogRecords,
+    Pulse,
     Register,
     Standing,
     Unknown,
@@ -305,6 +308,10 @@ class ControllerService:
         match message:
             case Heartbeat(notes=notes):
                 member.notes = notes
+            case Pulse():
+                pass
+            case Gone(reason=reason, killed=killed, death=death):
+                self._lose(member, reason, now, killed=killed, death=death)
             case Announce(stream=stream):
                 self.self_arming.announced(sender, stream)
             case Armed() as armed:
@@ -391,15 +398,18 @@ class ControllerService:
                 logger.error("%s cannot join the run: %s", member.name, armed.problem)
                 self.active.joining.discard(member.peer)
 
-    def _lose(self, member: Member, cause: str, now: float, *, killed: bool) -> None:
-        logger.log(logging.WARNING if killed else logging.INFO, "%s is gone: %s", member.name, cause)
+    def _lose(
+        self, member: Member, cause: str, now: float, *, killed: bool, death: Death | None = None
+    ) -> None:
+        stack = "" if death is None or not death.failure.traceback else f"\n{death.failure.traceback}"
+        logger.log(logging.WARNING if killed else logging.INFO, "%s is gone: %s%s", member.name, cause, stack)
         self.ensemble.remove(member.peer)
         self._note(Went(member.peer))
         self.self_arming.forget(member.peer)
         if self._arming is not None:
             self._arming.lose(member.peer, why_needed(self._arming.run, member, self.ensemble))
         if self.active is not None and (member.role == "reducer" or not self.active.finished):
-            self.active.lose(member, cause, now, killed=killed)
+            self.active.lose(member, cause, now, killed=killed, death=death)
         self._channel.disconnect(member.peer)
 
     # ---- time ------------------------------------------------------------------------------------------------------------

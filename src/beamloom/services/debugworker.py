@@ -19,6 +19,7 @@ from beamloom.glance.page import LAST_EVENTS_PAGE
 from beamloom.parameters import ParameterSet
 from beamloom.results.encodings import PICKLE, as_pickle
 from beamloom.results.plain import to_json
+from beamloom.services.guard import start_guard
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import new_peer_id
@@ -107,11 +108,14 @@ def _json(content: bytes, status: int = 200, headers: dict[str, str] | None = No
 def serve(settings: DebugWorkerSettings) -> int:
     """Run a debug worker in this process until it is told to end."""
     events = LastEvents(settings.keep_events)
+    notes = start_guard(settings.controller, settings.heartbeat_interval)
     server = HttpServer(make_app(events), settings.http_host, settings.http_port)
     try:
         http = f"http://{settings.advertise or settings.http_host}:{server.start()}"
         channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
-        service = WorkerService(settings, channel, settings.controller, lambda: events, "debugworker", http)
+        service = WorkerService(
+            settings, channel, settings.controller, lambda: events, "debugworker", http, notes=notes
+        )
         beats = Heartbeats(channel, settings, service.member, service.figures)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)

@@ -27,10 +27,12 @@ from beamloom.services.code_version import build_metadata, code_version
 from beamloom.services.combining import BrokenPartial, Combiner
 from beamloom.services.epochs import Epochs
 from beamloom.services.freed_memory import keep_freed_memory
+from beamloom.services.guard import Notes, start_guard
 from beamloom.services.heartbeat import Heartbeats
-from beamloom.services.loop import LONGEST_WAIT
+from beamloom.services.loop import LONGEST_WAIT, EndOfService
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, new_peer_id
+from beamloom.services.memory_budget import MemoryBudget, Renewal
 from beamloom.services.outbox import Outbox
 from beamloom.settings import WorkerSettings
 from beamloom.transport.channel import Channel, Received
@@ -64,6 +66,10 @@ EVENTS_PER_TURN = 64
 """Most events that are processed before the mailbox is looked at again."""
 FAILURES_KEPT = 256
 """What failed further back is processed once more when the controller that was told of it has died."""
+ENDS = (SystemExit, KeyboardInterrupt, GeneratorExit)
+"""What user code may raise besides exceptions proper; the signals that end this process raise nothing."""
+EVENT_TIMEOUT = 60.0
+"""Seconds that one event may take where neither the settings nor the class say."""
 TURN_SECONDS = 0.005
 """Results are sent at the latest after this time, unless one event takes longer."""
 
@@ -111,8 +117,13 @@ class WorkerService:
         role: str = "worker",
         http: str | None = None,
         turn_seconds: float = TURN_SECONDS,
+        notes: Notes | None = None,
+        renew: Callable[[str], None] | None = None,
     ) -> None:
-        """``load`` makes what this worker does with events. ``turn_seconds``: after this time no event is begun in a turn."""
+        """``load`` makes what this worker does with events. ``turn_seconds``: after this time no event is begun in a turn.
+
+        ``notes`` are what the guard of this process reads; ``renew`` ends the process, for this reason, to be started anew.
+        """
         self._turn_seconds = turn_seconds
         self._settings = settings
         self._channel = channel
@@ -125,6 +136,11 @@ class WorkerService:
             logger.error("%s", error)
             fault, descriptions = str(error), []
         analysis = None if self._map is None else self._map.analysis
+        self._notes = notes or Notes()
+        said = None if analysis is None else analysis.event_timeout
+        self._budget = MemoryBudget(settings.memory_limit)
+        self._renew = renew
+        self._notes.limit(settings.event_timeout or said or EVENT_TIMEOUT, self._budget.in_an_event)
         self._encoder = Encoder(allow_pickle=analysis is not None and analysis.pickle_results)
         self._epochs = Epochs(descriptions)
         self.member = Membership(
@@ -215,6 +231,8 @@ class WorkerService:
                 tick_interval = self._map.tick_interval(self._epochs.latest)
             except Exception as error:
                 problem = str(ErrorCapsule.from_exception(self._where(hook), error))
+            if problem is None and self._processed == 0:
+                problem = self._budget.too_small()
         if problem is None:
             self._run = arm.run
             self._detectors = arm.detectors
@@ -253,22 +271,32 @@ class WorkerService:
     def turn(self, now: float) -> None:
         """Process what is ready."""
         self.member.turn(now)
+        self._notes.call(self._channel.peer)
+        self._look_at_memory(now)
         if self._run is None:
             return
-        if not self._ready:
+        if self._budget.spent is None and not self._ready:
             self._ready = self._assembler.take_ready(EVENTS_PER_TURN - self._combiner.held)
         if not self._ready:
             self._idle_since = self._idle_since or now
         elif self._idle_since is not None:
             self._seconds["waiting"] += now - self._idle_since
             self._idle_since = None
-        if self._outbox is not None and not self._outbox.full:
+        if self._outbox is not None and not self._outbox.full and self._budget.spent is None:
             self._process_ready(now)
         if self._outbox is not None:
             begin = time.perf_counter()
             self._send_combined(self._outbox, now)
             self._outbox.flush()
             self._seconds["sending"] += time.perf_counter() - begin
+
+    def _look_at_memory(self, now: float) -> None:
+        """End the process when it has too much, as soon as the reducer has taken all that was made."""
+        if self._renew is None or self._processed == 0 or not self._budget.look(now):
+            return
+        pending = self._combiner.held or (self._outbox is not None and self._outbox.unacknowledged)
+        if not pending or self._budget.overdue(now):
+            self._renew(str(self._budget.spent))
 
     def _process_ready(self, now: float) -> None:
         begin = time.perf_counter()
@@ -290,6 +318,7 @@ class WorkerService:
         if ready.split:
             self._outbox.mark_split(ready.event)
         try:
+            self._notes.begin(ready.event)
             event = Event(ready.event, with_detectors(ready.streams, self._detectors))
             payload = self._map.process(event, parameters, tick)
             if self._combines and payload is not None:
@@ -300,11 +329,12 @@ class WorkerService:
             logger.warning("events %s failed as they were merged: %r", broken.events, broken.cause)
             self._fail(ready.event, ready.slot, "process_event", broken.cause, broken.events)
             return
-        except Exception as error:
+        except (Exception, *ENDS) as error:
             logger.warning("event %d failed in %s: %r", ready.event, self._where("process_event"), error)
             self._fail(ready.event, ready.slot, "process_event", error)
             return
         finally:
+            self._notes.end()
             self._processed += 1
             self._last_event = ready.event
         self._outbox.add(ready.slot, ready.event, ready.epoch, encoded)
@@ -333,7 +363,12 @@ class WorkerService:
                 outbox.add_combined(partial.slot, events, partial.epoch, encoded)
 
     def _fail(
-        self, event: int | None, slot: int, hook: str, error: Exception, combined: list[Range] | None = None
+        self,
+        event: int | None,
+        slot: int,
+        hook: str,
+        error: BaseException,
+        combined: list[Range] | None = None,
     ) -> None:
         capsule = ErrorCapsule.from_exception(self._where(hook), error, event)
         failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
@@ -344,7 +379,7 @@ class WorkerService:
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
-        may_go_on = self._outbox is not None and not self._outbox.full
+        may_go_on = self._outbox is not None and not self._outbox.full and self._budget.spent is None
         return (
             0.0
             if may_go_on and self._ready and self._epochs.get(self._ready[0].epoch)
@@ -386,6 +421,7 @@ class WorkerService:
             except Exception as error:
                 logger.warning("%s failed: %r", self._where("close"), error)
         self.member.leave(reason)
+        self._notes.leave()
 
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
@@ -410,10 +446,12 @@ def serve(settings: WorkerSettings) -> int:
         return Map(load_class(settings.worker_class, settings.analysis_path))
 
     keep_freed_memory()
+    notes = start_guard(settings.controller, settings.heartbeat_interval)
+    end, renewal = EndOfService(), Renewal()
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
-    service = WorkerService(settings, channel, settings.controller, load)
+    service = WorkerService(settings, channel, settings.controller, load, notes=notes, renew=renewal.by(end))
     beats = Heartbeats(channel, settings, service.member, service.figures)
     try:
-        return serve_loop(service, channel, lambda: service.member.ended)
+        return renewal.status(serve_loop(service, channel, lambda: service.member.ended, end))
     finally:
         beats.close()

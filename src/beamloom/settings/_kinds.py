@@ -322,6 +322,21 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_
             extra={"unit": "bytes"},
         ),
     ] = 1 << 28
+    event_timeout: Annotated[
+        Seconds | None,
+        Meta(
+            description="Time that `process_event` may take for one event, after which the process is ended and the event is tried "
+            "once more; by default what the class says as `event_timeout`, else 60 s."
+        ),
+    ] = None
+    memory_limit: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Memory of the process after which it ends itself between two events, to be started anew; 0: no limit.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 0
 
     def _default_name(self) -> str:
         kind = type(self).__name__.removesuffix("Settings").lower()

@@ -15,7 +15,7 @@ import msgspec
 from beamloom.detectors.geometry import Detector
 from beamloom.engine.assignment import Span
 from beamloom.engine.combs import Comb
-from beamloom.engine.faults import Failure
+from beamloom.engine.faults import Death, Failure
 from beamloom.engine.ledger import LedgerNews, Loss
 from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.ranges import Range
@@ -98,6 +98,20 @@ class Leaving(Message):
     """A process → controller: I end, for this reason."""
 
     reason: str
+
+
+class Pulse(Message):
+    """Guard of a worker → controller, in its name: it lives, whether or not it comes to say so."""
+
+
+class Gone(Message):
+    """Guard of a worker → controller, in its name: it is gone."""
+
+    reason: str
+    killed: bool
+    """Whether its process has ended; else it was stopped, and may wake up."""
+    death: Death | None = None
+    """Of a process that ended: how."""
 
 
 class LogRecords(Message):
@@ -405,6 +419,8 @@ AnyMessage = (
     | Unknown
     | Heartbeat
     | Leaving
+    | Pulse
+    | Gone
     | LogRecords
     | Announce
     | Arm

@@ -1,0 +1,132 @@
+"""The guard of a worker: a small process beside it, which sees what becomes of it without needing anything of it.
+
+Policy: whether a worker lives, hangs or has eaten the machine's memory must not depend on what its user code does, and C code that holds
+the interpreter's lock stops every thread of its process. So the worker only notes, in memory that both share, what it works on; its guard
+reads that, gives signs of life in its name, ends it when one event takes too long, and reports its death with the stack of that
+moment. The report is what lets the controller blame one event instead of all that the worker held.
+
+The guard has a session of its own, so that what kills the worker's group leaves somebody to tell of it, and it ends with the worker.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import mmap
+import os
+import struct
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+
+from beamloom.services.guarding import END_WITH_STACK, watch
+
+_STATE = struct.Struct("<qd")
+_LIMITS = struct.Struct("<dq")
+_LIMITS_AT = 16
+_LEAVING_AT = 32
+_PEER_AT = 64
+_SIZE = 1024
+NO_EVENT = -1
+
+
+class Notes:
+    """What a worker writes down for its guard, in memory that both share."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _SIZE)
+        self._peer = ""
+        self.end()
+
+    def begin(self, event: int) -> None:
+        """User code is called for this event now."""
+        _STATE.pack_into(self._memory, 0, event, time.monotonic())
+
+    def end(self) -> None:
+        """User code is not at work."""
+        _STATE.pack_into(self._memory, 0, NO_EVENT, 0.0)
+
+    def limit(self, event_timeout: float, memory: int) -> None:
+        """Seconds that one event may take, and bytes at which the process is ended in the middle of one (0: never)."""
+        _LIMITS.pack_into(self._memory, _LIMITS_AT, event_timeout, memory)
+
+    def call(self, peer: str) -> None:
+        """The id by which the others know the worker; cheap when it is the same as before."""
+        if peer != self._peer:
+            self._peer = peer
+            written = peer.encode()[: _SIZE - _PEER_AT]
+            self._memory[_PEER_AT:] = written.ljust(_SIZE - _PEER_AT, b"\0")
+
+    def leave(self) -> None:
+        """The worker ends in order and says so itself."""
+        self._memory[_LEAVING_AT] = 1
+
+    # ---- the guard's side -----------------------------------------------------------------------------------------------------
+
+    @property
+    def at_work(self) -> tuple[int | None, float]:
+        """The event that user code works on, and since when (monotonic); None when it is not at work."""
+        event, since = _STATE.unpack_from(self._memory, 0)
+        return (None if event == NO_EVENT else event), since
+
+    @property
+    def limits(self) -> tuple[float, int]:
+        """Seconds for an event and bytes; 0 for none."""
+        timeout, memory = _LIMITS.unpack_from(self._memory, _LIMITS_AT)
+        return timeout, memory
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the worker ends in order."""
+        return self._memory[_LEAVING_AT] == 1
+
+    @property
+    def peer(self) -> str:
+        """The worker's id; empty before it has one."""
+        return self._memory[_PEER_AT:].rstrip(b"\0").decode(errors="replace")
+
+
+def start_guard(controller: str, interval: float) -> Notes:
+    """Give this process a guard, which tells the controller at that address; returns where to write what it should know.
+
+    To be called before the process has threads or sockets. ``interval``: seconds between two looks. Where the system has no way to watch
+    a process, there is no guard, and the notes are read by nobody.
+    """
+    notes = Notes()
+    if not hasattr(os, "pidfd_open"):
+        return notes
+    worker = os.getpid()
+    alive = os.pidfd_open(worker)
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+
+    def guard() -> None:
+        os.close(writing)
+        watch(worker, alive, reading, notes, controller, interval)
+
+    _spawn(guard)
+    os.close(reading)
+    os.close(alive)
+    faulthandler.enable(writing)
+    faulthandler.register(END_WITH_STACK, writing, chain=True)
+    return notes
+
+
+def _spawn(work: Callable[[], None]) -> None:
+    """Run ``work`` in a process that is nobody's child, so that user code that waits for its children does not meet it."""
+    with warnings.catch_warnings():
+        # The threads of numerical libraries, which stop them when a process forks.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            return
+        try:
+            os.setsid()
+            if os.fork() == 0:
+                work()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
