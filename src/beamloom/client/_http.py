@@ -95,9 +95,10 @@ class Service:
                 f"the {self.role} at {self.url} does not answer within {timeout:g} s; look at its log, or wait longer"
             ) from error
         except httpx.ConnectError as error:
+            # The sentence says it all; what led to it is a hundred lines of other libraries in a notebook.
             raise NotReachable(
                 f"no {self.role} answers at {self.url} ({error}); start one with 'beamloom up PIPELINE_FILE', or correct the address"
-            ) from error
+            ) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise no_address(self.url) from error
         except httpx.TransportError as error:
