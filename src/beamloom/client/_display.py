@@ -49,11 +49,15 @@ def array_text(outline: Mapping[str, Any]) -> str:
     return f"{outline['dtype']} {tuple(outline['shape'])}"
 
 
+TOLD_ONCE = frozenset({"coverage", "coverage_complete"})
+"""Attributes that every dataset has. A tree does not repeat them in each line: ``pipeline.coverage()`` tells them."""
+
+
 # ---- results ---------------------------------------------------------------------------------------------------------------
 
 
 def _tree_lines(name: str, outline: Mapping[str, Any], indent: str) -> Iterable[str]:
-    attributes = "".join(f"  {key}={_short(value)}" for key, value in outline["attributes"].items())
+    attributes = "".join(f"  {key}={_short(value)}" for key, value in _own_attributes(outline))
     if "children" not in outline:
         yield f"{indent}{name}: {array_text(outline)}{attributes}"
         return
@@ -70,7 +74,7 @@ def tree_html(name: str, outline: Mapping[str, Any]) -> str:
 def _node_html(name: str, outline: Mapping[str, Any], *, opened: bool) -> str:
     attributes = "".join(
         f' <span style="{_FAINT}">{escape(key)}={escape(_short(value))}</span>'
-        for key, value in outline["attributes"].items()
+        for key, value in _own_attributes(outline)
     )
     if "children" not in outline:
         return f"<div><b>{escape(name)}</b> {escape(array_text(outline))}{attributes}</div>"
@@ -86,6 +90,10 @@ def _node_html(name: str, outline: Mapping[str, Any], *, opened: bool) -> str:
         f"<details{' open' if opened else ''}><summary><b>{escape(name)}</b>{attributes}</summary>"
         f'<div style="margin-left:1.4em">{inside}</div></details>'
     )
+
+
+def _own_attributes(outline: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    return ((key, value) for key, value in outline["attributes"].items() if key not in TOLD_ONCE)
 
 
 def _short(value: Any) -> str:
