@@ -53,7 +53,7 @@ def test_a_run_is_opened_by_its_domain(url: str, domain: str, number: int) -> No
         assert file["image"].attrs["coverage_complete"] == (number == 0)
 
 
-@pytest.mark.parametrize("domain", ["/", "/runs", "/home/user/file.h5", "/snapshot"])
+@pytest.mark.parametrize("domain", ["/", "/runs", "/shared/user/file.h5", "/snapshot"])
 def test_other_domains_are_of_now_as_they_always_were(url: str, domain: str) -> None:
     with opened(url, domain) as file:
         assert file["image"][()].tolist() == [9, 9, 9]
