@@ -62,7 +62,7 @@ class Feeder:
         self._channel = ZmqChannel(CONTROLLER)
         port = self._channel.address.rsplit(":", 1)[1]
         code = (
-            "from beamloom.services.reducer import serve; from beamloom.settings import ReducerSettings; "
+            "from beamloom.services.reducer_process import serve; from beamloom.settings import ReducerSettings; "
             f"serve(ReducerSettings(name='reducer', controller='tcp://127.0.0.1:{port}', http_port=0, "
             f"reducer_class='results_analysis:{analysis}', analysis_path={str(HERE)!r}))"
         )
@@ -96,7 +96,7 @@ class Feeder:
         self._channel.receive(0.0)
         for received in self._worker.receive(timeout):
             if isinstance(received.message, Taken):
-                self._outbox.taken(received.message.sequence)
+                self._outbox.taken(received.sender, received.message.sequence)
 
     def feed(self, seconds: float, rate: float | None) -> float:
         """Send results for some time, at ``rate`` per second (None: as fast as they are taken); returns how many a second were taken."""

@@ -22,4 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to end."""
-    return _service.serve("controller", _service.settings_from(ControllerSettings, arguments), arguments)
+    return _service.serve(
+        "controller_process", _service.settings_from(ControllerSettings, arguments), arguments
+    )

@@ -5,9 +5,7 @@ Everything here happens in one thread. HTTP handlers live in another one and han
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
@@ -16,7 +14,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from beamloom.control.http import make_app
 from beamloom.engine.faults import Death
 from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.run import Run, RunPhase, RunSettings
@@ -33,9 +30,8 @@ from beamloom.services.detectors import in_streams, nameable
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.heartbeat import LogForwarder
 from beamloom.services.loop import LONGEST_WAIT
-from beamloom.services.loop import serve as serve_loop
 from beamloom.services.recorder import RunRecorder
-from beamloom.services.restoring import FinishedRun, Restored, restore
+from beamloom.services.restoring import FinishedRun, Restored
 from beamloom.services.resuming import initial_values, new_recorder, papers_of, recorder_of, resume, snapshot
 from beamloom.services.self_arming import SelfArming
 from beamloom.services.sharing import ingesters_of, part_of, problems
@@ -47,11 +43,9 @@ from beamloom.services.statekeeping import (
     RunPapers,
     StateKeeper,
     Went,
-    open_state,
 )
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel, Received
-from beamloom.transport.http_server import HttpServer
 from beamloom.transport.messages import (
     CONTROLLER,
     Announce,
@@ -70,7 +64,6 @@ from beamloom.transport.messages import (
     Welcome,
 )
 from beamloom.transport.messages import Parameters as ParametersMessage
-from beamloom.transport.zeromq import ZmqChannel
 from beamloom.triggermap import TriggerMap, TriggerMapError
 
 logger = logging.getLogger(__name__)
@@ -517,25 +510,3 @@ class ControllerService:
     def log_own(self) -> None:
         """Keep its own log lines beside those of the others."""
         logging.getLogger().addHandler(self._own_log)
-
-
-def serve(settings: ControllerSettings) -> int:
-    """Run the controller in this process until it is told to end."""
-    with contextlib.ExitStack() as stack:
-        keeper, restored = open_state(settings, stack)
-        return _serve(settings, keeper, None if restored is None else restore(restored))
-
-
-def _serve(settings: ControllerSettings, keeper: StateKeeper | None, restored: Restored | None) -> int:
-    channel = ZmqChannel(CONTROLLER, settings.bind, settings.mailbox_port, settings.advertise)
-    service = ControllerService(settings, channel, keeper=keeper)
-    if restored is not None:
-        service.resume(restored, time.monotonic())
-    service.log_own()
-    server = HttpServer(make_app(service), settings.http_host, settings.http_port)
-    try:
-        port = server.start()
-        logger.info("mailbox at %s, HTTP API at http://%s:%d", channel.address, settings.http_host, port)
-        return serve_loop(service, channel, lambda: service.ended)
-    finally:
-        server.stop()

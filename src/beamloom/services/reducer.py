@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from beamloom.analysis import ErrorCapsule, ReducerAnalysis, load_class
+from beamloom.analysis import ErrorCapsule, ReducerAnalysis
 from beamloom.engine.account import ResultAccount
 from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
@@ -23,16 +23,12 @@ from beamloom.engine.ranges import Range
 from beamloom.errors import UserError
 from beamloom.events import Result
 from beamloom.journal import JournalHeld
-from beamloom.results.files.http import file_route
-from beamloom.results.http import make_app
 from beamloom.services.batches import TAKEN_IN_PART, Entry, decoder_of, entries
 from beamloom.services.code_version import build_metadata, reducer_state
 from beamloom.services.epochs import Epochs
-from beamloom.services.heartbeat import Heartbeats
-from beamloom.services.keeping import Keeping, keepers_of, past_of
+from beamloom.services.keeping import Keeping
 from beamloom.services.loop import LONGEST_WAIT
-from beamloom.services.loop import serve as serve_loop
-from beamloom.services.membership import Membership, name_of, new_peer_id
+from beamloom.services.membership import Membership, name_of
 from beamloom.services.resumption import (
     FAILURES_TOLD_AGAIN,
     HOLD_SECONDS,
@@ -40,12 +36,11 @@ from beamloom.services.resumption import (
     VERSIONS_PER_LIFE,
     Resumption,
 )
-from beamloom.services.safekeeping import Checkpoint, Safekeeping, journals_of
+from beamloom.services.safekeeping import Checkpoint, Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.codec import Decoder, Encoder
-from beamloom.transport.http_server import HttpServer
 from beamloom.transport.messages import (
     CONTROLLER,
     Arm,
@@ -67,7 +62,6 @@ from beamloom.transport.messages import (
     Unknown,
     Welcome,
 )
-from beamloom.transport.zeromq import ZmqChannel
 
 logger = logging.getLogger(__name__)
 
@@ -497,33 +491,3 @@ class ReducerService:
     def analysis(self) -> ReducerAnalysis | None:
         """The user's class, if there is one."""
         return self._analysis
-
-
-def serve(settings: ReducerSettings) -> int:
-    """Run the reducer in this process until it is told to end."""
-
-    def load() -> ReducerAnalysis | None:
-        if settings.reducer_class is None:
-            return None
-        return ReducerAnalysis(load_class(settings.reducer_class, settings.analysis_path))
-
-    channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
-    desk = SnapshotDesk(channel.wake)
-    keeping = Keeping(desk, keepers_of(settings, desk), past_of(settings))
-    journal = Safekeeping(journals_of(settings), settings, channel.wake)
-    desk.more_status["journal"] = journal.status
-    if journal.remains:
-        desk.turn_away(TAKING_UP)
-    app = make_app(desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record)])
-    server = HttpServer(app, settings.http_host, settings.http_port)
-    try:
-        port = server.start()
-        http = f"http://{settings.advertise or settings.http_host}:{port}"
-        service = ReducerService(settings, channel, settings.controller, load, desk, http, keeping, journal)
-        beats = Heartbeats(channel, settings, service.member, service.figures, journal.notes)
-        try:
-            return serve_loop(service, channel, lambda: service.member.ended)
-        finally:
-            beats.close()
-    finally:
-        server.stop()

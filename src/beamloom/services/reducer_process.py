@@ -1,0 +1,48 @@
+"""The process of the reducer: what it is put together of, and what it listens on."""
+
+from __future__ import annotations
+
+from beamloom.analysis import ReducerAnalysis, load_class
+from beamloom.results.files.http import file_route
+from beamloom.results.http import make_app
+from beamloom.services.heartbeat import Heartbeats
+from beamloom.services.keeping import Keeping, keepers_of, past_of
+from beamloom.services.loop import serve as serve_loop
+from beamloom.services.membership import new_peer_id
+from beamloom.services.reducer import ReducerService
+from beamloom.services.resumption import TAKING_UP
+from beamloom.services.safekeeping import Safekeeping, journals_of
+from beamloom.services.snapshots import SnapshotDesk
+from beamloom.settings import ReducerSettings
+from beamloom.transport.http_server import HttpServer
+from beamloom.transport.zeromq import ZmqChannel
+
+
+def serve(settings: ReducerSettings) -> int:
+    """Run the reducer in this process until it is told to end."""
+
+    def load() -> ReducerAnalysis | None:
+        if settings.reducer_class is None:
+            return None
+        return ReducerAnalysis(load_class(settings.reducer_class, settings.analysis_path))
+
+    channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
+    desk = SnapshotDesk(channel.wake)
+    keeping = Keeping(desk, keepers_of(settings, desk), past_of(settings))
+    journal = Safekeeping(journals_of(settings), settings, channel.wake)
+    desk.more_status["journal"] = journal.status
+    if journal.remains:
+        desk.turn_away(TAKING_UP)
+    app = make_app(desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record)])
+    server = HttpServer(app, settings.http_host, settings.http_port)
+    try:
+        port = server.start()
+        http = f"http://{settings.advertise or settings.http_host}:{port}"
+        service = ReducerService(settings, channel, settings.controller, load, desk, http, keeping, journal)
+        beats = Heartbeats(channel, settings, service.member, service.figures, journal.notes)
+        try:
+            return serve_loop(service, channel, lambda: service.member.ended)
+        finally:
+            beats.close()
+    finally:
+        server.stop()
