@@ -233,6 +233,10 @@ class WrongFlag(EventOnly):
     stateful = "yes"
 
 
+class NoTime(EventOnly):
+    event_timeout = 0
+
+
 @pytest.mark.parametrize(
     ("cls", "sentence"),
     [
@@ -250,6 +254,10 @@ class WrongFlag(EventOnly):
         (AsyncGenerator, "AsyncGenerator.process_event is a coroutine"),
         (Generator, "Generator.process_event is a generator"),
         (WrongFlag, "stateful is 'yes'; it is a switch: write True or False"),
+        (
+            NoTime,
+            "event_timeout is 0; it is the time that one event may take: write a number of seconds above 0",
+        ),
     ],
 )
 def test_a_class_that_cannot_be_called_is_refused_when_it_is_loaded(cls: type, sentence: str) -> None:
@@ -459,3 +467,14 @@ def test_an_error_inside_a_description_is_the_users_own() -> None:
 
 def test_a_hook_that_takes_everything_is_called_without_any_detour() -> None:
     assert isinstance(getattr(started(All).process_event, "__self__", None), All)
+
+
+def test_a_class_says_how_long_one_event_may_take_unless_that_name_is_a_method_of_its_own() -> None:
+    class Slow(EventOnly):
+        event_timeout = 300
+
+    class Own(EventOnly):
+        def event_timeout(self) -> float:
+            return 1.0
+
+    assert [WorkerAnalysis(cls).event_timeout for cls in (EventOnly, Slow, Own)] == [None, 300.0, None]

@@ -15,6 +15,7 @@ from hypothesis import settings
 from hypothesis.stateful import rule
 
 from beamloom.engine.checkpoint import CheckpointError, freeze, thaw
+from beamloom.engine.faults import Death, Failure
 from beamloom.engine.inputs import Input, encode_input, replay
 from beamloom.engine.run import Run, RunSettings
 from beamloom.triggermap import TriggerMap, open_ended, uniform
@@ -142,3 +143,24 @@ def test_another_process_decides_the_same() -> None:
     }
     assert len(outputs) == 1
     assert b"Span" in outputs.pop()
+
+
+def test_how_a_worker_died_is_known_to_who_takes_the_run_up() -> None:
+    trigger_map = uniform(["a"], 20, all_wrap=False)
+    run = Run("run", trigger_map, RunSettings(), 0.0)
+    diary = Diary(run)
+    stack = "File worker.py, line 3 in process_event"
+    death = Death(
+        0, Failure("process", "EventTimeout", "event 0 took longer than event_timeout (1 s)", stack)
+    )
+    for number, worker in enumerate(["w1", "w2"]):
+        run.add_worker(worker, ["generic"], float(number))
+        (held,) = run.advance(float(number)).spans[:1]
+        assert held.first == 0
+        run.lose_worker(worker, killed=True, death=death)
+        run.fenced(worker, number + 0.5)
+    for one in (run, again(diary, trigger_map)):
+        (group,) = one.faults.groups
+        assert (group.failure.error, group.failure.traceback) == ("EventTimeout", stack)
+        assert group.failure.message.startswith(f"{death.failure.message}; event 0 was alone on w2")
+        assert list(group.events) == [(0, 1)]

@@ -1,0 +1,81 @@
+"""What a worker and its guard tell each other, and the memory that a worker may have."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+
+from beamloom.services.guard import Notes
+from beamloom.services.guarding import resident, user_stack
+from beamloom.services.memory_budget import LONGEST_FAREWELL, MemoryBudget
+
+DUMP = """Fatal Python error: Segmentation fault
+
+Thread 0x00007f00 (most recent call first):
+  File "/usr/lib/python3.11/threading.py", line 331 in wait
+  File "/opt/beamloom/services/heartbeat.py", line 80 in _beat
+
+Current thread 0x00007f01 (most recent call first):
+  File "analysis.py", line 12 in fit
+  File "analysis.py", line 7 in process_event
+  File "/opt/beamloom/analysis/_hooks.py", line 51 in <lambda>
+  File "/opt/beamloom/services/worker.py", line 77 in process
+  File "/opt/beamloom/services/worker.py", line 310 in _process
+
+Extension modules: numpy.core._multiarray_umath (total: 1)
+"""
+
+
+def test_of_a_dump_the_stack_of_the_user_code_is_told() -> None:
+    assert user_stack(DUMP).splitlines() == [
+        "Current thread 0x00007f01 (most recent call first):",
+        '  File "analysis.py", line 12 in fit',
+        '  File "analysis.py", line 7 in process_event',
+    ]
+
+
+def test_a_dump_without_a_worker_in_it_is_told_whole() -> None:
+    other = DUMP.replace("/services/worker.py", "/services/other.py")
+    assert user_stack(other) == other.partition("\nExtension")[0].strip()
+
+
+def test_the_notes_of_a_worker_are_read_as_they_were_written() -> None:
+    notes = Notes()
+    assert notes.at_work[0] is None
+    assert (notes.peer, notes.leaving, notes.limits) == ("", False, (0.0, 0))
+    before = time.monotonic()
+    notes.begin(0)
+    event, since = notes.at_work
+    assert event == 0
+    assert before <= since <= time.monotonic()
+    notes.end()
+    assert notes.at_work[0] is None
+    notes.call("a-worker-with-a-long-name@01234567")
+    notes.call("w@89abcdef")
+    notes.limit(2.5, 1 << 40)
+    notes.leave()
+    assert (notes.peer, notes.leaving, notes.limits) == ("w@89abcdef", True, (2.5, 1 << 40))
+
+
+def test_a_budget_is_spent_once_the_process_has_more_than_that() -> None:
+    used = resident(os.getpid())
+    assert used > 1 << 20
+    budget = MemoryBudget(used + (48 << 20))
+    assert budget.too_small() is None
+    assert not budget.look(0.0)
+    block = ctypes.create_string_buffer(b"\1" * (64 << 20), 64 << 20)
+    assert not budget.look(0.05)
+    assert budget.look(0.2)
+    assert "past memory_limit" in str(budget.spent)
+    assert not budget.overdue(0.2 + LONGEST_FAREWELL)
+    assert budget.overdue(0.3 + LONGEST_FAREWELL)
+    assert "raise it" in str(budget.too_small())
+    del block
+
+
+def test_without_a_limit_no_memory_is_too_much() -> None:
+    budget = MemoryBudget(0)
+    assert not budget.look(10.0)
+    assert budget.too_small() is None
+    assert budget.in_an_event == 0
