@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+import httpx
 import numpy as np
 import pytest
 
@@ -138,6 +139,26 @@ def test_a_reducer_alone_has_results_and_says_what_it_does_not_have(
 
 
 # ---- runs ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_results_of_a_run_that_has_ended_are_read_by_its_id(
+    pipeline: beamloom.Pipeline, camera: Bench
+) -> None:
+    first, second = scan(pipeline, camera, 100), scan(pipeline, camera, 50)
+    assert [(one.run, one.outcome) for one in pipeline.runs[:2]] == [
+        (second, "complete"),
+        (first, "complete"),
+    ]
+    assert pipeline.runs[1].result is not None
+    assert httpx.get(f"{pipeline.runs[1].result}/$.seen?format=json").status_code == 200
+    seen = {run: int(pipeline.runs[run].result["seen"][()]) for run in (first, second, "last")}
+    assert seen[second] == seen["last"] == seen[first] - 50
+    coverage = pipeline.runs[first].coverage()
+    assert (coverage.run, coverage.complete, coverage.over) == (first, True, True)
+    with pytest.raises(beamloom.NotPublished, match="is not held"):
+        _ = pipeline.runs["none"].result
+    with pytest.raises(beamloom.NotPublished, match="is not held"):
+        pipeline.runs["none"].coverage()
 
 
 def test_runs_are_armed_by_maps_of_any_form(pipeline: beamloom.Pipeline, camera: Bench) -> None:

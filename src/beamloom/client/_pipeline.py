@@ -21,6 +21,7 @@ from beamloom.client._parameters import PipelineParameters
 from beamloom.client._processes import Processes
 from beamloom.client._result import Group, Results, node_of
 from beamloom.client._run import Coverage, Failure, Progress, RunSummary, Settled
+from beamloom.client._runs import PastRun, Runs
 from beamloom.client._watch import Follower, Version, versions
 from beamloom.errors import MapRefused, NotReachable, PipelineError, RequestRefused, RunAborted, TimedOut
 from beamloom.triggermap import TriggerMap, open_ended, uniform
@@ -198,9 +199,16 @@ class Pipeline:
         return self._processes.controller.get("/api/v1/errors", list[Failure])
 
     @property
-    def runs(self) -> list[RunSummary]:
-        """The runs since the controller was started, newest first."""
-        return self._processes.controller.get("/api/v1/runs", list[RunSummary])
+    def runs(self) -> Runs:
+        """The runs that the controller knows, newest first; ``runs[run]`` has the results of one that has ended.
+
+        ``pipeline.runs[run].result["map"]`` is read as ``pipeline.result["map"]`` is, and ``.coverage()`` says which events are in it.
+        ``runs["last"]`` is the newest of them.
+        """
+        return Runs(
+            lambda: self._processes.controller.get("/api/v1/runs", list[RunSummary]),
+            lambda run: PastRun(self._processes, run, trust_pickle=self._results.trust_pickle),
+        )
 
     @property
     def parameters(self) -> PipelineParameters:

@@ -28,15 +28,18 @@ Outline: TypeAlias = dict[str, Any]
 class Results:
     """How results are asked for."""
 
-    def __init__(self, processes: Processes, *, trust_pickle: bool) -> None:
+    def __init__(self, processes: Processes, *, trust_pickle: bool, run: str | None = None) -> None:
+        """``run``: one that has ended, instead of what is published now."""
         self.processes = processes
+        self._domain = {} if run is None else {"domain": f"/runs/{run}"}
+        self._route = "/api/v1" if run is None else f"/api/v1/runs/{urllib.parse.quote(run, safe='')}"
         self.trust_pickle = trust_pickle
 
     def outline(self, path: str) -> Outline:
         """What is at ``a/b``, without elements. Raises NotPublished."""
 
         def request(reducer: Service) -> Outline:
-            return reducer.get("/api/v1/tree", dict[str, Any], {"path": path})
+            return reducer.get("/api/v1/tree", dict[str, Any], {"path": path, **self._domain})
 
         return self._asked(request)
 
@@ -59,7 +62,7 @@ class Results:
             headers["If-None-Match"] = tag
 
         def request(reducer: Service) -> httpx.Response:
-            path = f"/api/v1/result/{urllib.parse.quote(jsonpath, safe='')}"
+            path = f"{self._route}/result/{urllib.parse.quote(jsonpath, safe='')}"
             return reducer.ask("GET", path, params=params, headers=headers)
 
         return self._asked(request)

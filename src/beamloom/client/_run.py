@@ -111,6 +111,10 @@ class RunSummary(msgspec.Struct, frozen=True):
     streams: list[str]
     stopped: str | None = None
     aborted: bool = False
+    outcome: str = ""
+    """``running``, ``complete``, ``incomplete``, ``stopped`` or ``aborted``."""
+    result: str | None = None
+    """Where the reducer has its results."""
 
     @property
     def finished(self) -> bool:

@@ -240,7 +240,9 @@ class _Api:
         def listed() -> list[dict[str, Any]]:
             active = self._controller.active
             records = [*self._controller.past, *([] if active is None else [active])]
-            return [views.summary(record) for record in reversed(records)]
+            reducer = self._controller.ensemble.reducer
+            http = None if reducer is None else reducer.register.http
+            return [views.summary(record, http) for record in reversed(records)]
 
         return _json(await self._ask(listed))
 

@@ -115,8 +115,20 @@ def coverage(record: RunRecord | None) -> dict[str, Any]:
     return (NOTHING if record is None else record.coverage).to_json()
 
 
-def summary(record: RunRecord) -> dict[str, Any]:
-    """One line of the list of runs."""
+def outcome(record: RunRecord) -> str:
+    """What became of a run, in a word: ``running``, ``complete`` (every event is reduced), ``incomplete``, ``stopped`` or ``aborted``."""
+    if record.finished_at is None:
+        return "running"
+    if record.run.aborted:
+        return "aborted"
+    if record.run.stop_cause is not None:
+        return "stopped"
+    return "complete" if record.coverage.complete else "incomplete"
+
+
+def summary(record: RunRecord, reducer: str | None = None) -> dict[str, Any]:
+    """One line of the list of runs; ``reducer`` is the address that its results are read at."""
+    where = "result" if record.finished_at is None else f"runs/{record.run.run_id}/result"
     counts = record.run.ledger.counts()
     return {
         "run": record.run.run_id,
@@ -129,6 +141,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "lost": counts.lost,
         "stopped": record.run.stop_cause,
         "aborted": record.run.aborted,
+        "outcome": outcome(record),
+        "result": None if reducer is None else f"{reducer}/api/v1/{where}",
         "streams": list(record.written.streams),
     }
 
