@@ -131,3 +131,36 @@ def test_a_run_is_in_a_group_of_zarr_while_it_goes_on_and_whole_at_its_end(
     assert sorted(ast.literal_eval(last["entry/gain/key_0"]["values"])) == list(range(total))
     assert ast.literal_eval(last["entry/beamloom/complete"]["values"])
     assert last["entry"]["attributes"]["NX_class"] == "NXentry"
+
+
+def test_readers_follow_a_run_in_its_file_which_is_whole_at_the_end(camera: Bench, tmp_path: Path) -> None:
+    settings = {"autosave": str(tmp_path / "{run}.h5"), "autosave_interval": 0.1, "autosave_swmr": True}
+    enough = threading.Event()
+    with running(of_camera(camera), settings=settings) as live:
+        live.arm(open_map(["camera"]))
+        camera.play("camera", pictures_until(enough), rate=100)
+        path = Path(wait_until(lambda: status(live)["where"], "the first version", live.state))
+
+        def followed() -> bool:
+            """Whether one open file has shown more rows; names that are new lead to another one."""
+            with h5py.File(path, "r", swmr=True) as file:
+                rows = file["entry/gain/key_0"]
+                before = len(rows)
+
+                def grown_or_replaced() -> bool:
+                    rows.refresh()
+                    return len(rows) > before or path.stat().st_ino != identity
+
+                identity = path.stat().st_ino
+                wait_until(grown_or_replaced, "more rows, or another file", live.state)
+                return len(rows) > before
+
+        wait_until(followed, "rows that come while the file is open", live.state)
+        enough.set()
+        total = live.finished()["total_events"]
+        wait_until(lambda: status(live)["runs_waiting"] == 0, "the last version", live.state)
+        assert status(live)["problem"] is None
+    assert events_in(path) == list(range(total))
+    with h5py.File(path) as file:
+        assert file["entry/beamloom/complete"][()]
+        assert "end_time" in file["entry"]

@@ -74,7 +74,7 @@ class HsdsDomain:
         """The domain."""
         return self._domain or self._wanted
 
-    def keep(self, tree: Group) -> None:
+    def keep(self, tree: Group, *, last: bool = False) -> None:
         """Send what has changed. Raises ServerFault."""
         try:
             if self._file is None:

@@ -227,7 +227,9 @@ def past_of(settings: ReducerSettings) -> PastRuns:
 def _files(settings: ReducerSettings) -> MakePlace:
     from beamloom.results.files.autosave import places
 
-    return places(settings.autosave, settings.name, settings.autosave_compression)
+    return places(
+        settings.autosave, settings.name, settings.autosave_compression, swmr=settings.autosave_swmr
+    )
 
 
 def _domains(settings: ReducerSettings) -> MakePlace:

@@ -462,6 +462,12 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
         Literal["none", "gzip", "zstd"],
         Meta(description="How its larger datasets are packed; zstd needs the HDF5 plugins to be read."),
     ] = "none"
+    autosave_swmr: Annotated[
+        bool,
+        Meta(
+            description="Whether that file, of HDF5, is written in place while the run goes on, so that readers can follow it (SWMR)."
+        ),
+    ] = False
     hsds_url: Annotated[
         str,
         Meta(

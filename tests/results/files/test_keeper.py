@@ -143,10 +143,10 @@ def test_keeping_takes_a_twentieth_of_the_time_at_most(tmp_path: Path) -> None:
         busy = 0.0
         count = 0
 
-        def keep(self, tree: Group) -> None:
+        def keep(self, tree: Group, *, last: bool = False) -> None:
             begin = time.monotonic()
             threading.Event().wait(0.02)
-            super().keep(tree)
+            super().keep(tree, last=last)
             Slow.busy += time.monotonic() - begin
             Slow.count += 1
 

@@ -1,4 +1,4 @@
-"""A process that keeps results as fast as it can, until it is killed: ``victim.py FILE COMPRESSION``."""
+"""A process that keeps results as fast as it can, until it is killed: ``victim.py FILE COMPRESSION|swmr``."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from beamloom.results.files.autosave import places
 from beamloom.results.files.compression import Compression
 from beamloom.results.files.keeper import Keeper
-from beamloom.results.files.place import Hdf5File, ZarrFolder
 from results.files.saving import Publishing, record, summing
 
 
 def main() -> None:
     reader = Publishing()
     reader.publish(**summing(0))
-    path, compression = Path(sys.argv[1]), msgspec.convert(sys.argv[2], Compression)
-    kind = ZarrFolder if path.suffix == ".zarr" else Hdf5File
-    keeper = Keeper("autosave", reader, lambda _: kind(path, compression), interval=0.0, share=1.0)
+    path, swmr = Path(sys.argv[1]), sys.argv[2] == "swmr"
+    make = places(
+        str(path), "reducer", msgspec.convert("none" if swmr else sys.argv[2], Compression), swmr=swmr
+    )
+    keeper = Keeper("autosave", reader, make, interval=0.0, share=1.0)
     keeper.begin_run(record)
     threading.Thread(target=lambda: sys.stdin.read() or sys.exit(), daemon=True).start()
     while True:

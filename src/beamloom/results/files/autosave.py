@@ -14,10 +14,12 @@ from beamloom.results.files.place import Hdf5File, Place, ZarrFolder
 from beamloom.results.record import RunRecord
 
 
-def places(template: str, name: str, compression: Compression) -> MakePlace:
+def places(template: str, name: str, compression: Compression, *, swmr: bool = False) -> MakePlace:
     """How the place of a run is made; ``name`` is that of the reducer. Raises UsageError, ModuleNotFoundError."""
     check_file(template)
     is_zarr = template.lower().endswith(ZARR_ENDING)
+    if is_zarr and swmr:
+        raise UsageError("autosave_swmr is for HDF5: let autosave end in .h5, or leave autosave_swmr away")
     if not is_zarr:
         importlib.import_module("h5py")
     if not is_zarr and compression == "zstd" and importlib.util.find_spec("hdf5plugin") is None:
@@ -27,6 +29,10 @@ def places(template: str, name: str, compression: Compression) -> MakePlace:
 
     def make(record: RunRecord) -> Place:
         path = file_of_run(template, record.run, record.started or time.time(), name)
+        if swmr:
+            from beamloom.results.files.following import SwmrFile
+
+            return SwmrFile(path, compression)
         return ZarrFolder(path, compression) if is_zarr else Hdf5File(path, compression)
 
     return make

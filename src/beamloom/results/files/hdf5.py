@@ -10,7 +10,7 @@ import contextlib
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 import numpy as np
@@ -35,6 +35,8 @@ PACKED_KINDS = "biufc"
 class Hdf5Writer:
     """Writes versions of a tree, one file each."""
 
+    library: ClassVar[tuple[str, str]] = LIBRARY
+
     def __init__(self, compression: Compression = "none") -> None:
         self._compression = compression
         self._before: dict[str, ArrayLike] = {}
@@ -47,17 +49,17 @@ class Hdf5Writer:
         """Write ``tree``; ``before`` is the file of the version that was written last. Raises OSError."""
         packed: dict[str, ArrayLike] = {}
         self.left_out, self.copied = {}, 0
-        with _opened(before) as old, h5py.File(raw, "w", libver=LIBRARY) as file:
-            _write_attributes(file, tree.attributes)
+        with _opened(before) as old, h5py.File(raw, "w", libver=self.library) as file:
+            write_attributes(file, tree.attributes)
             for path, group, name, node in _walk(file, tree):
                 if raw.error is not None:
                     raise raw.error
                 if isinstance(node, Group):
-                    _write_attributes(group.create_group(name), node.attributes)
+                    write_attributes(group.create_group(name), node.attributes)
                     continue
                 try:
                     if self._write(group, name, path, node, old):
-                        packed[path] = _source(node.values)
+                        packed[path] = source_of(node.values)
                 except Exception as error:
                     if raw.error is not None:
                         raise raw.error from error
@@ -68,9 +70,9 @@ class Hdf5Writer:
         """Write one dataset; whether it is packed."""
         values = node.values
         if values is None or not self._is_packed(values):
-            _write_attributes(write_plain(group, name, values), node.attributes)
+            write_attributes(write_plain(group, name, values), node.attributes)
             return False
-        if old is not None and _is_same(self._before.get(path), _source(values)) and path in old:
+        if old is not None and is_same(self._before.get(path), source_of(values)) and path in old:
             h5py.h5o.copy(old.id, path.encode(), group.id, name.encode())
             dataset = group[name]
             for attribute in list(dataset.attrs):
@@ -78,7 +80,7 @@ class Hdf5Writer:
             self.copied += 1
         else:
             dataset = write_packed(group, name, values, self._compression)
-        _write_attributes(dataset, node.attributes)
+        write_attributes(dataset, node.attributes)
         return True
 
     def _is_packed(self, values: ArrayLike) -> bool:
@@ -132,7 +134,8 @@ def _as_taken(part: npt.NDArray[Any]) -> Any:
     return part[()] if part.dtype.kind == "O" and not part.shape else part
 
 
-def _write_attributes(target: Any, attributes: Attributes) -> None:
+def write_attributes(target: Any, attributes: Attributes) -> None:
+    """Give a group or dataset these attributes."""
     for name, value in attributes.items():
         if value is None:
             target.attrs.create(name, h5py.Empty(np.float64))
@@ -167,11 +170,12 @@ def _opened(path: Path | None) -> Iterator[h5py.File | None]:
             file.close()
 
 
-def _source(values: ArrayLike | None) -> Any:
+def source_of(values: ArrayLike | None) -> Any:
+    """The array of the snapshot that is read here, maybe through a conversion."""
     return values.source if isinstance(values, Converted) else values
 
 
-def _is_same(before: ArrayLike | None, now: ArrayLike) -> bool:
+def is_same(before: ArrayLike | None, now: ArrayLike) -> bool:
     """Whether an array is the one of the version before: snapshots keep what has not changed, and change nothing in place."""
     return before is now and isinstance(now, np.ndarray | FrozenArray)
 

@@ -190,7 +190,8 @@ class Keeper:
             if run.place is None:
                 run.place = self._make(record)
             with snapshot.lock or contextlib.nullcontext():
-                run.place.keep(nexus_file(self._tree(snapshot), record, snapshot.version, begin))
+                tree = nexus_file(self._tree(snapshot), record, snapshot.version, begin)
+                run.place.keep(tree, last=is_last)
             run.kept = now
             self._told = {
                 "where": run.place.where,

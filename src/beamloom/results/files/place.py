@@ -26,8 +26,8 @@ class Place(Protocol):
     def left_out(self) -> dict[str, str]:
         """What of the last version could not be kept, by path, and why."""
 
-    def keep(self, tree: Group) -> None:
-        """Keep this version, in whole or not at all. Raises OSError or UserError."""
+    def keep(self, tree: Group, *, last: bool = False) -> None:
+        """Keep this version, the last one of its run or not, in whole or not at all. Raises OSError or UserError."""
 
     def close(self) -> None:
         """There will be no further version."""
@@ -53,11 +53,11 @@ class Hdf5File:
         """What of the last version could not be kept."""
         return self._writer.left_out
 
-    def keep(self, tree: Group) -> None:
+    def keep(self, tree: Group, *, last: bool = False) -> None:
         """Write a file and let it take the place of the last one. Raises OSError."""
         before = self._file.path
         path = self._file.replace(lambda raw: self._writer.write(raw, tree, before))
-        _tell_of_name(before, path, self._file.wanted)
+        tell_of_name(before, path, self._file.wanted)
 
     def close(self) -> None:
         """Nothing is open between two versions."""
@@ -80,16 +80,17 @@ class ZarrFolder:
         """What of the last version could not be kept."""
         return self._writer.left_out
 
-    def keep(self, tree: Group) -> None:
+    def keep(self, tree: Group, *, last: bool = False) -> None:
         """Write a folder and let it take the place of the last one. Raises OSError."""
         before = self._folder.path
         path = self._folder.replace(lambda folder: self._writer.write(folder, tree, before))
-        _tell_of_name(before, path, self._folder.wanted)
+        tell_of_name(before, path, self._folder.wanted)
 
     def close(self) -> None:
         """Nothing is open between two versions."""
 
 
-def _tell_of_name(before: Path | None, path: Path, wanted: Path) -> None:
+def tell_of_name(before: Path | None, path: Path, wanted: Path) -> None:
+    """Say so where a run could not have the name that was wanted."""
     if path not in (before, wanted):
         logger.warning("%s is there already and is left as it is; this run is saved as %s", wanted, path)

@@ -32,8 +32,13 @@ class ReplacedFile:
         """Where the newest version is; None before the first."""
         self._ours: tuple[int, int] | None = None
 
-    def replace(self, write: Callable[[RawFile], object]) -> Path:
-        """Make what ``write`` writes the newest version; returns where it is. Raises OSError, and has changed nothing then."""
+    def replace(
+        self, write: Callable[[RawFile], object], then: Callable[[Path], object] = lambda path: None
+    ) -> Path:
+        """Make what ``write`` writes the newest version; returns where it is. Raises OSError, and has changed nothing then.
+
+        ``then`` is given the file, whole and under its temporary name.
+        """
         folder = self.wanted.parent
         folder.mkdir(parents=True, exist_ok=True)
         if self.path is None:
@@ -43,6 +48,7 @@ class ReplacedFile:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._fill(descriptor, write)
+            then(unfinished)
             identity = _identity(os.fstat(descriptor))
             # HDF5 locks what it opens in the same way: readers must find the file free as soon as it has its name.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
