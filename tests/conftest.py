@@ -59,6 +59,15 @@ def nothing_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def log_as_loud_as_before() -> Iterator[None]:
+    """h5pyd silences the log of the whole process when a test opens a file by it."""
+    log = logging.getLogger()
+    level = log.level
+    yield
+    log.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
 def no_errors_logged(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test in which beamloom logs an error, unless it is marked with ``expects_errors``."""
     records = ErrorRecords()

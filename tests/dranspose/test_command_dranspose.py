@@ -70,7 +70,7 @@ def test_further_flags_of_an_ingester_are_beamlooms(served: list[tuple[str, Any]
 @pytest.mark.parametrize(
     ("line", "service", "kind", "expected"),
     [
-        ("controller", "controller", ControllerSettings, {}),
+        ("controller", "controller_process", ControllerSettings, {}),
         (
             "worker -n w1 -c my.worker:W",
             "worker",
@@ -79,7 +79,7 @@ def test_further_flags_of_an_ingester_are_beamlooms(served: list[tuple[str, Any]
         ),
         (
             "reducer -c my.reducer:R -p 5010",
-            "reducer",
+            "reducer_process",
             ReducerSettings,
             {"reducer_class": "my.reducer:R", "http_port": 5010},
         ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import logging
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from results.hsds_server import HsdsServer, hsds_server
 
 h5pyd = pytest.importorskip("h5pyd", reason="needs h5pyd")
 
+from beamloom.results import hsds  # noqa: E402
 from beamloom.results.files.keeper import Keeper  # noqa: E402
 from beamloom.results.hsds import HsdsDomain  # noqa: E402
 
@@ -137,3 +140,14 @@ def test_what_came_while_the_server_was_away_is_there_when_it_is_back(
         keeper.close(20)
     assert len(values()) == 3000
     assert keeper.status()["problem"] is None
+
+
+def test_opening_a_domain_leaves_the_log_as_loud_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("HS_ENDPOINT", f"http://127.0.0.1:{port}")
+    log = logging.getLogger()
+    before = log.level
+    with pytest.raises(OSError, match=r"."):
+        hsds._open("/runs/run.h5", "r")
+    assert log.level == before

@@ -111,7 +111,7 @@ class HsdsDomain:
                 logger.warning(
                     "%s is there already and is left as it is; this run is kept as %s", self._wanted, domain
                 )
-            file = h5pyd.File(domain, "x" if owner is None else "r+", **_connection(), timeout=TIMEOUT)
+            file = _open(domain, "x" if owner is None else "r+")
             # Until the first flush h5pyd takes what the server holds for something that it has still to send.
             file.flush()
             if owner != self._run:
@@ -313,10 +313,20 @@ def _connection() -> dict[str, Any]:
     return {"retries": RETRIES, **given}
 
 
+def _open(domain: str, mode: str) -> Any:
+    """A domain as a file. h5pyd silences the log of the whole process when it opens one, which is undone here."""
+    log = logging.getLogger()
+    level = log.level
+    try:
+        return h5pyd.File(domain, mode, **_connection(), timeout=TIMEOUT)
+    finally:
+        log.setLevel(level)
+
+
 def _run_in(domain: str) -> str | None:
     """The run whose results a domain holds, empty where it holds nothing; None where there is no such domain."""
     try:
-        with h5pyd.File(domain, "r", **_connection(), timeout=TIMEOUT) as file:
+        with _open(domain, "r") as file:
             return str(file.attrs.get(RUN, SOMETHING_ELSE if len(file) else ""))
     except FileNotFoundError:
         return None

@@ -35,6 +35,14 @@ class Service(Protocol):
         """The process ends: release what is held, tell the others."""
 
 
+def interrupts_raise() -> bool:
+    """Whether Ctrl-C raises KeyboardInterrupt in this thread: not in a process of a service, but in a replay."""
+    return (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+
+
 class EndOfService:
     """Whether this process has been asked to end."""
 

@@ -29,7 +29,7 @@ from beamloom.services.epochs import Epochs
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.guard import Notes, start_guard
 from beamloom.services.heartbeat import Heartbeats
-from beamloom.services.loop import LONGEST_WAIT, EndOfService
+from beamloom.services.loop import LONGEST_WAIT, EndOfService, interrupts_raise
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.memory_budget import MemoryBudget, Renewal
@@ -67,7 +67,7 @@ EVENTS_PER_TURN = 64
 FAILURES_KEPT = 256
 """What failed further back is processed once more when the controller that was told of it has died."""
 ENDS = (SystemExit, KeyboardInterrupt, GeneratorExit)
-"""What user code may raise besides exceptions proper; the signals that end this process raise nothing."""
+"""What user code may raise besides exceptions proper; the signals that end the process of a worker raise nothing."""
 EVENT_TIMEOUT = 60.0
 """Seconds that one event may take where neither the settings nor the class say."""
 TURN_SECONDS = 0.005
@@ -330,6 +330,8 @@ class WorkerService:
             self._fail(ready.event, ready.slot, "process_event", broken.cause, broken.events)
             return
         except (Exception, *ENDS) as error:
+            if isinstance(error, KeyboardInterrupt) and interrupts_raise():
+                raise
             logger.warning("event %d failed in %s: %r", ready.event, self._where("process_event"), error)
             self._fail(ready.event, ready.slot, "process_event", error)
             return
