@@ -260,7 +260,8 @@ def test_frames_behind_the_end_of_a_file_that_was_cut_off_are_lost_by_name_and_t
     assert (reduced + lost, failed) == (22, 0)
     assert lost >= 5
     causes = " ".join(loss.cause for loss in outcome.active.run.ledger.losses)
-    assert "is cut off" in causes
+    # Whoever opens the file comes before the cut or behind it.
+    assert "is cut off" in causes or "truncated file" in causes
 
 
 def test_a_whole_file_that_is_cut_off_is_said_before_the_run(tmp_path: Path) -> None:

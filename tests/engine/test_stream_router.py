@@ -180,6 +180,13 @@ def test_a_malformed_packet_without_a_place_is_named_as_the_cause_of_the_gap_aft
     ]
 
 
+def test_what_was_unreadable_before_the_start_is_the_cause_of_the_frames_missing_behind_it() -> None:
+    one = router()
+    one.arrive([Malformed("its file is cut off", [b""]), *items(0, LAST)])
+    (loss,) = one.take_losses()
+    assert loss == Loss(1, LAST, "stream 'a' sent a malformed packet: its file is cut off")
+
+
 def test_the_first_malformed_packets_are_kept_for_inspection() -> None:
     one = router()
     one.arrive([Malformed(f"{n}", []) for n in range(MALFORMED_KEPT + 5)])

@@ -255,7 +255,9 @@ class StreamRouter:
             why = "" if self._share is not None else self._why_skipped(first_item, packets[0])
             self._skip_to(first_item, why)
         self._end_excuse()
-        self._unplaced = None
+        if packets[-1].kind is not PacketKind.START:
+            # A start says that a series begins, and not that what was unreadable before it belonged elsewhere.
+            self._unplaced = None
         self.counts.packets += len(packets)
         deliveries: list[Delivery] = []
         taken = 0
