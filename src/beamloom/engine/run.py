@@ -9,27 +9,27 @@ then everything that it did take has been reported.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection
-
-import msgspec
 
 from beamloom.engine.coverage import losses_by_cause
 from beamloom.engine.custody import Custody
-from beamloom.engine.faults import Death, Failure, Faults, poison_failure
+from beamloom.engine.endings import Endings
+from beamloom.engine.faults import Death, Failure, Faults
+from beamloom.engine.fencing import Fencing
 from beamloom.engine.inputs import Witness, recorded
-from beamloom.engine.layout import WantedEvents, stream_layout
+from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Ledger, Loss
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.run_parts import RunPhase as RunPhase
 from beamloom.engine.run_parts import RunSettings as RunSettings
 from beamloom.engine.run_parts import Step as Step
 from beamloom.engine.scheduler import Scheduler
+from beamloom.engine.settling import Settling
 from beamloom.engine.shares import ShareReport, Shares, ShareSettings
 from beamloom.engine.standing import Standing
 from beamloom.engine.stock import Resync, Stock, among_leases, reconcile
 from beamloom.engine.streamplan import StreamLayout
-from beamloom.triggermap import Instance, TriggerMap
+from beamloom.triggermap import TriggerMap
 
 
 class Run:
@@ -59,12 +59,9 @@ class Run:
         self.aborted = False
         self._settings = settings
         self._scheduler = Scheduler(trigger_map.instances(), settings.lookahead)
-        self._fencing: dict[str, bool] = {}
-        self._deaths: dict[str, Death] = {}
-        self._settled = RangeSet()
-        self._void = RangeSet()
-        self._pending = Step()
-        self._closed_at: int | None = None
+        self._settling = Settling(self.ledger, self._scheduler)
+        self._fencing = Fencing(self.ledger, self.faults, self._scheduler, self._settling)
+        self._endings = Endings(trigger_map, self.ledger, self.standing, self._scheduler, self._settling)
         self.advanced_at = now
         """The time of the last look."""
 
@@ -73,38 +70,18 @@ class Run:
     @recorded
     def add_worker(self, worker: str, tags: Collection[str], now: float) -> None:
         """A worker is ready to take part, from the beginning or later."""
-        self._pending.spans += self._scheduler.add_worker(worker, frozenset(tags), now)
+        self._settling.step.spans += self._scheduler.add_worker(worker, frozenset(tags), now)
 
     @recorded
     def lose_worker(self, worker: str, *, killed: bool, death: Death | None = None) -> None:
         """A worker is gone, or is not trusted any more. ``killed``: its process died; ``death``: what is known of that."""
-        if worker in self._scheduler.workforce and worker not in self._fencing:
-            self._fencing[worker] = killed
-            if death is not None:
-                self._deaths[worker] = death
-            self._scheduler.workforce.suspend(worker)
-            if not self.custody.away:
-                self._pending.fence.append(worker)
+        if self._fencing.begin(worker, killed=killed, death=death) and not self.custody.away:
+            self._settling.step.fence.append(worker)
 
     @recorded
     def fenced(self, worker: str, now: float) -> None:
         """The reducer takes nothing more from ``worker``, and all that it took has been reported."""
-        if worker not in self._fencing:
-            return
-        held = self._scheduler.workforce[worker].outstanding
-        death = self._deaths.pop(worker, None)
-        culprit = None if death is None else death.event
-        poison = self._scheduler.lose_worker(worker, killed=self._fencing.pop(worker), culprit=culprit)
-        self.redelivered += held - len(poison)
-        for event in poison:
-            failure = poison_failure(event, worker, death)
-            self.faults.add(failure, worker, event)
-            self.ledger.fail(event, event + 1)
-            # Taken away also when it is settled: the start event that kills those who come late may be reduced long since.
-            self._settle([(event, event + 1)], taken_away=True)
-        for event, failed in self._scheduler.ended():
-            settle = self.ledger.fail if failed else self.ledger.reduce
-            self._settle(settle(event, event + 1))
+        self.redelivered += self._fencing.end(worker)
 
     def __getstate__(self) -> dict[str, object]:
         """All but who watches."""
@@ -116,7 +93,7 @@ class Run:
     def lose_reducer(self, cause: str, now: float) -> None:
         """The reducer is gone. The run waits for another one that knows what this one had taken."""
         self.custody.lose(cause, now)
-        self._pending.fence.clear()
+        self._settling.step.fence.clear()
 
     @recorded
     def await_reducer(self, now: float) -> None:
@@ -143,7 +120,7 @@ class Run:
         for slot, first, stop in gone:
             self.ledger.revoke(first, stop, cause)
             self._scheduler.reopen(slot, first, stop)
-        self._pending.fence += self._fencing
+        self._settling.step.fence += self._fencing
         self.custody.ask(self._scheduler.workforce)
         return not gone
 
@@ -171,15 +148,15 @@ class Run:
                 self.ledger.recover(a, b)
         reduced, failed = self._scheduler.done(worker, slot, first, stop, now)
         for a, b in reduced:
-            self._settle(self.ledger.reduce(a, b))
+            self._settling.settle(self.ledger.reduce(a, b))
         for event in failed:
-            self._settle(self.ledger.fail(event, event + 1))
+            self._settling.settle(self.ledger.fail(event, event + 1))
 
     @recorded
     def failed(self, worker: str, slot: int, event: int, failure: Failure) -> None:
         """User code failed on one delivery."""
         if self._scheduler.fail(worker, slot, event):
-            self._settle(self.ledger.fail(event, event + 1))
+            self._settling.settle(self.ledger.fail(event, event + 1))
             self.faults.add(failure, worker, event)
         elif worker in self._scheduler.workforce and event not in self.ledger.failed:
             self.faults.add(failure, worker, event)
@@ -192,12 +169,7 @@ class Run:
     @recorded
     def lost(self, losses: Collection[Loss]) -> None:
         """A stream has no packet for these events, or knows better why."""
-        for loss in losses:
-            if loss.instead_of is not None:
-                self.ledger.explain(loss)
-                continue
-            stop = loss.stop if self.ledger.total is None else min(loss.stop, self.ledger.total)
-            self._lose(loss.first, stop, loss.cause)
+        self._settling.lose_all(losses)
 
     @recorded
     def progress(
@@ -216,14 +188,14 @@ class Run:
         """
         self.standing.report(stream, complete_until, seen_until, now, ended=ended, blocked=blocked)
         if ended and self.trigger_map.total_events is None and self.ledger.total is None:
-            self._close_if_all_ended(now)
+            self._endings.close_if_all_ended(self.shares, now)
 
     @recorded
     def stopped(self, stream: str, complete_until: int, seen_until: int, now: float) -> None:
         """The source of a stream has been stopped; nothing more will come."""
         self.progress(stream, complete_until, seen_until, ended=False, now=now)
         self.standing.stop(stream)
-        self._cut_if_all_stopped()
+        self._endings.cut_if_all_stopped(self.stop_cause)
 
     @recorded
     def stream_gone(self, stream: str, cause: str, now: float) -> None:
@@ -231,9 +203,9 @@ class Run:
         if self.phase is RunPhase.COMPLETE or not self.standing.lose(stream, cause, now):
             return
         if self.phase is RunPhase.STOPPING:
-            self._cut_if_all_stopped()
+            self._endings.cut_if_all_stopped(self.stop_cause)
         elif self.ledger.total is None:
-            self._close_if_all_ended(now)
+            self._endings.close_if_all_ended(self.shares, now)
 
     # ---- streams that several ingesters share ------------------------------------------------------------------------------
 
@@ -255,7 +227,7 @@ class Run:
         origin = shares.origin
         shares.report(share, report, now)
         if shares.origin != origin and shares.origin is not None:
-            self._pending.origins[stream] = shares.origin
+            self._settling.step.origins[stream] = shares.origin
         self._look_at_shares(stream, now)
 
     @recorded
@@ -277,7 +249,7 @@ class Run:
         self.lost(losses)
         if shares.start_gone:
             shares.start_gone = False
-            self._withhold_start(stream)
+            self._settling.withhold_start(self.layouts[stream])
         complete, seen = shares.complete_until, shares.seen_until
         if shares.stopped and not self.standing[stream].stopped:
             self.stopped(stream, complete, seen, now)
@@ -305,13 +277,15 @@ class Run:
             self.ledger.recover(first, stop)
         self.ledger.tell_all_again()
         # What was to be told to them next is among what they do not have.
-        self._pending.spans = [span for span in self._pending.spans if span.worker not in stock.held]
+        self._settling.step.spans = [
+            span for span in self._settling.step.spans if span.worker not in stock.held
+        ]
         resync, renewed = reconcile(self._scheduler, stock)
-        self._pending.spans += renewed
+        self._settling.step.spans += renewed
         self.redelivered += sum(span.count for span in renewed)
-        resync.settled = self._not_kept(list(self.ledger.settled))
+        resync.settled = self._settling.not_kept(list(self.ledger.settled))
         resync.fence = list(self._fencing)
-        resync.close_at = self._closed_at
+        resync.close_at = self._endings.closed_at
         resync.stop_sources = self.phase is RunPhase.STOPPING
         resync.origins = {stream: one.origin for stream, one in self.shares.items() if one.origin is not None}
         return resync
@@ -335,21 +309,16 @@ class Run:
             self.phase = RunPhase.STOPPING
             self.stop_cause = cause
             self._scheduler.limit = self._scheduler.cursor
-            self._pending.stop_sources = True
-            self._cut_if_all_stopped()
+            self._settling.step.stop_sources = True
+            self._endings.cut_if_all_stopped(self.stop_cause)
 
     @recorded
     def abort(self, cause: str) -> None:
         """End the run at once: every event that is not settled is lost."""
-        if self.ledger.total is None:
-            self.ledger.close(max(self._scheduler.cursor, self._end_of_settled()))
-        self._lose(0, self.ledger.total or 0, cause)
+        self._endings.abort(cause)
+        self._fencing.clear()
         self.stop_cause = cause
         self.aborted = True
-        self._fencing.clear()
-        self._deaths.clear()
-        for worker in self._scheduler.workforce:
-            self._scheduler.workforce.remove(worker.name)
         self.phase = RunPhase.COMPLETE
 
     # ---- time passes --------------------------------------------------------------------------------------------------------
@@ -363,26 +332,21 @@ class Run:
         if self.phase is not RunPhase.COMPLETE:
             for stream in self.shares:
                 self._look_at_shares(stream, now)
-            self._lose_overdue(now)
-            self._hold_end_back()
+            if self.phase is RunPhase.RUNNING:
+                told = not self.custody.away and now - self.custody.back_at >= self._settings.orphan_grace
+                self._endings.lose_overdue(self.shares, now, told=told)
+                self._endings.hold_back()
             spans, void = self._scheduler.assign(now)
-            for first, stop in void:
-                self._void.add(first, stop)
-            self._settle_void()
+            self._settling.pass_over(void)
+            self._settling.settle_void(
+                self.standing.seen_until if self.ledger.total is None else self.ledger.total
+            )
             self.ledger.assign_until(self._scheduler.cursor)
-            self._pending.spans += spans
+            self._settling.step.spans += spans
             self._scheduler.forget_settled(self.ledger.settled_until)
             if self.ledger.complete and self._scheduler.idle and not self._fencing and not self.custody.away:
                 self.phase = RunPhase.COMPLETE
-        step, self._pending = self._pending, Step()
-        step.settled = self._not_kept(self._settled.clear())
-        return step
-
-    def _not_kept(self, settled: list[Range]) -> list[Range]:
-        """Of these events, those of which ingesters need not keep the packets."""
-        if self.keeps_start and settled and settled[0][0] == 0:
-            settled[0] = (1, settled[0][1])
-        return settled
+        return self._settling.take_step()
 
     @property
     def layouts(self) -> dict[str, StreamLayout]:
@@ -412,99 +376,3 @@ class Run:
         """How many deliveries a worker holds."""
         found = self._scheduler.workforce.get(worker)
         return found.outstanding if found is not None else 0
-
-    # ---- how events are settled ---------------------------------------------------------------------------------------------
-
-    def _settle(self, fresh: list[Range], *, taken_away: bool = False) -> None:
-        for first, stop in fresh:
-            self._settled.add(first, stop)
-            if taken_away:
-                self._scheduler.drop(first, stop)
-                self._take_away(first, stop)
-
-    def _take_away(self, first: int, stop: int) -> None:
-        """Workers are not to wait for these events; what is leased after this is meant again."""
-        gone = RangeSet([(first, stop)])
-        self._pending.spans = [
-            msgspec.structs.replace(span, first=a, count=b - a)
-            for span in self._pending.spans
-            for a, b in gone.missing(span.first, span.stop)
-        ]
-        self._pending.dropped.append((first, stop))
-
-    def _lose(self, first: int, stop: int, cause: str) -> None:
-        self._settle(self.ledger.lose(first, stop, cause), taken_away=True)
-
-    def _end_of_settled(self) -> int:
-        ranges = list(self.ledger.settled)
-        return ranges[-1][1] if ranges else 0
-
-    def _settle_void(self) -> None:
-        """An event that no worker is to see is done with when it is certain that the run has it."""
-        certain = self.standing.seen_until if self.ledger.total is None else self.ledger.total
-        for first, stop in self._void.remove(0, certain):
-            self._settle(self.ledger.reduce(first, stop))
-
-    def _lose_overdue(self, now: float) -> None:
-        if self.phase is RunPhase.STOPPING:
-            return
-        if self.ledger.total is None:
-            for stream in self.standing.silent(now, None):
-                self.standing.end(stream)
-                self._close_if_all_ended(now)
-        self.lost(self.standing.overdue(now, self.ledger.total))
-        if self.custody.away or now - self.custody.back_at < self._settings.orphan_grace:
-            # What had come before may be reduced, and nobody has said so yet.
-            return
-        for stream, losses in self.standing.written_off(now):
-            self.lost(losses)
-            self._withhold_start(stream)
-
-    def _withhold_start(self, stream: str) -> None:
-        """An ingester is gone with the packets of the start event: whoever comes late cannot be given it."""
-        if self.keeps_start and WantedEvents(self.layouts[stream]).before(1):
-            self._settle([(0, 1)], taken_away=True)
-
-    def _hold_end_back(self) -> None:
-        """The end event is leased when all others are settled: what sums up at the end has seen everything before, whoever died."""
-        if self.phase is RunPhase.RUNNING and self.trigger_map.wrapped and self.ledger.total is not None:
-            last = self.ledger.total - 1
-            self._scheduler.limit = last if self.ledger.settled_until < last else None
-
-    # ---- how a run ends -----------------------------------------------------------------------------------------------------
-
-    def _close_if_all_ended(self, now: float) -> None:
-        """An open-ended run ends when each of its streams has."""
-        if not self.standing.all_ended:
-            return
-        event = self.standing.seen_until
-        end_part = self.trigger_map.end_part()
-        self._take_away(event, max(event, self._scheduler.cursor))
-        self._scheduler.cut(event, iter(() if end_part is None else (Instance(event, end_part),)))
-        self.ledger.close(event if end_part is None else event + 1)
-        self._pending.close_at = self._closed_at = event
-        self._void.remove(event, sys.maxsize)
-        self.standing.close(event)
-        for stream, shares in self.shares.items():
-            shares.close(self.layouts[stream], event, now)
-
-    def _cut_if_all_stopped(self) -> None:
-        """A run that was told to stop works off the events whose packets have all arrived; the others are lost."""
-        if not self.standing.all_stopped:
-            return
-        cause = f"the run was stopped: {self.stop_cause}"
-        complete = self.standing.complete_until
-        if self.ledger.total is None:
-            total = max(self.standing.seen_until, self._end_of_settled())
-            self._take_away(total, max(total, self._scheduler.cursor))
-            self._scheduler.cut(total, iter(()))
-            self.ledger.close(total)
-        total = self.ledger.total or 0
-        complete = min(complete, total)
-        gone = self.standing.gone
-        if gone:
-            complete = 0
-        self._scheduler.limit = complete
-        self._lose(complete, total, cause)
-        for stream in gone:
-            self._withhold_start(stream)

@@ -1,0 +1,95 @@
+"""How a run comes to its end, and what is lost by that.
+
+Policy: an open-ended run ends when each of its streams has ended; a run that was told to stop works off the events whose packets have all
+arrived; a run that is aborted ends at once. Whatever nobody can bring any more is lost, each event with its cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from beamloom.engine.ledger import Ledger
+from beamloom.engine.scheduler import Scheduler
+from beamloom.engine.settling import Settling
+from beamloom.engine.shares import Shares
+from beamloom.engine.standing import Standing
+from beamloom.triggermap import Instance, TriggerMap
+
+
+class Endings:
+    """Where one run ends."""
+
+    def __init__(
+        self,
+        trigger_map: TriggerMap,
+        ledger: Ledger,
+        standing: Standing,
+        scheduler: Scheduler,
+        settling: Settling,
+    ) -> None:
+        self.closed_at: int | None = None
+        """The event before which an open-ended run ended."""
+        self._trigger_map = trigger_map
+        self._ledger = ledger
+        self._standing = standing
+        self._scheduler = scheduler
+        self._settling = settling
+
+    def close_if_all_ended(self, shared: Mapping[str, Shares], now: float) -> None:
+        """An open-ended run ends when each of its streams has; ``shared``: those that several ingesters share."""
+        if not self._standing.all_ended:
+            return
+        event = self._standing.seen_until
+        end_part = self._trigger_map.end_part()
+        self._settling.cut(event, iter(() if end_part is None else (Instance(event, end_part),)))
+        self._ledger.close(event if end_part is None else event + 1)
+        self._settling.step.close_at = self.closed_at = event
+        self._settling.forget_void(event)
+        self._standing.close(event)
+        for stream, shares in shared.items():
+            shares.close(self._standing.layouts[stream], event, now)
+
+    def cut_if_all_stopped(self, cause: str | None) -> None:
+        """A run that was told to stop works off the events whose packets have all arrived; the others are lost."""
+        if not self._standing.all_stopped:
+            return
+        complete = self._standing.complete_until
+        if self._ledger.total is None:
+            total = max(self._standing.seen_until, self._settling.end)
+            self._settling.cut(total, iter(()))
+            self._ledger.close(total)
+        total = self._ledger.total or 0
+        complete = min(complete, total)
+        gone = self._standing.gone
+        if gone:
+            complete = 0
+        self._scheduler.limit = complete
+        self._settling.lose(complete, total, f"the run was stopped: {cause}")
+        for stream in gone:
+            self._settling.withhold_start(self._standing.layouts[stream])
+
+    def abort(self, cause: str) -> None:
+        """Every event that is not settled is lost, and nobody takes part any more."""
+        if self._ledger.total is None:
+            self._ledger.close(max(self._scheduler.cursor, self._settling.end))
+        self._settling.lose(0, self._ledger.total or 0, cause)
+        for worker in self._scheduler.workforce:
+            self._scheduler.workforce.remove(worker.name)
+
+    def hold_back(self) -> None:
+        """The end event is leased when all others are settled: what sums up at the end has seen everything before, whoever died."""
+        if self._trigger_map.wrapped and self._ledger.total is not None:
+            last = self._ledger.total - 1
+            self._scheduler.limit = last if self._ledger.settled_until < last else None
+
+    def lose_overdue(self, shared: Mapping[str, Shares], now: float, *, told: bool) -> None:
+        """Lose what nobody can bring any more; ``told``: what had come before and was reduced has been reported by now."""
+        if self._ledger.total is None:
+            for stream in self._standing.silent(now, None):
+                self._standing.end(stream)
+                self.close_if_all_ended(shared, now)
+        self._settling.lose_all(self._standing.overdue(now, self._ledger.total))
+        if told:
+            for stream, losses in self._standing.written_off(now):
+                self._settling.lose_all(losses)
+                self._settling.withhold_start(self._standing.layouts[stream])

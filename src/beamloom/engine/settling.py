@@ -1,0 +1,109 @@
+"""How the events of a run end, and what the others are told of that.
+
+Policy: an event that is given up is taken away from whoever holds it, and nobody is to wait for it; one that is reduced or has failed is
+held by nobody any more. The next step is collected here, as an event that ends may take leases back that have not been told yet.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from beamloom.engine.layout import WantedEvents
+from beamloom.engine.ledger import Ledger, Loss
+from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.run_parts import Step
+from beamloom.engine.scheduler import Scheduler
+from beamloom.engine.streamplan import StreamLayout
+from beamloom.triggermap import Instance
+
+
+class Settling:
+    """Settles events in the ledger, takes them from the workers, and collects what is to be told."""
+
+    def __init__(self, ledger: Ledger, scheduler: Scheduler) -> None:
+        self.step = Step()
+        """What is to be told next, as far as it is known."""
+        self._ledger = ledger
+        self._scheduler = scheduler
+        self._settled = RangeSet()
+        self._void = RangeSet()
+
+    def settle(self, fresh: Collection[Range], *, taken_away: bool = False) -> None:
+        """These events have just been settled; ``taken_away``: workers may still hold them."""
+        for first, stop in fresh:
+            self._settled.add(first, stop)
+            if taken_away:
+                self._scheduler.drop(first, stop)
+                self.take_away(first, stop)
+
+    def take_away(self, first: int, stop: int) -> None:
+        """Workers are not to wait for these events; what is leased after this is meant again."""
+        gone = RangeSet([(first, stop)])
+        self.step.spans = [
+            msgspec.structs.replace(span, first=a, count=b - a)
+            for span in self.step.spans
+            for a, b in gone.missing(span.first, span.stop)
+        ]
+        self.step.dropped.append((first, stop))
+
+    def lose(self, first: int, stop: int, cause: str) -> None:
+        """What of these events is not settled is lost."""
+        self.settle(self._ledger.lose(first, stop, cause), taken_away=True)
+
+    def lose_all(self, losses: Collection[Loss]) -> None:
+        """These events are lost, or were for another cause than was said before."""
+        for loss in losses:
+            if loss.instead_of is not None:
+                self._ledger.explain(loss)
+                continue
+            stop = loss.stop if self._ledger.total is None else min(loss.stop, self._ledger.total)
+            self.lose(loss.first, stop, loss.cause)
+
+    def cut(self, event: int, instances: Iterator[Instance]) -> None:
+        """From ``event`` on the run has only these parts; what was leased of other ones is taken away."""
+        self.take_away(event, max(event, self._scheduler.cursor))
+        self._scheduler.cut(event, instances)
+
+    @property
+    def end(self) -> int:
+        """One past the last event that is settled."""
+        ranges = list(self._ledger.settled)
+        return ranges[-1][1] if ranges else 0
+
+    # ---- events that no worker is to see ------------------------------------------------------------------------------------
+
+    def pass_over(self, void: Collection[Range]) -> None:
+        """No worker is to see these events."""
+        for first, stop in void:
+            self._void.add(first, stop)
+
+    def settle_void(self, certain: int) -> None:
+        """An event that no worker is to see is done with when it is certain that the run has it: those before ``certain``."""
+        for first, stop in self._void.remove(0, certain):
+            self.settle(self._ledger.reduce(first, stop))
+
+    def forget_void(self, event: int) -> None:
+        """The run has no event from this one on that no worker is to see."""
+        self._void.remove(event, sys.maxsize)
+
+    # ---- what is told -------------------------------------------------------------------------------------------------------
+
+    def take_step(self) -> Step:
+        """What is to be told now."""
+        step, self.step = self.step, Step()
+        step.settled = self.not_kept(self._settled.clear())
+        return step
+
+    def not_kept(self, settled: list[Range]) -> list[Range]:
+        """Of these events, those of which ingesters need not keep the packets."""
+        if self._scheduler.keeps_start and settled and settled[0][0] == 0:
+            settled[0] = (1, settled[0][1])
+        return settled
+
+    def withhold_start(self, layout: StreamLayout) -> None:
+        """An ingester is gone with the packets of the start event: whoever comes late cannot be given it."""
+        if self._scheduler.keeps_start and WantedEvents(layout).before(1):
+            self.settle([(0, 1)], taken_away=True)
