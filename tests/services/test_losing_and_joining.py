@@ -177,7 +177,7 @@ def test_a_late_worker_whose_class_fails_does_not_join_and_the_run_goes_on(
     with Bench({"eiger": feed}, workers=["worker-1"]) as bench:
         active = bench.arm(uniform(["eiger"], 30))
         bench.until(lambda: bench.reduced() == 11)
-        with caplog.at_level("CRITICAL", logger="beamloom.services.controller"):
+        with caplog.at_level("CRITICAL", logger="beamloom.services.invitations"):
             bench.add_worker("worker-2", Broken)
             bench.until(bench.everyone_known)
             bench.steps(5)

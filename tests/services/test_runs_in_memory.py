@@ -306,7 +306,7 @@ def test_a_wrong_parameter_changes_nothing() -> None:
         with pytest.raises(ParameterError, match="gain"):
             bench.controller.set_parameters({"gain": b"lots", "other": b"1"})
         assert bench.controller.parameters.current.hash == before
-        assert bench.controller.epoch == 1  # the descriptions' defaults were the first change
+        assert bench.controller.epochs.number == 1  # the descriptions' defaults were the first change
 
 
 def test_a_worker_waits_for_parameters_that_are_still_under_way() -> None:

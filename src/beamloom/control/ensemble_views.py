@@ -53,7 +53,7 @@ def config(controller: Any) -> dict[str, Any]:
             name: str(value.uuid) for name, value in controller.parameters.current.items()
         },
         "parameters_hash": controller.parameters.current.hash,
-        "parameters_epoch": controller.epoch,
+        "parameters_epoch": controller.epochs.number,
     }
 
 

@@ -36,11 +36,10 @@ class Controller(Protocol):
 
     active: Any
     past: Any
-    logs: Any
-    log_count: int
+    logbook: Any
     parameters: Parameters
     ensemble: Any
-    epoch: int
+    epochs: Any
 
     @property
     def nameable(self) -> list[str]:
@@ -318,18 +317,18 @@ class _Api:
         least = _LEVELS.get(request.query_params.get("level", "INFO").upper())
         if least is None:
             raise BadRequest(f"level is one of {', '.join(_LEVELS)}")
-        lines = await self._ask(lambda: list(self._controller.logs))
+        lines = await self._ask(lambda: list(self._controller.logbook.lines))
         return _json([line for line in lines if _LEVELS.get(line["levelname"], 0) >= least])
 
     async def log_stream(self, request: Request) -> Response:
         """New log lines as they come, one JSON object a line, without end."""
-        seen = await self._ask(lambda: self._controller.log_count)
+        seen = await self._ask(lambda: self._controller.logbook.count)
 
         async def lines() -> AsyncIterator[bytes]:
             nonlocal seen
             while not await request.is_disconnected():
                 count, kept = await self._ask(
-                    lambda: (self._controller.log_count, list(self._controller.logs))
+                    lambda: (self._controller.logbook.count, list(self._controller.logbook.lines))
                 )
                 for line in kept[len(kept) - min(count - seen, len(kept)) :]:
                     yield msgspec.json.encode(line) + b"\n"

@@ -14,13 +14,14 @@ from beamloom.parameters import (
     DUMP_PREFIX,
     Parameter,
     ParameterError,
-    Parameters,
     encode_value,
     load_parameter_file,
 )
 from beamloom.recordings.folder import RecordedEpoch
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.ensemble import Ensemble
+from beamloom.services.logbook import Logbook
+from beamloom.services.parameter_epochs import ParameterEpochs
 from beamloom.services.recorder import RunRecorder
 from beamloom.services.restoring import FinishedRun, Restored
 from beamloom.services.statekeeping import ActiveState, ControllerState, RunPapers, StateKeeper
@@ -35,13 +36,10 @@ class Resumable(Protocol):
     """What of a controller is handed on."""
 
     ensemble: Ensemble
-    parameters: Parameters
-    epoch: int
+    epochs: ParameterEpochs
     active: ActiveRun | None
     past: deque[ActiveRun | FinishedRun]
-    logs: deque[dict[str, str]]
-    log_count: int
-    epochs_of_run: dict[int, dict[str, bytes]]
+    logbook: Logbook
     run_papers: RunPapers | None
 
 
@@ -53,13 +51,13 @@ def snapshot(controller: Resumable) -> ControllerState:
         run = active.run
         going_on = ActiveState(run.run_id, freeze(run), active.ticks, active.epochs)
     return ControllerState(
-        controller.epoch,
-        controller.parameters.given,
+        controller.epochs.number,
+        controller.epochs.parameters.given,
         {member.peer: member.register for member in controller.ensemble},
-        controller.epochs_of_run,
+        controller.epochs.of_run,
         going_on,
-        list(controller.logs),
-        controller.log_count,
+        list(controller.logbook.lines),
+        controller.logbook.count,
     )
 
 
@@ -83,17 +81,16 @@ def resume(
     began = time.perf_counter()
     state = restored.state
     controller.past.extend(restored.past)
-    controller.logs.extend(state.logs)
-    controller.log_count = state.log_count
-    controller.epoch, controller.epochs_of_run = state.epoch, state.epochs_of_run
+    controller.logbook.go_on(state.logs, state.log_count)
+    controller.epochs.number, controller.epochs.of_run = state.epoch, state.epochs_of_run
     if state.given:
-        controller.parameters.set_many(state.given)
+        controller.epochs.parameters.set_many(state.given)
     for peer, register in state.members.items():
         controller.ensemble.add(peer, register, now)
         channel.connect(peer, register.address)
         try:
             descriptions = [Parameter.from_wire(one) for one in register.descriptions]
-            controller.parameters.describe(descriptions, owner=register.name)
+            controller.epochs.parameters.describe(descriptions, owner=register.name)
         except ParameterError as error:
             logger.error("%s: %s", register.name, error)
     if restored.run is None or restored.papers is None or restored.written is None:
@@ -127,19 +124,18 @@ def recorder_of(controller: Resumable, detectors: Detectors) -> RunRecorder | No
     if active is None or papers is None or not papers.record_prefix:
         return None
     epochs = [
-        RecordedEpoch(one.epoch, one.first_event, controller.epochs_of_run.get(one.epoch, {}))
+        RecordedEpoch(one.epoch, one.first_event, controller.epochs.of_run.get(one.epoch, {}))
         for one in active.epochs
     ]
     return RunRecorder(papers.record_prefix, papers.run, active.run.trigger_map, detectors, epochs)
 
 
-def new_recorder(run: Run, parameters: Parameters, epoch: int, detectors: Detectors) -> RunRecorder | None:
+def new_recorder(run: Run, epochs: ParameterEpochs, detectors: Detectors) -> RunRecorder | None:
     """What records the map and the parameters of a run that begins, where that is wanted."""
-    prefix = parameters.current.to_wire().get(DUMP_PREFIX.name, b"").decode()
-    if not prefix:
+    if not epochs.record_prefix:
         return None
-    recorder = RunRecorder(prefix, run.run_id, run.trigger_map, detectors)
-    recorder.epoch(epoch, 0, parameters.current)
+    recorder = RunRecorder(epochs.record_prefix, run.run_id, run.trigger_map, detectors)
+    recorder.epoch(epochs.number, 0, epochs.parameters.current)
     return recorder
 
 

@@ -8,18 +8,21 @@ logged when it changes, and shown until a run is armed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from beamloom.detectors.geometry import Detector
 from beamloom.services.arming import ArmingRefused
-from beamloom.triggermap import TriggerMap, open_ended
+from beamloom.triggermap import TriggerMap, TriggerMapError, open_ended
 
 logger = logging.getLogger(__name__)
 
 TRY_EVERY = 1.0
 """Seconds between attempts to arm a run that was refused."""
+
+Arm = Callable[[TriggerMap, Callable[[str | Exception], None], float], None]
+"""Arms a map at a time; calls the second argument once, with the run's id or with the refusal."""
 
 
 class SelfArming:
@@ -39,6 +42,7 @@ class SelfArming:
         self._detectors = detectors or {}
         self._waiting: dict[str, str] = {}
         self._next_attempt = 0.0
+        self._now = 0.0
 
     @property
     def waiting(self) -> list[str]:
@@ -79,9 +83,25 @@ class SelfArming:
         """Something has changed: an attempt may be made at once."""
         self._next_attempt = 0.0
 
-    def due(self, now: float) -> bool:
-        """Whether an attempt is to be made now."""
-        return bool(self._waiting) and now >= self._next_attempt
+    def turn(self, there: Collection[str], arm: Arm, now: float, *, free: bool) -> None:
+        """Begin the run that a device asks for, when nobody else has one; ``there``: the streams that can be had."""
+        self._now = now
+        if not free or not self._waiting or now < self._next_attempt:
+            return
+        waiting = self._named()
+
+        def reply(outcome: str | Exception) -> None:
+            if isinstance(outcome, Exception):
+                self.refused(str(outcome), self._now)
+            else:
+                logger.info("run %s was armed by a series on %s", outcome, waiting)
+
+        try:
+            trigger_map = self.trigger_map(there)
+        except (ArmingRefused, TriggerMapError) as refusal:
+            self.refused(str(refusal), now)
+            return
+        arm(trigger_map, reply, now)
 
     def trigger_map(self, there: Collection[str]) -> TriggerMap:
         """The map to arm, where the streams ``there`` can be had. Raises ArmingRefused or TriggerMapError."""
