@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from beamloom.engine.assignment import Span, joined
-from beamloom.engine.scheduler import LONGEST_OVERSHOOT, PATIENCE, RELEASE_CHUNK, Scheduler
+from beamloom.engine.orphans import PATIENCE, RELEASE_CHUNK
+from beamloom.engine.scheduler import LONGEST_OVERSHOOT, Scheduler
 from beamloom.engine.workforce import FIRST_CREDIT
 from beamloom.triggermap import TriggerMap, batched, open_ended, uniform
 

@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from beamloom.engine.bindings import Bindings
-from beamloom.engine.scheduler import PATIENCE, Scheduler
+from beamloom.engine.orphans import PATIENCE
+from beamloom.engine.scheduler import Scheduler
 from beamloom.engine.suspects import SUSPECTS_PER_DEATH, Suspects
 from beamloom.triggermap import open_ended, uniform
 

@@ -4,9 +4,7 @@ Policy: events are given out in order. A constraint that is not bound yet goes t
 the rest of its part instance; a cell without a constraint goes to all workers with its tags. Events of a worker that is gone are given
 out again before anything new, lowest first, so that a constraint keeps its order.
 
-The first events that a dead worker held are *suspects*: each is leased alone to an idle worker, so that a second death points at
-one event, which is then poison. While no worker becomes idle, for instance because all wait for a device that in turn waits for room in the
-retention, a suspect is after some time leased as any other.
+The first events that a dead worker held are *suspects*, each of which is then leased alone; one that costs a second worker is poison.
 
 Invariant: a delivery (event, slot) is leased to at most one worker at a time, and it is settled exactly once.
 """
@@ -14,15 +12,16 @@ Invariant: a delivery (event, slot) is leased to at most one worker at a time, a
 from __future__ import annotations
 
 import sys
-from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
 
 from beamloom.engine.assignment import Span, joined
+from beamloom.engine.attempts import Attempts
 from beamloom.engine.bindings import Binding, Bindings
 from beamloom.engine.deliveries import Deliveries, Orphan, Unit
 from beamloom.engine.epochs import EpochPlan
+from beamloom.engine.orphans import Orphans
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.suspects import Suspects
 from beamloom.engine.workforce import Worker, Workforce
@@ -30,10 +29,6 @@ from beamloom.triggermap import CompiledPart, Instance
 
 LONGEST_OVERSHOOT = 1024
 """How far a lease may go beyond the credit to keep a constraint's consecutive events together."""
-RELEASE_CHUNK = 32
-"""Events of a dead worker are given out again in runs of this length."""
-PATIENCE = 5.0
-"""Seconds without any delivery done after which a suspect is no longer kept for an idle worker."""
 VOID_EVENTS_PER_STEP = 100_000
 """Events that no worker sees are skipped at most so many at a time."""
 
@@ -51,13 +46,12 @@ class Scheduler:
         self._bindings = Bindings(instances)
         self._deliveries = Deliveries()
         self._skipped = RangeSet()
-        self._orphans: list[Orphan] = []
         self._suspects = Suspects()
-        self._attempts: dict[tuple[int, int], int] = {}
+        self._attempts = Attempts()
         self._epochs = EpochPlan()
-        self._cut_at: int | None = None
-        self._attempt_behind_cut = 1
-        self._moved_at = 0.0
+        self._orphans = Orphans(
+            self.workforce, self._bindings, self._deliveries, self._suspects, self._attempts, self._epochs
+        )
 
     # ---- parameters ---------------------------------------------------------------------------------------------------------
 
@@ -86,19 +80,8 @@ class Scheduler:
         worker.lease(slot, 0, 1, now)
         if self._suspects.joins_start(slot):
             worker.careful = (0, slot)
-        self._void_start_orphans()
+        self._orphans.void_start()
         return [Span(0, 1, name, slot, 1, self.epoch_of(0), streams)]
-
-    def _void_start_orphans(self) -> None:
-        """A worker has just been given the start event: what waits to be leased again may not be needed any more."""
-        kept: list[Orphan] = []
-        for orphan in self._orphans:
-            if orphan.first == 0 and self._deliveries.void(0, orphan.slot):
-                self._suspects.void((0, orphan.slot))
-                self._attempts.pop((0, orphan.slot), None)
-            else:
-                kept.append(orphan)
-        self._orphans = kept
 
     def lose_worker(self, name: str, *, killed: bool, culprit: int | None = None) -> list[int]:
         """A worker is gone and nothing more of it will be taken. Its deliveries wait to be leased again.
@@ -120,20 +103,12 @@ class Scheduler:
                 poison.append(worker.careful[0])
         elif killed:
             self._suspects.suspect(_in_question(held, culprit))
-        for orphan in held:
-            if self._deliveries.void(orphan.first, orphan.slot):
-                self._suspects.void((orphan.first, orphan.slot))
-                self._attempts.pop((orphan.first, orphan.slot), None)
-            else:
-                self._orphan(orphan)
-        self._orphans.sort()
+        self._orphans.bereave(held)
         return poison
 
     def renew(self, name: str, slot: int, first: int, stop: int) -> list[Span]:
         """``name`` was given these deliveries and never had them: they are leased to it once more, under a higher attempt."""
-        for event in range(first, stop):
-            key = (event, slot)
-            self._attempts[key] = self._attempts.get(key, self._first_attempt(event)) + 1
+        self._attempts.another(slot, first, stop)
         return self.leases_of(name, slot, first, stop)
 
     def leases_of(self, name: str, slot: int, first: int, stop: int) -> list[Span]:
@@ -142,35 +117,32 @@ class Scheduler:
         for event in range(first, stop):
             split = self._deliveries.of(event)
             streams = None if split is None else split.units[slot].streams
-            attempt = self._attempts.get((event, slot), self._first_attempt(event))
+            attempt = self._attempts.of(event, slot)
             spans.append(Span(event, 1, name, slot, attempt, self.epoch_of(event), streams))
         return joined(spans)
 
     @property
     def was_cut(self) -> bool:
         """Whether events may have been leased that are not the run's."""
-        return self._cut_at is not None
-
-    def _orphan(self, orphan: Orphan) -> None:
-        for event in range(orphan.first, orphan.stop):
-            key = (event, orphan.slot)
-            self._attempts[key] = self._attempts.get(key, self._first_attempt(event)) + 1
-        self._orphans.append(orphan)
+        return self._attempts.was_cut
 
     def release(self, name: str, slot: int, first: int, stop: int) -> None:
         """The results of these deliveries died on their way, and ``name`` has them no more: they wait to be leased again."""
         worker = self.workforce.get(name)
-        for start, end in [] if worker is None else worker.give_back(slot, first, stop):
-            for a, b in self._deliveries.pieces(start, end):
-                self._orphan(Orphan(a, slot, b))
-        self._orphans.sort()
+        if worker is not None:
+            self._orphans.add(
+                Orphan(a, slot, b)
+                for start, end in worker.give_back(slot, first, stop)
+                for a, b in self._deliveries.pieces(start, end)
+            )
 
     def reopen(self, slot: int, first: int, stop: int) -> None:
         """Results of deliveries that were done are gone: those of events that are still open wait to be leased again."""
-        for event in self._deliveries.split_within(first, stop):
-            if self._deliveries.reopen(event, slot):
-                self._orphan(Orphan(event, slot, event + 1))
-        self._orphans.sort()
+        self._orphans.add(
+            Orphan(event, slot, event + 1)
+            for event in self._deliveries.split_within(first, stop)
+            if self._deliveries.reopen(event, slot)
+        )
 
     # ---- deliveries end -----------------------------------------------------------------------------------------------------
 
@@ -183,7 +155,7 @@ class Scheduler:
         failed: list[int] = []
         for a, b in worker.give_back(slot, first, stop):
             worker.pace(b, now, self._lookahead)
-            self._moved_at = now
+            self._orphans.moved_at = now
             self._forget(slot, a, b)
             if self._deliveries.all_simple(a):
                 reduced.append((a, b))
@@ -217,22 +189,14 @@ class Scheduler:
         for worker in self.workforce:
             for slot in list(worker.leases):
                 worker.give_back(slot, first, stop)
-        kept: list[Orphan] = []
-        for orphan in self._orphans:
-            left = RangeSet([(orphan.first, orphan.stop)])
-            left.remove(first, stop)
-            kept.extend(Orphan(a, orphan.slot, b) for a, b in left)
-        self._orphans = kept
+        self._orphans.drop(first, stop)
         self._deliveries.drop(first, stop)
         self._suspects.drop(first, stop)
-        for key in [key for key in self._attempts if first <= key[0] < stop]:
-            del self._attempts[key]
+        self._attempts.drop(first, stop)
 
     def _forget(self, slot: int, first: int, stop: int) -> None:
         self._suspects.acquit(slot, first, stop)
-        if self._attempts:
-            for event in range(first, stop):
-                self._attempts.pop((event, slot), None)
+        self._attempts.forget(slot, first, stop)
 
     # ---- events are given out -----------------------------------------------------------------------------------------------
 
@@ -241,9 +205,9 @@ class Scheduler:
         spans: list[Span] = []
         void: list[Range] = []
         if self._orphans:
-            self._release_orphans(spans, now)
+            self._orphans.give_out(spans, now)
         else:
-            self._moved_at = now
+            self._orphans.moved_at = now
         if not self._orphans:
             self._assign_new(spans, void, now)
         return joined(spans), void
@@ -259,12 +223,8 @@ class Scheduler:
     ) -> Span:
         worker.lease(slot, first, first + count, now)
         return Span(
-            first, count, worker.name, slot, self._first_attempt(first), self.epoch_of(first), streams
+            first, count, worker.name, slot, self._attempts.first(first), self.epoch_of(first), streams
         )
-
-    def _first_attempt(self, event: int) -> int:
-        """Events that were leased ahead and then cut off are leased under the same numbers again, as other events."""
-        return 1 if self._cut_at is None or event < self._cut_at else self._attempt_behind_cut
 
     def _assign_new(self, spans: list[Span], void: list[Range], now: float) -> None:
         void_left = VOID_EVENTS_PER_STEP
@@ -372,10 +332,8 @@ class Scheduler:
 
     def cut(self, event: int, instances: Iterator[Instance]) -> None:
         """An open-ended run has been closed: from ``event`` on it goes on with other parts than planned."""
-        before = [attempt for (leased, _), attempt in self._attempts.items() if leased >= event]
-        self._attempt_behind_cut = max(before, default=1) + 1
+        self._attempts.cut(event)
         self.drop(event, self.cursor)
-        self._cut_at = event
         self._skipped.remove(event, sys.maxsize)
         self.cursor = min(self.cursor, event)
         self._bindings.cut(event, instances)
@@ -384,103 +342,6 @@ class Scheduler:
     def forget_settled(self, until: int) -> None:
         """Every event before ``until`` is settled: part instances behind it are no longer needed."""
         self._bindings.forget(until)
-
-    # ---- events are given out again -----------------------------------------------------------------------------------------
-
-    def _release_orphans(self, spans: list[Span], now: float) -> None:
-        waiting: list[Orphan] = []
-        queue = deque(self._orphans)
-        while queue:
-            orphan = queue.popleft()
-            careful = (orphan.first, orphan.slot) in self._suspects
-            stop = self._same_care(orphan, careful)
-            worker, end = self._heir(orphan, stop, careful)
-            if worker is None:
-                waiting = [orphan, *queue]
-                break
-            if worker.careful is not None or (careful and worker.outstanding > 0):
-                if not self._waits_in_vain(orphan, worker, now):
-                    waiting = [orphan, *queue]
-                    break
-                careful, worker.careful = False, None
-            spans.append(self._lease_again(worker, orphan.first, end, orphan.slot, careful, now))
-            if end < orphan.stop:
-                queue.appendleft(Orphan(end, orphan.slot, orphan.stop))
-        self._orphans = waiting
-
-    def _waits_in_vain(self, orphan: Orphan, worker: Worker, now: float) -> bool:
-        """Whether ``worker`` may never become idle, as the packets that it waits for cannot be read before ``orphan`` is settled."""
-        lowest = worker.lowest
-        return lowest is not None and lowest > orphan.first and now - self._moved_at > PATIENCE
-
-    def _same_care(self, orphan: Orphan, careful: bool) -> int:
-        """Up to which event the orphaned deliveries may be leased as one span."""
-        if careful:
-            return orphan.first + 1
-        stop = min(orphan.stop, orphan.first + RELEASE_CHUNK)
-        attempt, epoch = self._attempts[(orphan.first, orphan.slot)], self.epoch_of(orphan.first)
-        for event in range(orphan.first + 1, stop):
-            if (
-                (event, orphan.slot) in self._suspects
-                or self._attempts[(event, orphan.slot)] != attempt
-                or self.epoch_of(event) != epoch
-            ):
-                return event
-        return stop
-
-    def _heir(self, orphan: Orphan, stop: int, careful: bool) -> tuple[Worker | None, int]:
-        """The worker that gets the deliveries from ``orphan.first`` on, and up to which event it gets them."""
-        split = self._deliveries.of(orphan.first)
-        binding = self._bindings.of(orphan.first)
-        part, bound = binding.part, binding.bound
-        if split is None:
-            groups = part.groups(orphan.first - binding.first)
-            tags: frozenset[str] = frozenset()
-        else:
-            unit = split.units[orphan.slot]
-            groups, tags = unit.groups, frozenset[str]().union(*unit.broadcasts)
-            stop = orphan.first + 1
-        tags = tags.union(*(part.tag_sets[int(part.group_tags[group])] for group in groups))
-        heirs = [int(bound[group]) for group in groups if bound[group] >= 0]
-        worker = self.workforce.by_index(heirs[0]) if heirs else self._idlest(tags, careful)
-        if worker is None or worker.suspended:
-            return None, orphan.first
-        for group in groups:
-            bound[group] = worker.index
-        end = orphan.first + 1
-        while end < min(stop, binding.stop) and self._follows(binding, end, worker):
-            end += 1
-        return worker, end
-
-    def _follows(self, binding: Binding, event: int, worker: Worker) -> bool:
-        """Whether the next orphaned event may go along to the same worker; binds its constraint if so."""
-        part = binding.part
-        group = int(part.single[event - binding.first])
-        index = int(binding.bound[group])
-        if index < 0 and part.tag_sets[int(part.group_tags[group])] <= worker.tags:
-            binding.bound[group] = worker.index
-            return True
-        return index == worker.index
-
-    def _idlest(self, tags: frozenset[str], careful: bool) -> Worker | None:
-        if careful:
-            return min(self.workforce.suited(tags), key=lambda w: w.outstanding, default=None)
-        return max(
-            self.workforce.suited(tags),
-            key=lambda w: (w.careful is None, w.credit - w.outstanding),
-            default=None,
-        )
-
-    def _lease_again(
-        self, worker: Worker, first: int, stop: int, slot: int, careful: bool, now: float
-    ) -> Span:
-        split = self._deliveries.of(first)
-        streams = split.units[slot].streams if split is not None else None
-        if careful:
-            worker.careful = (first, slot)
-        worker.lease(slot, first, stop, now)
-        attempt = self._attempts[(first, slot)]
-        return Span(first, stop - first, worker.name, slot, attempt, self.epoch_of(first), streams)
 
     @property
     def idle(self) -> bool:

@@ -1,0 +1,178 @@
+"""Deliveries whose worker is gone, until they are leased to another one.
+
+Policy: they are leased again before anything new, lowest first, so that a constraint keeps its order. Each suspect is leased alone to an
+idle worker, so that a second death points at one event. While no worker becomes idle, for instance because all wait for a device that in
+turn waits for room in the retention, a suspect is after some time leased as any other.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from beamloom.engine.assignment import Span
+from beamloom.engine.attempts import Attempts
+from beamloom.engine.bindings import Binding, Bindings
+from beamloom.engine.deliveries import Deliveries, Orphan
+from beamloom.engine.epochs import EpochPlan
+from beamloom.engine.ranges import RangeSet
+from beamloom.engine.suspects import Suspects
+from beamloom.engine.workforce import Worker, Workforce
+
+RELEASE_CHUNK = 32
+"""Events of a dead worker are given out again in runs of this length."""
+PATIENCE = 5.0
+"""Seconds without any delivery done after which a suspect is no longer kept for an idle worker."""
+
+
+class Orphans:
+    """The deliveries of one run that wait to be leased again."""
+
+    def __init__(
+        self,
+        workforce: Workforce,
+        bindings: Bindings,
+        deliveries: Deliveries,
+        suspects: Suspects,
+        attempts: Attempts,
+        epochs: EpochPlan,
+    ) -> None:
+        self.moved_at = 0.0
+        """When a delivery was done, the last time, or nothing waited."""
+        self._workforce = workforce
+        self._bindings = bindings
+        self._deliveries = deliveries
+        self._suspects = suspects
+        self._attempts = attempts
+        self._epochs = epochs
+        self._waiting: list[Orphan] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, orphans: Iterable[Orphan]) -> None:
+        """These deliveries are to be leased once more."""
+        for orphan in orphans:
+            self._attempts.another(orphan.slot, orphan.first, orphan.stop)
+            self._waiting.append(orphan)
+        self._waiting.sort()
+
+    def bereave(self, held: Iterable[Orphan]) -> None:
+        """A worker is gone that held these: what is still needed of them is to be leased once more."""
+        self.add([orphan for orphan in held if not self._is_void(orphan)])
+
+    def void_start(self) -> None:
+        """A worker has just been given the start event: what waits to be leased again may not be needed any more."""
+        self._waiting = [orphan for orphan in self._waiting if orphan.first != 0 or not self._is_void(orphan)]
+
+    def _is_void(self, orphan: Orphan) -> bool:
+        if not self._deliveries.void(orphan.first, orphan.slot):
+            return False
+        self._suspects.void((orphan.first, orphan.slot))
+        self._attempts.forget(orphan.slot, orphan.first, orphan.first + 1)
+        return True
+
+    def drop(self, first: int, stop: int) -> None:
+        """[first, stop) are settled some other way."""
+        kept: list[Orphan] = []
+        for orphan in self._waiting:
+            left = RangeSet([(orphan.first, orphan.stop)])
+            left.remove(first, stop)
+            kept.extend(Orphan(a, orphan.slot, b) for a, b in left)
+        self._waiting = kept
+
+    def give_out(self, spans: list[Span], now: float) -> None:
+        """Lease again what can be leased now; adds to ``spans``."""
+        waiting: list[Orphan] = []
+        queue = deque(self._waiting)
+        while queue:
+            orphan = queue.popleft()
+            careful = (orphan.first, orphan.slot) in self._suspects
+            stop = self._same_care(orphan, careful)
+            worker, end = self._heir(orphan, stop, careful)
+            if worker is None:
+                waiting = [orphan, *queue]
+                break
+            if worker.careful is not None or (careful and worker.outstanding > 0):
+                if not self._waits_in_vain(orphan, worker, now):
+                    waiting = [orphan, *queue]
+                    break
+                careful, worker.careful = False, None
+            spans.append(self._lease_again(worker, orphan.first, end, orphan.slot, careful, now))
+            if end < orphan.stop:
+                queue.appendleft(Orphan(end, orphan.slot, orphan.stop))
+        self._waiting = waiting
+
+    def _waits_in_vain(self, orphan: Orphan, worker: Worker, now: float) -> bool:
+        """Whether ``worker`` may never become idle, as the packets that it waits for cannot be read before ``orphan`` is settled."""
+        lowest = worker.lowest
+        return lowest is not None and lowest > orphan.first and now - self.moved_at > PATIENCE
+
+    def _same_care(self, orphan: Orphan, careful: bool) -> int:
+        """Up to which event the orphaned deliveries may be leased as one span."""
+        if careful:
+            return orphan.first + 1
+        stop = min(orphan.stop, orphan.first + RELEASE_CHUNK)
+        attempt, epoch = self._attempts.of(orphan.first, orphan.slot), self._epochs.of(orphan.first)
+        for event in range(orphan.first + 1, stop):
+            if (
+                (event, orphan.slot) in self._suspects
+                or self._attempts.of(event, orphan.slot) != attempt
+                or self._epochs.of(event) != epoch
+            ):
+                return event
+        return stop
+
+    def _heir(self, orphan: Orphan, stop: int, careful: bool) -> tuple[Worker | None, int]:
+        """The worker that gets the deliveries from ``orphan.first`` on, and up to which event it gets them."""
+        split = self._deliveries.of(orphan.first)
+        binding = self._bindings.of(orphan.first)
+        part, bound = binding.part, binding.bound
+        if split is None:
+            groups = part.groups(orphan.first - binding.first)
+            tags: frozenset[str] = frozenset()
+        else:
+            unit = split.units[orphan.slot]
+            groups, tags = unit.groups, frozenset[str]().union(*unit.broadcasts)
+            stop = orphan.first + 1
+        tags = tags.union(*(part.tag_sets[int(part.group_tags[group])] for group in groups))
+        heirs = [int(bound[group]) for group in groups if bound[group] >= 0]
+        worker = self._workforce.by_index(heirs[0]) if heirs else self._idlest(tags, careful)
+        if worker is None or worker.suspended:
+            return None, orphan.first
+        for group in groups:
+            bound[group] = worker.index
+        end = orphan.first + 1
+        while end < min(stop, binding.stop) and self._follows(binding, end, worker):
+            end += 1
+        return worker, end
+
+    def _follows(self, binding: Binding, event: int, worker: Worker) -> bool:
+        """Whether the next orphaned event may go along to the same worker; binds its constraint if so."""
+        part = binding.part
+        group = int(part.single[event - binding.first])
+        index = int(binding.bound[group])
+        if index < 0 and part.tag_sets[int(part.group_tags[group])] <= worker.tags:
+            binding.bound[group] = worker.index
+            return True
+        return index == worker.index
+
+    def _idlest(self, tags: frozenset[str], careful: bool) -> Worker | None:
+        if careful:
+            return min(self._workforce.suited(tags), key=lambda w: w.outstanding, default=None)
+        return max(
+            self._workforce.suited(tags),
+            key=lambda w: (w.careful is None, w.credit - w.outstanding),
+            default=None,
+        )
+
+    def _lease_again(
+        self, worker: Worker, first: int, stop: int, slot: int, careful: bool, now: float
+    ) -> Span:
+        split = self._deliveries.of(first)
+        streams = split.units[slot].streams if split is not None else None
+        if careful:
+            worker.careful = (first, slot)
+        worker.lease(slot, first, stop, now)
+        attempt = self._attempts.of(first, slot)
+        return Span(first, stop - first, worker.name, slot, attempt, self._epochs.of(first), streams)
