@@ -30,6 +30,11 @@ class UnknownPacketType(LookupError):
     """No installed package brings a parser for packets of this type tag."""
 
 
+def frame_bytes(frame: Any) -> int:
+    """Size of a byte frame in bytes. ``len`` counts items, which in the memory of an array are not bytes."""
+    return len(frame) if type(frame) is bytes else memoryview(frame).nbytes
+
+
 class Packet(msgspec.Struct, gc=False):
     """One item of a stream.
 
@@ -51,7 +56,7 @@ class Packet(msgspec.Struct, gc=False):
     @property
     def nbytes(self) -> int:
         """Total size of the frames, in bytes."""
-        return sum(map(len, self.frames))
+        return sum(map(frame_bytes, self.frames))
 
     def get_bytes(self) -> Packet:
         """The same packet with every frame copied into ``bytes``."""

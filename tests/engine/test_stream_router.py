@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -269,6 +270,32 @@ def test_a_packet_whose_event_another_stream_has_lost_is_not_kept() -> None:
     one.arrive(items(*range(6, 9)))
     assert [event for event, _ in one.retention.within(6, 10)] == [6, 8]
     assert len(one._settled_ahead) == 0
+
+
+def test_of_packets_that_were_read_at_once_those_are_kept_for_which_there_is_room() -> None:
+    one = router(budget=6, when_full=WhenFull.DROP)
+    one.assign([Span(0, 22, "w1")])
+    assert sent(one.arrive(items(*range(6)))) == to("w1", 0, 1)
+    assert one.take_losses() == [Loss(2, 6, "stream 'a' dropped packets: its retention is full")]
+    one.release(0, 2)
+    assert sent(one.arrive(items(6, 7))) == to("w1", 6, 7)
+
+
+def test_the_memory_of_an_array_counts_with_its_bytes() -> None:
+    pixels = memoryview(array("d", [0.0] * 10))
+    kept = Retention(1000)
+    kept.keep(0, [Packet("test", [pixels, b"head"])], 1)
+    assert kept.nbytes == 84
+    kept.release(0, 1)
+    assert kept.nbytes == 0
+
+
+def test_a_packet_larger_than_the_whole_memory_passes_alone() -> None:
+    kept = Retention(10)
+    assert kept.keep(0, [Packet("test", [bytes(25)])], 1) == 1
+    assert (kept.blocks, kept.oversized) == (True, 25)
+    kept.release(0, 1)
+    assert (kept.blocks, kept.room) == (False, 10)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=12))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import hypothesis.strategies as st
@@ -78,6 +79,18 @@ def test_a_large_frame_is_not_copied_on_either_side() -> None:
     (packet,) = unpack(block, [buffers[0], view])
     assert packet.frames[1] is view
     assert packet.frames[0] == b"head"
+
+
+def test_the_memory_of_arrays_keeps_its_bytes_and_those_of_its_neighbours() -> None:
+    small, large = array("d", range(10)), array("d", range(INLINE_BYTES))
+    packets = [
+        Packet("test", [memoryview(small), b"next", memoryview(large)]),
+        Packet("test", [b"last", b"", b""]),
+    ]
+    block, buffers = pack(packets)
+    first, second = unpack(block, [bytes(one) for one in buffers])
+    assert first.frames == [small.tobytes(), b"next", large.tobytes()]
+    assert second.frames == [b"last", b"", b""]
 
 
 def test_runs_of_one_type_are_found_in_order() -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from beamloom.events import Malformed, Packet
+from beamloom.events import Malformed, Packet, frame_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -171,4 +171,4 @@ class BackgroundSource:
 
 
 def _size(item: Item) -> int:
-    return sum(map(len, item.frames))
+    return sum(map(frame_bytes, item.frames))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final, Protocol, runtime_checkable
 
-from beamloom.events import Malformed, Packet
+from beamloom.events import Malformed, Packet, frame_bytes
 
 HELD_BYTES: Final = 256 << 20
 """So much is held before the series is known; beyond that the oldest messages are discarded, of a device that sends all the time."""
@@ -60,9 +60,9 @@ class Dealt:
         if self.origin is None:
             self.origin = self._reader.origin_of(frames)
         self._held.append(frames)
-        self._held_bytes += sum(map(len, frames))
+        self._held_bytes += sum(map(frame_bytes, frames))
         while self._held_bytes > HELD_BYTES and len(self._held) > 1:
-            self._held_bytes -= sum(map(len, self._held.popleft()))
+            self._held_bytes -= sum(map(frame_bytes, self._held.popleft()))
             self.discarded += 1
 
     def take_held(self, limit: int, items: list[Packet | Malformed]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -52,7 +52,7 @@ class Scan:
 
     def put(self, item: Item, now: float) -> None:
         """One more post."""
-        size = sum(map(len, item.frames))
+        size = sum(map(frame_bytes, item.frames))
         self.items.append((item, size))
         self.nbytes += size
         self.last_post = now
@@ -114,7 +114,7 @@ class ScanShelf:
             if scan.abandoned is not None:
                 self.discarded += 1
                 return Answer(False, scan.abandoned)
-            size = sum(map(len, item.frames))
+            size = sum(map(frame_bytes, item.frames))
             if not self._make_room(size, scan):
                 self.discarded += 1
                 if begins:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
 
 Arrivals = Sequence[Packet | Malformed]
 
@@ -153,7 +153,7 @@ class Reorder:
     def _hold(
         self, number: int, arrival: Packet | Malformed, now: float, released: list[Packet | Malformed]
     ) -> None:
-        size = arrival.nbytes if isinstance(arrival, Packet) else sum(map(len, arrival.frames))
+        size = arrival.nbytes if isinstance(arrival, Packet) else sum(map(frame_bytes, arrival.frames))
         insort(self._held, _Held(number, arrival, now, size), key=lambda one: one.number)
         self._nbytes += size
         while len(self._held) > self._window or (self._held and self._nbytes > self._most_bytes):

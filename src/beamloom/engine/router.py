@@ -17,7 +17,7 @@ from beamloom.engine.combs import Comb, Combs
 from beamloom.engine.ledger import Loss
 from beamloom.engine.numbering import DUPLICATE, LATE, SURPLUS, Numbering
 from beamloom.engine.ranges import RangeSet
-from beamloom.engine.retention import Retention, WhenFull
+from beamloom.engine.retention import Retention
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import ENDLESS, StreamLayout, StreamPlan, Stretch
 from beamloom.engine.theft import Theft
@@ -272,14 +272,16 @@ class StreamRouter:
                 self._witness(stretch.first, some)
             if stretch.kind == CellKind.DISCARD:
                 self.counts.discarded += count
-            elif self.retention.full and self.retention.when_full is WhenFull.DROP:
-                self.counts.dropped += count
-                self._lose(stretch, f"stream {self.stream!r} dropped packets: its retention is full")
-            else:
-                self.retention.keep(stretch.first, some, stretch.wanted)
-                deliveries += self._deliver(stretch, some)
-                for first, stop in self._settled_ahead.within(stretch.first, stretch.stop):
-                    self.retention.release(first, stop)
+                continue
+            kept = self.retention.keep(stretch.first, some, stretch.wanted)
+            if kept < count:
+                self.counts.dropped += count - kept
+                dropped = msgspec.structs.replace(stretch, first=stretch.first + kept)
+                self._lose(dropped, f"stream {self.stream!r} dropped packets: its retention is full")
+                stretch = msgspec.structs.replace(stretch, stop=dropped.first)
+            deliveries += self._deliver(stretch, some[:kept])
+            for first, stop in self._settled_ahead.within(stretch.first, stretch.stop):
+                self.retention.release(first, stop)
         self._settled_ahead.remove(0, self._front)
         return deliveries
 
@@ -420,7 +422,7 @@ class StreamRouter:
     @property
     def has_room(self) -> bool:
         """Whether the device may be read on."""
-        return not self.retention.full or self.retention.when_full is WhenFull.DROP
+        return not self.retention.blocks
 
     @property
     def complete_until(self) -> int:
@@ -434,6 +436,9 @@ class StreamRouter:
 
     def take_losses(self) -> list[Loss]:
         """The events that were lost since the last call, with their causes."""
+        for first, stop in self.retention.take_unreadable():
+            cause = f"the packet of stream {self.stream!r} was kept on disk and could not be read back"
+            self._losses.append(Loss(first, stop, cause))
         losses, self._losses = self._losses, []
         return losses
 

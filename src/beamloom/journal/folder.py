@@ -13,12 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from beamloom.journal.records import MAGIC, pack, read_records
+from beamloom.journal.records import MAGIC, pack, read_records, write_all
 
 OWN_FILES = ("*.journal", "before-*.state", "before-*.new")
 """The files of a journal; nothing else is ever removed."""
-MOST_BUFFERS = 512
-"""Most buffers in one call to the system, below the least limit that systems have."""
 
 
 class JournalHeld(OSError):
@@ -112,7 +110,7 @@ class Journal:
             raise JournalFull(f"the journal has reached its {self._limit / 1e9:g} GB (journal_limit)")
         file = self._file if self._file is not None else self._open_next()
         try:
-            _write_all(file, buffers, self._end)
+            write_all(file, buffers, self._end)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(file, self._end)
@@ -133,7 +131,7 @@ class Journal:
         new = path.with_suffix(".new")
         file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            _write_all(file, [MAGIC, *pack(checkpoint)], 0)
+            write_all(file, [MAGIC, *pack(checkpoint)], 0)
             os.fsync(file)
         finally:
             os.close(file)
@@ -164,7 +162,7 @@ class Journal:
             self._segment_path(number), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
         )
         try:
-            _write_all(file, [MAGIC], 0)
+            write_all(file, [MAGIC], 0)
             self._sync_folder()
         except OSError:
             os.close(file)
@@ -196,15 +194,3 @@ def remove_journal(folder: Path) -> None:
             path.unlink()
     with suppress(OSError):
         folder.rmdir()
-
-
-def _write_all(file: int, buffers: Sequence[Any], at: int) -> None:
-    for first in range(0, len(buffers), MOST_BUFFERS):
-        left = [memoryview(one) for one in buffers[first : first + MOST_BUFFERS] if len(one)]
-        while left:
-            written = os.pwritev(file, left, at)
-            at += written
-            while left and written >= len(left[0]):
-                written -= len(left.pop(0))
-            if written:
-                left[0] = left[0][written:]

@@ -7,6 +7,7 @@ should, or whose checksum is wrong, was being written when the process or the ma
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 MAGIC = b"BLJRNL01"
 MOST_FRAMES = 1 << 20
+MOST_BUFFERS = 512
+"""Most buffers in one call to the system, below the least limit that systems have."""
 _HEAD = struct.Struct("<II")
 
 
@@ -27,7 +30,7 @@ class Record(NamedTuple):
 
 def pack(frames: Sequence[Any]) -> list[Any]:
     """The buffers that make one record of ``frames``, which are not copied; each has the buffer protocol."""
-    views = [memoryview(frame).cast("B") if len(frame) else b"" for frame in frames]
+    views = [memoryview(frame).cast("B") if memoryview(frame).nbytes else b"" for frame in frames]
     lengths = struct.pack(f"<{len(views)}Q", *map(len, views))
     checksum = zlib.crc32(lengths, zlib.crc32(struct.pack("<I", len(views))))
     for view in views:
@@ -68,3 +71,16 @@ def _read_record(file: BinaryIO, begin: int) -> Record | None:
     for frame in frames:
         found = zlib.crc32(frame, found)
     return Record(frames, begin + len(head) + len(packed) + sum(lengths)) if found == checksum else None
+
+
+def write_all(file: int, buffers: Sequence[Any], at: int) -> None:
+    """Write all of ``buffers``, of bytes, at a place of a file. Raises OSError, when a part of them may be there."""
+    for first in range(0, len(buffers), MOST_BUFFERS):
+        left = [memoryview(one) for one in buffers[first : first + MOST_BUFFERS] if len(one)]
+        while left:
+            written = os.pwritev(file, left, at)
+            at += written
+            while left and written >= len(left[0]):
+                written -= len(left.pop(0))
+            if written:
+                left[0] = left[0][written:]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from beamloom.events import frame_bytes
 from beamloom.journal.folder import Journal
 
 SYNC_INTERVAL = 1.0
@@ -74,11 +75,11 @@ class JournalWriter:
 
     def keep(self, frames: Sequence[Any]) -> None:
         """Keep one record; its frames must not change any more."""
-        self._put(_Entry(frames, None, sum(map(len, frames))))
+        self._put(_Entry(frames, None, sum(map(frame_bytes, frames))))
 
     def replace(self, checkpoint: Sequence[Any]) -> None:
         """Have ``checkpoint`` stand for everything before it."""
-        self._put(_Entry(checkpoint, None, sum(map(len, checkpoint)), is_checkpoint=True))
+        self._put(_Entry(checkpoint, None, sum(map(frame_bytes, checkpoint)), is_checkpoint=True))
 
     def after(self, then: Callable[[], None]) -> None:
         """Have ``then`` called, by ``turn``, when everything before is kept, or is known not to be."""

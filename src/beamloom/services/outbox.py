@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from beamloom.engine.ranges import Range
+from beamloom.events import frame_bytes
 from beamloom.transport.channel import Channel
 from beamloom.transport.codec import Encoded
 from beamloom.transport.messages import Results
@@ -121,7 +122,7 @@ class Outbox:
 
 
 def _size(frames: Sequence[Any]) -> int:
-    return sum(map(len, frames))
+    return sum(map(frame_bytes, frames))
 
 
 def _deliveries(

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from beamloom.devices.device import EndlessSource, Source, StandingSource, TriggeredSource
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
 from beamloom.transport.channel import Channel
 
 logger = logging.getLogger(__name__)
@@ -255,4 +255,4 @@ def is_end(item: Item) -> bool:
 
 
 def _size(item: Item) -> int:
-    return sum(map(len, item.frames))
+    return sum(map(frame_bytes, item.frames))

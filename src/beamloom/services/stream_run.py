@@ -16,6 +16,7 @@ from beamloom.engine.assignment import Span
 from beamloom.engine.combs import Comb
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range
+from beamloom.engine.read_limit import ReadLimit
 from beamloom.engine.reorder import Arrivals, Reorder
 from beamloom.engine.requests import Requests
 from beamloom.engine.retention import Retention, WhenFull
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 READ_LIMIT = 512
 """Most packets that are read from one device before the others and the mailbox have their turn."""
+READ_BYTES = 32 << 20
+"""Most bytes of them, as far as that can be known before they are read."""
 PROGRESS_EVERY = 0.1
 """Seconds between reports of a stream in which nothing remarkable happened."""
 REORDER_SHARE = 1 / 8
@@ -70,6 +73,8 @@ class StreamRun:
         """Whether other ingesters receive the rest of the stream."""
         self._figures = source if isinstance(source, SourceFigures) else None
         self._requests = Requests(layout) if isinstance(source, TriggeredSource) else None
+        self._limit = ReadLimit(READ_LIMIT, READ_BYTES)
+        self._told_oversized = False
         self._told_at = 0.0
         self._told: tuple[object, ...] = ()
         self._told_ended = False
@@ -96,18 +101,32 @@ class StreamRun:
         """Take what the device has sent, as far as there is room, and deliver what is wanted of it."""
         if len(self.reorder) and (waited := self.reorder.due(now)):
             self.deliver(self._place(waited))
+        retention = self.router.retention
+        retention.make_room()
         if not self.router.has_room:
             self._pause()
             return
         if not self.reading and not self.has_all:
             self._channel.watch(self.source.pollable)
             self.reading = True
-        arrivals = self.source.read(READ_LIMIT)
+        arrivals = self._limit.read(self.source.read, retention.room)
         self.may_have_more = len(arrivals) > 0
         if self.has_all:
             self._pause()
         if arrivals:
             self.deliver(self._place(self.reorder.arrive(arrivals, now)))
+            if retention.oversized and not self._told_oversized:
+                self._tell_oversized(retention)
+
+    def _tell_oversized(self, retention: Retention) -> None:
+        self._told_oversized = True
+        logger.warning(
+            "stream %r: a packet has %d bytes, more than the memory for all of them (retention_bytes: %d); such packets pass "
+            "one by one, which is slow: allow more",
+            self.stream,
+            retention.oversized,
+            retention.budget,
+        )
 
     def _pause(self) -> None:
         self.may_have_more = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from beamloom.events import Packet, PacketKind
+from beamloom.events import Packet, PacketKind, frame_bytes
 from beamloom.transport.messages import PacketBlock
 
 INLINE_BYTES = 32 * 1024
@@ -24,7 +24,7 @@ def pack(packets: Sequence[Packet]) -> tuple[PacketBlock, list[Any]]:
     sizes: list[int] = []
     for packet in packets:
         for frame in packet.frames:
-            size = len(frame)
+            size = frame_bytes(frame)
             sizes.append(size)
             (inline if size < INLINE_BYTES else alone).append(frame)
     frames = [len(packet.frames) for packet in packets]

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import zmq
 
+from beamloom.events import frame_bytes
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import AnyMessage, decode, encode
 
@@ -103,7 +104,7 @@ class ZmqChannel:
         outbox.send(head, zmq.SNDMORE)
         last = len(buffers) - 1
         for i, buffer in enumerate(buffers):
-            outbox.send(buffer, zmq.SNDMORE if i < last else 0, copy=len(buffer) < COPY_BYTES)
+            outbox.send(buffer, zmq.SNDMORE if i < last else 0, copy=frame_bytes(buffer) < COPY_BYTES)
 
     def receive(self, timeout: float) -> list[Received]:
         """What has arrived, oldest first."""

@@ -1,0 +1,66 @@
+"""How many packets of a device are read at once, so that one read stays within a number of bytes.
+
+Sources are asked for packets, and how large these are is known when they are there. So a device is first asked for a few, and then the
+largest packet of late tells how many fit. What is read passes the bytes that were allowed only where packets grow, or by one packet, as one
+is always read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
+
+FIRST = 4
+"""So many packets are asked for before anything is known of their size."""
+FORGET = 0.75
+"""What is left of a size after each answer in which nothing was as large: one large header does not keep later reads short."""
+
+Arrivals = Sequence[Packet | Malformed]
+
+
+class ReadLimit:
+    """The reads of one stream."""
+
+    def __init__(self, most_packets: int, most_bytes: int) -> None:
+        self._most_packets = most_packets
+        self._most_bytes = most_bytes
+        self._proven = min(FIRST, most_packets)
+        self._largest = 0.0
+
+    def read(self, ask: Callable[[int], Arrivals], room: int) -> Arrivals:
+        """What ``ask`` gives for numbers of packets, until that is all there is, or enough, or there is no room for more bytes."""
+        room = min(room, self._most_bytes)
+        arrivals: list[Packet | Malformed] = []
+        while True:
+            asked = self._packets(room, self._most_packets - len(arrivals))
+            some = ask(asked)
+            room -= self._saw(some)
+            if not arrivals and len(some) < asked:
+                return some
+            arrivals += some
+            if len(some) < asked or room < self._largest or len(arrivals) >= self._most_packets:
+                return arrivals
+
+    def _packets(self, room: int, most: int) -> int:
+        most = min(most, self._proven)
+        if self._largest > 0:
+            most = min(most, int(room / self._largest))
+        return max(1, most)
+
+    def _saw(self, arrivals: Arrivals) -> int:
+        """These have come; returns their bytes."""
+        largest = self._largest * FORGET
+        total = 0
+        grows = False
+        for one in arrivals:
+            size = one.nbytes if isinstance(one, Packet) else sum(map(frame_bytes, one.frames))
+            total += size
+            largest = max(largest, size)
+            # A header says nothing about what comes behind it.
+            grows = grows or not isinstance(one, Packet) or one.kind is PacketKind.DATA
+        if arrivals:
+            self._largest = largest
+        if grows:
+            self._proven = min(self._most_packets, 2 * self._proven)
+        return total

@@ -1,0 +1,83 @@
+"""One read of a device stays within a number of bytes, whatever the size of its packets."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import hypothesis.strategies as st
+from hypothesis import given
+
+from beamloom.engine.read_limit import FIRST, ReadLimit
+from beamloom.events import Malformed, Packet, PacketKind
+
+SMALL = 100
+
+
+class Queue:
+    """What a device has sent, and how many packets it was asked for each time."""
+
+    def __init__(self, sizes: Sequence[int], *, header: int | None = None) -> None:
+        self.asked: list[int] = []
+        packets: list[Packet | Malformed] = [Packet("test", [bytes(size)]) for size in sizes]
+        if header is not None:
+            packets.insert(0, Packet("test", [bytes(header)], 0, PacketKind.START))
+        self.waiting = deque(packets)
+
+    def read(self, limit: int) -> list[Packet | Malformed]:
+        self.asked.append(limit)
+        return [self.waiting.popleft() for _ in range(min(limit, len(self.waiting)))]
+
+
+def test_small_packets_are_all_read_at_once_up_to_the_number() -> None:
+    queue = Queue([SMALL] * 1000)
+    limit = ReadLimit(512, 1 << 20)
+    assert len(limit.read(queue.read, 1 << 20)) == 512
+    assert len(limit.read(queue.read, 1 << 20)) == 488
+    assert limit.read(queue.read, 1 << 20) == []
+
+
+def test_large_packets_are_read_few_at_a_time_also_behind_a_small_header() -> None:
+    queue = Queue([1000] * 100, header=10)
+    limit = ReadLimit(512, 4000)
+    assert sum(p.nbytes for p in limit.read(queue.read, 1 << 30) if isinstance(p, Packet)) <= 4000 + 1000
+    while len(queue.waiting) >= 4:
+        assert len(limit.read(queue.read, 1 << 30)) == 4
+
+
+def test_one_packet_is_read_where_there_is_no_room_for_two() -> None:
+    queue = Queue([1000] * 100)
+    limit = ReadLimit(512, 1 << 20)
+    limit.read(queue.read, 4000)
+    assert len(limit.read(queue.read, 1500)) == 1
+    assert len(limit.read(queue.read, 10)) == 1
+
+
+def test_a_large_header_does_not_keep_later_reads_short() -> None:
+    queue = Queue([10] * 5000, header=10_000)
+    limit = ReadLimit(512, 20_000)
+    assert [len(limit.read(queue.read, 1 << 20)) for _ in range(5)][1:] == [512] * 4
+
+
+@given(
+    st.lists(st.integers(0, 5000), max_size=300),
+    st.integers(1, 64),
+    st.integers(1, 20_000),
+    st.integers(1, 20_000),
+)
+def test_a_read_ends_and_brings_something_while_something_is_there(
+    sizes: list[int], most: int, most_bytes: int, room: int
+) -> None:
+    queue = Queue(sizes)
+    limit = ReadLimit(most, most_bytes)
+    came = 0
+    for _ in range(len(sizes)):
+        some = limit.read(queue.read, room)
+        assert len(some) <= most
+        assert bool(some) == (came < len(sizes))
+        came += len(some)
+        # What was learned bounds it: so many of the largest fit, or one.
+        assert (
+            sum(p.nbytes for p in some if isinstance(p, Packet)) <= min(room, most_bytes) + FIRST * 2 * 5000
+        )
+    assert came == len(sizes)
