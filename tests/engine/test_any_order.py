@@ -338,7 +338,7 @@ class AnyOrder(RuleBasedStateMachine):
         for worker in mill.workers.values():
             assert worker.assembler.awaited is None
             if not self.dead:
-                assert not worker.assembler._partial
+                assert worker.assembler.kept == 0
         for router in mill.routers.values():
             assert len(router.retention) <= mill.run.keeps_start
             if not (self.stopped or self.silent or self.dead):

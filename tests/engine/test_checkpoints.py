@@ -69,7 +69,7 @@ class AnyOrderWithRestarts(AnyOrder):
     def _check_nothing_is_kept(self) -> None:
         for worker in [*self.mill.workers.values(), *self.mill.retired]:
             # Packets that came for a lease of which a dead controller told the ingesters alone: they stay until the run is over.
-            worker.assembler._partial.clear()
+            worker.assembler._here.clear()
         super()._check_nothing_is_kept()
 
     @rule(arriving=st.lists(st.integers(0, 8), min_size=6, max_size=6))

@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from beamloom.engine.assignment import Span
+from beamloom.engine.packet_runs import PacketRuns, Run
 from beamloom.engine.ranges import RangeSet
 from beamloom.events import Packet
 
-DONE_KEPT = 4096
-"""So many deliveries that have become ready are remembered: a frame that came to two ingesters of one stream comes here twice."""
+DONE_KEPT = 1 << 16
+"""So many events back it is remembered which have become ready: a frame that came to two ingesters of one stream comes here twice."""
 
 
 class Ready(msgspec.Struct, gc=False):
@@ -35,46 +36,31 @@ class Ready(msgspec.Struct, gc=False):
     """Whether this is one of several deliveries of the event, or could be."""
 
 
-class _Partial:
-    """The packets of one delivery that have come so far."""
-
-    __slots__ = ("expected", "streams")
-
-    def __init__(self, expected: int) -> None:
-        self.expected = expected
-        self.streams: dict[str, Packet] = {}
-
-
 class Assembler:
     """Collects the packets of the deliveries that are leased to one worker."""
 
     def __init__(self) -> None:
         self._leases: deque[Span] = deque()
         self._next = 0
-        self._partial: dict[tuple[int, int, int], _Partial] = {}
-        self._done: set[tuple[int, int, int]] = set()
-        self._done_in_order: deque[tuple[int, int, int]] = deque()
+        self._here: dict[tuple[int, int], dict[str, PacketRuns]] = {}
+        """By slot and attempt, and by stream, the packets of deliveries that have not become ready."""
+        self._done: dict[tuple[int, int], RangeSet] = {}
+        """By slot and attempt, the events whose packets are not wanted any more."""
         self._void: dict[int, RangeSet] = {}
         """By attempt, the events that were dropped: late packets of them are not kept."""
 
     def lease(self, spans: Iterable[Span]) -> None:
         """The controller has leased these to this worker."""
         for span in spans:
-            self._forget_attempts_before(span)
+            for attempt in range(1, span.attempt):
+                # What has come or will come under an earlier attempt is not meant any more.
+                self._forget(span.slot, attempt, span.first, span.stop)
             if self._leases and span.first < self._leases[-1].first:
                 self._lease_before_others(span)
             else:
                 if not self._leases:
                     self._next = span.first
                 self._leases.append(span)
-
-    def _forget_attempts_before(self, span: Span) -> None:
-        """What has come or will come under an earlier attempt is not meant any more."""
-        for attempt in range(1, span.attempt):
-            for event in range(span.first, span.stop):
-                key = (event, span.slot, attempt)
-                self._partial.pop(key, None)
-                self._remember(key)
 
     def _lease_before_others(self, span: Span) -> None:
         head = self._leases[0]
@@ -86,18 +72,19 @@ class Assembler:
         self, stream: str, slot: int, attempt: int, first: int, expected: int, packets: Sequence[Packet]
     ) -> None:
         """Packets of ``stream`` for consecutive events from ``first`` on; they may come before the lease does."""
-        partial = self._partial
-        void = self._void.get(attempt)
-        for event, packet in enumerate(packets, first):
-            if void is not None and event in void:
-                continue
-            key = (event, slot, attempt)
-            found = partial.get(key)
-            if found is None:
-                if key in self._done:
-                    continue
-                found = partial[key] = _Partial(expected)
-            found.streams[stream] = packet
+        run = Run(first, packets, expected)
+        key = (slot, attempt)
+        unwanted = [
+            part
+            for known in (self._done.get(key), self._void.get(attempt))
+            if known is not None
+            for part in known.within(first, run.stop)
+        ]
+        wanted = (
+            [run.part(a, b) for a, b in RangeSet(unwanted).missing(first, run.stop)] if unwanted else [run]
+        )
+        for part in wanted:
+            self._here.setdefault(key, {}).setdefault(stream, PacketRuns()).add(part)
 
     def drop(self, first: int, stop: int) -> None:
         """[first, stop) are settled elsewhere: nothing of what is leased of them is to become ready, until it is leased anew."""
@@ -106,11 +93,10 @@ class Assembler:
             begin = self._next if place == 0 else span.first
             for a, b in RangeSet([(first, stop)]).missing(begin, span.stop):
                 kept.append(msgspec.structs.replace(span, first=a, count=b - a))
-            dropped = range(max(begin, first), min(span.stop, stop))
-            if dropped:
-                self._void.setdefault(span.attempt, RangeSet()).add(dropped.start, dropped.stop)
-            for event in dropped:
-                self._partial.pop((event, span.slot, span.attempt), None)
+            a, b = max(begin, first), min(span.stop, stop)
+            if a < b:
+                self._void.setdefault(span.attempt, RangeSet()).add(a, b)
+                self._forget_packets(span.slot, span.attempt, a, b)
         self._leases = kept
         if kept:
             self._next = kept[0].first
@@ -119,30 +105,64 @@ class Assembler:
         """At most ``limit`` deliveries that are complete, in the order of their events."""
         ready: list[Ready] = []
         while self._leases and len(ready) < limit:
-            span = self._leases[0]
-            key = (self._next, span.slot, span.attempt)
-            found = self._partial.get(key)
-            if found is None or len(found.streams) < found.expected:
+            span, first = self._leases[0], self._next
+            key = (span.slot, span.attempt)
+            columns = self._columns(key, first)
+            stop = min(span.stop, first + limit - len(ready), *(run.stop for _, _, run in columns))
+            if not columns or len(columns) < columns[0][2].expected:
                 break
-            del self._partial[key]
-            self._remember(key)
-            ready.append(
-                Ready(
-                    self._next, span.slot, span.attempt, span.epoch, found.streams, span.streams is not None
-                )
-            )
-            self._next += 1
-            if self._next >= span.stop:
+            names = [stream for stream, _, _ in columns]
+            taken = [runs.take(first, stop) for _, runs, _ in columns]
+            self._tidy(key)
+            self._finish(key, first, stop)
+            slot, attempt, epoch, split = span.slot, span.attempt, span.epoch, span.streams is not None
+            if len(names) == 1:
+                name = names[0]
+                ready += [
+                    Ready(event, slot, attempt, epoch, {name: packet}, split)
+                    for event, packet in enumerate(taken[0], first)
+                ]
+            else:
+                ready += [
+                    Ready(event, slot, attempt, epoch, dict(zip(names, packets, strict=True)), split)
+                    for event, packets in enumerate(zip(*taken, strict=True), first)
+                ]
+            self._next = stop
+            if stop >= span.stop:
                 self._leases.popleft()
                 if self._leases:
                     self._next = self._leases[0].first
         return ready
 
-    def _remember(self, key: tuple[int, int, int]) -> None:
-        self._done.add(key)
-        self._done_in_order.append(key)
-        if len(self._done_in_order) > DONE_KEPT:
-            self._done.discard(self._done_in_order.popleft())
+    def _columns(self, key: tuple[int, int], event: int) -> list[tuple[str, PacketRuns, Run]]:
+        """The streams whose packet of ``event`` is here, with the run that it lies in."""
+        columns = []
+        for stream, runs in self._here.get(key, {}).items():
+            run = runs.at(event)
+            if run is not None:
+                columns.append((stream, runs, run))
+        return columns
+
+    def _finish(self, key: tuple[int, int], first: int, stop: int) -> None:
+        done = self._done.get(key)
+        if done is None:
+            done = self._done[key] = RangeSet()
+        done.add(first, stop)
+        done.remove(0, first - DONE_KEPT)
+
+    def _forget(self, slot: int, attempt: int, first: int, stop: int) -> None:
+        self._forget_packets(slot, attempt, first, stop)
+        self._finish((slot, attempt), first, stop)
+
+    def _forget_packets(self, slot: int, attempt: int, first: int, stop: int) -> None:
+        for runs in self._here.get((slot, attempt), {}).values():
+            runs.drop(first, stop)
+        self._tidy((slot, attempt))
+
+    def _tidy(self, key: tuple[int, int]) -> None:
+        here = self._here.get(key)
+        if here is not None and not any(here.values()):
+            del self._here[key]
 
     @property
     def leased(self) -> int:
@@ -159,7 +179,9 @@ class Assembler:
     @property
     def kept(self) -> int:
         """How many deliveries are incomplete, or wait for their lease."""
-        return len(self._partial)
+        return sum(
+            len(RangeSet(part for runs in here.values() for part in runs)) for here in self._here.values()
+        )
 
     @property
     def awaited(self) -> tuple[int, list[str]] | None:
@@ -167,5 +189,6 @@ class Assembler:
         if not self._leases:
             return None
         span = self._leases[0]
-        found = self._partial.get((self._next, span.slot, span.attempt))
-        return self._next, sorted(found.streams) if found is not None else []
+        return self._next, sorted(
+            stream for stream, _, _ in self._columns((span.slot, span.attempt), self._next)
+        )
