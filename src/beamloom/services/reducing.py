@@ -1,0 +1,223 @@
+"""The result of a run: each delivery is taken once and given to the user's class.
+
+Policy: what user code raises fails the events that it was called for, is told with where it happened, and stops nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from beamloom.analysis import ErrorCapsule, ReducerAnalysis
+from beamloom.engine.account import ResultAccount
+from beamloom.engine.collector import Collector
+from beamloom.engine.faults import Failure
+from beamloom.engine.ranges import Range
+from beamloom.events import Result
+from beamloom.services.batches import TAKEN_IN_PART, Entry, decoder_of, entries
+from beamloom.services.code_version import reducer_state
+from beamloom.services.epochs import Epochs
+from beamloom.services.keeping import Keeping
+from beamloom.services.membership import name_of
+from beamloom.services.safekeeping import Checkpoint, State
+from beamloom.settings import ReducerSettings
+from beamloom.transport.codec import Decoder, Encoded, Encoder
+from beamloom.transport.messages import Arm, Failed, Results
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Delivered = tuple[str, int, int, int]
+"""Worker, slot, first event and one past the last."""
+
+
+class Reducing:
+    """Takes results and calls the user's class, which may be missing."""
+
+    def __init__(
+        self,
+        settings: ReducerSettings,
+        peer: str,
+        analysis: ReducerAnalysis | None,
+        epochs: Epochs,
+        keeping: Keeping,
+        tell: Callable[[Failed], None],
+    ) -> None:
+        """``peer`` is blamed for hooks that belong to no event; ``tell`` is told of all that fails."""
+        self.analysis = analysis
+        self.collector = Collector()
+        self.account = ResultAccount("", 0)
+        self.context: dict[Any, Any] = {}
+        """What the user's class keeps from run to run."""
+        self.processed = 0
+        self.last_event = -1
+        self.user_seconds = 0.0
+        self.next_timer: float | None = None
+        """When the user's timer is to be called; None: not at all."""
+        self._settings = settings
+        self._peer = peer
+        self._epochs = epochs
+        self._keeping = keeping
+        self._tell = tell
+        self._decoder = Decoder(allow_pickle=settings.allow_pickle)
+
+    # ---- a run begins -------------------------------------------------------------------------------------------------------
+
+    def begin(self, arm: Arm, now: float) -> str | None:
+        """Make a new instance for a run; returns why it cannot be made."""
+        self.collector = Collector()
+        self._decoder = decoder_of(arm, self._settings)
+        analysis = self.analysis
+        self.next_timer = now if analysis is not None and analysis.has_timer else None
+        if analysis is not None:
+            state = reducer_state(
+                self._settings.name, arm.run, self._epochs.latest.hash, self._settings.reducer_class
+            )
+            try:
+                analysis.start(self._epochs.latest, self.context, state)
+            except Exception as error:
+                return str(ErrorCapsule.from_exception(analysis.where("__init__"), error))
+        return None
+
+    def restore(self, checkpoint: Checkpoint, state: State) -> str | None:
+        """Stand where a former life stood at its checkpoint; returns why that cannot be."""
+        self.collector.restore(checkpoint.taken, checkpoint.fenced)
+        self.account.restore(checkpoint.split, checkpoint.failed, checkpoint.taken.values())
+        if self.analysis is not None:
+            try:
+                self.analysis.restore(self._decoder.decode(*state), self._epochs.latest)
+            except Exception as error:
+                return str(ErrorCapsule.from_exception(self.analysis.where("restore"), error))
+        return None
+
+    # ---- results ------------------------------------------------------------------------------------------------------------
+
+    def take(self, worker: str, results: Results, buffers: Sequence[Any]) -> list[Delivered]:
+        """Reduce what has not been reduced before; returns which deliveries those were that did not fail."""
+        begin = time.perf_counter()
+        deliveries: list[Delivered] = []
+        for entry in entries(results, buffers):
+            slot, event = entry.slot, entry.event
+            if entry.merged:
+                if self._take_combined(worker, slot, entry.merged) and self._reduce(worker, entry):
+                    deliveries += [(worker, slot, first, stop) for first, stop in entry.merged]
+                continue
+            if not self.collector.take(worker, slot, event):
+                continue
+            if len(entry.head) and not self._reduce(worker, entry):
+                continue
+            last = deliveries[-1] if deliveries else None
+            if last is not None and last[3] == event and last[1] == slot:
+                deliveries[-1] = (worker, slot, last[2], event + 1)
+            else:
+                deliveries.append((worker, slot, event, event + 1))
+        for _, _, first, stop in deliveries:
+            self.account.reduced(first, stop)
+        self.user_seconds += time.perf_counter() - begin
+        return deliveries
+
+    def _take_combined(self, worker: str, slot: int, ranges: list[Range]) -> bool:
+        """Whether a result of several events is to be reduced."""
+        taken, unobtainable = self.collector.take_together(worker, slot, ranges)
+        if unobtainable:
+            run = self.account.run
+            logger.error("run %s: of the events %s from %s: %s", run, unobtainable, worker, TAKEN_IN_PART)
+            failure = Failure("combine", "TakenInPart", TAKEN_IN_PART)
+            event = unobtainable[-1][1] - 1
+            for first, stop in unobtainable:
+                self.account.failed(first, stop)
+            self._tell(Failed(run, worker, slot, event, failure, unobtainable))
+        return taken
+
+    def _reduce(self, worker: str, entry: Entry) -> bool:
+        """Call the user's reduce with one result, that of several events where they were merged; whether that went well."""
+        event, merged = entry.event, entry.merged
+        combined = tuple(one for first, stop in merged for one in range(first, stop)) if merged else ()
+        self.processed += len(combined) or 1
+        self.last_event = event
+        self._keeping.saw(entry.epoch, event)
+        if self.analysis is None:
+            return True
+        parameters = self._epochs.get(entry.epoch) or self._epochs.latest
+        try:
+            payload = self._decoder.decode(entry.head, entry.large)
+            self.analysis.process_result(
+                Result(event, name_of(worker), parameters.hash, payload, entry.epoch, combined), parameters
+            )
+        except Exception as error:
+            where = self.analysis.where("process_result")
+            logger.warning("event %d failed in %s: %r", event, where, error)
+            self._fail(worker, entry.slot, event, "process_result", error, merged)
+            return False
+        return True
+
+    def _fail(
+        self,
+        worker: str,
+        slot: int,
+        event: int | None,
+        hook: str,
+        error: Exception,
+        combined: Sequence[Range] = (),
+    ) -> None:
+        if event is not None:
+            for first, stop in combined or [(event, event + 1)]:
+                self.account.failed(first, stop)
+        where = hook if self.analysis is None else self.analysis.where(hook)
+        capsule = ErrorCapsule.from_exception(where, error, event)
+        failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
+        self._tell(Failed(self.account.run, worker, slot, event, failure, list(combined)))
+
+    # ---- hooks that belong to no event --------------------------------------------------------------------------------------
+
+    def call_timer(self, now: float) -> bool:
+        """Call the user's timer when it is due; whether it was called."""
+        analysis = self.analysis
+        if analysis is None or self.next_timer is None or now < self.next_timer:
+            return False
+        timer = self._call("timer", lambda: (analysis.timer(self._epochs.latest),))
+        delay = 1.0 if timer is None else timer[0]
+        self.next_timer = None if delay is None else now + delay
+        return True
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether the user's class can hand over its state."""
+        return self.analysis is not None and self.analysis.has_checkpoint
+
+    def checkpoint(self) -> Encoded | None:
+        """The state of the user's instance; None where it fails."""
+        analysis = self.analysis
+        if analysis is None:
+            return None
+        encoder = Encoder(allow_pickle=self._settings.allow_pickle)
+        state = self._call("checkpoint", lambda: encoder.encode(analysis.checkpoint(self._epochs.latest)))
+        return None if state is None else state.detached()
+
+    def finish(self) -> bool:
+        """The run is over; whether there was anybody to hear of it."""
+        analysis = self.analysis
+        if analysis is None:
+            return False
+        self._call("finish", lambda: analysis.finish(self._epochs.latest))
+        return True
+
+    def close(self) -> None:
+        """The process ends."""
+        if self.analysis is not None:
+            try:
+                self.analysis.close(self.context)
+            except Exception as error:
+                logger.warning("%s failed: %r", self.analysis.where("close"), error)
+
+    def _call(self, hook: str, call: Callable[[], T]) -> T | None:
+        """Call a hook that belongs to no event; None when it fails."""
+        try:
+            return call()
+        except Exception as error:
+            where = hook if self.analysis is None else self.analysis.where(hook)
+            logger.warning("%s failed: %r", where, error)
+            self._fail(self._peer, 0, None, hook, error)
+            return None
