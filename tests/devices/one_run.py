@@ -10,7 +10,7 @@ from beamloom.devices.device import Source
 from beamloom.events import Event, Result
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.worker import Map
+from beamloom.services.user_map import Map
 from beamloom.triggermap import TriggerMap
 
 

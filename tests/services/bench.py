@@ -24,7 +24,8 @@ from beamloom.services.reducer import ReducerService
 from beamloom.services.safekeeping import Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.services.statekeeping import StateKeeper
-from beamloom.services.worker import Map, WorkerService
+from beamloom.services.user_map import Map
+from beamloom.services.worker import WorkerService
 from beamloom.settings import (
     ControllerSettings,
     IngesterSettings,

@@ -20,7 +20,7 @@ Current thread 0x00007f01 (most recent call first):
   File "analysis.py", line 12 in fit
   File "analysis.py", line 7 in process_event
   File "/opt/beamloom/analysis/_hooks.py", line 51 in <lambda>
-  File "/opt/beamloom/services/worker.py", line 77 in process
+  File "/opt/beamloom/services/user_map.py", line 77 in process
   File "/opt/beamloom/services/worker.py", line 310 in _process
 
 Extension modules: numpy.core._multiarray_umath (total: 1)
@@ -36,7 +36,7 @@ def test_of_a_dump_the_stack_of_the_user_code_is_told() -> None:
 
 
 def test_a_dump_without_a_worker_in_it_is_told_whole() -> None:
-    other = DUMP.replace("/services/worker.py", "/services/other.py")
+    other = DUMP.replace("/services/user_map.py", "/services/other.py")
     assert user_stack(other) == other.partition("\nExtension")[0].strip()
 
 

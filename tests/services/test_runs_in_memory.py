@@ -13,7 +13,7 @@ from beamloom.events import Malformed, Packet
 from beamloom.parameters import ParameterError
 from beamloom.services.arming import ArmingRefused, NotThere
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.worker import Map
+from beamloom.services.user_map import Map
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Orders

@@ -16,7 +16,7 @@ from beamloom.analysis import (
 from beamloom.errors import UserError
 from beamloom.events import Event
 from beamloom.parameters import Parameter, ParameterSet
-from beamloom.services.worker import Map
+from beamloom.services.user_map import Map
 
 
 class Interrupted(BaseException):

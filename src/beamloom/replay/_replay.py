@@ -26,7 +26,7 @@ from beamloom.replay._survey import Survey
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.arming import ArmingRefused
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.worker import Map
+from beamloom.services.user_map import Map
 from beamloom.settings import ControllerSettings
 
 logger = logging.getLogger(__name__)

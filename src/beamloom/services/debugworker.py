@@ -23,7 +23,8 @@ from beamloom.services.guard import start_guard
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import new_peer_id
-from beamloom.services.worker import Map, WorkerService
+from beamloom.services.user_map import Map
+from beamloom.services.worker import WorkerService
 from beamloom.settings import DebugWorkerSettings
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.zeromq import ZmqChannel

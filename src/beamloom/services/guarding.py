@@ -194,7 +194,7 @@ def user_stack(dump: str) -> str:
     for thread in dump.split("\n\n"):
         lines = thread.splitlines()
         for at, line in enumerate(lines):
-            if '/beamloom/services/worker.py"' in line:
+            if '/beamloom/services/user_map.py"' in line:
                 while at and "/beamloom/analysis/" in lines[at - 1]:
                     at -= 1
                 return "\n".join(lines[:at])

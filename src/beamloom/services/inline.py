@@ -21,7 +21,8 @@ from beamloom.services.loop import Service
 from beamloom.services.membership import new_peer_id
 from beamloom.services.reducer import ReducerService
 from beamloom.services.snapshots import SnapshotDesk
-from beamloom.services.worker import Map, WorkerService
+from beamloom.services.user_map import Map
+from beamloom.services.worker import WorkerService
 from beamloom.settings import (
     ControllerSettings,
     IngesterSettings,

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from beamloom.analysis import ErrorCapsule, WorkerAnalysis, WorkerState, load_class
+from beamloom.analysis import ErrorCapsule, WorkerState, load_class
 from beamloom.detectors.geometry import Detector
 from beamloom.detectors.packets import with_detectors
 from beamloom.engine.assembler import Assembler, Ready
@@ -34,6 +34,7 @@ from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.memory_budget import MemoryBudget, Renewal
 from beamloom.services.outbox import Outbox
+from beamloom.services.user_map import Map
 from beamloom.settings import WorkerSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.codec import Encoded, Encoder
@@ -72,37 +73,6 @@ EVENT_TIMEOUT = 60.0
 """Seconds that one event may take where neither the settings nor the class say."""
 TURN_SECONDS = 0.005
 """Results are sent at the latest after this time, unless one event takes longer."""
-
-
-class Map:
-    """What a worker does with an event. The debug worker brings another one."""
-
-    def __init__(self, worker_class: type | None) -> None:
-        self.analysis = None if worker_class is None else WorkerAnalysis(worker_class)
-        self.context: dict[Any, Any] = {}
-
-    def start(self, parameters: ParameterSet, state: WorkerState) -> None:
-        """A run begins."""
-        if self.analysis is not None:
-            self.analysis.start(parameters, self.context, state)
-
-    def tick_interval(self, parameters: ParameterSet) -> float | None:
-        """The interval between ticks that the class wants, in seconds."""
-        return None if self.analysis is None else self.analysis.tick_interval(parameters)
-
-    def process(self, event: Event, parameters: ParameterSet, tick: bool) -> Any:
-        """The result of one event."""
-        return None if self.analysis is None else self.analysis.process_event(event, parameters, tick)
-
-    def finish(self, parameters: ParameterSet) -> None:
-        """The run is over."""
-        if self.analysis is not None:
-            self.analysis.finish(parameters)
-
-    def close(self) -> None:
-        """The process ends."""
-        if self.analysis is not None:
-            self.analysis.close(self.context)
 
 
 class WorkerService:

@@ -20,7 +20,7 @@ from beamloom.engine.retention import Retention
 from beamloom.engine.router import StreamCounts, StreamRouter
 from beamloom.events import Event, Malformed, Packet, Result
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.worker import Map
+from beamloom.services.user_map import Map
 from beamloom.triggermap import uniform
 
 STREAM = "device"
