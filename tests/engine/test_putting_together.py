@@ -164,7 +164,8 @@ def test_the_first_event_of_a_map_that_is_not_for_all_workers_is_split_as_any_ot
 
 def failure(line: str, message: str = "no beam") -> Failure:
     trace = (
-        f"Traceback (most recent call last):\n  File x, line {line}\n    code {line}\nValueError: {message}\n"
+        f'Traceback (most recent call last):\n  File "/x/worker.py", line {line}, in process_event\n    code\n'
+        f"ValueError: {message}\n"
     )
     return Failure("process_event", "ValueError", message, trace)
 

@@ -178,6 +178,16 @@ class WorkerAnalysis:
         self._hooks.start(parameters, context, state)
         self.process_event = self._hooks.bound("process_event") or self._not_started
 
+    @property
+    def instance(self) -> Any:
+        """The user's object of the present run; None before it is made."""
+        return self._hooks.instance
+
+    def adopt(self, instance: Any) -> None:
+        """Go on with an instance that was made before, in place of ``start``."""
+        self._hooks.instance = instance
+        self.process_event = self._hooks.bound("process_event") or self._not_started
+
     def tick_interval(self, parameters: ParameterSet) -> float | None:
         """Seconds between two ticks over all workers; None where the class does not tick."""
         interval = self._hooks.call("get_tick_interval", parameters)
@@ -226,6 +236,16 @@ class ReducerAnalysis:
         """Make the instance for a new run; ``context`` is the one dictionary that lives as long as the process."""
         self.process_result = self._not_started
         self._hooks.start(parameters, context, state)
+        self.process_result = self._hooks.bound("process_result") or self._not_started
+
+    @property
+    def instance(self) -> Any:
+        """The user's object of the present run; None before it is made."""
+        return self._hooks.instance
+
+    def adopt(self, instance: Any) -> None:
+        """Go on with an instance that was made before, in place of ``start``."""
+        self._hooks.instance = instance
         self.process_result = self._hooks.bound("process_result") or self._not_started
 
     def timer(self, parameters: ParameterSet) -> float | None:

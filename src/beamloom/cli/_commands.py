@@ -54,6 +54,9 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         (
             Listed("simulate", "play a device: from a capture or from generated frames"),
             Listed("inspect", "show what is in recordings and captures"),
+            Listed(
+                "debug", "make the call again in which an analysis failed, under the debugger or as a test"
+            ),
             Listed("probe", "find out which device sends at an address, and what"),
             Listed("record", "capture what a device sends into a file"),
             Listed("save", "save what a reducer publishes now into a file"),
