@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from beamloom.events import Event
+from beamloom.settings import ControllerSettings
 from control.live import PATIENCE, Live, simple_map
 from services.bench import Doubling, Feed, frame, series, start
 
@@ -71,7 +72,65 @@ def test_errors_are_told_with_traceback_worker_and_events(troubled: Live) -> Non
     assert error["events"] == [2, 3, 5]
     assert error["worker"] in ("worker-1", "worker-2")
     assert 'raise ValueError("the spectrum is empty")' in error["traceback"]
-    assert set(error) == {"where", "error", "message", "traceback", "worker", "count", "events"}
+    assert set(error) == {
+        "signature", "where", "error", "message", "place", "traceback", "worker", "workers", "count", "events", "ranges",
+        "first_event", "last_event", "capsules", "what_to_do",
+    }  # fmt: skip
+    assert (error["first_event"], error["last_event"], error["ranges"]) == (2, 5, [[2, 3], [5, 5]])
+    assert error["worker"] in error["workers"]
+    assert error["place"].endswith(" in process_event")
+    assert error["what_to_do"].endswith(".")
+
+
+def test_errors_of_runs_before_are_told_by_their_id(troubled: Live) -> None:
+    before = troubled.read("errors")
+    first = troubled.read("progress")["run"]
+    troubled.feeds["eiger"].send(series(1))
+    troubled.arm(simple_map(1))
+    troubled.finished()
+    assert [error["events"] for error in troubled.read("errors")] == [[2]]
+    assert troubled.read(f"errors?run={first}") == before
+    assert "there is no run 'x'" in troubled.refused(troubled.get("errors?run=x"), 404)
+
+
+@pytest.mark.parametrize(
+    ("max_failed", "degraded"), [("3", False), ("2", True), ("30%", False), ("20%", True)]
+)
+def test_a_run_of_which_more_events_fail_than_it_may_is_degraded(max_failed: str, degraded: bool) -> None:
+    with Live(Failing) as live:
+        live.feeds["eiger"].send(series(10))
+        live.arm(simple_map(10), max_failed=max_failed)
+        end = live.finished()
+        assert (end["failed"], end["max_failed"], end["stopped"]) == (3, max_failed, None)
+        assert (end["degraded"] is not None) == degraded
+        assert live.read("status")["degraded"] == live.read("runs")[0]["degraded"] == end["degraded"]
+        assert not degraded or f"more than max_failed ({max_failed})" in end["degraded"]
+
+
+def test_a_run_of_which_too_many_events_fail_is_stopped_where_that_is_asked_for() -> None:
+    with Live(
+        Failing, settings=ControllerSettings(arm_timeout=0.2, max_failed=0, on_max_failed="stop")
+    ) as live:
+        live.feeds["eiger"].send(series(10)[:6])  # the rest never comes: only stopping can end the run
+        live.arm(simple_map(10))
+        end = live.finished()
+        assert end["stopped"].startswith("too many events failed: ")
+        assert end["reduced"] + end["failed"] + end["lost"] == 12
+        assert end["failed"] > 0
+        assert not end["aborted"]
+
+
+def test_a_budget_that_is_none_is_refused_with_a_sentence() -> None:
+    with Live() as live:
+        for given in (
+            {"max_failed": "many"},
+            {"max_failed": "101%"},
+            {"max_failed": "1.5"},
+            {"on_max_failed": "explode"},
+        ):
+            answer = live.post("sequence", json=simple_map(1), params=given)
+            assert next(iter(given)) in live.refused(answer, 400)
+        assert live.read("progress")["run"] is None
 
 
 def test_the_ledger_gives_ranges_with_both_ends(troubled: Live) -> None:

@@ -103,9 +103,9 @@ def test_a_refused_arming_is_tried_again_once_a_second_at_most() -> None:
         tried: list[float] = []
         arm = bench.controller.arm
 
-        def counted(trigger_map: Any, reply: Any, now: float) -> None:
+        def counted(trigger_map: Any, reply: Any, now: float, budget: Any = None) -> None:
             tried.append(now)
-            arm(trigger_map, reply, now)
+            arm(trigger_map, reply, now, budget)
 
         bench.controller.arm = counted  # type: ignore[method-assign]
         camera(bench).send([start()])

@@ -43,7 +43,10 @@ class Shelf:
         """Why the last capsule could not be put there; None where it could."""
 
     def room(self, run: str, signature: str, *, temporary: bool = False) -> int:
-        """Bytes that a capsule of this kind may have; 0 where there is no room for one more. ``temporary``: of a kind that comes and goes."""
+        """Bytes that a capsule of this kind may have; 0 where there is no room for one more.
+
+        ``temporary``: of a kind that comes and goes.
+        """
         if self._most == 0 or self.folder is None or (run, signature) in self._full:
             return 0
         count, size = _there(self.folder / run, signature)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from beamloom.control.views import as_text, one_by_one
+from beamloom.control.views import as_text, budget, one_by_one
 from beamloom.version import VERSION
 
 BUSY = ("receiving", "user", "sending")
@@ -102,7 +102,7 @@ def status(controller: Any) -> dict[str, Any]:
     if active is None:
         return {
             "work_completed": {}, "last_assigned": 0, "assignment": [], "completed_events": [], "finished": False,
-            "processing_times": {}, **asked,
+            "processing_times": {}, "degraded": None, "max_failed": None, **asked,
         }  # fmt: skip
     run = active.run
     return {
@@ -112,6 +112,7 @@ def status(controller: Any) -> dict[str, Any]:
         "completed_events": one_by_one(run.ledger.settled),
         "completed": as_text(run.ledger.settled),
         "finished": active.finished,
+        **budget(run),
         "processing_times": {
             member.name: {str(int(member.figures.get("last_event", -1))): _times(member.figures)}
             for member in controller.ensemble.workers

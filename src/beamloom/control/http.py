@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -21,8 +22,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from beamloom.control import ensemble_views, event_stream, views
+from beamloom.control import ensemble_views, error_views, event_stream, views
+from beamloom.control.capsules import capsule_route
 from beamloom.control.front_page import FRONT_PAGE
+from beamloom.engine.budget import Budget
 from beamloom.errors import UserError
 from beamloom.parameters import Parameters, encode_value
 from beamloom.triggermap import TriggerMap, TriggerMapError, uniform
@@ -39,6 +42,7 @@ class Controller(Protocol):
     logbook: Any
     parameters: Parameters
     ensemble: Any
+    settings: Any
     epochs: Any
 
     @property
@@ -48,8 +52,14 @@ class Controller(Protocol):
     def ask(self, command: Callable[[], T]) -> Future[T]:
         """Have a command called in the controller's thread."""
 
-    def arm(self, trigger_map: TriggerMap, reply: Callable[[str | Exception], None], now: float) -> None:
-        """Begin a run."""
+    def arm(
+        self,
+        trigger_map: TriggerMap,
+        reply: Callable[[str | Exception], None],
+        now: float,
+        budget: Budget | None = None,
+    ) -> None:
+        """Begin a run; ``budget``: how many events may fail, where that is not what the settings say."""
 
     def stop(self, cause: str) -> None:
         """End the run that goes on."""
@@ -66,8 +76,8 @@ STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409}
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
-def make_app(controller: Controller) -> Starlette:
-    """The API as an ASGI application."""
+def make_app(controller: Controller, capsules: Path | None = None) -> Starlette:
+    """The API as an ASGI application; ``capsules``: the folder of those that it hands out."""
     api = _Api(controller)
     v1 = "/api/v1"
     routes = [
@@ -92,6 +102,7 @@ def make_app(controller: Controller) -> Starlette:
         Route(f"{v1}/ledger", api.ledger),
         Route(f"{v1}/coverage", api.coverage),
         Route(f"{v1}/errors", api.errors),
+        capsule_route(f"{v1}/capsules/{{name:path}}", capsules),
         Route(f"{v1}/events", api.events),
         Route(f"{v1}/streams", api.streams),
         Route(f"{v1}/health", api.health),
@@ -151,10 +162,25 @@ class _Api:
     async def _arm(self, request: Request, read: Callable[..., TriggerMap]) -> Response:
         body = await request.body()
         wrap = _flag(request, "all_wrap", default=True)
+        budget = await self._budget(request)
         trigger_map = await asyncio.to_thread(read, body, all_wrap=wrap)
-        return _json(await self._begin(trigger_map))
+        return _json(await self._begin(trigger_map, budget))
 
-    async def _begin(self, trigger_map: TriggerMap) -> str:
+    async def _budget(self, request: Request) -> Budget | None:
+        """How many events may fail, where the request says so; what it leaves out is as the settings have it."""
+        given = request.query_params
+        if "max_failed" not in given and "on_max_failed" not in given:
+            return None
+        settings = await self._ask(lambda: self._controller.settings)
+        what = given.get("on_max_failed", settings.on_max_failed)
+        if what not in ("degrade", "stop"):
+            raise BadRequest(f"on_max_failed is degrade or stop, not {what!r}")
+        try:
+            return Budget.of(given.get("max_failed", settings.max_failed), stop=what == "stop")
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+
+    async def _begin(self, trigger_map: TriggerMap, budget: Budget | None = None) -> str:
         armed: Future[str] = Future()
 
         def reply(outcome: str | Exception) -> None:
@@ -165,7 +191,7 @@ class _Api:
             else:
                 armed.set_result(outcome)
 
-        await self._ask(lambda: self._controller.arm(trigger_map, reply, time.monotonic()))
+        await self._ask(lambda: self._controller.arm(trigger_map, reply, time.monotonic(), budget))
         return await asyncio.wrap_future(armed)
 
     async def sardana_hook(self, request: Request) -> Response:
@@ -219,8 +245,22 @@ class _Api:
         return await self._show(views.coverage)
 
     async def errors(self, request: Request) -> Response:
-        """What failed, with tracebacks."""
-        return await self._show(views.errors)
+        """What failed, with tracebacks; of the run that ``run`` names, else of the present one."""
+        wanted = request.query_params.get("run")
+        if wanted is None:
+            return await self._show(error_views.errors)
+
+        def listed() -> list[dict[str, Any]] | None:
+            records = [self._controller.active, *self._controller.past]
+            found = [one for one in records if one is not None and one.run.run_id == wanted]
+            return error_views.errors(found[0]) if found else None
+
+        answer = await self._ask(listed)
+        if answer is None:
+            return _json(
+                {"detail": f"there is no run {wanted!r}; /api/v1/runs lists those that there are"}, 404
+            )
+        return _json(answer)
 
     async def events(self, request: Request) -> Response:
         """What became of events, as it happens, without end."""

@@ -7,7 +7,6 @@ import time
 from typing import Any, Protocol
 
 from beamloom.engine.coverage import NOTHING, Coverage, losses_by_cause
-from beamloom.engine.faults import FailureGroup
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run
 from beamloom.triggermap import TriggerMap
@@ -47,7 +46,7 @@ def progress(record: RunRecord | None) -> dict[str, Any]:
         return {
             "last_assigned": 0, "completed_events": 0, "total_events": 0, "finished": False, "run": None,
             "phase": "idle", "reduced": 0, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0,
-            "errors": [], "losses": [], "stopped": None, "aborted": False,
+            "errors": [], "losses": [], "stopped": None, "aborted": False, "degraded": None, "max_failed": None,
         }  # fmt: skip
     run = record.run
     counts = run.ledger.counts()
@@ -77,7 +76,13 @@ def progress(record: RunRecord | None) -> dict[str, Any]:
         "losses": losses(run),
         "stopped": run.stop_cause,
         "aborted": run.aborted,
+        **budget(run),
     }
+
+
+def budget(run: Run) -> dict[str, Any]:
+    """How many events may fail, and why too many have."""
+    return {"degraded": run.degraded, "max_failed": str(run.max_failed) if run.max_failed else None}
 
 
 def losses(run: Run) -> list[dict[str, Any]]:
@@ -86,23 +91,6 @@ def losses(run: Run) -> list[dict[str, Any]]:
         {"cause": cause, "events": as_text(events), "count": len(events)}
         for cause, events in losses_by_cause(run.ledger.losses)
     ]
-
-
-def errors(record: RunRecord | None) -> list[dict[str, Any]]:
-    """The failures of a run, each kind once, with its traceback and its events."""
-    return [] if record is None else [_error(group) for group in record.run.faults.groups]
-
-
-def _error(group: FailureGroup) -> dict[str, Any]:
-    return {
-        "where": group.failure.where,
-        "error": group.failure.error,
-        "message": group.failure.message,
-        "traceback": group.failure.traceback,
-        "worker": group.worker.partition("@")[0],
-        "count": group.count,
-        "events": one_by_one(group.events),
-    }
 
 
 def ledger(record: RunRecord | None) -> dict[str, Any]:
@@ -141,6 +129,7 @@ def summary(record: RunRecord, reducer: str | None = None) -> dict[str, Any]:
         "lost": counts.lost,
         "stopped": record.run.stop_cause,
         "aborted": record.run.aborted,
+        **budget(record.run),
         "outcome": outcome(record),
         "result": None if reducer is None else f"{reducer}/api/v1/{where}",
         "streams": list(record.written.streams),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from beamloom.engine.budget import Budget
 from beamloom.engine.coverage import losses_by_cause
 from beamloom.engine.custody import Custody
 from beamloom.engine.endings import Endings
@@ -57,6 +58,8 @@ class Run:
         """Deliveries that were leased again."""
         self.stop_cause: str | None = None
         self.aborted = False
+        self.degraded: str | None = None
+        """Why too many events have failed, in a sentence; None while they have not."""
         self._settings = settings
         self._scheduler = Scheduler(trigger_map.instances(), settings.lookahead)
         self._settling = Settling(self.ledger, self._scheduler)
@@ -327,6 +330,7 @@ class Run:
     def advance(self, now: float) -> Step:
         """What is to be done now. To be called after every report, and at least a few times a second."""
         self.advanced_at = now
+        self._look_at_budget()
         if self.custody.overdue(now) and self.phase is not RunPhase.COMPLETE:
             self.abort(f"the reducer is gone, and what it had published with it: {self.custody.cause}")
         if self.phase is not RunPhase.COMPLETE:
@@ -347,6 +351,22 @@ class Run:
             if self.ledger.complete and self._scheduler.idle and not self._fencing and not self.custody.away:
                 self.phase = RunPhase.COMPLETE
         return self._settling.take_step()
+
+    def _look_at_budget(self) -> None:
+        budget, ledger = self._settings.budget, self.ledger
+        if (
+            self.degraded is None
+            and budget
+            and budget.spent(len(ledger.failed), ledger.settled_count, ledger.total)
+        ):
+            self.degraded = budget.sentence(len(ledger.failed), ledger.settled_count)
+            if budget.stop and not ledger.complete:
+                self.stop(f"too many events failed: {self.degraded}")
+
+    @property
+    def max_failed(self) -> Budget:
+        """How many events may fail."""
+        return self._settings.budget
 
     @property
     def layouts(self) -> dict[str, StreamLayout]:

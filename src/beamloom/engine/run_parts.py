@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from beamloom.engine.assignment import Span
+from beamloom.engine.budget import Budget
 from beamloom.engine.ranges import Range
 
 
@@ -21,7 +22,7 @@ class RunPhase(StrEnum):
 
 
 class RunSettings(msgspec.Struct, frozen=True):
-    """The times that govern a run, in seconds."""
+    """The times that govern a run, in seconds, and how much of it may fail."""
 
     lookahead: float = 0.02
     """How long before its data an event is leased, when the workers keep up."""
@@ -33,6 +34,8 @@ class RunSettings(msgspec.Struct, frozen=True):
     """How long the ingesters that share a stream must have been silent, once its end was seen, until what is missing is lost."""
     reducer_timeout: float = 30.0
     """How long the run may be without a reducer."""
+    budget: Budget = Budget()
+    """How many events may fail."""
 
 
 class Step(msgspec.Struct):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from beamloom.engine.budget import Budget
 from beamloom.engine.faults import Death
 from beamloom.engine.run import RunPhase
 from beamloom.parameters import (
@@ -113,14 +114,29 @@ class ControllerService:
         """Have ``command`` called in the controller's thread; may be called from any thread."""
         return self._commands.ask(command)
 
-    def arm(self, trigger_map: TriggerMap, reply: Callable[[str | Exception], None], now: float) -> None:
-        """Begin a run of ``trigger_map``; ``reply`` is called with its id once every process is ready, or with the refusal."""
+    def arm(
+        self,
+        trigger_map: TriggerMap,
+        reply: Callable[[str | Exception], None],
+        now: float,
+        budget: Budget | None = None,
+    ) -> None:
+        """Begin a run of ``trigger_map``; ``reply`` is called with its id once every process is ready, or with the refusal.
+
+        ``budget``: how many events may fail, where that is not what the settings say.
+        """
         try:
-            self._arm(trigger_map, reply, now)
+            self._arm(trigger_map, reply, now, budget)
         except Exception as error:
             reply(error)
 
-    def _arm(self, trigger_map: TriggerMap, reply: Callable[[str | Exception], None], now: float) -> None:
+    def _arm(
+        self,
+        trigger_map: TriggerMap,
+        reply: Callable[[str | Exception], None],
+        now: float,
+        budget: Budget | None,
+    ) -> None:
         if (problem := self.store_problem) is not None:
             raise ArmingRefused(
                 f"the run was not armed: {problem}, so that it would not survive this process; mend that, then arm again"
@@ -131,7 +147,7 @@ class ControllerService:
         if self.active is not None and not self.active.finished:
             logger.warning("run %s is given up: a new trigger map was armed", self.active.run.run_id)
             self.active.release()
-        run = new_run(trigger_map, self.ensemble, self.settings, now)
+        run = new_run(trigger_map, self.ensemble, self.settings, now, budget)
         invited = participants(trigger_map, self.ensemble)
         deadline = now + self.settings.arm_timeout + ARM_GRACE
         self._arming = Arming(run, written, [member.peer for member in invited], deadline, reply)

@@ -6,10 +6,12 @@ import contextlib
 import logging
 import time
 
+from beamloom.capsules import capsules_folder
 from beamloom.control.http import make_app
 from beamloom.services.controller import ControllerService
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.restoring import Restored, restore
+from beamloom.services.safekeeping import state_folder
 from beamloom.services.statekeeping import StateKeeper, open_state
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
@@ -32,7 +34,8 @@ def _serve(settings: ControllerSettings, keeper: StateKeeper | None, restored: R
     if restored is not None:
         service.resume(restored, time.monotonic())
     service.log_own()
-    server = HttpServer(make_app(service), settings.http_host, settings.http_port)
+    capsules = capsules_folder(settings.capsule_dir, state_folder(""))
+    server = HttpServer(make_app(service, capsules), settings.http_host, settings.http_port)
     try:
         port = server.start()
         logger.info("mailbox at %s, HTTP API at http://%s:%d", channel.address, settings.http_host, port)

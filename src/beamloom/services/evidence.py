@@ -7,13 +7,12 @@ and stays when that ends the process.
 
 from __future__ import annotations
 
+import os
 import platform
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
-import os
 from typing import Any
 
 import msgspec

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
+from beamloom.engine.budget import Budget
 from beamloom.engine.run import Run
 from beamloom.engine.run_parts import RunSettings
 from beamloom.services.arming import ArmingRefused, takes_part
@@ -37,13 +38,20 @@ def participants(trigger_map: TriggerMap, ensemble: Ensemble) -> Sequence[Member
     return [member for member in ensemble if takes_part(member, trigger_map)]
 
 
-def new_run(trigger_map: TriggerMap, ensemble: Ensemble, settings: ControllerSettings, now: float) -> Run:
-    """A run of ``trigger_map``, which names streams alone, with an id of its own."""
+def new_run(
+    trigger_map: TriggerMap,
+    ensemble: Ensemble,
+    settings: ControllerSettings,
+    now: float,
+    budget: Budget | None = None,
+) -> Run:
+    """A run of ``trigger_map``, which names streams alone, with an id of its own; without a ``budget`` that of the settings holds."""
     times = RunSettings(
         settings.lookahead_seconds,
         settings.straggler_timeout,
         share_grace=settings.share_grace,
         reducer_timeout=settings.reducer_timeout,
+        budget=budget or Budget.of(settings.max_failed, stop=settings.on_max_failed == "stop"),
     )
     run = Run(str(uuid.uuid4()), trigger_map, times, now)
     for stream in run.layouts:

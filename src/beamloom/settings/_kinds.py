@@ -15,6 +15,14 @@ import msgspec
 from msgspec import Meta
 
 from beamloom.detectors.geometry import Detector, check_geometry
+from beamloom.settings._failures import (
+    CapsuleBytes,
+    CapsuleDir,
+    Capsules,
+    MaxFailed,
+    OnMaxFailed,
+    check_max_failed,
+)
 
 Seconds = Annotated[float, Meta(gt=0, extra={"unit": "s"})]
 """A duration above zero, on a monotonic clock."""
@@ -218,8 +226,13 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
         ),
     ] = "interval"
 
+    max_failed: MaxFailed = ""
+    on_max_failed: OnMaxFailed = "degrade"
+    capsule_dir: CapsuleDir = ""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_max_failed(self.max_failed)
         check_geometry(self.detectors)
 
 
@@ -337,6 +350,9 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_
             extra={"unit": "bytes"},
         ),
     ] = 0
+    capsule_dir: CapsuleDir = ""
+    capsules: Capsules = 3
+    capsule_bytes: CapsuleBytes = 1 << 28
 
     def _default_name(self) -> str:
         kind = type(self).__name__.removesuffix("Settings").lower()
@@ -429,6 +445,9 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
             "unpickling runs code that the worker chose."
         ),
     ] = True
+    capsule_dir: CapsuleDir = ""
+    capsules: Capsules = 3
+    capsule_bytes: CapsuleBytes = 1 << 28
     past_runs: Annotated[
         int,
         Meta(

@@ -1,0 +1,34 @@
+"""Capsules over HTTP: those that lie in the folder that the controller shares with the processes that made them.
+
+A worker on another host without a common folder keeps its capsules to itself: a process whose user code fails should not have to serve
+files besides. The answer then says on which host to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from beamloom.capsules import find_capsule
+
+
+def capsule_route(path: str, folder: Path | None) -> Route:
+    """The route at ``path``, which ends in the parameter ``name``, for the capsules in ``folder``."""
+
+    async def capsule(request: Request) -> Response:
+        name = request.path_params["name"]
+        found = await asyncio.to_thread(find_capsule, folder, name)
+        if found is None:
+            detail = (
+                f"there is no capsule {name!r} in the controller's folder; it is in capsule_dir of the process that made it, "
+                "unless newer runs have taken its place: copy it from there, or give all processes one folder as capsule_dir"
+            )
+            return Response(msgspec.json.encode({"detail": detail}), 404, media_type="application/json")
+        return FileResponse(found, media_type="application/cbor", filename=found.name)
+
+    return Route(path, capsule)
