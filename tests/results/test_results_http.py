@@ -198,7 +198,7 @@ def test_large_bodies_of_text_and_numbers_are_compressed_for_who_accepts_that(ge
 
 
 def test_pages_of_other_origins_may_read_when_that_is_allowed(get: Get) -> None:
-    origin = {"Origin": "http://viewer.example"}
+    origin = {"Origin": "http://localhost:8888"}
     assert get("result/$.a", headers=origin).headers["access-control-allow-origin"] == "*"
     with served(LARGE_PART) as url:
         response = requests.get(f"{url}/api/v1/result/$.map", headers=origin, timeout=10)

@@ -224,7 +224,7 @@ def test_a_client_that_stops_reading_holds_nobody_up_and_is_told_the_newest_when
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.connect((host, int(port)))
         lazy.settimeout(10)
-        lazy.sendall(b"GET /api/v1/updates?rate=2000 HTTP/1.1\r\nHost: reducer\r\n\r\n")
+        lazy.sendall(b"GET /api/v1/updates?rate=2000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with follow(server, "paths=$.n&rate=2000") as other:
             message(other)
             for number in range(1, 60):

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from beamloom.access import Access
 from beamloom.transport.http_server import CannotListen, HttpServer
 
 
@@ -58,7 +59,7 @@ def test_a_port_that_is_taken_is_a_sentence() -> None:
 )
 def test_an_address_that_cannot_be_is_a_sentence(host: str, port: int, sentence: str) -> None:
     with pytest.raises(CannotListen, match=sentence):
-        HttpServer(APP, host, port).start()
+        HttpServer(APP, host, port, Access(open=True)).start()
 
 
 def test_it_listens_on_ipv6() -> None:

@@ -1,6 +1,7 @@
 """Save what a running reducer publishes now into a NeXus file, once.
 
-A file that is there already is never replaced. To keep every run by itself, give the reducer the setting autosave.
+A file that is there already is never replaced. To keep every run by itself, give the reducer the setting autosave. A reducer that asks
+for a token is given that of the variable BEAMLOOM_TOKEN.
 """
 
 from __future__ import annotations
@@ -33,16 +34,25 @@ def run(arguments: argparse.Namespace) -> int:
     """Fetch, and tell what is in the file."""
     import httpx
 
+    from beamloom.access import credentials_of
     from beamloom.errors import UsageError, UserError
     from beamloom.results.files.raw import RawFile
     from beamloom.results.files.replacing import ReplacedFile
 
+    credentials = credentials_of()
     output: Path = arguments.output
     if output.exists():
         raise UsageError(f"{output} is there already; choose another name, or move it away")
     address = f"{_reducer_of(arguments.url.rstrip('/'))}/api/v1/file"
     try:
-        with httpx.stream("GET", address, timeout=httpx.Timeout(10.0, read=600.0), trust_env=False) as answer:
+        with httpx.stream(
+            "GET",
+            address,
+            timeout=httpx.Timeout(10.0, read=600.0),
+            trust_env=False,
+            headers=credentials.headers,
+            verify=credentials.tls(),
+        ) as answer:
             if answer.status_code != 200:
                 answer.read()
                 raise UserError(

@@ -13,7 +13,8 @@ import urllib.parse
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from beamloom.client._http import is_loopback
+from beamloom.access.clients import Credentials
+from beamloom.client._http import is_here
 from beamloom.client._processes import Processes
 from beamloom.errors import NotReachable
 
@@ -40,17 +41,19 @@ class Changes:
             return
         with contextlib.suppress(NotReachable):  # whoever looks next finds out what is the matter
             self._socket = self._processes.of_reducer(
-                lambda reducer: self._connected(reducer.url, reducer.timeout)
+                lambda reducer: self._connected(reducer.url, reducer.timeout, reducer.credentials)
             )
 
-    def _connected(self, url: str, timeout: float) -> ClientConnection:
+    def _connected(self, url: str, timeout: float, credentials: Credentials) -> ClientConnection:
         try:
             connecting = connect(
                 f"ws{url.removeprefix('http')}/api/v1/updates?{self._query}",
                 open_timeout=timeout,
                 close_timeout=CLOSE_SECONDS,
                 compression=None,
-                proxy=None if is_loopback(url) else True,
+                proxy=None if is_here(url) else True,
+                additional_headers=credentials.headers,
+                ssl=credentials.tls() if url.startswith("https:") else None,
             )
             return self._opened.enter_context(connecting)
         except (OSError, WebSocketException) as error:

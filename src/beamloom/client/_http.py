@@ -5,7 +5,6 @@ A service may be used by several threads at once. Proxies of the environment are
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -14,21 +13,34 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from beamloom.access.clients import Credentials
+from beamloom.access.policy import is_loopback
 from beamloom.errors import NotReachable, PipelineError, RequestRefused, TimedOut
 
 T = TypeVar("T")
 JSON = "application/json"
 _BROKEN_OFF = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
+NO_CREDENTIALS = Credentials()
+
 
 class Service:
     """One process at ``url``; ``role`` is what it is called in sentences, ``timeout`` the longest wait for an answer (s)."""
 
-    def __init__(self, url: str, role: str, timeout: float) -> None:
+    def __init__(
+        self, url: str, role: str, timeout: float, credentials: Credentials = NO_CREDENTIALS
+    ) -> None:
         self.url = url
         self.role = role
         self.timeout = timeout
-        self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=not is_loopback(url))
+        self.credentials = credentials
+        self._client = httpx.Client(
+            base_url=url,
+            timeout=timeout,
+            trust_env=not is_here(url),
+            headers=credentials.headers,
+            verify=credentials.tls() if url.startswith("https:") else True,
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -112,6 +124,8 @@ class Service:
         sentence = _sentence(answer.content) or (
             f"the {self.role} at {self.url} answers {answer.request.url.path} with the status {answer.status_code}"
         )
+        if answer.status_code == 401:
+            sentence = f"{sentence} Give it as connect(url, token=...), or in the variable BEAMLOOM_TOKEN."
         raise RequestRefused(sentence, answer.status_code)
 
     def decoded(self, answer: httpx.Response, kind: type[T]) -> T:
@@ -145,13 +159,9 @@ def no_address(url: str) -> PipelineError:
     )
 
 
-def is_loopback(url: str) -> bool:
+def is_here(url: str) -> bool:
     """Whether an address is one of this machine that no other machine reaches."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def _sentence(body: bytes) -> str:

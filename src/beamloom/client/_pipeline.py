@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from beamloom.access.clients import credentials_of
 from beamloom.client import _display
 from beamloom.client._events import settled_events
 from beamloom.client._http import whole_url
@@ -32,13 +33,23 @@ ARM_SECONDS = 60.0
 """Longest wait for a run to be armed; the controller gives up before."""
 
 
-def connect(url: str, *, timeout: float = 10.0, trust_pickle: bool = False) -> Pipeline:
+def connect(
+    url: str,
+    *,
+    timeout: float = 10.0,
+    trust_pickle: bool = False,
+    token: str | None = None,
+    ca_file: str | None = None,
+) -> Pipeline:
     """The pipeline whose controller is at ``url``; a reducer's address will do where only results are wanted.
 
     ``timeout`` is the longest wait for an answer (s). With ``trust_pickle`` structures arrive as the Python objects that the reducer
-    published, by pickle: only for reducers that you trust as you trust your own code. Raises NotReachable where nobody answers.
+    published, by pickle: only for reducers that you trust as you trust your own code. ``token`` is what the pipeline asks for where it is
+    reached by other machines, by default that of the environment (``BEAMLOOM_TOKEN``); ``ca_file`` holds the certificates to trust (PEM,
+    ``BEAMLOOM_CA_FILE``), by default those of the system. Raises NotReachable where nobody answers.
     """
-    return Pipeline(Processes.at(whole_url(url), timeout), trust_pickle=trust_pickle)
+    processes = Processes.at(whole_url(url), timeout, credentials_of(token, ca_file))
+    return Pipeline(processes, trust_pickle=trust_pickle)
 
 
 class Pipeline:

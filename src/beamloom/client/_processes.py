@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from beamloom.client._http import Service, is_loopback
+from beamloom.access.clients import Credentials, credentials_of
+from beamloom.client._http import NO_CREDENTIALS, Service, is_here
 from beamloom.errors import NoController, NotReachable, PipelineError, RequestRefused
 
 T = TypeVar("T")
@@ -18,17 +19,27 @@ ANYWHERE = ("0.0.0.0", "::")
 class Processes:
     """The controller (or none) and the reducer of one pipeline."""
 
-    def __init__(self, controller: Service | None, reducer: Service | None, timeout: float) -> None:
+    def __init__(
+        self,
+        controller: Service | None,
+        reducer: Service | None,
+        timeout: float,
+        credentials: Credentials = NO_CREDENTIALS,
+    ) -> None:
         self._controller = controller
         self._reducer = reducer
         self._timeout = timeout
+        self._credentials = credentials
         self._lock = threading.Lock()
         self._replaced: list[Service] = []
 
     @classmethod
-    def at(cls, url: str, timeout: float) -> Processes:
-        """Those of the process at ``url``, be it a controller or a reducer. Raises PipelineError."""
-        service = Service(url, "pipeline", timeout)
+    def at(cls, url: str, timeout: float, credentials: Credentials | None = None) -> Processes:
+        """Those of the process at ``url``, be it a controller or a reducer; ``credentials`` are by default those of the environment.
+
+        Raises PipelineError.
+        """
+        service = Service(url, "pipeline", timeout, credentials_of() if credentials is None else credentials)
         try:
             return cls._at(service, timeout)
         except BaseException:
@@ -45,7 +56,7 @@ class Processes:
             config = None
         if isinstance(config, dict) and "ingesters" in config:
             service.role = "controller"
-            return cls(service, None, timeout)
+            return cls(service, None, timeout, service.credentials)
         status: Any = None
         if config is None:
             try:
@@ -54,7 +65,7 @@ class Processes:
                 status = None
         if isinstance(status, dict) and "version" in status:
             service.role = "reducer"
-            return cls(None, service, timeout)
+            return cls(None, service, timeout, service.credentials)
         raise PipelineError(
             f"what answers at {service.url} is neither a controller nor a reducer; "
             "give the address that 'beamloom up' shows for the controller"
@@ -97,7 +108,7 @@ class Processes:
                 if self._reducer is not None:
                     # Others may be in the middle of a request to it.
                     self._replaced.append(self._reducer)
-                self._reducer = Service(self._reducer_url(), "reducer", self._timeout)
+                self._reducer = Service(self._reducer_url(), "reducer", self._timeout, self._credentials)
             return self._reducer
 
     def _reducer_url(self) -> str:
@@ -119,7 +130,7 @@ class Processes:
 def _as_seen_from(url: str, controller: str) -> str:
     """An address that means "here" to the process itself, with the controller's host in its place."""
     parts, there = urlsplit(url), urlsplit(controller)
-    if parts.hostname in ANYWHERE or (is_loopback(url) and not is_loopback(controller)):
+    if parts.hostname in ANYWHERE or (is_here(url) and not is_here(controller)):
         host = f"[{there.hostname}]" if ":" in (there.hostname or "") else there.hostname
         return urlunsplit(parts._replace(netloc=f"{host}:{parts.port}"))
     return url

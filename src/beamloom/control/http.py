@@ -107,7 +107,7 @@ def make_app(controller: Controller, capsules: Path | None = None) -> Starlette:
         Route(f"{v1}/streams", api.streams),
         Route(f"{v1}/health", api.health),
     ]
-    cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET"], allow_headers=["*"])
+    cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
     return Starlette(
         routes=[*map(_guarded, routes)],
         middleware=[cors],

@@ -233,6 +233,7 @@ class ScanListener:
         from starlette.applications import Starlette
         from starlette.routing import Route
 
+        from beamloom.access import ANY_NAME, Access, Limits
         from beamloom.transport.http_server import HttpServer
 
         self.shelf = shelf
@@ -241,7 +242,9 @@ class ScanListener:
             Route("/v1/{route}", self._post, methods=["POST"]),
             Route("/v1/status", self._status, methods=["GET"]),
         ]
-        self._server = HttpServer(Starlette(routes=routes), host, port)
+        # Scan software has no tokens to send, and knows this machine by any name. Web pages are turned away all the same.
+        access = Access(open=True, names=frozenset({ANY_NAME}), limits=Limits(body=2 * LARGEST_BODY))
+        self._server = HttpServer(Starlette(routes=routes), host, port, access)
         self._server.start()
 
     @property

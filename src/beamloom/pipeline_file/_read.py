@@ -224,6 +224,10 @@ def _check_module(checker: Checker, item: Located, analysis: Path) -> None:
     checker.note(item.line, f"there is no module {module!r} in {analysis}{did_you_mean(module, there)}")
 
 
+FILES = ("http_tokens", "http_certificate", "http_key")
+"""Settings that name files, as the keys that do: from the folder of the pipeline file on."""
+
+
 def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
     changed: dict[str, Any] = {"analysis": str((folder / pipeline.analysis).resolve())}
     if pipeline.arming.map is not None:
@@ -236,7 +240,9 @@ def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
         prefix = str(folder / pipeline.recording.prefix)
         prefix += "/" if pipeline.recording.prefix.endswith("/") and not prefix.endswith("/") else ""
         changed["recording"] = msgspec.structs.replace(pipeline.recording, prefix=prefix)
-    return msgspec.structs.replace(pipeline, **changed)
+    files = {name: str(pipeline.settings[name]) for name in FILES if pipeline.settings.get(name)}
+    absolute = {name: str((folder / file).resolve()) for name, file in files.items()}
+    return msgspec.structs.replace(pipeline, **changed, settings={**pipeline.settings, **absolute})
 
 
 def _under(item: Located, *names: str) -> Located | None:

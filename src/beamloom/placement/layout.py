@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from beamloom.access import Credentials, tokens_of
 from beamloom.pipeline_file import Pipeline, host_and_port
 from beamloom.placement.ports import free_ports
 from beamloom.placement.processes import ProcessSpec
@@ -30,11 +31,14 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     ingesters: frozenset[str] = frozenset()
     """Names that the controller must know before the pipeline is ready."""
     workers: frozenset[str] = frozenset()
+    credentials: Credentials = Credentials()
+    """What the supervisor presents to the controller."""
 
 
 def layout_of(pipeline: Pipeline) -> Layout:
     """The processes of a pipeline on this machine; ports given as 0 are chosen now."""
     addresses = _addresses(pipeline)
+    scheme, credentials = _of_http(pipeline.settings)
     command = _Commands(pipeline, addresses["mailbox"])
     processes = [command.controller(addresses["controller"]), command.reducer(addresses["reducer"])]
     ingesters = [
@@ -46,9 +50,10 @@ def layout_of(pipeline: Pipeline) -> Layout:
     return Layout(
         title=pipeline.name,
         processes=(*processes, *ingesters, *workers),
-        controller_url=_url(addresses["controller"]),
-        reducer_url=_url(addresses["reducer"]),
-        debugworker_url=_url(addresses["debugworker"]) if pipeline.debugworker else None,
+        controller_url=_url(scheme, addresses["controller"]),
+        reducer_url=_url(scheme, addresses["reducer"]),
+        debugworker_url=_url(scheme, addresses["debugworker"]) if pipeline.debugworker else None,
+        credentials=credentials,
         ingesters=frozenset(spec.name for spec in ingesters),
         workers=frozenset(spec.name for spec in workers),
     )
@@ -71,8 +76,20 @@ def _addresses(pipeline: Pipeline) -> dict[str, Address]:
     return wanted | {name: (wanted[name][0], port) for name, port in zip(open_ones, chosen, strict=True)}
 
 
-def _url(address: Address) -> str:
-    return f"http://{_reachable(address[0])}:{address[1]}"
+def _of_http(settings: Mapping[str, Any]) -> tuple[str, Credentials]:
+    """How the services are asked over HTTP. Raises TokenFileError."""
+
+    def setting(name: str) -> str:
+        return str(settings.get(name) or os.environ.get(f"BEAMLOOM_{name.upper()}", ""))
+
+    tokens, certificate = tokens_of(setting("http_tokens"), os.environ), setting("http_certificate")
+    # The certificate may be made out to another name than the one by which it is asked on this machine: here it is trusted itself.
+    credentials = Credentials(tokens.control or tokens.read, certificate, any_name=True)
+    return "https" if certificate else "http", credentials
+
+
+def _url(scheme: str, address: Address) -> str:
+    return f"{scheme}://{_reachable(address[0])}:{address[1]}"
 
 
 def _reachable(host: str) -> str:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from beamloom.access import Credentials
 from beamloom.errors import UserError, did_you_mean
 from beamloom.pipeline_file import Pipeline
 from beamloom.placement.layout import Layout, layout_of
@@ -209,7 +210,7 @@ class LocalPlacement:
         everybody = [spec.name for spec in self.layout.processes]
         if self.layout.controller_url is None:
             return [status.name for status in self.status() if status.state is not State.RUNNING]
-        known = _config(self.layout.controller_url)
+        known = _config(self.layout.controller_url, self.layout.credentials)
         if known is None:
             return everybody
         present = {"controller"}
@@ -283,12 +284,17 @@ class _Teller(Listener):
         self._placement.notify()
 
 
-def _config(url: str) -> dict[str, Any] | None:
+def _config(url: str, credentials: Credentials) -> dict[str, Any] | None:
     """The controller's view of its processes; None while it does not answer."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=2.0)
+    host = address.hostname or "127.0.0.1"
+    connection = (
+        http.client.HTTPSConnection(host, address.port, timeout=2.0, context=credentials.tls())
+        if address.scheme == "https"
+        else http.client.HTTPConnection(host, address.port, timeout=2.0)
+    )
     try:
-        connection.request("GET", "/api/v1/config")
+        connection.request("GET", "/api/v1/config", headers=credentials.headers)
         answer = connection.getresponse()
         content: dict[str, Any] = json.loads(answer.read()) if answer.status == 200 else {}
         return content or None

@@ -10,7 +10,7 @@ from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from beamloom.control.http import make_app as control_app
-from beamloom.results.hdf5 import hdf5_routes
+from beamloom.results.hdf5 import hdf5_routes, is_question
 from beamloom.results.http import make_app as results_app
 from beamloom.results.http import result_routes
 from beamloom.services.inline import InlinePipeline
@@ -28,7 +28,8 @@ class ReplayServer(HttpServer):
             *hdf5_routes(pipeline.desk),
             Mount("/", control),
         ]
-        super().__init__(results_app(pipeline.desk, cors=True, more_routes=routes), "127.0.0.1", port)
+        app = results_app(pipeline.desk, cors=True, more_routes=routes)
+        super().__init__(app, "127.0.0.1", port, is_question=is_question)
 
 
 class _FrontPage(Mount):

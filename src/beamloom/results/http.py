@@ -60,7 +60,13 @@ def make_app(
 ) -> Starlette:
     """The HTTP application. ``cors``: pages of every origin may read; ``more_routes`` are looked up first; ``past`` are the last runs."""
     middleware = [
-        Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], expose_headers=EXPOSED)
+        Middleware(
+            CORSMiddleware,
+            allow_origins=["*"],
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
     ]
     return Starlette(
         routes=[

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 
+from beamloom.access import Access, access_of
 from beamloom.capsules import capsules_folder
 from beamloom.control.http import make_app
 from beamloom.services.controller import ControllerService
@@ -23,22 +25,25 @@ logger = logging.getLogger(__name__)
 
 def serve(settings: ControllerSettings) -> int:
     """Run the controller in this process until it is told to end."""
+    access = access_of(settings, os.environ)
     with contextlib.ExitStack() as stack:
         keeper, restored = open_state(settings, stack)
-        return _serve(settings, keeper, None if restored is None else restore(restored))
+        return _serve(settings, keeper, None if restored is None else restore(restored), access)
 
 
-def _serve(settings: ControllerSettings, keeper: StateKeeper | None, restored: Restored | None) -> int:
+def _serve(
+    settings: ControllerSettings, keeper: StateKeeper | None, restored: Restored | None, access: Access
+) -> int:
     channel = ZmqChannel(CONTROLLER, settings.bind, settings.mailbox_port, settings.advertise)
     service = ControllerService(settings, channel, keeper=keeper)
     if restored is not None:
         service.resume(restored, time.monotonic())
     service.log_own()
     capsules = capsules_folder(settings.capsule_dir, state_folder(""))
-    server = HttpServer(make_app(service, capsules), settings.http_host, settings.http_port)
+    server = HttpServer(make_app(service, capsules), settings.http_host, settings.http_port, access)
     try:
-        port = server.start()
-        logger.info("mailbox at %s, HTTP API at http://%s:%d", channel.address, settings.http_host, port)
+        server.start()
+        logger.info("mailbox at %s, HTTP API at %s", channel.address, server.url)
         return serve_loop(service, channel, lambda: service.ended)
     finally:
         server.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from beamloom.access import access_of
 from beamloom.detectors.packets import owned
 from beamloom.events import Event
 from beamloom.glance.event_view import show_event
@@ -89,7 +91,7 @@ def make_app(events: LastEvents) -> Starlette:
         Route("/api/v1/status", status),
         Route("/api/v1/last_events", last_events),
     ]
-    anybody = Middleware(CORSMiddleware, allow_origins=["*"], expose_headers=["ETag"])
+    anybody = Middleware(CORSMiddleware, allow_origins=["*"], allow_headers=["*"], expose_headers=["ETag"])
     return Starlette(routes=routes, middleware=[anybody])
 
 
@@ -110,9 +112,11 @@ def serve(settings: DebugWorkerSettings) -> int:
     """Run a debug worker in this process until it is told to end."""
     events = LastEvents(settings.keep_events)
     notes = start_guard(settings.controller, settings.heartbeat_interval)
-    server = HttpServer(make_app(events), settings.http_host, settings.http_port)
+    server = HttpServer(
+        make_app(events), settings.http_host, settings.http_port, access_of(settings, os.environ)
+    )
     try:
-        http = f"http://{settings.advertise or settings.http_host}:{server.start()}"
+        http = server.start_as(settings.advertise)
         channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
         service = WorkerService(
             settings, channel, settings.controller, lambda: events, "debugworker", http, notes=notes

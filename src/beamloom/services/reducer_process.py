@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+from beamloom.access import access_of
 from beamloom.analysis import ReducerAnalysis, load_class
 from beamloom.results.files.http import file_route
+from beamloom.results.hdf5 import is_question
 from beamloom.results.http import make_app
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, keepers_of, past_of
@@ -26,6 +30,7 @@ def serve(settings: ReducerSettings) -> int:
             return None
         return ReducerAnalysis(load_class(settings.reducer_class, settings.analysis_path))
 
+    access = access_of(settings, os.environ)
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     desk = SnapshotDesk(channel.wake)
     keeping = Keeping(desk, keepers_of(settings, desk), past_of(settings))
@@ -34,10 +39,9 @@ def serve(settings: ReducerSettings) -> int:
     if journal.remains:
         desk.turn_away(TAKING_UP)
     app = make_app(desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record)])
-    server = HttpServer(app, settings.http_host, settings.http_port)
+    server = HttpServer(app, settings.http_host, settings.http_port, access, is_question)
     try:
-        port = server.start()
-        http = f"http://{settings.advertise or settings.http_host}:{port}"
+        http = server.start_as(settings.advertise)
         service = ReducerService(settings, channel, settings.controller, load, desk, http, keeping, journal)
         beats = Heartbeats(channel, settings, service.member, service.figures, journal.notes)
         try:

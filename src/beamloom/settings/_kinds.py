@@ -23,6 +23,15 @@ from beamloom.settings._failures import (
     OnMaxFailed,
     check_max_failed,
 )
+from beamloom.settings._http import (
+    HttpBodyLimit,
+    HttpCertificate,
+    HttpKey,
+    HttpNames,
+    HttpOpen,
+    HttpOrigins,
+    HttpTokens,
+)
 
 Seconds = Annotated[float, Meta(gt=0, extra={"unit": "s"})]
 """A duration above zero, on a monotonic clock."""
@@ -144,6 +153,13 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
         str, Meta(description="Address of the network interface on which the HTTP API is served.")
     ] = "127.0.0.1"
     http_port: Annotated[Port, Meta(description="Port of the HTTP API and the dashboard.")] = 5000
+    http_tokens: HttpTokens = ""
+    http_open: HttpOpen = False
+    http_certificate: HttpCertificate = ""
+    http_key: HttpKey = ""
+    http_names: HttpNames = ()
+    http_origins: HttpOrigins = ()
+    http_body_limit: HttpBodyLimit = 1 << 27
     mailbox_port: Annotated[
         Port, Meta(description="Port on which the other processes reach the controller.")
     ] = 10500
@@ -374,6 +390,13 @@ class DebugWorkerSettings(WorkerSettings, frozen=True, kw_only=True, forbid_unkn
         str, Meta(description="Address of the network interface on which the events are served.")
     ] = "127.0.0.1"
     http_port: Annotated[Port, Meta(description="Port on which the events are served.")] = 5002
+    http_tokens: HttpTokens = ""
+    http_open: HttpOpen = False
+    http_certificate: HttpCertificate = ""
+    http_key: HttpKey = ""
+    http_names: HttpNames = ()
+    http_origins: HttpOrigins = ()
+    http_body_limit: HttpBodyLimit = 1 << 27
     keep_events: Annotated[int, Meta(ge=1, description="Number of events that are kept.")] = 50
 
 
@@ -394,6 +417,13 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
         str, Meta(description="Address of the network interface on which the results are served.")
     ] = "127.0.0.1"
     http_port: Annotated[Port, Meta(description="Port on which the results are served.")] = 5001
+    http_tokens: HttpTokens = ""
+    http_open: HttpOpen = False
+    http_certificate: HttpCertificate = ""
+    http_key: HttpKey = ""
+    http_names: HttpNames = ()
+    http_origins: HttpOrigins = ()
+    http_body_limit: HttpBodyLimit = 1 << 27
     state_dir: Annotated[
         str,
         Meta(

@@ -1,7 +1,8 @@
 """An HTTP server on a thread of its own, so that neither requests nor their bodies hold up the loop of a service.
 
 The address is bound before the thread starts: a port that is taken is told to whoever starts the service, and once ``start``
-returns, requests are answered.
+returns, requests are answered. Who may ask is decided before anything is listened on: a service that would let in other machines without
+a token does not start.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import Any, Self
 
 import uvicorn
 
+from beamloom.access.gate import Gate, IsQuestion, nothing_is_asked
+from beamloom.access.policy import LOOPBACK, Access
 from beamloom.errors import UsageError
+from beamloom.transport.http_protocol import SPARE_CONNECTIONS, PatientProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +35,11 @@ UNREAD_SECONDS = 60
 TICK_SECONDS = 0.1
 """How often uvicorn looks after its headers; ten ticks are a second to it."""
 
+MOST_HEADER_BYTES = 1 << 16
+MOST_MESSAGE_BYTES = 1 << 16
+"""Of a message that a client sends over a WebSocket: wishes are short."""
+MOST_MESSAGES_WAITING = 4
+
 
 class CannotListen(UsageError):
     """An address that an HTTP server cannot listen on."""
@@ -39,16 +48,37 @@ class CannotListen(UsageError):
 class HttpServer:
     """Serves an ASGI application on ``host`` and ``port`` (0: a free one) from ``start`` to ``stop``.
 
-    It leaves signals to the process, writes no access log, and runs the application's lifespan. A server is started once.
+    It leaves signals to the process, writes no access log (addresses are nobody's business), and runs the application's lifespan. A server
+    is started once. ``access`` says who may ask; ``is_question`` to which paths a POST changes nothing.
     """
 
-    def __init__(self, app: Any, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        app: Any,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        access: Access = LOOPBACK,
+        is_question: IsQuestion = nothing_is_asked,
+    ) -> None:
         self.host = host
         self.port = port
         """After ``start``, the port that is really bound."""
+        self._access = access
+        tls = access.tls()
+        limits = access.limits
+
+        class Protocol(PatientProtocol):
+            most_connections = limits.most_readers + limits.commands + SPARE_CONNECTIONS
+
         self._server = _Server(
             uvicorn.Config(
-                app,
+                Gate(app, access, is_question),
+                http=Protocol,
+                ssl_context_factory=None if tls is None else lambda config, default: tls,
+                h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+                ws_max_size=MOST_MESSAGE_BYTES,
+                ws_max_queue=MOST_MESSAGES_WAITING,
+                proxy_headers=False,
                 lifespan="on",
                 log_config=None,
                 log_level="warning",
@@ -63,17 +93,17 @@ class HttpServer:
     @property
     def url(self) -> str:
         """Where the server is reached, without a trailing slash."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return _url(self._access.scheme, self.host, self.port)
 
     def start(self) -> int:
         """Begin to serve; returns the port once requests are answered.
 
-        Raises CannotListen where the address cannot be bound, RuntimeError where the application does not start.
+        Raises AccessError where anybody could command, CannotListen where the address cannot be bound, RuntimeError where the
+        application does not start.
         """
         if self._thread is not None:
             raise RuntimeError("this HTTP server has been started before; make a new one.")
-        listener = _bind(self.host, self.port)
+        listener = _bind(self.host, self.port, self._access)
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(
             target=self._serve, args=[listener], name=f"http-{self.port}", daemon=True
@@ -86,6 +116,11 @@ class HttpServer:
                 f"the HTTP application on port {self.port} failed to start; the log above says why."
             )
         return self.port
+
+    def start_as(self, name: str) -> str:
+        """Begin to serve; returns the address at which others reach the server, whose host ``name`` gives where it is not empty."""
+        port = self.start()
+        return _url(self._access.scheme, name or self.host, port)
 
     def stop(self) -> None:
         """Finish the answers that are under way, then release the port. May be called twice, and before ``start``."""
@@ -148,13 +183,18 @@ class _Server(uvicorn.Server):
                 self._loop.call_soon_threadsafe(self._asked.set)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _bind(host: str, port: int, access: Access) -> socket.socket:
     if not 0 <= port <= 65535:
         raise CannotListen(f"{port} is no port; ports go up to 65535, and 0 picks a free one.")
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
+        access.check(host, str(address[0]))
         listener = socket.create_server(address, family=family)
         # Accepted connections inherit it; without, each answer on a kept connection waits for the client's delayed ACK.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -251,7 +251,7 @@ def test_large_bodies_for_other_machines_are_compressed_where_that_makes_them_sm
 
 
 def test_pages_of_other_origins_may_read_and_post_selections(url: str) -> None:
-    origin = {"Origin": "http://viewer.example"}
+    origin = {"Origin": "http://localhost:8888"}
     assert (
         requests.get(f"{url}/about", headers=origin, timeout=10).headers["access-control-allow-origin"] == "*"
     )

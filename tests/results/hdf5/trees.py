@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from beamloom.results.hdf5 import is_question
 from beamloom.results.http import make_app
 from beamloom.results.snapshot import Snapshot
 from beamloom.transport.http_server import HttpServer
@@ -77,5 +78,5 @@ class Shown:
 def served(publish: Mapping[str, Any] | None) -> Iterator[tuple[str, Shown]]:
     """Its address, and what shows the tree."""
     shown = Shown(publish)
-    with HttpServer(make_app(shown, cors=True)) as server:
+    with HttpServer(make_app(shown, cors=True), is_question=is_question) as server:
         yield server.url, shown

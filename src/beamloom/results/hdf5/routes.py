@@ -85,6 +85,11 @@ def hdf5_routes(reader: ResultsReader, past: PastRuns | None = None) -> list[Rou
     ]
 
 
+def is_question(path: str) -> bool:
+    """Whether a POST to this path only asks for something, in a body where an address would be too short."""
+    return path == "/" or (path.startswith("/datasets/") and path.endswith("/value"))
+
+
 Endpoint = Callable[[Request, str], Awaitable[Response]]
 
 
