@@ -249,7 +249,7 @@ class Bench:
         for name, channel in self.channels.items():
             service: Any = self.services[name]
             if name != "controller" and service.member.welcome:
-                beat = Heartbeat(channel.address, self._figures(name))
+                beat = Heartbeat(channel.address, self._figures(name), getattr(service, "notes", dict)())
                 self.controller.receive(Received(channel.peer, beat, ()), self.now)
         for name, service in list(self.services.items()):
             if name in self.still or name not in self.services:

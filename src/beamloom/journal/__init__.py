@@ -4,7 +4,16 @@ The room knows frames of bytes and nothing of what they mean.
 """
 
 from beamloom.journal.folder import Journal, JournalHeld, Lock, remove_journal
-from beamloom.journal.records import MAGIC, Record, pack, read_records
+from beamloom.journal.records import (
+    MAGIC,
+    Outline,
+    Record,
+    outlines,
+    pack,
+    read_record,
+    read_records,
+    write_all,
+)
 from beamloom.journal.writer import JournalWriter
 
 __all__ = [
@@ -13,8 +22,12 @@ __all__ = [
     "JournalHeld",
     "JournalWriter",
     "Lock",
+    "Outline",
     "Record",
+    "outlines",
     "pack",
+    "read_record",
     "read_records",
     "remove_journal",
+    "write_all",
 ]

@@ -37,13 +37,15 @@ class Lock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.pread(self._file, 20, 0).decode(errors="replace")
+            holder = os.pread(self._file, 20, 0).decode(errors="replace") or "that nobody names"
             os.close(self._file)
             raise JournalHeld(
                 f"process {holder} still writes to {folder}; end it, or give this one another state_dir"
             ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+        # Who has it is only for people: a full disk does not keep anybody from having it.
+        with suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
         """Let others have it."""
@@ -133,6 +135,11 @@ class Journal:
         try:
             write_all(file, [MAGIC, *pack(checkpoint)], 0)
             os.fsync(file)
+        except OSError:
+            # What is left of it would take the room that the next records need.
+            with suppress(OSError):
+                new.unlink()
+            raise
         finally:
             os.close(file)
         new.rename(path)

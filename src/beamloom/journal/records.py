@@ -44,14 +44,41 @@ def read_records(file: BinaryIO) -> Iterator[Record]:
         return
     end = len(MAGIC)
     while True:
-        record = _read_record(file, end)
+        record = read_record(file, end)
         if record is None:
             return
         end = record.end
         yield record
 
 
-def _read_record(file: BinaryIO, begin: int) -> Record | None:
+class Outline(NamedTuple):
+    """Where a record is in its file, and its first frame."""
+
+    begin: int
+    end: int
+    first_frame: bytes
+
+
+def outlines(file: BinaryIO) -> Iterator[Outline]:
+    """Where the records of a file are, up to the first that is not whole. Only first frames are read, and no checksum is verified."""
+    if file.read(len(MAGIC)) != MAGIC:
+        return
+    size = file.seek(0, 2)
+    end = len(MAGIC)
+    while True:
+        file.seek(end)
+        lengths = _read_lengths(file)
+        if lengths is None:
+            return
+        begin, at = end, file.tell()
+        end = at + sum(lengths[1])
+        if end > size or not lengths[1]:
+            return
+        yield Outline(begin, end, file.read(lengths[1][0]))
+
+
+def _read_lengths(file: BinaryIO) -> tuple[int, tuple[int, ...], int] | None:
+    """The checksum of the record that begins here, the lengths of its frames, and the checksum of what was read of it."""
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
@@ -61,16 +88,24 @@ def _read_record(file: BinaryIO, begin: int) -> Record | None:
     packed = file.read(8 * count)
     if len(packed) < 8 * count:
         return None
-    lengths = struct.unpack(f"<{count}Q", packed)
+    return checksum, struct.unpack(f"<{count}Q", packed), zlib.crc32(packed, zlib.crc32(head[4:]))
+
+
+def read_record(file: BinaryIO, begin: int) -> Record | None:
+    """The record that begins at ``begin``; None where it is not whole."""
+    file.seek(begin)
+    found = _read_lengths(file)
+    if found is None:
+        return None
+    checksum, lengths, computed = found
     at = file.tell()
     if sum(lengths) > file.seek(0, 2) - at:
         return None
     file.seek(at)
     frames = [file.read(length) for length in lengths]
-    found = zlib.crc32(packed, zlib.crc32(head[4:]))
     for frame in frames:
-        found = zlib.crc32(frame, found)
-    return Record(frames, begin + len(head) + len(packed) + sum(lengths)) if found == checksum else None
+        computed = zlib.crc32(frame, computed)
+    return Record(frames, at + sum(lengths)) if computed == checksum else None
 
 
 def write_all(file: int, buffers: Sequence[Any], at: int) -> None:

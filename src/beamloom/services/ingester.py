@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -29,6 +30,7 @@ from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.preparation import Preparation, PrepareStream, prepare_device
 from beamloom.services.sharing import check_split, device_sharing
+from beamloom.services.spooling import Spooling
 from beamloom.services.standby import SeriesSource, Standby
 from beamloom.services.stream_run import StreamRun, open_stream
 from beamloom.settings import IngesterSettings, StreamSettings
@@ -94,6 +96,7 @@ class IngesterService:
                 for stream, how in split.items()
             },
         )
+        self._spooling = Spooling(settings)
         self._run: str | None = None
         self._streams: dict[str, StreamRun] = {}
         self._arming_until: float | None = None
@@ -130,6 +133,7 @@ class IngesterService:
                 if run == self._run:
                     self._report_shares(now)
                     self._release()
+                    self._spooling.end()
                 self._channel.send(CONTROLLER, Finished(run))
             case TakeStock(run=run):
                 self._take_stock(run, now)
@@ -144,6 +148,7 @@ class IngesterService:
     def _arm(self, arm: Arm, now: float) -> None:
         self._release()
         self._run = arm.run
+        self._spooling.begin(arm.run, resume=arm.resume)
         for worker, address in arm.workers.items():
             self._channel.connect(worker, address)
         try:
@@ -169,6 +174,7 @@ class IngesterService:
             self._channel,
             self._settings,
             recorder,
+            self._spooling.retention(arm.run, stream),
             rearms=rearms,
             share=arm.shares.get(stream),
         )
@@ -303,6 +309,7 @@ class IngesterService:
     def leave(self, reason: str) -> None:
         """The process ends."""
         self._release()
+        self._spooling.close()
         self._preparation.close()
         self.member.leave(reason)
 
@@ -313,7 +320,12 @@ class IngesterService:
             "processed_events": self._totals.packets + sum(one.router.counts.packets for one in running),
             "retained_bytes": sum(one.router.retention.nbytes for one in running),
             "retained_packets": sum(len(one.router.retention) for one in running),
+            **self._spooling.figures(),
         }
+
+    def notes(self) -> dict[str, Any]:
+        """What else there is to say of the state of this process."""
+        return self._spooling.notes()
 
 
 def serve(settings: IngesterSettings) -> int:
@@ -321,7 +333,7 @@ def serve(settings: IngesterSettings) -> int:
     keep_freed_memory()
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = IngesterService(settings, channel, settings.controller)
-    beats = Heartbeats(channel, settings, service.member, service.figures)
+    beats = Heartbeats(channel, settings, service.member, service.figures, service.notes)
     try:
         return serve_loop(service, channel, lambda: service.member.ended)
     finally:

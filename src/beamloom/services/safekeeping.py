@@ -28,7 +28,7 @@ from beamloom.engine.account import ResultAccount
 from beamloom.engine.collector import Collector
 from beamloom.engine.ranges import Range
 from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock, remove_journal
-from beamloom.settings import ReducerSettings
+from beamloom.settings import ReducerSettings, ServiceSettings
 from beamloom.transport.codec import Encoded
 from beamloom.transport.messages import AnyMessage, Arm, Failed, Parameters, decode, encode
 
@@ -312,12 +312,16 @@ def journals_of(settings: ReducerSettings, environment: Mapping[str, str] = os.e
     """
     if not settings.journal:
         return None
+    return state_folder(settings.state_dir, environment) / JOURNALS / own_folder(settings)
+
+
+def own_folder(settings: ServiceSettings) -> str:
+    """The name of a folder that no other process has, unless it was started to take the place of this one."""
     whose = urlsplit(settings.controller)
     host = whose.hostname or ""
     if host in ("127.0.0.1", "localhost", "::1"):
         host = socket.gethostname()
-    name = re.sub(r"[^\w.-]", "_", f"{settings.name}-{host}-{whose.port}")
-    return state_folder(settings.state_dir, environment) / JOURNALS / name
+    return re.sub(r"[^\w.-]", "_", f"{settings.name}-{host}-{whose.port}")
 
 
 def state_folder(state_dir: str, environment: Mapping[str, str] = os.environ) -> Path:

@@ -19,7 +19,7 @@ from beamloom.engine.ranges import Range
 from beamloom.engine.read_limit import ReadLimit
 from beamloom.engine.reorder import Arrivals, Reorder
 from beamloom.engine.requests import Requests
-from beamloom.engine.retention import Retention, WhenFull
+from beamloom.engine.retention import Retention
 from beamloom.engine.router import Delivery, StreamRouter
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
@@ -259,6 +259,7 @@ def open_stream(
     channel: Channel,
     settings: IngesterSettings,
     recorder: RecordingWriter | None,
+    retention: Retention,
     *,
     rearms: bool,
     share: Share | None,
@@ -277,7 +278,6 @@ def open_stream(
     # What is dealt out has gaps all the time: waiting for what others have would only delay.
     most_bytes = int(REORDER_SHARE * settings.retention_bytes)
     reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
-    retention = Retention(settings.retention_bytes, WhenFull(settings.on_full))
     witness = None if recorder is None else _witness(stream, recorder)
     router = StreamRouter(stream, layout, retention, witness, rearms=rearms, window=str(reorder), share=share)
     source.open()

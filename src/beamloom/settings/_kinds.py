@@ -283,12 +283,35 @@ class IngesterSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknow
         ),
     ] = 1 << 30
     on_full: Annotated[
-        Literal["block", "drop"],
+        Literal["block", "drop", "spill"],
         Meta(
             description="What happens when that memory is full: `block` stops reading from the device, "
-            "`drop` gives the packet up and marks its event lost."
+            "`drop` gives the packet up and marks its event lost, `spill` keeps the packet on disk and stops reading when that is full, "
+            "too."
         ),
     ] = "block"
+    write_ahead: Annotated[
+        bool,
+        Meta(
+            description="Whether each packet is written to disk before it is sent on, so that a new ingester finds what this one had "
+            "when it died."
+        ),
+    ] = False
+    spool_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Size on disk that packets of one stream may take, by `spill` or `write_ahead`; when it is reached, the device "
+            "is not read on before events are reduced.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 32 << 30
+    state_dir: Annotated[
+        str,
+        Meta(
+            description="Folder for these packets; by default `beamloom` in the user's folder for state (`XDG_STATE_HOME`)."
+        ),
+    ] = ""
     reorder_window: Annotated[
         int,
         Meta(
