@@ -19,11 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-REFUSED = 2
-"""The exit status of a command that cannot be done as asked; to start it again would not change that."""
-
-RENEWED = 75
-"""The exit status of a process that wants to be started anew, with nothing wrong (EX_TEMPFAIL of sysexits.h)."""
+from beamloom.exit_status import REFUSED, RENEWED
 
 KEPT_LINES = 200
 LONGEST_LINE = 65536

@@ -253,7 +253,6 @@ class ControllerService:
         if known:
             return
         logger.info("%s %s takes part", register.role, register.name)
-        self._invitations.reducers += member.role == "reducer"
         try:
             descriptions = [Parameter.from_wire(one) for one in register.descriptions]
             before = self.parameters.current.hash

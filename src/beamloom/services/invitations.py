@@ -28,8 +28,6 @@ class Invitations:
     def __init__(
         self, settings: ControllerSettings, ensemble: Ensemble, channel: Channel, epochs: ParameterEpochs
     ) -> None:
-        self.reducers = 0
-        """How many reducers there have been."""
         self._settings = settings
         self._ensemble = ensemble
         self._channel = channel
@@ -86,5 +84,4 @@ class Invitations:
             record_prefix=self._epochs.record_prefix,
             detectors=self._settings.detectors if member.is_worker else {},
             facts=facts,
-            life=max(self.reducers - 1, 0),
         )

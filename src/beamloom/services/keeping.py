@@ -9,14 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from beamloom.engine import provenance
 from beamloom.engine.provenance import RunFacts
 from beamloom.errors import UsageError
-from beamloom.parameters import ParameterSet
+from beamloom.parameters import ParameterSet, readable
 from beamloom.results.past import PastRuns
 from beamloom.results.record import EpochRecord, RunRecord, package_versions
 from beamloom.services.snapshots import SnapshotDesk
@@ -160,9 +158,7 @@ class _Notes:
             EpochRecord(
                 epoch=epoch,
                 first_event=first_events.get(epoch),
-                parameters=began[epoch].values
-                if epoch in began
-                else {name: _readable(value.value) for name, value in parameters.items()},
+                parameters=began[epoch].values if epoch in began else readable(parameters),
             )
             for epoch, parameters in self._epochs.copy().items()
         ]
@@ -178,14 +174,6 @@ class _Notes:
             code=self._code,
             packages=self._packages,
         )
-
-
-def _readable(value: Any) -> Any:
-    """A value as it stands in JSON."""
-    try:
-        return msgspec.to_builtins(value)
-    except TypeError:
-        return str(value)
 
 
 def keepers_of(settings: ReducerSettings, desk: SnapshotDesk) -> dict[str, Keeper]:

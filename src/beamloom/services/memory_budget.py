@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable
 
+from beamloom.exit_status import RENEWED
 from beamloom.services.guarding import resident
 from beamloom.services.loop import EndOfService
 
@@ -20,8 +21,6 @@ LOOK_EVERY = 0.1
 """Seconds between two looks at the memory."""
 LONGEST_FAREWELL = 2.0
 """Seconds in which the reducer has to take what was made; what it has not taken by then is made again by another worker."""
-RENEWED = 75
-"""Exit status of a process that is to be started anew, with nothing wrong (EX_TEMPFAIL of sysexits.h)."""
 
 
 class MemoryBudget:

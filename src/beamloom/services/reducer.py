@@ -28,7 +28,6 @@ from beamloom.services.resumption import (
     FAILURES_TOLD_AGAIN,
     HOLD_SECONDS,
     TAKING_UP,
-    VERSIONS_PER_LIFE,
     Resumption,
 )
 from beamloom.services.safekeeping import Checkpoint, Safekeeping
@@ -179,7 +178,6 @@ class ReducerService:
             self._run = None
         else:
             self._reducing.account = ResultAccount(arm.run, arm.total_events)
-            self._desk.count_from(arm.life * VERSIONS_PER_LIFE)
             self._desk.begin_run(arm.run, self._reducing.analysis, self._reducing.account)
             self._keeping.begin_run(
                 arm.run, arm.epoch, self._epochs.latest, arm.facts, code=self.member.code, later=again

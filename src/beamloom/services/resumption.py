@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 FAILURES_TOLD_AGAIN = 4096
 """So many of the latest failures are told again by the next life."""
-VERSIONS_PER_LIFE = 10**9
-"""More than one life publishes: the versions of the next begin above."""
 HOLD_SECONDS = 2.0
 """How long a process that finds a journal lets readers wait for the controller to say what it is of."""
 TAKING_UP = "the reducer was started again and goes through its journal; ask again in a moment"
@@ -70,9 +68,7 @@ class Resumption:
     def _as_now(self, arm: Arm) -> Arm:
         """The arming of a run, as it was, with those who take part now."""
         present = self._present
-        return msgspec.structs.replace(
-            arm, workers=present.workers, analyses=present.analyses, life=present.life
-        )
+        return msgspec.structs.replace(arm, workers=present.workers, analyses=present.analyses)
 
     def defers(self, received: Received) -> bool:
         """Whether a message has to wait; if so it is kept."""

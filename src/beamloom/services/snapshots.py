@@ -125,14 +125,6 @@ class SnapshotDesk:
         """Give readers ``why`` instead of a snapshot, until this is called with None."""
         self._held = why
 
-    def count_from(self, version: int) -> None:
-        """Versions are at least so high from now on: lower ones belong to a former life."""
-        if version > self._latest.version:
-            before = self._latest
-            self._latest = replace(
-                before, version=version, versions=versions_of(before.publish, version, time.time())
-            )
-
     def changed(self) -> None:
         """What is published may have changed."""
         self._changes += 1

@@ -149,8 +149,6 @@ class Arm(Message):
     """For the reducer: what is known of the run."""
     resume: bool = False
     """For a reducer: the run goes on; take up what a former life has kept of it, and nothing else."""
-    life: int = 0
-    """For a reducer: how many reducers the pipeline has had before."""
 
 
 class Armed(Message):

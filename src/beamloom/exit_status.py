@@ -1,0 +1,9 @@
+"""What the exit status of a process says to whoever started it."""
+
+from __future__ import annotations
+
+REFUSED = 2
+"""A command that cannot be done as asked; to start it again would not change that."""
+
+RENEWED = 75
+"""A process that wants to be started anew, with nothing wrong (EX_TEMPFAIL of sysexits.h)."""
