@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -65,6 +66,10 @@ class RecordingWriter:
             self._compressor = gzip.GzipFile("", "wb", COMPRESSION_LEVEL, self._raw, mtime=0)
             self._file = cast(BinaryIO, io.BufferedWriter(cast(Any, self._compressor), BUFFER_SIZE))
         self._intact = True
+        self._end = self.part.stat().st_size
+        self._whole = self._end
+        self._ends: list[int] = []
+        """Where the records end that may not be in the file yet."""
 
     def write(self, record: Record) -> None:
         """Append one record. Frames are anything with the buffer protocol; they are not kept."""
@@ -98,12 +103,40 @@ class RecordingWriter:
             self._file.write(b"".join(pieces))
         self._intact = True
         self.records += 1
+        self._end += sum(map(len, pieces))
+        self._ends.append(self._end)
 
     def flush(self) -> None:
         """Hand what is gathered to the operating system: after this, killing the process loses none of it."""
+        intact, self._intact = self._intact, False
         self._file.flush()
         if self._compressor is not None:
             self._compressor.flush()
+        self._intact = intact
+        self._whole = self._end
+        self._ends.clear()
+
+    def recover(self) -> int:
+        """After writing has failed: go on behind the last record that is whole; returns how many of ``records`` are not in the file.
+
+        Raises OSError as long as that cannot be, which is for good where the recording is compressed.
+        """
+        if self._compressor is not None:
+            raise OSError(f"{self.part} is compressed and cannot be continued.")
+        # What is in its buffer goes with it: a part of that is written already.
+        with suppress(OSError):
+            self._raw.close()
+        size = self.part.stat().st_size
+        before = len(self._ends)
+        self._ends = [end for end in self._ends if end <= size]
+        missing = before - len(self._ends)
+        if self._ends:
+            self._whole = self._ends[-1]
+        os.truncate(self.part, self._whole)
+        self._raw = self._file = self.part.open("ab", buffering=BUFFER_SIZE)
+        self._end, self._ends, self._intact = self._whole, [], True
+        self.records -= missing
+        return missing
 
     def close(self) -> None:
         """Finish the file and give it its name. May be called twice."""

@@ -29,6 +29,7 @@ from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.preparation import Preparation, PrepareStream, prepare_device
+from beamloom.services.recording import PacketRecorder
 from beamloom.services.sharing import check_split, device_sharing
 from beamloom.services.spooling import Spooling
 from beamloom.services.standby import SeriesSource, Standby
@@ -55,8 +56,6 @@ from beamloom.transport.zeromq import ZmqChannel
 logger = logging.getLogger(__name__)
 
 CONNECT_POLL = 0.001
-FLUSH_EVERY = 1.0
-"""Seconds after which a recording is handed to the operating system: killing the ingester loses no more than that."""
 
 OpenSource = Callable[[str, StreamSettings], Source]
 """Makes the source of a stream from its name and settings."""
@@ -97,10 +96,10 @@ class IngesterService:
             },
         )
         self._spooling = Spooling(settings)
+        self._newest_recorder: PacketRecorder | None = None
         self._run: str | None = None
         self._streams: dict[str, StreamRun] = {}
         self._arming_until: float | None = None
-        self._flush_at = 0.0
         self._totals = StreamCounts()
         self._keeps_more = False
         self._standbys = {
@@ -188,11 +187,13 @@ class IngesterService:
         # A map without wrapping names every packet, and may have a place for several series.
         return standby.begin(one_series=open_ended or (layout.wrapped and not rearms))
 
-    def _recorder(self, prefix: str, run: str) -> RecordingWriter:
+    def _recorder(self, prefix: str, run: str) -> PacketRecorder:
         for other in self._streams.values():
             if other.recorder is not None:
                 return other.recorder
-        return RecordingWriter(RecordingNames(prefix, run).packets(self._settings.name), resume=True)
+        path = RecordingNames(prefix, run).packets(self._settings.name)
+        self._newest_recorder = PacketRecorder(RecordingWriter(path, resume=True))
+        return self._newest_recorder
 
     def _take_stock(self, run: str | None, now: float) -> None:
         """A new controller goes on with ``run``."""
@@ -242,10 +243,6 @@ class IngesterService:
             if not one.stopped:
                 one.read(now)
             one.report(now)
-        if now >= self._flush_at:
-            self._flush_at = now + FLUSH_EVERY
-            for recorder in {one.recorder for one in self._streams.values() if one.recorder is not None}:
-                recorder.flush()
 
     def _stand_by(self, now: float) -> None:
         """Keep open what stays open between runs, and tell the controller of series that wait for one."""
@@ -300,8 +297,8 @@ class IngesterService:
                 one.stop()
             for field in StreamCounts.__struct_fields__:
                 setattr(self._totals, field, getattr(self._totals, field) + getattr(one.router.counts, field))
-            if one.recorder is not None:
-                one.recorder.close()
+        if self._newest_recorder is not None:
+            self._newest_recorder.close()
         self._streams.clear()
         self._run = None
         self._arming_until = None
@@ -325,7 +322,9 @@ class IngesterService:
 
     def notes(self) -> dict[str, Any]:
         """What else there is to say of the state of this process."""
-        return self._spooling.notes()
+        recording = None if self._newest_recorder is None else self._newest_recorder.alarm
+        alarms = [alarm for alarm in (self._spooling.alarm, recording) if alarm is not None]
+        return {"alarm": "; ".join(alarms)} if alarms else {}
 
 
 def serve(settings: IngesterSettings) -> int:

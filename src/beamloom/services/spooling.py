@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from beamloom.engine.retention import Retention, WhenFull
@@ -126,11 +125,6 @@ class Spooling:
                     f"memory is free; make room at {spool.folder} (state_dir)"
                 )
         return None
-
-    def notes(self) -> dict[str, Any]:
-        """What the controller is to know of it."""
-        alarm = self.alarm
-        return {} if alarm is None else {"alarm": alarm}
 
     def figures(self) -> dict[str, float]:
         """Bytes and packets on disk. May be called in any thread."""

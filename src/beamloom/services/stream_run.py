@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
 from beamloom.devices.device import EndlessSource, SharedSource, Source, SourceFigures, TriggeredSource
 from beamloom.engine.assignment import Span
@@ -23,9 +22,7 @@ from beamloom.engine.retention import Retention
 from beamloom.engine.router import Delivery, StreamRouter
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
-from beamloom.events import Packet
-from beamloom.recordings.format import Record
-from beamloom.recordings.writer import RecordingWriter
+from beamloom.services.recording import PacketRecorder
 from beamloom.services.standby import SeriesSource
 from beamloom.settings import IngesterSettings
 from beamloom.transport.channel import Channel
@@ -55,7 +52,7 @@ class StreamRun:
         channel: Channel,
         reorder: Reorder,
         router: StreamRouter,
-        recorder: RecordingWriter | None,
+        recorder: PacketRecorder | None,
         *,
         is_share: bool = False,
     ) -> None:
@@ -258,7 +255,7 @@ def open_stream(
     source: Source,
     channel: Channel,
     settings: IngesterSettings,
-    recorder: RecordingWriter | None,
+    recorder: PacketRecorder | None,
     retention: Retention,
     *,
     rearms: bool,
@@ -278,16 +275,7 @@ def open_stream(
     # What is dealt out has gaps all the time: waiting for what others have would only delay.
     most_bytes = int(REORDER_SHARE * settings.retention_bytes)
     reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
-    witness = None if recorder is None else _witness(stream, recorder)
+    witness = None if recorder is None else recorder.of(stream)
     router = StreamRouter(stream, layout, retention, witness, rearms=rearms, window=str(reorder), share=share)
     source.open()
     return StreamRun(run, layout, source, channel, reorder, router, recorder, is_share=share is not None)
-
-
-def _witness(stream: str, recorder: RecordingWriter) -> Callable[[int, Sequence[Packet]], None]:
-    def record(first: int, packets: Sequence[Packet]) -> None:
-        created_at = datetime.now(UTC)
-        for event, packet in enumerate(packets, first):
-            recorder.write(Record(event, {stream: packet}, created_at))
-
-    return record

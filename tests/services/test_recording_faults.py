@@ -1,0 +1,141 @@
+"""The disk of a recording is full or slow: the run goes on, what is not recorded is counted, and what is in the file is whole."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from beamloom.control.ensemble_views import status
+from beamloom.events import Packet
+from beamloom.recordings import RecordingReader, RecordingWriter
+from beamloom.recordings.format import Record
+from beamloom.services import recording
+from beamloom.services.recording import PacketRecorder
+from beamloom.triggermap import uniform
+from services.bench import Bench, Feed, counts, series
+from support.small_disk import file_size_limit, fill, small_disk
+
+PATIENCE = 30.0
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.005)
+
+
+def packet(event: int, size: int = 1000) -> Packet:
+    return Packet("test", [f"{event}:".encode(), bytes([event % 256]) * size])
+
+
+def recorded(path: Path) -> list[int]:
+    events = []
+    for record in RecordingReader(path):
+        assert record.streams["camera"].frames == packet(record.event_number).frames
+        events.append(record.event_number)
+    return events
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "RETRY_EVERY", 0.05)
+    monkeypatch.setattr(recording, "FLUSH_EVERY", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_on_a_full_disk_packets_are_counted_and_recording_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 400) as disk:
+        path = disk / "run.cbors"
+        recorder = PacketRecorder(RecordingWriter(path))
+        record = recorder.of("camera")
+        record(0, [packet(event) for event in range(20)])
+        wait_until(lambda: path.with_name("run.cbors.part").stat().st_size > 20_000, "the first records")
+        ballast = fill(disk)
+        record(20, [packet(event) for event in range(20, 40)])
+        wait_until(lambda: recorder.failing, "the disk to fail")
+        assert "No space left on device" in str(recorder.alarm)
+        assert "make room there" in str(recorder.alarm)
+        ballast.unlink()
+        front = 40
+
+        def goes_on() -> bool:
+            nonlocal front
+            record(front, [packet(front)])
+            front += 1
+            time.sleep(0.01)
+            return not recorder.failing
+
+        wait_until(goes_on, "the disk to be used again")
+        record(1000, [packet(event) for event in range(1000, 1020)])
+        recorder.close()
+        events = recorded(disk / "run.cbors.part")
+        assert events[:20] == list(range(20))
+        assert events[-20:] == list(range(1000, 1020))
+        assert recorder.missing == front + 20 - len(events)
+        assert "recording goes on" in str(recorder.alarm)
+        assert not path.exists(), "it lacks packets"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_file_that_may_not_grow_is_whole_as_far_as_it_goes(tmp_path: Path) -> None:
+    recorder = PacketRecorder(RecordingWriter(tmp_path / "run.cbors"))
+    record = recorder.of("camera")
+    with file_size_limit(50_000):
+        for first in range(0, 200, 10):
+            record(first, [packet(event) for event in range(first, first + 10)])
+        wait_until(lambda: recorder.failing, "the limit")
+        recorder.close()
+    events = recorded(tmp_path / "run.cbors.part")
+    assert events == list(range(len(events)))
+    assert len(events) + recorder.missing == 200
+    assert len(events) > 30
+
+
+def test_a_disk_that_hangs_costs_packets_and_holds_nobody_up(tmp_path: Path) -> None:
+    free = threading.Event()
+
+    class Hanging(RecordingWriter):
+        def write(self, record: Record) -> None:
+            free.wait(PATIENCE)
+            super().write(record)
+
+    recorder = PacketRecorder(Hanging(tmp_path / "run.cbors"), backlog=10_000)
+    record = recorder.of("camera")
+    for event in range(50):
+        record(event, [packet(event)])
+    assert recorder.missing >= 38
+    assert "the disk is too slow" in str(recorder.alarm)
+    free.set()
+    recorder.close()
+    events = recorded(tmp_path / "run.cbors.part")
+    assert events == list(range(50 - recorder.missing))
+
+
+def test_a_recording_that_lacks_nothing_has_its_name_in_the_end(tmp_path: Path) -> None:
+    recorder = PacketRecorder(RecordingWriter(tmp_path / "run.cbors"))
+    recorder.of("camera")(0, [packet(event) for event in range(100)])
+    recorder.close()
+    recorder.close()
+    assert (recorder.alarm, recorder.missing) == (None, 0)
+    assert recorded(tmp_path / "run.cbors") == list(range(100))
+
+
+def test_a_run_whose_disk_is_full_is_reduced_and_the_alarm_says_what_is_not_recorded(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 100) as disk, Bench({}) as bench:
+        feed = Feed(series(20)[:10])
+        bench.add_ingester("camera", feed, record_prefix=str(disk / "scan"))
+        bench.until(bench.everyone_known)
+        active = bench.arm(uniform(["camera"], 20))
+        fill(disk)
+        feed.send(series(20)[10:])
+        bench.until(lambda: active.finished)
+        assert counts(active) == (22, 0, 0)
+        bench.step()
+        alarm = status(bench.controller)["alarms"]["camera-ingester"]
+        assert "packets are not in the recording" in alarm
+        assert "No space left" in alarm
