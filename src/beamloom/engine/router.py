@@ -91,6 +91,8 @@ class StreamRouter:
         self._numbering.last_item = self._plan.last_item
         self._theft = Theft()
         self._leases: list[Span] = []
+        self.leased_until = 0
+        """One past the last event that has been leased to anybody."""
         self._front = 0
         self._losses: list[Loss] = []
         self._gaps: deque[tuple[int, Loss]] = deque(maxlen=GAPS_REMEMBERED)
@@ -323,6 +325,7 @@ class StreamRouter:
         """The controller has leased these events; returns what can be delivered by that."""
         deliveries: list[Delivery] = []
         for span in spans:
+            self.leased_until = max(self.leased_until, span.stop)
             if span.streams is not None and self.stream not in span.streams:
                 continue
             if span.first < self._front:
@@ -418,6 +421,12 @@ class StreamRouter:
     def is_open(self) -> bool:
         """Whether the run has no known end yet."""
         return self._plan.open_ended
+
+    @property
+    def has_all(self) -> bool:
+        """Whether the device has nothing more to send for this run."""
+        last = self._plan.last_item
+        return self.ended or (last is not None and self._plan.next_item > last)
 
     @property
     def has_room(self) -> bool:

@@ -7,6 +7,7 @@ Devices that arm runs are the exception: between runs their packets are kept (se
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -34,6 +35,7 @@ from beamloom.services.sharing import check_split, device_sharing
 from beamloom.services.spooling import Spooling
 from beamloom.services.standby import SeriesSource, Standby
 from beamloom.services.stream_run import StreamRun, open_stream
+from beamloom.services.waits import NO_RUN, Waiting, Waits
 from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.messages import (
@@ -41,6 +43,8 @@ from beamloom.transport.messages import (
     Announce,
     Arm,
     Armed,
+    Explain,
+    Explained,
     Finish,
     Finished,
     Joined,
@@ -102,6 +106,7 @@ class IngesterService:
         self._arming_until: float | None = None
         self._totals = StreamCounts()
         self._keeps_more = False
+        self._waits = Waits()
         self._standbys = {
             stream: Standby(stream, partial(open_source, stream, one), settings.retention_bytes, channel)
             for stream, one in settings.streams.items()
@@ -134,6 +139,10 @@ class IngesterService:
                     self._release()
                     self._spooling.end()
                 self._channel.send(CONTROLLER, Finished(run))
+            case Explain(run=run, event=event, question=question):
+                of_streams = self._streams if run == self._run else {}
+                known = {stream: one.known_of(event) for stream, one in of_streams.items()}
+                self._channel.send(CONTROLLER, Explained(question, {"streams": known} if known else {}))
             case TakeStock(run=run):
                 self._take_stock(run, now)
             case Welcome():
@@ -310,6 +319,21 @@ class IngesterService:
         self._preparation.close()
         self.member.leave(reason)
 
+    def notes(self, now: float) -> dict[str, Any]:
+        """What it waits for, and what it is not keeping; may be called in any thread."""
+        waiting = [
+            wait
+            for one in list(self._streams.values())
+            if not one.stopped
+            for wait in one.watch.waiting(done=one.has_all)
+        ]
+        if self._run is None:
+            waiting = [Waiting("run", "", NO_RUN)]
+        recording = None if self._newest_recorder is None else self._newest_recorder.alarm
+        alarms = [alarm for alarm in (self._spooling.alarm, recording) if alarm is not None]
+        alarm = {"alarm": "; ".join(alarms)} if alarms else {}
+        return {**alarm, "waits_for": self._waits.told(now, waiting)}
+
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
         running = list(self._streams.values())
@@ -320,19 +344,15 @@ class IngesterService:
             **self._spooling.figures(),
         }
 
-    def notes(self) -> dict[str, Any]:
-        """What else there is to say of the state of this process."""
-        recording = None if self._newest_recorder is None else self._newest_recorder.alarm
-        alarms = [alarm for alarm in (self._spooling.alarm, recording) if alarm is not None]
-        return {"alarm": "; ".join(alarms)} if alarms else {}
-
 
 def serve(settings: IngesterSettings) -> int:
     """Run an ingester in this process until it is told to end."""
     keep_freed_memory()
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = IngesterService(settings, channel, settings.controller)
-    beats = Heartbeats(channel, settings, service.member, service.figures, service.notes)
+    beats = Heartbeats(
+        channel, settings, service.member, service.figures, lambda: service.notes(time.monotonic())
+    )
     try:
         return serve_loop(service, channel, lambda: service.member.ended)
     finally:

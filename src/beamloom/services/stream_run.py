@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from beamloom.devices.device import EndlessSource, SharedSource, Source, SourceFigures, TriggeredSource
 from beamloom.engine.assignment import Span
@@ -22,8 +23,10 @@ from beamloom.engine.retention import Retention
 from beamloom.engine.router import Delivery, StreamRouter
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
+from beamloom.services.arrival_log import ArrivalLog
 from beamloom.services.recording import PacketRecorder
 from beamloom.services.standby import SeriesSource
+from beamloom.services.stream_watch import StreamWatch
 from beamloom.settings import IngesterSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import CONTROLLER, Packets, Progress
@@ -54,8 +57,11 @@ class StreamRun:
         router: StreamRouter,
         recorder: PacketRecorder | None,
         *,
+        arrivals: ArrivalLog,
+        stall_limit: float,
         is_share: bool = False,
     ) -> None:
+        """``stall_limit``: seconds without a packet after which the stream is stalled."""
         self.run = run
         self.stream = router.stream
         self.source = source
@@ -65,6 +71,10 @@ class StreamRun:
         self.reading = False
         self.stopped = False
         self.may_have_more = False
+        self.arrivals = arrivals
+        """When its packets came."""
+        self.watch = StreamWatch(router.stream, source, router, stall_limit)
+        """What the stream waits for."""
         self._channel = channel
         self.is_share = is_share
         """Whether other ingesters receive the rest of the stream."""
@@ -102,12 +112,14 @@ class StreamRun:
         retention.make_room()
         if not self.router.has_room:
             self._pause()
+            self.watch.blocked(now)
             return
         if not self.reading and not self.has_all:
             self._channel.watch(self.source.pollable)
             self.reading = True
         arrivals = self._limit.read(self.source.read, retention.room)
         self.may_have_more = len(arrivals) > 0
+        self.watch.saw(now, arrived=self.may_have_more)
         if self.has_all:
             self._pause()
         if arrivals:
@@ -164,6 +176,21 @@ class StreamRun:
                 except KeyError:
                     # The worker is gone; its leases come again for another one, and the packets are kept for that.
                     logger.debug("worker %s is gone, %d packets kept", span.worker, end - begin)
+
+    def known_of(self, event: int) -> dict[str, Any]:
+        """What is known here of the packet of an event."""
+        router = self.router
+        kept = [one.packet for _, one in router.retention.within(event, event + 1)]
+        known: dict[str, Any] = {
+            "passed": event < router.complete_until,
+            "complete_until": router.complete_until,
+            "came": self.arrivals.of(event),
+            "remembered_from": self.arrivals.begins_with,
+        }
+        if kept:
+            packet = kept[0]
+            known["kept"] = {"number": packet.number, "frames": packet.length, "bytes": packet.nbytes}
+        return known
 
     def report(self, now: float, *, always: bool = False) -> None:
         """Tell the controller how far the stream came, if that is due or ``always``."""
@@ -275,7 +302,21 @@ def open_stream(
     # What is dealt out has gaps all the time: waiting for what others have would only delay.
     most_bytes = int(REORDER_SHARE * settings.retention_bytes)
     reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
-    witness = None if recorder is None else recorder.of(stream)
-    router = StreamRouter(stream, layout, retention, witness, rearms=rearms, window=str(reorder), share=share)
+    arrivals = ArrivalLog(also=None if recorder is None else recorder.of(stream))
+    router = StreamRouter(
+        stream, layout, retention, arrivals.note, rearms=rearms, window=str(reorder), share=share
+    )
     source.open()
-    return StreamRun(run, layout, source, channel, reorder, router, recorder, is_share=share is not None)
+    stall_limit = settings.streams[stream].stall_limit or settings.stall_limit
+    return StreamRun(
+        run,
+        layout,
+        source,
+        channel,
+        reorder,
+        router,
+        recorder,
+        arrivals=arrivals,
+        stall_limit=stall_limit,
+        is_share=share is not None,
+    )

@@ -71,6 +71,12 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Whether the device stays connected between runs and a series that it begins arms a run."
         ),
     ] = False
+    stall_limit: Annotated[
+        Seconds | None,
+        Meta(
+            description="Time without a packet in a run after which the stream is shown as stalled; by default that of the ingester."
+        ),
+    ] = None
 
     def written(self) -> dict[str, Any]:
         """As people write it: the device, what any stream takes, and the device's keys, side by side."""
@@ -79,7 +85,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
         return {"device": self.device, **said, **self.options}
 
 
-STREAM_KEYS = frozenset({"arms", "ingesters"})
+STREAM_KEYS = frozenset({"arms", "ingesters", "stall_limit"})
 """Keys that a stream takes besides ``device`` and the keys of its device."""
 
 _STREAM_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(StreamSettings)}
@@ -312,6 +318,12 @@ class IngesterSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknow
             description="Folder for these packets; by default `beamloom` in the user's folder for state (`XDG_STATE_HOME`)."
         ),
     ] = ""
+    stall_limit: Annotated[
+        Seconds,
+        Meta(
+            description="Time without a packet in a run after which a stream is shown as stalled; nothing else follows from it."
+        ),
+    ] = 10.0
     reorder_window: Annotated[
         int,
         Meta(

@@ -381,6 +381,23 @@ class Fenced(Message):
     worker: str
 
 
+class Explain(Message):
+    """Controller → a process: somebody asks for the story of this event; say what you know of it."""
+
+    run: str
+    event: int
+    question: int
+    """To be said again in the answer."""
+
+
+class Explained(Message):
+    """A process → controller: what it knows of the event, in answer to ``Explain``."""
+
+    question: int
+    known: dict[str, Any]
+    """Empty where it knows nothing."""
+
+
 class Parameters(Message):
     """Controller → workers and reducer: a new parameter epoch."""
 
@@ -440,6 +457,8 @@ AnyMessage = (
     | Stands
     | Fence
     | Fenced
+    | Explain
+    | Explained
     | Parameters
     | Tick
     | Finish

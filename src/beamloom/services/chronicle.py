@@ -1,0 +1,134 @@
+"""What happened to which events of a run, as far back as a bounded memory goes: for whoever asks for the story of one event.
+
+Policy: the ledger says what became of every event, for ever, in ranges. This is about the way there, for the recent past: leases,
+results that were taken, failures, workers that were lost. It is no input of the run: nothing is decided by it, it is gone with its
+controller, and it says itself how far back it goes. Leases that were taken away, and those that followed, are kept apart from
+the many that went well, and so for longer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from beamloom.engine.assignment import Span
+from beamloom.engine.ledger import Loss
+from beamloom.engine.ranges import Range, RangeSet
+
+LEASES_KEPT = 8192
+TROUBLES_KEPT = 4096
+FAILURES_KEPT = 1024
+
+
+class Lease(NamedTuple):
+    """Events that were given to a worker; ``at`` is Unix time (s), here and below."""
+
+    at: float
+    span: Span
+
+
+class Took(NamedTuple):
+    """The reducer has said that it has taken these deliveries."""
+
+    at: float
+    worker: str
+    slot: int
+    first: int
+    stop: int
+
+
+class Fell(NamedTuple):
+    """User code failed on a delivery."""
+
+    at: float
+    worker: str
+    slot: int
+    event: int
+    error: str
+
+
+class Lost(NamedTuple):
+    """A worker was lost, with what it held."""
+
+    at: float
+    worker: str
+    cause: str
+
+
+class Missed(NamedTuple):
+    """A stream said that it has no packet for these events."""
+
+    at: float
+    loss: Loss
+
+
+class Past(NamedTuple):
+    """What is remembered of one event, each kind in the order in which it happened."""
+
+    leases: list[Lease]
+    taken: list[Took]
+    failures: list[Fell]
+    lost: dict[str, Lost]
+    """The workers of these leases that were lost, by their ids."""
+    missed: list[Missed]
+
+
+class Chronicle:
+    """The recent past of one run."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self.since = clock()
+        """Unix time (s) before which nothing is remembered."""
+        self._leases: deque[Lease] = deque(maxlen=LEASES_KEPT)
+        self._troubled: deque[Lease] = deque(maxlen=TROUBLES_KEPT)
+        self._taken: deque[Took] = deque(maxlen=LEASES_KEPT)
+        self._failures: deque[Fell] = deque(maxlen=FAILURES_KEPT)
+        self._lost: dict[str, Lost] = {}
+        self._missed: deque[Missed] = deque(maxlen=TROUBLES_KEPT)
+
+    def leased(self, spans: Iterable[Span]) -> None:
+        """These were given out."""
+        at = self._clock()
+        for span in spans:
+            (self._leases if span.attempt == 1 else self._troubled).append(Lease(at, span))
+
+    def took(self, deliveries: Iterable[tuple[str, int, int, int]]) -> None:
+        """The reducer has taken these: worker, slot, first event, one past the last."""
+        at = self._clock()
+        self._taken.extend(Took(at, *delivery) for delivery in deliveries)
+
+    def failed(self, worker: str, slot: int, events: Iterable[Range], error: str) -> None:
+        """User code failed on these deliveries."""
+        at = self._clock()
+        for first, stop in events:
+            self._failures.extend(Fell(at, worker, slot, event, error) for event in range(first, stop))
+
+    def missing(self, losses: Iterable[Loss]) -> None:
+        """A stream has no packets for these."""
+        at = self._clock()
+        self._missed.extend(Missed(at, loss) for loss in losses)
+
+    def worker_lost(self, worker: str, cause: str, settled: RangeSet) -> None:
+        """A worker is gone; what of its leases is not ``settled`` is given to others."""
+        self._lost[worker] = Lost(self._clock(), worker, cause)
+        while len(self._lost) > FAILURES_KEPT:
+            self._lost.pop(next(iter(self._lost)))
+        for lease in self._leases:
+            if lease.span.worker == worker and list(settled.missing(lease.span.first, lease.span.stop)):
+                self._troubled.append(lease)
+
+    def of(self, event: int) -> Past:
+        """What is remembered of ``event``."""
+        leases = [one for one in (*self._leases, *self._troubled) if one.span.first <= event < one.span.stop]
+        leases = sorted(dict.fromkeys(leases), key=lambda one: (one.at, one.span.attempt))
+        workers = {lease.span.worker for lease in leases}
+        return Past(
+            leases,
+            [one for one in self._taken if one.first <= event < one.stop],
+            [one for one in self._failures if one.event == event],
+            {worker: self._lost[worker] for worker in workers if worker in self._lost},
+            [one for one in self._missed if one.loss.first <= event < one.loss.stop],
+        )
