@@ -25,7 +25,7 @@ ROW = re.compile(r"^\| `(GET|POST) (/[^`]*)`", re.MULTILINE)
 
 def served(app: Starlette) -> set[tuple[str, str]]:
     return {
-        (method, route.path.replace(":path}", "}"))
+        (method, re.sub(r":(path|int)}", "}", route.path))
         for route in app.routes
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}

@@ -146,6 +146,8 @@ class Bench:
         self.tap: Callable[[str, Received], bool] = lambda name, received: True
         """Sees each message before the process ``name`` does; False takes it away."""
         self.figures: dict[str, dict[str, float]] = {}
+        self.notes: dict[str, dict[str, Any]] = {}
+        """What processes are to say of themselves besides what they do, by their names."""
         self.worker_class = worker
         channel = self.exchange.channel(CONTROLLER)
         self.controller = ControllerService(settings or ControllerSettings(), channel, keeper=keeper)
@@ -249,7 +251,7 @@ class Bench:
         for name, channel in self.channels.items():
             service: Any = self.services[name]
             if name != "controller" and service.member.welcome:
-                beat = Heartbeat(channel.address, self._figures(name), getattr(service, "notes", dict)())
+                beat = Heartbeat(channel.address, self._figures(name), self._notes(name))
                 self.controller.receive(Received(channel.peer, beat, ()), self.now)
         for name, service in list(self.services.items()):
             if name in self.still or name not in self.services:
@@ -261,6 +263,11 @@ class Bench:
                 service.turn(self.now)
             except Died:
                 self.kill(name)
+
+    def _notes(self, name: str) -> dict[str, Any]:
+        notes = getattr(self.services[name], "notes", None)
+        told: dict[str, Any] = {} if notes is None else notes(self.now)
+        return told | self.notes.get(name, {})
 
     def _figures(self, name: str) -> dict[str, float]:
         service = self.services[name]

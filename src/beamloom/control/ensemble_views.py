@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from beamloom.control import views
 from beamloom.control.views import as_text, budget, one_by_one
+from beamloom.control.waits_view import silences, stalled, waits
+from beamloom.control.waits_view import wall as _wall
 from beamloom.version import VERSION
 
 BUSY = ("receiving", "user", "sending")
@@ -83,10 +85,6 @@ def _process(controller: Any, member: Any) -> dict[str, Any]:
     }
 
 
-def _wall(monotonic: float) -> float:
-    return time.time() - (time.monotonic() - monotonic)
-
-
 def status(controller: Any) -> dict[str, Any]:
     """The run in detail. Which worker did which event is told of what is under way only: nothing here grows with the run."""
     active = controller.active
@@ -97,7 +95,9 @@ def status(controller: Any) -> dict[str, Any]:
         },
         "waits_for": []
         if active is None or active.finished
-        else _waits_for(active.run.custody, active.resuming),
+        else [*_waits_for(active.run.custody, active.resuming), *_silent(controller)],
+        "waits": waits(controller),
+        "stalled": stalled(controller),
     }
     if active is None:
         return {
@@ -129,6 +129,20 @@ def _waits_for(custody: Any, resuming: tuple[int, int] | None) -> list[dict[str,
     if resuming is not None:
         wait["journal"] = {"done_bytes": resuming[0], "total_bytes": resuming[1]}
     return [wait]
+
+
+def _silent(controller: Any) -> list[dict[str, Any]]:
+    """The streams that have stalled."""
+    return [
+        {"what": "stream", "stream": stream, "since": wait.since, "why": wait.why}
+        for stream, wait in silences(controller).items()
+        if wait.stalled
+    ]
+
+
+def progress(controller: Any) -> dict[str, Any]:
+    """How far the run is, and which of its streams have stalled."""
+    return {**views.progress(controller.active), "stalled": stalled(controller)}
 
 
 def _times(figures: dict[str, float]) -> dict[str, float]:
@@ -182,8 +196,14 @@ def streams(controller: Any) -> dict[str, Any]:
     active = controller.active
     if active is None:
         return {}
+    silent = silences(controller)
     return {
-        stream: {**_report(report), **_shares(active.share_counts.get(stream, {}))}
+        stream: {
+            **_report(report),
+            "stalled": stream in silent and silent[stream].stalled,
+            "silent_since": silent[stream].since if stream in silent else None,
+            **_shares(active.share_counts.get(stream, {})),
+        }
         for stream, report in active.counts.items()
     }
 

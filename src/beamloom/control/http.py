@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from beamloom.control import ensemble_views, error_views, event_stream, views
+from beamloom.control import doctor_view, ensemble_views, error_views, event_story, event_stream, views
 from beamloom.control.capsules import capsule_route
 from beamloom.control.front_page import FRONT_PAGE
 from beamloom.engine.budget import Budget
@@ -58,8 +58,9 @@ class Controller(Protocol):
         reply: Callable[[str | Exception], None],
         now: float,
         budget: Budget | None = None,
+        idle_limit: float | None = None,
     ) -> None:
-        """Begin a run; ``budget``: how many events may fail, where that is not what the settings say."""
+        """Begin a run; ``budget`` and ``idle_limit``: how many events may fail, and how long (s) nothing may come, where the settings differ."""
 
     def stop(self, cause: str) -> None:
         """End the run that goes on."""
@@ -72,7 +73,7 @@ class BadRequest(UserError):
     """A request that makes no sense; the text says why."""
 
 
-STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409}
+STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409, "NoSuchEvent": 404}
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
@@ -104,7 +105,9 @@ def make_app(controller: Controller, capsules: Path | None = None) -> Starlette:
         Route(f"{v1}/errors", api.errors),
         capsule_route(f"{v1}/capsules/{{name:path}}", capsules),
         Route(f"{v1}/events", api.events),
+        Route(f"{v1}/events/{{number:int}}", api.event),
         Route(f"{v1}/streams", api.streams),
+        Route(f"{v1}/doctor", api.doctor),
         Route(f"{v1}/health", api.health),
     ]
     cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
@@ -164,7 +167,7 @@ class _Api:
         wrap = _flag(request, "all_wrap", default=True)
         budget = await self._budget(request)
         trigger_map = await asyncio.to_thread(read, body, all_wrap=wrap)
-        return _json(await self._begin(trigger_map, budget))
+        return _json(await self._begin(trigger_map, budget, _seconds(request, "idle_limit")))
 
     async def _budget(self, request: Request) -> Budget | None:
         """How many events may fail, where the request says so; what it leaves out is as the settings have it."""
@@ -180,7 +183,9 @@ class _Api:
         except ValueError as error:
             raise BadRequest(str(error)) from None
 
-    async def _begin(self, trigger_map: TriggerMap, budget: Budget | None = None) -> str:
+    async def _begin(
+        self, trigger_map: TriggerMap, budget: Budget | None = None, idle_limit: float | None = None
+    ) -> str:
         armed: Future[str] = Future()
 
         def reply(outcome: str | Exception) -> None:
@@ -191,7 +196,9 @@ class _Api:
             else:
                 armed.set_result(outcome)
 
-        await self._ask(lambda: self._controller.arm(trigger_map, reply, time.monotonic(), budget))
+        await self._ask(
+            lambda: self._controller.arm(trigger_map, reply, time.monotonic(), budget, idle_limit)
+        )
         return await asyncio.wrap_future(armed)
 
     async def sardana_hook(self, request: Request) -> Response:
@@ -234,7 +241,7 @@ class _Api:
 
     async def progress(self, request: Request) -> Response:
         """How far the run is."""
-        return await self._show(views.progress)
+        return await self._of_controller(ensemble_views.progress)
 
     async def ledger(self, request: Request) -> Response:
         """The account of the run."""
@@ -312,6 +319,22 @@ class _Api:
     async def streams(self, request: Request) -> Response:
         """What became of the packets of each stream."""
         return await self._of_controller(ensemble_views.streams)
+
+    async def doctor(self, request: Request) -> Response:
+        """What is wrong, since when, and what to do."""
+        return await self._of_controller(doctor_view.diagnosis)
+
+    async def event(self, request: Request) -> Response:
+        """The story of one event."""
+        told: Future[dict[str, Any]] = Future()
+        number, run = request.path_params["number"], request.query_params.get("run", "")
+
+        def reply(story: dict[str, Any]) -> None:
+            if told.set_running_or_notify_cancel():
+                told.set_result(story)
+
+        await self._ask(lambda: event_story.ask(self._controller, run, number, time.monotonic(), reply))
+        return _json(await asyncio.wrap_future(told))
 
     async def health(self, request: Request) -> Response:
         """Whether a run could be armed now, and why not."""
@@ -394,6 +417,19 @@ def _decode(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
+
+
+def _seconds(request: Request, name: str) -> float | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise BadRequest(f"{name} is a time in seconds above 0, such as {name}=30, not {text!r}")
+    return seconds
 
 
 def _flag(request: Request, name: str, *, default: bool) -> bool:

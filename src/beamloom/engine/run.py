@@ -374,6 +374,11 @@ class Run:
         return self.standing.layouts
 
     @property
+    def idle_limit(self) -> float | None:
+        """Seconds after which it is ended when nothing comes; None: never."""
+        return self._settings.idle_limit
+
+    @property
     def workers(self) -> list[str]:
         """Those that take part, also those that are being fenced."""
         return [worker.name for worker in self._scheduler.workforce]

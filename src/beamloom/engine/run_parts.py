@@ -36,6 +36,8 @@ class RunSettings(msgspec.Struct, frozen=True):
     """How long the run may be without a reducer."""
     budget: Budget = Budget()
     """How many events may fail."""
+    idle_limit: float | None = None
+    """How long nothing may come, once something has, before the run is ended; None: for ever."""
 
 
 class Step(msgspec.Struct):

@@ -111,6 +111,11 @@ class Standing:
         return all(state.stopped or state.gone for state in self._streams.values())
 
     @property
+    def blocked(self) -> bool:
+        """Whether any ingester may not read on before events are settled."""
+        return any(state.blocked for state in self._streams.values())
+
+    @property
     def gone(self) -> list[str]:
         """The streams whose ingesters have died."""
         return [stream for stream, state in self._streams.items() if state.gone is not None]

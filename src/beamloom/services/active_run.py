@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from beamloom.engine.assignment import Span
+from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage as RunCoverage
 from beamloom.engine.faults import Death
 from beamloom.engine.provenance import EpochRecord
@@ -15,6 +16,7 @@ from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.shares import ShareReport
 from beamloom.engine.streamplan import StreamLayout
 from beamloom.services.ensemble import Ensemble, Member
+from beamloom.services.idling import IdleWatch
 from beamloom.services.membership import name_of
 from beamloom.services.share_counts import joined
 from beamloom.services.sharing import share_of
@@ -83,6 +85,9 @@ class ActiveRun:
         self._asked: str | None = None
         self.resuming: tuple[int, int] | None = None
         """How far a reducer is that takes up the run: bytes of its journal, done and in all."""
+        self.chronicle = Chronicle(time.time)
+        """What is remembered of the recent past."""
+        self._idle = IdleWatch()
         self._ensemble = ensemble
         self._channel = channel
         self._ticks = ticks
@@ -149,12 +154,14 @@ class ActiveRun:
                 if self.takeover is not None:
                     self.takeover.hear(sender, stands)
             case Reduced(deliveries=deliveries, split=split):
+                self.chronicle.took(deliveries)
                 for worker, slot, first, stop in deliveries:
                     self.run.taken(worker, slot, first, stop, now, split)
             case Progress(stream=stream) as progress if stream in self.run.shares:
                 self._hear_share(sender, progress, now)
             case Progress(stream=stream) as progress:
                 self.counts[stream] = progress
+                self.chronicle.missing(progress.losses)
                 self.run.lost(progress.losses)
                 tell = self.run.stopped if progress.stopped else None
                 if tell is not None:
@@ -171,7 +178,10 @@ class ActiveRun:
             case Failed(event=None) as failed:
                 self.run.blame(name_of(failed.worker), failed.failure)
             case Failed(event=int(event)) as failed:
-                for first, stop in failed.combined or [(event, event + 1)]:
+                hit = failed.combined or [(event, event + 1)]
+                said = f"{failed.failure.where}: {failed.failure.error}: {failed.failure.message}"
+                self.chronicle.failed(failed.worker, failed.slot, hit, said)
+                for first, stop in hit:
                     for one in range(first, stop):
                         self.run.failed(failed.worker, failed.slot, one, failed.failure)
             case Standing() as standing:
@@ -249,6 +259,7 @@ class ActiveRun:
             return
         if member.is_worker:
             self._gone.append(member.peer)
+            self.chronicle.worker_lost(member.peer, cause, self.run.ledger.settled)
             self.run.lose_worker(member.peer, killed=killed, death=death)
         elif member.role == "ingester":
             for stream in member.register.streams:
@@ -306,6 +317,7 @@ class ActiveRun:
         if self.takeover is not None:
             self._go_on_taking_over(self.takeover, now)
             return
+        self._idle.stop_if_idle(self.run, now)
         step = self.run.advance(now)
         for stream, told in self.share_counts.items():
             self.counts[stream] = joined(stream, self.run.shares[stream], told.values())
@@ -344,6 +356,7 @@ class ActiveRun:
         )
         for member in self._ensemble.ingesters:
             self._send(member.peer, orders)
+        self.chronicle.leased(step.spans)
         if step.spans or step.dropped:
             by_worker: dict[str, list[Span]] = {}
             for span in step.spans:

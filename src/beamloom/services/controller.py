@@ -6,10 +6,11 @@ Everything here happens in one thread. HTTP handlers live in another one and han
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from beamloom.engine.budget import Budget
 from beamloom.engine.faults import Death
@@ -24,7 +25,9 @@ from beamloom.services.arming import Arming, ArmingRefused, facts_of, why_needed
 from beamloom.services.commands import Commands
 from beamloom.services.detectors import nameable
 from beamloom.services.ensemble import Ensemble, Member
+from beamloom.services.inquiry import Inquiries
 from beamloom.services.invitations import Invitations
+from beamloom.services.lately import Lately
 from beamloom.services.logbook import Logbook
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.new_run import checked_map, new_run, participants
@@ -47,6 +50,7 @@ from beamloom.transport.messages import (
     CONTROLLER,
     Announce,
     Armed,
+    Explained,
     Failed,
     Finish,
     Gone,
@@ -94,6 +98,12 @@ class ControllerService:
         self.self_arming = SelfArming(settings.arming_map, settings.arming_streams, settings.detectors)
         self.run_papers: RunPapers | None = None
         """Those of the run that goes on."""
+        self.lately = Lately()
+        """What happened lately."""
+        self.inquiries = Inquiries(channel)
+        """Questions about single events that wait for answers."""
+        self.disks: Callable[[], list[dict[str, Any]]] = list
+        """The folders that this process writes to, with what is free there."""
         self.ended: str | None = None
         """Why this process has to end, when it has to."""
         self._keeper = keeper
@@ -120,13 +130,16 @@ class ControllerService:
         reply: Callable[[str | Exception], None],
         now: float,
         budget: Budget | None = None,
+        idle_limit: float | None = None,
     ) -> None:
         """Begin a run of ``trigger_map``; ``reply`` is called with its id once every process is ready, or with the refusal.
 
-        ``budget``: how many events may fail, where that is not what the settings say.
+        ``budget``: how many events may fail, and ``idle_limit``: after how many seconds without a packet it is ended, where that is not
+        what the settings say.
         """
+        reply = self.lately.noting(reply)
         try:
-            self._arm(trigger_map, reply, now, budget)
+            self._arm(trigger_map, reply, now, budget, idle_limit)
         except Exception as error:
             reply(error)
 
@@ -136,6 +149,7 @@ class ControllerService:
         reply: Callable[[str | Exception], None],
         now: float,
         budget: Budget | None,
+        idle_limit: float | None,
     ) -> None:
         if (problem := self.store_problem) is not None:
             raise ArmingRefused(
@@ -147,7 +161,7 @@ class ControllerService:
         if self.active is not None and not self.active.finished:
             logger.warning("run %s is given up: a new trigger map was armed", self.active.run.run_id)
             self.active.release()
-        run = new_run(trigger_map, self.ensemble, self.settings, now, budget)
+        run = new_run(trigger_map, self.ensemble, self.settings, now, budget, idle_limit)
         invited = participants(trigger_map, self.ensemble)
         deadline = now + self.settings.arm_timeout + ARM_GRACE
         self._arming = Arming(run, written, [member.peer for member in invited], deadline, reply)
@@ -218,7 +232,9 @@ class ControllerService:
         member.heard(now, message.figures if isinstance(message, Heartbeat) else None)
         match message:
             case Heartbeat(notes=notes):
-                member.notes = notes
+                member.note(notes, time.time())
+            case Explained() as answer:
+                self.inquiries.hear(sender, answer)
             case Pulse():
                 pass
             case Gone(reason=reason, killed=killed, death=death):
@@ -277,6 +293,7 @@ class ControllerService:
         stack = "" if death is None or not death.failure.traceback else f"\n{death.failure.traceback}"
         logger.log(logging.WARNING if killed else logging.INFO, "%s is gone: %s%s", member.name, cause, stack)
         self.ensemble.remove(member.peer)
+        self.lately.gone(member.name, member.role, cause)
         self._note(Went(member.peer))
         self.self_arming.forget(member.peer)
         if self._arming is not None:
@@ -309,6 +326,7 @@ class ControllerService:
         free = self._arming is None and (self.active is None or self.active.finished)
         self.self_arming.turn(self.ensemble.streams, self.arm, now, free=free)
         self.logbook.turn()
+        self.inquiries.turn(now)
         if self._keeper is not None:
             self._keeper.turn(now, lambda: snapshot(self))
             self.ended = self._keeper.scribe.overtaken

@@ -6,11 +6,13 @@ import contextlib
 import logging
 import os
 import time
+from pathlib import Path
 
 from beamloom.access import Access, access_of
 from beamloom.capsules import capsules_folder
 from beamloom.control.http import make_app
 from beamloom.services.controller import ControllerService
+from beamloom.services.disks import DiskWatch
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.restoring import Restored, restore
 from beamloom.services.safekeeping import state_folder
@@ -36,6 +38,9 @@ def _serve(
 ) -> int:
     channel = ZmqChannel(CONTROLLER, settings.bind, settings.mailbox_port, settings.advertise)
     service = ControllerService(settings, channel, keeper=keeper)
+    recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
+    disks = DiskWatch({"state": settings.state_dir, "recordings": recordings})
+    service.disks = disks.told
     if restored is not None:
         service.resume(restored, time.monotonic())
     service.log_own()
@@ -47,3 +52,4 @@ def _serve(
         return serve_loop(service, channel, lambda: service.ended)
     finally:
         server.stop()
+        disks.close()

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from beamloom.transport.messages import Register
 
+CLOCKS_KEPT = 25
+"""Signs of life by which the clock of a process is judged: the one that was quickest on its way says most."""
 FIGURES_KEPT = 300
 """Heartbeats of a worker that are kept for the load of the last minute."""
 
@@ -29,6 +31,7 @@ class Member:
         self.samples: deque[Sample] = deque(maxlen=FIGURES_KEPT)
         self.notes: dict[str, Any] = {}
         """What else it said of its state."""
+        self._clocks: deque[float] = deque(maxlen=CLOCKS_KEPT)
         self.at_run_start: dict[str, float] = {}
         """Its figures when it began with the run."""
 
@@ -57,6 +60,19 @@ class Member:
         self.heard_at = now
         if figures is not None:
             self.samples.append(Sample(now, figures))
+
+    def note(self, notes: dict[str, Any], wall: float) -> None:
+        """What it says of its state; ``wall`` is the Unix time (s) here."""
+        self.notes = notes
+        clock = notes.get("clock")
+        if isinstance(clock, float):
+            self._clocks.append(clock - wall)
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which its clock is ahead of this one, as far as can be told from here; None before it has said anything."""
+        # What was under way for longest looks furthest behind.
+        return max(self._clocks, default=None)
 
     def begin_run(self) -> None:
         """From now on its figures count for a new run."""

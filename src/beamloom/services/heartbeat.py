@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -93,7 +94,13 @@ class Heartbeats:
         peer = self._channel.peer
         try:
             socket.send(
-                encode(peer, Heartbeat(self._channel.address, self._figures(), self._notes())), zmq.DONTWAIT
+                encode(
+                    peer,
+                    Heartbeat(
+                        self._channel.address, self._figures(), {**self._notes(), "clock": time.time()}
+                    ),
+                ),
+                zmq.DONTWAIT,
             )
             lines = self._log.take()
             if lines:

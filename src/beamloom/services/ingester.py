@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from beamloom.engine.router import StreamCounts
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.recordings.folder import RecordingNames
 from beamloom.recordings.writer import RecordingWriter
+from beamloom.services.disks import DiskWatch
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT
@@ -350,10 +352,15 @@ def serve(settings: IngesterSettings) -> int:
     keep_freed_memory()
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = IngesterService(settings, channel, settings.controller)
-    beats = Heartbeats(
-        channel, settings, service.member, service.figures, lambda: service.notes(time.monotonic())
-    )
+    recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
+    disks = DiskWatch({"recording": recordings})
+
+    def notes() -> dict[str, Any]:
+        return {**service.notes(time.monotonic()), "disks": disks.told()}
+
+    beats = Heartbeats(channel, settings, service.member, service.figures, notes)
     try:
         return serve_loop(service, channel, lambda: service.member.ended)
     finally:
         beats.close()
+        disks.close()

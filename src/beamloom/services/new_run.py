@@ -44,14 +44,16 @@ def new_run(
     settings: ControllerSettings,
     now: float,
     budget: Budget | None = None,
+    idle_limit: float | None = None,
 ) -> Run:
-    """A run of ``trigger_map``, which names streams alone, with an id of its own; without a ``budget`` that of the settings holds."""
+    """A run of ``trigger_map``, which names streams alone, with an id of its own; without ``budget`` or ``idle_limit`` (s) the settings hold."""
     times = RunSettings(
         settings.lookahead_seconds,
         settings.straggler_timeout,
         share_grace=settings.share_grace,
         reducer_timeout=settings.reducer_timeout,
         budget=budget or Budget.of(settings.max_failed, stop=settings.on_max_failed == "stop"),
+        idle_limit=settings.idle_limit if idle_limit is None else idle_limit,
     )
     run = Run(str(uuid.uuid4()), trigger_map, times, now)
     for stream in run.layouts:

@@ -208,6 +208,21 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
             description="Work handed out ahead to each worker; longer hides round trips, shorter balances better."
         ),
     ] = 0.02
+    idle_limit: Annotated[
+        Seconds | None,
+        Meta(
+            description="Time without any packet, once some have come, after which a run is ended as if it had been stopped; a run may "
+            "be armed with its own (`?idle_limit=`); by default runs wait for ever."
+        ),
+    ] = None
+    disk_low: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Room on a disk that is written to below which `beamloom doctor` and the dashboard say so.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 2_000_000_000
     parameters_file: Annotated[
         str | None,
         Meta(description="Parameter file (JSON, CBOR or pickle) whose values hold from the start."),

@@ -8,7 +8,6 @@ the many that went well, and so for longer.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -78,7 +77,8 @@ class Past(NamedTuple):
 class Chronicle:
     """The recent past of one run."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """``clock`` gives the Unix time (s)."""
         self._clock = clock
         self.since = clock()
         """Unix time (s) before which nothing is remembered."""
@@ -119,6 +119,11 @@ class Chronicle:
         for lease in self._leases:
             if lease.span.worker == worker and list(settled.missing(lease.span.first, lease.span.stop)):
                 self._troubled.append(lease)
+
+    @property
+    def leases(self) -> int:
+        """How many leases are remembered."""
+        return len(self._leases)
 
     def of(self, event: int) -> Past:
         """What is remembered of ``event``."""

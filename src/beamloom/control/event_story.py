@@ -1,0 +1,220 @@
+"""The story of one event: what the controller knows and remembers of it, and what the other processes say when they are asked.
+
+Policy: what is certain comes from the ledger, the map and the epochs, for every event of a run. The way there is remembered for a while
+only; what nobody knows any more is said in ``unknown``, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from beamloom.control.story_lines import lines
+from beamloom.engine.chronicle import Chronicle, Past
+from beamloom.errors import UserError
+from beamloom.triggermap import Cell
+
+Answers = dict[str, dict[str, Any] | None]
+"""What processes have answered, by their ids; None of one that has not."""
+
+
+class NoSuchEvent(UserError):
+    """There is no such run, or it has no such event."""
+
+
+def ask(
+    controller: Any, run_id: str, event: int, now: float, reply: Callable[[dict[str, Any]], None]
+) -> None:
+    """Begin to find out the story; ``reply`` is called with it, once. Raises NoSuchEvent.
+
+    ``run_id`` may be the beginning of an id; empty: the run that goes on, or the last one.
+    """
+    record = _record(controller, run_id)
+    total = record.run.ledger.total
+    if event < 0 or (total is not None and event >= total):
+        raise NoSuchEvent(f"run {record.run.run_id} has no event {event}: it has {total} events, from 0")
+    if record.finished_at is not None:
+        reply(story(controller, record, event, {}))
+        return
+    peers = [member.peer for member in controller.ensemble]
+    controller.inquiries.begin(
+        record.run.run_id,
+        event,
+        peers,
+        now,
+        lambda answers: reply(story(controller, record, event, answers)),
+    )
+
+
+def _record(controller: Any, run_id: str) -> Any:
+    records = [*([] if controller.active is None else [controller.active]), *reversed(controller.past)]
+    if not records:
+        raise NoSuchEvent("no run has been armed yet; arm one, then ask again")
+    if run_id in ("", "last"):
+        return records[0]
+    found = [record for record in records if record.run.run_id.startswith(run_id)]
+    if len(found) != 1:
+        why = "no run" if not found else "more than one run"
+        raise NoSuchEvent(
+            f"there is {why} whose id begins with {run_id!r}; /api/v1/runs lists them, and 'last' is the last one"
+        )
+    return found[0]
+
+
+def story(controller: Any, record: Any, event: int, answers: Answers) -> dict[str, Any]:
+    """All that is known, as data and as lines in the order of time."""
+    run = record.run
+    chronicle: Chronicle | None = getattr(record, "chronicle", None)
+    past = Past([], [], [], {}, []) if chronicle is None else chronicle.of(event)
+    told: dict[str, Any] = {
+        "run": run.run_id,
+        "event": event,
+        "at": time.time(),
+        "over": record.finished_at is not None,
+        **_outcome(run, event),
+        **_place(run, event),
+        **_epoch(record, event),
+        "streams": _streams(run, event, answers, past),
+        "attempts": _attempts(past),
+        "processes": {
+            member.name: _said(member, answers) for member in controller.ensemble if member.peer in answers
+        },
+    }
+    told["unknown"] = _unknown(run, event, told, chronicle)
+    told["story"] = lines(told)
+    return told
+
+
+def _outcome(run: Any, event: int) -> dict[str, Any]:
+    ledger = run.ledger
+    state = (
+        "reduced" if event in ledger.reduced
+        else "failed" if event in ledger.failed
+        else "lost" if event in ledger.lost
+        else "assigned" if event < ledger.assigned_until
+        else "pending"
+    )  # fmt: skip
+    return {
+        "state": state,
+        "cause": next((loss.cause for loss in ledger.losses if loss.first <= event < loss.stop), None),
+        "errors": [
+            {
+                "where": group.failure.where,
+                "error": group.failure.error,
+                "message": group.failure.message,
+                "traceback": group.failure.traceback,
+            }
+            for group in run.faults.groups
+            if event in group.events
+        ],
+    }
+
+
+def _place(run: Any, event: int) -> dict[str, Any]:
+    """Where it is in the map, and what the map wants of each stream."""
+    try:
+        place = run.trigger_map.locate(event)
+        cells = {stream: run.trigger_map.cell(stream, event) for stream in run.trigger_map.streams}
+    except IndexError:
+        return {"part": None, "wanted": {}}
+    return {
+        "part": {"name": place.part, "occurrence": place.occurrence, "offset": place.offset},
+        "wanted": {stream: _words(cell) for stream, cell in cells.items()},
+    }
+
+
+def _words(cell: Cell) -> str:
+    """Who is to see a packet, in words."""
+    if cell is None:
+        return "no packet"
+    if not cell:
+        return "a packet that nobody wants"
+    return ", ".join(
+        ("all workers" if one.constraint is None else f"constraint {one.constraint}")
+        + f" with {', '.join(sorted(one.tags)) or 'any tags'}"
+        for one in cell
+    )
+
+
+def _epoch(record: Any, event: int) -> dict[str, Any]:
+    epochs = [epoch for epoch in getattr(record, "epochs", []) if epoch.first_event <= event]
+    if not epochs:
+        return {"epoch": None, "parameters": None}
+    last = max(epochs, key=lambda epoch: (epoch.first_event, epoch.epoch))
+    return {"epoch": last.epoch, "parameters": last.values}
+
+
+def _streams(run: Any, event: int, answers: Answers, past: Past) -> dict[str, Any]:
+    """What the ingesters say of the packets; where several share a stream, what the one says that has had it."""
+    now = time.time()
+    streams: dict[str, Any] = {stream: {"passed": None} for stream in run.layouts}
+    for answer in answers.values():
+        for stream, known in (answer or {}).get("streams", {}).items():
+            found = streams.setdefault(stream, {"passed": None})
+            if found.get("came") is None or known.get("came") is not None:
+                found.update(known)
+    for stream, found in streams.items():
+        if (came := found.get("came")) is not None:
+            came["at"] = now - came.pop("seconds_ago")
+        missed = [one for one in past.missed if f"'{stream}'" in one.loss.cause]
+        if missed:
+            found["missing"] = {"at": missed[-1].at, "cause": missed[-1].loss.cause}
+    return streams
+
+
+def _attempts(past: Past) -> list[dict[str, Any]]:
+    attempts = []
+    for lease in past.leases:
+        span = lease.span
+        lost = past.lost.get(span.worker)
+        took = [one for one in past.taken if (one.worker, one.slot) == (span.worker, span.slot)]
+        fell = [one for one in past.failures if (one.worker, one.slot) == (span.worker, span.slot)]
+        ended = bool(took or fell)
+        attempts.append(
+            {
+                "attempt": span.attempt,
+                "slot": span.slot,
+                "worker": span.worker,
+                "streams": None if span.streams is None else list(span.streams),
+                "epoch": span.epoch,
+                "leased_at": lease.at,
+                "together": span.count,
+                "taken_at": took[-1].at if took else None,
+                "failed_at": fell[-1].at if fell else None,
+                "error": fell[-1].error if fell else None,
+                "taken_away_at": lost.at if lost is not None and not ended else None,
+                "taken_away_because": lost.cause if lost is not None and not ended else None,
+            }
+        )
+    return attempts
+
+
+def _said(member: Any, answers: Answers) -> dict[str, Any]:
+    answer = answers.get(member.peer)
+    known = {key: value for key, value in (answer or {}).items() if key != "streams"}
+    return {"role": member.role, "answered": answer is not None, **known}
+
+
+def _unknown(run: Any, event: int, told: dict[str, Any], chronicle: Chronicle | None) -> list[str]:
+    """What the story cannot tell, in sentences."""
+    missing: list[str] = []
+    if told["over"]:
+        missing.append("the run is over: its packets are not kept any more, and nobody was asked about them")
+    given_out = event < run.last_assigned
+    if given_out and not told["attempts"]:
+        since = "" if chronicle is None else f" (the latest {chronicle.leases:,} leases are)"
+        missing.append(f"who had the event and when is not remembered any more{since}")
+    if told["epoch"] is None:
+        missing.append("which parameters held is not remembered any more")
+    for name, said in told["processes"].items():
+        if not said["answered"]:
+            missing.append(f"{name} did not answer within a second, so that what it knows is missing here")
+    for stream, known in told["streams"].items():
+        if known.get("passed") and known.get("came") is None and "missing" not in known:
+            first = known.get("remembered_from")
+            since = "nothing" if first is None else f"the packets of events from {first} on"
+            missing.append(
+                f"when the packet of stream {stream!r} came is not remembered any more ({since} is)"
+            )
+    return missing
