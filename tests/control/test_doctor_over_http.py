@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -158,8 +159,6 @@ def test_clocks_versions_disks_and_alarms_are_told_of() -> None:
     with Live() as live:
 
         def disturb() -> None:
-            import time
-
             live.bench.notes["worker-1"] = {"clock": time.time() + 300}
             live.bench.notes["reducer"] = {
                 "alarm": "the disk is full",
@@ -231,8 +230,8 @@ def test_the_story_of_an_event_that_failed_has_the_error_and_that_of_a_lost_one_
 
 def test_the_story_says_whose_hands_an_event_went_through() -> None:
     with Live() as live:
-        live.do(lambda: live.bench.still.update({"worker-1", "worker-2"}))
         live.arm(simple_map(3))
+        live.do(lambda: live.bench.still.update({"worker-1", "worker-2"}))
         live.feeds["eiger"].send(series(3)[:-1])
         story = live.wait_for("events/1", lambda story: story["attempts"])
         first = story["attempts"][0]["worker"].partition("@")[0]

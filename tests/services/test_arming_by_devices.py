@@ -103,9 +103,11 @@ def test_a_refused_arming_is_tried_again_once_a_second_at_most() -> None:
         tried: list[float] = []
         arm = bench.controller.arm
 
-        def counted(trigger_map: Any, reply: Any, now: float, budget: Any = None) -> None:
+        def counted(
+            trigger_map: Any, reply: Any, now: float, budget: Any = None, idle_limit: float | None = None
+        ) -> None:
             tried.append(now)
-            arm(trigger_map, reply, now, budget)
+            arm(trigger_map, reply, now, budget, idle_limit)
 
         bench.controller.arm = counted  # type: ignore[method-assign]
         camera(bench).send([start()])

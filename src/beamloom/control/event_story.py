@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from beamloom.control.story_lines import lines
+from beamloom.control.waits_view import waits_of
 from beamloom.engine.chronicle import Chronicle, Past
 from beamloom.errors import UserError
 from beamloom.triggermap import Cell
@@ -78,7 +79,9 @@ def story(controller: Any, record: Any, event: int, answers: Answers) -> dict[st
         "streams": _streams(run, event, answers, past),
         "attempts": _attempts(past),
         "processes": {
-            member.name: _said(member, answers) for member in controller.ensemble if member.peer in answers
+            member.name: _said(member, event, answers)
+            for member in controller.ensemble
+            if member.peer in answers
         },
     }
     told["unknown"] = _unknown(run, event, told, chronicle)
@@ -190,9 +193,19 @@ def _attempts(past: Past) -> list[dict[str, Any]]:
     return attempts
 
 
-def _said(member: Any, answers: Answers) -> dict[str, Any]:
+def _said(member: Any, event: int, answers: Answers) -> dict[str, Any]:
     answer = answers.get(member.peer)
     known = {key: value for key, value in (answer or {}).items() if key != "streams"}
+    for wait in waits_of(member):
+        # Who is in user code cannot answer, but has said so with its last sign of life.
+        if answer is None and wait.what == "user code":
+            mine = wait.about == str(event)
+            state = (
+                "it is in user code with this event"
+                if mine
+                else f"it is in user code with event {wait.about}"
+            )
+            known = {"state": state, "seconds": time.time() - wait.since}
     return {"role": member.role, "answered": answer is not None, **known}
 
 

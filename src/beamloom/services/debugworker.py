@@ -121,7 +121,7 @@ def serve(settings: DebugWorkerSettings) -> int:
         service = WorkerService(
             settings, channel, settings.controller, lambda: events, "debugworker", http, notes=notes
         )
-        beats = Heartbeats(channel, settings, service.member, service.figures)
+        beats = Heartbeats(channel, settings, service.member, service.figures, service.notes)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)
         finally:

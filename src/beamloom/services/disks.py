@@ -48,6 +48,14 @@ class DiskWatch:
             self._thread.join(timeout=1.0)
 
 
+def folder_of(pattern: str) -> Path | None:
+    """The folder of a path with fields such as ``results/{date}/{run}.h5``: what is before the first of them."""
+    if not pattern:
+        return None
+    fixed, field, _ = pattern.partition("{")
+    return Path(fixed).parent if not field or not fixed.endswith("/") else Path(fixed)
+
+
 def free_bytes(folder: Path) -> int | None:
     """What a user may still write on the disk of a folder, which need not exist yet; None where nobody can tell."""
     for place in (folder, *folder.absolute().parents):

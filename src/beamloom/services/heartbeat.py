@@ -58,11 +58,11 @@ class Heartbeats:
         settings: ServiceSettings,
         member: Membership,
         figures: Callable[[], dict[str, float]],
-        notes: Callable[[], dict[str, Any]] = dict,
+        notes: Callable[[float], dict[str, Any]] = lambda now: {},
     ) -> None:
         """``figures`` gives the counters and gauges of this process, ``notes`` what else it has to say of its state.
 
-        Both are called in the thread of the signs of life.
+        ``notes`` is passed the time (monotonic, s). Both are called in the thread of the signs of life.
         """
         self._notes = notes
         self._channel = channel
@@ -97,7 +97,9 @@ class Heartbeats:
                 encode(
                     peer,
                     Heartbeat(
-                        self._channel.address, self._figures(), {**self._notes(), "clock": time.time()}
+                        self._channel.address,
+                        self._figures(),
+                        {**self._notes(time.monotonic()), "clock": time.time()},
                     ),
                 ),
                 zmq.DONTWAIT,

@@ -7,7 +7,6 @@ Devices that arm runs are the exception: between runs their packets are kept (se
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -355,8 +354,8 @@ def serve(settings: IngesterSettings) -> int:
     recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
     disks = DiskWatch({"recording": recordings})
 
-    def notes() -> dict[str, Any]:
-        return {**service.notes(time.monotonic()), "disks": disks.told()}
+    def notes(now: float) -> dict[str, Any]:
+        return {**service.notes(now), "disks": disks.told()}
 
     beats = Heartbeats(channel, settings, service.member, service.figures, notes)
     try:

@@ -23,6 +23,7 @@ from beamloom.services.epochs import Epochs
 from beamloom.services.keeping import Keeping
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.membership import Membership
+from beamloom.services.reducer_waits import of_reducer, reducer_knows
 from beamloom.services.reducing import Delivered, Reducing
 from beamloom.services.resumption import (
     FAILURES_TOLD_AGAIN,
@@ -32,6 +33,7 @@ from beamloom.services.resumption import (
 )
 from beamloom.services.safekeeping import Checkpoint, Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.waits import Waits
 from beamloom.settings import ReducerSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.messages import (
@@ -39,6 +41,8 @@ from beamloom.transport.messages import (
     Arm,
     Armed,
     Coverage,
+    Explain,
+    Explained,
     Failed,
     Fence,
     Fenced,
@@ -108,6 +112,7 @@ class ReducerService:
             code=build_metadata(settings.reducer_class),
         )
         self._run: str | None = None
+        self._waits = Waits()
 
     # ---- messages -------------------------------------------------------------------------------------------------------
 
@@ -143,6 +148,9 @@ class ReducerService:
                 self._arm(arm, now)
             case Finish(run=run, abandoned=abandoned):
                 self._finish(run, abandoned)
+            case Explain(run=run, event=event, question=question):
+                known = reducer_knows(event, self._reducing.collector.taken) if run == self._run else {}
+                self._channel.send(CONTROLLER, Explained(question, known))
             case TakeStock(run=run):
                 self._take_stock(run)
             case Welcome():
@@ -345,6 +353,11 @@ class ReducerService:
         self._keeping.close()
         self._reducing.close()
         self.member.leave(reason)
+
+    def notes(self, now: float) -> dict[str, Any]:
+        """What it waits for, and what it is not keeping; may be called in any thread."""
+        waiting = of_reducer(self._run, self._reducing, taking_up=self._resumption is not None)
+        return {**self._journal.notes(), "waits_for": self._waits.told(now, waiting)}
 
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""

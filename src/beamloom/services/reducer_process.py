@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from beamloom.access import access_of
 from beamloom.analysis import ReducerAnalysis, load_class
 from beamloom.results.files.http import file_route
 from beamloom.results.hdf5 import is_question
 from beamloom.results.http import make_app
+from beamloom.services.disks import DiskWatch, folder_of
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, keepers_of, past_of
 from beamloom.services.loop import serve as serve_loop
@@ -40,13 +42,19 @@ def serve(settings: ReducerSettings) -> int:
         desk.turn_away(TAKING_UP)
     app = make_app(desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record)])
     server = HttpServer(app, settings.http_host, settings.http_port, access, is_question)
+    disks = DiskWatch({"journal": journals_of(settings), "results": folder_of(settings.autosave)})
     try:
         http = server.start_as(settings.advertise)
         service = ReducerService(settings, channel, settings.controller, load, desk, http, keeping, journal)
-        beats = Heartbeats(channel, settings, service.member, service.figures, journal.notes)
+
+        def notes(now: float) -> dict[str, Any]:
+            return {**service.notes(now), "disks": disks.told()}
+
+        beats = Heartbeats(channel, settings, service.member, service.figures, notes)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)
         finally:
             beats.close()
     finally:
         server.stop()
+        disks.close()

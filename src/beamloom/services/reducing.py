@@ -54,6 +54,8 @@ class Reducing:
         self.processed = 0
         self.last_event = -1
         self.user_seconds = 0.0
+        self.working_since: float | None = None
+        """When user code was called that has not returned (monotonic, s)."""
         self.next_timer: float | None = None
         """When the user's timer is to be called; None: not at all."""
         self._settings = settings
@@ -141,6 +143,7 @@ class Reducing:
         if self.analysis is None:
             return True
         parameters = self._epochs.get(entry.epoch) or self._epochs.latest
+        self.working_since = time.monotonic()
         try:
             payload = self._decoder.decode(entry.head, entry.large)
             self.analysis.process_result(
@@ -151,6 +154,8 @@ class Reducing:
             logger.warning("event %d failed in %s: %r", event, where, error)
             self._fail(worker, entry.slot, event, "process_result", error, merged)
             return False
+        finally:
+            self.working_since = None
         return True
 
     def _fail(

@@ -35,6 +35,8 @@ from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.memory_budget import MemoryBudget, Renewal
 from beamloom.services.outbox import Outbox
 from beamloom.services.user_map import Map
+from beamloom.services.waits import Waits
+from beamloom.services.worker_waits import known_of, of_worker
 from beamloom.settings import WorkerSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.codec import Encoded, Encoder
@@ -42,6 +44,8 @@ from beamloom.transport.messages import (
     CONTROLLER,
     Arm,
     Armed,
+    Explain,
+    Explained,
     Failed,
     Finish,
     Finished,
@@ -136,6 +140,8 @@ class WorkerService:
         self._seconds = dict.fromkeys(("waiting", "receiving", "user", "sending"), 0.0)
         self._idle_since: float | None = None
         self._last_event = -1
+        self._awaited: tuple[int, list[str]] | None = None
+        self._waits = Waits()
         self._failures: deque[Failed] = deque(maxlen=FAILURES_KEPT)
         """What was told last: a new controller may not have heard of it."""
 
@@ -169,6 +175,10 @@ class WorkerService:
                 self._arm(arm)
             case Finish(run=run, abandoned=abandoned):
                 self._finish(run, abandoned)
+            case Explain(run=run, event=event, question=question):
+                merging = self._combiner.deliveries()
+                known = known_of(event, self._assembler, self._ready, merging, self._outbox)
+                self._channel.send(CONTROLLER, Explained(question, known if run == self._run else {}))
             case TakeStock(run=run):
                 self._take_stock(run)
             case Welcome():
@@ -248,6 +258,7 @@ class WorkerService:
         if self._budget.spent is None and not self._ready:
             self._ready = self._assembler.take_ready(EVENTS_PER_TURN - self._combiner.held)
         if not self._ready:
+            self._awaited = self._assembler.awaited
             self._idle_since = self._idle_since or now
         elif self._idle_since is not None:
             self._seconds["waiting"] += now - self._idle_since
@@ -381,7 +392,7 @@ class WorkerService:
         self._combiner = Combiner()
         self._outbox = None
         self._tick = False
-        self._idle_since = None
+        self._idle_since = self._awaited = None
         self._failures.clear()
 
     def leave(self, reason: str) -> None:
@@ -395,9 +406,14 @@ class WorkerService:
         self.member.leave(reason)
         self._notes.leave()
 
+    def notes(self, now: float) -> dict[str, Any]:
+        """What it waits for; may be called in any thread."""
+        waiting = of_worker(self._run, self._notes, self._outbox, self._ready, self._awaited)
+        return {"waits_for": self._waits.told(now, waiting)}
+
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
-        awaited = self._assembler.awaited
+        awaited = self._awaited
         return {
             "processed_events": self._processed,
             "last_event": self._last_event,
@@ -422,7 +438,7 @@ def serve(settings: WorkerSettings) -> int:
     end, renewal = EndOfService(), Renewal()
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = WorkerService(settings, channel, settings.controller, load, notes=notes, renew=renewal.by(end))
-    beats = Heartbeats(channel, settings, service.member, service.figures)
+    beats = Heartbeats(channel, settings, service.member, service.figures, service.notes)
     try:
         return renewal.status(serve_loop(service, channel, lambda: service.member.ended, end))
     finally:
