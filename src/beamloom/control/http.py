@@ -60,7 +60,7 @@ class Controller(Protocol):
         budget: Budget | None = None,
         idle_limit: float | None = None,
     ) -> None:
-        """Begin a run; ``budget`` and ``idle_limit``: how many events may fail, and how long (s) nothing may come, where the settings differ."""
+        """Begin a run; where the settings differ: how many events may fail, and for how long (s) nothing may come."""
 
     def stop(self, cause: str) -> None:
         """End the run that goes on."""
