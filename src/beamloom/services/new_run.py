@@ -46,7 +46,7 @@ def new_run(
     budget: Budget | None = None,
     idle_limit: float | None = None,
 ) -> Run:
-    """A run of ``trigger_map``, which names streams alone, with an id of its own; without ``budget`` or ``idle_limit`` as in the settings."""
+    """A run of ``trigger_map``, which names streams alone, with an id of its own; what is None is as in the settings."""
     times = RunSettings(
         settings.lookahead_seconds,
         settings.straggler_timeout,
