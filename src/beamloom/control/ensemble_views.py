@@ -85,14 +85,22 @@ def _process(controller: Any, member: Any) -> dict[str, Any]:
     }
 
 
+def _alarms(controller: Any) -> dict[str, str]:
+    """What is not being kept, by the process that says so."""
+    alarms = {member.name: alarm for member in controller.ensemble if (alarm := member.notes.get("alarm"))}
+    recorder = controller.epochs.recorder
+    own = [controller.store_problem, None if recorder is None else recorder.problem]
+    if any(own):
+        alarms[controller.settings.name] = "; ".join(filter(None, own))
+    return alarms
+
+
 def status(controller: Any) -> dict[str, Any]:
     """The run in detail. Which worker did which event is told of what is under way only: nothing here grows with the run."""
     active = controller.active
     asked = {
         "self_arming": controller.self_arming.view(),
-        "alarms": {
-            member.name: alarm for member in controller.ensemble if (alarm := member.notes.get("alarm"))
-        },
+        "alarms": _alarms(controller),
         "waits_for": []
         if active is None or active.finished
         else [*_waits_for(active.run.custody, active.resuming), *_silent(controller)],

@@ -24,6 +24,7 @@ from beamloom.engine.router import StreamCounts
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.recordings.folder import RecordingNames
 from beamloom.recordings.writer import RecordingWriter
+from beamloom.services.alarms import alarm_notes
 from beamloom.services.disks import DiskWatch
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.heartbeat import Heartbeats
@@ -320,6 +321,11 @@ class IngesterService:
         self._preparation.close()
         self.member.leave(reason)
 
+    @property
+    def spool_folder(self) -> Path | None:
+        """Where packets are kept on disk; None where the settings want none."""
+        return self._spooling.folder if self._spooling.wanted else None
+
     def notes(self, now: float) -> dict[str, Any]:
         """What it waits for, and what it is not keeping; may be called in any thread."""
         waiting = [
@@ -331,9 +337,7 @@ class IngesterService:
         if self._run is None:
             waiting = [Waiting("run", "", NO_RUN)]
         recording = None if self._newest_recorder is None else self._newest_recorder.alarm
-        alarms = [alarm for alarm in (self._spooling.alarm, recording) if alarm is not None]
-        alarm = {"alarm": "; ".join(alarms)} if alarms else {}
-        return {**alarm, "waits_for": self._waits.told(now, waiting)}
+        return {**alarm_notes(self._spooling.alarm, recording), "waits_for": self._waits.told(now, waiting)}
 
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""
@@ -352,7 +356,7 @@ def serve(settings: IngesterSettings) -> int:
     channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
     service = IngesterService(settings, channel, settings.controller)
     recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
-    disks = DiskWatch({"recording": recordings})
+    disks = DiskWatch({"recording": recordings, "spool": service.spool_folder})
 
     def notes(now: float) -> dict[str, Any]:
         return {**service.notes(now), "disks": disks.told()}

@@ -124,6 +124,12 @@ class Keeping:
         for keeper in self._keepers.values():
             keeper.close()
 
+    @property
+    def alarm(self) -> str | None:
+        """What is not kept, and why, in a sentence; None while everything is. May be called in any thread."""
+        problems = [keeper.problem for keeper in self._keepers.values()]
+        return "; ".join(problem for problem in problems if problem) or None
+
     def figures(self) -> dict[str, float]:
         """For each keeper whether it fails."""
         return {f"{name}_failing": float(keeper.is_failing) for name, keeper in self._keepers.items()}

@@ -18,6 +18,7 @@ from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.account import ResultAccount
 from beamloom.errors import UserError
 from beamloom.journal import JournalHeld
+from beamloom.services.alarms import alarm_notes
 from beamloom.services.code_version import build_metadata
 from beamloom.services.epochs import Epochs
 from beamloom.services.keeping import Keeping
@@ -357,7 +358,10 @@ class ReducerService:
     def notes(self, now: float) -> dict[str, Any]:
         """What it waits for, and what it is not keeping; may be called in any thread."""
         waiting = of_reducer(self._run, self._reducing, taking_up=self._resumption is not None)
-        return {**self._journal.notes(), "waits_for": self._waits.told(now, waiting)}
+        return {
+            **alarm_notes(self._journal.alarm, self._keeping.alarm),
+            "waits_for": self._waits.told(now, waiting),
+        }
 
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process."""

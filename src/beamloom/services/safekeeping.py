@@ -247,11 +247,6 @@ class Safekeeping:
             return f"the last checkpoint was not kept: {writer.failed_checkpoint}"
         return None
 
-    def notes(self) -> dict[str, Any]:
-        """What the controller is to know of it; may be called in any thread."""
-        alarm = self.alarm
-        return {} if alarm is None else {"alarm": alarm}
-
     def status(self) -> dict[str, Any]:
         """How it stands, for people; may be called in any thread."""
         return {"bytes": self.size, "problem": self.alarm}

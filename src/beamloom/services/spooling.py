@@ -33,7 +33,8 @@ class Spooling:
 
     def __init__(self, settings: IngesterSettings, environment: Mapping[str, str] = os.environ) -> None:
         self._settings = settings
-        self._wanted = settings.write_ahead or settings.on_full == "spill"
+        self.wanted = settings.write_ahead or settings.on_full == "spill"
+        """Whether the settings ask for packets on disk."""
         self.folder = state_folder(settings.state_dir, environment) / SPOOLS / own_folder(settings)
         """Whoever is started in place of this ingester has the same."""
         self._lock: Lock | None = None
@@ -46,7 +47,7 @@ class Spooling:
         """A run begins, or goes on: what is there of others is needed no more."""
         self.pause()
         self._problem = None
-        if not self._wanted:
+        if not self.wanted:
             return
         try:
             if self._lock is None:
@@ -62,7 +63,7 @@ class Spooling:
         """What keeps the packets of a stream; with what a former life has left on disk, where that is so."""
         settings = self._settings
         when_full = WhenFull(settings.on_full)
-        if self._wanted and self._lock is not None:
+        if self.wanted and self._lock is not None:
             try:
                 spool = DiskSpool(self.folder / run / (quote(stream, safe="") + ENDING), settings.spool_bytes)
             except OSError as error:
@@ -128,7 +129,7 @@ class Spooling:
 
     def figures(self) -> dict[str, float]:
         """Bytes and packets on disk. May be called in any thread."""
-        if not self._wanted:
+        if not self.wanted:
             return {}
         spools = list(self._spools.values())
         return {

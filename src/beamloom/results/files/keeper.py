@@ -137,6 +137,11 @@ class Keeper:
         """Whether the last attempt failed."""
         return self._problem is not None
 
+    @property
+    def problem(self) -> str | None:
+        """What is not kept, and why, in a sentence; None when the last attempt succeeded. May be called in any thread."""
+        return self._problem
+
     def status(self) -> dict[str, Any]:
         """Where the newest version is kept, and what is wrong, for people."""
         since = self._failing_since
