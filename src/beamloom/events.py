@@ -14,6 +14,9 @@ from typing import Any
 
 import msgspec
 
+Bearing = dict[str, Any]
+"""What the next source of a series needs to number the packets that are still to come; plain values, as the device's source says."""
+
 
 class PacketKind(IntEnum):
     """Where in its series a packet stands."""

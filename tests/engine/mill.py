@@ -55,11 +55,15 @@ class Mill:
         *,
         shares: int = 1,
         in_turn: bool = True,
+        ingester_timeout: float = 0.0,
     ) -> None:
-        """``shares``: so many ingesters share the first stream, dealt out to them ``in_turn`` or read by all."""
+        """``shares``: so many ingesters share the first stream, dealt out to them ``in_turn`` or read by all.
+
+        ``ingester_timeout``: how long another ingester is waited for.
+        """
         self.now = 0.0
         self.map = trigger_map
-        self.run = Run("run", trigger_map, RunSettings(), self.now)
+        self.run = Run("run", trigger_map, RunSettings(ingester_timeout=ingester_timeout), self.now)
         self.routers = {
             stream: StreamRouter(stream, layout, Retention(budget))
             for stream, layout in self.run.layouts.items()
@@ -157,8 +161,15 @@ class Mill:
             mine = [span for span in step.spans if span.worker == name]
             if mine or step.dropped:
                 self.post("controller", name, partial(self._worker_hears, name, mine, step))
+        for lost in step.inquire:
+            for name in list(self.workers):
+                self.post("controller", name, partial(self._worker_is_asked, name, lost))
         for name in step.fence:
             self.post("controller", "reducer", partial(self._reducer_fences, name))
+
+    def _worker_is_asked(self, name: str, stream: str) -> None:
+        lacking = self.workers[name].assembler.lacking(stream)
+        self.post(name, "controller", lambda: self.run.lacks(name, stream, lacking))
 
     def _ingester_hears(self, stream: str, step: Step) -> None:
         router = self.routers[stream]

@@ -116,7 +116,7 @@ def test_an_open_ended_run_loses_what_a_dead_ingester_cannot_send_while_the_othe
     read(mill, "b", 0, 3, 20)
     mill.settle()
     mill.ingester_dies("b", "out of memory")
-    mill.settle()
+    wait(mill, 1.5)
     assert mill.run.ledger.settled_until == 8
     read(mill, "a", 8, 21, 20)
     mill.settle()
@@ -134,7 +134,7 @@ def test_the_end_event_is_lost_with_an_ingester_that_died_in_an_open_ended_run(f
     read(mill, "a", 0, 2, frames + 1)
     mill.settle()
     mill.ingester_dies("b", "gone")
-    mill.settle()
+    wait(mill, 1.5)
     read(mill, "a", 2, frames + 2, frames + 1)
     mill.settle()
     assert mill.complete
@@ -145,7 +145,7 @@ def test_events_that_do_not_need_a_dead_ingester_are_reduced_all_the_same() -> N
     mill = Mill(sparse(["fast", "slow"], 20, every={"slow": 4}), SOLO)
     mill.ingester_dies("slow", "gone")
     read(mill, "fast", 0, 22, 21)
-    mill.settle()
+    wait(mill, 1.5)
     assert mill.complete
     assert settled(mill) == (15, 0, 7)
 
@@ -155,7 +155,7 @@ def test_a_run_without_streams_left_is_over() -> None:
     mill.ingester_dies("a", "gone")
     assert mill.run.phase is RunPhase.RUNNING
     mill.ingester_dies("b", "gone, too")
-    mill.settle()
+    wait(mill, 1.5)
     assert mill.complete
 
 
@@ -228,7 +228,7 @@ def test_a_stopped_run_does_not_wait_for_a_stream_whose_ingester_is_gone() -> No
     mill.settle()
     mill.ingester_dies("b", "gone")
     mill.run.stop("asked to")
-    mill.settle()
+    wait(mill, 1.5)
     assert mill.complete
     assert sum(settled(mill)) == 12
 
@@ -237,12 +237,12 @@ def test_an_ingester_that_dies_while_the_run_is_stopped_does_not_hold_it_up() ->
     mill = Mill(uniform(["a", "b"], 10), SOLO)
     mill.run.stop("asked to")
     mill.ingester_dies("b", "gone")
-    mill.settle()
+    wait(mill, 1.5)
     assert mill.complete
     assert settled(mill) == (0, 0, 12)
 
 
-def test_what_had_come_before_its_ingester_died_may_still_be_reduced_for_a_while() -> None:
+def test_what_workers_had_whole_before_an_ingester_died_is_reduced_however_long_that_takes() -> None:
     mill = Mill(uniform(["a"], 10), {})
     read(mill, "a", 0, 6, 11)
     mill.join("w1", GENERIC)
@@ -251,8 +251,13 @@ def test_what_had_come_before_its_ingester_died_may_still_be_reduced_for_a_while
         for key in busy:
             mill.deliver(*key)
     mill.ingester_dies("a", "the ingester died")
-    mill.step()
-    assert mill.run.ledger.counts().lost == 6
+    for _ in range(100):
+        # Its packets arrive, and it is asked what it lacks, but it does not come to an end with them.
+        while busy := mill.busy():
+            mill.deliver(*busy[0])
+        mill.now += 1.0
+        mill.step()
+    assert settled(mill) == (0, 0, 6)
     mill.settle()
     assert settled(mill) == (6, 0, 6)
     assert mill.complete
@@ -265,7 +270,7 @@ def test_what_had_come_before_its_ingester_died_is_lost_when_no_worker_has_it() 
     mill.ingester_dies("a", "the ingester died")
     mill.join("w1", GENERIC)
     mill.settle()
-    assert settled(mill) == (0, 0, 6)
+    assert settled(mill) == (0, 0, 0)
     wait(mill, 1.5)
     assert mill.complete
     assert settled(mill) == (0, 0, 12)
@@ -350,7 +355,7 @@ def test_a_stopped_run_does_not_wait_for_packets_that_were_lost_with_their_inges
     mill.ingester_dies("a", "gone", sent_arrives=False)
     report()
     mill.run.stop("asked to")
-    mill.settle()
+    wait(mill, 1.5)
     assert mill.complete
     assert settled(mill) == (0, 0, 12)
 

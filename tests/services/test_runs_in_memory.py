@@ -230,9 +230,9 @@ def test_the_run_ends_when_the_reducer_dies_and_none_takes_its_place() -> None:
         assert "no sign of life for" in cause
 
 
-def test_the_run_ends_when_an_ingester_dies() -> None:
+def test_the_run_ends_when_an_ingester_dies_and_none_takes_its_place() -> None:
     feeds = {"eiger": Feed(series(10)), "orca": Feed([start(), *map(frame, range(1, 5))])}
-    with Bench(feeds) as bench:
+    with Bench(feeds, settings=ControllerSettings(ingester_timeout=2.0)) as bench:
         active = bench.arm(uniform(["eiger", "orca"], 10))
         bench.until(lambda: bench.reduced() == 5)
         bench.kill("orca-ingester")

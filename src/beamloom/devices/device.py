@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 
 class Source(Protocol):
@@ -91,6 +91,23 @@ class SharedSource(Protocol):
 
     def begin_at(self, origin: int) -> None:
         """The run's series is the one of which some share has said this ``origin``; what is earlier is discarded."""
+
+
+@runtime_checkable
+class ResumableSource(Protocol):
+    """What a source has besides whose packets have numbers of their own, so that another one can go on in the middle of a series."""
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """What another source needs to number the packets that are still to come; None while no series has begun. Cheap to ask for."""
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """Called before ``open``: the series has begun, and another source has told ``bearing``.
+
+        Packets before the next START are given, too. Returns the item from which their numbers count: that of the START of the series
+        within the run. ``one_series``: the run has a place for one series only, and number n is the same item in whichever series.
+        Raises ValueError with the end of a sentence, on why packets would have no sure place: it follows the name of the stream.
+        """
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ import msgspec
 
 from beamloom.engine.assignment import Span
 from beamloom.engine.packet_runs import PacketRuns, Run
-from beamloom.engine.ranges import RangeSet
+from beamloom.engine.ranges import Range, RangeSet
 from beamloom.events import Packet
 
 DONE_KEPT = 1 << 16
@@ -175,6 +175,17 @@ class Assembler:
         """Slot, first event and one past the last of what is leased and has not become ready yet."""
         for place, span in enumerate(self._leases):
             yield span.slot, self._next if place == 0 else span.first, span.stop
+
+    def lacking(self, stream: str) -> dict[int, list[Range]]:
+        """By slot, the events of what is leased for which no packet of ``stream`` has come, also where the map wants none."""
+        found: dict[int, RangeSet] = {}
+        for place, span in enumerate(self._leases):
+            if span.streams is not None and stream not in span.streams:
+                continue
+            here = RangeSet(self._here.get((span.slot, span.attempt), {}).get(stream, ()))
+            for first, stop in here.missing(self._next if place == 0 else span.first, span.stop):
+                found.setdefault(span.slot, RangeSet()).add(first, stop)
+        return {slot: list(events) for slot, events in found.items()}
 
     @property
     def kept(self) -> int:

@@ -53,20 +53,19 @@ class Endings:
         """A run that was told to stop works off the events whose packets have all arrived; the others are lost."""
         if not self._standing.all_stopped:
             return
-        complete = self._standing.complete_until
+        until = [
+            # What is leased of a stream that is gone, is known of each lease by itself; nobody has what was not.
+            self._standing[stream].complete_until if stream in self._standing.left else self._scheduler.cursor
+            for stream in self._standing.layouts
+        ]
         if self._ledger.total is None:
             total = max(self._standing.seen_until, self._settling.end)
             self._settling.cut(total, iter(()))
             self._ledger.close(total)
         total = self._ledger.total or 0
-        complete = min(complete, total)
-        gone = self._standing.gone
-        if gone:
-            complete = 0
+        complete = min([*until, total])
         self._scheduler.limit = complete
         self._settling.lose(complete, total, f"the run was stopped: {cause}")
-        for stream in gone:
-            self._settling.withhold_start(self._standing.layouts[stream])
 
     def abort(self, cause: str) -> None:
         """Every event that is not settled is lost, and nobody takes part any more."""
@@ -82,14 +81,10 @@ class Endings:
             last = self._ledger.total - 1
             self._scheduler.limit = last if self._ledger.settled_until < last else None
 
-    def lose_overdue(self, shared: Mapping[str, Shares], now: float, *, told: bool) -> None:
-        """Lose what nobody can bring any more; ``told``: what had come before and was reduced has been reported by now."""
+    def lose_overdue(self, shared: Mapping[str, Shares], now: float) -> None:
+        """Lose what nobody can bring any more."""
         if self._ledger.total is None:
             for stream in self._standing.silent(now, None):
                 self._standing.end(stream)
                 self.close_if_all_ended(shared, now)
         self._settling.lose_all(self._standing.overdue(now, self._ledger.total))
-        if told:
-            for stream, losses in self._standing.written_off(now):
-                self._settling.lose_all(losses)
-                self._settling.withhold_start(self._standing.layouts[stream])

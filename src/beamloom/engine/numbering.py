@@ -82,6 +82,15 @@ class Numbering:
             self.close()
         return item
 
+    @property
+    def one_series(self) -> bool:
+        """Whether the run has a place for one series of the stream only."""
+        return self._one_series
+
+    def begin_series(self, item: int) -> None:
+        """Numbers count from ``item`` on, the START of the series."""
+        self._series_start = item
+
     def close(self) -> None:
         """The series has been closed: another one that begins now is none of the run, where that has a place for one only."""
         self._closed = self._one_series

@@ -17,6 +17,7 @@ from beamloom.engine.combs import Comb, Combs
 from beamloom.engine.ledger import Loss
 from beamloom.engine.numbering import DUPLICATE, LATE, SURPLUS, Numbering
 from beamloom.engine.ranges import RangeSet
+from beamloom.engine.rejoining import Rejoin, Rejoining
 from beamloom.engine.retention import Retention
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import ENDLESS, StreamLayout, StreamPlan, Stretch
@@ -68,11 +69,14 @@ class StreamRouter:
         rearms: bool = False,
         share: Share | None = None,
         window: str = "no packet",
+        rejoin: Rejoin | None = None,
+        series_start: int = 0,
     ) -> None:
         """``witness`` is told every packet that has been given an event, also those that nobody wants: (first event, packets).
 
         With a ``share`` the others have the packets that do not come here: what is missing in all, only the controller knows.
         ``window`` is how late a packet may come without being late here, in words.
+        With ``rejoin`` another router has had the stream before; numbers count from item ``series_start`` then.
         """
         self.stream = stream
         self._share = share
@@ -104,11 +108,15 @@ class StreamRouter:
         self._begun_anew = ""
         """That the device has begun its series anew, and when; empty as long as it has not."""
         self._restarts_noted = 0
+        self._rejoining = None if rejoin is None else Rejoining(stream, layout, rejoin)
+        self._numbering.begin_series(series_start)
 
     # ---- packets arrive -----------------------------------------------------------------------------------------------------
 
     def arrive(self, arrivals: Sequence[Packet | Malformed]) -> list[Delivery]:
         """The source has read these; returns what can be delivered by that."""
+        if self._rejoining is not None and self._rejoining.looking:
+            return self._look_for_place(arrivals, self._rejoining)
         deliveries: list[Delivery] = []
         run: list[Packet] = []
         first_item = self._numbering.next_item
@@ -211,12 +219,69 @@ class StreamRouter:
         self.ended = True
         return self._numbering.next_item
 
-    def _note_malformed(self, arrival: Malformed) -> int:
-        if self._share is not None:
-            return self._note_excuse(arrival, self._share)
+    # ---- a stream that another router has had before --------------------------------------------------------------------------
+
+    def _look_for_place(self, arrivals: Sequence[Packet | Malformed], rejoining: Rejoining) -> list[Delivery]:
+        """The first packet that is not a START tells where the stream is."""
+        deliveries: list[Delivery] = []
+        for index, arrival in enumerate(arrivals):
+            if isinstance(arrival, Malformed):
+                # Which place it takes, nobody can know.
+                self._keep_malformed(arrival)
+                continue
+            item = rejoining.place(arrival, self._numbering)
+            if item is None:
+                self.counts.surplus += 1
+                continue
+            for stretch in self._plan.take(item):
+                self._front = stretch.stop
+            self._numbering.skip_to(item)
+            rejoining.found(self._front)
+            self._lose_missing(rejoining)
+            self._leases = [span for span in self._leases if span.stop > self._front]
+            rejoining.looking = arrival.kind is PacketKind.START
+            # One at a time while that is not sure, then all that is left.
+            rest = [arrival] if rejoining.looking else arrivals[index:]
+            looking, rejoining.looking = rejoining.looking, False
+            deliveries += self.arrive(rest)
+            rejoining.looking = looking
+            if not looking:
+                break
+        return deliveries
+
+    def _lose_missing(self, rejoining: Rejoining) -> None:
+        """What is claimed here, and what was never leased, is lost where nobody has it."""
+        for first, stop in rejoining.take_due():
+            kept = RangeSet((event, event + 1) for event, _ in self.retention.within(first, stop))
+            self._losses += rejoining.losses(kept.missing(first, stop))
+
+    def claim(self, spans: Iterable[Span]) -> None:
+        """Of these leases, which came before, the workers say that they lack the packet."""
+        if self._rejoining is not None:
+            for span in spans:
+                self._rejoining.claim(span.first, span.stop)
+            self._lose_missing(self._rejoining)
+
+    def give_up_looking(self) -> None:
+        """The source is stopped: what another router has not delivered, and nobody has kept, will not come."""
+        if self._rejoining is not None and self._rejoining.looking:
+            self._rejoining.give_up()
+            self._lose_missing(self._rejoining)
+
+    @property
+    def astray(self) -> str | None:
+        """Why this stream cannot be taken up where another router left it; None where it can, or need not be."""
+        return None if self._rejoining is None else self._rejoining.astray
+
+    def _keep_malformed(self, arrival: Malformed) -> None:
         self.counts.malformed += 1
         if len(self.malformed) < MALFORMED_KEPT:
             self.malformed.append(arrival)
+
+    def _note_malformed(self, arrival: Malformed) -> int:
+        if self._share is not None:
+            return self._note_excuse(arrival, self._share)
+        self._keep_malformed(arrival)
         if arrival.takes_place:
             item = self._numbering.skip_one()
             self._skip_to(item + 1, f"stream {self.stream!r} sent a malformed packet: {arrival.reason}")
@@ -227,9 +292,7 @@ class StreamRouter:
     def _note_excuse(self, arrival: Malformed, share: Share) -> int:
         """What was unreadable may have been another share's packet: only where all miss one, this is why."""
         if share.in_turn or share.index == 0:
-            self.counts.malformed += 1
-            if len(self.malformed) < MALFORMED_KEPT:
-                self.malformed.append(arrival)
+            self._keep_malformed(arrival)
         if self._unplaced is None:
             self._unplaced = f"stream {self.stream!r} sent a malformed packet: {arrival.reason}"
             self._excuses.append(Loss(self._plan.next_event, ENDLESS, self._unplaced))
@@ -321,14 +384,20 @@ class StreamRouter:
 
     # ---- leases arrive ------------------------------------------------------------------------------------------------------
 
-    def assign(self, spans: Iterable[Span]) -> list[Delivery]:
+    def assign(self, spans: Sequence[Span]) -> list[Delivery]:
         """The controller has leased these events; returns what can be delivered by that."""
+        deliveries = self._assign(spans)
+        # Who has just been leased an event has nothing of it yet.
+        self.claim(span for span in spans if span.streams is None or self.stream in span.streams)
+        return deliveries
+
+    def _assign(self, spans: Sequence[Span]) -> list[Delivery]:
         deliveries: list[Delivery] = []
         for span in spans:
             self.leased_until = max(self.leased_until, span.stop)
             if span.streams is not None and self.stream not in span.streams:
                 continue
-            if span.first < self._front:
+            if span.first < self._front or self._rejoining is not None:
                 deliveries += self._deliver_kept(span)
             if span.stop > self._front:
                 if self._leases and self._leases[-1].first > span.first:
@@ -337,10 +406,10 @@ class StreamRouter:
                     self._leases.append(span)
         return deliveries
 
-    def resync(self, spans: Iterable[Span]) -> list[Delivery]:
+    def resync(self, spans: Sequence[Span]) -> list[Delivery]:
         """These are all leases that count; what is delivered may have been delivered before."""
         self._leases = []
-        return self.assign(spans)
+        return self._assign(spans)
 
     def _deliver(self, stretch: Stretch, packets: list[Packet]) -> list[Delivery]:
         deliveries: list[Delivery] = []
@@ -363,7 +432,7 @@ class StreamRouter:
 
     def _deliver_kept(self, span: Span) -> list[Delivery]:
         deliveries: list[Delivery] = []
-        for event, kept in self.retention.within(span.first, min(span.stop, self._front)):
+        for event, kept in self.retention.within(span.first, span.stop):
             expected = kept.wanted if span.streams is None else len(span.streams)
             last = deliveries[-1] if deliveries else None
             if last is not None and last.first + len(last.packets) == event and last.expected == expected:
@@ -397,9 +466,15 @@ class StreamRouter:
 
     def close(self, event: int) -> list[Delivery]:
         """The open-ended run ends before ``event``; a closing packet that was held back belongs to that event."""
-        for stretch in self._plan.close(event) if self._share is None else self._close_share(event):
-            self.counts.gaps += stretch.stop - stretch.first
-            self._lose(stretch, f"stream {self.stream!r} ended early: other streams went on")
+        rejoining = self._rejoining
+        if rejoining is not None and rejoining.unknown:
+            self._plan.close(event)
+            rejoining.found(event)
+            self._lose_missing(rejoining)
+        else:
+            for stretch in self._plan.close(event) if self._share is None else self._close_share(event):
+                self.counts.gaps += stretch.stop - stretch.first
+                self._lose(stretch, f"stream {self.stream!r} ended early: other streams went on")
         self._front = max(self._front, event)
         self._settled_ahead.remove(0, self._front)
         self._numbering.last_item = self._plan.last_item

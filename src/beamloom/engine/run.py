@@ -30,6 +30,8 @@ from beamloom.engine.shares import ShareReport, Shares, ShareSettings
 from beamloom.engine.standing import Standing
 from beamloom.engine.stock import Resync, Stock, among_leases, reconcile
 from beamloom.engine.streamplan import StreamLayout
+from beamloom.engine.succession import Handover, Succession
+from beamloom.events import Bearing
 from beamloom.triggermap import TriggerMap
 
 
@@ -48,7 +50,6 @@ class Run:
             {stream: stream_layout(trigger_map, stream) for stream in trigger_map.streams},
             now,
             straggler_timeout=settings.straggler_timeout,
-            orphan_grace=settings.orphan_grace,
         )
         self.shares: dict[str, Shares] = {}
         """The streams that several ingesters share."""
@@ -65,6 +66,15 @@ class Run:
         self._settling = Settling(self.ledger, self._scheduler)
         self._fencing = Fencing(self.ledger, self.faults, self._scheduler, self._settling)
         self._endings = Endings(trigger_map, self.ledger, self.standing, self._scheduler, self._settling)
+        self.succession = Succession(
+            self.standing,
+            self.ledger,
+            self._scheduler,
+            self._settling,
+            timeout=settings.ingester_timeout,
+            grace=settings.orphan_grace,
+        )
+        """Streams that pass from an ingester that died to another one."""
         self.advanced_at = now
         """The time of the last look."""
 
@@ -200,11 +210,42 @@ class Run:
         self.standing.stop(stream)
         self._endings.cut_if_all_stopped(self.stop_cause)
 
+    # ---- ingesters come and go ----------------------------------------------------------------------------------------------
+
     @recorded
-    def stream_gone(self, stream: str, cause: str, now: float) -> None:
-        """The ingester of a stream has died with all that it kept."""
-        if self.phase is RunPhase.COMPLETE or not self.standing.lose(stream, cause, now):
+    def bearing(self, stream: str, bearing: Bearing) -> None:
+        """What another ingester would need to go on with a stream."""
+        self.standing[stream].bearing = bearing
+
+    @recorded
+    def stream_gone(self, stream: str, cause: str, now: float, *, final: bool = False) -> None:
+        """The ingester of a stream has died. The run waits for another one, unless it is ``final`` that nothing more will come."""
+        if self.phase is RunPhase.COMPLETE:
             return
+        if final or self.phase is RunPhase.STOPPING or self._settings.ingester_timeout <= 0:
+            if self.succession.give_up(stream, cause, now):
+                self._end_without(now)
+        else:
+            self.succession.begin(stream, cause, now)
+
+    @recorded
+    def stream_taken_up(self, streams: Collection[str], now: float) -> Handover:
+        """Another ingester is told now to go on with these streams; returns what it is told."""
+        return self.succession.take_up(streams, now)
+
+    @recorded
+    def stream_refused(self, stream: str, problem: str, now: float, *, final: bool) -> None:
+        """Another ingester could not go on with a stream: not yet, or, if ``final``, nobody can."""
+        if not self.succession.refuse(stream, problem, now, final=final):
+            self._end_without(now)
+
+    @recorded
+    def lacks(self, worker: str, stream: str, lacking: dict[int, list[Range]]) -> None:
+        """A worker says, after an ingester has died, which of its deliveries have no packet of the stream."""
+        self.succession.answer(stream, worker, lacking)
+
+    def _end_without(self, now: float) -> None:
+        """A stream is gone for good: the others may have been waiting for it to end."""
         if self.phase is RunPhase.STOPPING:
             self._endings.cut_if_all_stopped(self.stop_cause)
         elif self.ledger.total is None:
@@ -242,7 +283,7 @@ class Run:
         shares.gone(share, cause, now)
         self._look_at_shares(stream, now)
         if shares.all_gone is not None:
-            self.stream_gone(stream, shares.all_gone, now)
+            self.stream_gone(stream, shares.all_gone, now, final=True)
 
     def _look_at_shares(self, stream: str, now: float) -> None:
         shares = self.shares[stream]
@@ -285,6 +326,7 @@ class Run:
         ]
         resync, renewed = reconcile(self._scheduler, stock)
         self._settling.step.spans += renewed
+        self.succession.ask_again()
         self.redelivered += sum(span.count for span in renewed)
         resync.settled = self._settling.not_kept(list(self.ledger.settled))
         resync.fence = list(self._fencing)
@@ -313,6 +355,8 @@ class Run:
             self.stop_cause = cause
             self._scheduler.limit = self._scheduler.cursor
             self._settling.step.stop_sources = True
+            for stream, vacant in self.succession.vacant.items():
+                self.succession.give_up(stream, vacant.cause, self.advanced_at)
             self._endings.cut_if_all_stopped(self.stop_cause)
 
     @recorded
@@ -336,9 +380,10 @@ class Run:
         if self.phase is not RunPhase.COMPLETE:
             for stream in self.shares:
                 self._look_at_shares(stream, now)
+            if self.succession.look(now):
+                self._end_without(now)
             if self.phase is RunPhase.RUNNING:
-                told = not self.custody.away and now - self.custody.back_at >= self._settings.orphan_grace
-                self._endings.lose_overdue(self.shares, now, told=told)
+                self._endings.lose_overdue(self.shares, now)
                 self._endings.hold_back()
             spans, void = self._scheduler.assign(now)
             self._settling.pass_over(void)
@@ -347,6 +392,7 @@ class Run:
             )
             self.ledger.assign_until(self._scheduler.cursor)
             self._settling.step.spans += spans
+            self.succession.tell(now)
             self._scheduler.forget_settled(self.ledger.settled_until)
             if self.ledger.complete and self._scheduler.idle and not self._fencing and not self.custody.away:
                 self.phase = RunPhase.COMPLETE

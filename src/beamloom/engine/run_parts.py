@@ -29,7 +29,9 @@ class RunSettings(msgspec.Struct, frozen=True):
     straggler_timeout: float = 10.0
     """How long a stream may be silent after another one has ended before its missing packets are lost."""
     orphan_grace: float = 1.0
-    """How long events may still be settled after the ingester of one of their streams has died."""
+    """How long what an ingester had sent before it died may be under way."""
+    ingester_timeout: float = 30.0
+    """How long the run waits for another ingester to take up the streams of one that died, and then for its first packet."""
     share_grace: float = 1.0
     """How long the ingesters that share a stream must have been silent, once its end was seen, until what is missing is lost."""
     reducer_timeout: float = 30.0
@@ -55,6 +57,10 @@ class Step(msgspec.Struct):
     """The event before which an open-ended run ends."""
     stop_sources: bool = False
     """Ingesters are to stop reading and report how far they came."""
+    inquire: list[str] = []
+    """Streams of which the workers are asked for what they lack, after they have heard of all leases."""
+    claims: dict[str, list[Span]] = {}
+    """Leases of which the workers lack the packet of a stream that another ingester has taken up."""
     origins: dict[str, int] = {}
     """For streams with several ingesters: the series that is the run's."""
 

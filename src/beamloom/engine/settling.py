@@ -60,6 +60,9 @@ class Settling:
                 self._ledger.explain(loss)
                 continue
             stop = loss.stop if self._ledger.total is None else min(loss.stop, self._ledger.total)
+            if loss.first == 0 and 0 in self._ledger.settled:
+                # It is done, but who comes late is to see it, and nobody has its packet any more.
+                self._withhold_start()
             self.lose(loss.first, stop, loss.cause)
 
     def cut(self, event: int, instances: Iterator[Instance]) -> None:
@@ -105,5 +108,9 @@ class Settling:
 
     def withhold_start(self, layout: StreamLayout) -> None:
         """An ingester is gone with the packets of the start event: whoever comes late cannot be given it."""
-        if self._scheduler.keeps_start and WantedEvents(layout).before(1):
+        if WantedEvents(layout).before(1):
+            self._withhold_start()
+
+    def _withhold_start(self) -> None:
+        if self._scheduler.keeps_start:
             self.settle([(0, 1)], taken_away=True)

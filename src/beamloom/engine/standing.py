@@ -1,19 +1,20 @@
 """How far the streams of a run have come, and what will not come any more.
 
-Policy: a stream whose ingester is gone has no packet for any event that it had not completed; what had come before is given a last
-chance to be settled by those who hold the packets. A stream that stays silent after another one has ended is not waited for without
-end, unless it is silent because its ingester may not read on.
+Policy: a stream that stays silent after another one has ended is not waited for without end, unless it is silent because its ingester
+may not read on, or because it has none (see ``absence``).
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import msgspec
 
 from beamloom.engine.layout import WantedEvents, closed_layout
 from beamloom.engine.ledger import Loss
 from beamloom.engine.streamplan import StreamLayout
+from beamloom.events import Bearing
+
+USUAL_PAUSES = 3.0
+"""A stream is not given up that was silent for less than so many times the longest pause it has made."""
 
 
 class StreamProgress(msgspec.Struct):
@@ -27,8 +28,14 @@ class StreamProgress(msgspec.Struct):
     """Whether its ingester keeps as much as it may: it does not read, so silence says nothing of the device."""
     gone: str | None = None
     """Why nothing more will come, when its ingester has died."""
-    written_off: bool = False
-    """Whether those of its events that had come before it was gone are not waited for any more."""
+    vacant: bool = False
+    """Whether another ingester is waited for."""
+    taken_up_at: float | None = None
+    """When another ingester took it up, as long as nothing has come to that."""
+    longest_pause: float = 0.0
+    """The longest time between two changes, in seconds."""
+    bearing: Bearing | None = None
+    """What another ingester needs to go on with it."""
     changed_at: float = 0.0
 
 
@@ -41,14 +48,12 @@ class Standing:
         now: float,
         *,
         straggler_timeout: float,
-        orphan_grace: float,
     ) -> None:
-        """``straggler_timeout`` and ``orphan_grace`` are seconds, as in RunSettings."""
+        """``straggler_timeout`` is in seconds, as in RunSettings."""
         self.layouts = layouts
         """What the trigger map says of each stream."""
         self._streams = {stream: StreamProgress(changed_at=now) for stream in layouts}
         self._straggler_timeout = straggler_timeout
-        self._orphan_grace = orphan_grace
         self._given_up: dict[str, tuple[WantedEvents, str]] = {}
         self._losses: list[Loss] = []
 
@@ -65,19 +70,29 @@ class Standing:
         state.ended = state.ended or ended
         state.blocked = blocked
         if before != (state.complete_until, state.seen_until, state.ended, state.blocked):
+            state.longest_pause = max(state.longest_pause, now - state.changed_at)
             state.changed_at = now
+        if seen_until > 0:
+            state.taken_up_at = None
 
     def stop(self, stream: str) -> None:
         """The source of a stream has been stopped."""
         self._streams[stream].stopped = True
 
-    def lose(self, stream: str, cause: str, now: float) -> bool:
-        """The ingester of a stream has died with all that it kept; whether that is news."""
-        state = self._streams.get(stream)
-        if state is None or state.gone is not None:
-            return False
-        state.gone, state.changed_at = cause, now
-        return True
+    def vacate(self, stream: str) -> None:
+        """The ingester of a stream has died; another one is waited for."""
+        state = self._streams[stream]
+        state.vacant, state.blocked, state.stopped, state.taken_up_at = True, False, False, None
+
+    def take_up(self, stream: str, now: float) -> None:
+        """Another ingester goes on with a stream."""
+        state = self._streams[stream]
+        state.vacant, state.changed_at, state.taken_up_at = False, now, now
+
+    def lose(self, stream: str, cause: str, now: float) -> None:
+        """Nothing more will come of a stream."""
+        state = self._streams[stream]
+        state.gone, state.changed_at, state.vacant = cause, now, False
 
     def close(self, event: int) -> None:
         """The open-ended run ends before ``event``."""
@@ -116,9 +131,21 @@ class Standing:
         return any(state.blocked for state in self._streams.values())
 
     @property
-    def gone(self) -> list[str]:
-        """The streams whose ingesters have died."""
-        return [stream for stream, state in self._streams.items() if state.gone is not None]
+    def left(self) -> list[str]:
+        """The streams of which something may come."""
+        return [stream for stream, state in self._streams.items() if state.gone is None]
+
+    def never_resumed(self, now: float, patience: float, total: int | None) -> list[str]:
+        """The streams of which nothing has come since another ingester took them up, for longer than ``patience`` and than is usual."""
+        return [
+            stream
+            for stream, state in self._streams.items()
+            if state.taken_up_at is not None
+            and not state.ended
+            and not _has_ended(state, total)
+            and state.gone is None
+            and now - state.taken_up_at > max(patience, USUAL_PAUSES * state.longest_pause)
+        ]
 
     # ---- what will not come any more ----------------------------------------------------------------------------------------
 
@@ -132,6 +159,8 @@ class Standing:
             stream
             for stream, state in self._streams.items()
             if state.gone is None
+            and not state.vacant
+            and state.taken_up_at is None
             and not state.blocked
             and not _has_ended(state, total)
             and now - max(last, state.changed_at) > self._straggler_timeout
@@ -142,10 +171,8 @@ class Standing:
         self._streams[stream].ended = True
 
     def overdue(self, now: float, total: int | None) -> list[Loss]:
-        """The events, not told before, that are lost because packets of a stream will not come."""
+        """The events, not told before, that are lost because a stream is silent."""
         until = self.seen_until if total is None else total
-        for stream in self.gone:
-            self._give_up(stream, self._streams[stream].gone or "")
         if total is not None:
             silent_for = f"{self._straggler_timeout:g} s"
             for stream in self.silent(now, total):
@@ -164,18 +191,6 @@ class Standing:
         if stream not in self._given_up:
             wanted = WantedEvents(self.layouts[stream], self._streams[stream].complete_until)
             self._given_up[stream] = (wanted, cause)
-
-    def written_off(self, now: float) -> Iterable[tuple[str, list[Loss]]]:
-        """The streams whose ingesters have been gone for so long that what had come before is not waited for any more, each once.
-
-        With each the events that are lost by that, unless they are settled.
-        """
-        for stream in self.gone:
-            state = self._streams[stream]
-            if not state.written_off and now - state.changed_at > self._orphan_grace:
-                state.written_off = True
-                wanted = WantedEvents(self.layouts[stream]).before(state.complete_until)
-                yield stream, [Loss(first, stop, state.gone or "") for first, stop in wanted]
 
 
 def _has_ended(state: StreamProgress, total: int | None) -> bool:

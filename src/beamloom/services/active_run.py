@@ -7,18 +7,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from beamloom.engine.assignment import Span
 from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage as RunCoverage
 from beamloom.engine.faults import Death
 from beamloom.engine.provenance import EpochRecord
+from beamloom.engine.router import StreamCounts
 from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.shares import ShareReport
 from beamloom.engine.streamplan import StreamLayout
+from beamloom.engine.succession import Handover
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.idling import IdleWatch
 from beamloom.services.membership import name_of
-from beamloom.services.share_counts import joined
+from beamloom.services.share_counts import joined, sum_of
 from beamloom.services.sharing import share_of
 from beamloom.services.takeover import Takeover
 from beamloom.transport.channel import Channel
@@ -32,7 +36,9 @@ from beamloom.transport.messages import (
     Finish,
     Finished,
     Held,
+    Inquire,
     Joined,
+    Lacking,
     Orders,
     Progress,
     Reduced,
@@ -88,6 +94,7 @@ class ActiveRun:
         self.chronicle = Chronicle(time.time)
         """What is remembered of the recent past."""
         self._idle = IdleWatch()
+        self._former_counts: dict[str, StreamCounts] = {}
         self._ensemble = ensemble
         self._channel = channel
         self._ticks = ticks
@@ -160,9 +167,11 @@ class ActiveRun:
             case Progress(stream=stream) as progress if stream in self.run.shares:
                 self._hear_share(sender, progress, now)
             case Progress(stream=stream) as progress:
-                self.counts[stream] = progress
+                self._count(progress)
                 self.chronicle.missing(progress.losses)
                 self.run.lost(progress.losses)
+                if progress.bearing is not None and progress.bearing != self.run.standing[stream].bearing:
+                    self.run.bearing(stream, progress.bearing)
                 tell = self.run.stopped if progress.stopped else None
                 if tell is not None:
                     tell(stream, progress.complete_until, progress.seen_until, now)
@@ -175,6 +184,10 @@ class ActiveRun:
                         now=now,
                         blocked=progress.blocked,
                     )
+                if progress.astray is not None:
+                    self.run.stream_gone(stream, progress.astray, now, final=True)
+            case Lacking(stream=stream, lacking=lacking):
+                self.run.lacks(sender, stream, lacking)
             case Failed(event=None) as failed:
                 self.run.blame(name_of(failed.worker), failed.failure)
             case Failed(event=int(event)) as failed:
@@ -197,6 +210,31 @@ class ActiveRun:
                 self._finishing.discard(sender)
             case _:
                 pass
+
+    def _count(self, progress: Progress) -> None:
+        """Keep the latest report, which counts what earlier ingesters of the stream have counted, too."""
+        former = self._former_counts.get(progress.stream)
+        if former is not None:
+            progress = msgspec.structs.replace(progress, counts=sum_of(former, progress.counts))
+        self.counts[progress.stream] = progress
+
+    def has_ingester(self, stream: str) -> bool:
+        """Whether a stream of the run is read by somebody."""
+        return stream in self.run.standing.left and stream not in self.run.succession.vacant
+
+    def hand_over(self, streams: list[str], now: float) -> Handover:
+        """Another ingester is about to be told to go on with these streams."""
+        for stream in streams:
+            if stream in self.counts:
+                self._former_counts[stream] = self.counts[stream].counts
+        handover = self.run.stream_taken_up(streams, now + self._shift)
+        self._before_sending()
+        return handover
+
+    def refuse(self, stream: str, problem: str, now: float, *, final: bool) -> None:
+        """Another ingester could not go on with a stream."""
+        if stream in self.run.layouts:
+            self.run.stream_refused(stream, problem, now + self._shift, final=final)
 
     def _hear_share(self, sender: str, progress: Progress, now: float) -> None:
         """One of the ingesters that share a stream reports."""
@@ -356,6 +394,9 @@ class ActiveRun:
         )
         for member in self._ensemble.ingesters:
             self._send(member.peer, orders)
+            claims = {s: spans for s, spans in step.claims.items() if s in member.register.streams}
+            if claims:
+                self._send(member.peer, Orders(self.run.run_id, claims=claims))
         self.chronicle.leased(step.spans)
         if step.spans or step.dropped:
             by_worker: dict[str, list[Span]] = {}
@@ -365,6 +406,9 @@ class ActiveRun:
                 mine = by_worker.get(member.peer, [])
                 if mine or step.dropped:
                     self._send(member.peer, Orders(self.run.run_id, mine, [], step.dropped))
+        for stream in step.inquire:
+            for worker in self.run.workers:
+                self._send(worker, Inquire(self.run.run_id, stream))
         reducer = self._ensemble.reducer
         for worker in step.fence:
             if reducer is not None:

@@ -317,6 +317,7 @@ class ControllerService:
             self._look_at_arming(now)
         if self.active is not None and self._arming is None:
             self._invitations.hand_over(self.active)
+            self._invitations.successors.look(self.active, now)
         if self.active is not None and not self.active.finished:
             self.active.turn(now)
             if self.active.finished:

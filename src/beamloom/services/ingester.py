@@ -187,6 +187,7 @@ class IngesterService:
             self._spooling.retention(arm.run, stream),
             rearms=rearms,
             share=arm.shares.get(stream),
+            rejoin=arm.rejoins.get(stream),
         )
 
     def _source(self, stream: str, layout: StreamLayout) -> Source:
@@ -232,6 +233,7 @@ class IngesterService:
             for first, stop in orders.settled:
                 router.release(first, stop)
             one.forget_told(orders.settled)
+            router.claim(orders.claims.get(one.stream, ()))
             if orders.close_at is not None and router.is_open:
                 one.deliver(router.close(orders.close_at))
             if orders.spans or orders.resync:

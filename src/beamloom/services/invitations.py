@@ -15,6 +15,7 @@ from beamloom.engine.run import Run
 from beamloom.services.active_run import ActiveRun, arm_message
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.parameter_epochs import ParameterEpochs
+from beamloom.services.successors import Successors
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import Arm, Armed
@@ -32,6 +33,8 @@ class Invitations:
         self._ensemble = ensemble
         self._channel = channel
         self._epochs = epochs
+        self.successors = Successors(ensemble, channel, self._message)
+        """Ingesters that take up the streams of others that died."""
 
     def arm(self, run: Run, member: Member, facts: RunFacts | None = None) -> None:
         """Ask a process to confirm a run that is about to begin."""
@@ -62,6 +65,8 @@ class Invitations:
         if member.role == "reducer":
             if armed.problem is not None:
                 active.cannot_be_taken_up(armed.problem)
+        elif member.role == "ingester":
+            self.successors.confirmed(active, member, armed, now)
         elif member.peer in active.joining:
             if armed.problem is None:
                 active.join(member, now)

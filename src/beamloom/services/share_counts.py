@@ -1,4 +1,4 @@
-"""The reports of the ingesters that share a stream, as one report of the whole stream."""
+"""The reports of several ingesters of one stream, at the same time or one after the other, as one report of the whole stream."""
 
 from __future__ import annotations
 
@@ -36,3 +36,10 @@ def joined(stream: str, shares: Shares, reports: Collection[Progress]) -> Progre
 def _total(numbers: Collection[int | None]) -> int | None:
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
+
+
+def sum_of(one: StreamCounts, other: StreamCounts) -> StreamCounts:
+    """What two lives of one stream have counted together."""
+    return StreamCounts(
+        **{name: getattr(one, name) + getattr(other, name) for name in StreamCounts.__struct_fields__}
+    )

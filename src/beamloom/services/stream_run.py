@@ -11,22 +11,32 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from beamloom.devices.device import EndlessSource, SharedSource, Source, SourceFigures, TriggeredSource
+from beamloom.devices.device import (
+    EndlessSource,
+    ResumableSource,
+    SharedSource,
+    Source,
+    SourceFigures,
+    TriggeredSource,
+)
 from beamloom.engine.assignment import Span
 from beamloom.engine.combs import Comb
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range
 from beamloom.engine.read_limit import ReadLimit
+from beamloom.engine.rejoining import Rejoin
 from beamloom.engine.reorder import Arrivals, Reorder
 from beamloom.engine.requests import Requests
 from beamloom.engine.retention import Retention
 from beamloom.engine.router import Delivery, StreamRouter
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
+from beamloom.events import Bearing
 from beamloom.services.arrival_log import ArrivalLog
 from beamloom.services.recording import PacketRecorder
 from beamloom.services.standby import SeriesSource
 from beamloom.services.stream_watch import StreamWatch
+from beamloom.services.taking_up import NothingMore, resume_source
 from beamloom.settings import IngesterSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import CONTROLLER, Packets, Progress
@@ -86,6 +96,8 @@ class StreamRun:
         self._told: tuple[object, ...] = ()
         self._told_ended = False
         self._told_origin: int | None = None
+        self._told_bearing: Bearing | None = None
+        self._resumable = source if isinstance(source, ResumableSource) else None
         self._all_losses: list[Loss] = []
         self._all_excuses: list[Loss] = []
         self._received: deque[Comb] = deque()
@@ -102,7 +114,9 @@ class StreamRun:
     @property
     def has_all(self) -> bool:
         """Whether the source has given all that is for this run, though its device may send on."""
-        return isinstance(self.source, SeriesSource) and self.source.exhausted
+        if isinstance(self.source, SeriesSource):
+            return self.source.exhausted
+        return isinstance(self.source, NothingMore)
 
     def read(self, now: float) -> None:
         """Take what the device has sent, as far as there is room, and deliver what is wanted of it."""
@@ -150,6 +164,7 @@ class StreamRun:
         self.source.close()
         if len(self.reorder):
             self.deliver(self._place(self.reorder.flush()))
+        self.router.give_up_looking()
 
     def _place(self, arrivals: Arrivals) -> list[Delivery]:
         """Give packets their events that are in order as far as they will ever be; returns what can be delivered by that."""
@@ -203,18 +218,26 @@ class StreamRun:
         router = self.router
         losses = router.take_losses()
         complete_until, seen_until, ended = router.complete_until, router.seen_until, router.ended
-        urgent = always or losses or ended != self._told_ended or self.origin != self._told_origin
+        bearing = None if self._resumable is None else self._resumable.bearing
+        urgent = (
+            always
+            or losses
+            or ended != self._told_ended
+            or self.origin != self._told_origin
+            or bearing != self._told_bearing
+        )
         if not urgent and now - self._told_at < PROGRESS_EVERY:
             return None
         figures = self._figures
         origin = self.origin
         discarded = None if figures is None else figures.discarded_before_start
         reconnects = None if figures is None else figures.reconnects
-        standing = (complete_until, seen_until, ended, not router.has_room, discarded, reconnects, origin)
+        full, astray = not router.has_room, router.astray
+        standing = (complete_until, seen_until, ended, full, discarded, reconnects, origin, astray)
         if not urgent and standing == self._told:
             return None
         self._told, self._told_ended, self._told_at = standing, ended, now
-        self._told_origin = origin
+        self._told_origin, self._told_bearing = origin, bearing
         received, excuses = router.take_received(), router.take_excuses()
         self._remember(losses, received, excuses)
         return Progress(
@@ -226,12 +249,14 @@ class StreamRun:
             losses,
             router.counts,
             self.stopped,
-            not router.has_room,
+            full,
             discarded,
             reconnects,
             received,
             excuses,
             origin,
+            bearing=bearing,
+            astray=astray,
         )
 
     def _remember(self, losses: list[Loss], received: list[Comb], excuses: list[Loss]) -> None:
@@ -287,12 +312,19 @@ def open_stream(
     *,
     rearms: bool,
     share: Share | None,
+    rejoin: Rejoin | None = None,
 ) -> StreamRun:
     """A stream of a run that has just been armed, its source open.
 
-    ``rearms`` tells whether the device begins series anew within a run, ``share`` which packets come here if others receive the rest.
+    ``rearms`` tells whether the device begins series anew within a run, ``share`` which packets come here if others receive the rest,
+    ``rejoin`` how another ingester has left it, if one has had it in this run.
     Raises what the source raises that cannot be opened: a ValueError or an OSError.
     """
+    series_start = 0
+    if rejoin is not None and rejoin.over:
+        source = NothingMore()
+    elif rejoin is not None:
+        series_start = resume_source(stream, source, rejoin, one_series=layout.wrapped and not rearms)
     if isinstance(source, EndlessSource):
         last_item = StreamPlan(layout).last_item
         source.expect(None if last_item is None else last_item + 1)
@@ -304,7 +336,15 @@ def open_stream(
     reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
     arrivals = ArrivalLog(also=None if recorder is None else recorder.of(stream))
     router = StreamRouter(
-        stream, layout, retention, arrivals.note, rearms=rearms, window=str(reorder), share=share
+        stream,
+        layout,
+        retention,
+        arrivals.note,
+        rearms=rearms,
+        window=str(reorder),
+        share=share,
+        rejoin=rejoin,
+        series_start=series_start,
     )
     source.open()
     stall_limit = settings.streams[stream].stall_limit or settings.stall_limit

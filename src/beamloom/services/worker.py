@@ -50,6 +50,8 @@ from beamloom.transport.messages import (
     Finish,
     Finished,
     Held,
+    Inquire,
+    Lacking,
     Orders,
     Packets,
     Parameters,
@@ -179,6 +181,8 @@ class WorkerService:
                 merging = self._combiner.deliveries()
                 known = known_of(event, self._assembler, self._ready, merging, self._outbox)
                 self._channel.send(CONTROLLER, Explained(question, known if run == self._run else {}))
+            case Inquire(run=run, stream=stream) if run == self._run:
+                self._channel.send(CONTROLLER, Lacking(run, stream, self._assembler.lacking(stream)))
             case TakeStock(run=run):
                 self._take_stock(run)
             case Welcome():

@@ -202,6 +202,12 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
         Seconds,
         Meta(description="Time that a run waits for a reducer to take the place of one that died."),
     ] = 30.0
+    ingester_timeout: Annotated[
+        Seconds,
+        Meta(
+            description="Time that a run waits for an ingester to take the place of one that died, and then for its first packet."
+        ),
+    ] = 30.0
     lookahead_seconds: Annotated[
         Seconds,
         Meta(

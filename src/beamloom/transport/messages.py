@@ -19,9 +19,11 @@ from beamloom.engine.faults import Death, Failure
 from beamloom.engine.ledger import LedgerNews, Loss
 from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.ranges import Range
+from beamloom.engine.rejoining import Rejoin
 from beamloom.engine.router import StreamCounts
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import StreamLayout
+from beamloom.events import Bearing
 
 CONTROLLER = "controller"
 
@@ -149,6 +151,8 @@ class Arm(Message):
     """For the reducer: what is known of the run."""
     resume: bool = False
     """For a reducer: the run goes on; take up what a former life has kept of it, and nothing else."""
+    rejoins: dict[str, Rejoin] = {}
+    """For an ingester: those of its streams that another one has had in this run."""
 
 
 class Armed(Message):
@@ -192,6 +196,8 @@ class Orders(Message):
     stop_sources: bool = False
     origins: dict[str, int] = {}
     """For streams with several ingesters: the series that is the run's, by what its device tells it from others."""
+    claims: dict[str, list[Span]] = {}
+    """For streams that another ingester has had before: leases that were told already, whose workers lack its packet."""
     resync: bool = False
     """Of a new controller: ``spans`` are all leases that there are, ``settled`` all that is settled."""
 
@@ -300,6 +306,26 @@ class Progress(Message):
     """Of a share: the series whose beginning has come to it."""
     again: bool = False
     """Whether all that was told before is in this once more, for a new controller."""
+    bearing: Bearing | None = None
+    """What another ingester would need to go on with the stream; None while no series has begun, or where it could not."""
+    astray: str | None = None
+    """Why the stream could not be taken up where another ingester had left it."""
+
+
+class Inquire(Message):
+    """Controller → workers: the ingester of this stream is gone; say which of your deliveries lack its packet."""
+
+    run: str
+    stream: str
+
+
+class Lacking(Message):
+    """Worker → controller, in answer to ``Inquire``: deliveries that are leased to it and have no packet of the stream."""
+
+    run: str
+    stream: str
+    lacking: dict[int, list[Range]]
+    """Events by slot."""
 
 
 class Coverage(Message):
@@ -452,6 +478,8 @@ AnyMessage = (
     | Held
     | Failed
     | Progress
+    | Inquire
+    | Lacking
     | Coverage
     | TakeStock
     | Stands

@@ -1,0 +1,154 @@
+"""How a stream passes from an ingester that died to the next one.
+
+Policy: the run waits for another ingester as long as it is told to (``absence``), and hands it what it needs to find its place
+(``rejoining``). Meanwhile nothing else of the run waits: what is whole is worked off, leases go on. A stream that was taken up and of which
+nothing comes is given up, too, later than usual where its device is slow: its last packets may have died with the ingester.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from beamloom.engine.absence import Absence, Absences, Place
+from beamloom.engine.assignment import Span
+from beamloom.engine.ledger import Ledger
+from beamloom.engine.ranges import Range
+from beamloom.engine.rejoining import Rejoin
+from beamloom.engine.scheduler import Scheduler
+from beamloom.engine.settling import Settling
+from beamloom.engine.standing import Standing
+
+
+class Handover(msgspec.Struct):
+    """What the next ingester of some streams is told, besides the map."""
+
+    rejoins: dict[str, Rejoin]
+    spans: list[Span]
+    """All leases that there are."""
+    settled: list[Range]
+    """All events of which no packet has to be kept."""
+
+
+class Succession:
+    """The streams of one run that change hands."""
+
+    def __init__(
+        self,
+        standing: Standing,
+        ledger: Ledger,
+        scheduler: Scheduler,
+        settling: Settling,
+        *,
+        timeout: float,
+        grace: float,
+    ) -> None:
+        """``timeout`` and ``grace`` are seconds, as in RunSettings the ``ingester_timeout`` and the ``orphan_grace``."""
+        self._standing = standing
+        self._ledger = ledger
+        self._scheduler = scheduler
+        self._settling = settling
+        self._absences = Absences(timeout, grace)
+
+    @property
+    def vacant(self) -> Mapping[str, Absence]:
+        """The streams for which an ingester is waited for."""
+        return self._absences.are(Place.VACANT)
+
+    def begin(self, stream: str, cause: str, now: float) -> bool:
+        """The ingester of a stream has died; whether the run has such a stream, and something may still come of it."""
+        if stream not in self._standing.left:
+            return False
+        self._absences.begin(stream, cause, now)
+        self._standing.vacate(stream)
+        return True
+
+    def give_up(self, stream: str, cause: str, now: float) -> bool:
+        """Nobody will bring more of a stream; whether that is news."""
+        if stream not in self._standing.left:
+            return False
+        one = self._absences.get(stream)
+        if one is None or one.place is Place.TAKEN:
+            one = self._absences.begin(stream, cause, now)
+        one.place, one.cause = Place.GIVEN_UP, cause
+        self._standing.lose(stream, cause, now)
+        return True
+
+    def refuse(self, stream: str, problem: str, now: float, *, final: bool) -> bool:
+        """Another ingester could not go on with a stream; returns whether one is waited for still."""
+        former = self._absences.are(Place.TAKEN).get(stream)
+        if former is None:
+            return True
+        if final:
+            return not self.give_up(stream, f"{former.cause}; {problem}", now)
+        one = self._absences.begin(stream, former.cause, now)
+        one.since = former.since
+        self._standing.vacate(stream)
+        return True
+
+    def answer(self, stream: str, worker: str, lacking: Mapping[int, Sequence[Range]]) -> None:
+        """A worker lacks the packets of a stream for these deliveries."""
+        one = self._absences.get(stream)
+        if one is not None:
+            one.answer(worker, lacking)
+
+    def take_up(self, streams: Collection[str], now: float) -> Handover:
+        """Another ingester is told now to go on with these streams, which are vacant."""
+        rejoins: dict[str, Rejoin] = {}
+        cursor = self._scheduler.cursor
+        for stream in streams:
+            absence, standing = self._absences.are(Place.VACANT)[stream], self._standing[stream]
+            absence.place = Place.TAKEN
+            self._standing.take_up(stream, now)
+            total = self._ledger.total
+            over = standing.ended or (total is not None and standing.complete_until >= total)
+            rejoins[stream] = Rejoin(absence.cause, cursor, standing.seen_until > 0, over, standing.bearing)
+        spans = [
+            span
+            for worker in self._scheduler.workforce
+            if not worker.suspended
+            for slot, lease in worker.leases.items()
+            for first, stop in lease
+            for span in self._scheduler.leases_of(worker.name, slot, first, stop)
+        ]
+        return Handover(rejoins, spans, self._settling.not_kept(list(self._ledger.settled)))
+
+    def ask_again(self) -> None:
+        """Another controller goes on, and nobody knows which messages of the former one have arrived."""
+        self._absences.ask_again()
+
+    def look(self, now: float) -> list[str]:
+        """Tell of what is lost by now; returns the streams that have just been given up."""
+        given_up = self._absences.overdue(now)
+        for stream in given_up:
+            cause = f"{self._absences.are(Place.VACANT)[stream].cause}; no other one took its place within "
+            self.give_up(stream, f"{cause}{self._absences.timeout:g} s (ingester_timeout)", now)
+        for stream in self._standing.never_resumed(now, self._absences.timeout, self._ledger.total):
+            absence = self._absences.get(stream)
+            cause = "" if absence is None else f"{absence.cause}; "
+            self.give_up(stream, f"{cause}nothing has come since another one took its place", now)
+            given_up.append(stream)
+        until = self._standing.seen_until if self._ledger.total is None else self._ledger.total
+        for stream, one in self._absences.are(Place.GIVEN_UP).items():
+            layout = self._standing.layouts[stream]
+            if one.asked:
+                self._settling.lose_all(one.losses(layout, self._scheduler.workforce, until))
+                if 0 in self._ledger.settled:
+                    self._settling.withhold_start(layout)
+        return given_up
+
+    def tell(self, now: float) -> None:
+        """What has to be told of this, in the next step, all of whose leases are known."""
+        step = self._settling.step
+        self._absences.leased(step.spans)
+        workers = [worker.name for worker in self._scheduler.workforce if not worker.suspended]
+        step.inquire += self._absences.questions(now, workers, self._scheduler.cursor)
+        for stream, one in self._absences.are(Place.TAKEN).items():
+            claims = [
+                span
+                for worker, slot, first, stop in one.take_claims(self._scheduler.workforce)
+                for span in self._scheduler.leases_of(worker, slot, first, stop)
+            ]
+            if claims:
+                step.claims[stream] = claims

@@ -1,0 +1,62 @@
+"""Ingesters that take up the streams of others that died.
+
+Policy: whoever registers streams of the run that have no ingester is armed for them, at once; how it finds its place is in
+``engine/rejoining``. A device that is not there yet is tried again for as long as the run waits; a stream that cannot be taken up by
+anybody, because of what its device sends, is given up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from beamloom.engine.run import Run, RunPhase
+from beamloom.services.active_run import ActiveRun
+from beamloom.services.ensemble import Ensemble, Member
+from beamloom.transport.channel import Channel
+from beamloom.transport.messages import Arm, Armed, Orders
+
+logger = logging.getLogger(__name__)
+
+
+class Successors:
+    """Arms the next ingesters of streams, and hears whether they can."""
+
+    def __init__(self, ensemble: Ensemble, channel: Channel, message: Callable[[Run, Member], Arm]) -> None:
+        """``message`` makes what a process is told that takes part in a run."""
+        self._ensemble = ensemble
+        self._channel = channel
+        self._message = message
+
+    def look(self, active: ActiveRun, now: float) -> None:
+        """Arm those who can take up a stream."""
+        if active.finished or active.takeover is not None or active.run.phase is not RunPhase.RUNNING:
+            return
+        vacant = active.run.succession.vacant
+        if not vacant:
+            return
+        for member in self._ensemble.ingesters:
+            streams = [stream for stream in member.register.streams if stream in vacant]
+            others = [stream for stream in member.register.streams if active.has_ingester(stream)]
+            if streams and not others and not member.register.fault:
+                self._arm(active, member, streams, now)
+
+    def _arm(self, active: ActiveRun, member: Member, streams: list[str], now: float) -> None:
+        handover = active.hand_over(streams, now)
+        arm = self._message(active.run, member)
+        layouts = {stream: arm.layouts[stream] for stream in streams}
+        self._channel.send(
+            member.peer, msgspec.structs.replace(arm, layouts=layouts, rejoins=handover.rejoins)
+        )
+        orders = Orders(active.run.run_id, handover.spans, handover.settled, resync=True)
+        self._channel.send(member.peer, orders)
+        logger.info("%s takes up %s", member.name, ", ".join(map(repr, streams)))
+
+    def confirmed(self, active: ActiveRun, member: Member, armed: Armed, now: float) -> None:
+        """An ingester says whether it can take up its streams."""
+        if armed.problem is not None:
+            logger.warning("%s cannot take up its streams: %s", member.name, armed.problem)
+            for stream in member.register.streams:
+                active.refuse(stream, armed.problem, now, final=not armed.absent)
