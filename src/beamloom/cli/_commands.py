@@ -57,6 +57,8 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed(
                 "debug", "make the call again in which an analysis failed, under the debugger or as a test"
             ),
+            Listed("doctor", "say what is wrong with a pipeline, since when, and what to do"),
+            Listed("explain", "tell the story of one event: packets, workers, outcome"),
             Listed("probe", "find out which device sends at an address, and what"),
             Listed("record", "capture what a device sends into a file"),
             Listed("save", "save what a reducer publishes now into a file"),

@@ -5,11 +5,12 @@ Asked in a thread of its own: a file server that hangs must not make the process
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from beamloom.transport.free_space import free_bytes
 
 ASK_EVERY = 5.0
 """Seconds between two looks."""
@@ -54,16 +55,3 @@ def folder_of(pattern: str) -> Path | None:
         return None
     fixed, field, _ = pattern.partition("{")
     return Path(fixed).parent if not field or not fixed.endswith("/") else Path(fixed)
-
-
-def free_bytes(folder: Path) -> int | None:
-    """What a user may still write on the disk of a folder, which need not exist yet; None where nobody can tell."""
-    for place in (folder, *folder.absolute().parents):
-        try:
-            found = os.statvfs(place)
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return None
-        return found.f_bavail * found.f_frsize
-    return None

@@ -1,0 +1,19 @@
+"""How much room is left on a disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def free_bytes(folder: Path) -> int | None:
+    """What a user may still write on the disk of a folder, which need not exist yet; None where nobody can tell."""
+    for place in (folder, *folder.absolute().parents):
+        try:
+            found = os.statvfs(place)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+        return found.f_bavail * found.f_frsize
+    return None

@@ -1,0 +1,51 @@
+"""What is remembered of the way of an event, and for how long."""
+
+from __future__ import annotations
+
+from beamloom.engine.assignment import Span
+from beamloom.engine.chronicle import LEASES_KEPT, Chronicle
+from beamloom.engine.ledger import Loss
+from beamloom.engine.ranges import RangeSet
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def test_an_event_is_found_in_the_leases_and_results_that_it_is_in() -> None:
+    chronicle = Chronicle(Clock())
+    chronicle.leased([Span(0, 5, "a@1"), Span(5, 5, "b@1")])
+    chronicle.took([("a@1", 0, 0, 3)])
+    chronicle.missing([Loss(4, 6, "a gap")])
+    chronicle.failed("b@1", 0, [(7, 8)], "ValueError")
+    assert [lease.span.worker for lease in chronicle.of(2).leases] == ["a@1"]
+    assert len(chronicle.of(2).taken) == 1
+    assert chronicle.of(4).taken == []
+    assert [one.loss.cause for one in chronicle.of(5).missed] == ["a gap"]
+    assert [one.error for one in chronicle.of(7).failures] == ["ValueError"]
+
+
+def test_leases_of_a_worker_that_was_lost_outlive_those_that_went_well() -> None:
+    chronicle = Chronicle(Clock())
+    chronicle.leased([Span(0, 2, "a@1"), Span(2, 2, "b@1")])
+    chronicle.worker_lost("a@1", "killed", RangeSet([(0, 1)]))
+    chronicle.leased([Span(1, 1, "b@1", attempt=2)])
+    chronicle.leased([Span(first, 1, "b@1") for first in range(4, 4 + LEASES_KEPT)])
+    past = chronicle.of(1)
+    assert [(lease.span.worker, lease.span.attempt) for lease in past.leases] == [("a@1", 1), ("b@1", 2)]
+    assert past.lost["a@1"].cause == "killed"
+    assert chronicle.of(2).leases == [], "what went well is forgotten first"
+    assert chronicle.leases == LEASES_KEPT
+
+
+def test_what_was_settled_before_its_worker_was_lost_is_not_kept_for_longer() -> None:
+    chronicle = Chronicle(Clock())
+    chronicle.leased([Span(0, 2, "a@1")])
+    chronicle.worker_lost("a@1", "killed", RangeSet([(0, 2)]))
+    chronicle.leased([Span(first, 1, "b@1") for first in range(2, 2 + LEASES_KEPT)])
+    assert chronicle.of(0).leases == []
