@@ -63,6 +63,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("record", "capture what a device sends into a file"),
             Listed("save", "save what a reducer publishes now into a file"),
             Listed("map", "show a trigger map as a table"),
+            Listed("keys", "write the keys and tokens that keep strangers out of a pipeline"),
             Listed("schema", "describe the keys of the pipeline file and all settings"),
         ),
     ),

@@ -14,15 +14,18 @@ from beamloom.control.http import make_app
 from beamloom.services.controller import ControllerService
 from beamloom.services.disks import DiskWatch
 from beamloom.services.loop import serve as serve_loop
+from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.restoring import Restored, restore
 from beamloom.services.safekeeping import state_folder
 from beamloom.services.statekeeping import StateKeeper, open_state
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.messages import CONTROLLER
-from beamloom.transport.zeromq import ZmqChannel
 
 logger = logging.getLogger(__name__)
+
+COMMANDS_LIMIT = 1 << 28
+"""Bytes of the largest frame that a controller takes: its messages carry no data, and ranges of millions of events at most."""
 
 
 def serve(settings: ControllerSettings) -> int:
@@ -36,7 +39,7 @@ def serve(settings: ControllerSettings) -> int:
 def _serve(
     settings: ControllerSettings, keeper: StateKeeper | None, restored: Restored | None, access: Access
 ) -> int:
-    channel = ZmqChannel(CONTROLLER, settings.bind, settings.mailbox_port, settings.advertise)
+    channel = open_mailbox(settings, keys_of(settings), CONTROLLER, settings.mailbox_port, COMMANDS_LIMIT)
     service = ControllerService(settings, channel, keeper=keeper)
     recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
     disks = DiskWatch({"state": settings.state_dir, "recordings": recordings})

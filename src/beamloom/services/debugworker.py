@@ -24,12 +24,12 @@ from beamloom.results.plain import to_json
 from beamloom.services.guard import start_guard
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import serve as serve_loop
+from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.membership import new_peer_id
 from beamloom.services.user_map import Map
 from beamloom.services.worker import WorkerService
 from beamloom.settings import DebugWorkerSettings
 from beamloom.transport.http_server import HttpServer
-from beamloom.transport.zeromq import ZmqChannel
 
 
 class LastEvents(Map):
@@ -111,17 +111,18 @@ def _json(content: bytes, status: int = 200, headers: dict[str, str] | None = No
 def serve(settings: DebugWorkerSettings) -> int:
     """Run a debug worker in this process until it is told to end."""
     events = LastEvents(settings.keep_events)
-    notes = start_guard(settings.controller, settings.heartbeat_interval)
+    keys = keys_of(settings)
+    notes = start_guard(settings.controller, settings.heartbeat_interval, keys)
     server = HttpServer(
         make_app(events), settings.http_host, settings.http_port, access_of(settings, os.environ)
     )
     try:
         http = server.start_as(settings.advertise)
-        channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
+        channel = open_mailbox(settings, keys, new_peer_id(settings.name))
         service = WorkerService(
             settings, channel, settings.controller, lambda: events, "debugworker", http, notes=notes
         )
-        beats = Heartbeats(channel, settings, service.member, service.figures, service.notes)
+        beats = Heartbeats(channel, settings, service.member, service.figures, service.notes, keys=keys)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)
         finally:

@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable
 
 from beamloom.services.guarding import END_WITH_STACK, watch
+from beamloom.transport.keys import Keys
 
 _STATE = struct.Struct("<qd")
 _LIMITS = struct.Struct("<dq")
@@ -86,11 +87,11 @@ class Notes:
         return self._memory[_PEER_AT:].rstrip(b"\0").decode(errors="replace")
 
 
-def start_guard(controller: str, interval: float) -> Notes:
+def start_guard(controller: str, interval: float, keys: Keys | None = None) -> Notes:
     """Give this process a guard, which tells the controller at that address; returns where to write what it should know.
 
-    To be called before the process has threads or sockets. ``interval``: seconds between two looks. Where the system has no way to watch
-    a process, there is no guard, and the notes are read by nobody.
+    To be called before the process has threads or sockets. ``interval``: seconds between two looks. ``keys``: those of the pipeline.
+    Where the system has no way to watch a process, there is no guard, and the notes are read by nobody.
     """
     notes = Notes()
     if not hasattr(os, "pidfd_open"):
@@ -103,7 +104,7 @@ def start_guard(controller: str, interval: float) -> Notes:
 
     def guard() -> None:
         os.close(writing)
-        watch(worker, alive, reading, notes, controller, interval)
+        watch(worker, alive, reading, notes, controller, interval, keys)
 
     _spawn(guard)
     os.close(reading)

@@ -19,6 +19,7 @@ from typing import Protocol
 import zmq
 
 from beamloom.engine.faults import Death, Failure
+from beamloom.transport.keys import Keys
 from beamloom.transport.messages import AnyMessage, Gone, Pulse, encode
 
 STOPPED_FOR = 0.4
@@ -57,10 +58,13 @@ class Notebook(Protocol):
         """Its id."""
 
 
-def watch(worker: int, alive: int, dump: int, notes: Notebook, controller: str, interval: float) -> None:
+def watch(
+    worker: int, alive: int, dump: int, notes: Notebook, controller: str, interval: float, keys: Keys | None
+) -> None:
     """Watch the process ``worker`` until it has ended.
 
     ``alive`` is its pidfd, ``dump`` the end of a pipe from which the stack can be read that it writes as it crashes.
+    With ``keys`` it shows them to the controller.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -68,6 +72,8 @@ def watch(worker: int, alive: int, dump: int, notes: Notebook, controller: str, 
         socket.set(zmq.SNDHWM, 16)
         socket.set(zmq.LINGER, 1000)
         socket.set(zmq.RECONNECT_IVL, 50)
+        if keys is not None:
+            keys.present(socket)
         socket.connect(controller)
         _Watch(worker, alive, dump, notes, socket).run(min(interval, LONGEST_INTERVAL))
 

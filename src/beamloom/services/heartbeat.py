@@ -17,6 +17,7 @@ import zmq
 from beamloom.services.membership import Membership
 from beamloom.settings import ServiceSettings
 from beamloom.transport.channel import Channel
+from beamloom.transport.keys import Keys
 from beamloom.transport.messages import Heartbeat, LogRecords, encode
 
 LOG_LINES_KEPT = 1000
@@ -59,12 +60,15 @@ class Heartbeats:
         member: Membership,
         figures: Callable[[], dict[str, float]],
         notes: Callable[[float], dict[str, Any]] = lambda now: {},
+        *,
+        keys: Keys | None = None,
     ) -> None:
         """``figures`` gives the counters and gauges of this process, ``notes`` what else it has to say of its state.
 
         ``notes`` is passed the time (monotonic, s). Both are called in the thread of the signs of life.
         """
         self._notes = notes
+        self._keys = keys
         self._channel = channel
         self._controller = settings.controller
         self._interval = settings.heartbeat_interval
@@ -81,6 +85,8 @@ class Heartbeats:
             socket.set(zmq.SNDHWM, 16)
             socket.set(zmq.LINGER, 100)
             socket.set(zmq.RECONNECT_IVL, 50)
+            if self._keys is not None:
+                self._keys.present(socket)
             socket.connect(self._controller)
             while True:
                 self._send(socket)
@@ -92,13 +98,15 @@ class Heartbeats:
         if not self._member.welcome:
             return
         peer = self._channel.peer
+        strangers = self._channel.strangers
+        figures = {**self._figures(), "strangers": strangers} if strangers else self._figures()
         try:
             socket.send(
                 encode(
                     peer,
                     Heartbeat(
                         self._channel.address,
-                        self._figures(),
+                        figures,
                         {**self._notes(time.monotonic()), "clock": time.time()},
                     ),
                 ),

@@ -30,6 +30,7 @@ from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
+from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.preparation import Preparation, PrepareStream, prepare_device
 from beamloom.services.recording import PacketRecorder
@@ -57,7 +58,6 @@ from beamloom.transport.messages import (
     Unknown,
     Welcome,
 )
-from beamloom.transport.zeromq import ZmqChannel
 
 logger = logging.getLogger(__name__)
 
@@ -354,8 +354,9 @@ class IngesterService:
 
 def serve(settings: IngesterSettings) -> int:
     """Run an ingester in this process until it is told to end."""
+    keys = keys_of(settings)
     keep_freed_memory()
-    channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
+    channel = open_mailbox(settings, keys, new_peer_id(settings.name))
     service = IngesterService(settings, channel, settings.controller)
     recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
     disks = DiskWatch({"recording": recordings, "spool": service.spool_folder})
@@ -363,7 +364,7 @@ def serve(settings: IngesterSettings) -> int:
     def notes(now: float) -> dict[str, Any]:
         return {**service.notes(now), "disks": disks.told()}
 
-    beats = Heartbeats(channel, settings, service.member, service.figures, notes)
+    beats = Heartbeats(channel, settings, service.member, service.figures, notes, keys=keys)
     try:
         return serve_loop(service, channel, lambda: service.member.ended)
     finally:

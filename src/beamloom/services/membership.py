@@ -38,6 +38,7 @@ class Membership:
         """Whether the controller knows this process."""
         self.ended: str | None = None
         """Why this process has to end, when it has to."""
+        self._was_welcome = False
         self._channel = channel
         self._generation = 0
         self._name = name
@@ -77,7 +78,9 @@ class Membership:
         self.welcome, self._next_attempt = False, 0.0
 
     def turn(self, now: float) -> None:
-        """Register, until the controller welcomes us."""
+        """Register, until the controller welcomes us; end where it never lets us in."""
+        if not self._was_welcome and self.ended is None:
+            self.ended = self._channel.refusal()
         if not self.welcome and now >= self._next_attempt:
             self._next_attempt = now + REGISTER_EVERY
             self._channel.send(CONTROLLER, self._register)
@@ -90,7 +93,7 @@ class Membership:
         """The controller knows us."""
         if not self.welcome:
             logger.info("%s takes part as %s", self._name, self._channel.peer)
-        self.welcome = True
+        self.welcome = self._was_welcome = True
 
     def unknown(self, replaced_by: str | None) -> None:
         """The controller does not know us, or does not trust us any more: come back as a new peer, or make way for a namesake."""

@@ -14,6 +14,7 @@ from beamloom.services.disks import DiskWatch, folder_of
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, keepers_of, past_of
 from beamloom.services.loop import serve as serve_loop
+from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.membership import new_peer_id
 from beamloom.services.reducer import ReducerService
 from beamloom.services.resumption import TAKING_UP
@@ -21,11 +22,11 @@ from beamloom.services.safekeeping import Safekeeping, journals_of
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 from beamloom.transport.http_server import HttpServer
-from beamloom.transport.zeromq import ZmqChannel
 
 
 def serve(settings: ReducerSettings) -> int:
     """Run the reducer in this process until it is told to end."""
+    keys = keys_of(settings)
 
     def load() -> ReducerAnalysis | None:
         if settings.reducer_class is None:
@@ -33,7 +34,7 @@ def serve(settings: ReducerSettings) -> int:
         return ReducerAnalysis(load_class(settings.reducer_class, settings.analysis_path))
 
     access = access_of(settings, os.environ)
-    channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
+    channel = open_mailbox(settings, keys, new_peer_id(settings.name))
     desk = SnapshotDesk(channel.wake)
     keeping = Keeping(desk, keepers_of(settings, desk), past_of(settings))
     journal = Safekeeping(journals_of(settings), settings, channel.wake)
@@ -50,7 +51,7 @@ def serve(settings: ReducerSettings) -> int:
         def notes(now: float) -> dict[str, Any]:
             return {**service.notes(now), "disks": disks.told()}
 
-        beats = Heartbeats(channel, settings, service.member, service.figures, notes)
+        beats = Heartbeats(channel, settings, service.member, service.figures, notes, keys=keys)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)
         finally:

@@ -31,6 +31,7 @@ from beamloom.services.guard import Notes, start_guard
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import LONGEST_WAIT, EndOfService, interrupts_raise
 from beamloom.services.loop import serve as serve_loop
+from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.memory_budget import MemoryBudget, Renewal
 from beamloom.services.outbox import Outbox
@@ -64,7 +65,6 @@ from beamloom.transport.messages import (
     Welcome,
 )
 from beamloom.transport.packing import unpack
-from beamloom.transport.zeromq import ZmqChannel
 from beamloom.version import VERSION
 
 logger = logging.getLogger(__name__)
@@ -431,6 +431,7 @@ class WorkerService:
 
 def serve(settings: WorkerSettings) -> int:
     """Run a worker in this process until it is told to end."""
+    keys = keys_of(settings)
 
     def load() -> Map:
         if settings.worker_class is None:
@@ -438,11 +439,11 @@ def serve(settings: WorkerSettings) -> int:
         return Map(load_class(settings.worker_class, settings.analysis_path))
 
     keep_freed_memory()
-    notes = start_guard(settings.controller, settings.heartbeat_interval)
+    notes = start_guard(settings.controller, settings.heartbeat_interval, keys)
     end, renewal = EndOfService(), Renewal()
-    channel = ZmqChannel(new_peer_id(settings.name), settings.bind, advertise=settings.advertise)
+    channel = open_mailbox(settings, keys, new_peer_id(settings.name))
     service = WorkerService(settings, channel, settings.controller, load, notes=notes, renew=renewal.by(end))
-    beats = Heartbeats(channel, settings, service.member, service.figures, service.notes)
+    beats = Heartbeats(channel, settings, service.member, service.figures, service.notes, keys=keys)
     try:
         return renewal.status(serve_loop(service, channel, lambda: service.member.ended, end))
     finally:

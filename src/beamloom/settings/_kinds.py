@@ -110,6 +110,20 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             "where it differs from `bind`; needed when `bind` is 0.0.0.0."
         ),
     ] = ""
+    keys: Annotated[
+        str,
+        Meta(
+            description="File with the key of the pipeline, as `beamloom keys` writes it, readable by its owner alone; with it only "
+            "processes that have the same take part, and what they say is encrypted."
+        ),
+    ] = ""
+    mailbox_open: Annotated[
+        bool,
+        Meta(
+            description="Whether everybody who reaches its port may send to this process; without it and without `keys` only "
+            "addresses of this machine are taken for `bind`."
+        ),
+    ] = False
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Meta(

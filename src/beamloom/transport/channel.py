@@ -41,6 +41,13 @@ class Channel(Protocol):
     def disconnect(self, peer: str) -> None:
         """Forget ``peer``; what is under way to it may be lost."""
 
+    def refusal(self) -> str | None:
+        """Why the controller does not let this process in, as a sentence; None while it does, or may."""
+
+    @property
+    def strangers(self) -> int:
+        """Messages and connections that came from something that is no process of this pipeline."""
+
     def send(self, peer: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
         """Send to ``peer``; raises KeyError when it is not connected."""
 

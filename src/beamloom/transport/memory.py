@@ -62,6 +62,15 @@ class MemoryChannel:
         """Forget ``peer``."""
         self._connected.pop(peer, None)
 
+    def refusal(self) -> str | None:
+        """Nobody is kept out."""
+        return None
+
+    @property
+    def strangers(self) -> int:
+        """There are none in this process."""
+        return 0
+
     def send(self, peer: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
         """Put a message into the mailbox of ``peer``; it is gone when that mailbox has been closed."""
         box = self._boxes.get(self._connected[peer])

@@ -2,14 +2,19 @@
 
 Each process binds one PULL socket, its mailbox, and connects one PUSH socket to the mailbox of each process that it sends to. So there is
 one socket to wait on, no message passes through a third process, and a slow or dead receiver holds up nobody but itself. The queues are
-unbounded on purpose: the leases bound what can be under way, and ZeroMQ never drops.
+unbounded on purpose: the leases bound what can be under way, and ZeroMQ never drops. What a mailbox has taken in and not yet
+looked at is bounded, and so is the size of one frame; more waits where it is sent.
+
+With keys only members of the pipeline are let in. Without, what is no message is dropped and counted.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +23,12 @@ import zmq
 
 from beamloom.events import frame_bytes
 from beamloom.transport.channel import Received
-from beamloom.transport.messages import AnyMessage, decode, encode
+from beamloom.transport.doorkeeper import Doorkeeper
+from beamloom.transport.handshakes import Handshakes
+from beamloom.transport.keys import Keys
+from beamloom.transport.messages import CONTROLLER, AnyMessage, decode, encode
+
+logger = logging.getLogger(__name__)
 
 COPY_BYTES = 64 * 1024
 """Frames from this size on are handed to ZeroMQ without a copy; below it the copy is cheaper."""
@@ -27,30 +37,56 @@ DRAIN_LIMIT = 512
 LINGER_MILLISECONDS = 1000
 LAST_WORDS_MILLISECONDS = 200
 """How long what is under way to a peer that is forgotten may still arrive."""
+LARGEST_FRAME = (1 << 32) + (1 << 26)
+"""Bytes of the largest frame that is taken; no result and no packet has as much in one piece (``codec`` refuses 4 GiB)."""
+MESSAGES_WAITING = 10_000
+"""Messages of one sender that a mailbox takes in before it has looked at them."""
+HANDSHAKE_MILLISECONDS = 5000
+"""How long somebody who has connected may take to say who he is."""
 
 
 class ZmqChannel:
     """The mailbox of one process."""
 
-    def __init__(self, peer: str, bind: str = "127.0.0.1", port: int = 0, advertise: str = "") -> None:
-        """Binds at once; ``port`` 0 picks a free one. Raises OSError with a sentence when the address cannot be bound."""
+    def __init__(
+        self,
+        peer: str,
+        bind: str = "127.0.0.1",
+        port: int = 0,
+        advertise: str = "",
+        *,
+        keys: Keys | None = None,
+        largest_frame: int = LARGEST_FRAME,
+    ) -> None:
+        """Binds at once; ``port`` 0 picks a free one. Raises OSError with a sentence when the address cannot be bound.
+
+        With ``keys`` only their holders are let in, and only their holders are sent to.
+        """
         self._peer = peer
+        self._keys = keys
         self._context = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, 65000)
         self._inbox: zmq.Socket[bytes] = self._context.socket(zmq.PULL)
-        self._inbox.set(zmq.RCVHWM, 0)
+        self._inbox.set(zmq.RCVHWM, MESSAGES_WAITING)
         self._inbox.set(zmq.LINGER, 0)
+        self._inbox.set(zmq.MAXMSGSIZE, largest_frame)
+        self._inbox.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MILLISECONDS)
+        self._doorkeeper: Doorkeeper | None = None
+        if keys is not None:
+            keys.guard(self._inbox)
+            self._doorkeeper = Doorkeeper(self._context, self._inbox, keys)
         try:
             self._inbox.bind(f"tcp://{bind}:{port or '*'}")
         except zmq.ZMQError as error:
             self._inbox.close()
-            self._context.term()
+            self._end_context()
             raise OSError(
                 f"cannot listen at {bind}:{port} ({error}); is another controller or service running there?"
             ) from error
         bound = self._inbox.get_string(zmq.LAST_ENDPOINT)
         self._address = f"tcp://{advertise or bind}:{bound.rsplit(':', 1)[1]}"
         self._outboxes: dict[str, tuple[str, zmq.Socket[bytes]]] = {}
+        self._handshakes: Handshakes | None = None
         self._poller = zmq.Poller()
         self._poller.register(self._inbox, zmq.POLLIN)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -59,6 +95,7 @@ class ZmqChannel:
         self._closed = False
         self.undecodable = 0
         """Messages that came from something that is no process of a pipeline."""
+        self._told_of = 0
 
     @property
     def peer(self) -> str:
@@ -80,18 +117,41 @@ class ZmqChannel:
         if known is not None:
             if known[0] == address:
                 return
+            if peer == CONTROLLER:
+                self._listen_no_more()
             known[1].close(0)
         outbox: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
         outbox.set(zmq.SNDHWM, 0)
         outbox.set(zmq.LINGER, LINGER_MILLISECONDS)
         outbox.set(zmq.RECONNECT_IVL, 50)
+        if self._keys is not None:
+            self._keys.present(outbox)
+        if peer == CONTROLLER:
+            self._listen_no_more()
+            self._handshakes = Handshakes(outbox, address, self._keys)
         outbox.connect(address)
         self._outboxes[peer] = (address, outbox)
+
+    def refusal(self) -> str | None:
+        """Why the controller does not let this process in, as a sentence; None while it does, or may."""
+        return None if self._handshakes is None else self._handshakes.refusal(time.monotonic())
+
+    @property
+    def strangers(self) -> int:
+        """Messages and connections that came from something that is no process of this pipeline."""
+        return self.undecodable + (0 if self._doorkeeper is None else self._doorkeeper.turned_away)
+
+    def _listen_no_more(self) -> None:
+        if self._handshakes is not None:
+            self._handshakes.close()
+            self._handshakes = None
 
     def disconnect(self, peer: str) -> None:
         """Forget ``peer``; what is under way to it may be lost."""
         known = self._outboxes.pop(peer, None)
         if known is not None:
+            if peer == CONTROLLER:
+                self._listen_no_more()
             known[1].close(LAST_WORDS_MILLISECONDS)
 
     def send(self, peer: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
@@ -114,7 +174,26 @@ class ZmqChannel:
         for socket, _ in self._poller.poll(math.ceil(max(0, timeout) * 1000)):
             if socket == self._wake_fd:
                 os.eventfd_read(self._wake_fd)
+        if self.strangers > self._told_of:
+            self._tell_of_strangers()
         return self._drain()
+
+    def _tell_of_strangers(self) -> None:
+        """One line for the first, one for ten times as many: nobody can fill the log from outside."""
+        count = self.strangers
+        if len(str(count)) > len(str(self._told_of)) or not self._told_of:
+            refused = (
+                "who hold no key of this pipeline"
+                if self._keys is not None
+                else "who are no process of a pipeline"
+            )
+            logger.warning(
+                "the mailbox at %s has turned away %d messages or connections of strangers, %s; see who connects to this port",
+                self._address,
+                count,
+                refused,
+            )
+        self._told_of = count
 
     def _drain(self) -> list[Received]:
         received: list[Received] = []
@@ -156,8 +235,14 @@ class ZmqChannel:
             if self._closed:
                 return
             self._closed = True
+        self._listen_no_more()
         for _, outbox in self._outboxes.values():
             outbox.close()
         self._inbox.close(0)
         os.close(self._wake_fd)
+        self._end_context()
+
+    def _end_context(self) -> None:
         self._context.term()
+        if self._doorkeeper is not None:
+            self._doorkeeper.join()
