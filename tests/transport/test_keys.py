@@ -122,6 +122,31 @@ def test_who_knows_the_public_key_alone_is_turned_away(controller: ZmqChannel) -
     assert controller.strangers > 0
 
 
+def test_sending_to_a_mailbox_that_has_turned_us_away_does_not_wait(
+    controller: ZmqChannel, opened: Callable[[Keys | None], ZmqChannel]
+) -> None:
+    stranger = opened(None)
+    stranger.connect(CONTROLLER, controller.address)
+    refusal_of(stranger, controller)
+    for _ in range(300):
+        stranger.send(CONTROLLER, Tick("run"))
+        stranger.send(CONTROLLER, Tick("run"), [bytes(COPY_BYTES), b"more"])
+    assert controller.receive(0.1) == []
+
+
+@pytest.mark.parametrize(
+    "address", ["", "nonsense", "tcp://", "tcp://127.0.0.1:99999", "pgm://x", "tcp://\x00:1"]
+)
+def test_an_address_that_is_none_is_as_if_nobody_were_there(
+    opened: Callable[[Keys | None], ZmqChannel], address: str
+) -> None:
+    member = opened(None)
+    member.connect("worker", address)
+    member.send("worker", Tick("run"))
+    member.send("worker", Tick("run"), [b"frame"])
+    member.disconnect("worker")
+
+
 def test_a_mailbox_that_is_not_there_yet_is_no_refusal(opened: Callable[[Keys | None], ZmqChannel]) -> None:
     member = opened(KEYS)
     with socket.socket() as nobody:

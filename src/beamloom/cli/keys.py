@@ -1,6 +1,7 @@
-"""Write the key of a pipeline: processes that hold it take part, strangers do not, and what the processes say is encrypted.
+"""Write the key of a pipeline and the tokens of its HTTP interfaces, each into a file of its own that only you may read.
 
-Nothing is overwritten. Copy the file to each machine on which a process of the pipeline runs, and keep it from everybody else.
+Processes that hold the key take part, strangers do not, and what the processes say is encrypted; whoever asks over HTTP shows a token.
+Nothing is overwritten. Copy the files to each machine on which a process of the pipeline runs, and keep them from everybody else.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 EXAMPLE = "beamloom keys secrets"
 
 KEYS_FILE = "pipeline.keys"
+TOKENS_FILE = "http.tokens"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write them."""
+    from beamloom.access.tokens import new_tokens, write_tokens
     from beamloom.errors import UsageError
     from beamloom.transport.keys import new_keys, write_keys
 
@@ -35,7 +38,16 @@ def run(arguments: argparse.Namespace) -> int:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{folder} cannot be made ({error.strerror}); name another folder") from error
-    write_keys(folder / KEYS_FILE, keys)
-    print(f"{folder / KEYS_FILE}: the key of the pipeline; name it in the settings of every process:")
-    print(f"    keys: {(folder / KEYS_FILE).resolve()}")
+    key_file, token_file = folder / KEYS_FILE, folder / TOKENS_FILE
+    for path in (key_file, token_file):
+        if path.exists():
+            raise UsageError(
+                f"{path} is there already, and nothing was written; keep it, or delete it first: every process and everybody who uses "
+                "it needs the new one then"
+            )
+    write_keys(key_file, keys)
+    write_tokens(token_file, new_tokens())
+    print("Written; name both in the settings of every process (in a pipeline file under 'settings'):")
+    print(f"    keys: {key_file.resolve()}")
+    print(f"    http_tokens: {token_file.resolve()}")
     return 0

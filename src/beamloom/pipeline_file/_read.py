@@ -224,7 +224,7 @@ def _check_module(checker: Checker, item: Located, analysis: Path) -> None:
     checker.note(item.line, f"there is no module {module!r} in {analysis}{did_you_mean(module, there)}")
 
 
-FILES = ("http_tokens", "http_certificate", "http_key")
+FILES = ("keys", "http_tokens", "http_certificate", "http_key")
 """Settings that name files, as the keys that do: from the folder of the pipeline file on."""
 
 

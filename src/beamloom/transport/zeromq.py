@@ -129,7 +129,16 @@ class ZmqChannel:
         if peer == CONTROLLER:
             self._listen_no_more()
             self._handshakes = Handshakes(outbox, address, self._keys)
-        outbox.connect(address)
+        try:
+            outbox.connect(address)
+        except (zmq.ZMQError, ValueError) as error:
+            # The address came over the wire: what is sent there goes nowhere, as with a process that has died.
+            logger.warning(
+                "%.100r says that it is to be reached at %.100r, which is no address (%s)",
+                peer,
+                address,
+                error,
+            )
         self._outboxes[peer] = (address, outbox)
 
     def refusal(self) -> str | None:
@@ -155,16 +164,24 @@ class ZmqChannel:
             known[1].close(LAST_WORDS_MILLISECONDS)
 
     def send(self, peer: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
-        """Send to ``peer``; raises KeyError when it is not connected."""
+        """Send to ``peer``; raises KeyError when it is not connected.
+
+        What is sent to a place that turned out to be no mailbox of this pipeline goes nowhere: ZeroMQ has given that place up, and would
+        wait for another for ever.
+        """
         outbox = self._outboxes[peer][1]
         head = encode(self._peer, message)
-        if not buffers:
-            outbox.send(head)
+        try:
+            if not buffers:
+                outbox.send(head, zmq.DONTWAIT)
+                return
+            outbox.send(head, zmq.SNDMORE | zmq.DONTWAIT)
+            last = len(buffers) - 1
+            for i, buffer in enumerate(buffers):
+                more = zmq.SNDMORE if i < last else 0
+                outbox.send(buffer, more | zmq.DONTWAIT, copy=frame_bytes(buffer) < COPY_BYTES)
+        except zmq.Again:
             return
-        outbox.send(head, zmq.SNDMORE)
-        last = len(buffers) - 1
-        for i, buffer in enumerate(buffers):
-            outbox.send(buffer, zmq.SNDMORE if i < last else 0, copy=frame_bytes(buffer) < COPY_BYTES)
 
     def receive(self, timeout: float) -> list[Received]:
         """What has arrived, oldest first."""
