@@ -12,15 +12,16 @@ from pathlib import Path
 import msgspec
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
 
 from beamloom.capsules import find_capsule
+from beamloom.openapi import Told
 
 
-def capsule_route(path: str, folder: Path | None) -> Route:
+def capsule_route(path: str, folder: Path | None) -> Told:
     """The route at ``path``, which ends in the parameter ``name``, for the capsules in ``folder``."""
 
     async def capsule(request: Request) -> Response:
+        """A call that failed, as it was kept."""
         name = request.path_params["name"]
         found = await asyncio.to_thread(find_capsule, folder, name)
         if found is None:
@@ -31,4 +32,4 @@ def capsule_route(path: str, folder: Path | None) -> Route:
             return Response(msgspec.json.encode({"detail": detail}), 404, media_type="application/json")
         return FileResponse(found, media_type="application/cbor", filename=found.name)
 
-    return Route(path, capsule)
+    return Told(path, capsule, answers="application/cbor")

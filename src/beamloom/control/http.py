@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -20,13 +20,16 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
+from beamloom import metrics
 from beamloom.control import doctor_view, ensemble_views, error_views, event_story, event_stream, views
-from beamloom.control.capsules import capsule_route
+from beamloom.control.figures import figures_of
 from beamloom.control.front_page import FRONT_PAGE
+from beamloom.control.table import routes_of
 from beamloom.engine.budget import Budget
 from beamloom.errors import UserError
+from beamloom.openapi import Told, with_document
 from beamloom.parameters import Parameters, encode_value
 from beamloom.triggermap import TriggerMap, TriggerMapError, uniform
 
@@ -80,46 +83,19 @@ STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409, "NoSuchEvent": 
 def make_app(controller: Controller, capsules: Path | None = None) -> Starlette:
     """The API as an ASGI application; ``capsules``: the folder of those that it hands out."""
     api = _Api(controller)
-    v1 = "/api/v1"
-    routes = [
-        Route("/", api.front_page),
-        Route(f"{v1}/config", api.config),
-        Route(f"{v1}/sequence", api.sequence),
-        Route(f"{v1}/sequence", api.arm_sequence, methods=["POST"]),
-        Route(f"{v1}/mapping", api.sequence),
-        Route(f"{v1}/mapping", api.arm_mapping, methods=["POST"]),
-        Route(f"{v1}/sardana_hook", api.sardana_hook, methods=["POST"]),
-        Route(f"{v1}/progress", api.progress),
-        Route(f"{v1}/status", api.status),
-        Route(f"{v1}/load", api.load),
-        Route(f"{v1}/stop", api.stop, methods=["POST"]),
-        Route(f"{v1}/parameters", api.parameters),
-        Route(f"{v1}/parameters", api.set_parameters, methods=["POST"]),
-        Route(f"{v1}/parameter/{{name:path}}", api.parameter),
-        Route(f"{v1}/parameter/{{name:path}}", api.set_parameter, methods=["POST"]),
-        Route(f"{v1}/logs", api.logs),
-        Route(f"{v1}/log_stream", api.log_stream),
-        Route(f"{v1}/runs", api.runs),
-        Route(f"{v1}/ledger", api.ledger),
-        Route(f"{v1}/coverage", api.coverage),
-        Route(f"{v1}/errors", api.errors),
-        capsule_route(f"{v1}/capsules/{{name:path}}", capsules),
-        Route(f"{v1}/events", api.events),
-        Route(f"{v1}/events/{{number:int}}", api.event),
-        Route(f"{v1}/streams", api.streams),
-        Route(f"{v1}/doctor", api.doctor),
-        Route(f"{v1}/health", api.health),
-    ]
+    routes = routes_of(api, capsules)
     cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
     return Starlette(
-        routes=[*map(_guarded, routes)],
+        routes=[*map(_guarded, with_document("The controller of Beamloom", routes))],
         middleware=[cors],
         exception_handlers={HTTPException: _no_such_route},
     )
 
 
-def _guarded(route: Route) -> Route:
+def _guarded(route: BaseRoute) -> BaseRoute:
     """The same route with errors for people turned into answers."""
+    if not isinstance(route, Told):
+        raise TypeError(f"{route!r} does not tell what it answers; make it with beamloom.openapi.Told")
     endpoint = route.endpoint
 
     async def answer(request: Request) -> Response:
@@ -129,7 +105,7 @@ def _guarded(route: Route) -> Route:
             return _json({"detail": str(error)}, STATUS.get(type(error).__name__, 400))
         return response
 
-    return Route(route.path, answer, methods=list(route.methods or ["GET"]), name=route.name)
+    return route.around(answer)
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
@@ -138,7 +114,9 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     if status == 404:
         return _json({"detail": f"there is nothing at {path}; the API is under /api/v1"}, 404)
     if status == 405:
-        return _json({"detail": f"{request.method} is not possible at {path}"}, 405)
+        return _json(
+            {"detail": f"{request.method} is not possible at {path}"}, 405, getattr(error, "headers", None)
+        )
     return _json({"detail": str(getattr(error, "detail", error))}, status)
 
 
@@ -336,6 +314,11 @@ class _Api:
         await self._ask(lambda: event_story.ask(self._controller, run, number, time.monotonic(), reply))
         return _json(await asyncio.wrap_future(told))
 
+    async def metrics(self, request: Request) -> Response:
+        """Figures of the run, the streams and the processes, for Prometheus."""
+        text = await self._ask(lambda: metrics.page(figures_of(self._controller, time.monotonic())))
+        return Response(text, headers={"Content-Type": metrics.CONTENT_TYPE})
+
     async def health(self, request: Request) -> Response:
         """Whether a run could be armed now, and why not."""
         answer = await self._ask(lambda: ensemble_views.health(self._controller))
@@ -408,15 +391,17 @@ class _Api:
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 
 
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, media_type="application/json")
 
 
 def _decode(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply; nothing here is") from None
 
 
 def _seconds(request: Request, name: str) -> float | None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import msgspec
 from starlette.applications import Starlette
@@ -28,25 +29,42 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
+from beamloom import metrics
 from beamloom.engine.coverage import NOTHING
 from beamloom.errors import UserError
+from beamloom.openapi import Told, Value, with_document
 from beamloom.results.bodies import Bodies, Body
 from beamloom.results.compression import Coding, coding_of, compressed
-from beamloom.results.encodings import JSON, PICKLE, Encoding, NotAcceptable, acceptable, as_json
+from beamloom.results.encodings import ARROW, JSON, NPY, PICKLE, Encoding, NotAcceptable, acceptable, as_json
 from beamloom.results.hdf5 import hdf5_routes
 from beamloom.results.past import PastReader, PastRuns
 from beamloom.results.reading import Question, Selected, encoded, selected
 from beamloom.results.selection import NothingSelected, SelectionError
 from beamloom.results.snapshot import Changing, Ended, NotYet, ResultsReader, Snapshot, Unreadable
 from beamloom.results.updates import update_routes
-from beamloom.results.waiting import NothingNew, changed_after, wish_to_wait
+from beamloom.results.waiting import LONGEST_TIMEOUT, NothingNew, changed_after, wish_to_wait
 
 logger = logging.getLogger(__name__)
 
 MOST_QUESTIONS = 256
 """Selections of one snapshot that are kept."""
+Endpoint = Callable[[Request], Awaitable[Response]]
+FORMS = " ".join(encoding.media_type for encoding in (PICKLE, JSON, NPY, ARROW))
+WAITING = (
+    Value(
+        name="wait",
+        kind=Annotated[int, msgspec.Meta(ge=0, lt=10**15)],
+        says="Answer when this version has changed.",
+    ),
+    Value(
+        name="timeout",
+        kind=Annotated[float, msgspec.Meta(ge=0, le=LONGEST_TIMEOUT)],
+        says="Seconds to wait at most.",
+    ),
+)
+"""How every selection can be waited for."""
 EXPOSED = ["ETag", "X-Beamloom-Version", "X-Beamloom-Run"]
 """Headers that pages of other origins may see."""
 
@@ -70,10 +88,15 @@ def make_app(
     ]
     return Starlette(
         routes=[
-            *more_routes,
-            *result_routes(reader),
-            *([] if past is None else past_routes(past)),
-            *hdf5_routes(reader, past),
+            *with_document(
+                "The reducer of Beamloom",
+                [
+                    *more_routes,
+                    *result_routes(reader),
+                    *([] if past is None else past_routes(past)),
+                    *hdf5_routes(reader, past),
+                ],
+            )
         ],
         middleware=middleware if cors else [],
         exception_handlers={HTTPException: _http_error, UserError: _user_error},
@@ -84,11 +107,10 @@ def result_routes(reader: ResultsReader) -> list[BaseRoute]:
     """The routes of this module and of ``updates.py``, for an application that has others, too."""
     service = _Results(reader)
     return [
-        Route("/api/v1/status", service.status),
-        Route("/api/v1/coverage", service.coverage),
-        Route("/api/v1/result/pickle", service.whole_pickle),
-        Route("/api/v1/result", service.selected),
-        Route("/api/v1/result/{path:path}", service.selected),
+        Told("/api/v1/status", service.status, answers=dict[str, Any]),
+        Told("/metrics", service.metrics, answers=metrics.MEDIA_TYPE),
+        Told("/api/v1/coverage", service.coverage, answers=dict[str, Any]),
+        *_selecting("/api/v1/result", service.whole_pickle, service.selected),
         *update_routes(reader),
     ]
 
@@ -125,12 +147,53 @@ def past_routes(past: PastRuns) -> list[BaseRoute]:
 
     one = "/api/v1/runs/{run}"
     return [
-        Route("/api/v1/runs", listed),
-        Route(one, record),
-        Route(f"{one}/coverage", of(_Results.coverage)),
-        Route(f"{one}/result/pickle", of(_Results.whole_pickle)),
-        Route(f"{one}/result", of(_Results.selected)),
-        Route(f"{one}/result/{{path:path}}", of(_Results.selected)),
+        Told(
+            "/api/v1/runs",
+            listed,
+            answers=list[dict[str, Any]],
+            says="The runs that have ended and can be read.",
+        ),
+        Told(one, record, answers=dict[str, Any], says="What is known of a run that has ended."),
+        Told(
+            f"{one}/coverage",
+            of(_Results.coverage),
+            answers=dict[str, Any],
+            says="Which events are in its results.",
+        ),
+        *_selecting(f"{one}/result", of(_Results.whole_pickle), of(_Results.selected)),
+    ]
+
+
+def _selecting(path: str, pickle: Endpoint, selected: Endpoint) -> list[Told]:
+    """The three routes to a publish tree."""
+    asked = [
+        Value(
+            name="format",
+            kind=Literal["pickle", "json", "npy", "arrow"],
+            says="The form, in place of Accept.",
+        ),
+        *WAITING,
+    ]
+    part = Value(name="slice", says="What numpy would write between brackets, such as :,4:8,3.")
+    also = {304: None, 500: "What the analysis publishes raises an error when it is read."}
+    return [
+        Told(
+            f"{path}/pickle",
+            pickle,
+            answers=PICKLE.media_type,
+            query=WAITING,
+            also=also,
+            says="All that is published, as a pickle.",
+        ),
+        Told(path, selected, answers=FORMS, query=asked, also=also, says="All that is published."),
+        Told(
+            f"{path}/{{path:path}}",
+            selected,
+            answers=FORMS,
+            query=[part, *asked],
+            also=also,
+            says="What a JSONPath selects.",
+        ),
     ]
 
 
@@ -142,9 +205,16 @@ class _Results:
         self._selected: dict[Question, Selected] = {}
 
     async def status(self, request: Request) -> Response:
+        """How far the reducer is."""
         return Response(as_json(await self._reader.status()), media_type=JSON.media_type)
 
+    async def metrics(self, request: Request) -> Response:
+        """Figures of the reducer, for Prometheus."""
+        told = metrics.flattened("beamloom_reducer", await self._reader.status())
+        return Response(metrics.page(told), headers={"Content-Type": metrics.CONTENT_TYPE})
+
     async def coverage(self, request: Request) -> Response:
+        """Which events are in the tree, which are not, and why."""
         snapshot = await self._reader.snapshot()
         coverage = NOTHING if snapshot.coverage is None else snapshot.coverage
         answer = {**coverage.to_json(), "run": snapshot.run, "version": snapshot.version}
@@ -263,6 +333,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
         )
     if status == 405:
         return _detail(
-            405, f"{request.method} is not possible at {request.url.path}; results can only be read, by GET."
+            405,
+            f"{request.method} is not possible at {request.url.path}; results can only be read, by GET.",
+            getattr(error, "headers", None),
         )
     return _detail(status, str(getattr(error, "detail", error)))

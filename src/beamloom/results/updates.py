@@ -19,9 +19,10 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from beamloom.openapi import Told, Value
 from beamloom.results.encodings import NotAcceptable, weighted
 from beamloom.results.following import Follower, Update, as_text, told_of, wish_in, wish_of
 from beamloom.results.selection import SelectionError
@@ -41,7 +42,20 @@ def update_routes(reader: ResultsReader) -> list[BaseRoute]:
     """The routes of this module."""
     service = _Updates(reader)
     path = "/api/v1/updates"
-    return [WebSocketRoute(path, service.socket), Route(path, service.events)]
+    return [
+        WebSocketRoute(path, service.socket),
+        Told(
+            path,
+            service.events,
+            answers=EVENT_STREAM,
+            endless=True,
+            query=[
+                Value(name="paths", says="JSONPaths to follow.", repeated=True),
+                Value(name="rate", kind=float, says="Messages per second at most."),
+                Value(name="since", kind=int, says="Begin with what has changed after this version."),
+            ],
+        ),
+    ]
 
 
 class _Updates:

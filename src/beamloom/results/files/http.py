@@ -14,8 +14,8 @@ from typing import IO
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
+from beamloom.openapi import Told
 from beamloom.results.covered import with_coverage
 from beamloom.results.encodings import NotAcceptable
 from beamloom.results.files.nexus import nexus_file
@@ -30,11 +30,12 @@ PIECE = 2**20
 MEDIA_TYPE = "application/x-hdf5"
 
 
-def file_route(reader: ResultsReader, record: Callable[[], RunRecord | None]) -> Route:
+def file_route(reader: ResultsReader, record: Callable[[], RunRecord | None]) -> Told:
     """The route; ``record`` tells what is known of the run that is on, or was the last one."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def whole(request: Request) -> Response:
+        """All that is published, as one HDF5 file with the record of the run."""
         if importlib.util.find_spec("h5py") is None:
             raise NotAcceptable(
                 "the reducer cannot make HDF5 files; install h5py where it runs: pip install 'beamloom[files]'."
@@ -60,7 +61,7 @@ def file_route(reader: ResultsReader, record: Callable[[], RunRecord | None]) ->
         }
         return StreamingResponse(_pieces(file), media_type=MEDIA_TYPE, headers=headers)
 
-    return Route("/api/v1/file", whole)
+    return Told("/api/v1/file", whole, answers=MEDIA_TYPE)
 
 
 def _made(snapshot: Snapshot, record: RunRecord) -> IO[bytes]:

@@ -23,14 +23,15 @@ import gzip
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from beamloom.openapi import Told, Value
 from beamloom.results.encodings import accepts_gzip
 from beamloom.results.hdf5 import views
 from beamloom.results.hdf5.catalog import Catalog, Entry
@@ -45,44 +46,113 @@ from beamloom.results.snapshot import ResultsReader
 
 BINARY = "application/octet-stream"
 JSON = "application/json"
+ELEMENTS = f"{JSON} {BINARY}"
 COMPRESS_FROM = 1024
 """Bodies of more bytes than this are compressed for clients elsewhere that accept it, where that makes them smaller."""
 SAMPLE = 2**16
 """Bytes that tell whether a body can be made smaller."""
 
 
-def hdf5_routes(reader: ResultsReader, past: PastRuns | None = None) -> list[Route]:
+def hdf5_routes(reader: ResultsReader, past: PastRuns | None = None) -> list[Told]:
     """The routes of this module; ``past`` are the runs that have ended."""
     service = _Hdf5(reader, past)
     either = "/{collection}/{id}"
+    flags = [Value(name=name, kind=bool) for name in ("include_attrs", "include_links")]
+    paging = [Value(name="Limit", kind=Annotated[int, Meta(ge=0)]), Value(name="Marker")]
+    domain, inside = Value(name="domain", says="/, /snapshot or /runs/{run}"), Value(name="h5path")
+    selection = [
+        Value(name="select", says="As in [0:10:2,4]."),
+        Value(name="fields", says="Names, with colons between."),
+    ]
     return [
-        Route("/", service.domain),
-        Route("/", service.by_paths, methods=["POST"]),
-        Route("/api/v1/tree", service.tree),
-        Route("/about", service.about),
-        Route("/info", service.about),
-        Route("/domains", service.domains),
-        Route("/acls", service.acls),
-        Route("/acls/{user}", service.acl),
-        Route("/groups", service.collection),
-        Route("/datasets", service.collection),
-        Route("/datatypes", service.collection),
-        Route("/datasets/{id}/type", service.type),
-        Route("/datasets/{id}/shape", service.shape),
-        Route("/datasets/{id}/value", service.value),
-        Route("/datasets/{id}/value", service.selected_value, methods=["POST"]),
-        Route("/groups/{id}/links", service.links),
-        Route("/groups/{id}/links/{name:path}", service.link),
+        told(
+            "/",
+            service.domain,
+            "The root of the tree.",
+            query=[domain, inside, Value(name="verbose", kind=bool), *flags],
+        ),
+        told(
+            "/",
+            service.by_paths,
+            "Several objects by their paths.",
+            methods=["POST"],
+            takes=ByPaths,
+            query=[domain, Value(name="parent_id"), *flags],
+            asks=True,
+        ),
+        told(
+            "/api/v1/tree",
+            service.tree,
+            "Names, attributes, shapes and types.",
+            query=[domain, Value(name="path")],
+        ),
+        told("/about", service.about, "What this server is."),
+        told("/info", service.about, "The same."),
+        told("/domains", service.domains, "The domains there are."),
+        told("/acls", service.acls, "Who may do what."),
+        told("/acls/{user}", service.acl, "The same, of one user."),
+        told("/groups", service.collection, "The ids of all groups.", query=[domain]),
+        told("/datasets", service.collection, "The ids of all datasets.", query=[domain]),
+        told("/datatypes", service.collection, "None: types have no names here.", query=[domain]),
+        told("/datasets/{id}/type", service.type, "The type of a dataset."),
+        told("/datasets/{id}/shape", service.shape, "The shape of a dataset."),
+        told(
+            "/datasets/{id}/value",
+            service.value,
+            "Its elements, or some of them.",
+            answers=ELEMENTS,
+            query=selection,
+        ),
+        told(
+            "/datasets/{id}/value",
+            service.selected_value,
+            "The same, with a long selection or with points.",
+            methods=["POST"],
+            answers=ELEMENTS,
+            takes=Selection,
+            asks=True,
+        ),
+        told("/groups/{id}/links", service.links, "What is in a group.", query=paging),
+        told("/groups/{id}/links/{name:path}", service.link, "One of these."),
         *(
-            Route(path.replace("{collection}", collection), _in(collection, endpoint))
+            told(path.replace("{collection}", collection), _in(collection, endpoint), says, query=query)
             for collection in ("groups", "datasets", "datatypes")
-            for path, endpoint in (
-                (either, service.entity),
-                (f"{either}/attributes", service.attributes),
-                (f"{either}/attributes/{{name:path}}", service.attribute),
+            for path, endpoint, says, query in (
+                (either, service.entity, "An object.", [inside, *flags]),
+                (
+                    f"{either}/attributes",
+                    service.attributes,
+                    "Its attributes.",
+                    [*paging, Value(name="IncludeData", kind=bool)],
+                ),
+                (
+                    f"{either}/attributes/{{name:path}}",
+                    service.attribute,
+                    "One of these, with its value.",
+                    [],
+                ),
             )
         ),
     ]
+
+
+def told(path: str, endpoint: Callable[..., Any], says: str, **more: Any) -> Told:
+    """A route of this module: what it answers is as HSDS has it, and may be known already."""
+    return Told(path, endpoint, says=says, also={304: None}, **{"answers": dict[str, Any], **more})
+
+
+class ByPaths(Struct):
+    """Objects that are asked for by their paths."""
+
+    h5paths: list[str]
+
+
+class Selection(Struct):
+    """Elements of a dataset: those of a selection, or at points."""
+
+    select: str = ""
+    points: list[list[int]] = []
+    fields: str = ""
 
 
 def is_question(path: str) -> bool:

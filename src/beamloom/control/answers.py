@@ -1,0 +1,151 @@
+"""What the controller answers, as types: for the document of its API, and for those who check that it keeps to it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+Pair: TypeAlias = tuple[int, int]
+"""First and last event of a range."""
+
+
+class RunProgress(msgspec.Struct):
+    """How far a run is."""
+
+    last_assigned: int
+    completed_events: int
+    total_events: int | None
+    finished: bool
+    run: str | None
+    phase: str
+    reduced: int
+    failed: int
+    lost: int
+    pending: int | None
+    assigned: int
+    redelivered: int
+    errors: list[dict[str, Any]]
+    losses: list[dict[str, Any]]
+    stopped: str | None
+    aborted: bool
+
+
+class FailureKind(msgspec.Struct):
+    """One kind of failure."""
+
+    where: str
+    error: str
+    message: str
+    traceback: str
+    worker: str
+    count: int
+    events: list[int]
+
+
+class LostEvents(msgspec.Struct):
+    """Consecutive events that were lost for one cause."""
+
+    events: Pair
+    cause: str
+
+
+class RunCoverage(msgspec.Struct):
+    """Which events are in a result, which not, and why."""
+
+    run: str | None
+    complete: bool
+    over: bool
+    sentence: str
+    total_events: int | None
+    counts: dict[str, int | None]
+    reduced: list[Pair]
+    pending: list[Pair]
+    failed: list[Pair]
+    lost: list[LostEvents]
+    partly: list[Pair]
+
+
+class RunLedger(RunCoverage):
+    """The same, and how far events have been given out."""
+
+    assigned_until: int = 0
+
+
+class RunLine(msgspec.Struct):
+    """One run of those since the controller was started."""
+
+    run: str
+    started_at: float
+    finished_at: float | None
+    seconds: float
+    total_events: int | None
+    reduced: int
+    failed: int
+    lost: int
+    stopped: str | None
+    aborted: bool
+    outcome: str
+    result: str | None
+    streams: list[str]
+
+
+class ProcessLine(msgspec.Struct):
+    """One process that takes part."""
+
+    name: str
+    service_uuid: str
+    mapping_uuid: str | None
+    processed_events: int
+    event_rate: float
+    host: str
+    pid: int
+    http: str | None
+    fault: str | None
+    last_seen: float
+
+
+class Config(msgspec.Struct):
+    """The processes that take part."""
+
+    ingesters: list[ProcessLine]
+    workers: list[ProcessLine]
+    reducer: ProcessLine | None
+    detectors: dict[str, list[str]]
+    controller_version: str
+    parameters_version: dict[str, str]
+    parameters_hash: str
+    parameters_epoch: int
+
+
+class Health(msgspec.Struct):
+    """Whether a run could be armed now, and what is in the way."""
+
+    ready: bool
+    problems: list[str]
+    processes: int
+
+
+class LogLine(msgspec.Struct):
+    """One line of a log."""
+
+    msg: str
+    lineno: str
+    name: str
+    created: str
+    levelname: str
+    service: str
+
+
+class WorkerLoad(msgspec.Struct):
+    """How busy a worker was."""
+
+    last_event: int
+    intervals: dict[str, dict[str, float]]
+
+
+class WrittenMap(msgspec.Struct):
+    """A trigger map as it is posted: parts by name, and the order in which they repeat."""
+
+    parts: dict[str, dict[str, Any]]
+    sequence: list[Any]

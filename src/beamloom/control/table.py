@@ -1,0 +1,112 @@
+"""The table of the controller's routes: where each is, what it takes, and what it answers. All that the API promises stands here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from beamloom import metrics
+from beamloom.control import answers
+from beamloom.control.capsules import capsule_route
+from beamloom.openapi import Told, Value
+
+V1 = "/api/v1"
+
+
+def routes_of(api: Any, capsules: Path | None) -> list[Told]:
+    """The routes to the methods of ``api``; ``capsules`` is the folder of those that are handed out."""
+    whole_map = Value(
+        name="all_wrap",
+        kind=bool,
+        says="An event before the first and one behind the last; true unless given.",
+    )
+    allowance = (
+        Value(name="max_failed", says="How many events may fail, as a number or a percentage."),
+        Value(name="on_max_failed", kind=Literal["degrade", "stop"], says="What happens beyond that."),
+    )
+    arming = {409: "A process refuses the run.", 424: "A process does not answer in time."}
+    return [
+        Told("/", api.front_page, answers="text/html"),
+        Told(f"{V1}/config", api.config, answers=answers.Config),
+        Told(f"{V1}/sequence", api.sequence, answers=answers.WrittenMap),
+        Told(
+            f"{V1}/sequence",
+            api.arm_sequence,
+            methods=["POST"],
+            takes=answers.WrittenMap,
+            answers=str,
+            query=[whole_map, *allowance],
+            also=arming,
+        ),
+        Told(f"{V1}/mapping", api.sequence, answers=answers.WrittenMap),
+        Told(
+            f"{V1}/mapping",
+            api.arm_mapping,
+            methods=["POST"],
+            takes=dict[str, list[Any]],
+            answers=str,
+            query=[whole_map, *allowance],
+            also=arming,
+        ),
+        Told(
+            f"{V1}/sardana_hook",
+            api.sardana_hook,
+            methods=["POST"],
+            takes=dict[str, Any],
+            answers=str,
+            also=arming,
+        ),
+        Told(f"{V1}/progress", api.progress, answers=answers.RunProgress),
+        Told(f"{V1}/status", api.status, answers=dict[str, Any]),
+        Told(
+            f"{V1}/load",
+            api.load,
+            answers=dict[str, answers.WorkerLoad],
+            query=[
+                Value(name="intervals", kind=int, says="Last so many events of each worker.", repeated=True),
+                Value(name="scan", kind=bool, says="Whether over the whole run, too."),
+            ],
+        ),
+        Told(f"{V1}/stop", api.stop, methods=["POST"], answers=None),
+        Told(f"{V1}/parameters", api.parameters, answers=list[dict[str, Any]]),
+        Told(f"{V1}/parameters", api.set_parameters, methods=["POST"], takes=dict[str, Any], answers=str),
+        Told(f"{V1}/parameter/{{name:path}}", api.parameter, answers="application/x.bytes"),
+        Told(
+            f"{V1}/parameter/{{name:path}}",
+            api.set_parameter,
+            methods=["POST"],
+            takes="application/octet-stream",
+            answers=str,
+        ),
+        Told(
+            f"{V1}/logs",
+            api.logs,
+            answers=list[answers.LogLine],
+            query=[
+                Value(
+                    name="level",
+                    kind=Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+                    says="Least severity.",
+                )
+            ],
+        ),
+        Told(f"{V1}/log_stream", api.log_stream, answers="application/x-ndjson", endless=True),
+        Told(f"{V1}/runs", api.runs, answers=list[answers.RunLine]),
+        Told(f"{V1}/ledger", api.ledger, answers=answers.RunLedger),
+        Told(f"{V1}/coverage", api.coverage, answers=answers.RunCoverage),
+        Told(f"{V1}/errors", api.errors, answers=list[answers.FailureKind]),
+        capsule_route(f"{V1}/capsules/{{name:path}}", capsules),
+        Told(f"{V1}/events", api.events, answers="text/event-stream", endless=True),
+        Told(
+            f"{V1}/events/{{number:int}}",
+            api.event,
+            answers=dict[str, Any],
+            query=[
+                Value(name="run", says="The run, or how its id begins; the present or last one unless given.")
+            ],
+        ),
+        Told(f"{V1}/streams", api.streams, answers=dict[str, dict[str, Any]]),
+        Told("/metrics", api.metrics, answers=metrics.MEDIA_TYPE),
+        Told(f"{V1}/doctor", api.doctor, answers=dict[str, Any]),
+        Told(f"{V1}/health", api.health, answers=answers.Health, also={503: answers.Health}),
+    ]
