@@ -11,11 +11,11 @@ from beamloom.settings._kinds import (
     DebugWorkerSettings,
     IngesterSettings,
     ProcessSettings,
-    ReducerSettings,
     ServiceSettings,
     StreamSettings,
     WorkerSettings,
 )
+from beamloom.settings._reducer import ReducerSettings
 from beamloom.settings._reference import settings_markdown
 from beamloom.settings._resolve import (
     SettingsError,

@@ -18,9 +18,9 @@ from beamloom.settings._kinds import (
     DebugWorkerSettings,
     IngesterSettings,
     ProcessSettings,
-    ReducerSettings,
     WorkerSettings,
 )
+from beamloom.settings._reducer import ReducerSettings
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
