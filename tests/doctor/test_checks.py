@@ -29,9 +29,8 @@ def wait(what: str, about: str = "", seconds: float = 1.0, why: str = "no packet
 
 
 def process(name: str, role: str, **more: Any) -> ProcessView:
-    return ProcessView(
-        **{"name": name, "role": role, "version": "1.0", "heard_at": NOW, "host": "here"} | more
-    )
+    usual: dict[str, Any] = {"version": "1.0", "heard_at": NOW, "host": "here"}
+    return ProcessView(name=name, role=role, **(usual | more))
 
 
 def situation(*processes: ProcessView, **more: Any) -> Situation:
@@ -44,24 +43,21 @@ def situation(*processes: ProcessView, **more: Any) -> Situation:
         process("reducer", "reducer", waits=(wait("results"),)),
     ]
     everybody = (*processes, *(one for one in usual if one.name not in given))
-    run = RunView(
-        run="r1", phase="running", finished=False, total_events=100, settled=7,
-        streams=(StreamView(name="eiger", packets=7, complete_until=7),),
-    )  # fmt: skip
-    return Situation(
-        **{"now": NOW, "version": "1.0", "processes": everybody, "run": run, "disk_low": 10**9} | more
-    )
+    well: dict[str, Any] = {"version": "1.0", "processes": everybody, "run": run_with(), "disk_low": 10**9}
+    return Situation(now=NOW, **(well | more))
+
+
+def run_with(**more: Any) -> RunView:
+    well: dict[str, Any] = {
+        "phase": "running", "finished": False, "total_events": 100, "settled": 7,
+        "streams": (StreamView(name="eiger", packets=7, complete_until=7),),
+    }  # fmt: skip
+    return RunView(run="r1", **(well | more))
 
 
 def only(now: Situation) -> Finding:
     (finding,) = examine(now)
     return finding
-
-
-def run_with(**more: Any) -> RunView:
-    base = situation().run
-    assert base is not None
-    return RunView(**{name: getattr(base, name) for name in base.__struct_fields__} | more)
 
 
 def test_nothing_is_found_where_nothing_is_wrong() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.placement import PlainScreen, ProcessStatus, State, TableScreen
-from beamloom.placement.screen import duration, table_of
+from beamloom.placement.notices import Notice
+from beamloom.placement.screen import duration, notice_lines, table_of
 
 
 def status(
@@ -112,3 +113,38 @@ def test_where_there_is_no_terminal_a_state_is_written_when_it_changes() -> None
         "beamloom | worker-1 was killed by SIGKILL and starts again in 0.2 s",
         "beamloom | worker-1 runs as process 8",
     ]
+
+
+STALLED = Notice(
+    "stream-stalled eiger", "trouble: stream 'eiger' is stalled: no packet for 12 s, after 7 packets"
+)
+LATER = Notice(
+    "stream-stalled eiger", "trouble: stream 'eiger' is stalled: no packet for 14 s, after 7 packets"
+)
+
+
+def test_lines_say_once_when_something_begins_to_be_wrong_and_when_it_is_so_no_more() -> None:
+    stream = io.StringIO()
+    screen = PlainScreen(stream)
+    screen.open(["a"])
+    for notices in ([], [STALLED], [LATER], [LATER], []):
+        screen.show("pipeline", [status("a")], notices)
+    said = [line.partition(" | ")[2] for line in stream.getvalue().splitlines()]
+    assert said[-2:] == [STALLED.text, f"no more: {STALLED.text.partition(': ')[2]}"]
+    assert len(said) == 3
+
+
+def test_the_table_has_what_is_wrong_below_it_within_the_terminal() -> None:
+    assert notice_lines([STALLED], 40) == ["  trouble: stream 'eiger' is stalled: n…"]
+    many = [Notice(str(number), f"warning: {number}") for number in range(9)]
+    assert notice_lines(many, 80)[-1] == "  and 5 more: see 'beamloom doctor'"
+    stream = io.StringIO()
+    screen = TableScreen(stream)
+    screen.open(["a"])
+    screen.show("pipeline", [status("a")], [STALLED])
+    screen.show("pipeline", [status("a")], [LATER])
+    terminal = Terminal()
+    terminal.feed(stream.getvalue())
+    shown = [line for line in terminal.lines if "stalled" in line]
+    assert len(shown) == 1
+    assert "14 s" in shown[0]

@@ -22,6 +22,8 @@ beamloom up pipeline.yaml
 beamloom up pipeline.yaml --check"""
 
 REDRAW_SECONDS = 0.5
+CONSULT_SECONDS = 2.0
+"""Between two questions what is wrong."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +69,8 @@ def supervise(placement: LocalPlacement, screen: Screen, ready_timeout: float) -
     with _told_to_end(placement, screen) as end, _kept_up_to_date(placement, screen), placement:
         if placement.wait_ready(ready_timeout, stopped=end.is_set):
             screen.say(_welcome(placement.layout))
-            end.wait()
+            while not end.wait(CONSULT_SECONDS):
+                placement.consult()
     return 0
 
 
@@ -88,7 +91,7 @@ def _kept_up_to_date(placement: LocalPlacement, screen: Screen) -> Iterator[None
 
     def redraw() -> None:
         while not enough.wait(REDRAW_SECONDS):
-            screen.show(placement.layout.title, placement.status())
+            placement.redraw()
 
     redrawing = threading.Thread(target=redraw, name="redraw", daemon=True)
     redrawing.start()

@@ -94,8 +94,15 @@ function showProgress(p) {
   }));
   if (p.redelivered) at("counts").append(make("span", `${count(p.redelivered)} handed to another worker`));
 }
-function showTroubles(p, health) {
-  const troubles = health.problems.map(text => make("div", "In the way of a run: " + text, "trouble way"));
+function showTroubles(p, doctor) {
+  // What failed and what was lost has a place of its own below.
+  const told = ["user-code-fails", "events-lost"];
+  const troubles = doctor.findings.filter(one => !told.includes(one.check)).map(one => {
+    const box = make("div", "", one.gravity === "trouble" ? "trouble" : "trouble way");
+    const since = one.since ? ` Since ${new Date(1000 * one.since).toLocaleTimeString("en-GB")}.` : "";
+    box.append(make("div", one.what + "." + since), make("span", "To do: " + one.do + "."));
+    return box;
+  });
   for (const [place, error] of p.errors.entries()) {
     const box = make("div", "", "trouble");
     box.append(make("div", `${error.where}: ${error.error}: ${error.message}`),
@@ -129,7 +136,7 @@ function unusual(stream) {
 }
 async function look() {
   try {
-    const [p, c, h, s, l] = await Promise.all(["progress", "config", "health", "streams", "logs?level=WARNING"].map(get));
+    const [p, c, h, s, l] = await Promise.all(["progress", "config", "doctor", "streams", "logs?level=WARNING"].map(get));
     // Tracebacks are long and stay as they are: they are asked for when there is another one.
     if (p.run !== errorsOf || p.errors.length !== errors.length) [errors, errorsOf] = [await get("errors"), p.run];
     showProgress(p);
@@ -137,7 +144,8 @@ async function look() {
     showProcesses(c);
     at("of-streams").hidden = !Object.keys(s).length;
     fill("streams", Object.entries(s).map(([name, one]) => [[name], [count(one.packets), "n"], [count(one.complete_until), "n"],
-      [unusual(one) || "nothing", one.gaps || one.malformed || one.dropped ? "bad" : ""]]));
+      [[one.stalled ? "stalled" : "", unusual(one)].filter(Boolean).join(", ") || "nothing",
+        one.stalled || one.gaps || one.malformed || one.dropped ? "bad" : ""]]));
     at("of-logs").hidden = !l.length;
     fill("lines", l.slice(-8).reverse().map(line => [[new Date(1000 * line.created).toLocaleTimeString("en-GB") + " " + line.service],
       [line.msg]]));

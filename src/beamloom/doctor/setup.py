@@ -15,7 +15,7 @@ import msgspec
 import zmq
 
 from beamloom.devices.registry import find_device
-from beamloom.devices.zeromq import OverZeroMq
+from beamloom.devices.zeromq import OverZeroMq, ZmqSource
 from beamloom.doctor.finding import Finding, Gravity, size
 from beamloom.doctor.ports import holder, is_taken
 from beamloom.errors import UserError
@@ -124,7 +124,8 @@ def device(stream: str, settings: StreamSettings) -> Iterator[Finding]:
             "correct its entry in the pipeline file",
         )
         return
-    if not isinstance(source, OverZeroMq):
+    connection = source.connection if isinstance(source, OverZeroMq) else source
+    if not isinstance(connection, ZmqSource):
         return
     try:
         peer = greet(url, GREET_SECONDS)
@@ -148,8 +149,8 @@ def device(stream: str, settings: StreamSettings) -> Iterator[Finding]:
             f"what answers at {url} speaks no ZeroMQ, as the device of stream {stream!r} should ({urlsplit(url).port})",
             "correct the port, or the device of this stream",
         )
-    elif peer.read_by not in (None, source.connection.pattern):
-        wanted = zmq.SocketType(source.connection.pattern).name
+    elif peer.read_by not in (None, connection.pattern):
+        wanted = zmq.SocketType(connection.pattern).name
         yield Finding(
             "device-speaks-otherwise",
             stream,

@@ -6,8 +6,6 @@ itself be killed, each child ends with it (``lifeline``).
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import secrets
 import shutil
@@ -19,15 +17,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
-from beamloom.access import Credentials
 from beamloom.errors import UserError, did_you_mean
 from beamloom.pipeline_file import Pipeline
 from beamloom.placement.layout import Layout, layout_of
+from beamloom.placement.notices import Notice, asked, notices
 from beamloom.placement.processes import Listener, Process, ProcessSpec, ProcessStatus, RestartPolicy, State
 from beamloom.placement.screen import Screen, SilentScreen, screen_on
 
@@ -62,6 +58,7 @@ class LocalPlacement:
     ) -> None:
         self.layout = _layout(what)
         self._screen = screen or (SilentScreen() if quiet else screen_on(sys.stdout))
+        self._notices: list[Notice] = []
         self._changed = threading.Condition()
         listener = _Teller(self, self._screen, logs)
         self._listener = listener
@@ -187,6 +184,17 @@ class LocalPlacement:
                 self._changed.wait(0.05)
         return False
 
+    def consult(self) -> None:
+        """Ask the controller what is wrong; shown from then on, until it is asked again."""
+        if self.layout.controller_url is not None:
+            found = notices(self.layout.controller_url, self.layout.credentials)
+            # While nobody answers, the state of the controller's process says more than what was wrong before.
+            self._notices = found or []
+
+    def redraw(self) -> None:
+        """Show how things are now."""
+        self._screen.show(self.layout.title, self.status(), self._notices)
+
     def notify(self) -> None:
         """Wake up those who wait for a change."""
         with self._changed:
@@ -210,7 +218,7 @@ class LocalPlacement:
         everybody = [spec.name for spec in self.layout.processes]
         if self.layout.controller_url is None:
             return [status.name for status in self.status() if status.state is not State.RUNNING]
-        known = _config(self.layout.controller_url, self.layout.credentials)
+        known = asked(self.layout.controller_url, "/api/v1/config", self.layout.credentials)
         if known is None:
             return everybody
         present = {"controller"}
@@ -280,25 +288,5 @@ class _Teller(Listener):
             self._screen.say(
                 self._placement.last_words(status) if status.state is State.GIVEN_UP else sentence
             )
-        self._screen.show(self._placement.layout.title, self._placement.status())
+        self._placement.redraw()
         self._placement.notify()
-
-
-def _config(url: str, credentials: Credentials) -> dict[str, Any] | None:
-    """The controller's view of its processes; None while it does not answer."""
-    address = urlsplit(url)
-    host = address.hostname or "127.0.0.1"
-    connection = (
-        http.client.HTTPSConnection(host, address.port, timeout=2.0, context=credentials.tls())
-        if address.scheme == "https"
-        else http.client.HTTPConnection(host, address.port, timeout=2.0)
-    )
-    try:
-        connection.request("GET", "/api/v1/config", headers=credentials.headers)
-        answer = connection.getresponse()
-        content: dict[str, Any] = json.loads(answer.read()) if answer.status == 200 else {}
-        return content or None
-    except (OSError, http.client.HTTPException, json.JSONDecodeError):
-        return None
-    finally:
-        connection.close()

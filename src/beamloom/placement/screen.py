@@ -7,11 +7,13 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol, TextIO
 
+from beamloom.placement.notices import Notice
 from beamloom.placement.processes import ProcessStatus, State
 
 SUPERVISOR = "beamloom"
 """The name in front of what the supervisor itself has to say."""
 
+NOTICES_SHOWN = 4
 CLEAR_DOWN = "\x1b[J"
 LINE_UP = "\x1b[{count}F"
 BOLD, RED, YELLOW, GREEN, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[0m"
@@ -30,8 +32,8 @@ class Screen(Protocol):
     def say(self, sentence: str) -> None:
         """One sentence of the supervisor, or several lines."""
 
-    def show(self, title: str, statuses: Sequence[ProcessStatus]) -> None:
-        """How all processes are now; called often."""
+    def show(self, title: str, statuses: Sequence[ProcessStatus], notices: Sequence[Notice] = ()) -> None:
+        """How all processes are now, and what is wrong; called often."""
 
     def close(self) -> None:
         """Nothing more will be shown."""
@@ -49,7 +51,7 @@ class SilentScreen:
     def say(self, sentence: str) -> None:
         """Shows nothing."""
 
-    def show(self, title: str, statuses: Sequence[ProcessStatus]) -> None:
+    def show(self, title: str, statuses: Sequence[ProcessStatus], notices: Sequence[Notice] = ()) -> None:
         """Shows nothing."""
 
     def close(self) -> None:
@@ -64,6 +66,7 @@ class PlainScreen:
         self._width = len(SUPERVISOR)
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[State, int | None]] = {}
+        self._wrong: dict[str, str] = {}
 
     def open(self, names: Sequence[str]) -> None:
         """Make room for the longest name."""
@@ -80,9 +83,17 @@ class PlainScreen:
             for line in sentence.splitlines():
                 self._write(SUPERVISOR, line)
 
-    def show(self, title: str, statuses: Sequence[ProcessStatus]) -> None:
-        """Write a line for each process whose state changed."""
+    def show(self, title: str, statuses: Sequence[ProcessStatus], notices: Sequence[Notice] = ()) -> None:
+        """Write a line for each process whose state changed, and for what begins to be wrong or is so no more."""
         with self._lock:
+            now_wrong = {notice.key: notice.text for notice in notices}
+            for key, text in now_wrong.items():
+                if key not in self._wrong:
+                    self._write(SUPERVISOR, text)
+            for key, text in self._wrong.items():
+                if key not in now_wrong:
+                    self._write(SUPERVISOR, f"no more: {text.partition(': ')[2]}")
+            self._wrong = {**now_wrong, **{key: self._wrong[key] for key in now_wrong if key in self._wrong}}
             for status in statuses:
                 now = (status.state, status.pid)
                 # Waiting is how all begin, and the other states come with a sentence of their own.
@@ -122,11 +133,13 @@ class TableScreen:
         """Let the sentence scroll in above the table."""
         self._scroll([f"{BOLD}{SUPERVISOR:<{self._width}} | {line}{PLAIN}" for line in sentence.splitlines()])
 
-    def show(self, title: str, statuses: Sequence[ProcessStatus]) -> None:
+    def show(self, title: str, statuses: Sequence[ProcessStatus], notices: Sequence[Notice] = ()) -> None:
         """Draw the table again."""
         columns, rows = shutil.get_terminal_size()
         table = table_of(title, statuses, columns)[: max(rows - 2, 1)]
+        below = notice_lines(notices, columns)[: max(rows - 2 - len(table), 0)]
         coloured = [_coloured(line, statuses) for line in table]
+        coloured += [f"{RED if line.startswith('  trouble') else YELLOW}{line}{PLAIN}" for line in below]
         with self._lock:
             self._erase()
             self._draw(coloured)
@@ -184,6 +197,14 @@ def table_of(title: str, statuses: Sequence[ProcessStatus], columns: int) -> lis
         ]
         lines.append("  " + "  ".join((*cells, row[-1])))
     return [_fitted(line, columns) for line in lines]
+
+
+def notice_lines(notices: Sequence[Notice], columns: int) -> list[str]:
+    """What is wrong as lines below the table, none longer than ``columns``; where that is much, how many more there are."""
+    lines = [_fitted(f"  {notice.text}", columns) for notice in notices[:NOTICES_SHOWN]]
+    if len(notices) > NOTICES_SHOWN:
+        lines.append(_fitted(f"  and {len(notices) - NOTICES_SHOWN} more: see 'beamloom doctor'", columns))
+    return lines
 
 
 def duration(seconds: float | None) -> str:

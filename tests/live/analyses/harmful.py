@@ -43,7 +43,11 @@ class Worker:
                 diary.write(f"{number} {os.getpid()} {time.monotonic()}\n")
         if parameters["harm"] == "raise" and 0 <= number - int(parameters["harm_at"]) < len(RAISED):
             raise RAISED[number - int(parameters["harm_at"])]("enough")
-        if number == parameters["harm_at"] and parameters["harm"] != "raise":
+        if parameters["harm"] == "sleep at first":
+            with open(str(parameters["diary"])) as diary:
+                if number == parameters["harm_at"] and len(diary.readlines()) == 1:
+                    time.sleep(1000)
+        elif number == parameters["harm_at"] and parameters["harm"] != "raise":
             self.do_harm(str(parameters["harm"]))
         if parameters["leaks_every"] and number % int(parameters["leaks_every"]) == 0:
             self.leaked.append(b"\1" * CHUNK)
