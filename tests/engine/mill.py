@@ -15,7 +15,7 @@ from beamloom.engine.account import ResultAccount
 from beamloom.engine.assembler import Assembler, Ready
 from beamloom.engine.assignment import Span
 from beamloom.engine.collector import Collector
-from beamloom.engine.faults import Failure
+from beamloom.engine.faults import Death, Failure
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.retention import Retention
@@ -42,6 +42,8 @@ class WorkerProcess:
     tags: frozenset[str]
     assembler: Assembler = field(default_factory=Assembler)
     seen: list[int] = field(default_factory=list)
+    states: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Of each life of a constraint that it has: the events that it has seen, in order."""
 
 
 class Mill:
@@ -56,14 +58,20 @@ class Mill:
         shares: int = 1,
         in_turn: bool = True,
         ingester_timeout: float = 0.0,
+        stateful: bool = False,
     ) -> None:
         """``shares``: so many ingesters share the first stream, dealt out to them ``in_turn`` or read by all.
 
-        ``ingester_timeout``: how long another ingester is waited for.
+        ``ingester_timeout``: how long another ingester is waited for. ``stateful``: each constraint has a state of its own, which the
+        workers keep.
         """
+        self.stateful = stateful
+        self.states: dict[tuple[int, int], tuple[int, ...]] = {}
+        """What the state had seen on which each result that was reduced depends."""
         self.now = 0.0
         self.map = trigger_map
-        self.run = Run("run", trigger_map, RunSettings(ingester_timeout=ingester_timeout), self.now)
+        settings = RunSettings(ingester_timeout=ingester_timeout, stateful=stateful)
+        self.run = Run("run", trigger_map, settings, self.now)
         self.routers = {
             stream: StreamRouter(stream, layout, Retention(budget))
             for stream, layout in self.run.layouts.items()
@@ -159,7 +167,7 @@ class Mill:
             self.post("controller", stream, partial(self._ingester_hears, stream, step))
         for name in list(self.workers):
             mine = [span for span in step.spans if span.worker == name]
-            if mine or step.dropped:
+            if mine or step.dropped or step.over:
                 self.post("controller", name, partial(self._worker_hears, name, mine, step))
         for lost in step.inquire:
             for name in list(self.workers):
@@ -177,6 +185,8 @@ class Mill:
             router.forget_worker(name)
         for first, stop in step.settled:
             router.release(first, stop)
+        for first, stop in step.spare:
+            router.spares.add(first, stop)
         if step.close_at is not None:
             self._send(stream, router.close(step.close_at))
         self._send(stream, router.assign(step.spans))
@@ -206,10 +216,17 @@ class Mill:
             self.run.lost(losses)
             self.run.progress(stream, complete, seen, ended=ended, now=self.now, blocked=blocked)
 
+        self._tell_given_up(stream)
         self.post(stream, "controller", arrives)
+
+    def _tell_given_up(self, name: str) -> None:
+        if given_up := self.routers[name].spares.take_given_up():
+            stream = self.shared.get(name, name)
+            self.post(name, "controller", lambda: self.run.given_up(stream, given_up))
 
     def _report_share(self, name: str) -> None:
         router = self.routers[name]
+        self._tell_given_up(name)
         report = ShareReport(
             router.complete_until,
             router.seen_until,
@@ -228,6 +245,10 @@ class Mill:
         if worker is not None:
             for first, stop in step.dropped:
                 worker.assembler.drop(first, stop)
+            worker.assembler.end_lives(step.over)
+            for first, stop in step.over:
+                for number in range(first, stop):
+                    worker.states.pop(number, None)
             worker.assembler.lease(spans)
 
     def _worker_gets(self, name: str, stream: str, delivery: Delivery) -> None:
@@ -248,7 +269,7 @@ class Mill:
         self.workers[name] = WorkerProcess(name, tags)
         self.run.add_worker(name, tags, self.now)
 
-    def kill(self, name: str, *, killed: bool = True) -> None:
+    def kill(self, name: str, *, killed: bool = True, culprit: int | None = None) -> None:
         """The worker's process is gone, with everything under way to it and with what it had not sent yet."""
         self.retired.append(self.workers.pop(name))
         suspect = self.run._scheduler.workforce[name].careful
@@ -257,7 +278,9 @@ class Mill:
         for sender, receiver in list(self.channels):
             if receiver == name:
                 del self.channels[sender, receiver]
-        self.run.lose_worker(name, killed=killed)
+        failure = Failure("process", "WorkerDied", "planted")
+        death = None if culprit is None else Death(culprit, failure)
+        self.run.lose_worker(name, killed=killed, death=death)
 
     def ingester_dies(self, stream: str, cause: str, *, sent_arrives: bool = True) -> None:
         """The ingester of one stream is gone; what it had sent to the workers arrives or not, its reports do."""
@@ -298,13 +321,20 @@ class Mill:
         ready = worker.assembler.take_ready(limit)
         results: list[tuple[str, Callable[[], None]]] = []
         for done, one in enumerate(ready):
+            if one.is_rehearsal and one.event in self.poison:
+                self.kill(name, culprit=one.event)
+                return done
+            if one.life and one.event not in self.poison:
+                worker.states[one.life] = (*worker.states.get(one.life, ()), one.event)
+            if one.is_rehearsal:
+                continue
             worker.seen.append(one.event)
             key = one.event, one.slot
             self.attempts[key] = max(self.attempts.get(key, 0), one.attempt)
             self.epochs[one.event].add(one.epoch)
             if one.event in self.poison:
                 self.deaths[one.event] += 1
-                self.kill(name)
+                self.kill(name, culprit=one.event if self.stateful else None)
                 return done
             if one.event in self.failing:
                 failure = partial(self._fail, name, one)
@@ -312,7 +342,8 @@ class Mill:
                 results.append(("controller", failure))
             else:
                 result = {stream: packet.frames[0] for stream, packet in one.streams.items()}
-                results.append(("reducer", partial(self._reduce, name, one, result)))
+                state = worker.states.get(one.life, ())
+                results.append(("reducer", partial(self._reduce, name, one, result, state)))
         for receiver, action in results:
             self.post(name, receiver, action)
         return len(ready)
@@ -320,7 +351,7 @@ class Mill:
     def _fail(self, name: str, one: Ready) -> None:
         self.run.failed(name, one.slot, one.event, Failure("process_event", "ValueError", "planted"))
 
-    def _reduce(self, name: str, one: Ready, result: dict[str, bytes]) -> None:
+    def _reduce(self, name: str, one: Ready, result: dict[str, bytes], state: tuple[int, ...]) -> None:
         slot, event = one.slot, one.event
         if not self.collector.take(name, slot, event):
             return
@@ -337,6 +368,7 @@ class Mill:
             self.post("reducer", "controller", told)
             return
         self.reduced.append((event, slot, result))
+        self.states[event, slot] = state
         self.account.reduced(event, event + 1)
         self.post(
             "reducer",
@@ -369,6 +401,8 @@ class Mill:
         for stream, router in self.routers.items():
             self.losses[stream] += router.take_losses()
             complete, seen = router.complete_until, router.seen_until
+            given_up = [*router.spares.all_given_up, *router.spares.take_given_up()]
+            self.run.given_up(stream, given_up)
             self.run.lost(self.losses[stream])
             self.run.progress(
                 stream, complete, seen, ended=router.ended, now=self.now, blocked=not router.has_room
@@ -379,8 +413,9 @@ class Mill:
         resync = self.run.take_stock(Stock(held, taken, list(self.account.coverage.reduced)), self.now)
         for stream in self.routers:
             self.post("controller", stream, partial(self._ingester_resyncs, stream, resync))
-        for name, dropped in resync.dropped.items():
-            self.post("controller", name, partial(self._worker_hears, name, [], Step(dropped=dropped)))
+        for name in self.workers if resync.over else resync.dropped:
+            told = Step(dropped=resync.dropped.get(name, []), over=resync.over)
+            self.post("controller", name, partial(self._worker_hears, name, [], told))
         for name in resync.fence:
             self.post("controller", "reducer", partial(self._reducer_fences, name))
 
@@ -397,6 +432,8 @@ class Mill:
         router = self.routers[stream]
         for first, stop in resync.settled:
             router.release(first, stop)
+        for first, stop in resync.spare:
+            router.spares.add(first, stop)
         if resync.close_at is not None and router.is_open:
             self._send(stream, router.close(resync.close_at))
         self._send(stream, router.resync(resync.spans))

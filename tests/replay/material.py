@@ -36,7 +36,7 @@ class Gather:
 
 
 class Differences:
-    """Returns how the last digit of an event's number in stream ``a`` differs from that of this worker's event before."""
+    """Returns how the last digit of an event's number in stream ``a`` differs from that of the event before in its constraint."""
 
     stateful = True
 

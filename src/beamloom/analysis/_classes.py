@@ -67,7 +67,11 @@ class _Hooks:
 
     def start(self, parameters: ParameterSet, context: dict[Any, Any], state: Any) -> None:
         self.instance = None
-        self.instance = self._constructor.bind(self.cls)(parameters, context, state)
+        self.instance = self.make(parameters, context, state)
+
+    def make(self, parameters: ParameterSet, context: dict[Any, Any], state: Any) -> Any:
+        """A new instance."""
+        return self._constructor.bind(self.cls)(parameters, context, state)
 
     def bound(self, hook: str) -> Callable[..., Any] | None:
         """The hook of the present instance, taking all offered arguments by place; None where the class has no such hook."""
@@ -142,6 +146,10 @@ class WorkerAnalysis:
         self.combine = getattr(cls, "combine", None) is not None and self._combines(cls)
         """Whether results of several events are merged into one before they are sent."""
         self.process_event = self._not_started
+        self._lives: dict[int, Any] = {}
+        self._life = 0
+        self._context: dict[Any, Any] = {}
+        self._state: Any = None
 
     def _event_timeout(self, cls: type) -> float | None:
         said = getattr(cls, "event_timeout", None)
@@ -176,17 +184,43 @@ class WorkerAnalysis:
         """Make the instance for a new run; ``context`` is the one dictionary that lives as long as the process."""
         self.process_event = self._not_started
         self._hooks.start(parameters, context, state)
+        self._context, self._state = context, state
+        self._lives, self._life = {0: self._hooks.instance}, 0
         self.process_event = self._hooks.bound("process_event") or self._not_started
 
     @property
     def instance(self) -> Any:
-        """The user's object of the present run; None before it is made."""
+        """The user's object of the present run, or of the constraint that was entered last; None before it is made."""
         return self._hooks.instance
 
     def adopt(self, instance: Any) -> None:
         """Go on with an instance that was made before, in place of ``start``."""
         self._hooks.instance = instance
+        self._lives, self._life = {0: instance}, 0
         self.process_event = self._hooks.bound("process_event") or self._not_started
+
+    def enter(self, life: int, parameters: ParameterSet) -> None:
+        """The next event belongs to this life of a constraint, whose instance is made if this is its first; 0: to no constraint."""
+        if life == self._life:
+            return
+        if life not in self._lives:
+            self._lives[life] = self._hooks.make(parameters, self._context, self._state)
+        self._life = life
+        self._hooks.instance = self._lives[life]
+        self.process_event = self._hooks.bound("process_event") or self._not_started
+
+    def end_lives(self, over: Iterable[tuple[int, int]], parameters: ParameterSet) -> None:
+        """Let go of the instances of these lives: ranges of their numbers."""
+        ended = [life for life in self._lives if any(first <= life < stop for first, stop in over)]
+        if self._life in ended:
+            self.enter(0, parameters)
+        for life in ended:
+            del self._lives[life]
+
+    @property
+    def lives(self) -> int:
+        """How many constraints have an instance now."""
+        return len(self._lives.keys() - {0})
 
     def tick_interval(self, parameters: ParameterSet) -> float | None:
         """Seconds between two ticks over all workers; None where the class does not tick."""
@@ -194,7 +228,9 @@ class WorkerAnalysis:
         return None if interval is None else self._hooks.seconds("get_tick_interval", interval)
 
     def finish(self, parameters: ParameterSet) -> None:
-        """Tell the class that the run is over."""
+        """Tell the class that the run is over: the instance that was made for it, not those of constraints."""
+        if self._life:
+            self.enter(0, parameters)
         self._hooks.call("finish", parameters)
 
     def close(self, context: dict[Any, Any]) -> None:
@@ -240,12 +276,13 @@ class ReducerAnalysis:
 
     @property
     def instance(self) -> Any:
-        """The user's object of the present run; None before it is made."""
+        """The user's object of the present run, or of the constraint that was entered last; None before it is made."""
         return self._hooks.instance
 
     def adopt(self, instance: Any) -> None:
         """Go on with an instance that was made before, in place of ``start``."""
         self._hooks.instance = instance
+        self._lives, self._life = {0: instance}, 0
         self.process_result = self._hooks.bound("process_result") or self._not_started
 
     def timer(self, parameters: ParameterSet) -> float | None:

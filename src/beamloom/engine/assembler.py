@@ -34,6 +34,13 @@ class Ready(msgspec.Struct, gc=False):
     streams: dict[str, Packet]
     split: bool = False
     """Whether this is one of several deliveries of the event, or could be."""
+    life: int = 0
+    """The number of the state that its result depends on; 0 where it depends on none."""
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it is worked through for that state alone, and has no result."""
+        return self.slot < 0
 
 
 class Assembler:
@@ -52,7 +59,7 @@ class Assembler:
     def lease(self, spans: Iterable[Span]) -> None:
         """The controller has leased these to this worker."""
         for span in spans:
-            for attempt in range(1, span.attempt):
+            for attempt in () if span.is_rehearsal else range(1, span.attempt):
                 # What has come or will come under an earlier attempt is not meant any more.
                 self._forget(span.slot, attempt, span.first, span.stop)
             if self._leases and span.first < self._leases[-1].first:
@@ -101,6 +108,25 @@ class Assembler:
         if kept:
             self._next = kept[0].first
 
+    def end_lives(self, lives: Iterable[Range]) -> None:
+        """Nobody needs these states any more: nothing is to be worked through for them."""
+        over = RangeSet(lives)
+        for key in [key for key in self._done if -key[0] in over]:
+            del self._done[key]
+        if not any(span.life in over for span in self._leases):
+            return
+        kept: deque[Span] = deque()
+        for place, span in enumerate(self._leases):
+            if place == 0:
+                span = msgspec.structs.replace(span, first=self._next, count=span.stop - self._next)
+            if span.life in over:
+                self._forget(span.slot, span.attempt, span.first, span.stop)
+            else:
+                kept.append(span)
+        self._leases = kept
+        if kept:
+            self._next = kept[0].first
+
     def take_ready(self, limit: int) -> list[Ready]:
         """At most ``limit`` deliveries that are complete, in the order of their events."""
         ready: list[Ready] = []
@@ -115,16 +141,17 @@ class Assembler:
             taken = [runs.take(first, stop) for _, runs, _ in columns]
             self._tidy(key)
             self._finish(key, first, stop)
-            slot, attempt, epoch, split = span.slot, span.attempt, span.epoch, span.streams is not None
+            slot, attempt, epoch, life = span.slot, span.attempt, span.epoch, span.life
+            split = span.streams is not None
             if len(names) == 1:
                 name = names[0]
                 ready += [
-                    Ready(event, slot, attempt, epoch, {name: packet}, split)
+                    Ready(event, slot, attempt, epoch, {name: packet}, split, life)
                     for event, packet in enumerate(taken[0], first)
                 ]
             else:
                 ready += [
-                    Ready(event, slot, attempt, epoch, dict(zip(names, packets, strict=True)), split)
+                    Ready(event, slot, attempt, epoch, dict(zip(names, packets, strict=True)), split, life)
                     for event, packets in enumerate(zip(*taken, strict=True), first)
                 ]
             self._next = stop
@@ -172,14 +199,17 @@ class Assembler:
         return sum(span.count for span in self._leases) - (self._next - self._leases[0].first)
 
     def deliveries(self) -> Iterator[tuple[int, int, int]]:
-        """Slot, first event and one past the last of what is leased and has not become ready yet."""
+        """Slot, first event and one past the last of what is leased and has not become ready yet, rehearsals left out."""
         for place, span in enumerate(self._leases):
-            yield span.slot, self._next if place == 0 else span.first, span.stop
+            if not span.is_rehearsal:
+                yield span.slot, self._next if place == 0 else span.first, span.stop
 
     def lacking(self, stream: str) -> dict[int, list[Range]]:
         """By slot, the events of what is leased for which no packet of ``stream`` has come, also where the map wants none."""
         found: dict[int, RangeSet] = {}
         for place, span in enumerate(self._leases):
+            if span.is_rehearsal:
+                continue
             if span.streams is not None and stream not in span.streams:
                 continue
             here = RangeSet(self._here.get((span.slot, span.attempt), {}).get(stream, ()))

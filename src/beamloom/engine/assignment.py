@@ -11,7 +11,8 @@ class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``slot`` tells apart the deliveries of an event that several workers see; together with the event's number it names a delivery
     for the whole run, whichever worker ends up with it. ``attempt`` grows each time the delivery is leased again. ``epoch`` is the
     parameter epoch that holds for these events. ``streams`` are the streams whose packets belong to this delivery; None stands for
-    every stream that the map wants in the event.
+    every stream that the map wants in the event. ``life`` is the number of the state that the result depends on (engine/lives.py); 0
+    where it depends on none. What is only worked through again for that state has no result: its slot is below 0.
     """
 
     first: int
@@ -21,11 +22,17 @@ class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attempt: int = 1
     epoch: int = 0
     streams: tuple[str, ...] | None = None
+    life: int = 0
 
     @property
     def stop(self) -> int:
         """One past the last event."""
         return self.first + self.count
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether these events are worked through for the state alone."""
+        return self.slot < 0
 
 
 def joined(spans: list[Span]) -> list[Span]:
@@ -38,6 +45,7 @@ def joined(spans: list[Span]) -> list[Span]:
             and last.stop == span.first
             and (last.worker, last.slot, last.attempt, last.epoch, last.streams)
             == (span.worker, span.slot, span.attempt, span.epoch, span.streams)
+            and last.life == span.life
         ):
             merged[-1] = msgspec.structs.replace(last, count=last.count + span.count)
         else:

@@ -39,10 +39,10 @@ class Attempts:
         for key in [key for key in self._again if first <= key[0] < stop]:
             del self._again[key]
 
-    def cut(self, event: int) -> None:
-        """From ``event`` on the run goes on with other events."""
+    def cut(self, event: int, highest: int = 1) -> None:
+        """From ``event`` on the run goes on with other events. ``highest``: how many lives it may have had (engine/lives.py)."""
         before = [attempt for (leased, _), attempt in self._again.items() if leased >= event]
-        self._behind_cut = max(before, default=1) + 1
+        self._behind_cut = max(before, default=1) + highest
         self._cut_at = event
 
     @property

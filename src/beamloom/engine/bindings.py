@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from beamloom.engine.life import Life
 from beamloom.triggermap import CompiledPart, Instance
 
 
@@ -25,6 +26,10 @@ class Binding:
     part: CompiledPart
     bound: npt.NDArray[np.int32]
     """int32[groups of the part]: the worker's index; -1 where the constraint is free."""
+    unsettled: npt.NDArray[np.int64] | None = None
+    """int64[groups of the part]: how many events of each constraint are not settled; None where nobody counts."""
+    lives: dict[int, Life] = field(default_factory=dict)
+    """By group, which worker has the state of a constraint; empty where events do not depend on each other."""
 
 
 class Upcoming:
@@ -77,6 +82,10 @@ class Bindings:
                 return binding
         raise LookupError(f"event {event} has not been given out")
 
+    def find(self, event: int) -> Binding | None:
+        """The open instance of an event; None when there is none, or none any more."""
+        return next((one for one in self._open if one.first <= event < one.stop), None)
+
     def unbind(self, index: int) -> None:
         """The worker of this index is gone: its constraints are free."""
         for binding in self._open:
@@ -98,3 +107,6 @@ class Bindings:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[Binding]:
+        return iter(self._open)

@@ -42,11 +42,15 @@ class Fencing:
         held = self._scheduler.workforce[worker].outstanding
         death = self._deaths.pop(worker, None)
         culprit = None if death is None else death.event
-        poison = self._scheduler.lose_worker(worker, killed=self._killed.pop(worker), culprit=culprit)
+        # Who is known to have ended between two events is held against none of those that it held.
+        killed = self._killed.pop(worker) and (death is None or culprit is not None)
+        poison = self._scheduler.lose_worker(worker, killed=killed, culprit=culprit)
         for event in poison:
             failure = poison_failure(event, worker, death)
             self._faults.add(failure, worker, event)
             self._ledger.fail(event, event + 1)
+            if self._scheduler.lives is not None:
+                self._scheduler.lives.pasts.leave_out(event, event + 1)
             # Taken away also when it is settled: the start event that kills those who come late may be reduced long since.
             self._settling.settle([(event, event + 1)], taken_away=True)
         for event, failed in self._scheduler.ended():

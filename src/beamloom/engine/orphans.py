@@ -15,6 +15,7 @@ from beamloom.engine.attempts import Attempts
 from beamloom.engine.bindings import Binding, Bindings
 from beamloom.engine.deliveries import Deliveries, Orphan
 from beamloom.engine.epochs import EpochPlan
+from beamloom.engine.lives import Lives
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.suspects import Suspects
 from beamloom.engine.workforce import Worker, Workforce
@@ -46,6 +47,8 @@ class Orphans:
         self._attempts = attempts
         self._epochs = epochs
         self._waiting: list[Orphan] = []
+        self.lives: Lives | None = None
+        """Who has the state of each constraint, where there is one."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -98,7 +101,7 @@ class Orphans:
                     waiting = [orphan, *queue]
                     break
                 careful, worker.careful = False, None
-            spans.append(self._lease_again(worker, orphan.first, end, orphan.slot, careful, now))
+            spans += self._lease_again(worker, orphan.first, end, orphan.slot, careful, now)
             if end < orphan.stop:
                 queue.appendleft(Orphan(end, orphan.slot, orphan.stop))
         self._waiting = waiting
@@ -168,11 +171,12 @@ class Orphans:
 
     def _lease_again(
         self, worker: Worker, first: int, stop: int, slot: int, careful: bool, now: float
-    ) -> Span:
+    ) -> list[Span]:
         split = self._deliveries.of(first)
         streams = split.units[slot].streams if split is not None else None
         if careful:
             worker.careful = (first, slot)
         worker.lease(slot, first, stop, now)
         attempt = self._attempts.of(first, slot)
-        return Span(first, stop - first, worker.name, slot, attempt, self._epochs.of(first), streams)
+        span = Span(first, stop - first, worker.name, slot, attempt, self._epochs.of(first), streams)
+        return [span] if self.lives is None else self.lives.lease(worker, span)

@@ -20,6 +20,7 @@ from beamloom.engine.ranges import RangeSet
 from beamloom.engine.rejoining import Rejoin, Rejoining
 from beamloom.engine.retention import Retention
 from beamloom.engine.shares import Share
+from beamloom.engine.spares import Spares
 from beamloom.engine.streamplan import ENDLESS, StreamLayout, StreamPlan, Stretch
 from beamloom.engine.theft import Theft
 from beamloom.events import Malformed, Packet, PacketKind
@@ -84,6 +85,7 @@ class StreamRouter:
         self._excuses: list[Loss] = []
         self._witness = witness
         self.retention = retention
+        self.spares = Spares(retention)
         self.counts = StreamCounts()
         self.malformed: list[Malformed] = []
         """The first unreadable packets, for inspection."""
@@ -338,7 +340,9 @@ class StreamRouter:
             if stretch.kind == CellKind.DISCARD:
                 self.counts.discarded += count
                 continue
+            self.spares.make_room(some)
             kept = self.retention.keep(stretch.first, some, stretch.wanted)
+            self.spares.keep(stretch.first, stretch.first + kept)
             if kept < count:
                 self.counts.dropped += count - kept
                 dropped = msgspec.structs.replace(stretch, first=stretch.first + kept)
@@ -347,6 +351,8 @@ class StreamRouter:
             deliveries += self._deliver(stretch, some[:kept])
             for first, stop in self._settled_ahead.within(stretch.first, stretch.stop):
                 self.retention.release(first, stop)
+                self.spares.release(first, stop)
+            self.spares.make_room()
         self._settled_ahead.remove(0, self._front)
         return deliveries
 
@@ -448,6 +454,7 @@ class StreamRouter:
     def release(self, first: int, stop: int) -> None:
         """[first, stop) are settled: nothing of them has to be kept or delivered any more."""
         self.retention.release(first, stop)
+        self.spares.release(first, stop)
         # Another stream may have lost the event before this one has its packet, which is then not to be kept either.
         self._settled_ahead.add(max(first, self._front), stop)
         self._forget_leases()

@@ -18,8 +18,9 @@ from beamloom.engine.endings import Endings
 from beamloom.engine.faults import Death, Failure, Faults
 from beamloom.engine.fencing import Fencing
 from beamloom.engine.inputs import Witness, recorded
-from beamloom.engine.layout import stream_layout
+from beamloom.engine.layout import WantedEvents, stream_layout
 from beamloom.engine.ledger import Ledger, Loss
+from beamloom.engine.lives import Lives
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.run_parts import RunPhase as RunPhase
 from beamloom.engine.run_parts import RunSettings as RunSettings
@@ -62,7 +63,7 @@ class Run:
         self.degraded: str | None = None
         """Why too many events have failed, in a sentence; None while they have not."""
         self._settings = settings
-        self._scheduler = Scheduler(trigger_map.instances(), settings.lookahead)
+        self._scheduler = Scheduler(trigger_map.instances(), settings.lookahead, stateful=settings.stateful)
         self._settling = Settling(self.ledger, self._scheduler)
         self._fencing = Fencing(self.ledger, self.faults, self._scheduler, self._settling)
         self._endings = Endings(trigger_map, self.ledger, self.standing, self._scheduler, self._settling)
@@ -128,7 +129,7 @@ class Run:
             self.taken(worker, slot, first, stop, now)
         for first, stop in [one for events in taken.values() for one in events]:
             for a, b in RangeSet(split).missing(first, stop) if self.ledger.lost else []:
-                self.ledger.recover(a, b)
+                self._settling.recover(a, b)
         cause = f"the reducer died and its journal does not have the result: {self.custody.cause}"
         for slot, first, stop in gone:
             self.ledger.revoke(first, stop, cause)
@@ -158,7 +159,7 @@ class Run:
         self.custody.told(slot, first, stop)
         if self.ledger.lost.within(first, stop):
             for a, b in RangeSet(split).missing(first, stop):
-                self.ledger.recover(a, b)
+                self._settling.recover(a, b)
         reduced, failed = self._scheduler.done(worker, slot, first, stop, now)
         for a, b in reduced:
             self._settling.settle(self.ledger.reduce(a, b))
@@ -204,6 +205,15 @@ class Run:
             self._endings.close_if_all_ended(self.shares, now)
 
     @recorded
+    def given_up(self, stream: str, events: list[Range]) -> None:
+        """An ingester had no room to keep the packets of these settled events until their constraints are complete."""
+        cause = (
+            f"stream {stream!r} had no room for the packets of its earlier events; raise retention_bytes of its ingester, "
+            "or set on_full to spill"
+        )
+        self._settling.forget_past(events, cause)
+
+    @recorded
     def stopped(self, stream: str, complete_until: int, seen_until: int, now: float) -> None:
         """The source of a stream has been stopped; nothing more will come."""
         self.progress(stream, complete_until, seen_until, ended=False, now=now)
@@ -222,6 +232,7 @@ class Run:
         """The ingester of a stream has died. The run waits for another one, unless it is ``final`` that nothing more will come."""
         if self.phase is RunPhase.COMPLETE:
             return
+        self._settling.forget_past(WantedEvents(self.layouts[stream]).before(self.standing.seen_until), cause)
         if final or self.phase is RunPhase.STOPPING or self._settings.ingester_timeout <= 0:
             if self.succession.give_up(stream, cause, now):
                 self._end_without(now)
@@ -281,6 +292,7 @@ class Run:
             return
         shares = self.shares[stream]
         shares.gone(share, cause, now)
+        self._settling.forget_past(WantedEvents(self.layouts[stream]).before(self.standing.seen_until), cause)
         self._look_at_shares(stream, now)
         if shares.all_gone is not None:
             self.stream_gone(stream, shares.all_gone, now, final=True)
@@ -318,7 +330,7 @@ class Run:
         for worker, slot, first, stop in among_leases(stock.taken, workforce):
             self.taken(worker, slot, first, stop, now)
         for first, stop in stock.reduced:
-            self.ledger.recover(first, stop)
+            self._settling.recover(first, stop)
         self.ledger.tell_all_again()
         # What was to be told to them next is among what they do not have.
         self._settling.step.spans = [
@@ -328,7 +340,12 @@ class Run:
         self._settling.step.spans += renewed
         self.succession.ask_again()
         self.redelivered += sum(span.count for span in renewed)
-        resync.settled = self._settling.not_kept(list(self.ledger.settled))
+        self._settling.let_go()
+        kept = self._settling.kept
+        resync.settled = self._settling.not_kept(
+            [part for first, stop in self.ledger.settled for part in kept.missing(first, stop)]
+        )
+        resync.spare = self._settling.not_kept(list(kept))
         resync.fence = list(self._fencing)
         resync.close_at = self._endings.closed_at
         resync.stop_sources = self.phase is RunPhase.STOPPING
@@ -385,6 +402,7 @@ class Run:
             if self.phase is RunPhase.RUNNING:
                 self._endings.lose_overdue(self.shares, now)
                 self._endings.hold_back()
+            self._settling.lose_doomed()
             spans, void = self._scheduler.assign(now)
             self._settling.pass_over(void)
             self._settling.settle_void(
@@ -393,7 +411,9 @@ class Run:
             self.ledger.assign_until(self._scheduler.cursor)
             self._settling.step.spans += spans
             self.succession.tell(now)
+            self._settling.let_go()
             self._scheduler.forget_settled(self.ledger.settled_until)
+            self.redelivered += 0 if self.lives is None else self.lives.take_rehearsed()
             if self.ledger.complete and self._scheduler.idle and not self._fencing and not self.custody.away:
                 self.phase = RunPhase.COMPLETE
         return self._settling.take_step()
@@ -413,6 +433,11 @@ class Run:
     def max_failed(self) -> Budget:
         """How many events may fail."""
         return self._settings.budget
+
+    @property
+    def lives(self) -> Lives | None:
+        """Who has the state of each constraint; None where there is none."""
+        return self._scheduler.lives
 
     @property
     def layouts(self) -> dict[str, StreamLayout]:

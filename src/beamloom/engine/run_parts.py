@@ -40,6 +40,8 @@ class RunSettings(msgspec.Struct, frozen=True):
     """How many events may fail."""
     idle_limit: float | None = None
     """How long nothing may come, once something has, before the run is ended; None: for ever."""
+    stateful: bool = False
+    """Whether results depend on the events of the same constraint before."""
 
 
 class Step(msgspec.Struct):
@@ -49,6 +51,10 @@ class Step(msgspec.Struct):
     """New leases: to the ingesters, and to the workers that they name."""
     settled: list[Range] = []
     """Events that no ingester has to keep any more."""
+    spare: list[Range] = []
+    """Settled events that ingesters keep as long as they have room, for their constraints may have to be worked through again."""
+    over: list[Range] = []
+    """Numbers of the lives of constraints that nobody needs any more."""
     dropped: list[Range] = []
     """Events that workers are not to wait for any more; to be told before the new leases."""
     fence: list[str] = []

@@ -21,6 +21,7 @@ from beamloom.engine.attempts import Attempts
 from beamloom.engine.bindings import Binding, Bindings
 from beamloom.engine.deliveries import Deliveries, Orphan, Unit
 from beamloom.engine.epochs import EpochPlan
+from beamloom.engine.lives import Lives
 from beamloom.engine.orphans import Orphans
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.suspects import Suspects
@@ -29,6 +30,7 @@ from beamloom.triggermap import CompiledPart, Instance
 
 LONGEST_OVERSHOOT = 1024
 """How far a lease may go beyond the credit to keep a constraint's consecutive events together."""
+NO_GROUP = -1
 VOID_EVENTS_PER_STEP = 100_000
 """Events that no worker sees are skipped at most so many at a time."""
 
@@ -36,7 +38,8 @@ VOID_EVENTS_PER_STEP = 100_000
 class Scheduler:
     """Binds constraints to workers and leases events."""
 
-    def __init__(self, instances: Iterator[Instance], lookahead: float) -> None:
+    def __init__(self, instances: Iterator[Instance], lookahead: float, *, stateful: bool = False) -> None:
+        """``lookahead`` is in seconds; ``stateful``: results depend on the events of the same constraint before."""
         self.workforce = Workforce()
         self.cursor = 0
         """Next event that has never been given out."""
@@ -49,9 +52,12 @@ class Scheduler:
         self._suspects = Suspects()
         self._attempts = Attempts()
         self._epochs = EpochPlan()
+        self.lives = Lives(self._bindings, self._epochs) if stateful else None
+        """Who has the state of each constraint; None where there is no state."""
         self._orphans = Orphans(
             self.workforce, self._bindings, self._deliveries, self._suspects, self._attempts, self._epochs
         )
+        self._orphans.lives = self.lives
 
     # ---- parameters ---------------------------------------------------------------------------------------------------------
 
@@ -97,8 +103,11 @@ class Scheduler:
             for start, end in lease
             for first, stop in self._deliveries.pieces(start, end)
         )
+        rehearsed = self.lives is not None and self.lives.lose(worker, culprit)
         poison: list[int] = []
-        if killed and worker.careful is not None:
+        if rehearsed:
+            pass
+        elif killed and worker.careful is not None:
             if self._suspects.convict(worker.careful):
                 poison.append(worker.careful[0])
         elif killed:
@@ -109,17 +118,27 @@ class Scheduler:
     def renew(self, name: str, slot: int, first: int, stop: int) -> list[Span]:
         """``name`` was given these deliveries and never had them: they are leased to it once more, under a higher attempt."""
         self._attempts.another(slot, first, stop)
-        return self.leases_of(name, slot, first, stop)
+        if self.lives is None:
+            return self.leases_of(name, slot, first, stop)
+        self.lives.break_off(slot, range(first, stop))
+        worker = self.workforce[name]
+        spans = self._spans(name, slot, first, stop)
+        return joined([one for span in spans for one in self.lives.lease(worker, span)])
 
     def leases_of(self, name: str, slot: int, first: int, stop: int) -> list[Span]:
         """These deliveries, all of which ``name`` holds, as they were given to it."""
+        spans = self._spans(name, slot, first, stop)
+        return joined(spans if self.lives is None else [self.lives.as_leased(span) for span in spans])
+
+    def _spans(self, name: str, slot: int, first: int, stop: int) -> list[Span]:
+        """One for each of these deliveries."""
         spans: list[Span] = []
         for event in range(first, stop):
             split = self._deliveries.of(event)
             streams = None if split is None else split.units[slot].streams
             attempt = self._attempts.of(event, slot)
             spans.append(Span(event, 1, name, slot, attempt, self.epoch_of(event), streams))
-        return joined(spans)
+        return spans
 
     @property
     def was_cut(self) -> bool:
@@ -129,20 +148,21 @@ class Scheduler:
     def release(self, name: str, slot: int, first: int, stop: int) -> None:
         """The results of these deliveries died on their way, and ``name`` has them no more: they wait to be leased again."""
         worker = self.workforce.get(name)
-        if worker is not None:
-            self._orphans.add(
-                Orphan(a, slot, b)
-                for start, end in worker.give_back(slot, first, stop)
-                for a, b in self._deliveries.pieces(start, end)
-            )
+        for start, end in [] if worker is None else worker.give_back(slot, first, stop):
+            if self.lives is not None:
+                self.lives.break_off(slot, range(start, end))
+            self._orphans.add(Orphan(a, slot, b) for a, b in self._deliveries.pieces(start, end))
 
     def reopen(self, slot: int, first: int, stop: int) -> None:
         """Results of deliveries that were done are gone: those of events that are still open wait to be leased again."""
-        self._orphans.add(
-            Orphan(event, slot, event + 1)
+        again = [
+            event
             for event in self._deliveries.split_within(first, stop)
             if self._deliveries.reopen(event, slot)
-        )
+        ]
+        if self.lives is not None:
+            self.lives.break_off(slot, again)
+        self._orphans.add(Orphan(event, slot, event + 1) for event in again)
 
     # ---- deliveries end -----------------------------------------------------------------------------------------------------
 
@@ -193,8 +213,12 @@ class Scheduler:
         self._deliveries.drop(first, stop)
         self._suspects.drop(first, stop)
         self._attempts.drop(first, stop)
+        if self.lives is not None:
+            self.lives.drop(first, stop)
 
     def _forget(self, slot: int, first: int, stop: int) -> None:
+        if self.lives is not None:
+            self.lives.done(slot, first, stop)
         self._suspects.acquit(slot, first, stop)
         self._attempts.forget(slot, first, stop)
 
@@ -220,11 +244,11 @@ class Scheduler:
         slot: int,
         now: float,
         streams: tuple[str, ...] | None = None,
-    ) -> Span:
+    ) -> list[Span]:
         worker.lease(slot, first, first + count, now)
-        return Span(
-            first, count, worker.name, slot, self._attempts.first(first), self.epoch_of(first), streams
-        )
+        attempt = self._attempts.first(first)
+        span = Span(first, count, worker.name, slot, attempt, self.epoch_of(first), streams)
+        return [span] if self.lives is None else self.lives.lease(worker, span)
 
     def _assign_new(self, spans: list[Span], void: list[Range], now: float) -> None:
         void_left = VOID_EVENTS_PER_STEP
@@ -283,7 +307,7 @@ class Scheduler:
         if overshoot - end <= LONGEST_OVERSHOOT:
             end = overshoot
         bound[group : last + 1] = worker.index
-        spans.append(self._lease(worker, binding.first + offset, end - offset, 0, now))
+        spans += self._lease(worker, binding.first + offset, end - offset, 0, now)
         self.cursor = binding.first + end
         return True
 
@@ -306,9 +330,9 @@ class Scheduler:
                 return False
             chosen[group] = worker
             taken[worker.name] = taken.get(worker.name, 0) + 1
-        shares: dict[str, tuple[list[str], list[int], set[frozenset[str]]]] = {}
+        shares: dict[tuple[str, int], tuple[list[str], list[int], set[frozenset[str]]]] = {}
         for group, worker in chosen.items():
-            share = shares.setdefault(worker.name, ([], [], set()))
+            share = shares.setdefault((worker.name, self._apart(group)), ([], [], set()))
             share[0].extend(part.streams_of_group(offset, group))
             share[1].append(group)
         for tag_set in part.broadcasts(offset):
@@ -317,25 +341,31 @@ class Scheduler:
             if not suited or any(worker.free <= 0 for worker in suited):
                 return False
             for worker in suited:
-                share = shares.setdefault(worker.name, ([], [], set()))
+                share = shares.setdefault((worker.name, NO_GROUP), ([], [], set()))
                 share[0].extend(part.streams_of_broadcast(offset, tag_set))
                 share[2].add(tags)
         for group, worker in chosen.items():
             binding.bound[group] = worker.index
         units: list[Unit] = []
-        for slot, (name, (streams, groups, tag_sets)) in enumerate(shares.items()):
+        for slot, ((name, _), (streams, groups, tag_sets)) in enumerate(shares.items()):
             unit = Unit(tuple(dict.fromkeys(streams)), tuple(groups), frozenset(tag_sets))
             units.append(unit)
-            spans.append(self._lease(self.workforce[name], event, 1, slot, now, unit.streams))
+            spans += self._lease(self.workforce[name], event, 1, slot, now, unit.streams)
         self._deliveries.add(event, units)
         return True
 
+    def _apart(self, group: int) -> int:
+        """What keeps deliveries of one event to one worker apart: constraints with states of their own have results of their own."""
+        return NO_GROUP if self.lives is None else group
+
     def cut(self, event: int, instances: Iterator[Instance]) -> None:
         """An open-ended run has been closed: from ``event`` on it goes on with other parts than planned."""
-        self._attempts.cut(event)
+        self._attempts.cut(event, 1 if self.lives is None else self.lives.highest_attempt)
         self.drop(event, self.cursor)
         self._skipped.remove(event, sys.maxsize)
         self.cursor = min(self.cursor, event)
+        if self.lives is not None:
+            self.lives.cut(event)
         self._bindings.cut(event, instances)
         self._epochs.cut(event)
 

@@ -29,6 +29,7 @@ class Settling:
         self._ledger = ledger
         self._scheduler = scheduler
         self._settled = RangeSet()
+        self._release = RangeSet()
         self._void = RangeSet()
 
     def settle(self, fresh: Collection[Range], *, taken_away: bool = False) -> None:
@@ -51,7 +52,17 @@ class Settling:
 
     def lose(self, first: int, stop: int, cause: str) -> None:
         """What of these events is not settled is lost."""
-        self.settle(self._ledger.lose(first, stop, cause), taken_away=True)
+        fresh = self._ledger.lose(first, stop, cause)
+        if self._scheduler.lives is not None:
+            for a, b in fresh:
+                self._scheduler.lives.pasts.leave_out(a, b)
+        self.settle(fresh, taken_away=True)
+
+    def recover(self, first: int, stop: int) -> None:
+        """What of these events had been given up as lost is in the result all the same."""
+        for a, b in self._ledger.recover(first, stop):
+            if self._scheduler.lives is not None:
+                self._scheduler.lives.pasts.recover(a, b)
 
     def lose_all(self, losses: Collection[Loss]) -> None:
         """These events are lost, or were for another cause than was said before."""
@@ -94,11 +105,46 @@ class Settling:
 
     # ---- what is told -------------------------------------------------------------------------------------------------------
 
+    def let_go(self) -> None:
+        """See which packets nobody needs any more: a constraint with a state may be worked through again until it is complete."""
+        settled, lives = self._settled.clear(), self._scheduler.lives
+        if lives is not None:
+            kept = lives.pasts.settle(settled, self._ledger.lost, self._scheduler.cursor)
+            self.step.spare += self.not_kept(list(kept.spare))
+            self.step.over += lives.complete(kept.complete)
+            # A run that was stopped does not come to the rest of its constraints.
+            settled = [*kept.release, *(lives.pasts.let_all_go() if self._ledger.complete else ())]
+        for first, stop in settled:
+            self._release.add(first, stop)
+
+    def forget_past(self, events: Collection[Range], cause: str) -> None:
+        """The packets of these events cannot be had again, for this cause: of no interest where nothing has to be worked through again."""
+        lives = self._scheduler.lives
+        if lives is None:
+            return
+        self.let_go()
+        for first, stop in events:
+            for a, b in [*lives.pasts.kept.within(first, stop), *self._ledger.unsettled(first, stop)]:
+                lives.forget(a, b, cause)
+
+    def lose_doomed(self) -> None:
+        """Constraints that would have to be worked through again, and cannot, are lost."""
+        if self._scheduler.lives is not None:
+            self.lose_all(self._scheduler.lives.take_doomed())
+
     def take_step(self) -> Step:
         """What is to be told now."""
         step, self.step = self.step, Step()
-        step.settled = self.not_kept(self._settled.clear())
+        for first, stop in self._settled.clear():
+            self._release.add(first, stop)
+        step.settled = self.not_kept(self._release.clear())
         return step
+
+    @property
+    def kept(self) -> RangeSet:
+        """The settled events whose packets are kept for a replay."""
+        lives = self._scheduler.lives
+        return RangeSet() if lives is None else lives.pasts.kept
 
     def not_kept(self, settled: list[Range]) -> list[Range]:
         """Of these events, those of which ingesters need not keep the packets."""

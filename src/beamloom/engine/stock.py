@@ -13,7 +13,7 @@ import msgspec
 from beamloom.engine.assignment import Span
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.scheduler import Scheduler
-from beamloom.engine.workforce import Workforce
+from beamloom.engine.workforce import Worker, Workforce
 
 Deliveries = dict[int, list[Range]]
 """By slot, the events."""
@@ -45,6 +45,10 @@ class Resync(msgspec.Struct):
     """All events of which no packet has to be kept."""
     dropped: dict[str, list[Range]] = {}
     """By worker, what it holds and is not to."""
+    spare: list[Range] = []
+    """Settled events that are kept, all the same, for a replay of their constraints."""
+    over: list[Range] = []
+    """Numbers of the lives of constraints that are not to be gone on with."""
     fence: list[str] = []
     """Workers that the reducer is to fence, or has fenced without anybody having heard of it."""
     close_at: int | None = None
@@ -74,6 +78,7 @@ def reconcile(scheduler: Scheduler, stock: Stock) -> tuple[Resync, list[Span]]:
         worker = scheduler.workforce.get(name)
         leases = {} if worker is None else worker.leases
         has = {slot: RangeSet(events) for slot, events in held.items()}
+        certain = {slot: events.copy() for slot, events in has.items()}
         strange = [
             gap
             for slot, events in has.items()
@@ -84,11 +89,22 @@ def reconcile(scheduler: Scheduler, stock: Stock) -> tuple[Resync, list[Span]]:
             resync.dropped[name] = strange
         if worker is None or worker.suspended:
             continue
+        for event, slot in _uncertain(scheduler, worker, resync):
+            certain.setdefault(slot, RangeSet()).remove(event, event + 1)
         for slot, lease in leases.items():
-            mine = has.get(slot, RangeSet())
+            mine = certain.get(slot, RangeSet())
             for first, stop in lease:
                 for a, b in mine.within(first, stop):
                     resync.spans += scheduler.leases_of(name, slot, a, b)
                 for a, b in mine.missing(first, stop):
                     renewed += scheduler.renew(name, slot, a, b)
     return resync, renewed
+
+
+def _uncertain(scheduler: Scheduler, worker: Worker, resync: Resync) -> list[tuple[int, int]]:
+    """Event and slot of what a worker holds behind a rehearsal that it may never have had: another life begins for that."""
+    if scheduler.lives is None:
+        return []
+    uncertain, over = scheduler.lives.uncertain(worker)
+    resync.over += over
+    return uncertain

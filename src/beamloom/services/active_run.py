@@ -169,6 +169,7 @@ class ActiveRun:
             case Progress(stream=stream) as progress:
                 self._count(progress)
                 self.chronicle.missing(progress.losses)
+                self._hear_given_up(progress)
                 self.run.lost(progress.losses)
                 if progress.bearing is not None and progress.bearing != self.run.standing[stream].bearing:
                     self.run.bearing(stream, progress.bearing)
@@ -236,11 +237,16 @@ class ActiveRun:
         if stream in self.run.layouts:
             self.run.stream_refused(stream, problem, now + self._shift, final=final)
 
+    def _hear_given_up(self, progress: Progress) -> None:
+        if progress.given_up:
+            self.run.given_up(progress.stream, progress.given_up)
+
     def _hear_share(self, sender: str, progress: Progress, now: float) -> None:
         """One of the ingesters that share a stream reports."""
         shares = self.run.shares[progress.stream]
         if sender not in shares:
             return
+        self._hear_given_up(progress)
         report = ShareReport(
             progress.complete_until,
             progress.seen_until,
@@ -391,21 +397,22 @@ class ActiveRun:
             step.close_at,
             step.stop_sources,
             step.origins,
+            spare=step.spare,
         )
         for member in self._ensemble.ingesters:
             self._send(member.peer, orders)
             claims = {s: spans for s, spans in step.claims.items() if s in member.register.streams}
             if claims:
                 self._send(member.peer, Orders(self.run.run_id, claims=claims))
-        self.chronicle.leased(step.spans)
-        if step.spans or step.dropped:
+        self.chronicle.leased(span for span in step.spans if not span.is_rehearsal)
+        if step.spans or step.dropped or step.over:
             by_worker: dict[str, list[Span]] = {}
             for span in step.spans:
                 by_worker.setdefault(span.worker, []).append(span)
             for member in self._ensemble.workers:
                 mine = by_worker.get(member.peer, [])
-                if mine or step.dropped:
-                    self._send(member.peer, Orders(self.run.run_id, mine, [], step.dropped))
+                if mine or step.dropped or step.over:
+                    self._send(member.peer, Orders(self.run.run_id, mine, [], step.dropped, over=step.over))
         for stream in step.inquire:
             for worker in self.run.workers:
                 self._send(worker, Inquire(self.run.run_id, stream))

@@ -232,6 +232,8 @@ class IngesterService:
                 router.forget_worker(worker)
             for first, stop in orders.settled:
                 router.release(first, stop)
+            for first, stop in orders.spare:
+                router.spares.add(first, stop)
             one.forget_told(orders.settled)
             router.claim(orders.claims.get(one.stream, ()))
             if orders.close_at is not None and router.is_open:

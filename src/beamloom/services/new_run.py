@@ -55,6 +55,7 @@ def new_run(
         budget=budget or Budget.of(settings.max_failed, stop=settings.on_max_failed == "stop"),
         idle_limit=settings.idle_limit if idle_limit is None else idle_limit,
         ingester_timeout=settings.ingester_timeout,
+        stateful=any(worker.register.stateful for worker in ensemble.workers),
     )
     run = Run(str(uuid.uuid4()), trigger_map, times, now)
     for stream in run.layouts:

@@ -222,6 +222,7 @@ class StreamRun:
         urgent = (
             always
             or losses
+            or router.spares.given_up
             or ended != self._told_ended
             or self.origin != self._told_origin
             or bearing != self._told_bearing
@@ -257,7 +258,20 @@ class StreamRun:
             origin,
             bearing=bearing,
             astray=astray,
+            given_up=self._given_up(),
         )
+
+    def _given_up(self) -> list[Range]:
+        """The settled events whose packets could not be kept for a replay."""
+        spares = self.router.spares
+        if spares.given_up and not spares.all_given_up:
+            logger.warning(
+                "stream %r: %d bytes (retention_bytes) do not hold the constraints that are under way; if the worker of one of them is "
+                "lost now, what is left of that constraint is lost, too. Raise retention_bytes, or set on_full to spill",
+                self.stream,
+                self.router.retention.budget,
+            )
+        return spares.take_given_up()
 
     def _remember(self, losses: list[Loss], received: list[Comb], excuses: list[Loss]) -> None:
         for loss in losses:
@@ -287,6 +301,7 @@ class StreamRun:
         if progress is not None:
             progress.losses, progress.received = self._all_losses, list(self._received)
             progress.excuses, progress.again = self._all_excuses, True
+            progress.given_up = self.router.spares.all_given_up
             self._channel.send(CONTROLLER, progress)
 
     @property

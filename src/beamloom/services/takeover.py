@@ -94,9 +94,14 @@ class Takeover:
             stop_sources=resync.stop_sources,
             origins=resync.origins,
             resync=True,
+            spare=resync.spare,
         )
         told += [(ingester.peer, orders) for ingester in self._ensemble.ingesters]
-        told += [(peer, Orders(self._run, dropped=dropped)) for peer, dropped in resync.dropped.items()]
+        told += [
+            (peer, Orders(self._run, dropped=resync.dropped.get(peer, []), over=resync.over))
+            for peer in sorted(self._workers)
+            if resync.over or peer in resync.dropped
+        ]
         if reducer is not None:
             told += [(reducer.peer, Fence(self._run, worker)) for worker in resync.fence]
         return told

@@ -130,6 +130,7 @@ class WorkerService:
             http=http,
             analysis=settings.worker_class or "",
             code=build_metadata(settings.worker_class),
+            stateful=analysis is not None and analysis.stateful,
         )
         self._run: str | None = None
         self._assembler = Assembler()
@@ -162,6 +163,7 @@ class WorkerService:
             case Orders(run=run) as orders if run == self._run:
                 for first, stop in orders.dropped:
                     self._assembler.drop(first, stop)
+                self._end_lives(orders.over)
                 self._assembler.lease(orders.spans)
             case Taken(run=run, sequence=sequence) if run == self._run and self._outbox is not None:
                 self._outbox.taken(received.sender, sequence)
@@ -192,6 +194,16 @@ class WorkerService:
                 self.member.unknown(replaced_by)
             case _:
                 pass
+
+    def _end_lives(self, over: list[Range]) -> None:
+        """Nobody needs these states any more."""
+        if not over:
+            return
+        self._assembler.end_lives(over)
+        ended = RangeSet(over)
+        self._ready = [ready for ready in self._ready if ready.life not in ended]
+        if self._map is not None and self._map.analysis is not None:
+            self._map.analysis.end_lives(over, self._epochs.latest)
 
     def _arm(self, arm: Arm) -> None:
         self._forget_run()
@@ -239,7 +251,7 @@ class WorkerService:
     def _held(self, outbox: Outbox) -> dict[int, list[Range]]:
         """By slot, the events that this worker works on or has results of."""
         held: dict[int, RangeSet] = {}
-        ready = ((one.slot, one.event, one.event + 1) for one in self._ready)
+        ready = ((one.slot, one.event, one.event + 1) for one in self._ready if not one.is_rehearsal)
         for slot, first, stop in itertools.chain(
             self._assembler.deliveries(), ready, self._combiner.deliveries(), outbox.deliveries()
         ):
@@ -296,14 +308,39 @@ class WorkerService:
             self._ready = self._ready[done:]
             self._seconds["user"] += time.perf_counter() - begin
 
+    def _rehearse(self, ready: Ready, parameters: ParameterSet) -> None:
+        """Work through an event for the state of its constraint alone: what comes of it was taken from another worker."""
+        analysis = None if self._map is None else self._map.analysis
+        if analysis is None or not analysis.stateful:
+            return
+        self._notes.begin(ready.event)
+        try:
+            analysis.enter(ready.life, parameters)
+            event = Event(ready.event, with_detectors(ready.streams, self._detectors))
+            analysis.process_event(event, parameters, False)
+        except (Exception, *ENDS) as error:
+            if isinstance(error, KeyboardInterrupt) and interrupts_raise():
+                raise
+            logger.info(
+                "event %d fails again as its constraint is worked through again: %r", ready.event, error
+            )
+        finally:
+            self._notes.end()
+            self._processed += 1
+
     def _process(self, ready: Ready, parameters: ParameterSet, now: float) -> None:
         if self._map is None or self._outbox is None:
             raise RuntimeError("an event was leased to a worker without a class")
+        if ready.is_rehearsal:
+            self._rehearse(ready, parameters)
+            return
         tick, self._tick = self._tick, False
         if ready.split:
             self._outbox.mark_split(ready.event)
         try:
             self._notes.begin(ready.event)
+            if self._map.analysis is not None and self._map.analysis.stateful:
+                self._map.analysis.enter(ready.life, parameters)
             event = Event(ready.event, with_detectors(ready.streams, self._detectors))
             payload = self._map.process(event, parameters, tick)
             if self._combines and payload is not None:

@@ -71,6 +71,8 @@ class Register(Message):
     """Version of the user's code: commit_hash, branch_name, timestamp, repository_url."""
     fault: str | None = None
     """Why its user class cannot be used."""
+    stateful: bool = False
+    """Of a worker: whether its results depend on the events of the same constraint before."""
 
 
 class Welcome(Message):
@@ -200,6 +202,10 @@ class Orders(Message):
     """For streams that another ingester has had before: leases that were told already, whose workers lack its packet."""
     resync: bool = False
     """Of a new controller: ``spans`` are all leases that there are, ``settled`` all that is settled."""
+    spare: list[Range] = []
+    """Settled events whose packets are kept, as long as there is room, for a replay of their constraints."""
+    over: list[Range] = []
+    """To workers: numbers of the lives of constraints that nobody needs any more; to be heeded before the new leases."""
 
 
 class PacketBlock(msgspec.Struct, array_like=True):
@@ -310,6 +316,8 @@ class Progress(Message):
     """What another ingester would need to go on with the stream; None while no series has begun, or where it could not."""
     astray: str | None = None
     """Why the stream could not be taken up where another ingester had left it."""
+    given_up: list[Range] = []
+    """Settled events whose packets could not be kept for a replay of their constraints."""
 
 
 class Inquire(Message):

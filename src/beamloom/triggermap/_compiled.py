@@ -74,6 +74,20 @@ class Occurrence:
         target[~constrained] = -1 - renumbered[self.group_count :]
         self.mixed = _Mixed(self.single, entries, target)
 
+    @functools.cached_property
+    def members(self) -> tuple[Int64s, Int64s]:
+        """The offsets of all events by group, each group's in order; and for each group where its own begin, with the end as last entry."""
+        single = np.flatnonzero(self.single >= 0)
+        group, offset = self.single[single], single
+        if len(self.mixed.events):
+            pairs = np.unique(np.stack(self.mixed.memberships()), axis=1)
+            group, offset = np.concatenate([group, pairs[0]]), np.concatenate([offset, pairs[1]])
+            in_order = np.argsort(offset, kind="stable")
+            group, offset = group[in_order], offset[in_order]
+        by_group = np.argsort(group, kind="stable")
+        ends = np.cumsum(np.bincount(group, minlength=self.group_count))
+        return _frozen(offset[by_group]), _frozen(np.concatenate([[0], ends]).astype(np.int64))
+
 
 class _Entries:
     """All virtual workers of a part as columns, by event, then stream, then place in the cell."""
@@ -137,6 +151,11 @@ class _Mixed:
         begin = int(self._ends[row - 1]) if row else 0
         end = int(self._ends[row])
         return self.target[begin:end].tolist(), self.stream[begin:end].tolist()
+
+    def memberships(self) -> tuple[Int64s, Int64s]:
+        """Group and event of each virtual worker that has a constraint."""
+        constrained = self.target >= 0
+        return self.target[constrained], self.events[self.row_of_entry[constrained]]
 
 
 class CompiledPart:
@@ -206,6 +225,17 @@ class CompiledPart:
         copy, within = divmod(offset, self.period)
         shift = copy * self._one.group_count
         return tuple(dict.fromkeys(t + shift for t in self._one.mixed.of_event(within)[0] if t >= 0))
+
+    def members(self, group: int) -> Int64s:
+        """The offsets of all events of a group, in order."""
+        copy, within = divmod(group, self._one.group_count)
+        offsets, starts = self._one.members
+        return offsets[starts[within] : starts[within + 1]] + copy * self.period
+
+    @property
+    def group_sizes(self) -> Int64s:
+        """int64[group_count]: how many events each group has."""
+        return np.tile(np.diff(self._one.members[1]), self.length // self.period)
 
     def broadcasts(self, offset: int) -> tuple[int, ...]:
         """The distinct tag sets (indices) of an event's virtual workers without constraint, in the order of its streams."""
