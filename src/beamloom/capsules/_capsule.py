@@ -100,6 +100,8 @@ class Capsule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sentence(self) -> str:
         """What happened, in a line."""
+        if self.died:
+            return f"{self.analysis} ended its process in {self.hook} at event {self.event}: {self.error}: {self.message}"
         return f"{self.where} failed at event {self.event}: {self.error}: {self.message}"
 
     def encode(self) -> bytes:

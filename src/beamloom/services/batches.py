@@ -54,9 +54,13 @@ def entries(results: Results, buffers: Sequence[Any]) -> Iterator[Entry]:
 
 def decoder_of(arm: Arm, settings: ReducerSettings) -> Decoder:
     """What decodes the results of a run: the classes of which they are made may be imported from the analyses' packages."""
+    return Decoder(trusted_packages=trusted_packages(arm, settings), allow_pickle=settings.allow_pickle)
+
+
+def trusted_packages(arm: Arm, settings: ReducerSettings) -> set[str]:
+    """The packages of the analyses of a run."""
     references = [reference for reference in (*arm.analyses, settings.reducer_class or "") if reference]
-    packages = {_package(reference) for reference in references}
-    return Decoder(trusted_packages=packages, allow_pickle=settings.allow_pickle)
+    return {_package(reference) for reference in references}
 
 
 def _package(reference: str) -> str:

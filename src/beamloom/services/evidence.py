@@ -17,12 +17,14 @@ from typing import Any
 
 import msgspec
 
-from beamloom.capsules import Capsule, Given, KeptState, Shelf, keep_state
+from beamloom.capsules import Capsule, Given, KeptState, Shelf, capsules_folder, keep_state
 from beamloom.detectors.geometry import Detector
 from beamloom.engine.assembler import Ready
 from beamloom.engine.faults import Failure
 from beamloom.parameters import ParameterSet
 from beamloom.services.code_version import build_metadata
+from beamloom.services.safekeeping import state_folder
+from beamloom.settings import ReducerSettings, WorkerSettings
 from beamloom.version import VERSION
 
 SUSPECT = "suspect"
@@ -78,14 +80,17 @@ class Evidence:
         """The failure of a reduce, with the name of its capsule where one was kept."""
 
         def capsule(room: int) -> Capsule:
-            with_result = given()
+            with_result, died = given(), failure.where == "process"
             room -= RESERVED + len(with_result.head) + sum(map(len, with_result.buffers))
             common = self._common(
-                failure, event, epoch, parameters, analysis, keep_state(analysis.instance, room)
+                failure,
+                event,
+                epoch,
+                parameters,
+                analysis,
+                keep_state(analysis.instance, room, when="before" if died else "after"),
             )
-            return Capsule(
-                hook="process_result", given=with_result, died=failure.where == "process", **common
-            )
+            return Capsule(hook="process_result", given=with_result, died=died, **common)
 
         return self._kept(failure, event, capsule)
 
@@ -111,6 +116,10 @@ class Evidence:
             note("")
             if name:
                 self.shelf.remove(name)
+
+    def command(self, failure: Failure) -> str:
+        """How the call of a failure is made again, to follow a sentence; empty where no capsule was kept."""
+        return f"; beamloom debug {self.shelf.path(failure.capsule)}" if failure.capsule else ""
 
     def _kept(self, failure: Failure, event: int, capsule: Callable[[int], Capsule]) -> Failure:
         signature = failure.signature
@@ -170,3 +179,11 @@ class Evidence:
             "traceback": failure.traceback,
             "state": state,
         }
+
+
+def evidence_of(settings: WorkerSettings | ReducerSettings) -> Evidence:
+    """What a process with these settings keeps of calls that fail."""
+    folder = capsules_folder(settings.capsule_dir, state_folder(""))
+    tags = settings.tags if isinstance(settings, WorkerSettings) else ()
+    shelf = Shelf(folder, settings.capsules, settings.capsule_bytes)
+    return Evidence(shelf, settings.name, tags, settings.analysis_path)

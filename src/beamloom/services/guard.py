@@ -27,6 +27,7 @@ _LIMITS = struct.Struct("<dq")
 _LIMITS_AT = 16
 _LEAVING_AT = 32
 _PEER_AT = 64
+_CAPSULE_AT = 512
 _SIZE = 1024
 NO_EVENT = -1
 
@@ -55,8 +56,14 @@ class Notes:
         """The id by which the others know the worker; cheap when it is the same as before."""
         if peer != self._peer:
             self._peer = peer
-            written = peer.encode()[: _SIZE - _PEER_AT]
-            self._memory[_PEER_AT:] = written.ljust(_SIZE - _PEER_AT, b"\0")
+            self._write(_PEER_AT, _CAPSULE_AT, peer)
+
+    def hold(self, capsule: str) -> None:
+        """The name of the capsule of the event that user code is called for; empty for none."""
+        self._write(_CAPSULE_AT, _SIZE, capsule)
+
+    def _write(self, start: int, stop: int, text: str) -> None:
+        self._memory[start:stop] = text.encode()[: stop - start].ljust(stop - start, b"\0")
 
     def leave(self) -> None:
         """The worker ends in order and says so itself."""
@@ -84,7 +91,12 @@ class Notes:
     @property
     def peer(self) -> str:
         """The worker's id; empty before it has one."""
-        return self._memory[_PEER_AT:].rstrip(b"\0").decode(errors="replace")
+        return self._memory[_PEER_AT:_CAPSULE_AT].rstrip(b"\0").decode(errors="replace")
+
+    @property
+    def capsule(self) -> str:
+        """The name of the capsule of the event that user code works on; empty for none."""
+        return self._memory[_CAPSULE_AT:].rstrip(b"\0").decode(errors="replace")
 
 
 def start_guard(controller: str, interval: float, keys: Keys | None = None) -> Notes:

@@ -57,6 +57,10 @@ class Notebook(Protocol):
     def peer(self) -> str:
         """Its id."""
 
+    @property
+    def capsule(self) -> str:
+        """Name of the capsule of the event, if there is one."""
+
 
 def watch(
     worker: int, alive: int, dump: int, notes: Notebook, controller: str, interval: float, keys: Keys | None
@@ -161,7 +165,7 @@ class _Watch:
         self._read_dump()
         event, _ = self._notes.at_work
         name, sentence = self._verdict or ("WorkerDied", _how(self._written, self._worker))
-        death = Death(event, Failure("process", name, sentence, self._stack))
+        death = Death(event, Failure("process", name, sentence, self._stack, self._notes.capsule))
         self._send(Gone(sentence, killed=True, death=death))
         if death.failure.traceback:
             _say(death.failure.traceback)

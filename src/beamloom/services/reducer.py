@@ -21,6 +21,7 @@ from beamloom.journal import JournalHeld
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.code_version import build_metadata
 from beamloom.services.epochs import Epochs
+from beamloom.services.evidence import Evidence
 from beamloom.services.keeping import Keeping
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.membership import Membership
@@ -79,6 +80,7 @@ class ReducerService:
         http: str | None = None,
         keeping: Keeping | None = None,
         journal: Safekeeping | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
         self._journal = journal or Safekeeping()
         self._resumption: Resumption | None = None
@@ -101,7 +103,16 @@ class ReducerService:
             logger.error("%s", error)
             self._fault = str(error)
         self._epochs = Epochs(descriptions)
-        self._reducing = Reducing(settings, channel.peer, analysis, self._epochs, self._keeping, self._tell)
+        self._reducing = Reducing(
+            settings,
+            channel.peer,
+            analysis,
+            self._epochs,
+            self._keeping,
+            self._tell,
+            self._journal.last_words,
+            evidence,
+        )
         self.member = Membership(
             channel,
             controller,

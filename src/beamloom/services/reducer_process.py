@@ -11,8 +11,10 @@ from beamloom.results.files.http import file_route
 from beamloom.results.hdf5 import is_question
 from beamloom.results.http import make_app
 from beamloom.services.disks import DiskWatch, folder_of
+from beamloom.services.evidence import evidence_of
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, keepers_of, past_of
+from beamloom.services.last_words import LastWords
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.membership import new_peer_id
@@ -37,7 +39,10 @@ def serve(settings: ReducerSettings) -> int:
     channel = open_mailbox(settings, keys, new_peer_id(settings.name))
     desk = SnapshotDesk(channel.wake)
     keeping = Keeping(desk, keepers_of(settings, desk), past_of(settings))
-    journal = Safekeeping(journals_of(settings), settings, channel.wake)
+    folder = journals_of(settings)
+    last_words = LastWords(folder, hears_crashes=True)
+    journal = Safekeeping(folder, settings, channel.wake, last_words=last_words)
+    evidence = evidence_of(settings)
     desk.more_status["journal"] = journal.status
     if journal.remains:
         desk.turn_away(TAKING_UP)
@@ -46,7 +51,9 @@ def serve(settings: ReducerSettings) -> int:
     disks = DiskWatch({"journal": journals_of(settings), "results": folder_of(settings.autosave)})
     try:
         http = server.start_as(settings.advertise)
-        service = ReducerService(settings, channel, settings.controller, load, desk, http, keeping, journal)
+        service = ReducerService(
+            settings, channel, settings.controller, load, desk, http, keeping, journal, evidence
+        )
 
         def notes(now: float) -> dict[str, Any]:
             return {**service.notes(now), "disks": disks.told()}

@@ -11,15 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from beamloom.analysis import ErrorCapsule, ReducerAnalysis
+from beamloom.capsules import Given
 from beamloom.engine.account import ResultAccount
 from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
 from beamloom.engine.ranges import Range
 from beamloom.events import Result
-from beamloom.services.batches import TAKEN_IN_PART, Entry, decoder_of, entries
+from beamloom.services.batches import TAKEN_IN_PART, Entry, decoder_of, entries, trusted_packages
 from beamloom.services.code_version import reducer_state
 from beamloom.services.epochs import Epochs
+from beamloom.services.evidence import Evidence
 from beamloom.services.keeping import Keeping
+from beamloom.services.last_words import Deaths, LastWords
 from beamloom.services.membership import name_of
 from beamloom.services.safekeeping import Checkpoint, State
 from beamloom.settings import ReducerSettings
@@ -44,8 +47,15 @@ class Reducing:
         epochs: Epochs,
         keeping: Keeping,
         tell: Callable[[Failed], None],
+        last_words: LastWords | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
-        """``peer`` is blamed for hooks that belong to no event; ``tell`` is told of all that fails."""
+        """``peer`` is blamed for hooks that belong to no event; ``tell`` is told of all that fails.
+
+        ``last_words`` is told at which result this is, ``evidence`` keeps calls that fail.
+        """
+        self._last_words = last_words or LastWords()
+        self._evidence = evidence or Evidence()
         self.analysis = analysis
         self.collector = Collector()
         self.account = ResultAccount("", 0)
@@ -64,6 +74,7 @@ class Reducing:
         self._keeping = keeping
         self._tell = tell
         self._decoder = Decoder(allow_pickle=settings.allow_pickle)
+        self._analyses: set[str] = set()
 
     # ---- a run begins -------------------------------------------------------------------------------------------------------
 
@@ -71,6 +82,8 @@ class Reducing:
         """Make a new instance for a run; returns why it cannot be made."""
         self.collector = Collector()
         self._decoder = decoder_of(arm, self._settings)
+        self._evidence.begin_run(arm.run)
+        self._analyses = trusted_packages(arm, self._settings)
         analysis = self.analysis
         self.next_timer = now if analysis is not None and analysis.has_timer else None
         if analysis is not None:
@@ -143,6 +156,10 @@ class Reducing:
         if self.analysis is None:
             return True
         parameters = self._epochs.get(entry.epoch) or self._epochs.latest
+        if (deaths := self._last_words.poison(entry.slot, event)) is not None:
+            self._set_aside(worker, entry, deaths)
+            return False
+        self._last_words.begin(entry.slot, event)
         self.working_since = time.monotonic()
         try:
             payload = self._decoder.decode(entry.head, entry.large)
@@ -150,29 +167,53 @@ class Reducing:
                 Result(event, name_of(worker), parameters.hash, payload, entry.epoch, combined), parameters
             )
         except Exception as error:
+            self._last_words.end()
             where = self.analysis.where("process_result")
-            logger.warning("event %d failed in %s: %r", event, where, error)
-            self._fail(worker, entry.slot, event, "process_result", error, merged)
+            failure = self._kept(_failure(where, error, event), worker, entry, self.analysis)
+            how = self._evidence.command(failure)
+            logger.warning("event %d failed in %s: %r%s", event, where, error, how)
+            self._fail(worker, entry.slot, event, failure, merged)
             return False
         finally:
             self.working_since = None
+        self._last_words.end()
         return True
+
+    def _set_aside(self, worker: str, entry: Entry, deaths: Deaths) -> None:
+        """A result that has ended the process before is not given to the user's class any more."""
+        failure = deaths.failure(entry.event)
+        if self.analysis is not None:
+            failure = self._kept(failure, worker, entry, self.analysis)
+        logger.warning("%s%s", failure.message, self._evidence.command(failure))
+        self._fail(worker, entry.slot, entry.event, failure, entry.merged)
+
+    def _kept(self, failure: Failure, worker: str, entry: Entry, analysis: ReducerAnalysis) -> Failure:
+        """The failure, with the name of its capsule where one was kept."""
+
+        def given() -> Given:
+            return Given(
+                worker=name_of(worker),
+                head=bytes(entry.head),
+                buffers=[bytes(buffer) for buffer in entry.large],
+                combined=[one for first, stop in entry.merged for one in range(first, stop)],
+                trusted=sorted(self._analyses),
+                allow_pickle=self._settings.allow_pickle,
+            )
+
+        parameters = self._epochs.get(entry.epoch) or self._epochs.latest
+        return self._evidence.of_reduce(failure, entry.event, entry.epoch, given, parameters, analysis)
 
     def _fail(
         self,
         worker: str,
         slot: int,
         event: int | None,
-        hook: str,
-        error: Exception,
+        failure: Failure,
         combined: Sequence[Range] = (),
     ) -> None:
         if event is not None:
             for first, stop in combined or [(event, event + 1)]:
                 self.account.failed(first, stop)
-        where = hook if self.analysis is None else self.analysis.where(hook)
-        capsule = ErrorCapsule.from_exception(where, error, event)
-        failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
         self._tell(Failed(self.account.run, worker, slot, event, failure, list(combined)))
 
     # ---- hooks that belong to no event --------------------------------------------------------------------------------------
@@ -224,5 +265,10 @@ class Reducing:
         except Exception as error:
             where = hook if self.analysis is None else self.analysis.where(hook)
             logger.warning("%s failed: %r", where, error)
-            self._fail(self._peer, 0, None, hook, error)
+            self._fail(self._peer, 0, None, _failure(where, error, None))
             return None
+
+
+def _failure(where: str, error: Exception, event: int | None) -> Failure:
+    capsule = ErrorCapsule.from_exception(where, error, event)
+    return Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)

@@ -28,6 +28,7 @@ from beamloom.engine.account import ResultAccount
 from beamloom.engine.collector import Collector
 from beamloom.engine.ranges import Range
 from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock, remove_journal
+from beamloom.services.last_words import LastWords
 from beamloom.settings import ReducerSettings, ServiceSettings
 from beamloom.transport.codec import Encoded
 from beamloom.transport.messages import AnyMessage, Arm, Failed, Parameters, decode, encode
@@ -78,8 +79,11 @@ class Safekeeping:
         wake: Callable[[], None] = lambda: None,
         *,
         threaded: bool = True,
+        last_words: LastWords | None = None,
     ) -> None:
-        """``folder`` holds the journals of this reducer; nobody else's are in it."""
+        """``folder`` holds the journals of this reducer; nobody else's are in it. ``last_words`` are to be in the same one."""
+        self.last_words = last_words or LastWords(folder)
+        """At which result the reducer is."""
         self._folder = folder
         self._settings = settings or ReducerSettings()
         self._wake = wake
@@ -112,6 +116,7 @@ class Safekeeping:
                 if other.is_dir():
                     remove_journal(other)
             _sweep(self._folder)
+            self.last_words.begin_run(arm.run)
             self._write(self._folder, arm.run)
         except OSError as error:
             self._alarm(error)
@@ -130,6 +135,7 @@ class Safekeeping:
             return None
         try:
             self._hold(self._folder)
+            self.last_words.take_up(arm.run)
             left = self._write(self._folder, arm.run)
             found = left.checkpoint()
             checkpoint, state = None, None
@@ -265,6 +271,7 @@ class Safekeeping:
         if remove and journal is not None:
             journal.remove()
         if self._lock is not None:
+            self.last_words.close(remove=remove)
             self._lock.release()
             self._lock = None
             if remove and self._folder is not None:

@@ -26,6 +26,7 @@ from beamloom.parameters import ParameterSet
 from beamloom.services.code_version import build_metadata, code_version
 from beamloom.services.combining import BrokenPartial, Combiner
 from beamloom.services.epochs import Epochs
+from beamloom.services.evidence import Evidence, evidence_of
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.guard import Notes, start_guard
 from beamloom.services.heartbeat import Heartbeats
@@ -95,11 +96,14 @@ class WorkerService:
         turn_seconds: float = TURN_SECONDS,
         notes: Notes | None = None,
         renew: Callable[[str], None] | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
         """``load`` makes what this worker does with events. ``turn_seconds``: after this time no event is begun in a turn.
 
         ``notes`` are what the guard of this process reads; ``renew`` ends the process, for this reason, to be started anew.
+        ``evidence`` keeps calls that fail.
         """
+        self._evidence = evidence or Evidence()
         self._turn_seconds = turn_seconds
         self._settings = settings
         self._channel = channel
@@ -232,6 +236,7 @@ class WorkerService:
         if problem is None:
             self._run = arm.run
             self._detectors = arm.detectors
+            self._evidence.begin_run(arm.run, arm.detectors)
             peer, address = arm.reducer
             self._channel.connect(peer, address)
             self._outbox = Outbox(self._channel, peer, arm.run, self._settings.outbox_bytes)
@@ -342,7 +347,7 @@ class WorkerService:
             if self._map.analysis is not None and self._map.analysis.stateful:
                 self._map.analysis.enter(ready.life, parameters)
             event = Event(ready.event, with_detectors(ready.streams, self._detectors))
-            payload = self._map.process(event, parameters, tick)
+            payload = self._call(self._map, ready, event, parameters, tick)
             if self._combines and payload is not None:
                 self._combiner.add(ready.slot, ready.event, ready.epoch, payload, now)
                 return
@@ -354,14 +359,21 @@ class WorkerService:
         except (Exception, *ENDS) as error:
             if isinstance(error, KeyboardInterrupt) and interrupts_raise():
                 raise
-            logger.warning("event %d failed in %s: %r", ready.event, self._where("process_event"), error)
-            self._fail(ready.event, ready.slot, "process_event", error)
+            self._fail_one(ready, parameters, tick, error)
             return
         finally:
             self._notes.end()
             self._processed += 1
             self._last_event = ready.event
         self._outbox.add(ready.slot, ready.event, ready.epoch, encoded)
+
+    def _call(self, user: Map, ready: Ready, event: Event, parameters: ParameterSet, tick: bool) -> Any:
+        """The result of one event; of one that may end this process, as it was given out again and is alone, there is a capsule."""
+        suspect = ready.attempt > 1 and len(self._ready) == 1 and not self._assembler.leased
+        if not suspect or user.analysis is None:
+            return user.process(event, parameters, tick)
+        with self._evidence.in_hand(ready, parameters, tick, user.analysis, self._notes.hold):
+            return user.process(event, parameters, tick)
 
     def _encode(self, payload: Any) -> Encoded:
         # The class may go on changing an array that it returned, while the result waits to be taken.
@@ -386,6 +398,19 @@ class WorkerService:
             else:
                 outbox.add_combined(partial.slot, events, partial.epoch, encoded)
 
+    def _fail_one(self, ready: Ready, parameters: ParameterSet, tick: bool, error: BaseException) -> None:
+        """The user's code raised at one event."""
+        failure = self._failure("process_event", error, ready.event)
+        if self._map is not None and self._map.analysis is not None:
+            failure = self._evidence.of_map(failure, ready, parameters, tick, self._map.analysis)
+        how = self._evidence.command(failure)
+        logger.warning("event %d failed in %s: %r%s", ready.event, failure.where, error, how)
+        self._tell(ready.event, ready.slot, failure)
+
+    def _failure(self, hook: str, error: BaseException, event: int | None) -> Failure:
+        capsule = ErrorCapsule.from_exception(self._where(hook), error, event)
+        return Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
+
     def _fail(
         self,
         event: int | None,
@@ -394,8 +419,11 @@ class WorkerService:
         error: BaseException,
         combined: list[Range] | None = None,
     ) -> None:
-        capsule = ErrorCapsule.from_exception(self._where(hook), error, event)
-        failure = Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)
+        self._tell(event, slot, self._failure(hook, error, event), combined)
+
+    def _tell(
+        self, event: int | None, slot: int, failure: Failure, combined: list[Range] | None = None
+    ) -> None:
         failed = Failed(self._run or "", self._channel.peer, slot, event, failure, combined or [])
         if event is not None:
             self._failures.append(failed)
@@ -479,7 +507,15 @@ def serve(settings: WorkerSettings) -> int:
     notes = start_guard(settings.controller, settings.heartbeat_interval, keys)
     end, renewal = EndOfService(), Renewal()
     channel = open_mailbox(settings, keys, new_peer_id(settings.name))
-    service = WorkerService(settings, channel, settings.controller, load, notes=notes, renew=renewal.by(end))
+    service = WorkerService(
+        settings,
+        channel,
+        settings.controller,
+        load,
+        notes=notes,
+        renew=renewal.by(end),
+        evidence=evidence_of(settings),
+    )
     beats = Heartbeats(channel, settings, service.member, service.figures, service.notes, keys=keys)
     try:
         return renewal.status(serve_loop(service, channel, lambda: service.member.ended, end))
