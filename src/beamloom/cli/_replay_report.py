@@ -69,11 +69,13 @@ class Teller(Audience):
 
         self._close_line()
         for group in report.failures[:MOST_TRACEBACKS]:
-            _warn(f"{_sentence(group)}:\n{_indented(group.failure.traceback)}\n")
+            _warn(f"{_sentence(group)}:\n{_indented(group.failure.traceback)}{_again(group, report)}\n")
         for group in report.failures[MOST_TRACEBACKS:]:
             _warn(f"{_sentence(group)}: {group.failure.error}: {group.failure.message}")
         for cause, lost in report.losses:
             _warn(f"lost: {_events(as_text(lost), len(lost))}: {cause}")
+        if report.degraded is not None:
+            _warn(f"degraded: {report.degraded.partition(';')[0]}")
         for remark in report.remarks:
             _warn(f"note: {remark}")
         counts = report.counts
@@ -93,6 +95,13 @@ def _sentence(group: FailureGroup) -> str:
         times = "" if group.count == 1 else f" {group.count} times"
         return f"{group.failure.where} failed{times}"
     return f"{group.failure.where} failed at {_events(as_text(group.events), len(group.events))}"
+
+
+def _again(group: FailureGroup, report: ReplayReport) -> str:
+    """How the call is made again, on a line of its own."""
+    if not group.capsules or report.capsules is None:
+        return ""
+    return f"\n    make this call again: beamloom debug {report.capsules / group.capsules[0]}"
 
 
 def _events(text: str, count: int) -> str:

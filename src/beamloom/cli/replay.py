@@ -1,7 +1,7 @@
 """Run an analysis over recordings, in this process, exactly as it would run live.
 
 The recorded trigger map is honoured where there is one. What fails in your code is reported with its event and traceback and the replay
-goes on; the exit status is 1 then.
+goes on; the exit status is 1 then, unless --max-failed allows for it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,6 +67,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-pickle", action="store_true", help="read recordings of the old pickled form, too (.pkls)"
     )
     parser.add_argument(
+        "--max-failed",
+        metavar="N|N%",
+        default="",
+        help="as many events, or such a share of them, may fail; more make the run degraded (default: none)",
+    )
+    parser.add_argument(
+        "--on-max-failed",
+        metavar="degrade|stop",
+        choices=("degrade", "stop"),
+        default="degrade",
+        help="what becomes of the run then (default %(default)s)",
+    )
+    parser.add_argument(
+        "--capsules",
+        metavar="FOLDER",
+        help="keep calls that fail here, for 'beamloom debug' (default: in your folder for state; '' keeps none)",
+    )
+    parser.add_argument(
         "--log-level",
         metavar="|".join(LEVELS),
         type=str.upper,
@@ -109,7 +128,17 @@ def _prepare(arguments: argparse.Namespace, *, reload: bool = False) -> Replay:
         workers=arguments.nworkers,
         allow_pickle=arguments.allow_pickle,
         reload=reload,
+        capsules=_capsules(arguments.capsules),
+        max_failed=arguments.max_failed,
+        on_max_failed=arguments.on_max_failed,
     )
+
+
+def _capsules(given: str | None) -> Path | None:
+    from beamloom.capsules import capsules_folder
+    from beamloom.services.safekeeping import state_folder
+
+    return None if given == "" else capsules_folder(given or "", state_folder(""))
 
 
 def _usual_level() -> str:

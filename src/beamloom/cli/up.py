@@ -1,6 +1,7 @@
 """Start all processes of a pipeline file on this machine and keep them running until Ctrl-C.
 
 A process that dies is started again. The first Ctrl-C ends everything in order, a second one at once; nothing is left behind.
+The exit status is 1 where more events of a run failed than max_failed allows (without it: any), as it is of a replay.
 """
 
 from __future__ import annotations
@@ -66,12 +67,18 @@ def supervise(placement: LocalPlacement, screen: Screen, ready_timeout: float) -
 
     Raises PlacementError, with everything ended, when they do not get ready.
     """
+    from beamloom.cli._run_verdict import verdict
+
+    went_well = True
     with _told_to_end(placement, screen) as end, _kept_up_to_date(placement, screen), placement:
         if placement.wait_ready(ready_timeout, stopped=end.is_set):
             screen.say(_welcome(placement.layout))
             while not end.wait(CONSULT_SECONDS):
                 placement.consult()
-    return 0
+            lines, went_well = verdict(placement.layout.controller_url)
+            if lines:
+                screen.say("\n".join(lines))
+    return 0 if went_well else 1
 
 
 def _welcome(layout: Layout) -> str:

@@ -114,7 +114,8 @@ def progress_text(progress: Any) -> str:
     stopped = (
         f"; {'aborted' if progress.aborted else 'stopped'}: {progress.stopped}" if progress.stopped else ""
     )
-    return f"run {progress.run[:8]} {progress.phase}: {', '.join(parts)}{stopped}"
+    degraded = "; degraded" if getattr(progress, "degraded", None) and not progress.stopped else ""
+    return f"run {progress.run[:8]} {progress.phase}: {', '.join(parts)}{stopped}{degraded}"
 
 
 def progress_html(progress: Any) -> str:

@@ -135,11 +135,15 @@ class Pipeline:
         events: int | None = None,
         *,
         all_wrap: bool = True,
+        max_failed: int | str | None = None,
+        on_max_failed: str | None = None,
     ) -> str:
         """Begin a run; returns its id as soon as every process is ready and the devices may send.
 
         ``what`` is a trigger map (of a builder, or as JSON), one part (``{stream: [cell, ...]}``), or names of streams: then each of
-        ``events`` events has a packet of each, and without ``events`` it goes on until ``stop``. Raises MapRefused with the reason.
+        ``events`` events has a packet of each, and without ``events`` it goes on until ``stop``.
+        When more than ``max_failed`` events (``20`` or ``"5%"``) have failed, the run is ``degraded``, and with ``on_max_failed="stop"``
+        it is stopped; without them the settings of the controller hold. Raises MapRefused with the reason.
         """
         route, body, wrap = _written(what, events, all_wrap)
         controller = self._processes.controller
@@ -147,7 +151,7 @@ class Pipeline:
             answer = controller.ask(
                 "POST",
                 route,
-                params={"all_wrap": wrap},
+                params={"all_wrap": wrap, **_budget(max_failed, on_max_failed)},
                 content=body,
                 timeout=max(ARM_SECONDS, controller.timeout),
             )
@@ -250,6 +254,11 @@ class Pipeline:
         controller = self._processes.controller
         answer = controller.ask("GET", "/api/v1/health", also=503)
         return list(controller.decoded(answer, dict[str, Any])["problems"])
+
+
+def _budget(max_failed: int | str | None, on_max_failed: str | None) -> dict[str, str]:
+    given = {"max_failed": max_failed, "on_max_failed": on_max_failed}
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def _never() -> bool:

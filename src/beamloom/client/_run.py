@@ -21,9 +21,24 @@ class Failure(msgspec.Struct, frozen=True):
     """Who met it first."""
     count: int
     events: list[int]
+    signature: str = ""
+    """Tells this kind of failure from others, in every run."""
+    place: str = ""
+    """The line that raised it, as ``worker.py:17 in process_event``."""
+    workers: list[str] = []
+    """Who met it."""
+    ranges: list[tuple[int, int]] = []
+    """The events, as ranges of first and last."""
+    first_event: int | None = None
+    last_event: int | None = None
+    capsules: list[dict[str, str]] = []
+    """What was kept of such calls: the name of each, and where the controller hands it out."""
+    what_to_do: str = ""
+    """A sentence."""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.error}: {self.message} ({_display.counted(self.count, 'time')})"
+        times = _display.counted(self.count, "time")
+        return f"{self.where}: {self.error}: {self.message} ({times}). {self.what_to_do}".rstrip()
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -49,6 +64,10 @@ class Progress(msgspec.Struct, frozen=True):
     """Why the run was ended early; None where it was not."""
     aborted: bool = False
     """Whether it came to its end before its time although nobody asked it to stop."""
+    degraded: str | None = None
+    """Why too many events have failed; None where they have not."""
+    max_failed: str | None = None
+    """How many may fail, as it was written; None where any number may."""
 
     @property
     def fraction(self) -> float | None:
@@ -111,6 +130,10 @@ class RunSummary(msgspec.Struct, frozen=True):
     streams: list[str]
     stopped: str | None = None
     aborted: bool = False
+    degraded: str | None = None
+    """Why too many of its events have failed; None where they have not."""
+    clean: bool = True
+    """Whether nothing failed, or no more than may."""
     outcome: str = ""
     """``running``, ``complete``, ``incomplete``, ``stopped`` or ``aborted``."""
     result: str | None = None

@@ -130,6 +130,7 @@ def summary(record: RunRecord, reducer: str | None = None) -> dict[str, Any]:
         "stopped": record.run.stop_cause,
         "aborted": record.run.aborted,
         **budget(record.run),
+        "clean": record.run.clean,
         "outcome": outcome(record),
         "result": None if reducer is None else f"{reducer}/api/v1/{where}",
         "streams": list(record.written.streams),

@@ -430,6 +430,13 @@ class Run:
                 self.stop(f"too many events failed: {self.degraded}")
 
     @property
+    def clean(self) -> bool:
+        """Whether nothing has failed, or no more events than may, and no hook that belongs to none."""
+        if not self.max_failed:
+            return not self.faults.groups
+        return self.degraded is None and all(group.events for group in self.faults.groups)
+
+    @property
     def max_failed(self) -> Budget:
         """How many events may fail."""
         return self._settings.budget

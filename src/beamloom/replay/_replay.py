@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from beamloom.analysis import load_class
 from beamloom.detectors.geometry import Detector, check_geometry
+from beamloom.engine.budget import Budget
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.run import Run, RunPhase
 from beamloom.errors import UsageError
@@ -54,6 +56,9 @@ class Replay:
         allow_pickle: bool = False,
         folder: str | Path | None = None,
         reload: bool = False,
+        capsules: str | Path | None = None,
+        max_failed: int | str = "",
+        on_max_failed: Literal["degrade", "stop"] = "degrade",
     ) -> None:
         """Loads the classes and looks through the recordings. Raises a UserError with a sentence for whatever is wrong with them.
 
@@ -61,8 +66,16 @@ class Replay:
         whose ``get_source_generators`` gives records; it wins over ``files``, and is made twice, because records are read twice: it has
         to give the same events each time. ``parameters`` is a file or the values themselves; without, those recorded beside the files
         hold, each from its event on. ``detectors`` are put together of the streams of their tiles; without, those recorded beside them.
-        ``workers`` take events in turn, as live. ``allow_pickle`` reads recordings of the old pickled form.
+        ``workers`` take events in turn, as live. ``allow_pickle`` reads recordings of the old pickled form. ``capsules`` is a folder in
+        which calls that fail are kept; without, none are. ``max_failed`` and ``on_max_failed`` are as in the settings of the controller.
         """
+        self._folder = Path.cwd() if folder is None else Path(folder)
+        self._capsules = None if capsules is None else Path(capsules)
+        self._budget = {"max_failed": max_failed, "on_max_failed": on_max_failed}
+        try:
+            Budget.of(max_failed)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         if workers < 1:
             raise UsageError(f"a replay needs workers and --nworkers is {workers}; give it at least one")
         self._classes = ReplayedClasses(
@@ -146,7 +159,9 @@ class Replay:
             {source.stream: (lambda one=source: one) for source in sources},  # type: ignore[misc]
             self._inline_workers(),
             self._classes.reducer,
-            ControllerSettings(detectors=self._detectors),
+            ControllerSettings(detectors=self._detectors, **self._budget),  # type: ignore[arg-type]
+            capsules=self._capsules,
+            analysis_path=str(self._folder),
         )
         server = None if port is None else ReplayServer(pipeline, port)
         try:
@@ -204,6 +219,9 @@ class Replay:
             [*self._remarks, *map(_outside, (one for one in sources if one.outside))],
             {} if analysis is None else analysis.publish,
             time.perf_counter() - begun,
+            run.degraded,
+            run.clean,
+            self._capsules,
         )
 
 

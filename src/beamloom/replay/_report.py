@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,8 +24,9 @@ class ReplayReport(msgspec.Struct, frozen=True):
     publish: dict[Any, Any]
     """What the reducer published in the end: its own dictionary."""
     seconds: float
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing failed."""
-        return not self.failures
+    degraded: str | None = None
+    """Why more events have failed than may; None where they have not."""
+    clean: bool = True
+    """Whether nothing failed, or no more events than may."""
+    capsules: Path | None = None
+    """The folder of the capsules that the groups of failures name."""

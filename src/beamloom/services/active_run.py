@@ -455,7 +455,16 @@ class ActiveRun:
                 self._send(peer, Finish(self.run.run_id))
             return
         self.finished_at = time.time()
-        logger.info("run %s: finished", self.run.run_id)
+        counts = self.run.ledger.counts()
+        logger.log(
+            logging.INFO if self.run.clean else logging.WARNING,
+            "run %s: finished: %d reduced, %d failed, %d lost%s",
+            self.run.run_id,
+            counts.reduced,
+            counts.failed,
+            counts.lost,
+            "; /api/v1/errors says what failed and what to do" if self.run.faults.groups else "",
+        )
 
     def release(self) -> None:
         """Give up this run: the next one is armed already."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from beamloom.analysis import ReducerAnalysis
+from beamloom.capsules import Shelf
 from beamloom.devices.device import Source
 from beamloom.errors import UserError
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.controller import ControllerService
+from beamloom.services.evidence import Evidence
 from beamloom.services.ingester import IngesterService
 from beamloom.services.loop import Service
 from beamloom.services.membership import new_peer_id
@@ -61,11 +64,15 @@ class InlinePipeline:
         settings: ControllerSettings | None = None,
         *,
         arms: Collection[str] = (),
+        capsules: Path | None = None,
+        analysis_path: str = ".",
     ) -> None:
         """``streams`` gives for each stream how its source is made, ``reducer`` makes the user's part of the reducer.
 
-        Those in ``arms`` arm runs by themselves.
+        Those in ``arms`` arm runs by themselves. ``capsules`` is the folder for calls that fail, of classes from ``analysis_path``.
         """
+        self.capsules = capsules
+        self._analysis_path = analysis_path
         self._exchange = Exchange()
         self._services: list[tuple[Service, Channel]] = []
         self._turns = 0
@@ -80,7 +87,12 @@ class InlinePipeline:
             self.add_worker(worker)
         channel = self._exchange.channel(new_peer_id("reducer"))
         self.reducer = ReducerService(
-            ReducerSettings(), channel, f"memory://{CONTROLLER}", reducer, self.desk
+            ReducerSettings(),
+            channel,
+            f"memory://{CONTROLLER}",
+            reducer,
+            self.desk,
+            evidence=self._evidence("reducer"),
         )
         self._add(self.reducer, channel)
         self._until(lambda: len(list(self.controller.ensemble)) == len(self._services) - 1)
@@ -103,10 +115,18 @@ class InlinePipeline:
         channel = self._exchange.channel(new_peer_id(worker.name))
         settings = WorkerSettings(name=worker.name, tags=worker.tags)
         service = WorkerService(
-            settings, channel, f"memory://{CONTROLLER}", worker.make, turn_seconds=math.inf
+            settings,
+            channel,
+            f"memory://{CONTROLLER}",
+            worker.make,
+            turn_seconds=math.inf,
+            evidence=self._evidence(worker.name, worker.tags),
         )
         self._add(service, channel)
         return service
+
+    def _evidence(self, name: str, tags: Sequence[str] = ()) -> Evidence:
+        return Evidence(Shelf(self.capsules), name, tags, self._analysis_path)
 
     def _clock(self, service: Service) -> float:
         return time.monotonic() if isinstance(service, ReducerService) else self._turns * TURN_SECONDS

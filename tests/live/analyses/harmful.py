@@ -92,3 +92,28 @@ class LongSleeper:
         if event.event_number == 1:
             ctypes.PyDLL(None).usleep(1_500_000)
         return event.event_number
+
+
+class HarmedReducer:
+    """Is ended by one result, as a library that crashes ends it."""
+
+    @staticmethod
+    def describe_parameters() -> list[Parameter]:
+        return [
+            IntParameter(name="result_harm_at", default=-1, description="the event whose result does harm"),
+            StrParameter(name="result_harm", default="segfault", description="what it does"),
+        ]
+
+    def __init__(self) -> None:
+        self.publish: dict[str, dict[Any, Any]] = {"times": {}}
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def process_result(self, result: Result, parameters: ParameterSet) -> None:
+        if result.event_number == parameters["result_harm_at"]:
+            if parameters["result_harm"] == "raise":
+                raise ValueError(f"no room for {result.payload}")
+            if parameters["result_harm"] == "exit at once":
+                os._exit(3)
+            ctypes.string_at(0)
+        times = self.publish["times"]
+        times[result.event_number] = times.get(result.event_number, 0) + 1
