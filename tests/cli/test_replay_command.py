@@ -152,7 +152,11 @@ def test_what_fails_is_told_once_with_its_events_and_traceback_and_the_status_is
         "Worker.process_event failed at events 2, 5, 8 (3 in all):",
         "    Traceback (most recent call last):",
     ]
-    assert done.stderr.endswith("    ValueError: no peak\n\n")
+    *_, error, again, empty = done.stderr.removesuffix("\n").split("\n")
+    assert (error, empty) == ("    ValueError: no peak", "")
+    made = ran(folder, *again.partition("beamloom ")[2].split())
+    assert made.returncode == 1
+    assert made.stderr.endswith("ValueError: no peak\n")
     assert done.stderr.count("no peak") == 2
     assert "11 events in" in done.stdout
     assert "8 reduced, 3 failed, 0 lost" in done.stdout

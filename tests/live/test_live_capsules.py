@@ -187,8 +187,8 @@ parameters: {{harm_at: {BAD}, harm: nonsense}}
     argv = [sys.executable, "-m", "beamloom", "up", str(pipeline), "--plain"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as up:
         try:
+            wait_until(lambda: _ready(http), "the pipeline")
             with connect(http) as controller:
-                wait_until(lambda: _ready(http), "the pipeline")
                 controller.arm(["camera"], EVENTS)
                 camera.play("camera", pictures(EVENTS))
                 controller.wait(timeout=60)

@@ -75,7 +75,7 @@ def supervise(placement: LocalPlacement, screen: Screen, ready_timeout: float) -
             screen.say(_welcome(placement.layout))
             while not end.wait(CONSULT_SECONDS):
                 placement.consult()
-            lines, went_well = verdict(placement.layout.controller_url)
+            lines, went_well = verdict(placement.ask)
             if lines:
                 screen.say("\n".join(lines))
     return 0 if went_well else 1

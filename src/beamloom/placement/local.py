@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import msgspec
 
@@ -151,6 +152,11 @@ class LocalPlacement:
         """The last lines that a process wrote."""
         return self._process(name).output()
 
+    def ask(self, path: str) -> Any:
+        """What the controller answers at ``/api/v1/<path>``, from JSON; None where there is none, or it does not answer."""
+        url = self.layout.controller_url
+        return None if url is None else asked(url, f"/api/v1/{path}", self.layout.credentials)
+
     def wait_until(self, true: Callable[[dict[str, ProcessStatus]], bool], timeout: float) -> None:
         """Return when ``true`` of the statuses by name; looks at each change. Raises PlacementError after ``timeout`` seconds."""
         with self._changed:
@@ -218,7 +224,7 @@ class LocalPlacement:
         everybody = [spec.name for spec in self.layout.processes]
         if self.layout.controller_url is None:
             return [status.name for status in self.status() if status.state is not State.RUNNING]
-        known = asked(self.layout.controller_url, "/api/v1/config", self.layout.credentials)
+        known = self.ask("config")
         if known is None:
             return everybody
         present = {"controller"}

@@ -30,7 +30,7 @@ def notices(url: str, credentials: Credentials) -> list[Notice] | None:
     ]
 
 
-def asked(url: str, path: str, credentials: Credentials) -> dict[str, Any] | None:
+def asked(url: str, path: str, credentials: Credentials) -> Any:
     """What the controller at ``url`` answers; None while it does not."""
     address = urlsplit(url)
     host = address.hostname or "127.0.0.1"
@@ -42,7 +42,7 @@ def asked(url: str, path: str, credentials: Credentials) -> dict[str, Any] | Non
     try:
         connection.request("GET", path, headers=credentials.headers)
         answer = connection.getresponse()
-        content: dict[str, Any] = json.loads(answer.read()) if answer.status == 200 else {}
+        content = json.loads(answer.read()) if answer.status == 200 else None
         return content or None
     except (OSError, http.client.HTTPException, json.JSONDecodeError):
         return None
