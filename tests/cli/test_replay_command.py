@@ -154,7 +154,8 @@ def test_what_fails_is_told_once_with_its_events_and_traceback_and_the_status_is
     ]
     *_, error, again, empty = done.stderr.removesuffix("\n").split("\n")
     assert (error, empty) == ("    ValueError: no peak", "")
-    made = ran(folder, *again.partition("beamloom ")[2].split())
+    words = [sys.executable, "-m", "beamloom", *again.partition("beamloom ")[2].split()]
+    made = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
     assert made.returncode == 1
     assert made.stderr.endswith("ValueError: no peak\n")
     assert done.stderr.count("no peak") == 2
