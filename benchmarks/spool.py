@@ -1,10 +1,10 @@
 """What it costs to have packets, and results, on disk.
 
-Packets: those of one stream are read, given their events, routed, packed as messages and settled a little later, as in an ingester, without
-the sockets. ``spill`` has memory for 64 of them, so that nearly all go to disk; ``write ahead`` writes each before it is routed; ``read
-back`` reads what was spilled once more, as for another worker. Results: batches are taken by a reducer that adds arrays up, with and without
-its journal. Prints MB/s, CPU seconds per GB, and both as ratios to memory alone. Large frames are never touched where they stay in
-memory, so that the ratio for 1 MB compares the disk with nothing: look at the MB/s there.
+Packets: those of one stream are read, given their events, routed, packed as messages and settled a little later, as in an ingester,
+without the sockets. ``spill`` has memory for 8 of them, so that nearly all go to disk; ``write ahead`` writes each before it is
+routed; ``read back`` reads what was spilled once more, as for another worker. Results: batches are taken by a reducer that adds arrays
+up, with and without its journal. Prints MB/s, CPU seconds per GB, and both as ratios to memory alone. Large frames are never touched
+where they stay in memory, so that the ratio for 1 MB compares the disk with nothing: look at the MB/s there.
 
     python benchmarks/spool.py [--megabytes 1024] [--folder FOLDER]
 """
@@ -43,7 +43,7 @@ from beamloom.triggermap import uniform
 PACKETS = "packets, memory"
 RESULTS = "results, no journal"
 SIZES = {"1 kB": 1000, "1 MB": 1_000_000}
-KEPT = 64
+KEPT = 8
 """Packets in memory before they are spilled."""
 UNSETTLED_BYTES = 64 << 20
 """So much is read before anything is settled."""

@@ -53,6 +53,10 @@ class Shelf:
             if event in self.kept:
                 yield event, *self.kept[event]
 
+    @property
+    def events(self) -> list[Range]:
+        return [(event, event + 1) for event in sorted(self.kept)]
+
     def take_unreadable(self) -> list[Range]:
         damaged, self.damaged = self.damaged, []
         return damaged

@@ -65,6 +65,10 @@ class Reorder:
         """The window in words."""
         return f"{self._window} packets or {1000 * self._wait:g} ms" if self._window else "no packet"
 
+    def expect(self, number: int) -> None:
+        """The packet before ``number`` has come, though not here: nothing waits for those up to it."""
+        self._next = number
+
     def arrive(self, arrivals: Arrivals, now: float) -> Arrivals:
         """The source has read these; returns what goes on, in order."""
         if not self._window:

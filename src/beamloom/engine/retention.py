@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from beamloom.engine.ranges import Range
-from beamloom.events import Packet
+from beamloom.events import Packet, PacketKind
 
 
 class WhenFull(StrEnum):
@@ -59,6 +59,10 @@ class Spool(Protocol):
 
     def within(self, first: int, stop: int) -> Iterator[tuple[int, Packet, int]]:
         """Event, packet and ``wanted`` of what it has of [first, stop), in order."""
+
+    @property
+    def events(self) -> list[Range]:
+        """The events whose packets it has."""
 
     def take_unreadable(self) -> list[Range]:
         """The events that it had and could not read back, since the last call."""
@@ -204,6 +208,14 @@ class Retention:
                 for event, packet, wanted in self.spool.within(at, end):
                     yield event, Retained(packet, wanted)
             at = end
+
+    def next_number(self) -> int | None:
+        """The number behind that of the last packet in the spool, as its device counts; None where nobody knows."""
+        events = [] if self.spool is None else self.spool.events
+        for _, retained in self.within(events[-1][1] - 1, events[-1][1]) if events else ():
+            number = 0 if retained.packet.kind is PacketKind.START else retained.packet.number
+            return None if number is None else number + 1
+        return None
 
     def take_unreadable(self) -> list[Range]:
         """Events whose packets were kept and cannot be read back, since the last call."""

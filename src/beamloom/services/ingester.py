@@ -158,7 +158,7 @@ class IngesterService:
     def _arm(self, arm: Arm, now: float) -> None:
         self._release()
         self._run = arm.run
-        self._spooling.begin(arm.run, resume=arm.resume)
+        self._spooling.begin(arm.run, resume=arm.resume or bool(arm.rejoins))
         for worker, address in arm.workers.items():
             self._channel.connect(worker, address)
         try:

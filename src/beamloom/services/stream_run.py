@@ -349,6 +349,8 @@ def open_stream(
     # What is dealt out has gaps all the time: waiting for what others have would only delay.
     most_bytes = int(REORDER_SHARE * settings.retention_bytes)
     reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
+    if rejoin is not None and series_start == 0 and (number := retention.next_number()) is not None:
+        reorder.expect(number)
     arrivals = ArrivalLog(also=None if recorder is None else recorder.of(stream))
     router = StreamRouter(
         stream,
