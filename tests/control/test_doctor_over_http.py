@@ -266,3 +266,16 @@ def test_the_story_of_an_event_of_an_earlier_run_says_what_is_not_known_any_more
         assert (story["run"], story["state"], story["over"]) == (first, "reduced", True)
         assert any("its packets are not kept any more" in sentence for sentence in story["unknown"])
         assert story["attempts"]
+
+
+def test_a_packet_came_when_it_came_however_long_others_keep_the_answer_waiting() -> None:
+    with Live() as live:
+        live.arm(simple_map(3))
+        live.feeds["eiger"].send(series(3)[:-1])
+        live.wait_for("progress", lambda progress: progress["completed_events"] == 4)
+        live.do(lambda: live.bench.still.add("worker-1"))
+        story = live.read("events/2")
+        assert not story["processes"]["worker-1"]["answered"]
+        came, (attempt,) = story["streams"]["eiger"]["came"], story["attempts"]
+        assert came["at"] <= attempt["taken_at"]
+        live.do(live.bench.still.clear)

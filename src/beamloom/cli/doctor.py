@@ -95,7 +95,5 @@ def _ask(url: str, credentials: Any = None) -> tuple[str, list[Finding], float, 
     except PipelineError as error:
         return address, [absent(address, error)], time.time(), False
     doing = "no run yet" if told["run"] is None else f"run {told['run'][:8]} is {told['phase']}"
-    head = (
-        f"{address}, version {told['version']}: {doing}, {told['processes']} processes besides the controller"
-    )
+    head = f"{address}, version {told['version']}: {doing}, {told['processes'] + 1} processes"
     return head, msgspec.convert(told["findings"], list[Finding]), told["at"], True

@@ -150,16 +150,16 @@ def _epoch(record: Any, event: int) -> dict[str, Any]:
 
 def _streams(run: Any, event: int, answers: Answers, past: Past) -> dict[str, Any]:
     """What the ingesters say of the packets; where several share a stream, what the one says that has had it."""
-    now = time.time()
     streams: dict[str, Any] = {stream: {"passed": None} for stream in run.layouts}
     for answer in answers.values():
         for stream, known in (answer or {}).get("streams", {}).items():
             found = streams.setdefault(stream, {"passed": None})
             if found.get("came") is None or known.get("came") is not None:
                 found.update(known)
+                if (came := found.get("came")) is not None:
+                    heard_at = float((answer or {}).get("heard_at", time.time()))
+                    found["came"] = {**came, "at": heard_at - came["seconds_ago"]}
     for stream, found in streams.items():
-        if (came := found.get("came")) is not None:
-            came["at"] = now - came.pop("seconds_ago")
         missed = [one for one in past.missed if f"'{stream}'" in one.loss.cause]
         if missed:
             found["missing"] = {"at": missed[-1].at, "cause": missed[-1].loss.cause}
@@ -195,17 +195,15 @@ def _attempts(past: Past) -> list[dict[str, Any]]:
 
 def _said(member: Any, event: int, answers: Answers) -> dict[str, Any]:
     answer = answers.get(member.peer)
-    known = {key: value for key, value in (answer or {}).items() if key != "streams"}
+    known = {key: value for key, value in (answer or {}).items() if key not in ("streams", "heard_at")}
     for wait in waits_of(member):
         # Who is in user code cannot answer, but has said so with its last sign of life.
         if answer is None and wait.what == "user code":
-            mine = wait.about == str(event)
-            state = (
-                "it is in user code with this event"
-                if mine
-                else f"it is in user code with event {wait.about}"
-            )
-            known = {"state": state, "seconds": time.time() - wait.since}
+            if wait.about == str(event):
+                state = "it is in user code with this event"
+                known = {"state": state, "seconds": time.time() - wait.since}
+            else:
+                known = {"busy": f"it is in user code with event {wait.about}"}
     return {"role": member.role, "answered": answer is not None, **known}
 
 
@@ -222,7 +220,8 @@ def _unknown(run: Any, event: int, told: dict[str, Any], chronicle: Chronicle | 
         missing.append("which parameters held is not remembered any more")
     for name, said in told["processes"].items():
         if not said["answered"]:
-            missing.append(f"{name} did not answer within a second, so that what it knows is missing here")
+            busy = f" ({said['busy']})" if "busy" in said else ""
+            missing.append(f"{name} did not answer within a second{busy}: what it knows is missing here")
     for stream, known in told["streams"].items():
         if known.get("passed") and known.get("came") is None and "missing" not in known:
             first = known.get("remembered_from")

@@ -48,7 +48,7 @@ def _packets(told: dict[str, Any]) -> list[Line]:
                 Line(None, f"stream {stream!r}: packet {kept['number']} is kept, {kept['bytes']:,} bytes")
             )
         elif missing is not None:
-            found.append(Line(missing["at"], f"stream {stream!r} has no packet for it: {missing['cause']}"))
+            found.append(Line(missing["at"], f"no packet for it: {missing['cause']}"))
         elif known.get("passed") is False:
             found.append(
                 Line(

@@ -33,7 +33,9 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def span(seconds: float) -> str:
-    """A duration as people say it: ``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    """A duration as people say it: ``3 ms``, ``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    if seconds < 0.1:
+        return f"{max(1000 * seconds, 0.0):.2g} ms"
     if seconds < 10:
         return f"{max(seconds, 0.0):.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -129,11 +129,14 @@ def skipped(now: Situation) -> Iterator[Finding]:
     for loss in _losses(now):
         if STOLEN in loss.cause or any(words in loss.cause for words in SHORT):
             continue
+        run = "last" if now.run is None else now.run.run
+        first = loss.events.partition(",")[0].partition("-")[0]
         yield Finding(
             "events-lost",
             _stream_in(loss.cause),
             f"{loss.count:,} {'event is' if loss.count == 1 else 'events are'} lost ({loss.events}): {loss.cause}",
-            "'beamloom explain RUN EVENT' tells the story of one of them; the cause names the stream and what it did",
+            f"the cause names the stream and what it did; 'beamloom explain {run[:8]} {first}' tells the story of "
+            f"{'it' if loss.count == 1 else 'the first of them'}",
             gravity=Gravity.WARNING,
         )
 

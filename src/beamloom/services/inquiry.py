@@ -6,6 +6,7 @@ A process that is busy answers late or not at all; that is part of the answer, a
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -59,7 +60,8 @@ class Inquiries:
         """A process has answered."""
         inquiry = self._open.get(answer.question)
         if inquiry is not None and sender in inquiry.answers:
-            inquiry.answers[sender] = answer.known
+            # How long ago something was is said as of now; others may keep the whole answer waiting.
+            inquiry.answers[sender] = {**answer.known, "heard_at": time.time()}
             if inquiry.complete:
                 self._end(answer.question)
 
