@@ -31,7 +31,7 @@ from beamloom.devices.images import Image, decode_image, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.series import SeriesNumbers
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 TYP = "EIGER_LEGACY"
 
@@ -244,6 +244,15 @@ class DectrisV1Reader:
 
     def __init__(self, first_frame: int = 0) -> None:
         self._numbers = SeriesNumbers("frame", first_frame, "first_frame")
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """As of a ResumableSource."""
+        return self._numbers.bearing
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """As of a ResumableSource."""
+        return self._numbers.resume(bearing, one_series=one_series)
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """Append the packet, or what is wrong with it."""

@@ -26,7 +26,7 @@ from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.series import SeriesNumbers
 from beamloom.devices.typed_arrays import as_array, encode_array, is_array
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 TYP = "DECTRIS_V2"
 
@@ -216,6 +216,15 @@ class DectrisV2Reader:
 
     def __init__(self, first_image: int = 0) -> None:
         self._numbers = SeriesNumbers("image_id", first_image, "first_image")
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """As of a ResumableSource."""
+        return self._numbers.bearing
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """As of a ResumableSource."""
+        return self._numbers.resume(bearing, one_series=one_series)
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """Append the packet, or what is wrong with it."""

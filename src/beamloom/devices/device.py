@@ -111,6 +111,18 @@ class ResumableSource(Protocol):
 
 
 @runtime_checkable
+class ResumableReader(Protocol):
+    """What says what a device's messages or bytes mean, where a ResumableSource can be made of that."""
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """As of a ResumableSource."""
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """As of a ResumableSource."""
+
+
+@runtime_checkable
 class SourceFigures(Protocol):
     """What a source has besides that counts what no packet of the run tells of."""
 

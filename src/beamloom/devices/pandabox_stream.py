@@ -14,7 +14,7 @@ from typing import Final
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.pandabox_layout import Layout, read_layout
 from beamloom.devices.tcp import LostTrack
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 TYP: Final = "PCAP_RAW"
 
@@ -41,12 +41,13 @@ class _Arm:
         self.packed = packed if layout is None else not layout.is_text
         self.rows = layout.missed if layout is not None else 0
         """The number of the last row."""
+        told = None if layout is None else layout.arm_time
+        self.arm_time = None if told is None else told.isoformat()
+        """What tells this arm from others, where the header says it."""
 
     def continues(self, broken: _Arm) -> bool:
         """Whether this is the rest of an arm whose connection broke."""
-        both = (self.layout, broken.layout)
-        times = [layout.arm_time for layout in both if layout is not None]
-        return len(times) == 2 and times[0] is not None and times[0] == times[1]
+        return self.arm_time is not None and self.arm_time == broken.arm_time
 
 
 class PandaStream:
@@ -63,6 +64,21 @@ class PandaStream:
         self._broken_arm: _Arm | None = None
         self._items = 0
         self._place_unknown = False
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """The items before this arm, and what tells it from others; between arms nobody could tell whether one was missed."""
+        arm = self._arm or self._broken_arm
+        if arm is None and not self._items:
+            return None
+        return {"items": self._items, "arm": None if arm is None else arm.arm_time}
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """Go on in an arm whose beginning came over another connection, if it is still that one."""
+        self._items = bearing["items"]
+        self._broken_arm = _Arm(b"", None, packed=self._asked_packed)
+        self._broken_arm.arm_time = bearing["arm"]
+        return self._items
 
     @property
     def greeting(self) -> bytes:

@@ -28,7 +28,7 @@ from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.rows import RowSource
 from beamloom.devices.series_messages import DATA, END, START, SeriesCount, read_message
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 TYP: Final = "PCAP"
 
@@ -101,6 +101,15 @@ class PcapReader:
 
     def __init__(self, first_frame: int = 0) -> None:
         self._count = SeriesCount(first_frame)
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """As of a ResumableSource."""
+        return self._count.bearing
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """As of a ResumableSource."""
+        return self._count.resume(bearing, one_series=one_series)
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """Append the packets, and what is wrong with the message."""

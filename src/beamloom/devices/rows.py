@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Malformed, Packet
+from beamloom.events import Bearing, Malformed, Packet
 
 _MESSAGES: Final = 32
 """How many messages are taken apart at once."""
@@ -34,6 +34,15 @@ class RowSource:
     def connection_problem(self) -> str | None:
         """Why there is no connection, in a sentence; None when there is one."""
         return self.connection.connection_problem()
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """As of a ResumableSource."""
+        return self.connection.bearing
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """As of a ResumableSource."""
+        return self.connection.resume(bearing, one_series=one_series)
 
     @property
     def discarded_before_start(self) -> int:

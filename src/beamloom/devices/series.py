@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from beamloom.devices.fields import MalformedPacket
+from beamloom.events import Bearing
 
 
 class SeriesNumbers:
@@ -30,6 +31,18 @@ class SeriesNumbers:
                 f"series {series} follows series {self._only}, but a stream that several ingesters share takes one series in a run"
             )
         return self._only is not None and series < self._only
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """The series that has begun."""
+        return None if self._series is None else {"series": self._series}
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """Go on in a series whose beginning came to another reader; as of a ResumableSource."""
+        if not one_series:
+            raise ValueError("its images are counted in each series anew, and this run may hold several")
+        self._series = bearing["series"]
+        return 0
 
     def start(self, series: int) -> None:
         """A series begins."""

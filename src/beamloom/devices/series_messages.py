@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from beamloom.devices.fields import MalformedPacket
+from beamloom.events import Bearing
 
 START, DATA, END = "series-start", "data", "series-end"
 
@@ -63,11 +64,25 @@ class SeriesCount:
         self._first_frame = first_frame
         self._message_id: int | None = None
         self._next = 1
+        self._begun = False
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """Frames are counted from the beginning of the series: nothing else has to be known of it."""
+        return {} if self._begun else None
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """Go on in a series whose beginning came to another reader; as of a ResumableSource."""
+        if not one_series:
+            raise ValueError("its frames are counted in each series anew, and this run may hold several")
+        self._begun = True
+        return 0
 
     def begin(self, fields: dict[str, Any]) -> None:
         """A series starts."""
         self._message_id = whole_number(fields, "message_id")
         self._next = 1
+        self._begun = True
 
     def number(self, fields: dict[str, Any], rows: int = 1) -> int:
         """The place in the series of the first of ``rows`` consecutive frames, 1 for the first of all. Raises MalformedPacket."""

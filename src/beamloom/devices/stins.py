@@ -23,7 +23,7 @@ from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.images import Image, decode_blobs, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 TYP = "STINS"
 
@@ -181,6 +181,29 @@ class StinsReader:
         self._dealt_from: int | None = None
         self._anew: BegunAnew | None = None
         self._blob_size = BlobSize()
+        self._begun = False
+        self._behind: int | None = None
+        self._follows = False
+        self._known_behind: int | None = None
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """The numbers of the messages that opened this series and the first one, and by how much ``frame`` is behind the place."""
+        if not self._begun or self._restarted:
+            return None
+        behind = self._behind if self._follows else None
+        return {"header": self._header, "first": self._first_header, "behind": behind}
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """Go on in a series that another reader has begun."""
+        self._header, self._first_header = bearing["header"], bearing["first"]
+        self._begun = True
+        if one_series:
+            self._known_behind = bearing["behind"]
+            return 0
+        if self._header is None or self._first_header is None:
+            raise ValueError("the sender counts images in each series anew, and this run may hold several")
+        return self._header - self._first_header
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """Append the packet, or what is wrong with it."""
@@ -233,7 +256,8 @@ class StinsReader:
             if self._anew is not None and number is not None:
                 self._anew.header(number)
             return number
-        self._header = msg_number
+        self._begun = True
+        self._header, self._behind, self._follows, self._known_behind = msg_number, None, False, None
         if self._first_header is None or msg_number is None:
             self._first_header = msg_number
             return None
@@ -241,12 +265,24 @@ class StinsReader:
         self._restarted = self._restarted or msg_number < self._first_header
         return None if self._restarted else msg_number - self._first_header
 
+    def _follow(self, number: int, frame: int) -> int:
+        """The place of the image ``number`` messages after the header; the series may have been begun anew while nobody listened."""
+        known, self._known_behind = self._known_behind, None
+        if known is not None and self._header is not None and number - frame != known:
+            self._header += number - frame - known
+            number = frame + known
+        behind = number - frame
+        self._follows, self._behind = behind == self._behind, behind
+        return number
+
     def _number(self, head: Head) -> int | None:
         if self._dealt_from is not None and head.msg_number is not None:
             number = head.msg_number - self._dealt_from
             return number if self._anew is None else self._anew.number(number, head.frame)
         if self._header is not None and head.msg_number is not None:
             number = head.msg_number - self._header
+            if head.frame is not None:
+                number = self._follow(number, head.frame)
             if number < 1:
                 raise MalformedPacket(
                     f"msg_number {head.msg_number} is not after that of its header, {self._header}"

@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
-from beamloom.events import Malformed, Packet
+from beamloom.devices.device import ResumableReader
+from beamloom.devices.zeromq import KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL
+from beamloom.events import Bearing, Malformed, Packet
 
 RETRY_SECONDS: Final = 0.2
 """How long after a failed attempt, or a broken connection, the next is made."""
@@ -32,9 +34,9 @@ RECEIVE_BYTES: Final = 1 << 16
 _ADDRESS: Final = re.compile(r"tcp://(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s/:*]+):(?P<port>\d{1,5})")
 
 _KEEPALIVE: Final = (
-    (socket.TCP_KEEPIDLE, 60),
-    (socket.TCP_KEEPINTVL, 1),
-    (socket.TCP_KEEPCNT, 10),
+    (socket.TCP_KEEPIDLE, KEEPALIVE_IDLE),
+    (socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL),
+    (socket.TCP_KEEPCNT, KEEPALIVE_COUNT),
 )
 
 
@@ -89,6 +91,17 @@ class TcpSource:
         self._addresses: list[Any] = []
         self._attempts = 0
         self._waiting: deque[Packet | Malformed] = deque()
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """What another source needs to number the packets that are still to come; None while no series has begun, or where none could."""
+        return self._reader.bearing if isinstance(self._reader, ResumableReader) else None
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """Called before ``open``: the series has begun; as of a ResumableSource."""
+        if not isinstance(self._reader, ResumableReader):
+            raise ValueError("its packets have no numbers of their own that would tell their events")
+        return self._reader.resume(bearing, one_series=one_series)
 
     # ---- what an ingester calls -------------------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from beamloom.devices.dealt import Dealt, DealtReader
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.devices.device import ResumableReader
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 LARGE_FRAME: Final = 64 * 1024
 """Bytes from which on a frame stays where ZeroMQ received it, a ``zmq.Frame``; a smaller one is cheaper to copy."""
@@ -23,6 +24,15 @@ LARGE_FRAME: Final = 64 * 1024
 SETTLE_SECONDS: Final = 0.01
 """How long after the handshake a device counts as connected. The device learns of our subscription, or attaches us to its queue, a
 moment after our side of the handshake is done, and no message tells us when."""
+
+KEEPALIVE_IDLE: Final = 5
+"""Seconds of silence after which the system asks whether the other side of a connection is there."""
+
+KEEPALIVE_INTERVAL: Final = 1
+"""Seconds between two such questions."""
+
+KEEPALIVE_COUNT: Final = 5
+"""So many of them stay without an answer until the connection counts as broken, and another one is made."""
 
 _ADDRESS: Final = re.compile(r"tcp://(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s/:*]+):(?P<port>\d{1,5})|ipc://\S+")
 
@@ -76,6 +86,19 @@ class ZmqSource:
         self._connected_since: float | None = None
         self._in_series = False
         self._dealt: Dealt | None = None
+        self._resumable = reader if isinstance(reader, ResumableReader) else None
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """What another source needs to number the packets that are still to come; None while no series has begun, or where none could."""
+        return None if self._resumable is None or self._dealt is not None else self._resumable.bearing
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """Called before ``open``: the series has begun; as of a ResumableSource."""
+        if self._resumable is None or self._dealt is not None:
+            raise ValueError("its packets have no numbers of their own that would tell their events")
+        self._in_series = True
+        return self._resumable.resume(bearing, one_series=one_series)
 
     def share(self, *, one_series: bool) -> None:
         """Called before ``open``: other clients receive the rest of what the device sends. Nothing is read until ``begin_at``.
@@ -115,9 +138,9 @@ class ZmqSource:
         self._socket.set(zmq.IPV6, int("[" in self._url))
         # A device that is switched off does not close its connection; only an unanswered keep-alive tells.
         self._socket.set(zmq.TCP_KEEPALIVE, 1)
-        self._socket.set(zmq.TCP_KEEPALIVE_IDLE, 60)
-        self._socket.set(zmq.TCP_KEEPALIVE_INTVL, 1)
-        self._socket.set(zmq.TCP_KEEPALIVE_CNT, 10)
+        self._socket.set(zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE)
+        self._socket.set(zmq.TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL)
+        self._socket.set(zmq.TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT)
         if self.pattern == zmq.SUB:
             self._socket.set(zmq.SUBSCRIBE, b"")
         self._monitor = self._socket.get_monitor_socket(_MONITORED)
