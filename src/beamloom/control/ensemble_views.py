@@ -101,9 +101,7 @@ def status(controller: Any) -> dict[str, Any]:
     asked = {
         "self_arming": controller.self_arming.view(),
         "alarms": _alarms(controller),
-        "waits_for": []
-        if active is None or active.finished
-        else [*_waits_for(active.run.custody, active.resuming), *_silent(controller)],
+        "waits_for": [] if active is None or active.finished else [*_waits_for(active), *_silent(controller)],
         "waits": waits(controller),
         "stalled": stalled(controller),
     }
@@ -129,14 +127,21 @@ def status(controller: Any) -> dict[str, Any]:
     }
 
 
-def _waits_for(custody: Any, resuming: tuple[int, int] | None) -> list[dict[str, Any]]:
-    """Without what the run cannot go on, since when, and why."""
-    if custody.away_since is None:
+def _waits_for(active: Any) -> list[dict[str, Any]]:
+    """Without which processes the run cannot go on, since when, and why."""
+    if active.finished:
         return []
+    custody, resuming = active.run.custody, active.resuming
+    waits = [
+        {"what": "ingester", "stream": stream, "since": _wall(vacant.since), "why": vacant.cause}
+        for stream, vacant in active.run.succession.vacant.items()
+    ]
+    if custody.away_since is None:
+        return waits
     wait = {"what": "reducer", "since": _wall(custody.away_since), "why": custody.cause}
     if resuming is not None:
         wait["journal"] = {"done_bytes": resuming[0], "total_bytes": resuming[1]}
-    return [wait]
+    return [wait, *waits]
 
 
 def _silent(controller: Any) -> list[dict[str, Any]]:
@@ -149,8 +154,9 @@ def _silent(controller: Any) -> list[dict[str, Any]]:
 
 
 def progress(controller: Any) -> dict[str, Any]:
-    """How far the run is, and which of its streams have stalled."""
-    return {**views.progress(controller.active), "stalled": stalled(controller)}
+    """How far the run is, which processes it waits for, and which of its streams have stalled."""
+    waits_for = [] if controller.active is None else _waits_for(controller.active)
+    return {**views.progress(controller.active), "waits_for": waits_for, "stalled": stalled(controller)}
 
 
 def _times(figures: dict[str, float]) -> dict[str, float]:

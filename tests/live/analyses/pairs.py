@@ -20,7 +20,7 @@ class Worker:
 
 
 def _counter(row: Any) -> float:
-    return float(row.fields["COUNTER1.OUT.Value"])
+    return float(row.values["COUNTER1.OUT.Value"])
 
 
 class Reducer:

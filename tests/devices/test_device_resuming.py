@@ -1,0 +1,97 @@
+"""A reader goes on in a series whose beginning came to another one: the same numbers, or none."""
+
+from __future__ import annotations
+
+import pytest
+
+from beamloom.devices import pandabox, stins
+from beamloom.devices.dectris_v2 import DectrisV2Reader
+from beamloom.devices.dectris_v2 import generate as generate_dectris
+from beamloom.devices.pandabox_stream import PandaStream
+from beamloom.devices.stins import StinsReader
+from beamloom.events import Malformed, Packet
+
+Items = list[Packet | Malformed]
+
+
+def numbers(items: Items) -> list[int | None]:
+    return [item.number if isinstance(item, Packet) else -1 for item in items]
+
+
+def read(reader: StinsReader | DectrisV2Reader, messages: list[list[bytes]]) -> Items:
+    items: Items = []
+    for message in messages:
+        reader.take(list(message), items)
+    return items
+
+
+def test_a_stins_reader_goes_on_with_the_numbers_of_the_one_before() -> None:
+    messages = list(stins.generate(frames=8, first_msg_number=100))
+    first, second = StinsReader(), StinsReader()
+    read(first, messages[:4])
+    assert first.bearing is not None
+    assert second.resume(first.bearing, one_series=True) == 0
+    assert numbers(read(second, messages[6:])) == [6, 7, 8, 9]
+
+
+def test_a_stins_series_that_was_begun_anew_meanwhile_keeps_its_numbers() -> None:
+    first, second = StinsReader(), StinsReader()
+    read(first, list(stins.generate(frames=8, first_msg_number=100))[:5])
+    assert first.bearing is not None
+    second.resume(first.bearing, one_series=True)
+    again = list(stins.generate(frames=8, first_msg_number=105))
+    assert numbers(read(second, again[3:])) == [3, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_stins_stream_of_several_series_goes_on_by_the_numbers_of_its_messages_or_not_at_all() -> None:
+    series = [*stins.generate(frames=3, first_msg_number=7), *stins.generate(frames=3, first_msg_number=12)]
+    first, second = StinsReader(), StinsReader()
+    read(first, series[:7])
+    assert first.bearing is not None
+    start = second.resume(first.bearing, one_series=False)
+    assert [start + (number or 0) for number in numbers(read(second, series[7:]))] == [7, 8, 9]
+    with pytest.raises(ValueError, match="counts images in each series anew"):
+        StinsReader().resume({"header": None, "first": None, "behind": None}, one_series=False)
+
+
+def test_images_of_another_dectris_series_get_no_place() -> None:
+    first, second = DectrisV2Reader(1), DectrisV2Reader(1)
+    messages = list(generate_dectris(frames=5))
+    read(first, messages[:2])
+    assert first.bearing is not None
+    second.resume({"series": first.bearing["series"] + 1}, one_series=True)
+    assert numbers(read(second, messages[2:4])) == [-1, -1]
+    third = DectrisV2Reader(1)
+    third.resume(first.bearing, one_series=True)
+    whole = read(DectrisV2Reader(1), messages)
+    assert numbers(read(third, messages[2:4])) == numbers(whole[2:4])
+    with pytest.raises(ValueError, match="counted in each series anew"):
+        DectrisV2Reader(1).resume(first.bearing, one_series=False)
+
+
+def feed(stream: PandaStream, chunks: list[bytes]) -> Items:
+    items: Items = []
+    for chunk in chunks:
+        stream.feed(chunk, items)
+    return items
+
+
+def test_a_pandabox_arm_is_gone_on_with_if_it_is_still_that_arm() -> None:
+    arms = [message[0] for message in pandabox.generate(rows=4, arms=2)]
+    first, second = PandaStream(packed=False), PandaStream(packed=False)
+    assert first.bearing is None
+    feed(first, arms[:8])
+    assert first.bearing is not None
+    assert second.resume(first.bearing, one_series=False) == 6
+    header = arms[6].replace(b"missed: 0", b"missed: 2")
+    assert header != arms[6]
+    assert numbers(feed(second, [header, *arms[9:]])) == [3, 4, 5]
+
+
+def test_what_follows_an_arm_of_a_pandabox_whose_end_nobody_saw_gets_no_place() -> None:
+    arms = [message[0] for message in pandabox.generate(rows=4, arms=2)]
+    first, second = PandaStream(packed=False), PandaStream(packed=False)
+    feed(first, arms[:3])
+    assert first.bearing is not None
+    second.resume(first.bearing, one_series=False)
+    assert set(numbers(feed(second, arms[6:]))) == {-1}
