@@ -162,6 +162,10 @@ class IngesterService:
         for worker, address in arm.workers.items():
             self._channel.connect(worker, address)
         try:
+            if foreign := sorted(arm.layouts.keys() - self._settings.streams.keys()):
+                raise ValueError(
+                    f"{self._settings.name} has no stream {foreign[0]!r}; look at 'streams' of its settings"
+                )
             for stream, layout in arm.layouts.items():
                 self._streams[stream] = self._open(stream, layout, arm)
         except (ValueError, OSError) as error:

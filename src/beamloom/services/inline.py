@@ -87,7 +87,7 @@ class InlinePipeline:
             self.add_worker(worker)
         channel = self._exchange.channel(new_peer_id("reducer"))
         self.reducer = ReducerService(
-            ReducerSettings(),
+            ReducerSettings(allow_pickle=True),
             channel,
             f"memory://{CONTROLLER}",
             reducer,

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 REGISTER_EVERY = 0.25
 """Seconds between attempts to register."""
+LONGEST_GENERATION = 18
+"""Digits of the number of a controller; whoever gives more is none."""
 
 
 def new_peer_id(name: str) -> str:
@@ -64,6 +66,8 @@ class Membership:
         name, mark, number = sender.partition("#")
         if name != CONTROLLER or not mark:
             return True
+        if not (number.isascii() and number.isdecimal() and len(number) <= LONGEST_GENERATION):
+            return False
         generation = int(number)
         self._generation = max(self._generation, generation)
         return generation == self._generation

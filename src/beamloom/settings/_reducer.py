@@ -90,10 +90,10 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
     allow_pickle: Annotated[
         bool,
         Meta(
-            description="Whether results of worker classes that ask for pickle are taken; "
-            "unpickling runs code that the worker chose."
+            description="Whether results of worker classes that ask for pickle (`pickle_results`) are taken; unpickling runs code that the "
+            "sender chose, and without `keys` that is whoever reaches the mailbox."
         ),
-    ] = True
+    ] = False
     capsule_dir: CapsuleDir = ""
     capsules: Capsules = 3
     capsule_bytes: CapsuleBytes = 1 << 28

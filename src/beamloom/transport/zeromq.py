@@ -27,6 +27,7 @@ from beamloom.transport.doorkeeper import Doorkeeper
 from beamloom.transport.handshakes import Handshakes
 from beamloom.transport.keys import Keys
 from beamloom.transport.messages import CONTROLLER, AnyMessage, decode, encode
+from beamloom.transport.sense import makes_sense
 
 logger = logging.getLogger(__name__)
 
@@ -227,6 +228,9 @@ class ZmqChannel:
             try:
                 sender, message = decode(head)
             except msgspec.DecodeError:
+                self.undecodable += 1
+                continue
+            if not makes_sense(message, buffers):
                 self.undecodable += 1
                 continue
             received.append(Received(sender, message, buffers))

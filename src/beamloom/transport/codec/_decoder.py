@@ -108,7 +108,7 @@ class Decoder:
         if not self._allow_pickle:
             raise UndecodableResult(
                 "a result is pickled, which is not allowed here; return values that need no pickle, or set "
-                "pickle_results = True in the worker class where your site permits it."
+                "pickle_results = True in the worker class where your site permits it (allow_pickle: true in the settings of the reducer)."
             )
         return pickle.loads(payload)
 

@@ -1,0 +1,79 @@
+"""Whether a message fits the frames that came with it, and asks for no more work than a process of a pipeline would.
+
+Types are checked as a message is decoded; here its columns are held against each other, so that nobody who reaches a mailbox without keys
+can have a service read beyond what came, or count to 2**60. What does not fit is dropped and counted like what cannot be decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from beamloom.engine.ranges import Range
+from beamloom.events import PacketKind, frame_bytes
+from beamloom.transport.messages import AnyMessage, Coverage, Failed, PacketBlock, Packets, Results
+from beamloom.transport.packing import INLINE_BYTES
+
+MOST_PACKETS = 1 << 20
+"""In one message."""
+MOST_MERGED = 1 << 24
+"""Events whose results, or whose failure, travel as one."""
+MOST_EVENTS = 1 << 53
+"""Of a run."""
+_KINDS = frozenset(int(kind) for kind in PacketKind)
+
+
+def makes_sense(message: AnyMessage, buffers: Sequence[Any]) -> bool:
+    """Whether a service can take this message with these frames."""
+    match message:
+        case Packets(block=block):
+            return _packets_fit(block, buffers)
+        case Results() as results:
+            return _results_fit(results, buffers)
+        case Failed(combined=combined):
+            return _can_be_counted(combined)
+        case Coverage(news=news):
+            return news.total is None or 0 <= news.total <= MOST_EVENTS
+        case _:
+            return True
+
+
+def _packets_fit(block: PacketBlock, buffers: Sequence[Any]) -> bool:
+    count = block.count
+    if not buffers or not 0 < count <= MOST_PACKETS:
+        return False
+    if any(len(column) not in (1, count) for column in (block.frames, block.kinds, block.numbers)):
+        return False
+    frames = block.frames[0] * count if len(block.frames) == 1 else sum(block.frames)
+    if min(block.frames) < 0 or frames != len(block.sizes) or not _KINDS.issuperset(block.kinds):
+        return False
+    inline = [size for size in block.sizes if size < INLINE_BYTES]
+    return (
+        min(block.sizes, default=0) >= 0
+        and sum(inline) == frame_bytes(buffers[0])
+        and len(block.sizes) - len(inline) == len(buffers) - 1
+    )
+
+
+def _results_fit(results: Results, buffers: Sequence[Any]) -> bool:
+    count = len(results.events)
+    if not buffers or len(results.sizes) != count:
+        return False
+    if any(len(column) not in (1, count) for column in (results.slots, results.epochs)):
+        return False
+    if any(len(column) not in (0, count) for column in (results.buffers, results.combined)):
+        return False
+    return (
+        min(results.sizes, default=0) >= 0
+        and sum(results.sizes) == frame_bytes(buffers[0])
+        and min(results.buffers, default=0) >= 0
+        and sum(results.buffers) == len(buffers) - 1
+        and all(map(_can_be_counted, results.combined))
+    )
+
+
+def _can_be_counted(ranges: Iterable[Range]) -> bool:
+    return (
+        all(first <= stop for first, stop in ranges)
+        and sum(stop - first for first, stop in ranges) <= MOST_MERGED
+    )

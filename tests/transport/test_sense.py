@@ -1,0 +1,128 @@
+"""Messages whose parts contradict each other, or ask for endless work, are dropped at the mailbox and counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beamloom.engine.faults import Failure
+from beamloom.engine.ledger import LedgerNews
+from beamloom.events import Packet
+from beamloom.services.batches import entries
+from beamloom.transport.channel import Received
+from beamloom.transport.messages import AnyMessage, Coverage, Failed, PacketBlock, Packets, Results, Tick
+from beamloom.transport.packing import pack, unpack
+from beamloom.transport.sense import makes_sense
+from beamloom.transport.zeromq import ZmqChannel
+
+BLOCK = PacketBlock("typ", 2, [1], [1, 1], b"\x00", [0])
+RESULTS = Results("run", 1, [0], [1, 2], [0], [1, 2], [])
+FAILURE = Failure("hook", "Error", "text", "")
+ENDLESS = [(0, 2**60)]
+
+
+def packets(**changed: Any) -> Packets:
+    return Packets("run", "camera", 0, 0, 0, 2, msgspec.structs.replace(BLOCK, **changed))
+
+
+def results(**changed: Any) -> Results:
+    return msgspec.structs.replace(RESULTS, **changed)
+
+
+SENSELESS: list[tuple[AnyMessage, Sequence[bytes]]] = [
+    (packets(), []),
+    (packets(), [b"x"]),
+    (packets(), [b"xx", b"more"]),
+    (packets(count=2**60, frames=[0], sizes=[]), [b""]),
+    (packets(count=0), [b"xx"]),
+    (packets(count=-1), [b"xx"]),
+    (packets(frames=[]), [b"xx"]),
+    (packets(frames=[-1]), [b"xx"]),
+    (packets(frames=[1, 2]), [b"xx"]),
+    (packets(kinds=b"\xff"), [b"xx"]),
+    (packets(kinds=b""), [b"xx"]),
+    (packets(numbers=[]), [b"xx"]),
+    (packets(sizes=[-1, 3]), [b"xx"]),
+    (packets(sizes=[1, 10**6]), [b"x"]),
+    (results(), []),
+    (results(), [b"xx"]),
+    (results(sizes=[1]), [b"x"]),
+    (results(sizes=[-1, 4]), [b"xxx"]),
+    (results(slots=[]), [b"xxx"]),
+    (results(epochs=[]), [b"xxx"]),
+    (results(buffers=[1]), [b"xxx", b""]),
+    (results(buffers=[1, 1]), [b"xxx", b""]),
+    (results(buffers=[-1, 2]), [b"xxx", b""]),
+    (results(combined=[ENDLESS, []]), [b"xxx"]),
+    (results(combined=[[(5, 4)], []]), [b"xxx"]),
+    (results(combined=[[]]), [b"xxx"]),
+    (Failed("run", "worker", 0, 1, FAILURE, ENDLESS), []),
+    (Coverage("run", LedgerNews(total=2**63)), []),
+    (Coverage("run", LedgerNews(total=-1)), []),
+]
+
+
+@pytest.fixture
+def mailbox() -> Iterator[ZmqChannel]:
+    channel = ZmqChannel("here")
+    yield channel
+    channel.close()
+
+
+def test_what_contradicts_itself_is_dropped_and_counted_and_what_comes_after_it_arrives(
+    mailbox: ZmqChannel, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailbox.connect("here", mailbox.address)
+    for message, buffers in SENSELESS:
+        mailbox.send("here", message, buffers)
+    mailbox.send("here", Tick("run"))
+    received: list[Received] = []
+    end = time.monotonic() + 30
+    while not received and time.monotonic() < end:
+        received += mailbox.receive(0.1)
+    assert [one.message for one in received] == [Tick("run")]
+    assert mailbox.strangers == len(SENSELESS)
+    mailbox.receive(0.01)
+    assert len([line for line in caplog.messages if "has turned away" in line]) == 1
+
+
+@given(st.lists(st.lists(st.binary(max_size=5) | st.just(bytes(40_000)), max_size=3), min_size=1, max_size=5))
+def test_what_is_packed_always_makes_sense(frames: list[list[bytes]]) -> None:
+    block, buffers = pack([Packet("typ", list(one)) for one in frames])
+    assert makes_sense(Packets("run", "camera", 0, 0, 0, len(frames), block), buffers)
+
+
+_ints = st.integers(-2, 4) | st.sampled_from([2**60, -(2**60)])
+_columns = st.lists(_ints, max_size=3)
+
+
+@given(
+    st.builds(
+        PacketBlock,
+        st.just("typ"),
+        _ints,
+        _columns,
+        _columns,
+        st.binary(max_size=3),
+        st.lists(st.none() | _ints, max_size=3),
+    ),
+    st.lists(st.binary(max_size=6), max_size=3),
+)
+def test_whatever_packets_make_sense_can_be_unpacked(block: PacketBlock, buffers: list[bytes]) -> None:
+    if makes_sense(Packets("run", "camera", 0, 0, 0, 0, block), buffers):
+        assert len(unpack(block, buffers)) == block.count
+
+
+@given(
+    st.builds(Results, st.just("run"), _ints, _columns, _columns, _columns, _columns, _columns),
+    st.lists(st.binary(max_size=6), max_size=3),
+)
+def test_whatever_results_make_sense_can_be_taken_one_by_one(message: Results, buffers: list[bytes]) -> None:
+    if makes_sense(message, buffers):
+        assert len(list(entries(message, buffers))) == len(message.events)
