@@ -20,8 +20,8 @@ demo: $(STAMP) ## run a simulated scan through a complete pipeline, about ten se
 test: $(STAMP) ## run all tests
 	$(BIN)/pytest $(ARGS)
 
-fuzz: $(STAMP) ## harm 10,000 packets of every device, and look at many more orders of events; takes six minutes and more
-	BEAMLOOM_DEEP=1 $(BIN)/pytest tests/devices/test_conformance.py tests/engine $(ARGS)
+fuzz: $(STAMP) ## harm 10,000 packets of every device, look at many more orders of events, ask much over HTTP; ten minutes and more
+	BEAMLOOM_DEEP=1 $(BIN)/pytest tests/devices/test_conformance.py tests/engine tests/openapi $(ARGS)
 
 lint: $(STAMP) ## look for likely mistakes and for code that is not formatted
 	$(BIN)/ruff check .

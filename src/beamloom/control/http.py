@@ -35,6 +35,8 @@ from beamloom.triggermap import TriggerMap, TriggerMapError, uniform
 
 T = TypeVar("T")
 LOG_POLL_SECONDS = 0.2
+MOST_POINTS = 10**9
+"""Of a scan; event numbers have 64 bits."""
 
 
 class Controller(Protocol):
@@ -193,8 +195,10 @@ class _Api:
         if not all(isinstance(stream, str) for stream in wanted):
             raise BadRequest('streams is a list of names, such as ["eiger", "orca"]')
         points = scan["nb_points"]
-        if not isinstance(points, int) or isinstance(points, bool) or points < 1:
-            raise BadRequest(f"nb_points is {points!r}; it has to be a whole number of at least 1")
+        if not isinstance(points, int) or isinstance(points, bool) or not 1 <= points <= MOST_POINTS:
+            raise BadRequest(
+                f"nb_points is {str(points)[:40]}; it has to be a whole number from 1 to {MOST_POINTS}"
+            )
         there = await self._ask(lambda: self._controller.nameable)
         streams = [stream for stream in wanted if stream in there]
         if not streams:

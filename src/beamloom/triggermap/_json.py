@@ -28,6 +28,10 @@ _PLACED = re.compile(r"(?s)(?P<what>.*) - at `\$(?P<path>.*)`")
 _CELL_PATH = re.compile(r"\[(?P<number>\d+)\]")
 
 
+MOST_REPEATS = 10**9
+"""Of one entry: event numbers have 64 bits, and a billion of a part is weeks at 1 kHz."""
+
+
 class _Worker(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     tags: tuple[str, ...] = ("generic",)
     constraint: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
@@ -35,7 +39,7 @@ class _Worker(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     part: str
-    repeat: int | None = 1
+    repeat: Annotated[int, msgspec.Meta(le=MOST_REPEATS)] | None = 1
 
 
 class _Body(msgspec.Struct):

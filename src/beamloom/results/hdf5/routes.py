@@ -308,6 +308,9 @@ class _Hdf5:
                 )
             return await _value(request, entry, {}, np.frombuffer(body, "<u8"))
         wanted = _dictionary(body)
+        for name in ("select", "fields"):
+            if not isinstance(wanted.get(name, ""), str):
+                raise SelectionError(f'{name} is a text, such as "[0:10]" or "a:b"; send one.')
         if "points" in wanted:
             return await _value(request, entry, wanted, _points(wanted["points"]))
         return await _value(request, entry, wanted)
@@ -327,7 +330,12 @@ async def _value(
         if points is None:
             part = read_selection(values, wanted.get("select"))
         else:
-            part = read_points(values, points.reshape(-1, max(1, len(values.shape))))
+            rank = max(1, len(values.shape))
+            if points.size % rank:
+                raise SelectionError(
+                    f"{points.size} numbers are no points of {rank} dimensions; send {rank} for each point."
+                )
+            part = read_points(values, points.reshape(-1, rank))
         part = _fields(part, wanted.get("fields"))
         # Clients take an empty body for a failure.
         if binary and part.size:
@@ -375,6 +383,8 @@ def _dictionary(body: bytes) -> dict[str, Any]:
         content = json.loads(body)
     except ValueError as error:
         raise SelectionError(f"the body is no JSON ({error}); send a dictionary.") from error
+    except RecursionError:
+        raise SelectionError("the body is nested too deeply; send a dictionary.") from None
     if not isinstance(content, dict):
         raise SelectionError("the body is no dictionary; send one.")
     return content
