@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from beamloom.events import Bearing, Malformed, Packet, PacketKind
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.triggermap import TriggerMap, open_ended, uniform
-from services.bench import Bench, Feed, counts, series
+from services.bench import LAST_STEP, Bench, Feed, counts, series
+from services.test_controller_restarts import Restarting
 
 FRAMES = 24
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
@@ -210,3 +212,62 @@ def test_a_stream_is_taken_up_after_the_death_of_its_ingester_at_any_moment(name
         fates.add(check(made.bench, expected) > 0)
         made.bench.close()
     assert False in fates
+
+
+def test_a_stream_without_numbers_is_lost_from_there_on_and_says_why() -> None:
+    devices = {"a": Device(series(FRAMES), numbers=False), "b": Device(series(FRAMES))}
+    expected = oracle(uniform(["a", "b"], FRAMES))
+    with scene(devices, settings=SOON) as made:
+        active = made.bench.arm(uniform(["a", "b"], FRAMES))
+        while made.bench.reduced() < 9:
+            made.step()
+        made.kill("a")
+        made.start("a")
+        made.finish()
+        assert check(made.bench, expected, "no numbers of their own") > 0
+        assert active.run.ledger.losses[0].cause.startswith("the ingester of stream 'a' is gone")
+
+
+def test_the_wait_for_an_ingester_has_an_end() -> None:
+    devices = {"a": Device(series(FRAMES)), "b": Device(series(FRAMES))}
+    expected = oracle(uniform(["a", "b"], FRAMES))
+    with scene(devices, settings=SOON) as made:
+        active = made.bench.arm(uniform(["a", "b"], FRAMES))
+        while made.bench.reduced() < 9:
+            made.step()
+        made.kill("a")
+        while not active.run.succession.vacant:
+            made.step()
+        assert not active.finished
+        made.finish()
+        assert check(made.bench, expected, "(ingester_timeout)") > 0
+
+
+@pytest.mark.parametrize("between", [0, 3, 6, 150])
+def test_a_stream_is_taken_up_when_the_controller_dies_at_the_same_time(between: int, tmp_path: Path) -> None:
+    device = Device(series(FRAMES))
+    pipeline = Restarting(tmp_path, {"a": device.source_for_run()})
+    bench = pipeline.bench
+    bench.arm(uniform(["a"], FRAMES))
+
+    def step() -> None:
+        device.send(1)
+        bench.step()
+
+    while bench.reduced() < 8:
+        step()
+    device.source = None
+    bench.kill("a-ingester")
+    bench.add_ingester("a", device.source_for_run())
+    for _ in range(between):
+        step()
+    pipeline.kill()
+    for _ in range(LAST_STEP):
+        if bench.active.finished:
+            break
+        step()
+    with Bench({"a": Feed(series(FRAMES))}) as whole:
+        whole.play(uniform(["a"], FRAMES))
+        expected = dict(whole.published["results"])
+    assert check(bench, expected) < 5
+    pipeline.close()

@@ -103,7 +103,9 @@ class Succession:
             self._standing.take_up(stream, now)
             total = self._ledger.total
             over = standing.ended or (total is not None and standing.complete_until >= total)
-            rejoins[stream] = Rejoin(absence.cause, cursor, standing.seen_until > 0, over, standing.bearing)
+            # What it had sent may have been reduced before it told of it.
+            seen = standing.seen_until > 0 or len(self._ledger.reduced) > 0
+            rejoins[stream] = Rejoin(absence.cause, cursor, seen, over, standing.bearing)
         spans = [
             span
             for worker in self._scheduler.workforce

@@ -97,6 +97,7 @@ class StreamRun:
         self._told_ended = False
         self._told_origin: int | None = None
         self._told_bearing: Bearing | None = None
+        self._told_seen = False
         self._resumable = source if isinstance(source, ResumableSource) else None
         self._all_losses: list[Loss] = []
         self._all_excuses: list[Loss] = []
@@ -226,6 +227,7 @@ class StreamRun:
             or ended != self._told_ended
             or self.origin != self._told_origin
             or bearing != self._told_bearing
+            or (seen_until > 0 and not self._told_seen)
         )
         if not urgent and now - self._told_at < PROGRESS_EVERY:
             return None
@@ -238,7 +240,7 @@ class StreamRun:
         if not urgent and standing == self._told:
             return None
         self._told, self._told_ended, self._told_at = standing, ended, now
-        self._told_origin, self._told_bearing = origin, bearing
+        self._told_origin, self._told_bearing, self._told_seen = origin, bearing, seen_until > 0
         received, excuses = router.take_received(), router.take_excuses()
         self._remember(losses, received, excuses)
         return Progress(
