@@ -19,10 +19,11 @@ from beamloom.engine.faults import Death, Failure
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.retention import Retention
-from beamloom.engine.router import Delivery, StreamRouter
+from beamloom.engine.router import StreamRouter
 from beamloom.engine.run import Run, RunPhase, RunSettings, Step
 from beamloom.engine.shares import Share, ShareReport
 from beamloom.engine.stock import Deliveries, Resync, Stock
+from beamloom.engine.waiting_leases import Delivery
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import TriggerMap
 
@@ -232,7 +233,7 @@ class Mill:
             router.seen_until,
             router.take_received(),
             router.take_losses(),
-            router.take_excuses(),
+            router.losses.take_excuses(),
             router.ended,
             name in self.stopped,
             not router.has_room,

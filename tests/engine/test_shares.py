@@ -61,7 +61,7 @@ class Split:
             router.seen_until,
             router.take_received(),
             router.take_losses(),
-            router.take_excuses(),
+            router.losses.take_excuses(),
             router.ended,
             self.stopped,
         )

@@ -14,7 +14,9 @@ from beamloom.engine.assignment import Span
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Loss
 from beamloom.engine.retention import Retention, WhenFull
-from beamloom.engine.router import MALFORMED_KEPT, Delivery, StreamRouter
+from beamloom.engine.router import StreamRouter
+from beamloom.engine.stream_losses import MALFORMED_KEPT
+from beamloom.engine.waiting_leases import Delivery
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import TriggerMap, open_ended, sparse, uniform
 from engine.mill import GENEROUS, numbered
@@ -89,7 +91,7 @@ def test_the_deliveries_of_an_event_that_several_workers_see_overlap() -> None:
     got = sent(one.arrive(items(*range(5))))
     both = [("w0", n, n) for n in range(3)] + [("w1", n, n) for n in range(3)] + [("late", 0, 0)]
     assert sorted(got) == sorted(both + to("w0", 3, 4))
-    assert one._leases == []
+    assert len(one._leases) == 0
 
 
 def test_a_lease_of_lower_events_may_come_after_one_of_higher_events() -> None:
@@ -136,7 +138,7 @@ def test_every_packet_reaches_its_worker_once_in_whatever_order_packets_and_leas
             got += sent(one.assign([Span(leased, stop - leased, f"w{leased % 3}")]))
             leased = stop
     assert sorted(got) == sorted((owner[n], n, n) for n in range(LAST + 1))
-    assert one._leases == []
+    assert len(one._leases) == 0
     assert one.ended
 
 
@@ -191,7 +193,7 @@ def test_what_was_unreadable_before_the_start_is_the_cause_of_the_frames_missing
 def test_the_first_malformed_packets_are_kept_for_inspection() -> None:
     one = router()
     one.arrive([Malformed(f"{n}", []) for n in range(MALFORMED_KEPT + 5)])
-    assert [bad.reason for bad in one.malformed] == [f"{n}" for n in range(MALFORMED_KEPT)]
+    assert [bad.reason for bad in one.losses.malformed] == [f"{n}" for n in range(MALFORMED_KEPT)]
     assert one.counts.malformed == MALFORMED_KEPT + 5
 
 

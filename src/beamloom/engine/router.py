@@ -6,8 +6,6 @@ can be delivered again to another worker. What the stream skipped, sent twice or
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -21,40 +19,11 @@ from beamloom.engine.rejoining import Rejoin, Rejoining
 from beamloom.engine.retention import Retention
 from beamloom.engine.shares import Share
 from beamloom.engine.spares import Spares
-from beamloom.engine.streamplan import ENDLESS, StreamLayout, StreamPlan, Stretch
-from beamloom.engine.theft import Theft
+from beamloom.engine.stream_losses import StreamCounts, StreamLosses
+from beamloom.engine.streamplan import StreamLayout, StreamPlan, Stretch
+from beamloom.engine.waiting_leases import Delivery, WaitingLeases
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import CellKind
-
-MALFORMED_KEPT = 16
-"""So many unreadable packets of a run are kept for inspection."""
-GAPS_REMEMBERED = 1000
-"""A packet that comes for one of the latest gaps is named as the cause of its loss."""
-
-
-class Delivery(msgspec.Struct, gc=False):
-    """Packets of consecutive events for one worker."""
-
-    span: Span
-    first: int
-    expected: int
-    """From how many streams the worker is to wait for a packet of each of these events."""
-    packets: list[Packet]
-
-
-class StreamCounts(msgspec.Struct):
-    """What became of the packets of one stream in one run."""
-
-    packets: int = 0
-    discarded: int = 0
-    gaps: int = 0
-    duplicates: int = 0
-    reordered: int = 0
-    late: int = 0
-    surplus: int = 0
-    malformed: int = 0
-    dropped: int = 0
-    restarts: int = 0
 
 
 class StreamRouter:
@@ -82,33 +51,24 @@ class StreamRouter:
         self.stream = stream
         self._share = share
         self._received = Combs()
-        self._excuses: list[Loss] = []
         self._witness = witness
         self.retention = retention
         self.spares = Spares(retention)
         self.counts = StreamCounts()
-        self.malformed: list[Malformed] = []
-        """The first unreadable packets, for inspection."""
+        self.losses = StreamLosses(stream, self.counts, window, share)
+        """What is lost, and why."""
         self.ended = False
         """Whether the device has closed its series for good."""
         self._plan = StreamPlan(layout)
         dealt = share is not None and share.in_turn
         self._numbering = Numbering(wrapped=layout.wrapped, rearms=rearms, dealt=dealt)
         self._numbering.last_item = self._plan.last_item
-        self._theft = Theft()
-        self._leases: list[Span] = []
+        self._leases = WaitingLeases()
         self.leased_until = 0
         """One past the last event that has been leased to anybody."""
         self._front = 0
-        self._losses: list[Loss] = []
-        self._gaps: deque[tuple[int, Loss]] = deque(maxlen=GAPS_REMEMBERED)
-        self._window = window
-        self._unplaced: str | None = None
-        self._excused_from = 0
         self._settled_ahead = RangeSet()
         self._held_end: Packet | None = None
-        self._begun_anew = ""
-        """That the device has begun its series anew, and when; empty as long as it has not."""
         self._restarts_noted = 0
         self._rejoining = None if rejoin is None else Rejoining(stream, layout, rejoin)
         self._numbering.begin_series(series_start)
@@ -153,43 +113,20 @@ class StreamRouter:
                 self._count_unplaced(item)
                 if item == LATE:
                     place = numbering.place(arrival)
-                    late.append((place, self._why_late(place)))
+                    packets = numbering.next_item - 1 - place
+                    late.append((place, self.losses.why_late(packets, catches_up=numbering.catches_up)))
             if arrival.kind is PacketKind.END and item == numbering.last_item:
                 self.ended = True
         deliveries += self._place(first_item, run)
         for item, cause in late:
-            self._explain_late(item, cause)
+            self.losses.explain_late(item, cause)
         return deliveries
 
-    def _why_late(self, item: int) -> str:
-        """Why the packet of a gap came behind others that belong behind it."""
-        if self._numbering.catches_up:
-            return f"{self._begun_anew}; what it had skipped before it sent then, when the event was lost already"
-        packets = self._numbering.next_item - 1 - item
-        return (
-            f"stream {self.stream!r} sent the packet out of order: it came {packets} packets late, "
-            f"outside the window of {self._window}"
-        )
-
     def _note_restart(self) -> None:
-        """The device has begun its series anew; where all packets come to all shares, the first of these tells it."""
-        numbering, share = self._numbering, self._share
+        """The device has begun its series anew."""
+        numbering = self._numbering
         self._restarts_noted = numbering.restarts
-        self._begun_anew = (
-            f"stream {self.stream!r} began its series anew after {numbering.restarted_after} packets"
-        )
-        if share is None or share.in_turn or share.index == 0:
-            self.counts.restarts = numbering.restarts
-            if share is not None:
-                self._excuses.append(Loss(self._plan.next_event, ENDLESS, self._begun_anew))
-
-    def _explain_late(self, item: int, cause: str) -> None:
-        """The packet of a gap has come after all."""
-        for first_item, loss in reversed(self._gaps):
-            event = loss.first + item - first_item
-            if loss.first <= event < loss.stop:
-                self._losses.append(Loss(event, event + 1, cause, instead_of=loss.cause))
-                return
+        self.losses.begun_anew(numbering.restarts, numbering.restarted_after, self._plan.next_event)
 
     def _is_ours(self, packet: Packet, share: Share) -> bool:
         """Whether a packet belongs to this share; the end of an open-ended series concerns all."""
@@ -215,7 +152,7 @@ class StreamRouter:
         self._numbering.close()
         item = self._numbering.place(packet)
         if item > self._plan.next_item:
-            self._skip_to(item, "" if self._share is not None else self._why_skipped(item, packet))
+            self._skip_to(item, self.losses.why_skipped(self._plan.next_item, item, packet))
             self._numbering.skip_to(item)
         self._held_end = packet
         self.ended = True
@@ -229,7 +166,7 @@ class StreamRouter:
         for index, arrival in enumerate(arrivals):
             if isinstance(arrival, Malformed):
                 # Which place it takes, nobody can know.
-                self._keep_malformed(arrival)
+                self.losses.keep_malformed(arrival)
                 continue
             item = rejoining.place(arrival, self._numbering)
             if item is None:
@@ -240,7 +177,7 @@ class StreamRouter:
             self._numbering.skip_to(item)
             rejoining.found(self._front)
             self._lose_missing(rejoining)
-            self._leases = [span for span in self._leases if span.stop > self._front]
+            self._leases.pass_by(self._front)
             rejoining.looking = arrival.kind is PacketKind.START
             # One at a time while that is not sure, then all that is left.
             rest = [arrival] if rejoining.looking else arrivals[index:]
@@ -255,7 +192,7 @@ class StreamRouter:
         """What is claimed here, and what was never leased, is lost where nobody has it."""
         for first, stop in rejoining.take_due():
             kept = RangeSet((event, event + 1) for event, _ in self.retention.within(first, stop))
-            self._losses += rejoining.losses(kept.missing(first, stop))
+            self.losses.add(rejoining.losses(kept.missing(first, stop)))
 
     def claim(self, spans: Iterable[Span]) -> None:
         """Of these leases, which came before, the workers say that they lack the packet."""
@@ -275,36 +212,18 @@ class StreamRouter:
         """Why this stream cannot be taken up where another router left it; None where it can, or need not be."""
         return None if self._rejoining is None else self._rejoining.astray
 
-    def _keep_malformed(self, arrival: Malformed) -> None:
-        self.counts.malformed += 1
-        if len(self.malformed) < MALFORMED_KEPT:
-            self.malformed.append(arrival)
-
     def _note_malformed(self, arrival: Malformed) -> int:
+        losses = self.losses
         if self._share is not None:
-            return self._note_excuse(arrival, self._share)
-        self._keep_malformed(arrival)
+            losses.excuse_malformed(arrival, self._share, self._plan.next_event)
+            return self._numbering.next_item
+        losses.keep_malformed(arrival)
         if arrival.takes_place:
             item = self._numbering.skip_one()
             self._skip_to(item + 1, f"stream {self.stream!r} sent a malformed packet: {arrival.reason}")
         else:
-            self._unplaced = self._unplaced or arrival.reason
+            losses.unplaced(arrival.reason)
         return self._numbering.next_item
-
-    def _note_excuse(self, arrival: Malformed, share: Share) -> int:
-        """What was unreadable may have been another share's packet: only where all miss one, this is why."""
-        if share.in_turn or share.index == 0:
-            self._keep_malformed(arrival)
-        if self._unplaced is None:
-            self._unplaced = f"stream {self.stream!r} sent a malformed packet: {arrival.reason}"
-            self._excuses.append(Loss(self._plan.next_event, ENDLESS, self._unplaced))
-            self._excused_from = self._plan.next_event
-        return self._numbering.next_item
-
-    def _end_excuse(self) -> None:
-        """A packet has its place: the unreadable ones stood before it."""
-        if self._share is not None and self._unplaced is not None:
-            self._excuses.append(Loss(self._excused_from, self._plan.next_event, self._unplaced))
 
     def _count_unplaced(self, item: int) -> None:
         if item == DUPLICATE:
@@ -319,12 +238,8 @@ class StreamRouter:
         if not packets:
             return []
         if first_item > self._plan.next_item:
-            why = "" if self._share is not None else self._why_skipped(first_item, packets[0])
-            self._skip_to(first_item, why)
-        self._end_excuse()
-        if packets[-1].kind is not PacketKind.START:
-            # A start says that a series begins, and not that what was unreadable before it belonged elsewhere.
-            self._unplaced = None
+            self._skip_to(first_item, self.losses.why_skipped(self._plan.next_item, first_item, packets[0]))
+        self.losses.placed(packets[-1], self._plan.next_event)
         self.counts.packets += len(packets)
         deliveries: list[Delivery] = []
         taken = 0
@@ -346,9 +261,9 @@ class StreamRouter:
             if kept < count:
                 self.counts.dropped += count - kept
                 dropped = msgspec.structs.replace(stretch, first=stretch.first + kept)
-                self._lose(dropped, f"stream {self.stream!r} dropped packets: its retention is full")
+                self.losses.lose(dropped, f"stream {self.stream!r} dropped packets: its retention is full")
                 stretch = msgspec.structs.replace(stretch, stop=dropped.first)
-            deliveries += self._deliver(stretch, some[:kept])
+            deliveries += self._leases.deliver(stretch, some[:kept])
             for first, stop in self._settled_ahead.within(stretch.first, stretch.stop):
                 self.retention.release(first, stop)
                 self.spares.release(first, stop)
@@ -356,37 +271,17 @@ class StreamRouter:
         self._settled_ahead.remove(0, self._front)
         return deliveries
 
-    def _why_skipped(self, item: int, packet: Packet) -> str:
-        if self._unplaced is not None:
-            return f"stream {self.stream!r} sent a malformed packet: {self._unplaced}"
-        if packet.kind is PacketKind.END:
-            return self._also(
-                f"ended early: its series was closed after {self._plan.next_item} of {item} packets"
-            )
-        taken = self._theft.gap(self._plan.next_item, item)
-        return self._also(f"skipped frame numbers: {taken or 'a gap in what the device sent'}")
-
-    def _also(self, cause: str) -> str:
-        """``cause``, and before it that the device has begun anew, where it has."""
-        return f"{self._begun_anew}; it {cause}" if self._begun_anew else f"stream {self.stream!r} {cause}"
-
     def _skip_to(self, item: int, cause: str) -> None:
         """Go past what has not come; where the stream has several shares, another one may have it."""
         first_item = self._plan.next_item
         for stretch in self._plan.take(item):
             self._front = stretch.stop
             if self._share is None:
-                if stretch.kind == CellKind.WANTED:
-                    self._gaps.append((first_item, Loss(stretch.first, stretch.stop, cause)))
+                self.losses.lose_gap(first_item, stretch, cause)
                 first_item += stretch.stop - stretch.first
-                self.counts.gaps += stretch.stop - stretch.first
-                self._lose(stretch, cause)
-        if self._leases and self._leases[0].stop <= self._front:
+        first_stop = self._leases.first_stop
+        if first_stop is not None and first_stop <= self._front:
             self._forget_leases()
-
-    def _lose(self, stretch: Stretch, cause: str) -> None:
-        if stretch.kind == CellKind.WANTED:
-            self._losses.append(Loss(stretch.first, stretch.stop, cause))
 
     # ---- leases arrive ------------------------------------------------------------------------------------------------------
 
@@ -406,35 +301,13 @@ class StreamRouter:
             if span.first < self._front or self._rejoining is not None:
                 deliveries += self._deliver_kept(span)
             if span.stop > self._front:
-                if self._leases and self._leases[-1].first > span.first:
-                    insort(self._leases, span, key=lambda lease: lease.first)
-                else:
-                    self._leases.append(span)
+                self._leases.add(span)
         return deliveries
 
     def resync(self, spans: Sequence[Span]) -> list[Delivery]:
         """These are all leases that count; what is delivered may have been delivered before."""
-        self._leases = []
+        self._leases.clear()
         return self._assign(spans)
-
-    def _deliver(self, stretch: Stretch, packets: list[Packet]) -> list[Delivery]:
-        deliveries: list[Delivery] = []
-        unfinished: list[Span] = []
-        touched = 0
-        for span in self._leases:
-            if span.first >= stretch.stop:
-                break
-            touched += 1
-            first, stop = max(span.first, stretch.first), min(span.stop, stretch.stop)
-            if first < stop:
-                expected = stretch.wanted if span.streams is None else len(span.streams)
-                some = packets[first - stretch.first : stop - stretch.first]
-                deliveries.append(Delivery(span, first, expected, some))
-            if span.stop > stretch.stop:
-                unfinished.append(span)
-        if touched:
-            self._leases[:touched] = unfinished
-        return deliveries
 
     def _deliver_kept(self, span: Span) -> list[Delivery]:
         deliveries: list[Delivery] = []
@@ -449,7 +322,7 @@ class StreamRouter:
 
     def forget_worker(self, worker: str) -> None:
         """A worker is gone: what was leased to it is not delivered any more."""
-        self._leases = [span for span in self._leases if span.worker != worker]
+        self._leases.forget_worker(worker)
 
     def release(self, first: int, stop: int) -> None:
         """[first, stop) are settled: nothing of them has to be kept or delivered any more."""
@@ -462,12 +335,7 @@ class StreamRouter:
     def _forget_leases(self) -> None:
         """With a share, leases are done with also when no packet comes here: others had them."""
         if self._share is not None:
-            ahead, front = self._settled_ahead, self._front
-            self._leases = [
-                span
-                for span in self._leases
-                if span.stop > front and ahead.run_from(max(span.first, front)) < span.stop
-            ]
+            self._leases.forget_settled(self._settled_ahead, self._front)
 
     # ---- the end ------------------------------------------------------------------------------------------------------------
 
@@ -481,16 +349,12 @@ class StreamRouter:
         else:
             for stretch in self._plan.close(event) if self._share is None else self._close_share(event):
                 self.counts.gaps += stretch.stop - stretch.first
-                self._lose(stretch, f"stream {self.stream!r} ended early: other streams went on")
+                self.losses.lose(stretch, f"stream {self.stream!r} ended early: other streams went on")
         self._front = max(self._front, event)
         self._settled_ahead.remove(0, self._front)
         self._numbering.last_item = self._plan.last_item
         self._numbering.skip_to(self._plan.next_item)
-        self._leases = [
-            msgspec.structs.replace(span, count=min(span.count, event - span.first))
-            for span in self._leases
-            if span.first < event
-        ]
+        self._leases.close(event)
         self._forget_leases()
         held, self._held_end = self._held_end, None
         return [] if held is None else self.arrive([held])
@@ -529,15 +393,9 @@ class StreamRouter:
         """The events that were lost since the last call, with their causes."""
         for first, stop in self.retention.take_unreadable():
             cause = f"the packet of stream {self.stream!r} was kept on disk and could not be read back"
-            self._losses.append(Loss(first, stop, cause))
-        losses, self._losses = self._losses, []
-        return losses
+            self.losses.add([Loss(first, stop, cause)])
+        return self.losses.take()
 
     def take_received(self) -> list[Comb]:
         """With a share: the events whose packets have come since the last call."""
         return self._received.take()
-
-    def take_excuses(self) -> list[Loss]:
-        """With a share: why events would be missing that no share has, as far as that is new."""
-        excuses, self._excuses = self._excuses, []
-        return excuses

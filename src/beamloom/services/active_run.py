@@ -14,9 +14,9 @@ from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage as RunCoverage
 from beamloom.engine.faults import Death
 from beamloom.engine.provenance import EpochRecord
-from beamloom.engine.router import StreamCounts
 from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.shares import ShareReport
+from beamloom.engine.stream_losses import StreamCounts
 from beamloom.engine.streamplan import StreamLayout
 from beamloom.engine.succession import Handover
 from beamloom.services.ensemble import Ensemble, Member

@@ -20,7 +20,7 @@ from beamloom.devices.device import (
     Source,
 )
 from beamloom.devices.registry import find_device
-from beamloom.engine.router import StreamCounts
+from beamloom.engine.stream_losses import StreamCounts
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.recordings.folder import RecordingNames
 from beamloom.recordings.writer import RecordingWriter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from beamloom.engine.router import StreamCounts
 from beamloom.engine.shares import Shares
+from beamloom.engine.stream_losses import StreamCounts
 from beamloom.transport.messages import Progress
 
 

@@ -28,9 +28,10 @@ from beamloom.engine.rejoining import Rejoin
 from beamloom.engine.reorder import Arrivals, Reorder
 from beamloom.engine.requests import Requests
 from beamloom.engine.retention import Retention
-from beamloom.engine.router import Delivery, StreamRouter
+from beamloom.engine.router import StreamRouter
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
+from beamloom.engine.waiting_leases import Delivery
 from beamloom.events import Bearing
 from beamloom.services.arrival_log import ArrivalLog
 from beamloom.services.recording import PacketRecorder
@@ -241,7 +242,7 @@ class StreamRun:
             return None
         self._told, self._told_ended, self._told_at = standing, ended, now
         self._told_origin, self._told_bearing, self._told_seen = origin, bearing, seen_until > 0
-        received, excuses = router.take_received(), router.take_excuses()
+        received, excuses = router.take_received(), router.losses.take_excuses()
         self._remember(losses, received, excuses)
         return Progress(
             self.run,

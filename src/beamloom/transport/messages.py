@@ -20,8 +20,8 @@ from beamloom.engine.ledger import LedgerNews, Loss
 from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.ranges import Range
 from beamloom.engine.rejoining import Rejoin
-from beamloom.engine.router import StreamCounts
 from beamloom.engine.shares import Share
+from beamloom.engine.stream_losses import StreamCounts
 from beamloom.engine.streamplan import StreamLayout
 from beamloom.events import Bearing
 

@@ -17,7 +17,8 @@ from beamloom.devices.testing._link import PATIENCE, Link, NotConforming
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.reorder import Reorder
 from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamCounts, StreamRouter
+from beamloom.engine.router import StreamRouter
+from beamloom.engine.stream_losses import StreamCounts
 from beamloom.events import Event, Malformed, Packet, Result
 from beamloom.services.inline import InlinePipeline, InlineWorker
 from beamloom.services.user_map import Map
