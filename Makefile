@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz lint format types imports check bench constraints clean
+.PHONY: help install demo test fuzz chaos lint format types imports check bench constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 14
@@ -22,6 +22,9 @@ test: $(STAMP) ## run all tests
 
 fuzz: $(STAMP) ## harm 10,000 packets of every device, look at many more orders of events, ask much over HTTP; ten minutes and more
 	BEAMLOOM_DEEP=1 $(BIN)/pytest tests/devices/test_conformance.py tests/engine tests/openapi $(ARGS)
+
+chaos: $(STAMP) ## kill, stop and trouble every process of a run of 50,000 events, and compare with an undisturbed one; takes minutes
+	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 lint: $(STAMP) ## look for likely mistakes and for code that is not formatted
 	$(BIN)/ruff check .
