@@ -151,11 +151,12 @@ def campaign(schedule: Schedule, rate: float, *, stateful: bool = False) -> Verd
                     if not dealer.deal(blow, PATIENCE):
                         break
                 watch.wait_for(lambda told: bool(told.get("finished")), PATIENCE)
-            told = _when_answered(ask, "progress")
-            ledger = _when_answered(ask, "ledger")
-            published = _published(placement.reducer_url)
-            epochs = _epochs(placement.reducer_url)
-            story = "" if told["finished"] else _story(ask, placement)
+            story = "" if watch.last.get("finished") else _story(ask, placement)
+            try:
+                told, ledger = _when_answered(ask, "progress"), _when_answered(ask, "ledger")
+                published, epochs = _published(placement.reducer_url), _epochs(placement.reducer_url)
+            except RuntimeError as error:
+                raise RuntimeError(f"{error}\n{_story(ask, placement)}") from error
         placement.stop()
         left = remains(places)
     verdict = judge(schedule, told, ledger, published, epochs, stateful=stateful)

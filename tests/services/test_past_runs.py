@@ -163,6 +163,29 @@ def test_a_run_is_known_with_its_map_its_devices_and_its_parameters() -> None:
         assert "numpy" in record["packages"]
 
 
+def test_changes_before_the_next_event_is_leased_are_one_epoch() -> None:
+    with Bench({"eiger": (feed := Feed())}) as bench:
+        active = bench.arm(uniform(["eiger"], 2000))
+        for gain in range(2, 50):
+            bench.controller.set_parameters({"gain": str(gain).encode()})
+            bench.steps(gain % 3)
+        feed.send(series(2000)[:100])
+        bench.until(lambda: bench.reduced() == 100)
+        for gain in range(50, 100):
+            bench.controller.set_parameters({"gain": str(gain).encode()})
+        feed.send(series(2000)[100:])
+        bench.until(lambda: active.finished)
+        record = get(bench, f"runs/{active.run.run_id}").json()
+        told = [(one["first_event"], one["parameters"]["gain"]) for one in record["epochs"]]
+        assert [gain for _, gain in told] == [1, 49, 99]
+        firsts = [first for first, _ in told]
+        gains = {event: result["gain"] for event, result in bench.published["results"].items()}
+        assert gains == {
+            event: 99 if event >= firsts[2] else 49 if event >= firsts[1] else 1 for event in range(2002)
+        }
+        assert len(bench.controller.epochs.of_run) == len(active.epochs) == 3
+
+
 def test_a_run_that_is_not_held_is_answered_with_a_sentence() -> None:
     with Bench({"eiger": Feed()}) as bench:
         answer = get(bench, "runs/nobody/result")

@@ -16,6 +16,13 @@ class EpochRecord(msgspec.Struct, frozen=True):
     """By name, as plain JSON."""
 
 
+def add_epoch(records: list[EpochRecord], new: EpochRecord) -> EpochRecord | None:
+    """Append an epoch; one that was to begin with the same event has held for none, and is taken out and returned."""
+    replaced = records.pop() if records and records[-1].first_event == new.first_event else None
+    records.append(new)
+    return replaced
+
+
 class RunFacts(msgspec.Struct, frozen=True):
     """What is known of a run when it begins."""
 

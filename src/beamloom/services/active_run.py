@@ -13,7 +13,7 @@ from beamloom.engine.assignment import Span
 from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage as RunCoverage
 from beamloom.engine.faults import Death
-from beamloom.engine.provenance import EpochRecord
+from beamloom.engine.provenance import EpochRecord, add_epoch
 from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.shares import ShareReport
 from beamloom.engine.stream_losses import StreamCounts
@@ -262,11 +262,12 @@ class ActiveRun:
         self.run.share_progress(progress.stream, sender, report, now)
         self.share_counts.setdefault(progress.stream, {})[name_of(sender)] = progress
 
-    def begin_epoch(self, epoch: int, values: dict[str, Any]) -> int:
-        """New parameters; returns the first event that they hold for."""
+    def begin_epoch(self, epoch: int, values: dict[str, Any]) -> EpochRecord | None:
+        """New parameters, from the next event on that is not leased; returns the epoch that has held for no event by that."""
         first = self.run.begin_epoch(epoch)
-        self.epochs.append(EpochRecord(epoch, first, values))
-        return first
+        replaced = add_epoch(self.epochs, EpochRecord(epoch, first, values))
+        self._epochs_told = min(self._epochs_told, len(self.epochs) - 1)
+        return replaced
 
     def plan_epoch(self, first_event: int, epoch: int, values: dict[str, Any]) -> None:
         """Parameters are known to change at this event."""

@@ -81,7 +81,7 @@ class Keeping:
     def learn_epochs(self, epochs: Iterable[provenance.EpochRecord]) -> None:
         """The controller tells with which events epochs began."""
         if self._notes is not None:
-            self._notes.began |= {epoch.epoch: epoch for epoch in epochs}
+            self._notes.learn_epochs(epochs)
 
     def saw(self, epoch: int, event: int) -> None:
         """A result of an event is reduced, of these parameters."""
@@ -154,6 +154,17 @@ class _Notes:
 
     def begin_epoch(self, epoch: int, parameters: ParameterSet) -> None:
         self._epochs[epoch] = parameters
+
+    def learn_epochs(self, epochs: Iterable[provenance.EpochRecord]) -> None:
+        """Forgets those that have held for no event, because the next one began with the same."""
+        began = {epoch.first_event: epoch for epoch in (*self.began.values(), *epochs)}
+        self.began = {epoch.epoch: epoch for epoch in began.values()}
+        newest = max(self.began, default=0)
+        self._epochs = {
+            epoch: parameters
+            for epoch, parameters in self._epochs.items()
+            if epoch in self.began or epoch > newest
+        }
 
     def record(self) -> RunRecord:
         first_events = self.first_events.copy()

@@ -1,7 +1,9 @@
 """The parameters of a pipeline and the epochs in which they hold, as the controller decides them.
 
 Policy: each change begins an epoch, which is in the store before anybody is told of it. A run's epochs are all kept until the next run
-begins, as a worker that comes late may be leased an event of any of them.
+begins, as a worker that comes late may be leased an event of any of them; but for those that have held for no event, because the next
+change came before one was leased. So changes that follow each other quickly are one epoch, and what is kept of them grows with
+events, not with changes.
 """
 
 from __future__ import annotations
@@ -44,10 +46,12 @@ class ParameterEpochs:
         """The parameters have changed: they hold from the next event on that the run has not leased."""
         self._tell()
         if active is not None and not active.finished:
-            first = active.begin_epoch(self.number, readable(self.parameters.current))
+            replaced = active.begin_epoch(self.number, readable(self.parameters.current))
+            if replaced is not None:
+                self.of_run.pop(replaced.epoch, None)
             self._keep_latest(active.epochs[-1])
             if self.recorder is not None:
-                self.recorder.epoch(self.number, first, self.parameters.current)
+                self.recorder.epoch(self.number, active.epochs[-1].first_event, self.parameters.current)
 
     def plan(self, epochs: Iterable[tuple[int, dict[str, bytes]]]) -> None:
         """The next run's parameters are known to change: each set holds from its event on."""

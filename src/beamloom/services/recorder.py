@@ -47,6 +47,8 @@ class RunRecorder:
     def epoch(self, epoch: int, first_event: int, parameters: ParameterSet) -> None:
         """From ``first_event`` on these parameters hold."""
         values = parameters.to_wire()
+        if self._epochs and self._epochs[-1].first_event == first_event:
+            self._epochs.pop()
         self._epochs.append(RecordedEpoch(epoch, first_event, values))
         try:
             if len(self._epochs) == 1:

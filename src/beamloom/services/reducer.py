@@ -139,7 +139,7 @@ class ReducerService:
                 self._take(received.sender, results, received.buffers)
             case Parameters(epoch=epoch, values=values) as parameters:
                 self._epochs.begin(epoch, values)
-                self._keeping.begin_epoch(epoch, self._epochs.latest)
+                self._keeping.begin_epoch(epoch, self._epochs.get(epoch) or self._epochs.latest)
                 if self._run is not None:
                     self._journal.keep("", parameters)
             case Coverage(run=run) as coverage if run == self._reducing.account.run:
@@ -230,7 +230,7 @@ class ReducerService:
         match received.message:
             case Parameters(epoch=epoch, values=values):
                 self._epochs.begin(epoch, values)
-                self._keeping.begin_epoch(epoch, self._epochs.latest)
+                self._keeping.begin_epoch(epoch, self._epochs.get(epoch) or self._epochs.latest)
             case Results() as results:
                 self._take(received.sender, results, received.buffers)
             case Fence(worker=worker):

@@ -11,6 +11,7 @@ import msgspec
 from beamloom.engine.checkpoint import CheckpointError, thaw
 from beamloom.engine.coverage import Coverage
 from beamloom.engine.inputs import replay
+from beamloom.engine.provenance import add_epoch
 from beamloom.engine.run import Run
 from beamloom.services.statekeeping import (
     Began,
@@ -118,7 +119,9 @@ def _replay(state: ControllerState, entries: Iterable[Entry]) -> None:
                 state.epoch, state.given = epoch, given
                 state.epochs_of_run[epoch] = values
                 if record is not None and state.active is not None:
-                    state.active.epochs.append(record)
+                    replaced = add_epoch(state.active.epochs, record)
+                    if replaced is not None:
+                        state.epochs_of_run.pop(replaced.epoch, None)
             case Logged(lines=lines):
                 state.logs += lines
                 state.log_count += len(lines)
