@@ -9,8 +9,9 @@ result, died on its way and is leased again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from beamloom.engine.assignment import Span
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.workforce import Workforce
 
@@ -74,13 +75,15 @@ class Custody:
         self._told = has
         return gone
 
-    def ask(self, workforce: Workforce) -> None:
-        """The workers are asked now what they hold; what is leased to them later is not meant."""
+    def ask(self, workforce: Workforce, untold: Iterable[Span]) -> None:
+        """The workers are asked now what they hold; leases that they have not been told are not meant, nor those that follow."""
         self._asked = {
             worker.name: {slot: RangeSet(lease) for slot, lease in worker.leases.items()}
             for worker in workforce
             if not worker.suspended
         }
+        for span in untold:
+            self._asked.get(span.worker, {}).get(span.slot, RangeSet()).remove(span.first, span.stop)
 
     def ghosts(
         self, worker: str, held: Mapping[int, Sequence[Range]], workforce: Workforce

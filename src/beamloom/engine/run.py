@@ -135,7 +135,7 @@ class Run:
             self.ledger.revoke(first, stop, cause)
             self._scheduler.reopen(slot, first, stop)
         self._settling.step.fence += self._fencing
-        self.custody.ask(self._scheduler.workforce)
+        self.custody.ask(self._scheduler.workforce, self._settling.step.spans)
         return not gone
 
     @recorded
