@@ -331,6 +331,52 @@ def test_what_is_reduced_again_is_reduced_with_the_parameters_of_its_epoch(tmp_p
         one.until(lambda: active.finished)
 
 
+def test_parameters_that_change_while_there_is_no_reducer_hold_for_the_next_one(tmp_path: Path) -> None:
+    feed = Feed([start(), *map(frame, range(1, 5))])
+    with pipeline(tmp_path, feed, reducer=Gains) as one:
+        bench = one.bench
+        active = bench.arm(uniform(["eiger"], 100))
+        bench.until(lambda: bench.reduced() == 5)
+        one.kill()
+        change_at = active.run.last_assigned
+        bench.controller.set_parameters({"gain": b"7"})
+        one.begin_life()
+        feed.send(series(100)[5:])
+        bench.until(lambda: active.finished)
+        expected = {event: 7 if event >= change_at else 1 for event in range(102)}
+        assert bench.published["results"] == expected
+        record = bench.services["reducer"]._keeping.past.records()[0]  # type: ignore[attr-defined]
+        assert [(one.first_event, one.parameters["gain"]) for one in record.epochs] == [
+            (0, 1),
+            (change_at, 7),
+        ]
+
+
+def test_results_wait_for_parameters_that_are_still_under_way(tmp_path: Path) -> None:
+    with pipeline(tmp_path, feed := Feed(series(200)[:5]), reducer=Gains) as one:
+        bench = one.bench
+        active = bench.arm(uniform(["eiger"], 200))
+        bench.until(lambda: bench.reduced() == 5)
+        held: list[Received] = []
+
+        def hold(name: str, received: Received) -> bool:
+            if name == "reducer" and type(received.message).__name__ == "Parameters":
+                held.append(received)
+                return False
+            return True
+
+        bench.tap = hold
+        change_at = active.run.last_assigned
+        bench.controller.set_parameters({"gain": b"7"})
+        feed.send(series(200)[5:])
+        bench.steps(100)
+        assert bench.reduced() <= change_at
+        bench.tap = lambda name, received: True
+        inject(bench, "reducer", held[0].sender, held[0].message)
+        bench.until(lambda: active.finished)
+        assert bench.published["results"] == {event: 7 if event >= change_at else 1 for event in range(202)}
+
+
 def test_the_last_run_is_shown_again_by_a_reducer_that_is_started_anew(tmp_path: Path) -> None:
     with pipeline(tmp_path) as one:
         active = one.bench.play(uniform(["eiger"], FRAMES))

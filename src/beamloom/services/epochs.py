@@ -33,6 +33,10 @@ class Epochs:
         while len(self._sets) > EPOCHS_KEPT:
             del self._sets[next(iter(self._sets))]
 
+    def is_ahead(self, epoch: int) -> bool:
+        """Whether an epoch is newer than all that have arrived."""
+        return epoch > self._newest
+
     def get(self, epoch: int) -> ParameterSet | None:
         """The set of an epoch; None when it has not arrived yet."""
         return self._sets.get(epoch)

@@ -20,6 +20,7 @@ from beamloom.errors import UserError
 from beamloom.journal import JournalHeld
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.code_version import build_metadata
+from beamloom.services.early_results import EarlyResults
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
 from beamloom.services.keeping import Keeping
@@ -32,6 +33,7 @@ from beamloom.services.resumption import (
     HOLD_SECONDS,
     TAKING_UP,
     Resumption,
+    ToTakeUp,
 )
 from beamloom.services.safekeeping import Checkpoint, Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
@@ -84,7 +86,7 @@ class ReducerService:
     ) -> None:
         self._journal = journal or Safekeeping()
         self._resumption: Resumption | None = None
-        self._to_take_up: Arm | None = None
+        self._to_take_up: ToTakeUp | None = None
         self._finished = False
         self._hold_until: float | None = None
         self._failures: deque[Failed] = deque(maxlen=FAILURES_TOLD_AGAIN)
@@ -103,6 +105,7 @@ class ReducerService:
             logger.error("%s", error)
             self._fault = str(error)
         self._epochs = Epochs(descriptions)
+        self._early = EarlyResults(self._epochs)
         self._reducing = Reducing(
             settings,
             channel.peer,
@@ -131,17 +134,20 @@ class ReducerService:
     def receive(self, received: Received, now: float) -> None:
         """A message has arrived."""
         if not self.member.heeds(received.sender) or (
-            self._resumption is not None and self._resumption.defers(received)
+            (asked := self._resumption or self._to_take_up) is not None and asked.defers(received)
         ):
             return
         match received.message:
             case Results(run=run) as results if run == self._run:
-                self._take(received.sender, results, received.buffers)
+                if not self._early.hold(received, results):
+                    self._take(received.sender, results, received.buffers)
             case Parameters(epoch=epoch, values=values) as parameters:
                 self._epochs.begin(epoch, values)
                 self._keeping.begin_epoch(epoch, self._epochs.get(epoch) or self._epochs.latest)
                 if self._run is not None:
                     self._journal.keep("", parameters)
+                for early in self._early.take():
+                    self.receive(early, now)
             case Coverage(run=run) as coverage if run == self._reducing.account.run:
                 self._keeping.learn_epochs(coverage.epochs)
                 self._reducing.account.learn(coverage.news, over=coverage.finished_at is not None)
@@ -155,7 +161,7 @@ class ReducerService:
             case Joined(run=run, worker=worker, address=address) if run == self._run:
                 self._channel.connect(worker, address)
             case Arm(resume=True) as arm:
-                self._to_take_up = arm
+                self._to_take_up = ToTakeUp(arm)
             case Arm() as arm:
                 self._arm(arm, now)
             case Finish(run=run, abandoned=abandoned):
@@ -206,18 +212,18 @@ class ReducerService:
 
     # ---- a run that a former life has begun ---------------------------------------------------------------------------------
 
-    def _take_up(self, arm: Arm, now: float) -> None:
+    def _take_up(self, asked: ToTakeUp, now: float) -> None:
         try:
-            kept = self._journal.take_up(arm)
+            kept = self._journal.take_up(asked.arm)
         except JournalHeld as held:
             self._desk.turn_away(f"{TAKING_UP}; {held}")
             return
         self._to_take_up = None
         self._desk.turn_away(TAKING_UP)
-        self._resumption = Resumption(arm, kept, partial(self._begin, now=now, again=True), self._replay)
+        self._resumption = Resumption(asked, kept, partial(self._begin, now=now, again=True), self._replay)
         problem = self._resumption.begin(self._restore)
         if problem is not None:
-            self._cannot_take_up(arm.run, problem)
+            self._cannot_take_up(asked.arm.run, problem)
 
     def _restore(self, checkpoint: Checkpoint, state: tuple[bytes, Sequence[bytes]]) -> str | None:
         for epoch, values in checkpoint.epochs.items():

@@ -15,7 +15,7 @@ import msgspec
 
 from beamloom.services.safekeeping import Checkpoint, Kept, State
 from beamloom.transport.channel import Received
-from beamloom.transport.messages import Arm, Fence, Finish, Joined, Results, Resuming
+from beamloom.transport.messages import Arm, Fence, Finish, Joined, Parameters, Results, Resuming
 
 logger = logging.getLogger(__name__)
 
@@ -31,26 +31,45 @@ TELL_EVERY = 0.2
 """Seconds between two messages that tell how far it is."""
 
 
+class ToTakeUp:
+    """A run that a former life has begun, and what has come for it since this one was asked to take it up."""
+
+    def __init__(self, arm: Arm) -> None:
+        self.arm = arm
+        self.deferred: list[Received] = []
+
+    def defers(self, received: Received) -> bool:
+        """Whether a message has to wait until the run is taken up; if so it is kept."""
+        message = received.message
+        waits = isinstance(message, Parameters) or (
+            isinstance(message, Results | Fence | Joined | Finish) and message.run == self.arm.run
+        )
+        if waits:
+            self.deferred.append(received)
+        return waits
+
+
 class Resumption:
     """One run that is being taken up."""
 
     def __init__(
         self,
-        present: Arm,
+        asked: ToTakeUp,
         kept: Kept | None,
         begin: Callable[[Arm], str | None],
         replay: Callable[[Received], None],
     ) -> None:
         """``begin`` makes everything new for a run and says why it cannot; ``replay`` is given each message of the journal."""
-        self.run = present.run
+        self.run = asked.arm.run
         self.problem: str | None = None
         """Why the run cannot be taken up."""
-        self.deferred: list[Received] = []
+        self.deferred = asked.deferred
         """What came for the run meanwhile."""
+        self.defers = asked.defers
         self.done = 0
         """Bytes of the journal that it has gone through."""
         self.total = 0 if kept is None else kept.size
-        self._present = present
+        self._present = asked.arm
         self._kept = kept
         self._messages = iter(()) if kept is None else kept.messages
         self._begin = begin
@@ -69,16 +88,6 @@ class Resumption:
         """The arming of a run, as it was, with those who take part now."""
         present = self._present
         return msgspec.structs.replace(arm, workers=present.workers, analyses=present.analyses)
-
-    def defers(self, received: Received) -> bool:
-        """Whether a message has to wait; if so it is kept."""
-        waits = (
-            isinstance(received.message, Results | Fence | Joined | Finish)
-            and received.message.run == self.run
-        )
-        if waits:
-            self.deferred.append(received)
-        return waits
 
     def go_on(self) -> bool:
         """Go through some more; whether that was all."""

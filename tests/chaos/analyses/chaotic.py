@@ -120,18 +120,21 @@ class Reducer:
         events = int(parameters["events"]) + 2
         self.times: npt.NDArray[np.uint8] = np.zeros(events, np.uint8)
         self.checksums: npt.NDArray[np.uint64] = np.zeros(events, np.uint64)
+        self.gains: npt.NDArray[np.int32] = np.zeros(events, np.int32)
         self.histogram: npt.NDArray[np.int64] = np.zeros(BINS, np.int64)
         self.publish: dict[str, Any] = {
             "times": self.times,
             "checksums": self.checksums,
+            "gains": self.gains,
             "histogram": self.histogram,
             "finished": 0,
         }
 
-    def process_result(self, result: Result) -> None:
+    def process_result(self, result: Result, parameters: ParameterSet) -> None:
         place, checksum = result.payload
         self.times[result.event_number] += 1
         self.checksums[result.event_number] = checksum
+        self.gains[result.event_number] = int(parameters["gain"])
         self.histogram[place] += 1
 
     def finish(self) -> None:
