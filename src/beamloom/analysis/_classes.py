@@ -7,12 +7,12 @@ user's code pass through unchanged; what a hook returns is checked where the pip
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from numbers import Real
 from typing import Any
 
-from beamloom.analysis._errors import AnalysisError, AnalysisNotFound
+from beamloom.analysis._errors import AnalysisError, AnalysisNotFound, user_traceback
 from beamloom.analysis._hooks import CallPlan, check_plain, hook_parameters, plan_call
 from beamloom.errors import did_you_mean
 from beamloom.events import Event, Result
@@ -96,11 +96,18 @@ class _Hooks:
         check_plain(self.cls, "describe_parameters")
         try:
             described = describe()
-        except TypeError as error:
-            if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-                raise
+            # What is made as it is asked for may fail here, too.
+            described = list(described) if isinstance(described, Iterator) else described
+        # It is the user's code, which may raise anything; only an interrupt from the keyboard is not its doing.
+        except (Exception, SystemExit) as error:
+            if isinstance(error, TypeError) and (
+                error.__traceback__ is None or error.__traceback__.tb_next is None
+            ):
+                raise AnalysisError(
+                    f"{where} is called without arguments: write @staticmethod above it, and no 'self'"
+                ) from error
             raise AnalysisError(
-                f"{where} is called without arguments: write @staticmethod above it, and no 'self'"
+                f"{where} failed: {type(error).__name__}: {error}\n{user_traceback(error)}"
             ) from error
         if not isinstance(described, Iterable) or isinstance(described, str | bytes | Mapping):
             raise AnalysisError(

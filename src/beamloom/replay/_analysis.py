@@ -16,6 +16,7 @@ from beamloom.analysis import (
 from beamloom.errors import UserError
 from beamloom.events import Event
 from beamloom.parameters import Parameter, ParameterSet
+from beamloom.services.raised import RAISED
 from beamloom.services.user_map import Map
 
 
@@ -32,9 +33,9 @@ class ReplayedClasses:
         self.stop = threading.Event()
         """While it is set, no event is begun: a map may take long, and a worker has many events ready."""
         self._traceback: str | None = None
-        self.descriptions: list[Parameter] = _described(WorkerAnalysis(worker_class))
+        self.descriptions: list[Parameter] = WorkerAnalysis(worker_class).descriptions()
         if reducer_class is not None:
-            self.descriptions += _described(ReducerAnalysis(reducer_class))
+            self.descriptions += ReducerAnalysis(reducer_class).descriptions()
 
     def map(self) -> Map:
         """What one worker does with events."""
@@ -44,7 +45,7 @@ class ReplayedClasses:
         """The user's part of the reducer."""
         return None if self._reducer_class is None else _ReplayedReducer(self._reducer_class, self)
 
-    def note(self, error: Exception) -> None:
+    def note(self, error: BaseException) -> None:
         """An instance could not be made."""
         self._traceback = self._traceback or user_traceback(error)
 
@@ -61,14 +62,14 @@ class _ReplayedMap(Map):
     def start(self, parameters: ParameterSet, state: WorkerState) -> None:
         try:
             super().start(parameters, state)
-        except Exception as error:
+        except RAISED as error:
             self._classes.note(error)
             raise
 
     def tick_interval(self, parameters: ParameterSet) -> float | None:
         try:
             return super().tick_interval(parameters)
-        except Exception as error:
+        except RAISED as error:
             self._classes.note(error)
             raise
 
@@ -88,19 +89,6 @@ class _ReplayedReducer(ReducerAnalysis):
     ) -> None:
         try:
             super().start(parameters, context, state)
-        except Exception as error:
+        except RAISED as error:
             self._classes.note(error)
             raise
-
-
-def _described(analysis: WorkerAnalysis | ReducerAnalysis) -> list[Parameter]:
-    try:
-        return analysis.descriptions()
-    except UserError:
-        raise
-    # it is the user's code, which may raise anything
-    except Exception as error:
-        where = analysis.where("describe_parameters")
-        raise AnalysisError(
-            f"{where} failed: {type(error).__name__}: {error}\n{user_traceback(error)}"
-        ) from error

@@ -14,6 +14,7 @@ from typing import Any
 
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.results.types.merging import check_merge, check_payload, merge_checked
+from beamloom.services.raised import RAISED
 
 MOST_EVENTS = 64
 MOST_SECONDS = 0.02
@@ -25,7 +26,7 @@ _WHOLE = ""
 class BrokenPartial(Exception):
     """Merging failed half-way, so that what was merged before cannot be used either."""
 
-    def __init__(self, events: list[Range], cause: Exception) -> None:
+    def __init__(self, events: list[Range], cause: BaseException) -> None:
         super().__init__(f"merging failed for {len(events)} events")
         self.events = events
         self.cause = cause
@@ -70,7 +71,7 @@ class Combiner:
             check_merge(partial.held, new)
             try:
                 merge_checked(partial.held, new)
-            except Exception as error:
+            except RAISED as error:
                 del self._partials[slot, epoch]
                 self.held -= len(partial.events)
                 partial.events.add(event, event + 1)

@@ -24,6 +24,7 @@ from beamloom.services.evidence import Evidence
 from beamloom.services.keeping import Keeping
 from beamloom.services.last_words import Deaths, LastWords
 from beamloom.services.membership import name_of
+from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.safekeeping import Checkpoint, State
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import Decoder, Encoded, Encoder
@@ -92,7 +93,8 @@ class Reducing:
             )
             try:
                 analysis.start(self._epochs.latest, self.context, state)
-            except Exception as error:
+            except RAISED as error:
+                pass_interrupt(error)
                 return str(ErrorCapsule.from_exception(analysis.where("__init__"), error))
         return None
 
@@ -103,7 +105,8 @@ class Reducing:
         if self.analysis is not None:
             try:
                 self.analysis.restore(self._decoder.decode(*state), self._epochs.latest)
-            except Exception as error:
+            except RAISED as error:
+                pass_interrupt(error)
                 return str(ErrorCapsule.from_exception(self.analysis.where("restore"), error))
         return None
 
@@ -166,7 +169,8 @@ class Reducing:
             self.analysis.process_result(
                 Result(event, name_of(worker), parameters.hash, payload, entry.epoch, combined), parameters
             )
-        except Exception as error:
+        except RAISED as error:
+            pass_interrupt(error)
             self._last_words.end()
             where = self.analysis.where("process_result")
             failure = self._kept(_failure(where, error, event), worker, entry, self.analysis)
@@ -255,20 +259,22 @@ class Reducing:
         if self.analysis is not None:
             try:
                 self.analysis.close(self.context)
-            except Exception as error:
+            except RAISED as error:
+                pass_interrupt(error)
                 logger.warning("%s failed: %r", self.analysis.where("close"), error)
 
     def _call(self, hook: str, call: Callable[[], T]) -> T | None:
         """Call a hook that belongs to no event; None when it fails."""
         try:
             return call()
-        except Exception as error:
+        except RAISED as error:
+            pass_interrupt(error)
             where = hook if self.analysis is None else self.analysis.where(hook)
             logger.warning("%s failed: %r", where, error)
             self._fail(self._peer, 0, None, _failure(where, error, None))
             return None
 
 
-def _failure(where: str, error: Exception, event: int | None) -> Failure:
+def _failure(where: str, error: BaseException, event: int | None) -> Failure:
     capsule = ErrorCapsule.from_exception(where, error, event)
     return Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)

@@ -30,12 +30,13 @@ from beamloom.services.evidence import Evidence, evidence_of
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.guard import Notes, start_guard
 from beamloom.services.heartbeat import Heartbeats
-from beamloom.services.loop import LONGEST_WAIT, EndOfService, interrupts_raise
+from beamloom.services.loop import LONGEST_WAIT, EndOfService
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.membership import Membership, new_peer_id
 from beamloom.services.memory_budget import MemoryBudget, Renewal
 from beamloom.services.outbox import Outbox
+from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.user_map import Map
 from beamloom.services.waits import Waits
 from beamloom.services.worker_waits import known_of, of_worker
@@ -74,8 +75,6 @@ EVENTS_PER_TURN = 64
 """Most events that are processed before the mailbox is looked at again."""
 FAILURES_KEPT = 256
 """What failed further back is processed once more when the controller that was told of it has died."""
-ENDS = (SystemExit, KeyboardInterrupt, GeneratorExit)
-"""What user code may raise besides exceptions proper; the signals that end the process of a worker raise nothing."""
 EVENT_TIMEOUT = 60.0
 """Seconds that one event may take where neither the settings nor the class say."""
 TURN_SECONDS = 0.005
@@ -229,7 +228,8 @@ class WorkerService:
                 self._map.start(self._epochs.latest, state)
                 hook = "get_tick_interval"
                 tick_interval = self._map.tick_interval(self._epochs.latest)
-            except Exception as error:
+            except RAISED as error:
+                pass_interrupt(error)
                 problem = str(ErrorCapsule.from_exception(self._where(hook), error))
             if problem is None and self._processed == 0:
                 problem = self._budget.too_small()
@@ -323,9 +323,8 @@ class WorkerService:
             analysis.enter(ready.life, parameters)
             event = Event(ready.event, with_detectors(ready.streams, self._detectors))
             analysis.process_event(event, parameters, False)
-        except (Exception, *ENDS) as error:
-            if isinstance(error, KeyboardInterrupt) and interrupts_raise():
-                raise
+        except RAISED as error:
+            pass_interrupt(error)
             logger.info(
                 "event %d fails again as its constraint is worked through again: %r", ready.event, error
             )
@@ -356,9 +355,8 @@ class WorkerService:
             logger.warning("events %s failed as they were merged: %r", broken.events, broken.cause)
             self._fail(ready.event, ready.slot, "process_event", broken.cause, broken.events)
             return
-        except (Exception, *ENDS) as error:
-            if isinstance(error, KeyboardInterrupt) and interrupts_raise():
-                raise
+        except RAISED as error:
+            pass_interrupt(error)
             self._fail_one(ready, parameters, tick, error)
             return
         finally:
@@ -392,7 +390,8 @@ class WorkerService:
             events = list(partial.events)
             try:
                 encoded = self._encoder.encode(partial.payload)
-            except Exception as error:
+            except RAISED as error:
+                pass_interrupt(error)
                 logger.warning("events %s failed in %s: %r", events, self._where("process_event"), error)
                 self._fail(events[-1][1] - 1, partial.slot, "process_event", error, events)
             else:
@@ -450,7 +449,8 @@ class WorkerService:
     def _call_finish(self, user: Map) -> None:
         try:
             user.finish(self._epochs.latest)
-        except Exception as error:
+        except RAISED as error:
+            pass_interrupt(error)
             logger.warning("%s failed: %r", self._where("finish"), error)
             self._fail(None, 0, "finish", error)
 
@@ -470,7 +470,8 @@ class WorkerService:
         if self._map is not None:
             try:
                 self._map.close()
-            except Exception as error:
+            except RAISED as error:
+                pass_interrupt(error)
                 logger.warning("%s failed: %r", self._where("close"), error)
         self.member.leave(reason)
         self._notes.leave()
