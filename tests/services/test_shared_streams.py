@@ -12,7 +12,7 @@ from beamloom.events import Packet
 from beamloom.services.arming import ArmingRefused
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import open_ended, uniform
-from services.bench import Bench, Feed, counts, end, frame, series, start
+from services.bench import Bench, Doubling, Feed, counts, end, frame, series, start
 
 FRAMES = 30
 
@@ -25,9 +25,14 @@ def dealt(packets: Iterable[Packet], count: int) -> list[Feed]:
     return [Feed(hand) for hand in hands]
 
 
-def sharing(feeds: list[Feed], how: Sharing = Sharing.DEALT, others: dict[str, Feed] | None = None) -> Bench:
+def sharing(
+    feeds: list[Feed],
+    how: Sharing = Sharing.DEALT,
+    others: dict[str, Feed] | None = None,
+    worker: type = Doubling,
+) -> Bench:
     """A pipeline in which these are the feeds of the ingesters that share the stream ``eiger``."""
-    bench = Bench(others or {}, settings=ControllerSettings(straggler_timeout=2.0))
+    bench = Bench(others or {}, worker, settings=ControllerSettings(straggler_timeout=2.0))
     for index, feed in enumerate(feeds):
         bench.add_ingester("eiger", feed, name=f"eiger-{index}", ingesters=len(feeds), sharing=how)
     bench.until(bench.everyone_known)

@@ -211,11 +211,16 @@ class Retention:
 
     def next_number(self) -> int | None:
         """The number behind that of the last packet in the spool, as its device counts; None where nobody knows."""
-        events = [] if self.spool is None else self.spool.events
+        events = self.spooled
         for _, retained in self.within(events[-1][1] - 1, events[-1][1]) if events else ():
             number = 0 if retained.packet.kind is PacketKind.START else retained.packet.number
             return None if number is None else number + 1
         return None
+
+    @property
+    def spooled(self) -> list[Range]:
+        """The events whose packets are in the spool."""
+        return [] if self.spool is None else self.spool.events
 
     def take_unreadable(self) -> list[Range]:
         """Events whose packets were kept and cannot be read back, since the last call."""

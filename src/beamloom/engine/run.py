@@ -18,7 +18,7 @@ from beamloom.engine.endings import Endings
 from beamloom.engine.faults import Death, Failure, Faults
 from beamloom.engine.fencing import Fencing
 from beamloom.engine.inputs import Witness, recorded
-from beamloom.engine.layout import WantedEvents, stream_layout
+from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Ledger, Loss
 from beamloom.engine.lives import Lives
 from beamloom.engine.ranges import Range, RangeSet
@@ -182,7 +182,8 @@ class Run:
 
     @recorded
     def lost(self, losses: Collection[Loss]) -> None:
-        """A stream has no packet for these events, or knows better why."""
+        """A stream has no packet for these events, or knows better why; of settled ones it cannot be had again."""
+        self._settling.forget_lost(losses)
         self._settling.lose_all(losses)
 
     @recorded
@@ -232,7 +233,6 @@ class Run:
         """The ingester of a stream has died. The run waits for another one, unless it is ``final`` that nothing more will come."""
         if self.phase is RunPhase.COMPLETE:
             return
-        self._settling.forget_past(WantedEvents(self.layouts[stream]).before(self.standing.seen_until), cause)
         if final or self.phase is RunPhase.STOPPING or self._settings.ingester_timeout <= 0:
             if self.succession.give_up(stream, cause, now):
                 self._end_without(now)
@@ -292,7 +292,7 @@ class Run:
             return
         shares = self.shares[stream]
         shares.gone(share, cause, now)
-        self._settling.forget_past(WantedEvents(self.layouts[stream]).before(self.standing.seen_until), cause)
+        self.succession.forget_past(stream, cause)
         self._look_at_shares(stream, now)
         if shares.all_gone is not None:
             self.stream_gone(stream, shares.all_gone, now, final=True)

@@ -127,6 +127,17 @@ class Settling:
             for a, b in [*lives.pasts.kept.within(first, stop), *self._ledger.unsettled(first, stop)]:
                 lives.forget(a, b, cause)
 
+    def forget_lost(self, losses: Collection[Loss]) -> None:
+        """Of what is kept for a replay, these events have a stream that has no packet any more."""
+        lives = self._scheduler.lives
+        if lives is None:
+            return
+        self.let_go()
+        for loss in losses:
+            if loss.instead_of is None:
+                for first, stop in lives.pasts.kept.within(loss.first, loss.stop):
+                    lives.forget(first, stop, loss.cause)
+
     def lose_doomed(self) -> None:
         """Constraints that would have to be worked through again, and cannot, are lost."""
         if self._scheduler.lives is not None:

@@ -21,7 +21,7 @@ class Spares:
 
     def __init__(self, retention: Retention) -> None:
         self._retention = retention
-        self._here = RangeSet()
+        self._here = RangeSet(retention.spooled)
         """The events whose packets are kept."""
         self._spare = RangeSet()
         self._given_up = RangeSet()

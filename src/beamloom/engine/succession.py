@@ -13,8 +13,9 @@ import msgspec
 
 from beamloom.engine.absence import Absence, Absences, Place
 from beamloom.engine.assignment import Span
+from beamloom.engine.layout import WantedEvents
 from beamloom.engine.ledger import Ledger
-from beamloom.engine.ranges import Range
+from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.rejoining import Rejoin
 from beamloom.engine.scheduler import Scheduler
 from beamloom.engine.settling import Settling
@@ -29,6 +30,8 @@ class Handover(msgspec.Struct):
     """All leases that there are."""
     settled: list[Range]
     """All events of which no packet has to be kept."""
+    spare: list[Range]
+    """Settled events of which packets are kept, where there are any, for a replay of their constraints."""
 
 
 class Succession:
@@ -73,7 +76,13 @@ class Succession:
             one = self._absences.begin(stream, cause, now)
         one.place, one.cause = Place.GIVEN_UP, cause
         self._standing.lose(stream, cause, now)
+        self.forget_past(stream, cause)
         return True
+
+    def forget_past(self, stream: str, cause: str) -> None:
+        """What came of a stream so far is nowhere any more, also what its ingester did not come to tell of."""
+        until = max(self._standing.seen_until, self._scheduler.cursor)
+        self._settling.forget_past(WantedEvents(self._standing.layouts[stream]).before(until), cause)
 
     def refuse(self, stream: str, problem: str, now: float, *, final: bool) -> bool:
         """Another ingester could not go on with a stream; returns whether one is waited for still."""
@@ -106,15 +115,43 @@ class Succession:
             # What it had sent may have been reduced before it told of it.
             seen = standing.seen_until > 0 or len(self._ledger.reduced) > 0
             rejoins[stream] = Rejoin(absence.cause, cursor, seen, over, standing.bearing)
+        again = self._rehearse_again()
         spans = [
             span
             for worker in self._scheduler.workforce
             if not worker.suspended
             for slot, lease in worker.leases.items()
             for first, stop in lease
-            for span in self._scheduler.leases_of(worker.name, slot, first, stop)
+            for a, b in again.get((worker.name, slot), RangeSet()).missing(first, stop)
+            for span in self._scheduler.leases_of(worker.name, slot, a, b)
         ]
-        return Handover(rejoins, spans, self._settling.not_kept(list(self._ledger.settled)))
+        self._settling.let_go()
+        kept = self._settling.kept
+        settled = [part for first, stop in self._ledger.settled for part in kept.missing(first, stop)]
+        return Handover(rejoins, spans, self._settling.not_kept(settled), self._settling.not_kept(list(kept)))
+
+    def _rehearse_again(self) -> dict[tuple[str, int], RangeSet]:
+        """Nobody knows which packets of rehearsals have arrived: they begin anew, and what is leased behind them with them.
+
+        Returns these deliveries, by worker and slot.
+        """
+        again: dict[tuple[str, int], RangeSet] = {}
+        lives, step = self._scheduler.lives, self._settling.step
+        if lives is None:
+            return again
+        for worker in self._scheduler.workforce:
+            if worker.suspended:
+                continue
+            uncertain, over = lives.uncertain(worker)
+            step.over += over
+            ended = RangeSet(over)
+            step.spans = [span for span in step.spans if span.life not in ended]
+            for event, slot in uncertain:
+                again.setdefault((worker.name, slot), RangeSet()).add(event, event + 1)
+        for (name, slot), events in again.items():
+            for first, stop in events:
+                step.spans += self._scheduler.renew(name, slot, first, stop)
+        return again
 
     def ask_again(self) -> None:
         """Another controller goes on, and nobody knows which messages of the former one have arrived."""

@@ -50,7 +50,9 @@ class Successors:
         self._channel.send(
             member.peer, msgspec.structs.replace(arm, layouts=layouts, rejoins=handover.rejoins)
         )
-        orders = Orders(active.run.run_id, handover.spans, handover.settled, resync=True)
+        orders = Orders(
+            active.run.run_id, handover.spans, handover.settled, resync=True, spare=handover.spare
+        )
         self._channel.send(member.peer, orders)
         logger.info("%s takes up %s", member.name, ", ".join(map(repr, streams)))
 
