@@ -17,7 +17,7 @@ GENERIC = frozenset({"generic"})
 
 def test_the_first_deliveries_that_a_dead_worker_held_are_suspects() -> None:
     one = Suspects()
-    one.suspect([(0, 0, 10), (20, 1, 21), (30, 0, 200)])
+    one.suspect([(0, 0, 10), (20, 1, 21), (30, 0, 2000)])
     assert len(one) == SUSPECTS_PER_DEATH
     assert (20, 1) in one
     assert (20, 0) not in one

@@ -79,3 +79,20 @@ def test_the_lowest_event_of_a_worker_is_found_over_all_its_deliveries() -> None
     assert worker.lowest == 5
     worker.give_back(1, 5, 6)
     assert worker.lowest == 8
+
+
+def test_a_worker_is_given_more_in_pieces_of_a_quarter_of_its_credit_and_never_waits_for_that_with_nothing() -> (
+    None
+):
+    worker = Workforce().add("w", [])
+    worker.credit = 16
+    worker.lease(0, 0, 16, 0.0)
+    free = []
+    for event in range(16):
+        worker.give_back(0, event, event + 1)
+        free.append(worker.free)
+    assert free == [0, 0, 0, *range(4, 17)]
+    worker.credit = LEAST_CREDIT
+    worker.lease(0, 16, 18, 0.0)
+    worker.give_back(0, 16, 17)
+    assert worker.free == 1

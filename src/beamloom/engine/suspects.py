@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 DEATHS_OF_POISON = 2
-SUSPECTS_PER_DEATH = 64
+SUSPECTS_PER_DEATH = 256
 """A worker sends its results at least this often (in events), so the event that killed it is among the first it held."""
 
 Delivery = tuple[int, int]

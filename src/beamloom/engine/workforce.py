@@ -5,6 +5,9 @@ results come back much sooner than the wanted look-ahead time the credit doubles
 analysis never waits for a round trip, a slow one is spread evenly, and a detector that sets the pace itself is followed closely, which
 keeps a change of parameters close to the event that is being measured. The credit changes at most once a round trip: what was leased
 before the last change says nothing of its effect.
+
+What is given goes in pieces of at least a quarter of the credit. At high rates all cost is by the message, and a worker that is given a few
+events answers with a few results, for which it would be given a few events.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from beamloom.engine.ranges import Range, RangeSet
 LEAST_CREDIT = 2
 MOST_CREDIT = 4096
 FIRST_CREDIT = 8
+PIECES = 4
+"""A worker that has less room than its credit by this number is given nothing yet."""
 
 
 class Worker:
@@ -40,7 +45,10 @@ class Worker:
     @property
     def free(self) -> int:
         """How many more deliveries it may be given now."""
-        return 0 if self.suspended or self.careful is not None else self.credit - self.outstanding
+        if self.suspended or self.careful is not None:
+            return 0
+        room = self.credit - self.outstanding
+        return room if room >= self.credit / PIECES else 0
 
     @property
     def lowest(self) -> int | None:

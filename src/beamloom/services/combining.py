@@ -2,7 +2,7 @@
 
 Policy: what a worker has merged is sent when it stands for as many events as are still before the worker, so that new work is leased
 while the other half is worked off; at the latest when it stands for 64 events, so that whoever looks for the event that killed a worker
-finds it among the first 64 that were held; and at the latest 20 ms after the first of them, the look-ahead time of the scheduler. Only
+finds it among the first that were held; and at the latest 20 ms after the first of them, the look-ahead time of the scheduler. Only
 results of the same slot and parameter epoch are merged.
 """
 

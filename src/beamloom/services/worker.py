@@ -20,11 +20,12 @@ from beamloom.detectors.packets import with_detectors
 from beamloom.engine.assembler import Assembler, Ready
 from beamloom.engine.faults import Failure
 from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.suspects import SUSPECTS_PER_DEATH
 from beamloom.errors import UserError
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
 from beamloom.services.code_version import build_metadata, code_version
-from beamloom.services.combining import BrokenPartial, Combiner
+from beamloom.services.combining import MOST_EVENTS, BrokenPartial, Combiner
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence, evidence_of
 from beamloom.services.freed_memory import keep_freed_memory
@@ -71,8 +72,8 @@ from beamloom.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-EVENTS_PER_TURN = 64
-"""Most events that are processed before the mailbox is looked at again."""
+EVENTS_PER_TURN = SUSPECTS_PER_DEATH
+"""Most events that are processed before their results are sent and the mailbox is looked at again."""
 FAILURES_KEPT = 256
 """What failed further back is processed once more when the controller that was told of it has died."""
 EVENT_TIMEOUT = 60.0
@@ -277,7 +278,8 @@ class WorkerService:
         if self._run is None:
             return
         if self._budget.spent is None and not self._ready:
-            self._ready = self._assembler.take_ready(EVENTS_PER_TURN - self._combiner.held)
+            most = MOST_EVENTS - self._combiner.held if self._combines else EVENTS_PER_TURN
+            self._ready = self._assembler.take_ready(most)
         if not self._ready:
             self._awaited = self._assembler.awaited
             self._idle_since = self._idle_since or now
