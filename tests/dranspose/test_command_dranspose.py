@@ -73,7 +73,7 @@ def test_further_flags_of_an_ingester_are_beamlooms(served: list[tuple[str, Any]
         ("controller", "controller_process", ControllerSettings, {}),
         (
             "worker -n w1 -c my.worker:W",
-            "worker",
+            "worker_process",
             WorkerSettings,
             {"name": "w1", "worker_class": "my.worker:W"},
         ),

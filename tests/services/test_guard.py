@@ -21,7 +21,7 @@ Current thread 0x00007f01 (most recent call first):
   File "analysis.py", line 7 in process_event
   File "/opt/beamloom/analysis/_hooks.py", line 51 in <lambda>
   File "/opt/beamloom/services/user_map.py", line 77 in process
-  File "/opt/beamloom/services/worker.py", line 310 in _process
+  File "/opt/beamloom/services/event_calls.py", line 101 in _call
 
 Extension modules: numpy.core._multiarray_umath (total: 1)
 """

@@ -16,6 +16,10 @@ class Map:
         self.analysis = None if worker_class is None else WorkerAnalysis(worker_class)
         self.context: dict[Any, Any] = {}
 
+    def where(self, hook: str) -> str:
+        """A hook's name in sentences."""
+        return hook if self.analysis is None else self.analysis.where(hook)
+
     def start(self, parameters: ParameterSet, state: WorkerState) -> None:
         """A run begins."""
         if self.analysis is not None:

@@ -1,0 +1,71 @@
+"""What came of the events of one run on its way out of a worker.
+
+Policy: results are sent in batches, at the latest when a turn of the worker is over, and kept until the reducer has taken them. Those of a
+class that combines are merged before, which delays them by 20 ms at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from beamloom.engine.assembler import Ready
+from beamloom.services.combining import MOST_EVENTS, BrokenPartial, Combiner
+from beamloom.services.outbox import Outbox
+from beamloom.services.raised import RAISED, pass_interrupt
+from beamloom.services.worker_failures import WorkerFailures
+from beamloom.transport.codec import Encoder
+
+
+class Outgoing:
+    """Results, encoded or still to be merged."""
+
+    def __init__(self, outbox: Outbox, encoder: Encoder, failures: WorkerFailures, *, combines: bool) -> None:
+        self.outbox = outbox
+        self.combiner = Combiner()
+        """Merges where ``combines``; else it holds nothing."""
+        self._encoder = encoder
+        self._failures = failures
+        self._combines = combines
+
+    def add(self, ready: Ready, payload: Any, now: float) -> None:
+        """The map returned ``payload`` for this event. Raises what merging and encoding raise: then the event failed."""
+        if payload is None:
+            self.outbox.add(ready.slot, ready.event, ready.epoch, None)
+        elif not self._combines:
+            # The class may go on changing an array that it returned, while the result waits to be taken.
+            encoded = self._encoder.encode(payload).detached()
+            self.outbox.add(ready.slot, ready.event, ready.epoch, encoded)
+        else:
+            try:
+                self.combiner.add(ready.slot, ready.event, ready.epoch, payload, now)
+            except BrokenPartial as broken:
+                self._failures.of_merged(broken.events, ready.event, ready.slot, broken.cause)
+
+    def send(self, ahead: int, now: float) -> None:
+        """Send what is to be sent now; ``ahead``: the deliveries that are still before this worker."""
+        for partial in self.combiner.take(now, ahead):
+            events = list(partial.events)
+            try:
+                # What is merged belongs to nobody else any more and needs no copy.
+                encoded = self._encoder.encode(partial.payload)
+            except RAISED as error:
+                pass_interrupt(error)
+                self._failures.of_merged(events, events[-1][1] - 1, partial.slot, error)
+            else:
+                self.outbox.add_combined(partial.slot, events, partial.epoch, encoded)
+        self.outbox.flush()
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is anything that the reducer has not taken."""
+        return bool(self.combiner.held or self.outbox.unacknowledged)
+
+    def room(self, most: int) -> int:
+        """How many events may be processed before anything is sent, if ``most`` may where nothing is merged."""
+        return MOST_EVENTS - self.combiner.held if self._combines else most
+
+    def deliveries(self) -> Iterator[tuple[int, int, int]]:
+        """Slot, first event and one past the last of all that is here."""
+        yield from self.combiner.deliveries()
+        yield from self.outbox.deliveries()

@@ -1,0 +1,46 @@
+"""The process of a worker: its guard, its mailbox, its signs of life."""
+
+from __future__ import annotations
+
+from beamloom.analysis import load_class
+from beamloom.services.evidence import evidence_of
+from beamloom.services.freed_memory import keep_freed_memory
+from beamloom.services.guard import start_guard
+from beamloom.services.heartbeat import Heartbeats
+from beamloom.services.loop import EndOfService
+from beamloom.services.loop import serve as serve_loop
+from beamloom.services.mailbox import keys_of, open_mailbox
+from beamloom.services.membership import new_peer_id
+from beamloom.services.memory_budget import Renewal
+from beamloom.services.user_map import Map
+from beamloom.services.worker import WorkerService
+from beamloom.settings import WorkerSettings
+
+
+def serve(settings: WorkerSettings) -> int:
+    """Run a worker in this process until it is told to end."""
+    keys = keys_of(settings)
+
+    def load() -> Map:
+        if settings.worker_class is None:
+            return Map(None)
+        return Map(load_class(settings.worker_class, settings.analysis_path))
+
+    keep_freed_memory()
+    notes = start_guard(settings.controller, settings.heartbeat_interval, keys)
+    end, renewal = EndOfService(), Renewal()
+    channel = open_mailbox(settings, keys, new_peer_id(settings.name))
+    service = WorkerService(
+        settings,
+        channel,
+        settings.controller,
+        load,
+        notes=notes,
+        renew=renewal.by(end),
+        evidence=evidence_of(settings),
+    )
+    beats = Heartbeats(channel, settings, service.member, service.figures, service.notes, keys=keys)
+    try:
+        return renewal.status(serve_loop(service, channel, lambda: service.member.ended, end))
+    finally:
+        beats.close()

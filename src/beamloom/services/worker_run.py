@@ -1,0 +1,173 @@
+"""One run as a worker has it: what is leased to it, whose packets are here, what came of the events.
+
+User code runs in the main loop, one event at a time, and the mailbox is looked at again after a few milliseconds at the latest, unless one
+event takes longer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+from beamloom.engine.assembler import Assembler, Ready
+from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.suspects import SUSPECTS_PER_DEATH
+from beamloom.services.epochs import Epochs
+from beamloom.services.event_calls import EventCalls
+from beamloom.services.outgoing import Outgoing
+from beamloom.services.user_map import Map
+from beamloom.services.worker_failures import WorkerFailures
+from beamloom.services.worker_waits import known_of
+from beamloom.transport.channel import Channel, Received
+from beamloom.transport.messages import (
+    CONTROLLER,
+    Explain,
+    Explained,
+    Held,
+    Inquire,
+    Lacking,
+    Orders,
+    Packets,
+    Reducer,
+    Taken,
+    Tick,
+)
+from beamloom.transport.packing import unpack
+
+EVENTS_PER_TURN = SUSPECTS_PER_DEATH
+"""Most events that are processed before their results are sent and the mailbox is looked at again."""
+
+
+class Times:
+    """Where the time of a worker goes, in seconds, and how many events it had, over all of its runs."""
+
+    def __init__(self) -> None:
+        self.waiting = 0.0
+        self.receiving = 0.0
+        self.user = 0.0
+        self.sending = 0.0
+        self.events = 0
+        self.last_event = -1
+
+
+class WorkerRun:
+    """One run in one worker."""
+
+    def __init__(
+        self,
+        run: str,
+        user: Map,
+        epochs: Epochs,
+        calls: EventCalls,
+        outgoing: Outgoing,
+        failures: WorkerFailures,
+        channel: Channel,
+        times: Times,
+    ) -> None:
+        self.run = run
+        self.outgoing = outgoing
+        self.failures = failures
+        self.ready: list[Ready] = []
+        """What is worked off next."""
+        self.awaited: tuple[int, list[str]] | None = None
+        """The event that it waited for when it last had nothing to do, and the streams of it that were here."""
+        self._user = user
+        self._epochs = epochs
+        self._calls = calls
+        self._channel = channel
+        self._times = times
+        self._assembler = Assembler()
+        self._idle_since: float | None = None
+
+    # ---- messages -------------------------------------------------------------------------------------------------------
+
+    def receive(self, received: Received) -> None:
+        """A message of this run has arrived."""
+        match received.message:
+            case Packets() as message:
+                packets = unpack(message.block, received.buffers)
+                self._assembler.add(
+                    message.stream, message.slot, message.attempt, message.first, message.expected, packets
+                )
+            case Orders() as orders:
+                for first, stop in orders.dropped:
+                    self._assembler.drop(first, stop)
+                self._end_lives(orders.over)
+                self._assembler.lease(orders.spans)
+            case Taken(sequence=sequence):
+                self.outgoing.outbox.taken(received.sender, sequence)
+            case Reducer() as reducer:
+                self._channel.connect(reducer.peer, reducer.address)
+                self.outgoing.outbox.redirect(reducer.peer)
+                self._channel.send(CONTROLLER, Held(self.run, self.held()))
+            case Tick():
+                self._calls.tick = True
+            case Explain(event=event, question=question):
+                self._channel.send(CONTROLLER, Explained(question, self._known(event)))
+            case Inquire(stream=stream):
+                self._channel.send(CONTROLLER, Lacking(self.run, stream, self._assembler.lacking(stream)))
+            case _:
+                pass
+
+    def _end_lives(self, over: list[Range]) -> None:
+        """Nobody needs these states any more."""
+        if not over:
+            return
+        self._assembler.end_lives(over)
+        ended = RangeSet(over)
+        self.ready = [ready for ready in self.ready if ready.life not in ended]
+        if self._user.analysis is not None:
+            self._user.analysis.end_lives(over, self._epochs.latest)
+
+    def _known(self, event: int) -> dict[str, Any]:
+        merging = self.outgoing.combiner.deliveries()
+        return known_of(event, self._assembler, self.ready, merging, self.outgoing.outbox)
+
+    def held(self) -> dict[int, list[Range]]:
+        """By slot, the events that this worker works on or has results of."""
+        held: dict[int, RangeSet] = {}
+        ready = ((one.slot, one.event, one.event + 1) for one in self.ready if not one.is_rehearsal)
+        for slot, first, stop in itertools.chain(
+            self._assembler.deliveries(), ready, self.outgoing.deliveries()
+        ):
+            held.setdefault(slot, RangeSet()).add(first, stop)
+        return {slot: list(events) for slot, events in held.items()}
+
+    # ---- time ------------------------------------------------------------------------------------------------------------
+
+    def turn(self, now: float, seconds: float, *, begins: bool) -> None:
+        """Work off what is ready, but begin no event after ``seconds``, or none at all without ``begins``; send what came of it."""
+        if begins and not self.ready:
+            self.ready = self._assembler.take_ready(self.outgoing.room(EVENTS_PER_TURN))
+        self._look_whether_idle(now)
+        if begins and self.ready and not self.outgoing.outbox.full:
+            self._work_off(now, seconds)
+        begin = time.perf_counter()
+        self.outgoing.send(len(self.ready) + self._assembler.leased, now)
+        self._times.sending += time.perf_counter() - begin
+
+    def _look_whether_idle(self, now: float) -> None:
+        if not self.ready:
+            self.awaited = self._assembler.awaited
+            self._idle_since = self._idle_since or now
+        elif self._idle_since is not None:
+            self._times.waiting += now - self._idle_since
+            self._idle_since = None
+
+    def _work_off(self, now: float, seconds: float) -> None:
+        begin = time.perf_counter()
+        last = not self._assembler.leased
+        done = self._calls.work_off(self.ready, self._epochs, seconds, now, last=last)
+        if done:
+            self._times.user += time.perf_counter() - begin
+            self._times.events += done
+            self._times.last_event = self.ready[done - 1].event
+            self.ready = self.ready[done:]
+
+    def wait(self, now: float, *, begins: bool) -> float:
+        """Seconds in which nothing needs to be done unless a message arrives."""
+        may_go_on = begins and not self.outgoing.outbox.full
+        if may_go_on and self.ready and self._epochs.get(self.ready[0].epoch):
+            return 0.0
+        return self.outgoing.combiner.wait(now)
