@@ -28,6 +28,7 @@ class BenchPipeline:
         frame_bytes: int = 2048,
         ingesters: int = 1,
         analysis: str = "trivial_analysis",
+        **settings: Any,
     ) -> None:
         self.streams = [f"detector{number}" for number in range(streams)]
         self._frame_bytes = frame_bytes
@@ -46,6 +47,7 @@ class BenchPipeline:
             "reducer": {"class": f"{module}:Reducer", "http": "127.0.0.1:0"},
             "controller": {"http": "127.0.0.1:0"},
             "analysis": str(HERE),
+            "settings": settings,
         }
         path = Path(self._folder.name) / "pipeline.yaml"
         path.write_text(json.dumps(pipeline))

@@ -451,6 +451,39 @@ def test_a_batch_that_is_sent_twice_is_reduced_once(tmp_path: Path) -> None:
         assert one.bench.published["count"] == EVENTS + 2
 
 
+def test_who_leases_again_what_is_reduced_already_is_told_that_it_is(tmp_path: Path) -> None:
+    with pipeline(tmp_path) as one:
+        batches: list[Received] = []
+        told: list[tuple[str, int, int, int]] = []
+
+        def tap(name: str, received: Received) -> bool:
+            if name == "reducer" and isinstance(received.message, Results):
+                batches.append(received)
+            if name == "controller" and isinstance(received.message, Reduced):
+                told.extend(received.message.deliveries)
+            return True
+
+        one.bench.tap = tap
+        one.bench.arm(uniform(["eiger"], FRAMES))
+        one.bench.until(lambda: one.bench.reduced() > 2)
+        one.bench.still.update({"worker-1", "worker-2"})
+        one.bench.steps(3)
+        again, first = batches[-1], told.copy()
+        told.clear()
+        inject(one.bench, "reducer", again.sender, again.message, again.buffers)
+        one.bench.steps(3)
+        results = again.message
+        assert isinstance(results, Results)
+        assert set(results.events) <= {event for _, _, a, b in told for event in range(a, b)}
+        assert first
+        # But not of a worker whose results are not taken any more.
+        inject(one.bench, "reducer", one.bench.controller._channel.peer, Fence(results.run, again.sender))
+        told.clear()
+        inject(one.bench, "reducer", again.sender, again.message, again.buffers)
+        one.bench.steps(3)
+        assert not {event for _, _, a, b in told for event in range(a, b)} & set(results.events)
+
+
 def test_a_reducer_that_cannot_be_made_again_ends_the_run(tmp_path: Path) -> None:
     with pipeline(tmp_path, Feed([start(), *map(frame, range(1, 5))])) as one:
         active = one.bench.arm(uniform(["eiger"], FRAMES))

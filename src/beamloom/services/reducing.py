@@ -15,7 +15,7 @@ from beamloom.capsules import Given
 from beamloom.engine.account import ResultAccount
 from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
-from beamloom.engine.ranges import Range
+from beamloom.engine.ranges import Range, RangeSet
 from beamloom.events import Result
 from beamloom.services.batches import TAKEN_IN_PART, Entry, decoder_of, entries, trusted_packages
 from beamloom.services.code_version import reducer_state
@@ -113,9 +113,13 @@ class Reducing:
     # ---- results ------------------------------------------------------------------------------------------------------------
 
     def take(self, worker: str, results: Results, buffers: Sequence[Any]) -> list[Delivered]:
-        """Reduce what has not been reduced before; returns which deliveries those were that did not fail."""
+        """Reduce what has not been reduced before; returns the deliveries of these results that are in the result now.
+
+        Those that were in it before are among them: who leased them again has not heard of it.
+        """
         begin = time.perf_counter()
         deliveries: list[Delivered] = []
+        again: list[Delivered] = []
         for entry in entries(results, buffers):
             slot, event = entry.slot, entry.event
             if entry.merged:
@@ -123,6 +127,7 @@ class Reducing:
                     deliveries += [(worker, slot, first, stop) for first, stop in entry.merged]
                 continue
             if not self.collector.take(worker, slot, event):
+                again.append((worker, slot, event, event + 1))
                 continue
             if len(entry.head) and not self._reduce(worker, entry):
                 continue
@@ -134,7 +139,14 @@ class Reducing:
         for _, _, first, stop in deliveries:
             self.account.reduced(first, stop)
         self.user_seconds += time.perf_counter() - begin
-        return deliveries
+        return deliveries + self._in_the_result(again)
+
+    def _in_the_result(self, again: list[Delivered]) -> list[Delivered]:
+        """Of deliveries that came again, those that had been taken from somebody, and whose reduce did not fail."""
+        if not again or not self.collector.admits(again[0][0]):
+            return []
+        failed = RangeSet(self.account.failed_here)
+        return [one for one in again if one[2] not in failed]
 
     def _take_combined(self, worker: str, slot: int, ranges: list[Range]) -> bool:
         """Whether a result of several events is to be reduced."""
