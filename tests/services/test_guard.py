@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 import time
 
+import zmq
+
+from beamloom.engine.faults import Death, Failure
 from beamloom.services.guard import Notes
-from beamloom.services.guarding import resident, user_stack
+from beamloom.services.guarding import _Watch, resident, user_stack
 from beamloom.services.memory_budget import LONGEST_FAREWELL, MemoryBudget
+from beamloom.transport.messages import Gone, Pulse, decode
 
 DUMP = """Fatal Python error: Segmentation fault
 
@@ -56,6 +61,31 @@ def test_the_notes_of_a_worker_are_read_as_they_were_written() -> None:
     notes.limit(2.5, 1 << 40)
     notes.leave()
     assert (notes.peer, notes.leaving, notes.limits) == ("w@89abcdef", True, (2.5, 1 << 40))
+
+
+def test_the_word_of_an_end_is_kept_for_a_controller_that_is_away() -> None:
+    notes = Notes()
+    notes.call("worker-1@01234567")
+    death = Death(7, Failure("process", "WorkerDied", "killed"))
+    with zmq.Context() as context, context.socket(zmq.PULL) as controller:
+        port = controller.bind_to_random_port("tcp://127.0.0.1")
+        controller.unbind(f"tcp://127.0.0.1:{port}")
+        with context.socket(zmq.PUSH) as socket:
+            socket.set(zmq.SNDHWM, 16)
+            socket.set(zmq.RECONNECT_IVL, 50)
+            socket.connect(f"tcp://127.0.0.1:{port}")
+            watch = _Watch(os.getpid(), 0, 0, notes, socket)
+            while watch._send(Pulse()):
+                pass
+            last = threading.Thread(target=watch._send_last, args=(Gone("killed", killed=True, death=death),))
+            last.start()
+            controller.bind(f"tcp://127.0.0.1:{port}")
+            controller.set(zmq.RCVTIMEO, 20_000)
+            received = decode(controller.recv())
+            while isinstance(received[1], Pulse):
+                received = decode(controller.recv())
+            last.join()
+        assert received == ("worker-1@01234567", Gone("killed", killed=True, death=death))
 
 
 def test_a_budget_is_spent_once_the_process_has_more_than_that() -> None:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import zmq
 
-from beamloom.engine.faults import Death, Failure
+from beamloom.engine.faults import PROCESS, Death, Failure
 from beamloom.transport.keys import Keys
 from beamloom.transport.messages import AnyMessage, Gone, Pulse, encode
 
@@ -35,6 +35,8 @@ END_WITH_STACK = getattr(signal, "SIGSTKFLT", signal.SIGALRM)
 LONGEST_DUMP = 1.0
 """Seconds in which it has to have written that."""
 LONGEST_DEATH = 5.0
+GONE_KEPT = 60.0
+"""Seconds for which the word of its end is kept for a controller that is away, and another one may take its place."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -128,8 +130,8 @@ class _Watch:
         self._counts_from = now
         self._stopped_since = self._stopped_since or now
         if now - self._stopped_since >= STOPPED_FOR and not self._told_stopped:
-            self._told_stopped = True
-            self._send(Gone(f"process {self._worker} is stopped (SIGSTOP or a debugger)", killed=False))
+            stopped = Gone(f"process {self._worker} is stopped (SIGSTOP or a debugger)", killed=False)
+            self._told_stopped = self._send(stopped)
         return True
 
     def _judge(self, event: int | None, since: float, now: float) -> tuple[str, str] | None:
@@ -165,10 +167,12 @@ class _Watch:
         self._read_dump()
         event, _ = self._notes.at_work
         name, sentence = self._verdict or ("WorkerDied", _how(self._written, self._worker))
-        death = Death(event, Failure("process", name, sentence, self._stack, self._notes.capsule))
-        self._send(Gone(sentence, killed=True, death=death))
+        death = Death(event, Failure(PROCESS, name, sentence, self._stack, self._notes.capsule))
         if death.failure.traceback:
             _say(death.failure.traceback)
+        # Whoever reads what the worker writes is not to wait for the controller.
+        _say_no_more()
+        self._send_last(Gone(sentence, killed=True, death=death))
 
     @property
     def _stack(self) -> str:
@@ -184,15 +188,24 @@ class _Watch:
                 return
             self._written += chunk
 
-    def _send(self, message: AnyMessage) -> None:
+    def _send(self, message: AnyMessage) -> bool:
+        """Send what may be dropped; whether it was not."""
         peer = self._notes.peer
         if not peer:
-            return
+            return False
         try:
             self._socket.send(encode(peer, message), zmq.DONTWAIT)
         except zmq.Again:
-            # The controller is away, and what waits for it says the same.
-            return
+            # The controller is away: signs of life that wait for it say the same as this one.
+            return False
+        return True
+
+    def _send_last(self, message: AnyMessage) -> None:
+        """Send what nobody else can tell: signs of life that wait for the controller go before it, and nothing comes behind."""
+        kept = round(GONE_KEPT * 1000)
+        self._socket.set(zmq.LINGER, kept)
+        if self._notes.peer and self._socket.poll(kept, zmq.POLLOUT):
+            self._send(message)
 
 
 def user_stack(dump: str) -> str:
@@ -224,6 +237,14 @@ def _say(text: str) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+
+def _say_no_more() -> None:
+    """Let go of the log of the worker."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def _is_stopped(pid: int) -> bool:
