@@ -204,6 +204,32 @@ def test_the_run_waits_until_a_late_worker_has_had_the_start_event() -> None:
     assert (mill.workers["w1"].seen, mill.workers["w2"].seen) == ([0, 1, 2, 3, 4], [0])
 
 
+def test_a_worker_that_comes_when_all_is_over_is_leased_nothing() -> None:
+    mill = Mill(uniform(["a"], 3), {"w1": GENERIC})
+    mill.read("a", [numbered("a", item, 4) for item in range(5)])
+    mill.settle()
+    assert mill.complete
+    mill.run.add_worker("w2", GENERIC, mill.now)
+    assert mill.run.advance(mill.now).spans == []
+    assert "w2" not in mill.run.workers
+
+
+def test_a_run_that_has_all_does_not_wait_for_an_ingester_to_show_its_start_to_who_comes_late() -> None:
+    mill = Mill(uniform(["a"], 3), {"w1": GENERIC}, ingester_timeout=1000.0)
+    mill.read("a", [numbered("a", item, 4) for item in range(5)])
+    while 3 not in mill.workers["w1"].seen:
+        mill.quiet()
+        mill.work("w1")
+    mill.quiet()
+    mill.ingester_dies("a", "gone")
+    mill.join("w2", GENERIC)
+    mill.work("w1")
+    mill.quiet()
+    assert mill.complete
+    assert not mill.run.keeps_start
+    assert mill.workers["w2"].seen == []
+
+
 def test_the_start_event_is_done_when_every_worker_that_had_it_is_gone_but_one() -> None:
     mill = Mill(uniform(["a"], 3), {"w1": GENERIC, "w2": GENERIC})
     mill.read("a", [numbered("a", 0, 4)])

@@ -83,7 +83,9 @@ class Run:
 
     @recorded
     def add_worker(self, worker: str, tags: Collection[str], now: float) -> None:
-        """A worker is ready to take part, from the beginning or later."""
+        """A worker is ready to take part, from the beginning or later; one that comes when all is over has no part in it."""
+        if self.phase is RunPhase.COMPLETE:
+            return
         self._settling.step.spans += self._scheduler.add_worker(worker, frozenset(tags), now)
 
     @recorded

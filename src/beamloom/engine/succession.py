@@ -168,6 +168,10 @@ class Succession:
             cause = "" if absence is None else f"{absence.cause}; "
             self.give_up(stream, f"{cause}nothing has come since another one took its place", now)
             given_up.append(stream)
+        if self._ledger.complete:
+            # All that is left is to show those who come late how it began: nobody is waited for for that.
+            for stream in self.vacant:
+                self._settling.withhold_start(self._standing.layouts[stream])
         until = self._standing.seen_until if self._ledger.total is None else self._ledger.total
         for stream, one in self._absences.are(Place.GIVEN_UP).items():
             layout = self._standing.layouts[stream]

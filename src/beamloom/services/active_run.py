@@ -285,6 +285,9 @@ class ActiveRun:
         """A worker that came late has confirmed."""
         now += self._shift
         self.joining.discard(member.peer)
+        if self.run.phase is RunPhase.COMPLETE:
+            self._send(member.peer, Finish(self.run.run_id, abandoned=True))
+            return
         for other in self._everyone_but_workers():
             self._send(other.peer, Joined(self.run.run_id, member.peer, member.register.address))
         self.run.add_worker(member.peer, member.register.tags, now)
