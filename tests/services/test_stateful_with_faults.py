@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from beamloom.control.ensemble_views import status
+from beamloom.control.views import progress
 from beamloom.devices.device import Sharing
 from beamloom.engine.faults import Death, Failure
 from beamloom.events import Event, Malformed, Packet
@@ -175,6 +177,8 @@ def test_an_event_that_overstays_twice_is_put_aside_and_its_constraint_goes_on_w
         assert without_ends(bench.published["results"]) == without_ends(expected(frozenset({bad})))
         (group,) = active.run.faults.groups
         assert group.failure.error == "EventTimeout"
+        assert progress(active)["quarantined"] == 1
+        assert status(bench.controller)["quarantined"] == [bad]
 
 
 class Drip(Feed):

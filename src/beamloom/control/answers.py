@@ -25,6 +25,7 @@ class RunProgress(msgspec.Struct):
     pending: int | None
     assigned: int
     redelivered: int
+    quarantined: int
     errors: list[dict[str, Any]]
     losses: list[dict[str, Any]]
     stopped: str | None

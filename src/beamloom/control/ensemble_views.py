@@ -108,7 +108,7 @@ def status(controller: Any) -> dict[str, Any]:
     if active is None:
         return {
             "work_completed": {}, "last_assigned": 0, "assignment": [], "completed_events": [], "finished": False,
-            "processing_times": {}, "degraded": None, "max_failed": None, **asked,
+            "processing_times": {}, "quarantined": [], "degraded": None, "max_failed": None, **asked,
         }  # fmt: skip
     run = active.run
     return {
@@ -118,6 +118,7 @@ def status(controller: Any) -> dict[str, Any]:
         "completed_events": one_by_one(run.ledger.settled),
         "completed": as_text(run.ledger.settled),
         "finished": active.finished,
+        "quarantined": one_by_one(run.faults.quarantined),
         **budget(run),
         "processing_times": {
             member.name: {str(int(member.figures.get("last_event", -1))): _times(member.figures)}

@@ -45,6 +45,11 @@ def _of_run(active: Any) -> Iterator[Figure]:
         "beamloom_run_redelivered", active.run.redelivered, says="Deliveries that went to another worker."
     )
     yield Figure(
+        "beamloom_run_quarantined",
+        len(active.run.faults.quarantined),
+        says="Events that were put aside because of what they did to processes; they are among the failed ones.",
+    )
+    yield Figure(
         "beamloom_run_last_assigned", active.run.last_assigned, says="Events that have been given out."
     )
 

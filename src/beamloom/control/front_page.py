@@ -93,6 +93,7 @@ function showProgress(p) {
     return one;
   }));
   if (p.redelivered) at("counts").append(make("span", `${count(p.redelivered)} handed to another worker`));
+  if (p.quarantined) at("counts").append(make("span", `${count(p.quarantined)} put aside for ending processes`));
 }
 function showTroubles(p, doctor) {
   // What failed and what was lost has a place of its own below.

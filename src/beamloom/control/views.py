@@ -45,7 +45,7 @@ def progress(record: RunRecord | None) -> dict[str, Any]:
     if record is None:
         return {
             "last_assigned": 0, "completed_events": 0, "total_events": 0, "finished": False, "run": None,
-            "phase": "idle", "reduced": 0, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0,
+            "phase": "idle", "reduced": 0, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0, "quarantined": 0,
             "errors": [], "losses": [], "stopped": None, "aborted": False, "degraded": None, "max_failed": None,
         }  # fmt: skip
     run = record.run
@@ -63,6 +63,7 @@ def progress(record: RunRecord | None) -> dict[str, Any]:
         "pending": counts.pending,
         "assigned": counts.assigned,
         "redelivered": run.redelivered,
+        "quarantined": len(run.faults.quarantined),
         "errors": [
             {
                 "where": group.failure.where,

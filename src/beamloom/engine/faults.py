@@ -15,6 +15,8 @@ import msgspec
 
 from beamloom.engine.ranges import RangeSet
 
+PROCESS = "process"
+"""Where a failure is that has ended the process which ran user code."""
 MOST_GROUPS = 256
 MOST_WORKERS = 64
 """Workers that are named in one group."""
@@ -30,7 +32,7 @@ class Failure(msgspec.Struct, frozen=True):
     """One failure of user code, or of the process that ran it."""
 
     where: str
-    """The hook that failed, such as ``process_event``; ``process`` when the process died."""
+    """The hook that failed, such as ``process_event``; PROCESS when the process died."""
     error: str
     """Name of the exception's class."""
     message: str
@@ -67,9 +69,9 @@ def poison_failure(event: int, worker: str, death: Death | None) -> Failure:
     """Why an event is put aside that has cost two workers, with the evidence of the second."""
     alone = f"event {event} was alone on {worker} when it died, the second worker to do so"
     if death is None:
-        return Failure("process", "WorkerDied", alone)
+        return Failure(PROCESS, "WorkerDied", alone)
     return Failure(
-        "process",
+        PROCESS,
         death.failure.error,
         f"{death.failure.message}; {alone}",
         death.failure.traceback,
@@ -111,10 +113,14 @@ class Faults:
     def __init__(self) -> None:
         self._groups: dict[str, FailureGroup] = {}
         self.count = 0
+        self.quarantined = RangeSet()
+        """The events that were put aside because of what they, or their results, did to processes."""
 
     def add(self, failure: Failure, worker: str, event: int | None) -> None:
         """A failure happened; ``event`` None: outside of any event."""
         self.count += 1
+        if failure.where == PROCESS and event is not None:
+            self.quarantined.add(event, event + 1)
         key = failure.signature
         if key not in self._groups and len(self._groups) >= MOST_GROUPS:
             key = OTHER

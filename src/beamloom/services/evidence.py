@@ -20,7 +20,7 @@ import msgspec
 from beamloom.capsules import Capsule, Given, KeptState, Shelf, capsules_folder, keep_state
 from beamloom.detectors.geometry import Detector
 from beamloom.engine.assembler import Ready
-from beamloom.engine.faults import Failure
+from beamloom.engine.faults import PROCESS, Failure
 from beamloom.parameters import ParameterSet
 from beamloom.services.code_version import build_metadata
 from beamloom.services.safekeeping import state_folder
@@ -80,7 +80,7 @@ class Evidence:
         """The failure of a reduce, with the name of its capsule where one was kept."""
 
         def capsule(room: int) -> Capsule:
-            with_result, died = given(), failure.where == "process"
+            with_result, died = given(), failure.where == PROCESS
             room -= RESERVED + len(with_result.head) + sum(map(len, with_result.buffers))
             common = self._common(
                 failure,

@@ -20,7 +20,7 @@ from typing import IO
 
 import msgspec
 
-from beamloom.engine.faults import Failure
+from beamloom.engine.faults import PROCESS, Failure
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Deaths(msgspec.Struct, array_like=True):
             or "killed, out of memory, or os._exit"
         )
         return Failure(
-            "process",
+            PROCESS,
             "ReducerDied",
             f"the reducer died {self.count} times with the result of event {event} ({how}), which is set aside",
             self.said.partition("\n")[2].strip(),
