@@ -55,6 +55,8 @@ class Verdict(msgspec.Struct, kw_only=True):
     """Whether what is published is that of the oracle, bit for bit."""
     finished: bool
     lost_rightly: int
+    lost_with_ingesters: int
+    """Events that were in the socket of an ingester when it died."""
     failed_rightly: int
     redelivered: int
     longest_stall: float
@@ -139,7 +141,7 @@ def campaign(schedule: Schedule, rate: float, *, stateful: bool = False) -> Verd
     }
     with (
         own_places() as places,
-        pipeline(encoder, stateful=stateful) as (placement, devices),
+        pipeline(encoder, stateful=stateful, write_ahead=schedule.kills_ingesters) as (placement, devices),
         Asker(placement.controller_url) as ask,
     ):
         values = {"events": schedule.events, "harms": json.dumps(schedule.harms), "gain": 1}
@@ -186,9 +188,12 @@ def judge(
     stateful: bool,
 ) -> Verdict:
     """Compare what the pipeline says and publishes with the schedule and with the oracle."""
-    lost = {event for one in ledger["lost"] for event in range(one["events"][0], one["events"][1] + 1)}
+    lost = _numbers(one["events"] for one in ledger["lost"])
+    excused = schedule.lost
+    if schedule.kills_ingesters:
+        excused |= _numbers(one["events"] for one in ledger["lost"] if "ingester" in one["cause"])
     failed, reduced = _numbers(ledger["failed"]), _numbers(ledger["reduced"])
-    problems = [f"lost and should not be: {one}" for one in _wrongly(ledger["lost"], schedule.lost)]
+    problems = [f"lost and should not be: {one}" for one in _wrongly(ledger["lost"], excused)]
     problems += _differ("failed", failed, schedule.failed, told["errors"])
     if not_lost := schedule.lost - lost:
         problems.append(f"lost by the device, and the ledger does not say so: {sorted(not_lost)[:20]}")
@@ -208,7 +213,8 @@ def judge(
         seed=schedule.seed,
         faults=schedule.faults - len(schedule.blows),
         events=schedule.events + 2,
-        lost=len(lost - schedule.lost),
+        lost=len(lost - excused),
+        lost_with_ingesters=len(lost & excused - schedule.lost),
         failed=len(failed - schedule.failed),
         duplicates=len(duplicates),
         missing=len(missing),

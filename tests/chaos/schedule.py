@@ -118,6 +118,11 @@ class Schedule:
         return frozenset((*self.harms, *(item + 1 for item in self.camera.refused)))
 
     @property
+    def kills_ingesters(self) -> bool:
+        """Whether an ingester dies: what it had not yet read from its socket may then be lost, with that as the cause."""
+        return any(blow.kind is Kind.KILL_INGESTER for blow in self.blows)
+
+    @property
     def faults(self) -> int:
         """How many there are."""
         flaws = sum(len(items) for one in (self.camera, self.encoder) for items in vars(one).values())
@@ -168,7 +173,10 @@ def _targets(chance: random.Random, kind: Kind) -> tuple[str, ...]:
     match kind:
         case Kind.KILL_WORKER | Kind.STOP_WORKER:
             return (f"worker-{chance.randrange(WORKERS) + 1}",)
-        case Kind.KILL_INGESTER | Kind.STOP_INGESTER:
+        case Kind.KILL_INGESTER:
+            # The generator lives in its ingester, and rows of a PandABox that nobody reads are gone.
+            return ("camera-ingester",)
+        case Kind.STOP_INGESTER:
             return (f"{chance.choice(STREAMS)}-ingester",)
         case Kind.KILL_REDUCER | Kind.STOP_REDUCER:
             return ("reducer",)
