@@ -354,7 +354,7 @@ class Mill:
 
     def _reduce(self, name: str, one: Ready, result: dict[str, bytes], state: tuple[int, ...]) -> None:
         slot, event = one.slot, one.event
-        if not self.collector.take(name, slot, event):
+        if not self.collector.take(name, slot, event, event + 1):
             return
         self.account.mark_split([event] if one.split else [])
         split = self.account.split_within(event, event + 1)

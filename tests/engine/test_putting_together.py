@@ -96,18 +96,27 @@ def test_whatever_is_dropped_the_rest_becomes_ready_in_order(data: st.DataObject
 
 def test_a_delivery_is_taken_once_whoever_sends_it() -> None:
     one = Collector()
-    assert [one.take(worker, slot, 5) for worker, slot in [("w1", 0), ("w2", 0), ("w1", 1), ("w1", 0)]] == [
-        True, False, True, False,
+    assert [one.take(worker, slot, 5, 6) for worker, slot in [("w1", 0), ("w2", 0), ("w1", 1), ("w1", 0)]] == [
+        [(5, 6)], [], [(5, 6)], [],
     ]  # fmt: skip
     assert one.duplicates == 2
+
+
+def test_of_consecutive_deliveries_those_are_taken_that_were_not_before() -> None:
+    one = Collector()
+    assert one.take("w1", 0, 2, 4) == [(2, 4)]
+    assert one.take("w2", 0, 6, 7) == [(6, 7)]
+    assert one.take("w1", 0, 0, 8) == [(0, 2), (4, 6), (7, 8)]
+    assert one.taken == {0: [(0, 8)]}
+    assert one.duplicates == 3
 
 
 def test_nothing_is_taken_from_a_fenced_worker() -> None:
     one = Collector()
     one.fence("w1")
     assert not one.admits("w1")
-    assert not one.take("w1", 0, 5)
-    assert one.take("w2", 0, 5)
+    assert not one.take("w1", 0, 5, 6)
+    assert one.take("w2", 0, 5, 6)
     assert (one.fenced_results, one.duplicates) == (1, 0)
 
 

@@ -239,8 +239,8 @@ def test_a_merged_result_of_which_a_part_is_known_is_told_as_failed() -> None:
         bench.until(lambda: bench.reduced() == 1)
         peer = bench.channels["w1"].peer
         run = active.run.run_id
-        inject(bench, "reducer", peer, Results(run, 50, [0], [1], [0], [0], []), [b""])
-        inject(bench, "reducer", peer, Results(run, 51, [0], [2], [0], [0], [], [[(1, 3)]]), [b""])
+        inject(bench, "reducer", peer, Results(run, 50, [(0, 0, 1, 2)], [0], []), [b""])
+        inject(bench, "reducer", peer, Results(run, 51, [(0, 0, 2, 3)], [0], [], [[(1, 3)]]), [b""])
         bench.steps(3)
         assert list(active.run.ledger.failed) == [(2, 3)]
         feed.send(series(20)[1:])
@@ -259,7 +259,7 @@ def test_the_collector_takes_a_merged_result_whole_or_not_at_all() -> None:
     assert collector.duplicates == 1
     assert collector.take_together("b", 1, [(1, 4)]) == (True, [])
     assert collector.take_together("b", 0, [(3, 5)]) == (False, [(4, 5)])
-    assert not collector.take("b", 0, 4)
+    assert collector.take("b", 0, 4, 5) == []
     collector.fence("b")
     assert collector.take_together("b", 0, [(20, 22)]) == (False, [])
     assert collector.take_together("a", 0, [(20, 22)]) == (True, [])

@@ -9,16 +9,32 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.services.last_words import CRASH, DEATHS, DEATHS_OF_POISON, NOTE, LastWords
+from beamloom.services.last_words import CRASH, DEATHS, DEATHS_OF_POISON, NOBODY, NOTE, Deaths, LastWords
 
 CRASHED = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n"
 RUN, OTHER = "run-1", "run-2"
 SLOT, EVENT = 3, 17
 
 
+def begin(words: LastWords) -> None:
+    """The user's class is called with the result."""
+    words.at_work(SLOT)[0] = EVENT
+
+
+def end(words: LastWords) -> None:
+    words.at_work(SLOT)[0] = NOBODY
+
+
+def poison(words: LastWords, slot: int, event: int) -> Deaths | None:
+    """Because of which deaths the result is set aside."""
+    found = words.deadly(slot, 0, 2 * event)
+    assert words.deadly(slot, event, event + 1) == {key: one for key, one in found.items() if key == event}
+    return found.get(event)
+
+
 def die(words: LastWords, folder: Path, said: str = "") -> None:
     """End a life in the middle of a call: its note stays as it is."""
-    words.begin(SLOT, EVENT)
+    begin(words)
     (folder / CRASH).write_text(said)
 
 
@@ -33,39 +49,39 @@ def test_a_result_is_set_aside_after_its_second_crash(tmp_path: Path) -> None:
     first.begin_run(RUN)
     die(first, tmp_path, CRASHED)
     second = life(tmp_path)
-    assert second.poison(SLOT, EVENT) is None
+    assert poison(second, SLOT, EVENT) is None
     assert "event 17 (slot 3): Fatal Python error: Segmentation fault" in str(second.before)
     die(second, tmp_path, CRASHED)
     third = life(tmp_path)
-    deaths = third.poison(SLOT, EVENT)
+    deaths = poison(third, SLOT, EVENT)
     assert deaths is not None
     assert "died 2 times with the result of event 17 (Segmentation fault)" in deaths.failure(EVENT).message
-    assert third.poison(SLOT, EVENT + 1) is None
-    assert third.poison(SLOT + 1, EVENT) is None
+    assert poison(third, SLOT, EVENT + 1) is None
+    assert poison(third, SLOT + 1, EVENT) is None
     # It stays so for whoever comes after a death somewhere else.
-    assert life(tmp_path).poison(SLOT, EVENT) is not None
+    assert poison(life(tmp_path), SLOT, EVENT) is not None
 
 
 def test_deaths_without_a_word_may_be_anybodys_and_take_one_more(tmp_path: Path) -> None:
     words = LastWords(tmp_path)
     words.begin_run(RUN)
     for _ in range(DEATHS_OF_POISON):
-        assert words.poison(SLOT, EVENT) is None
+        assert poison(words, SLOT, EVENT) is None
         die(words, tmp_path)
         words = life(tmp_path)
-    assert words.poison(SLOT, EVENT) is not None
+    assert poison(words, SLOT, EVENT) is not None
 
 
 def test_a_life_that_ends_between_two_results_blames_none(tmp_path: Path) -> None:
     words = LastWords(tmp_path)
     words.begin_run(RUN)
     for _ in range(5):
-        words.begin(SLOT, EVENT)
-        words.end()
+        begin(words)
+        end(words)
         (tmp_path / CRASH).write_text(CRASHED)
         words = life(tmp_path)
         assert words.before is None
-    assert words.poison(SLOT, EVENT) is None
+    assert poison(words, SLOT, EVENT) is None
 
 
 def test_deaths_of_another_run_do_not_count(tmp_path: Path) -> None:
@@ -75,16 +91,16 @@ def test_deaths_of_another_run_do_not_count(tmp_path: Path) -> None:
         die(words, tmp_path, CRASHED)
         words = life(tmp_path, run)
         assert words.before is None
-        assert words.poison(SLOT, EVENT) is None
+        assert poison(words, SLOT, EVENT) is None
 
 
 def test_a_run_that_is_taken_up_twice_by_one_life_counts_no_death(tmp_path: Path) -> None:
     words = LastWords(tmp_path)
     words.begin_run(RUN)
-    words.begin(SLOT, EVENT)
+    begin(words)
     for _ in range(5):
         words.take_up(RUN)
-    assert words.poison(SLOT, EVENT) is None
+    assert poison(words, SLOT, EVENT) is None
 
 
 @pytest.mark.parametrize("name", [NOTE, DEATHS])
@@ -92,8 +108,8 @@ def test_a_run_that_is_taken_up_twice_by_one_life_counts_no_death(tmp_path: Path
 def test_whatever_stands_in_the_files_a_life_begins(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     words = life(tmp_path)
-    words.begin(SLOT, EVENT)
-    words.end()
+    begin(words)
+    end(words)
     words.close(remove=True)
     assert not list(tmp_path.iterdir())
 
@@ -102,9 +118,9 @@ def test_without_a_folder_nothing_is_noted_and_nothing_fails(tmp_path: Path) -> 
     for words in (LastWords(), LastWords(tmp_path / "none" / "there")):
         words.begin_run(RUN)
         words.take_up(RUN)
-        words.begin(SLOT, EVENT)
-        words.end()
-        assert words.poison(SLOT, EVENT) is None
+        begin(words)
+        end(words)
+        assert poison(words, SLOT, EVENT) is None
         words.close(remove=True)
 
 
@@ -114,7 +130,7 @@ def test_a_process_that_really_crashes_leaves_its_stack(tmp_path: Path) -> None:
         "from beamloom.services.last_words import LastWords\n"
         "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
         f"words = LastWords(pathlib.Path(sys.argv[1]), hears_crashes=True); words.take_up({RUN!r})\n"
-        f"words.begin({SLOT}, {EVENT})\n"
+        f"words.at_work({SLOT})[0] = {EVENT}\n"
         "def harm(): ctypes.string_at(0)\n"
         "harm()\n"
     )
@@ -123,6 +139,6 @@ def test_a_process_that_really_crashes_leaves_its_stack(tmp_path: Path) -> None:
             [sys.executable, "-c", code, str(tmp_path)], capture_output=True, timeout=60, check=False
         )
         assert done.returncode < 0, done.stderr
-    deaths = life(tmp_path).poison(SLOT, EVENT)
+    deaths = poison(life(tmp_path), SLOT, EVENT)
     assert deaths is not None
     assert "in harm" in deaths.failure(EVENT).traceback

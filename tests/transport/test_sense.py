@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from beamloom.engine.faults import Failure
 from beamloom.engine.ledger import LedgerNews
 from beamloom.events import Packet
-from beamloom.services.batches import entries
+from beamloom.services.batches import Batch
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import AnyMessage, Coverage, Failed, PacketBlock, Packets, Results, Tick
 from beamloom.transport.packing import pack, unpack
@@ -22,7 +22,7 @@ from beamloom.transport.sense import makes_sense
 from beamloom.transport.zeromq import ZmqChannel
 
 BLOCK = PacketBlock("typ", 2, [1], [1, 1], b"\x00", [0])
-RESULTS = Results("run", 1, [0], [1, 2], [0], [1, 2], [])
+RESULTS = Results("run", 1, [(0, 0, 1, 3)], [1, 2], [])
 FAILURE = Failure("hook", "Error", "text", "")
 ENDLESS = [(0, 2**60)]
 
@@ -54,8 +54,12 @@ SENSELESS: list[tuple[AnyMessage, Sequence[bytes]]] = [
     (results(), [b"xx"]),
     (results(sizes=[1]), [b"x"]),
     (results(sizes=[-1, 4]), [b"xxx"]),
-    (results(slots=[]), [b"xxx"]),
-    (results(epochs=[]), [b"xxx"]),
+    (results(sizes=[]), [b"xxx"]),
+    (results(sizes=[2]), [b"xxx"]),
+    (results(spans=[]), [b"xxx"]),
+    (results(spans=[(0, 0, 1, 3), (0, 0, 5, 5)]), [b"xxx"]),
+    (results(spans=[(0, 0, 1, 5), (0, 0, 5, 3)]), [b"xxx"]),
+    (results(spans=[(0, 0, 0, 2**60)], sizes=[0]), [b""]),
     (results(buffers=[1]), [b"xxx", b""]),
     (results(buffers=[1, 1]), [b"xxx", b""]),
     (results(buffers=[-1, 2]), [b"xxx", b""]),
@@ -120,9 +124,20 @@ def test_whatever_packets_make_sense_can_be_unpacked(block: PacketBlock, buffers
 
 
 @given(
-    st.builds(Results, st.just("run"), _ints, _columns, _columns, _columns, _columns, _columns),
+    st.builds(
+        Results,
+        st.just("run"),
+        _ints,
+        st.lists(st.tuples(_ints, _ints, _ints, _ints), max_size=3),
+        _columns,
+        _columns,
+    ),
     st.lists(st.binary(max_size=6), max_size=3),
 )
 def test_whatever_results_make_sense_can_be_taken_one_by_one(message: Results, buffers: list[bytes]) -> None:
     if makes_sense(message, buffers):
-        assert len(list(entries(message, buffers))) == len(message.events)
+        batch = Batch(message, buffers)
+        places = range(len(batch.sizes))
+        assert len(places) == sum(stop - first for _, _, first, stop in message.spans)
+        assert b"".join(batch.head(place) for place in places) == buffers[0]
+        assert [frame for place in places for frame in batch.large(place)] == buffers[1:]

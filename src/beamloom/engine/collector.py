@@ -27,18 +27,18 @@ class Collector:
         """Whether results of this worker may be taken."""
         return worker not in self._fenced
 
-    def take(self, worker: str, slot: int, event: int) -> bool:
-        """Whether the result is to be reduced; it counts as taken from now on."""
+    def take(self, worker: str, slot: int, first: int, stop: int) -> list[Range]:
+        """Which of the results of [first, stop) are to be reduced; they count as taken from now on."""
         if worker in self._fenced:
-            self.fenced_results += 1
-            return False
+            self.fenced_results += stop - first
+            return []
         taken = self._taken.get(slot)
         if taken is None:
             taken = self._taken[slot] = RangeSet()
-        if taken.add(event, event + 1):
-            return True
-        self.duplicates += 1
-        return False
+        fresh = taken.missing(first, stop)
+        new = taken.add(first, stop)
+        self.duplicates += stop - first - new
+        return fresh
 
     def take_together(self, worker: str, slot: int, events: Collection[Range]) -> tuple[bool, list[Range]]:
         """Whether one result of several events is to be reduced; they count as taken from now on.

@@ -1,8 +1,9 @@
-"""A batch of results as it comes over the wire, one result after the other."""
+"""A batch of results as it comes over the wire."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from beamloom.engine.ranges import Range
@@ -31,25 +32,42 @@ class Entry(NamedTuple):
     """The events that were merged into it; none where it is that of one event."""
 
 
-def entries(results: Results, buffers: Sequence[Any]) -> Iterator[Entry]:
-    """The results of a batch that came with these frames."""
-    blob = memoryview(buffers[0])
-    same_slot = results.slots[0] if len(results.slots) == 1 else None
-    same_epoch = results.epochs[0] if len(results.epochs) == 1 else None
-    at, next_buffer = 0, 1
-    for i, event in enumerate(results.events):
-        size = results.sizes[i]
-        count = results.buffers[i] if results.buffers else 0
-        yield Entry(
-            same_slot if same_slot is not None else results.slots[i],
-            event,
-            same_epoch if same_epoch is not None else results.epochs[i],
-            blob[at : at + size],
-            buffers[next_buffer : next_buffer + count],
-            results.combined[i] if results.combined else [],
-        )
-        at += size
-        next_buffer += count
+class Batch:
+    """The results of a batch by their places in it, with the frames that they came with."""
+
+    def __init__(self, results: Results, buffers: Sequence[Any]) -> None:
+        self.spans = results.spans
+        count = sum(stop - first for _, _, first, stop in results.spans)
+        self.sizes = results.sizes * count if len(results.sizes) == 1 else results.sizes
+        """Bytes of each result; 0 for None."""
+        self.combined = results.combined
+        """The ranges of events that were merged into each result; empty when none were."""
+        self._blob = memoryview(buffers[0])
+        self._buffers = buffers
+        self._counts = results.buffers
+        self._starts = list(itertools.accumulate(self.sizes, initial=0))
+        self._first_buffers = list(itertools.accumulate(results.buffers, initial=1))
+
+    def head(self, place: int) -> memoryview:
+        """The encoded result."""
+        return self._blob[self._starts[place] : self._starts[place + 1]]
+
+    def large(self, place: int) -> Sequence[Any]:
+        """The frames of its large arrays."""
+        if not self._counts:
+            return ()
+        return self._buffers[self._first_buffers[place] : self._first_buffers[place + 1]]
+
+    def events(self, place: int) -> tuple[int, ...]:
+        """The events that were merged into it; none where it is that of one event."""
+        if not self.combined:
+            return ()
+        return tuple(event for first, stop in self.combined[place] for event in range(first, stop))
+
+    def entry(self, place: int, slot: int, epoch: int, event: int) -> Entry:
+        """All of one result."""
+        merged = self.combined[place] if self.combined else []
+        return Entry(slot, event, epoch, self.head(place), self.large(place), merged)
 
 
 def decoder_of(arm: Arm, settings: ReducerSettings) -> Decoder:

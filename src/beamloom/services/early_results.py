@@ -21,7 +21,7 @@ class EarlyResults:
 
     def hold(self, received: Received, results: Results) -> bool:
         """Keep these results if their parameters are not here yet; whether it is so."""
-        early = any(map(self._epochs.is_ahead, results.epochs))
+        early = any(self._epochs.is_ahead(epoch) for _, epoch, _, _ in results.spans)
         if early:
             self._waiting.append(received)
         return early

@@ -14,6 +14,7 @@ import faulthandler
 import logging
 import mmap
 import struct
+from collections.abc import MutableSequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -30,10 +31,11 @@ DEATHS_OF_POISON = 3
 """So many deaths at one delivery, whatever they were."""
 NOTE, CRASH, DEATHS = "at-work", "crash", "deaths"
 """The files, in the folder of the reducer's journals."""
-_WORK = struct.Struct("<qq")
+_WORK = struct.Struct("=qq")
 _RUN_AT = _WORK.size
 _SIZE = 4096
-_NOBODY = -1
+NOBODY = -1
+"""Stands for no event."""
 _MOST_STACK = 1 << 16
 
 Delivery = tuple[int, int]
@@ -80,6 +82,7 @@ class LastWords:
         self._folder = folder
         self._hears = hears_crashes
         self._memory: mmap.mmap | None = None
+        self._work: memoryview[int] | None = None
         self._crash: IO[bytes] | None = None
         self._deaths: dict[Delivery, Deaths] = {}
         self._poison: dict[Delivery, Deaths] = {}
@@ -88,19 +91,20 @@ class LastWords:
 
     # ---- while results are reduced --------------------------------------------------------------------------------------------
 
-    def begin(self, slot: int, event: int) -> None:
-        """The user's class is called with this result now."""
-        if self._memory is not None:
-            _WORK.pack_into(self._memory, 0, event, slot)
+    def at_work(self, slot: int) -> MutableSequence[int] | memoryview[int]:
+        """Where to write, before each call of the user's class with a result of this slot, its event; ``NOBODY`` after the last."""
+        if self._work is None:
+            return [NOBODY]
+        self._work[1] = slot
+        return self._work
 
-    def end(self) -> None:
-        """The user's class is not at work."""
-        if self._memory is not None:
-            _WORK.pack_into(self._memory, 0, _NOBODY, 0)
-
-    def poison(self, slot: int, event: int) -> Deaths | None:
-        """The deaths because of which this result is set aside; None where it is not."""
-        return self._poison.get((slot, event)) if self._poison else None
+    def deadly(self, slot: int, first: int, stop: int) -> dict[int, Deaths]:
+        """The events of [first, stop) whose results are set aside, with the deaths because of which they are."""
+        return {
+            event: deaths
+            for (of, event), deaths in self._poison.items()
+            if of == slot and first <= event < stop
+        }
 
     # ---- lives begin and end --------------------------------------------------------------------------------------------------
 
@@ -136,6 +140,9 @@ class LastWords:
             self._crash = None
         if self._memory is not None:
             # Not ended: whoever leaves in the middle of a call, as by sys.exit, does so because of it.
+            if self._work is not None:
+                self._work.release()
+                self._work = None
             self._memory.close()
             self._memory = None
         if remove and self._folder is not None:
@@ -152,6 +159,7 @@ class LastWords:
                 (self._folder / NOTE).write_bytes(bytes(_SIZE))
                 with (self._folder / NOTE).open("r+b") as file:
                     self._memory = mmap.mmap(file.fileno(), _SIZE)
+                self._work = memoryview(self._memory)[:_RUN_AT].cast("q")
             if self._hears and self._crash is None:
                 self._crash = (self._folder / CRASH).open("wb")
                 faulthandler.enable(self._crash)
@@ -159,7 +167,7 @@ class LastWords:
             logger.warning("which result ends the reducer would not be known: %s", error)
             return
         self._memory[_RUN_AT:] = run.encode()[: _SIZE - _RUN_AT].ljust(_SIZE - _RUN_AT, b"\0")
-        self.end()
+        _WORK.pack_into(self._memory, 0, NOBODY, 0)
 
     # ---- what a former life has left --------------------------------------------------------------------------------------------
 
@@ -169,7 +177,7 @@ class LastWords:
         if len(content) != _SIZE or content[_RUN_AT:].rstrip(b"\0").decode(errors="replace") != run:
             return None
         event, slot = _WORK.unpack_from(content)
-        return None if event == _NOBODY else (slot, event)
+        return None if event == NOBODY else (slot, event)
 
     def _said(self) -> str:
         said = self._content(CRASH)[:_MOST_STACK].decode(errors="replace").strip()

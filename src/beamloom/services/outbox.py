@@ -15,7 +15,7 @@ from beamloom.engine.ranges import Range
 from beamloom.events import frame_bytes
 from beamloom.transport.channel import Channel
 from beamloom.transport.codec import Encoded
-from beamloom.transport.messages import Results
+from beamloom.transport.messages import Results, ResultSpan
 
 
 class Outbox:
@@ -31,9 +31,7 @@ class Outbox:
         """Bytes of the results that are under way."""
         self._sequence = 0
         self._kept: deque[tuple[Results, Sequence[Any]]] = deque()
-        self._slots: list[int] = []
-        self._events: list[int] = []
-        self._epochs: list[int] = []
+        self._spans: list[ResultSpan] = []
         self._heads: list[bytes] = []
         self._counts: list[int] = []
         self._buffers: list[Any] = []
@@ -46,15 +44,17 @@ class Outbox:
 
     def add_combined(self, slot: int, events: list[Range], epoch: int, result: Encoded) -> None:
         """The deliveries of these events are done, with one result for all of them."""
-        self._combined += [[]] * (len(self._events) - len(self._combined))
+        self._combined += [[]] * (len(self._heads) - len(self._combined))
         self._combined.append(events)
         self.add(slot, events[-1][1] - 1, epoch, result)
 
     def add(self, slot: int, event: int, epoch: int, result: Encoded | None) -> None:
         """One more delivery is done; ``result`` None when the map returned None."""
-        self._slots.append(slot)
-        self._events.append(event)
-        self._epochs.append(epoch)
+        spans = self._spans
+        if spans and spans[-1][3] == event and spans[-1][0] == slot and spans[-1][1] == epoch:
+            spans[-1] = (slot, epoch, spans[-1][2], event + 1)
+        else:
+            spans.append((slot, epoch, event, event + 1))
         if result is None:
             self._heads.append(b"")
             self._counts.append(0)
@@ -65,18 +65,16 @@ class Outbox:
 
     def flush(self) -> None:
         """Send what has been gathered."""
-        if not self._events:
+        if not self._spans:
             return
         self._sequence += 1
         if self._combined:
-            self._combined += [[]] * (len(self._events) - len(self._combined))
+            self._combined += [[]] * (len(self._heads) - len(self._combined))
         message = Results(
             self._run,
             self._sequence,
-            slots=_short(self._slots),
-            events=self._events,
-            epochs=_short(self._epochs),
-            sizes=list(map(len, self._heads)),
+            spans=self._spans,
+            sizes=_short(list(map(len, self._heads))),
             buffers=self._counts if self._buffers else [],
             combined=self._combined,
             split=self._split,
@@ -85,7 +83,7 @@ class Outbox:
         self._kept.append((message, frames))
         self.bytes += _size(frames)
         self._channel.send(self._reducer, message, frames)
-        self._slots, self._events, self._epochs = [], [], []
+        self._spans = []
         self._heads, self._counts, self._buffers, self._combined = [], [], [], []
         self._split = []
 
@@ -112,8 +110,8 @@ class Outbox:
     def deliveries(self) -> Iterator[tuple[int, int, int]]:
         """Slot, first event and one past the last of all that is here, gathered or under way."""
         for message, _ in self._kept:
-            yield from _deliveries(message.slots, message.events, message.combined)
-        yield from _deliveries(self._slots, self._events, self._combined)
+            yield from _deliveries(message.spans, message.combined)
+        yield from _deliveries(self._spans, self._combined)
 
     @property
     def unacknowledged(self) -> int:
@@ -125,13 +123,17 @@ def _size(frames: Sequence[Any]) -> int:
     return sum(map(frame_bytes, frames))
 
 
-def _deliveries(
-    slots: list[int], events: list[int], combined: list[list[Range]]
-) -> Iterator[tuple[int, int, int]]:
-    for place, event in enumerate(events):
-        slot = slots[0] if len(slots) == 1 else slots[place]
-        for first, stop in (combined[place] if place < len(combined) else []) or [(event, event + 1)]:
+def _deliveries(spans: list[ResultSpan], combined: list[list[Range]]) -> Iterator[tuple[int, int, int]]:
+    place = 0
+    for slot, _, first, stop in spans:
+        if not combined:
             yield slot, first, stop
+            continue
+        for event in range(first, stop):
+            merged = combined[place] if place < len(combined) else []
+            for start, end in merged or [(event, event + 1)]:
+                yield slot, start, end
+            place += 1
 
 
 def _short(values: list[int]) -> list[int]:

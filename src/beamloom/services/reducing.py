@@ -17,18 +17,18 @@ from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.events import Result
-from beamloom.services.batches import TAKEN_IN_PART, Entry, decoder_of, entries, trusted_packages
+from beamloom.services.batches import TAKEN_IN_PART, Batch, Entry, decoder_of, trusted_packages
 from beamloom.services.code_version import reducer_state
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
 from beamloom.services.keeping import Keeping
-from beamloom.services.last_words import Deaths, LastWords
+from beamloom.services.last_words import NOBODY, Deaths, LastWords
 from beamloom.services.membership import name_of
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.safekeeping import Checkpoint, State
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import Decoder, Encoded, Encoder
-from beamloom.transport.messages import Arm, Failed, Results
+from beamloom.transport.messages import Arm, Failed, Results, ResultSpan
 
 logger = logging.getLogger(__name__)
 
@@ -118,24 +118,16 @@ class Reducing:
         Those that were in it before are among them: who leased them again has not heard of it.
         """
         begin = time.perf_counter()
+        batch = Batch(results, buffers)
         deliveries: list[Delivered] = []
         again: list[Delivered] = []
-        for entry in entries(results, buffers):
-            slot, event = entry.slot, entry.event
-            if entry.merged:
-                if self._take_combined(worker, slot, entry.merged) and self._reduce(worker, entry):
-                    deliveries += [(worker, slot, first, stop) for first, stop in entry.merged]
-                continue
-            if not self.collector.take(worker, slot, event):
-                again.append((worker, slot, event, event + 1))
-                continue
-            if len(entry.head) and not self._reduce(worker, entry):
-                continue
-            last = deliveries[-1] if deliveries else None
-            if last is not None and last[3] == event and last[1] == slot:
-                deliveries[-1] = (worker, slot, last[2], event + 1)
-            else:
-                deliveries.append((worker, slot, event, event + 1))
+        place = 0
+        for slot, epoch, first, stop in batch.spans:
+            take = self._take_singly if batch.combined else self._take_span
+            reduced, known = take(worker, batch, place, (slot, epoch, first, stop))
+            deliveries += [(worker, slot, a, b) for a, b in reduced]
+            again += [(worker, slot, a, b) for a, b in known]
+            place += stop - first
         for _, _, first, stop in deliveries:
             self.account.reduced(first, stop)
         self.user_seconds += time.perf_counter() - begin
@@ -146,7 +138,44 @@ class Reducing:
         if not again or not self.collector.admits(again[0][0]):
             return []
         failed = RangeSet(self.account.failed_here)
-        return [one for one in again if one[2] not in failed]
+        return [
+            (worker, slot, a, b)
+            for worker, slot, first, stop in again
+            for a, b in failed.missing(first, stop)
+        ]
+
+    def _take_span(
+        self, worker: str, batch: Batch, place: int, span: ResultSpan
+    ) -> tuple[list[Range], list[Range]]:
+        """Reduce what is new of consecutive results; returns the events for which that went well, and those that had been taken before."""
+        slot, epoch, first, stop = span
+        fresh = self.collector.take(worker, slot, first, stop)
+        if fresh == [(first, stop)]:
+            return self._reduce(worker, batch, place, span), []
+        reduced = [
+            done
+            for a, b in fresh
+            for done in self._reduce(worker, batch, place + a - first, (slot, epoch, a, b))
+        ]
+        return reduced, RangeSet(fresh).missing(first, stop)
+
+    def _take_singly(
+        self, worker: str, batch: Batch, place: int, span: ResultSpan
+    ) -> tuple[list[Range], list[Range]]:
+        """The same for results of which some are those of several events."""
+        slot, epoch, first, stop = span
+        reduced: list[Range] = []
+        again: list[Range] = []
+        for event in range(first, stop):
+            one, here = (slot, epoch, event, event + 1), place + event - first
+            if merged := batch.combined[here]:
+                if self._take_combined(worker, slot, merged) and self._reduce(worker, batch, here, one):
+                    reduced += merged
+            else:
+                done, known = self._take_span(worker, batch, here, one)
+                reduced += done
+                again += known
+        return reduced, again
 
     def _take_combined(self, worker: str, slot: int, ranges: list[Range]) -> bool:
         """Whether a result of several events is to be reduced."""
@@ -161,39 +190,53 @@ class Reducing:
             self._tell(Failed(run, worker, slot, event, failure, unobtainable))
         return taken
 
-    def _reduce(self, worker: str, entry: Entry) -> bool:
-        """Call the user's reduce with one result, that of several events where they were merged; whether that went well."""
-        event, merged = entry.event, entry.merged
-        combined = tuple(one for first, stop in merged for one in range(first, stop)) if merged else ()
-        self.processed += len(combined) or 1
-        self.last_event = event
-        self._keeping.saw(entry.epoch, event)
-        if self.analysis is None:
-            return True
-        parameters = self._epochs.get(entry.epoch) or self._epochs.latest
-        if (deaths := self._last_words.poison(entry.slot, event)) is not None:
-            self._set_aside(worker, entry, deaths)
-            return False
-        self._last_words.begin(entry.slot, event)
-        self.working_since = time.monotonic()
-        try:
-            payload = self._decoder.decode(entry.head, entry.large)
-            self.analysis.process_result(
-                Result(event, name_of(worker), parameters.hash, payload, entry.epoch, combined), parameters
-            )
-        except RAISED as error:
-            pass_interrupt(error)
-            self._last_words.end()
-            where = self.analysis.where("process_result")
-            failure = self._kept(_failure(where, error, event), worker, entry, self.analysis)
-            how = self._evidence.command(failure)
-            logger.warning("event %d failed in %s: %r%s", event, where, error, how)
-            self._fail(worker, entry.slot, event, failure, merged)
-            return False
-        finally:
-            self.working_since = None
-        self._last_words.end()
-        return True
+    def _reduce(self, worker: str, batch: Batch, place: int, span: ResultSpan) -> list[Range]:
+        """Call the user's reduce with consecutive results, the first of which is at ``place``; returns the events for which that went well.
+
+        Of one result of several events the event is the last of them.
+        """
+        slot, epoch, first, stop = span
+        analysis, decode = self.analysis, self._decoder.decode
+        parameters = self._epochs.get(epoch) or self._epochs.latest
+        name, parameters_hash = name_of(worker), parameters.hash
+        deadly, at_work = self._last_words.deadly(slot, first, stop), self._last_words.at_work(slot)
+        processed, failed = self.processed, RangeSet()
+        for event in range(first, stop):
+            if batch.sizes[place]:
+                combined = batch.events(place)
+                self.processed += len(combined) or 1
+                self.last_event = event
+                if event in deadly:
+                    self._set_aside(worker, batch.entry(place, slot, epoch, event), deadly[event])
+                    failed.add(event, event + 1)
+                elif analysis is not None:
+                    at_work[0] = event
+                    self.working_since = time.monotonic()
+                    try:
+                        payload = decode(batch.head(place), batch.large(place))
+                        analysis.process_result(
+                            Result(event, name, parameters_hash, payload, epoch, combined), parameters
+                        )
+                    except RAISED as error:
+                        pass_interrupt(error)
+                        at_work[0] = NOBODY
+                        self._failed(worker, batch.entry(place, slot, epoch, event), error, analysis)
+                        failed.add(event, event + 1)
+                    finally:
+                        self.working_since = None
+            place += 1
+        at_work[0] = NOBODY
+        if self.processed != processed:
+            self._keeping.saw(epoch, first)
+        return failed.missing(first, stop)
+
+    def _failed(self, worker: str, entry: Entry, error: BaseException, analysis: ReducerAnalysis) -> None:
+        """The user's class has raised at a result."""
+        where = analysis.where("process_result")
+        failure = self._kept(_failure(where, error, entry.event), worker, entry, analysis)
+        how = self._evidence.command(failure)
+        logger.warning("event %d failed in %s: %r%s", entry.event, where, error, how)
+        self._fail(worker, entry.slot, entry.event, failure, entry.merged)
 
     def _set_aside(self, worker: str, entry: Entry, deaths: Deaths) -> None:
         """A result that has ended the process before is not given to the user's class any more."""

@@ -236,19 +236,20 @@ class Packets(Message):
     block: PacketBlock
 
 
+ResultSpan = tuple[int, int, int, int]
+"""Slot, parameter epoch, first event, and one past the last, of consecutive results."""
+
+
 class Results(Message):
     """Worker → reducer: results of some deliveries; those that have one follow as frames."""
 
     run: str
     sequence: int
-    slots: list[int]
-    """Slot of each delivery; one number when all are the same."""
-    events: list[int]
-    """Event of each delivery; the last one where several were merged."""
-    epochs: list[int]
-    """Parameter epoch of each delivery; one number when all are the same."""
+    spans: list[ResultSpan]
+    """The deliveries, in the order of their results; of several that were merged the last one alone."""
     sizes: list[int]
-    """Size of each encoded result, in bytes; 0 for None. They are joined in the first frame of the message."""
+    """Size of each encoded result, in bytes, one number when it is the same for all; 0 for None. They are joined in the first frame of the
+    message."""
     buffers: list[int]
     """Number of frames of large arrays of each result; empty when there are none."""
     combined: list[list[Range]] = []

@@ -16,6 +16,8 @@ from beamloom.transport.packing import INLINE_BYTES
 
 MOST_PACKETS = 1 << 20
 """In one message."""
+MOST_RESULTS = 1 << 20
+"""In one message."""
 MOST_MERGED = 1 << 24
 """Events whose results, or whose failure, travel as one."""
 MOST_EVENTS = 1 << 53
@@ -56,16 +58,16 @@ def _packets_fit(block: PacketBlock, buffers: Sequence[Any]) -> bool:
 
 
 def _results_fit(results: Results, buffers: Sequence[Any]) -> bool:
-    count = len(results.events)
-    if not buffers or len(results.sizes) != count:
+    count = sum(stop - first for _, _, first, stop in results.spans)
+    if not buffers or count > MOST_RESULTS or any(first >= stop for _, _, first, stop in results.spans):
         return False
-    if any(len(column) not in (1, count) for column in (results.slots, results.epochs)):
+    if len(results.sizes) not in (1, count) or min(results.sizes, default=0) < 0:
         return False
     if any(len(column) not in (0, count) for column in (results.buffers, results.combined)):
         return False
+    size = results.sizes[0] * count if len(results.sizes) == 1 else sum(results.sizes)
     return (
-        min(results.sizes, default=0) >= 0
-        and sum(results.sizes) == frame_bytes(buffers[0])
+        size == frame_bytes(buffers[0])
         and min(results.buffers, default=0) >= 0
         and sum(results.buffers) == len(buffers) - 1
         and all(map(_can_be_counted, results.combined))
