@@ -143,6 +143,8 @@ class Bench:
         self.channels: dict[str, MemoryChannel] = {}
         self.still: set[str] = set()
         """Names of processes that live but have no turns."""
+        self.unheard: set[str] = set()
+        """Names of processes whose signs of life do not arrive."""
         self.tap: Callable[[str, Received], bool] = lambda name, received: True
         """Sees each message before the process ``name`` does; False takes it away."""
         self.figures: dict[str, dict[str, float]] = {}
@@ -250,7 +252,7 @@ class Bench:
         self.now = self.now + STEP_SECONDS if self._clock is None else self._clock()
         for name, channel in self.channels.items():
             service: Any = self.services[name]
-            if name != "controller" and service.member.welcome:
+            if name != "controller" and service.member.welcome and name not in self.unheard:
                 beat = Heartbeat(channel.address, self._figures(name), self._notes(name))
                 self.controller.receive(Received(channel.peer, beat, ()), self.now)
         for name, service in list(self.services.items()):

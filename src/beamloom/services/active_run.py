@@ -95,6 +95,8 @@ class ActiveRun:
         """What is remembered of the recent past."""
         self._idle = IdleWatch()
         self._former_counts: dict[str, StreamCounts] = {}
+        self._counts_before: dict[str, StreamCounts] = {}
+        """Those as they were before the last ingester took a stream up."""
         self._ensemble = ensemble
         self._channel = channel
         self._ticks = ticks
@@ -227,10 +229,17 @@ class ActiveRun:
         """Another ingester is about to be told to go on with these streams."""
         for stream in streams:
             if stream in self.counts:
+                self._counts_before[stream] = self._former_counts.get(stream, StreamCounts())
                 self._former_counts[stream] = self.counts[stream].counts
         handover = self.run.stream_taken_up(streams, now + self._shift)
         self._before_sending()
         return handover
+
+    def counts_on(self, streams: list[str]) -> None:
+        """It was the same ingester that took these streams up: what it has counted before, it still counts."""
+        for stream in streams:
+            if (before := self._counts_before.pop(stream, None)) is not None:
+                self._former_counts[stream] = before
 
     def refuse(self, stream: str, problem: str, now: float, *, final: bool) -> None:
         """Another ingester could not go on with a stream."""

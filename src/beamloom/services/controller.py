@@ -268,6 +268,8 @@ class ControllerService:
         self.self_arming.hurry()
         if known:
             return
+        if member.role == "ingester":
+            self._invitations.successors.dismiss(self.active, member)
         logger.info("%s %s takes part", register.role, register.name)
         try:
             descriptions = [Parameter.from_wire(one) for one in register.descriptions]

@@ -150,12 +150,32 @@ class IngesterService:
             case Welcome():
                 self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
-                self._release()
+                if replaced_by is not None or not self._could_go_on:
+                    self._release()
                 self.member.unknown(replaced_by)
             case _:
                 pass
 
+    @property
+    def _could_go_on(self) -> bool:
+        """Whether all that this process holds of the run is of use, should it have been given up only as it was not heard."""
+        streams = self._streams.values()
+        return self._arming_until is None and not any(one.is_share or one.stopped for one in streams)
+
+    def _go_on(self, arm: Arm, now: float) -> None:
+        """Take up streams that this process has had all along: nothing of them is lost, and nothing has to be looked for."""
+        for stream in self._streams.keys() - arm.rejoins.keys():
+            self._streams.pop(stream).stop()
+        for worker, address in arm.workers.items():
+            self._channel.connect(worker, address)
+        self._channel.send(CONTROLLER, Armed(arm.run, kept=sorted(self._streams)))
+        for one in self._streams.values():
+            one.report_again(now)
+
     def _arm(self, arm: Arm, now: float) -> None:
+        if arm.run == self._run and self._could_go_on and arm.rejoins.keys() & self._streams.keys():
+            self._go_on(arm, now)
+            return
         self._release()
         self._run = arm.run
         self._spooling.begin(arm.run, resume=arm.resume or bool(arm.rejoins))

@@ -1,8 +1,9 @@
 """Ingesters that take up the streams of others that died.
 
 Policy: whoever registers streams of the run that have no ingester is armed for them, at once; how it finds its place is in
-``engine/rejoining``. A device that is not there yet is tried again for as long as the run waits; a stream that cannot be taken up by
-anybody, because of what its device sends, is given up.
+``engine/rejoining``. One that had only not been heard, as the network was cut, comes back with all that it had: it goes on
+with that, and nothing is lost. A device that is not there yet is tried again for as long as the run waits; a stream that cannot
+be taken up by anybody, because of what its device sends, is given up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from beamloom.engine.run import Run, RunPhase
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.transport.channel import Channel
-from beamloom.transport.messages import Arm, Armed, Orders
+from beamloom.transport.messages import Arm, Armed, Orders, TakeStock
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,12 @@ class Successors:
             if streams and not others and not member.register.fault:
                 self._arm(active, member, streams, now)
 
+    def dismiss(self, active: ActiveRun | None, member: Member) -> None:
+        """Have an ingester that has just come forget what it may hold of a run that needs nothing of it."""
+        vacant = () if active is None or active.finished else active.run.succession.vacant
+        if not any(stream in vacant for stream in member.register.streams):
+            self._channel.send(member.peer, TakeStock(None))
+
     def _arm(self, active: ActiveRun, member: Member, streams: list[str], now: float) -> None:
         handover = active.hand_over(streams, now)
         arm = self._message(active.run, member)
@@ -50,14 +57,20 @@ class Successors:
         self._channel.send(
             member.peer, msgspec.structs.replace(arm, layouts=layouts, rejoins=handover.rejoins)
         )
+        run = active.run
+        # Who has had the stream all along may not have heard that it ended meanwhile.
+        closed = None if run.trigger_map.total_events is not None else run.ledger.total
         orders = Orders(
-            active.run.run_id, handover.spans, handover.settled, resync=True, spare=handover.spare
+            run.run_id, handover.spans, handover.settled, close_at=closed, resync=True, spare=handover.spare
         )
         self._channel.send(member.peer, orders)
         logger.info("%s takes up %s", member.name, ", ".join(map(repr, streams)))
 
     def confirmed(self, active: ActiveRun, member: Member, armed: Armed, now: float) -> None:
         """An ingester says whether it can take up its streams."""
+        if armed.kept:
+            active.counts_on(armed.kept)
+            logger.info("%s is heard again and has lost nothing", member.name)
         if armed.problem is not None:
             logger.warning("%s cannot take up its streams: %s", member.name, armed.problem)
             for stream in member.register.streams:

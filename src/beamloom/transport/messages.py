@@ -166,6 +166,8 @@ class Armed(Message):
     """Of an ingester: the problem is a device that did not come up in time."""
     tick_interval: float | None = None
     """Of a worker: it wants to be ticked so often, in seconds."""
+    kept: list[str] = []
+    """Of an ingester: those of the streams that it has had all along, while it was not heard."""
 
 
 class Announce(Message):
