@@ -13,8 +13,8 @@ from beamloom.services.states import decode_state, encode_state
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import UndecodableResult, decode
 from beamloom.triggermap import uniform
-from services.bench import Bench, counts
-from services.test_reducer_deaths import EVENTS, FRAMES, Ordered, Slow, pipeline, series, undisturbed
+from services.bench import Bench, counts, series
+from services.test_reducer_deaths import EVENTS, FRAMES, Ordered, Slow, pipeline, undisturbed
 
 
 class Dice(Ordered):
@@ -48,7 +48,10 @@ def test_what_is_written_as_a_state_is_no_result() -> None:
     state = encode_state(random.Random(1)).detached()
     with pytest.raises(UndecodableResult, match="not allowed here"):
         decode(state.head, state.buffers)
-    assert decode_state(state.head, state.buffers, ()).getstate() == random.Random(1).getstate()
+    assert (
+        decode_state(state.head, [bytes(one) for one in state.buffers], ()).getstate()
+        == random.Random(1).getstate()
+    )
 
 
 def test_a_folder_that_everybody_may_write_is_not_taken_up_and_that_is_told(tmp_path: Path) -> None:
