@@ -257,7 +257,7 @@ class Mill:
         if worker is not None:
             span = delivery.span
             worker.assembler.add(
-                stream, span.slot, span.attempt, delivery.first, delivery.expected, delivery.packets
+                stream, span.slot, span.attempt, delivery.first, delivery.expected, list(delivery.packets)
             )
 
     def _reducer_fences(self, name: str) -> None:

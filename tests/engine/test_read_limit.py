@@ -8,10 +8,15 @@ from collections.abc import Sequence
 import hypothesis.strategies as st
 from hypothesis import given
 
+from beamloom.engine.packet_rows import singles
 from beamloom.engine.read_limit import FIRST, ReadLimit
 from beamloom.events import Malformed, Packet, PacketKind
 
 SMALL = 100
+
+
+def read(limit: ReadLimit, queue: Queue, room: int) -> list[Packet | Malformed]:
+    return list(singles(limit.read(queue.read, room)))
 
 
 class Queue:
@@ -32,31 +37,31 @@ class Queue:
 def test_small_packets_are_all_read_at_once_up_to_the_number() -> None:
     queue = Queue([SMALL] * 1000)
     limit = ReadLimit(512, 1 << 20)
-    assert len(limit.read(queue.read, 1 << 20)) == 512
-    assert len(limit.read(queue.read, 1 << 20)) == 488
-    assert limit.read(queue.read, 1 << 20) == []
+    assert len(read(limit, queue, 1 << 20)) == 512
+    assert len(read(limit, queue, 1 << 20)) == 488
+    assert read(limit, queue, 1 << 20) == []
 
 
 def test_large_packets_are_read_few_at_a_time_also_behind_a_small_header() -> None:
     queue = Queue([1000] * 100, header=10)
     limit = ReadLimit(512, 4000)
-    assert sum(p.nbytes for p in limit.read(queue.read, 1 << 30) if isinstance(p, Packet)) <= 4000 + 1000
+    assert sum(p.nbytes for p in read(limit, queue, 1 << 30) if isinstance(p, Packet)) <= 4000 + 1000
     while len(queue.waiting) >= 4:
-        assert len(limit.read(queue.read, 1 << 30)) == 4
+        assert len(read(limit, queue, 1 << 30)) == 4
 
 
 def test_one_packet_is_read_where_there_is_no_room_for_two() -> None:
     queue = Queue([1000] * 100)
     limit = ReadLimit(512, 1 << 20)
-    limit.read(queue.read, 4000)
-    assert len(limit.read(queue.read, 1500)) == 1
-    assert len(limit.read(queue.read, 10)) == 1
+    read(limit, queue, 4000)
+    assert len(read(limit, queue, 1500)) == 1
+    assert len(read(limit, queue, 10)) == 1
 
 
 def test_a_large_header_does_not_keep_later_reads_short() -> None:
     queue = Queue([10] * 5000, header=10_000)
     limit = ReadLimit(512, 20_000)
-    assert [len(limit.read(queue.read, 1 << 20)) for _ in range(5)][1:] == [512] * 4
+    assert [len(read(limit, queue, 1 << 20)) for _ in range(5)][1:] == [512] * 4
 
 
 @given(
@@ -72,7 +77,7 @@ def test_a_read_ends_and_brings_something_while_something_is_there(
     limit = ReadLimit(most, most_bytes)
     came = 0
     for _ in range(len(sizes)):
-        some = limit.read(queue.read, room)
+        some = read(limit, queue, room)
         assert len(some) <= most
         assert bool(some) == (came < len(sizes))
         came += len(some)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import hypothesis.strategies as st
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from beamloom.engine.assignment import Span
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Ledger, Loss
+from beamloom.engine.packet_rows import Arrivals, rows_of, singles
 from beamloom.engine.reorder import Reorder
 from beamloom.engine.retention import Retention
 from beamloom.engine.router import StreamRouter
@@ -31,10 +32,11 @@ def items(numbers: Iterable[int], last: int = LAST) -> Items:
     return [numbered("a", number, last) for number in numbers]
 
 
-def shown(arrivals: Sequence[Packet | Malformed]) -> list[int | str]:
+def shown(arrivals: Arrivals) -> list[int | str]:
     """The items, and for what is unreadable its reason."""
     return [
-        one.reason if isinstance(one, Malformed) else int(one.frames[0].split(b":")[1]) for one in arrivals
+        one.reason if isinstance(one, Malformed) else int(one.frames[0].split(b":")[1])
+        for one in singles(arrivals)
     ]
 
 
@@ -49,13 +51,13 @@ class Stream:
             "a",
             stream_layout(trigger_map, "a"),
             Retention(GENEROUS),
-            lambda first, some: self.seen.update(dict(enumerate(shown(some), first))),
+            lambda first, some: self.seen.update(dict(enumerate(shown([some]), first))),
             window=str(self.reorder),
         )
         self.router.assign([Span(0, LAST + 1, "w")])
         self.ledger = Ledger(LAST + 1)
 
-    def place(self, arrivals: Sequence[Packet | Malformed]) -> None:
+    def place(self, arrivals: Arrivals) -> None:
         self.router.arrive(arrivals)
         for loss in self.router.take_losses():
             if loss.instead_of is None:
@@ -148,8 +150,9 @@ def test_in_any_order_at_all_no_event_gets_the_packet_of_another_and_each_is_acc
 
 def test_what_comes_in_order_passes_at_once() -> None:
     window = reorder()
-    arrivals = items(range(20))
-    assert window.arrive(arrivals, 0.0) is arrivals
+    rows = rows_of(items(range(20)))
+    passed = window.arrive(rows, 0.0)
+    assert all(one is row for one, row in zip(passed, rows, strict=True))
     assert (len(window), window.due_at, window.reordered) == (0, None, 0)
 
 
@@ -205,7 +208,7 @@ def test_packets_without_numbers_pass_and_nothing_is_held_beyond_them() -> None:
     window = reorder()
     plain: Items = [Packet("test", [b"a:%d" % n]) for n in range(4)]
     torn = Malformed("torn", [b"?"], takes_place=True)
-    assert window.arrive([plain[0], torn, *plain[2:]], 0.0) == [plain[0], torn, *plain[2:]]
+    assert list(singles(window.arrive([plain[0], torn, *plain[2:]], 0.0))) == [plain[0], torn, *plain[2:]]
     assert shown(window.arrive([*items([6]), *plain[:1]], 0.0)) == [6, 0]
     assert len(window) == 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import hypothesis.strategies as st
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from beamloom.engine.assignment import Span
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Loss
+from beamloom.engine.packet_rows import PacketRow, row_of
 from beamloom.engine.ranges import Range
 from beamloom.engine.retention import Retention, WhenFull
 from beamloom.engine.router import StreamRouter
@@ -36,7 +37,7 @@ class Shelf:
     def ready(self) -> bool:
         return not self.fails and not self.full
 
-    def write(self, first: int, packets: Sequence[Packet], wanted: int) -> int:
+    def write(self, first: int, packets: PacketRow, wanted: int) -> int:
         for place, packet in enumerate(packets):
             if first + place not in self.kept:
                 if not self.ready:
@@ -62,12 +63,16 @@ class Shelf:
         return damaged
 
 
-def ten(*events: int) -> list[Packet]:
-    return [Packet("test", [event.to_bytes(10, "big")]) for event in events]
+def ten(*events: int) -> PacketRow:
+    return row_of(Packet("test", [event.to_bytes(10, "big")]) for event in events)
 
 
 def there(kept: Retention, stop: int = 100) -> list[int]:
-    found = [(event, int.from_bytes(one.packet.frames[0], "big")) for event, one in kept.within(0, stop)]
+    found = [
+        (event, int.from_bytes(frame, "big"))
+        for one in kept.within(0, stop)
+        for event, frame in enumerate(one.row.frames, one.first)
+    ]
     assert all(event == content for event, content in found)
     return [event for event, _ in found]
 

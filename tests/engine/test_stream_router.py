@@ -13,6 +13,7 @@ from hypothesis import given
 from beamloom.engine.assignment import Span
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Loss
+from beamloom.engine.packet_rows import row_of
 from beamloom.engine.retention import Retention, WhenFull
 from beamloom.engine.router import StreamRouter
 from beamloom.engine.stream_losses import MALFORMED_KEPT
@@ -61,11 +62,11 @@ def test_packets_may_come_before_the_leases() -> None:
     assert sent(one.arrive(items(6, 7, 8))) == to("w2", 6, 7)
 
 
-def test_consecutive_packets_for_one_worker_travel_together() -> None:
+def test_consecutive_packets_that_are_alike_travel_together_to_one_worker() -> None:
     one = router(uniform(["a"], 30, all_wrap=False))
     one.assign([Span(0, 20, "w1")])
-    assert [len(delivery.packets) for delivery in one.arrive(items(*range(15)))] == [15]
-    assert [len(delivery.packets) for delivery in one.assign([Span(0, 10, "w2", attempt=2)])] == [10]
+    assert [len(delivery.packets) for delivery in one.arrive(items(*range(15)))] == [1, 14]
+    assert [len(delivery.packets) for delivery in one.assign([Span(0, 10, "w2", attempt=2)])] == [1, 9]
 
 
 def test_what_is_leased_again_is_delivered_again_until_it_is_settled() -> None:
@@ -268,9 +269,9 @@ def test_a_packet_whose_event_another_stream_has_lost_is_not_kept() -> None:
     one.release(2, 4)
     one.release(7, 8)
     one.arrive(items(*range(6)))
-    assert [event for event, _ in one.retention.within(0, 10)] == [0, 1, 4, 5]
+    assert events(one.retention, 0, 10) == [0, 1, 4, 5]
     one.arrive(items(*range(6, 9)))
-    assert [event for event, _ in one.retention.within(6, 10)] == [6, 8]
+    assert events(one.retention, 6, 10) == [6, 8]
     assert len(one._settled_ahead) == 0
 
 
@@ -283,10 +284,14 @@ def test_of_packets_that_were_read_at_once_those_are_kept_for_which_there_is_roo
     assert sent(one.arrive(items(6, 7))) == to("w1", 6, 7)
 
 
+def events(kept: Retention, first: int, stop: int) -> list[int]:
+    return [event for one in kept.within(first, stop) for event in range(one.first, one.stop)]
+
+
 def test_the_memory_of_an_array_counts_with_its_bytes() -> None:
     pixels = memoryview(array("d", [0.0] * 10))
     kept = Retention(1000)
-    kept.keep(0, [Packet("test", [pixels, b"head"])], 1)
+    kept.keep(0, row_of([Packet("test", [pixels, b"head"])]), 1)
     assert kept.nbytes == 84
     kept.release(0, 1)
     assert kept.nbytes == 0
@@ -294,7 +299,7 @@ def test_the_memory_of_an_array_counts_with_its_bytes() -> None:
 
 def test_a_packet_larger_than_the_whole_memory_passes_alone() -> None:
     kept = Retention(10)
-    assert kept.keep(0, [Packet("test", [bytes(25)])], 1) == 1
+    assert kept.keep(0, row_of([Packet("test", [bytes(25)])]), 1) == 1
     assert (kept.blocks, kept.oversized) == (True, 25)
     kept.release(0, 1)
     assert (kept.blocks, kept.room) == (False, 10)
@@ -303,13 +308,13 @@ def test_a_packet_larger_than_the_whole_memory_passes_alone() -> None:
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=12))
 def test_retention_counts_what_it_keeps(releases: list[tuple[int, int]]) -> None:
     kept = Retention(100)
-    kept.keep(0, [Packet("test", [bytes(n)]) for n in range(25)], 1)
+    kept.keep(0, row_of(Packet("test", [bytes(n)]) for n in range(25)), 1)
     left = set(range(25))
     for first, stop in releases:
         kept.release(first, stop)
         left -= set(range(first, stop))
         assert kept.nbytes == sum(left)
-        assert [event for event, _ in kept.within(0, 40)] == sorted(left)
+        assert events(kept, 0, 40) == sorted(left)
         assert len(kept) == len(left)
         assert kept.full == (sum(left) >= 100)
     kept.release(0, 1 << 60)

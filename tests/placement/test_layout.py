@@ -97,12 +97,7 @@ def test_each_process_gets_the_settings_that_the_pipeline_says(monkeypatch: pyte
             record_prefix="/data/run-",
         ),
         "reducer": ReducerSettings(
-            **workers,
-            name="reducer",
-            reducer_class="r:R",
-            http_port=6001,
-            allow_pickle=False,
-            result_packages=("w",),
+            **workers, name="reducer", reducer_class="r:R", http_port=6001, allow_pickle=False
         ),
         **{
             f"{name}-ingester": IngesterSettings(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from beamloom.control.ensemble_views import status
+from beamloom.engine.packet_rows import row_of
 from beamloom.events import Packet
 from beamloom.recordings import RecordingReader, RecordingWriter
 from beamloom.recordings.format import Record
@@ -53,10 +54,10 @@ def test_on_a_full_disk_packets_are_counted_and_recording_goes_on_when_there_is_
         path = disk / "run.cbors"
         recorder = PacketRecorder(RecordingWriter(path))
         record = recorder.of("camera")
-        record(0, [packet(event) for event in range(20)])
+        record(0, row_of([packet(event) for event in range(20)]))
         wait_until(lambda: path.with_name("run.cbors.part").stat().st_size > 20_000, "the first records")
         ballast = fill(disk)
-        record(20, [packet(event) for event in range(20, 40)])
+        record(20, row_of([packet(event) for event in range(20, 40)]))
         wait_until(lambda: recorder.failing, "the disk to fail")
         assert "No space left on device" in str(recorder.alarm)
         assert "make room there" in str(recorder.alarm)
@@ -65,13 +66,13 @@ def test_on_a_full_disk_packets_are_counted_and_recording_goes_on_when_there_is_
 
         def goes_on() -> bool:
             nonlocal front
-            record(front, [packet(front)])
+            record(front, row_of([packet(front)]))
             front += 1
             time.sleep(0.01)
             return not recorder.failing
 
         wait_until(goes_on, "the disk to be used again")
-        record(1000, [packet(event) for event in range(1000, 1020)])
+        record(1000, row_of([packet(event) for event in range(1000, 1020)]))
         recorder.close()
         events = recorded(disk / "run.cbors.part")
         assert events[:20] == list(range(20))
@@ -87,7 +88,7 @@ def test_a_file_that_may_not_grow_is_whole_as_far_as_it_goes(tmp_path: Path) -> 
     record = recorder.of("camera")
     with file_size_limit(50_000):
         for first in range(0, 200, 10):
-            record(first, [packet(event) for event in range(first, first + 10)])
+            record(first, row_of([packet(event) for event in range(first, first + 10)]))
         wait_until(lambda: recorder.failing, "the limit")
         recorder.close()
     events = recorded(tmp_path / "run.cbors.part")
@@ -107,7 +108,7 @@ def test_a_disk_that_hangs_costs_packets_and_holds_nobody_up(tmp_path: Path) -> 
     recorder = PacketRecorder(Hanging(tmp_path / "run.cbors"), backlog=10_000)
     record = recorder.of("camera")
     for event in range(50):
-        record(event, [packet(event)])
+        record(event, row_of([packet(event)]))
     assert recorder.missing >= 38
     assert "the disk is too slow" in str(recorder.alarm)
     free.set()
@@ -118,7 +119,7 @@ def test_a_disk_that_hangs_costs_packets_and_holds_nobody_up(tmp_path: Path) -> 
 
 def test_a_recording_that_lacks_nothing_has_its_name_in_the_end(tmp_path: Path) -> None:
     recorder = PacketRecorder(RecordingWriter(tmp_path / "run.cbors"))
-    recorder.of("camera")(0, [packet(event) for event in range(100)])
+    recorder.of("camera")(0, row_of([packet(event) for event in range(100)]))
     recorder.close()
     recorder.close()
     assert (recorder.alarm, recorder.missing) == (None, 0)

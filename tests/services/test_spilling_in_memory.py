@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from beamloom.control.ensemble_views import status
+from beamloom.engine.packet_rows import row_of
 from beamloom.events import Packet
 from beamloom.services.ingester import IngesterService
 from beamloom.services.safekeeping import ABANDONED_SECONDS
@@ -102,12 +103,16 @@ def test_what_was_delivered_stands_on_disk_when_the_ingester_is_killed(tmp_path:
         bench.still |= {"worker-1", "worker-2"}
         bench.steps(turns)
         router = ingester(bench)._streams["camera"].router
-        had = dict(router.retention.within(0, EVENTS))
+        had = {
+            event: packet
+            for one in router.retention.within(0, EVENTS)
+            for event, packet in enumerate(one.row, one.first)
+        }
         run = active.run.run_id
         spooling = bury(bench)
         spool = DiskSpool(spooling.folder / run / "camera.stream", 1 << 30)
         found = {event: packet for event, packet, _ in spool.packets()}
-        assert found == {event: one.packet for event, one in had.items()}
+        assert found == had
         assert len(found) == EVENTS - len(feed.arrivals)
         spool.close()
 
@@ -120,13 +125,13 @@ def test_what_a_killed_ingester_left_is_taken_up_with_its_run_and_removed_with_a
     )
     first = Spooling(settings)
     first.begin("run-1", resume=False)
-    first.retention("run-1", "a/b").keep(0, [Packet("test", [b"x"])], 1)
+    first.retention("run-1", "a/b").keep(0, row_of([Packet("test", [b"x"])]), 1)
     bury_spooling(first)
 
     second = Spooling(settings)
     second.begin("run-1", resume=True)
     kept = second.retention("run-1", "a/b")
-    assert [(event, one.packet) for event, one in kept.within(0, 10)] == [(0, Packet("test", [b"x"]))]
+    assert [(one.first, list(one.row)) for one in kept.within(0, 10)] == [(0, [Packet("test", [b"x"])])]
     bury_spooling(second)
 
     third = Spooling(settings)
@@ -147,7 +152,7 @@ def test_what_others_left_for_good_is_removed_and_what_lives_is_not(
             IngesterSettings(name=name, streams=streams, state_dir=str(tmp_path), write_ahead=True)
         )
         one.begin("run-1", resume=False)
-        one.retention("run-1", "a").keep(0, [Packet("test", [b"x"])], 1)
+        one.retention("run-1", "a").keep(0, row_of([Packet("test", [b"x"])]), 1)
         return one
 
     dead, living, recent = left_by("dead"), left_by("living"), left_by("recent")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from beamloom.engine.packet_rows import row_of
 from beamloom.services.arrival_log import ROWS_KEPT, ArrivalLog
 from beamloom.services.disks import DiskWatch, folder_of
 from beamloom.services.waits import Waiting, Waits
@@ -133,13 +134,13 @@ def test_a_worker_whose_results_nobody_takes_waits_for_the_reducer() -> None:
 def test_the_arrival_log_knows_number_time_and_size_of_each_packet_for_a_while() -> None:
     now = [5.0]
     log = ArrivalLog(clock=lambda: now[0])
-    log.note(1, [frame(1), frame(2), frame(3)])
+    log.note(1, row_of([frame(1), frame(2), frame(3)]))
     now[0] = 7.0
     assert log.of(3) == {"seconds_ago": 2.0, "together": 3, "number": 3, "bytes_about": 1}
     assert log.of(1) == {"seconds_ago": 2.0, "together": 3, "number": 1, "bytes": 1}
     assert log.of(4) is None
     for event in range(4, 4 + ROWS_KEPT):
-        log.note(event, [frame(event)])
+        log.note(event, row_of([frame(event)]))
     assert log.of(3) is None
     assert log.begins_with == 4
 

@@ -10,9 +10,11 @@ import pytest
 import zmq
 from hypothesis import given
 
+from beamloom.engine.packet_rows import PacketRow, row_of, rows_of
 from beamloom.events import Packet, PacketKind
 from beamloom.transport.messages import Packets, decode, encode
-from beamloom.transport.packing import INLINE_BYTES, pack, same_type_runs, unpack
+from beamloom.transport.packing import INLINE_BYTES, pack, unpack
+from beamloom.transport.sense import makes_sense
 
 SIZES = st.one_of(st.integers(0, 12), st.sampled_from([INLINE_BYTES - 1, INLINE_BYTES, INLINE_BYTES + 1]))
 
@@ -34,17 +36,23 @@ PACKETS = st.builds(
 )
 
 
-def through_a_message(packets: list[Packet]) -> list[Packet]:
-    block, buffers = pack(packets)
-    head = encode("ingester", Packets("run", "stream", 0, 1, 5, 1, block))
-    _, message = decode(head)
-    assert isinstance(message, Packets)
-    return unpack(message.block, [bytes(buffer) for buffer in buffers])
+def through_messages(packets: list[Packet]) -> list[Packet]:
+    came: list[Packet] = []
+    for row in rows_of(packets):
+        assert isinstance(row, PacketRow)
+        block, buffers = pack(row)
+        head = encode("ingester", Packets("run", "stream", 0, 1, 5, 1, block))
+        _, message = decode(head)
+        assert isinstance(message, Packets)
+        received = [bytes(buffer) for buffer in buffers]
+        assert makes_sense(message, received)
+        came += unpack(message.block, received)
+    return came
 
 
 @given(st.lists(PACKETS, min_size=1, max_size=8))
 def test_any_packets_come_out_as_they_went_in(packets: list[Packet]) -> None:
-    assert through_a_message(packets) == [packet.get_bytes() for packet in packets]
+    assert through_messages(packets) == [packet.get_bytes() for packet in packets]
 
 
 @given(st.integers(1, 20), st.integers(0, 3), st.none() | st.integers(0, 100), st.sampled_from(PacketKind))
@@ -55,25 +63,24 @@ def test_packets_that_are_alike_and_numbered_in_a_row_come_out_as_they_went_in(
         Packet("test", [b"f%d" % i] * frames, None if first is None else first + i, kind)
         for i in range(count)
     ]
-    block, _ = pack(packets)
-    assert (len(block.frames), len(block.kinds), len(block.numbers)) == (1, 1, 1)
-    assert through_a_message(packets) == packets
+    assert len(rows_of(packets)) == (1 if kind is PacketKind.DATA else count)
+    assert through_messages(packets) == packets
 
 
 def test_packets_without_any_frame_keep_their_count() -> None:
     packets = [Packet("test", [], None, PacketKind.END)] * 3
-    assert through_a_message(packets) == packets
+    assert through_messages(packets) == packets
 
 
 @pytest.mark.parametrize(("size", "alone"), [(INLINE_BYTES - 1, 0), (INLINE_BYTES, 1)])
 def test_a_frame_travels_alone_from_the_limit_on(size: int, alone: int) -> None:
-    _, buffers = pack([Packet("test", [bytes(size), b"small"])])
+    _, buffers = pack(row_of([Packet("test", [bytes(size), b"small"])]))
     assert len(buffers) == 1 + alone
 
 
 def test_a_large_frame_is_not_copied_on_either_side() -> None:
     large = bytes(INLINE_BYTES)
-    block, buffers = pack([Packet("test", [b"head", large])])
+    block, buffers = pack(row_of([Packet("test", [b"head", large])]))
     assert buffers[1] is large
     view = memoryview(large)
     (packet,) = unpack(block, [buffers[0], view])
@@ -87,13 +94,7 @@ def test_the_memory_of_arrays_keeps_its_bytes_and_those_of_its_neighbours() -> N
         Packet("test", [memoryview(small), b"next", memoryview(large)]),
         Packet("test", [b"last", b"", b""]),
     ]
-    block, buffers = pack(packets)
+    block, buffers = pack(row_of(packets))
     first, second = unpack(block, [bytes(one) for one in buffers])
     assert first.frames == [small.tobytes(), b"next", large.tobytes()]
     assert second.frames == [b"last", b"", b""]
-
-
-def test_runs_of_one_type_are_found_in_order() -> None:
-    packets = [Packet(typ, []) for typ in "aabccca"]
-    assert same_type_runs(packets) == [(0, 2), (2, 3), (3, 6), (6, 7)]
-    assert same_type_runs([]) == []

@@ -13,6 +13,7 @@ Numbers that jump back to what was there, and go on, say the same without a STAR
 
 from __future__ import annotations
 
+from beamloom.engine.packet_rows import PacketRow
 from beamloom.engine.ranges import RangeSet
 from beamloom.events import Packet, PacketKind
 
@@ -81,6 +82,20 @@ class Numbering:
         if packet.kind is PacketKind.END and item == last:
             self.close()
         return item
+
+    def follow(self, row: PacketRow) -> bool:
+        """Whether these are packets of a series that take the next places, which they have then: as if each had been accepted."""
+        first, last = self.next_item, self.last_item
+        if (
+            row.kind is not PacketKind.DATA
+            or self.over
+            or (row.number is not None and self._series_start + row.number != first)
+            or (last is not None and first + row.count > last + (not self._wrapped))
+        ):
+            return False
+        self.next_item = first + row.count
+        self._again = None
+        return True
 
     @property
     def one_series(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from beamloom.engine.packet_rows import PacketRow, Rows, rows_of
 from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
 
 FIRST = 4
@@ -28,19 +29,20 @@ class ReadLimit:
         self._proven = min(FIRST, most_packets)
         self._largest = 0.0
 
-    def read(self, ask: Callable[[int], Arrivals], room: int) -> Arrivals:
+    def read(self, ask: Callable[[int], Arrivals], room: int) -> Rows:
         """What ``ask`` gives for numbers of packets, until that is all there is, or enough, or there is no room for more bytes."""
         room = min(room, self._most_bytes)
-        arrivals: list[Packet | Malformed] = []
+        rows: Rows = []
+        left = self._most_packets
         while True:
-            asked = self._packets(room, self._most_packets - len(arrivals))
+            asked = self._packets(room, left)
             some = ask(asked)
-            room -= self._saw(some)
-            if not arrivals and len(some) < asked:
-                return some
-            arrivals += some
-            if len(some) < asked or room < self._largest or len(arrivals) >= self._most_packets:
-                return arrivals
+            new = rows_of(some)
+            room -= self._saw(new)
+            left -= len(some)
+            rows += new
+            if len(some) < asked or room < self._largest or left <= 0:
+                return rows
 
     def _packets(self, room: int, most: int) -> int:
         most = min(most, self._proven)
@@ -48,18 +50,23 @@ class ReadLimit:
             most = min(most, int(room / self._largest))
         return max(1, most)
 
-    def _saw(self, arrivals: Arrivals) -> int:
+    def _saw(self, rows: Rows) -> int:
         """These have come; returns their bytes."""
         largest = self._largest * FORGET
         total = 0
         grows = False
-        for one in arrivals:
-            size = one.nbytes if isinstance(one, Packet) else sum(map(frame_bytes, one.frames))
-            total += size
-            largest = max(largest, size)
-            # A header says nothing about what comes behind it.
-            grows = grows or not isinstance(one, Packet) or one.kind is PacketKind.DATA
-        if arrivals:
+        for row in rows:
+            if isinstance(row, PacketRow):
+                total += row.nbytes
+                largest = max(largest, row.largest)
+                # A header says nothing about what comes behind it.
+                grows = grows or row.kind is PacketKind.DATA
+            else:
+                size = sum(map(frame_bytes, row.frames))
+                total += size
+                largest = max(largest, size)
+                grows = True
+        if rows:
             self._largest = largest
         if grows:
             self._proven = min(self._most_packets, 2 * self._proven)

@@ -12,15 +12,13 @@ there are followed: the device has begun anew, and no late packets are made of i
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
 
 import msgspec
 
+from beamloom.engine.packet_rows import Arrivals, Rows, rows_of, singles
 from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
 
-Arrivals = Sequence[Packet | Malformed]
-
-_DATA = PacketKind.DATA
+Released = list[Packet | Malformed]
 
 
 class _Held(msgspec.Struct, frozen=True, gc=False):
@@ -69,46 +67,47 @@ class Reorder:
         """The packet before ``number`` has come, though not here: nothing waits for those up to it."""
         self._next = number
 
-    def arrive(self, arrivals: Arrivals, now: float) -> Arrivals:
+    def arrive(self, arrivals: Arrivals, now: float) -> Rows:
         """The source has read these; returns what goes on, in order."""
+        rows = rows_of(arrivals)
         if not self._window:
-            return arrivals
-        passing = 0 if self._held else self._in_order(arrivals)
-        if passing == len(arrivals):
-            return arrivals
-        released = list(arrivals[:passing])
-        for arrival in arrivals[passing:]:
+            return rows
+        passing = 0 if self._held else self._in_order(rows)
+        if passing == len(rows):
+            return rows
+        released: Released = []
+        for arrival in singles(rows[passing:]):
             self._take(arrival, now, released)
-        return released
+        return rows[:passing] + rows_of(released)
 
-    def due(self, now: float) -> Arrivals:
+    def due(self, now: float) -> Rows:
         """What has waited long enough for those before it, and all that follows upon it."""
-        released: list[Packet | Malformed] = []
+        released: Released = []
         while (due_at := self.due_at) is not None and due_at <= now:
             self._give_up(released)
-        return released
+        return rows_of(released)
 
-    def flush(self) -> Arrivals:
+    def flush(self) -> Rows:
         """All that is held: nothing more will come."""
-        released: list[Packet | Malformed] = []
+        released: Released = []
+        self._flush(released)
+        return rows_of(released)
+
+    def _flush(self, released: Released) -> None:
         while self._held:
             self._give_up(released)
-        return released
 
-    def _in_order(self, arrivals: Arrivals) -> int:
+    def _in_order(self, rows: Rows) -> int:
         """How many of these pass because each follows upon the one before."""
         following = self._next
         passing = 0
-        for arrival in arrivals:
-            # The usual case is all that most streams pay.
-            if arrival.__class__ is Packet and arrival.kind is _DATA and arrival.number == following:
-                following += 1
-            elif isinstance(arrival, Malformed):
-                following += arrival.takes_place
-            elif arrival.kind is PacketKind.START:
+        for row in rows:
+            if isinstance(row, Malformed):
+                following += row.takes_place
+            elif row.kind is PacketKind.START:
                 following = 1
-            elif arrival.number is None or arrival.number == following:
-                following += 1
+            elif row.number is None or row.number == following:
+                following += row.count
             else:
                 break
             passing += 1
@@ -117,19 +116,19 @@ class Reorder:
             self._behind = None
         return passing
 
-    def _take(self, arrival: Packet | Malformed, now: float, released: list[Packet | Malformed]) -> None:
+    def _take(self, arrival: Packet | Malformed, now: float, released: Released) -> None:
         if isinstance(arrival, Malformed):
             if self._held and not arrival.takes_place:
                 # It keeps its place among the others: it may be named as the cause of the gap behind it.
                 self._hold(self._held[-1].number, arrival, now, released)
             else:
-                released += self.flush()
+                self._flush(released)
                 released.append(arrival)
                 self._next += arrival.takes_place
             return
         number = arrival.number
         if arrival.kind is PacketKind.START or number is None:
-            released += self.flush()
+            self._flush(released)
             released.append(arrival)
             self._next = 1 if arrival.kind is PacketKind.START else self._next + 1
         elif number > self._next:
@@ -146,29 +145,27 @@ class Reorder:
             return
         self._behind = None
 
-    def _pass_behind(self, number: int, arrival: Packet, released: list[Packet | Malformed]) -> None:
+    def _pass_behind(self, number: int, arrival: Packet, released: Released) -> None:
         """A packet whose place has been passed: late, or a duplicate, or one of a device that has begun to count anew."""
         if self._behind is not None and number == self._behind + 1:
-            released += self.flush()
+            self._flush(released)
             self._next = number + 1
         self._behind = number
         released.append(arrival)
 
-    def _hold(
-        self, number: int, arrival: Packet | Malformed, now: float, released: list[Packet | Malformed]
-    ) -> None:
+    def _hold(self, number: int, arrival: Packet | Malformed, now: float, released: Released) -> None:
         size = arrival.nbytes if isinstance(arrival, Packet) else sum(map(frame_bytes, arrival.frames))
         insort(self._held, _Held(number, arrival, now, size), key=lambda one: one.number)
         self._nbytes += size
         while len(self._held) > self._window or (self._held and self._nbytes > self._most_bytes):
             self._give_up(released)
 
-    def _give_up(self, released: list[Packet | Malformed]) -> None:
+    def _give_up(self, released: Released) -> None:
         """What is missing before the lowest that is held will not come."""
         self._next = self._held[0].number
         self._release(released)
 
-    def _release(self, released: list[Packet | Malformed]) -> None:
+    def _release(self, released: Released) -> None:
         """Release what nothing is missing before any more."""
         stop = 0
         for one in self._held:

@@ -12,13 +12,17 @@ memory, and while that is more than the budget the device is not read.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from operator import attrgetter
 from typing import Protocol
 
-from beamloom.engine.ranges import Range
+from beamloom.engine.packet_rows import PacketRow, join, row_of
+from beamloom.engine.ranges import Range, RangeSet
 from beamloom.events import Packet, PacketKind
+
+_FIRST, _STOP = attrgetter("first"), attrgetter("stop")
 
 
 class WhenFull(StrEnum):
@@ -29,15 +33,39 @@ class WhenFull(StrEnum):
     SPILL = "spill"
 
 
-class Retained:
-    """One packet that is kept, and from how many streams its event wants packets."""
+class Kept:
+    """Packets of consecutive events from ``first`` on, and from how many streams these want packets."""
 
-    __slots__ = ("nbytes", "packet", "wanted")
+    __slots__ = ("first", "row", "stop", "wanted")
 
-    def __init__(self, packet: Packet, wanted: int) -> None:
-        self.packet = packet
+    def __init__(self, first: int, row: PacketRow, wanted: int) -> None:
+        self.first = first
+        self.stop = first + row.count
+        self.row = row
         self.wanted = wanted
-        self.nbytes = packet.nbytes
+
+    def part(self, first: int, stop: int) -> Kept:
+        """What of it is within [first, stop), which it overlaps."""
+        first, stop = max(first, self.first), min(stop, self.stop)
+        return Kept(first, self.row.part(first - self.first, stop - self.first), self.wanted)
+
+
+def joined(pieces: Iterable[Kept]) -> list[Kept]:
+    """The same packets in as few pieces as there can be."""
+    groups: list[list[Kept]] = []
+    before: Kept | None = None
+    for kept in pieces:
+        if (
+            before is not None
+            and before.stop == kept.first
+            and before.wanted == kept.wanted
+            and before.row.continues(kept.row)
+        ):
+            groups[-1].append(kept)
+        else:
+            groups.append([kept])
+        before = kept
+    return [Kept(group[0].first, join([kept.row for kept in group]), group[0].wanted) for group in groups]
 
 
 class Spool(Protocol):
@@ -51,7 +79,7 @@ class Spool(Protocol):
     def full(self) -> bool:
         """Whether it has as many bytes as it may have; one that failed is not full."""
 
-    def write(self, first: int, packets: Sequence[Packet], wanted: int) -> int:
+    def write(self, first: int, row: PacketRow, wanted: int) -> int:
         """Keep packets of consecutive events; returns how many of them, from the first on, it has now, not keeping any twice."""
 
     def release(self, first: int, stop: int) -> None:
@@ -93,8 +121,10 @@ class Retention:
         """Size of the largest packet that alone is more than the budget; 0 while there was none."""
         self.spool = spool
         self._write_ahead = write_ahead
-        self._kept: dict[int, Retained] = {}
-        self._refused: deque[int] = deque()
+        self._kept: list[Kept] = []
+        """Sorted by their first events, and disjoint."""
+        self._count = 0
+        self._refused = RangeSet()
         """Events whose packets are in memory as the spool did not take them."""
 
     # ---- room ---------------------------------------------------------------------------------------------------------------
@@ -130,90 +160,125 @@ class Retention:
     def make_room(self) -> None:
         """Hand to the spool once more what it refused, if it may take it by now; called before each read."""
         while self._refused and self.nbytes >= self.budget and self.spool is not None and self.spool.ready:
-            event = self._refused[0]
-            kept = self._kept.get(event)
-            if kept is not None:
-                if not self.spool.write(event, [kept.packet], kept.wanted):
+            first, stop = next(iter(self._refused))
+            for kept in self._in_memory(first, stop)[:1]:
+                # No more than makes room.
+                some = kept.row.part(0, self._count_until(kept.row, self.nbytes - self.budget + 1))
+                written = self.spool.write(kept.first, some, kept.wanted)
+                if not written:
                     return
-                self._forget(event)
-            self._refused.popleft()
+                stop = kept.first + written
+                self._forget(kept.first, stop)
+            self._refused.remove(0, stop)
         if self.nbytes < self.budget:
             self._refused.clear()
 
     # ---- packets ------------------------------------------------------------------------------------------------------------
 
-    def keep(self, first: int, packets: Sequence[Packet], wanted: int) -> int:
+    def keep(self, first: int, row: PacketRow, wanted: int) -> int:
         """Keep packets of consecutive events from ``first`` on; returns how many, which are all unless the policy is to drop."""
         written = 0
         if self._write_ahead and self.spool is not None:
-            written = self.spool.write(first, packets, wanted)
-        for place, packet in enumerate(packets):
-            if self.nbytes >= self.budget:
-                if self.when_full is WhenFull.SPILL:
-                    self._spill(first + place, packets[place:], wanted, written - place)
-                    break
-                if self.when_full is WhenFull.DROP:
-                    return max(place, written)
-            self._remember(first + place, packet, wanted)
-        return len(packets)
+            written = self.spool.write(first, row, wanted)
+        fits = row.count
+        if self.when_full is not WhenFull.BLOCK and self.nbytes + row.nbytes > self.budget:
+            fits = self._count_until(row, self.budget - self.nbytes)
+        if fits:
+            self._remember(first, row.part(0, fits), wanted)
+        if fits < row.count:
+            if self.when_full is WhenFull.DROP:
+                return max(fits, written)
+            self._spill(first + fits, row.part(fits, row.count), wanted, written - fits)
+        return row.count
 
-    def _spill(self, first: int, packets: Sequence[Packet], wanted: int, written: int) -> None:
+    @staticmethod
+    def _count_until(row: PacketRow, nbytes: int) -> int:
+        """How many of these packets have at least so many bytes together; all where they have not."""
+        if nbytes <= 0:
+            return 0
+        for place, size in enumerate(row.packet_sizes()):
+            nbytes -= size
+            if nbytes <= 0:
+                return place + 1
+        return row.count
+
+    def _spill(self, first: int, row: PacketRow, wanted: int, written: int) -> None:
         """Memory is full: the first ``written`` of these are in the spool already."""
-        if written < len(packets) and not self._refused and self.spool is not None:
-            written = max(written, 0)
-            written += self.spool.write(first + written, packets[written:], wanted)
-        for event, packet in enumerate(packets[max(written, 0) :], first + max(written, 0)):
-            self._remember(event, packet, wanted)
-            self._refused.append(event)
+        written = max(written, 0)
+        if written < row.count and not self._refused and self.spool is not None:
+            written += self.spool.write(first + written, row.part(written, row.count), wanted)
+        if written < row.count:
+            self._remember(first + written, row.part(written, row.count), wanted)
+            self._refused.add(first + written, first + row.count)
 
-    def _remember(self, event: int, packet: Packet, wanted: int) -> None:
-        retained = Retained(packet, wanted)
-        if event in self._kept:
-            self._forget(event)
-        self._kept[event] = retained
-        self.nbytes += retained.nbytes
+    def _remember(self, first: int, row: PacketRow, wanted: int) -> None:
+        kept = Kept(first, row, wanted)
+        if self._kept and self._kept[-1].stop > first:
+            self._forget(first, kept.stop)
+            insort(self._kept, kept, key=_FIRST)
+        else:
+            self._kept.append(kept)
+        self._count += row.count
+        self.nbytes += row.nbytes
         self.peak_nbytes = max(self.peak_nbytes, self.nbytes)
-        if retained.nbytes > self.budget:
-            self.oversized = max(self.oversized, retained.nbytes)
+        if row.nbytes > self.budget and (largest := row.largest) > self.budget:
+            self.oversized = max(self.oversized, largest)
 
-    def _forget(self, event: int) -> None:
-        kept = self._kept.pop(event, None)
-        if kept is not None:
-            self.nbytes -= kept.nbytes
+    def _places(self, first: int, stop: int) -> tuple[int, int]:
+        """Which of what is in memory overlaps [first, stop)."""
+        kept = self._kept
+        low = 0 if not kept or kept[0].stop > first else bisect_right(kept, first, key=_STOP)
+        high = low
+        while high < len(kept) and kept[high].first < stop:
+            high += 1
+        return low, high
+
+    def _in_memory(self, first: int, stop: int) -> list[Kept]:
+        if stop <= first:
+            return []
+        low, high = self._places(first, stop)
+        return [kept.part(first, stop) for kept in self._kept[low:high]]
+
+    def _forget(self, first: int, stop: int) -> None:
+        if stop <= first:
+            return
+        low, high = self._places(first, stop)
+        left: list[Kept] = []
+        for kept in self._kept[low:high]:
+            gone = kept.part(first, stop).row
+            self._count -= gone.count
+            self.nbytes -= gone.nbytes
+            if kept.first < first:
+                left.append(kept.part(kept.first, first))
+            if stop < kept.stop:
+                left.append(kept.part(stop, kept.stop))
+        self._kept[low:high] = left
 
     def release(self, first: int, stop: int) -> None:
         """[first, stop) are settled: their packets are not needed any more."""
         if self.spool is not None:
             self.spool.release(first, stop)
-        if stop - first > len(self._kept):
-            for event in [event for event in self._kept if first <= event < stop]:
-                self._forget(event)
-            return
-        for event in range(first, stop):
-            self._forget(event)
+        self._forget(first, stop)
 
-    def within(self, first: int, stop: int) -> Iterator[tuple[int, Retained]]:
-        """The kept packets of [first, stop) with their events, in order; those in the spool are read when they are asked for."""
+    def within(self, first: int, stop: int) -> Iterator[Kept]:
+        """The kept packets of [first, stop), in order; those in the spool are read when they are asked for."""
         at = first
-        while at < stop:
-            kept = self._kept.get(at)
-            if kept is not None:
-                yield at, kept
-                at += 1
-                continue
-            end = at + 1
-            while end < stop and end not in self._kept:
-                end += 1
-            if self.spool is not None:
-                for event, packet, wanted in self.spool.within(at, end):
-                    yield event, Retained(packet, wanted)
-            at = end
+        for kept in self._in_memory(first, stop):
+            yield from self._in_spool(at, kept.first)
+            yield kept
+            at = kept.stop
+        yield from self._in_spool(at, stop)
+
+    def _in_spool(self, first: int, stop: int) -> Iterator[Kept]:
+        if self.spool is not None and first < stop:
+            for event, packet, wanted in self.spool.within(first, stop):
+                yield Kept(event, row_of([packet]), wanted)
 
     def next_number(self) -> int | None:
         """The number behind that of the last packet in the spool, as its device counts; None where nobody knows."""
         events = self.spooled
-        for _, retained in self.within(events[-1][1] - 1, events[-1][1]) if events else ():
-            number = 0 if retained.packet.kind is PacketKind.START else retained.packet.number
+        for kept in self.within(events[-1][1] - 1, events[-1][1]) if events else ():
+            number = 0 if kept.row.kind is PacketKind.START else kept.row.number
             return None if number is None else number + 1
         return None
 
@@ -228,4 +293,4 @@ class Retention:
 
     def __len__(self) -> int:
         """How many packets are in memory."""
-        return len(self._kept)
+        return self._count

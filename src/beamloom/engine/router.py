@@ -14,9 +14,10 @@ from beamloom.engine.assignment import Span
 from beamloom.engine.combs import Comb, Combs
 from beamloom.engine.ledger import Loss
 from beamloom.engine.numbering import DUPLICATE, LATE, SURPLUS, Numbering
+from beamloom.engine.packet_rows import Arrivals, PacketRow, rows_of, singles
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.rejoining import Rejoin, Rejoining
-from beamloom.engine.retention import Retention
+from beamloom.engine.retention import Retention, joined
 from beamloom.engine.shares import Share
 from beamloom.engine.spares import Spares
 from beamloom.engine.stream_losses import StreamCounts, StreamLosses
@@ -34,7 +35,7 @@ class StreamRouter:
         stream: str,
         layout: StreamLayout,
         retention: Retention,
-        witness: Callable[[int, Sequence[Packet]], None] | None = None,
+        witness: Callable[[int, PacketRow], None] | None = None,
         *,
         rearms: bool = False,
         share: Share | None = None,
@@ -75,26 +76,37 @@ class StreamRouter:
 
     # ---- packets arrive -----------------------------------------------------------------------------------------------------
 
-    def arrive(self, arrivals: Sequence[Packet | Malformed]) -> list[Delivery]:
+    def arrive(self, arrivals: Arrivals) -> list[Delivery]:
         """The source has read these; returns what can be delivered by that."""
         if self._rejoining is not None and self._rejoining.looking:
             return self._look_for_place(arrivals, self._rejoining)
         deliveries: list[Delivery] = []
-        run: list[Packet] = []
-        first_item = self._numbering.next_item
-        numbering = self._numbering
         late: list[tuple[int, str]] = []
-        for arrival in arrivals:
-            if isinstance(arrival, Malformed):
-                deliveries += self._place(first_item, run)
-                run, first_item = [], self._note_malformed(arrival)
-                continue
+        numbering, all_ours = self._numbering, self._share is None or self._share.in_turn
+        for row in rows_of(arrivals):
+            if isinstance(row, Malformed):
+                self._note_malformed(row)
+            elif all_ours and numbering.follow(row):
+                deliveries += self._place(numbering.next_item - row.count, row)
+            else:
+                deliveries += self._arrive_singly(row, late)
+        for item, cause in late:
+            self.losses.explain_late(item, cause)
+        return deliveries
+
+    def _arrive_singly(self, packets: PacketRow, late: list[tuple[int, str]]) -> list[Delivery]:
+        """Not all of these are sure to take the next places; adds to ``late`` the items whose places were passed, and why."""
+        deliveries: list[Delivery] = []
+        numbering = self._numbering
+        run: list[Packet] = []
+        first_item = numbering.next_item
+        for arrival in packets:
             if self._share is not None and not self._is_ours(arrival, self._share):
-                deliveries += self._place(first_item, run)
+                deliveries += self._place_run(first_item, run)
                 run, first_item = [], self._pass_over(arrival)
                 continue
             if arrival.kind is PacketKind.END and self._plan.open_ended:
-                deliveries += self._place(first_item, run)
+                deliveries += self._place_run(first_item, run)
                 run, first_item = [], self._hold_end(arrival)
                 continue
             expected_item = numbering.next_item
@@ -102,24 +114,22 @@ class StreamRouter:
             if item == expected_item:
                 run.append(arrival)
             elif item > expected_item:
-                deliveries += self._place(first_item, run)
+                deliveries += self._place_run(first_item, run)
                 run, first_item = [arrival], item
             else:
                 if numbering.restarts != self._restarts_noted:
                     # What came before it has been skipped for other reasons.
-                    deliveries += self._place(first_item, run)
+                    deliveries += self._place_run(first_item, run)
                     run, first_item = [], numbering.next_item
                     self._note_restart()
                 self._count_unplaced(item)
                 if item == LATE:
                     place = numbering.place(arrival)
-                    packets = numbering.next_item - 1 - place
-                    late.append((place, self.losses.why_late(packets, catches_up=numbering.catches_up)))
+                    behind = numbering.next_item - 1 - place
+                    late.append((place, self.losses.why_late(behind, catches_up=numbering.catches_up)))
             if arrival.kind is PacketKind.END and item == numbering.last_item:
                 self.ended = True
-        deliveries += self._place(first_item, run)
-        for item, cause in late:
-            self.losses.explain_late(item, cause)
+        deliveries += self._place_run(first_item, run)
         return deliveries
 
     def _note_restart(self) -> None:
@@ -152,7 +162,7 @@ class StreamRouter:
         self._numbering.close()
         item = self._numbering.place(packet)
         if item > self._plan.next_item:
-            self._skip_to(item, self.losses.why_skipped(self._plan.next_item, item, packet))
+            self._skip_to(item, self.losses.why_skipped(self._plan.next_item, item, packet.kind))
             self._numbering.skip_to(item)
         self._held_end = packet
         self.ended = True
@@ -160,10 +170,11 @@ class StreamRouter:
 
     # ---- a stream that another router has had before --------------------------------------------------------------------------
 
-    def _look_for_place(self, arrivals: Sequence[Packet | Malformed], rejoining: Rejoining) -> list[Delivery]:
+    def _look_for_place(self, arrivals: Arrivals, rejoining: Rejoining) -> list[Delivery]:
         """The first packet that is not a START tells where the stream is."""
         deliveries: list[Delivery] = []
-        for index, arrival in enumerate(arrivals):
+        one_by_one = list(singles(arrivals))
+        for index, arrival in enumerate(one_by_one):
             if isinstance(arrival, Malformed):
                 # Which place it takes, nobody can know.
                 self.losses.keep_malformed(arrival)
@@ -180,7 +191,7 @@ class StreamRouter:
             self._leases.pass_by(self._front)
             rejoining.looking = arrival.kind is PacketKind.START
             # One at a time while that is not sure, then all that is left.
-            rest = [arrival] if rejoining.looking else arrivals[index:]
+            rest = [arrival] if rejoining.looking else one_by_one[index:]
             looking, rejoining.looking = rejoining.looking, False
             deliveries += self.arrive(rest)
             rejoining.looking = looking
@@ -191,7 +202,7 @@ class StreamRouter:
     def _lose_missing(self, rejoining: Rejoining) -> None:
         """What is claimed here, and what was never leased, is lost where nobody has it."""
         for first, stop in rejoining.take_due():
-            kept = RangeSet((event, event + 1) for event, _ in self.retention.within(first, stop))
+            kept = RangeSet((kept.first, kept.stop) for kept in self.retention.within(first, stop))
             self.losses.add(rejoining.losses(kept.missing(first, stop)))
 
     def claim(self, spans: Iterable[Span]) -> None:
@@ -212,18 +223,17 @@ class StreamRouter:
         """Why this stream cannot be taken up where another router left it; None where it can, or need not be."""
         return None if self._rejoining is None else self._rejoining.astray
 
-    def _note_malformed(self, arrival: Malformed) -> int:
+    def _note_malformed(self, arrival: Malformed) -> None:
         losses = self.losses
         if self._share is not None:
             losses.excuse_malformed(arrival, self._share, self._plan.next_event)
-            return self._numbering.next_item
+            return
         losses.keep_malformed(arrival)
         if arrival.takes_place:
             item = self._numbering.skip_one()
             self._skip_to(item + 1, f"stream {self.stream!r} sent a malformed packet: {arrival.reason}")
         else:
             losses.unplaced(arrival.reason)
-        return self._numbering.next_item
 
     def _count_unplaced(self, item: int) -> None:
         if item == DUPLICATE:
@@ -233,19 +243,26 @@ class StreamRouter:
         elif item == SURPLUS:
             self.counts.surplus += 1
 
-    def _place(self, first_item: int, packets: list[Packet]) -> list[Delivery]:
+    def _place_run(self, first_item: int, packets: Iterable[Packet]) -> list[Delivery]:
+        """The same of packets that may not be alike."""
+        deliveries: list[Delivery] = []
+        for row in rows_of(packets):
+            if isinstance(row, PacketRow):
+                deliveries += self._place(first_item, row)
+                first_item += row.count
+        return deliveries
+
+    def _place(self, first_item: int, packets: PacketRow) -> list[Delivery]:
         """Give consecutive packets their events, keep them, and deliver those whose events are leased."""
-        if not packets:
-            return []
         if first_item > self._plan.next_item:
-            self._skip_to(first_item, self.losses.why_skipped(self._plan.next_item, first_item, packets[0]))
-        self.losses.placed(packets[-1], self._plan.next_event)
-        self.counts.packets += len(packets)
+            self._skip_to(first_item, self.losses.why_skipped(self._plan.next_item, first_item, packets.kind))
+        self.losses.placed(packets.kind, self._plan.next_event)
+        self.counts.packets += packets.count
         deliveries: list[Delivery] = []
         taken = 0
-        for stretch in self._plan.take(first_item + len(packets)):
+        for stretch in self._plan.take(first_item + packets.count):
             count = stretch.stop - stretch.first
-            some = packets[taken : taken + count]
+            some = packets.part(taken, taken + count)
             taken += count
             self._front = stretch.stop
             if self._share is not None:
@@ -255,7 +272,7 @@ class StreamRouter:
             if stretch.kind == CellKind.DISCARD:
                 self.counts.discarded += count
                 continue
-            self.spares.make_room(some)
+            self.spares.make_room(some.nbytes)
             kept = self.retention.keep(stretch.first, some, stretch.wanted)
             self.spares.keep(stretch.first, stretch.first + kept)
             if kept < count:
@@ -263,7 +280,7 @@ class StreamRouter:
                 dropped = msgspec.structs.replace(stretch, first=stretch.first + kept)
                 self.losses.lose(dropped, f"stream {self.stream!r} dropped packets: its retention is full")
                 stretch = msgspec.structs.replace(stretch, stop=dropped.first)
-            deliveries += self._leases.deliver(stretch, some[:kept])
+            deliveries += self._leases.deliver(stretch, some.part(0, kept))
             for first, stop in self._settled_ahead.within(stretch.first, stretch.stop):
                 self.retention.release(first, stop)
                 self.spares.release(first, stop)
@@ -311,13 +328,9 @@ class StreamRouter:
 
     def _deliver_kept(self, span: Span) -> list[Delivery]:
         deliveries: list[Delivery] = []
-        for event, kept in self.retention.within(span.first, span.stop):
+        for kept in joined(self.retention.within(span.first, span.stop)):
             expected = kept.wanted if span.streams is None else len(span.streams)
-            last = deliveries[-1] if deliveries else None
-            if last is not None and last.first + len(last.packets) == event and last.expected == expected:
-                last.packets.append(kept.packet)
-            else:
-                deliveries.append(Delivery(span, event, expected, [kept.packet]))
+            deliveries.append(Delivery(span, kept.first, expected, kept.row))
         return deliveries
 
     def forget_worker(self, worker: str) -> None:

@@ -6,11 +6,8 @@ complete. What is given up is told, once for each event: whoever needs it for a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.retention import Retention, WhenFull
-from beamloom.events import Packet
 
 LEAST_ROOM, ROOM_MADE = 1 / 8, 1 / 4
 """Share of the budget below which room is made, and how much is made then: a device is not to be read packet by packet."""
@@ -37,11 +34,11 @@ class Spares:
             self._spare.add(a, b)
         self.make_room()
 
-    def make_room(self, packets: Sequence[Packet] = ()) -> None:
-        """Give up what is spare, as far as that is needed to read on, and to keep these packets as well."""
+    def make_room(self, nbytes: int = 0) -> None:
+        """Give up what is spare, as far as that is needed to read on, and to keep ``nbytes`` more."""
         if not self._spare:
             return
-        budget, nbytes = self._retention.budget, sum(packet.nbytes for packet in packets)
+        budget = self._retention.budget
         if self._has_room(max(nbytes, int(LEAST_ROOM * budget))):
             return
         while self._spare and not self._has_room(max(nbytes, int(ROOM_MADE * budget))):

@@ -17,7 +17,7 @@ from beamloom.engine.ledger import Loss
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import ENDLESS, Stretch
 from beamloom.engine.theft import Theft
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Malformed, PacketKind
 from beamloom.triggermap import CellKind
 
 MALFORMED_KEPT = 16
@@ -114,13 +114,13 @@ class StreamLosses:
             self._excuses.append(Loss(next_event, ENDLESS, self._unplaced))
             self._excused_from = next_event
 
-    def placed(self, last: Packet, next_event: int) -> None:
-        """Packets up to ``last`` have their places: the unreadable ones stood before them."""
+    def placed(self, kind: PacketKind, next_event: int) -> None:
+        """Packets, the last of them of this kind, have their places: the unreadable ones stood before them."""
         if self._unplaced is None:
             return
         if self._share is not None:
             self._excuses.append(Loss(self._excused_from, next_event, self._unplaced))
-        if last.kind is not PacketKind.START:
+        if kind is not PacketKind.START:
             # A start says that a series begins, and not that what was unreadable before it belonged elsewhere.
             self._unplaced = None
 
@@ -149,13 +149,13 @@ class StreamLosses:
             f"outside the window of {self._window}"
         )
 
-    def why_skipped(self, next_item: int, item: int, packet: Packet) -> str:
-        """Why ``packet`` is that of ``item``, when that of ``next_item`` was to come; a share does not know."""
+    def why_skipped(self, next_item: int, item: int, kind: PacketKind) -> str:
+        """Why a packet of this kind is that of ``item``, when that of ``next_item`` was to come; a share does not know."""
         if self._share is not None:
             return ""
         if self._unplaced is not None:
             return f"stream {self._stream!r} sent a malformed packet: {self._unplaced}"
-        if packet.kind is PacketKind.END:
+        if kind is PacketKind.END:
             return self._also(f"ended early: its series was closed after {next_item} of {item} packets")
         taken = self._theft.gap(next_item, item)
         return self._also(f"skipped frame numbers: {taken or 'a gap in what the device sent'}")

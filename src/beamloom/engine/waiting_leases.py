@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import msgspec
 
 from beamloom.engine.assignment import Span
+from beamloom.engine.packet_rows import PacketRow
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.streamplan import Stretch
-from beamloom.events import Packet
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -24,7 +24,7 @@ class Delivery(msgspec.Struct, gc=False):
     first: int
     expected: int
     """From how many streams the worker is to wait for a packet of each of these events."""
-    packets: list[Packet]
+    packets: PacketRow
 
 
 class WaitingLeases:
@@ -46,7 +46,7 @@ class WaitingLeases:
         else:
             self._leases.append(span)
 
-    def deliver(self, stretch: Stretch, packets: list[Packet]) -> list[Delivery]:
+    def deliver(self, stretch: Stretch, packets: PacketRow) -> list[Delivery]:
         """The packets of all events of ``stretch`` have come: who gets them."""
         deliveries: list[Delivery] = []
         unfinished: list[Span] = []
@@ -58,7 +58,7 @@ class WaitingLeases:
             first, stop = max(span.first, stretch.first), min(span.stop, stretch.stop)
             if first < stop:
                 expected = stretch.wanted if span.streams is None else len(span.streams)
-                some = packets[first - stretch.first : stop - stretch.first]
+                some = packets.part(first - stretch.first, stop - stretch.first)
                 deliveries.append(Delivery(span, first, expected, some))
             if span.stop > stretch.stop:
                 unfinished.append(span)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from beamloom.events import Packet
+from beamloom.engine.packet_rows import PacketRow
 
 ROWS_KEPT = 4096
 
-Witness = Callable[[int, Sequence[Packet]], None]
+Witness = Callable[[int, PacketRow], None]
 """Is told an event and the packets of it and of those that follow."""
 
 
@@ -25,8 +25,8 @@ class Arrivals(NamedTuple):
     """By the clock of the log (s)."""
     first: int
     packets: int
-    first_number: int | None
-    last_number: int | None
+    number: int | None
+    """That of the first packet, as its device counts."""
     nbytes: int
     """Size of the first packet."""
 
@@ -40,12 +40,10 @@ class ArrivalLog:
         self._clock = clock
         self._rows: deque[Arrivals] = deque(maxlen=ROWS_KEPT)
 
-    def note(self, first: int, packets: Sequence[Packet]) -> None:
+    def note(self, first: int, packets: PacketRow) -> None:
         """These packets are those of the events from ``first`` on."""
-        begin, end = packets[0], packets[-1]
-        self._rows.append(
-            Arrivals(self._clock(), first, len(packets), begin.number, end.number, begin.nbytes)
-        )
+        size = sum(packets.sizes[: packets.per_packet])
+        self._rows.append(Arrivals(self._clock(), first, packets.count, packets.number, size))
         if self._also is not None:
             self._also(first, packets)
 
@@ -57,9 +55,8 @@ class ArrivalLog:
         if row is None:
             return None
         found: dict[str, Any] = {"seconds_ago": max(self._clock() - row.at, 0.0), "together": row.packets}
-        numbers = (row.first_number, row.last_number)
-        if None not in numbers and row.last_number - row.first_number == row.packets - 1:  # type: ignore[operator]
-            found["number"] = row.first_number + event - row.first  # type: ignore[operator]
+        if row.number is not None:
+            found["number"] = row.number + event - row.first
         found["bytes" if event == row.first else "bytes_about"] = row.nbytes
         return found
 

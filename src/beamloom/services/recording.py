@@ -11,13 +11,13 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
-from beamloom.events import Packet
+from beamloom.engine.packet_rows import PacketRow
 from beamloom.recordings.format import Record
 from beamloom.recordings.writer import RecordingWriter
 
@@ -36,7 +36,7 @@ CLOSE_SECONDS = 30.0
 class _Batch(NamedTuple):
     stream: str
     first: int
-    packets: Sequence[Packet]
+    packets: PacketRow
     created_at: datetime
     nbytes: int
 
@@ -71,11 +71,11 @@ class PacketRecorder:
 
     # ---- the thread of the ingester ---------------------------------------------------------------------------------------------
 
-    def of(self, stream: str) -> Callable[[int, Sequence[Packet]], None]:
+    def of(self, stream: str) -> Callable[[int, PacketRow], None]:
         """What is to be told every packet of a stream, with its event."""
 
-        def record(first: int, packets: Sequence[Packet]) -> None:
-            nbytes = sum(packet.nbytes for packet in packets)
+        def record(first: int, packets: PacketRow) -> None:
+            nbytes = packets.nbytes
             with self._changed:
                 if self._waiting and self._waiting + nbytes > self._backlog:
                     self._miss(len(packets), "the disk is too slow")

@@ -22,10 +22,11 @@ from beamloom.devices.device import (
 from beamloom.engine.assignment import Span
 from beamloom.engine.combs import Comb
 from beamloom.engine.ledger import Loss
+from beamloom.engine.packet_rows import Rows
 from beamloom.engine.ranges import Range
 from beamloom.engine.read_limit import ReadLimit
 from beamloom.engine.rejoining import Rejoin
-from beamloom.engine.reorder import Arrivals, Reorder
+from beamloom.engine.reorder import Reorder
 from beamloom.engine.requests import Requests
 from beamloom.engine.retention import Retention
 from beamloom.engine.router import StreamRouter
@@ -41,7 +42,7 @@ from beamloom.services.taking_up import NothingMore, resume_source
 from beamloom.settings import IngesterSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import CONTROLLER, Packets, Progress
-from beamloom.transport.packing import pack, same_type_runs
+from beamloom.transport.packing import pack
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ class StreamRun:
             self.deliver(self._place(self.reorder.flush()))
         self.router.give_up_looking()
 
-    def _place(self, arrivals: Arrivals) -> list[Delivery]:
+    def _place(self, arrivals: Rows) -> list[Delivery]:
         """Give packets their events that are in order as far as they will ever be; returns what can be delivered by that."""
         self.router.counts.reordered = self.reorder.reordered
         return self.router.arrive(arrivals)
@@ -177,27 +178,20 @@ class StreamRun:
         """Send packets to the workers whose leases they are of."""
         for delivery in deliveries:
             span = delivery.span
-            for begin, end in same_type_runs(delivery.packets):
-                block, buffers = pack(delivery.packets[begin:end])
-                message = Packets(
-                    self.run,
-                    self.stream,
-                    span.slot,
-                    span.attempt,
-                    delivery.first + begin,
-                    delivery.expected,
-                    block,
-                )
-                try:
-                    self._channel.send(span.worker, message, buffers)
-                except KeyError:
-                    # The worker is gone; its leases come again for another one, and the packets are kept for that.
-                    logger.debug("worker %s is gone, %d packets kept", span.worker, end - begin)
+            block, buffers = pack(delivery.packets)
+            message = Packets(
+                self.run, self.stream, span.slot, span.attempt, delivery.first, delivery.expected, block
+            )
+            try:
+                self._channel.send(span.worker, message, buffers)
+            except KeyError:
+                # The worker is gone; its leases come again for another one, and the packets are kept for that.
+                logger.debug("worker %s is gone, %d packets kept", span.worker, block.count)
 
     def known_of(self, event: int) -> dict[str, Any]:
         """What is known here of the packet of an event."""
         router = self.router
-        kept = [one.packet for _, one in router.retention.within(event, event + 1)]
+        kept = [one.row[0] for one in router.retention.within(event, event + 1)]
         known: dict[str, Any] = {
             "passed": event < router.complete_until,
             "complete_until": router.complete_until,

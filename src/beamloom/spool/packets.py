@@ -11,16 +11,17 @@ import logging
 import time
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from beamloom.engine.packet_rows import PacketRow
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.events import Packet
 from beamloom.spool.segments import Segment, Segments
 from beamloom.transport.messages import PacketBlock
-from beamloom.transport.packing import pack, same_type_runs, unpack
+from beamloom.transport.packing import pack, unpack
 
 logger = logging.getLogger(__name__)
 
@@ -156,22 +157,23 @@ class DiskSpool:
 
     # ---- writing --------------------------------------------------------------------------------------------------------------
 
-    def write(self, first: int, packets: Sequence[Packet], wanted: int) -> int:
+    def write(self, first: int, row: PacketRow, wanted: int) -> int:
         """Keep packets of consecutive events; returns how many of them, from the first on, it has now, not keeping any twice."""
-        stop = first + len(packets)
+        stop = first + row.count
         there = first
         for begin, end in self._live.missing(first, stop):
-            for low, high in _records(packets[begin - first : end - first]):
-                if not self._write(begin + low, packets[begin - first + low : begin - first + high], wanted):
+            new = row.part(begin - first, end - first)
+            for low, high in _records(new):
+                if not self._write(begin + low, new.part(low, high), wanted):
                     self.refused += stop - there
                     return there - first
                 there = begin + high
         return stop - first
 
-    def _write(self, first: int, packets: Sequence[Packet], wanted: int) -> bool:
+    def _write(self, first: int, row: PacketRow, wanted: int) -> bool:
         if not self.ready:
             return False
-        block, buffers = pack(packets)
+        block, buffers = pack(row)
         try:
             segment, begin = self._segments.append([RecordHead(first, wanted, block).encode(), *buffers])
         except (OSError, MemoryError) as error:
@@ -183,7 +185,7 @@ class DiskSpool:
         if self.problem is not None:
             logger.info("packets are kept again in %s", self.folder)
             self.problem = None
-        self._enter(_Entry(first, first + len(packets), segment, begin))
+        self._enter(_Entry(first, first + row.count, segment, begin))
         return True
 
     def release(self, first: int, stop: int) -> None:
@@ -259,14 +261,13 @@ class DiskSpool:
         self._segments.close()
 
 
-def _records(packets: Sequence[Packet]) -> Iterator[Range]:
+def _records(row: PacketRow) -> Iterator[Range]:
     """Where the records begin and end in which these are kept."""
-    for first, stop in same_type_runs(packets):
-        begin, size = first, 0
-        for place in range(first, stop):
-            size += packets[place].nbytes
-            if size >= RECORD_BYTES:
-                yield begin, place + 1
-                begin, size = place + 1, 0
-        if begin < stop:
-            yield begin, stop
+    begin, size = 0, 0
+    for place, nbytes in enumerate(row.packet_sizes()):
+        size += nbytes
+        if size >= RECORD_BYTES:
+            yield begin, place + 1
+            begin, size = place + 1, 0
+    if begin < row.count:
+        yield begin, row.count

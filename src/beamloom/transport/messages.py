@@ -211,19 +211,20 @@ class Orders(Message):
 
 
 class PacketBlock(msgspec.Struct, array_like=True):
-    """How packets are laid out in the frames that follow."""
+    """How packets that are alike are laid out in the frames that follow."""
 
     typ: str
     count: int
     """Number of packets."""
-    frames: list[int]
-    """Number of frames of each packet; one number when it is the same for all."""
+    frames: int
+    """Number of frames of each packet."""
     sizes: list[int]
-    """Size of each frame, in bytes. Those below INLINE_BYTES are joined in the first frame of the message."""
-    kinds: bytes
-    """PacketKind of each packet; one byte when all are the same."""
-    numbers: list[int | None]
-    """The device's own numbers; only the first when the others count up from it, or when there are none."""
+    """Size of each frame, in bytes, or of those of one packet when it is the same for all. Those below INLINE_BYTES are joined in the
+    first frame of the message."""
+    kind: int
+    """PacketKind of all packets."""
+    number: int | None
+    """The device's own number of the first packet, from which the others count up; None when there are none."""
 
 
 class Packets(Message):

@@ -6,36 +6,24 @@ can have a service read beyond what came, or count to 2**60. What does not fit i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from beamloom.engine.ranges import Range
 from beamloom.events import PacketKind, frame_bytes
-from beamloom.transport.messages import (
-    AnyMessage,
-    Arm,
-    Coverage,
-    Failed,
-    PacketBlock,
-    Packets,
-    Register,
-    Results,
-)
+from beamloom.transport.messages import AnyMessage, Coverage, Failed, PacketBlock, Packets, Results
 from beamloom.transport.packing import INLINE_BYTES
 
 MOST_PACKETS = 1 << 20
 """In one message."""
 MOST_RESULTS = 1 << 20
 """In one message."""
+MOST_FRAMES = 1 << 22
+"""Of the packets in one message."""
 MOST_MERGED = 1 << 24
 """Events whose results, or whose failure, travel as one."""
 MOST_EVENTS = 1 << 53
 """Of a run."""
-MOST_LETTERS = 1000
-"""Of a name or an address."""
-RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-"""It names files and folders: nothing in it may lead out of theirs."""
 _KINDS = frozenset(int(kind) for kind in PacketKind)
 
 
@@ -48,12 +36,6 @@ def makes_sense(message: AnyMessage, buffers: Sequence[Any]) -> bool:
             return _results_fit(results, buffers)
         case Failed(combined=combined):
             return _can_be_counted(combined)
-        case Arm(run=run):
-            return RUN_ID.fullmatch(run) is not None
-        case Register() as register:
-            return (
-                max(map(len, (register.name, register.role, register.address, register.host))) <= MOST_LETTERS
-            )
         case Coverage(news=news):
             return news.total is None or 0 <= news.total <= MOST_EVENTS
         case _:
@@ -61,19 +43,17 @@ def makes_sense(message: AnyMessage, buffers: Sequence[Any]) -> bool:
 
 
 def _packets_fit(block: PacketBlock, buffers: Sequence[Any]) -> bool:
-    count = block.count
-    if not buffers or not 0 < count <= MOST_PACKETS:
+    count, frames, sizes = block.count, block.frames, block.sizes
+    if not buffers or not 0 < count <= MOST_PACKETS or not 0 <= frames * count <= MOST_FRAMES:
         return False
-    if any(len(column) not in (1, count) for column in (block.frames, block.kinds, block.numbers)):
+    if len(sizes) not in (frames, frames * count) or block.kind not in _KINDS:
         return False
-    frames = block.frames[0] * count if len(block.frames) == 1 else sum(block.frames)
-    if min(block.frames) < 0 or frames != len(block.sizes) or not _KINDS.issuperset(block.kinds):
-        return False
-    inline = [size for size in block.sizes if size < INLINE_BYTES]
+    times = count if len(sizes) == frames else 1
+    inline = [size for size in sizes if size < INLINE_BYTES]
     return (
-        min(block.sizes, default=0) >= 0
-        and sum(inline) == frame_bytes(buffers[0])
-        and len(block.sizes) - len(inline) == len(buffers) - 1
+        min(sizes, default=0) >= 0
+        and sum(inline) * times == frame_bytes(buffers[0])
+        and (len(sizes) - len(inline)) * times == len(buffers) - 1
     )
 
 

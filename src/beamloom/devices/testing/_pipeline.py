@@ -15,6 +15,7 @@ from beamloom.analysis import ReducerAnalysis
 from beamloom.devices.device import Source
 from beamloom.devices.testing._link import PATIENCE, Link, NotConforming
 from beamloom.engine.layout import stream_layout
+from beamloom.engine.packet_rows import PacketRow
 from beamloom.engine.reorder import Reorder
 from beamloom.engine.retention import Retention
 from beamloom.engine.router import StreamRouter
@@ -50,7 +51,7 @@ def route(
     """
     placed: Placed = {}
 
-    def see(first: int, some: Sequence[Packet]) -> None:
+    def see(first: int, some: PacketRow) -> None:
         for event, packet in enumerate(some, first):
             if event in placed or not 0 <= event < packets:
                 raise NotConforming(

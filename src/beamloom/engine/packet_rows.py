@@ -1,0 +1,178 @@
+"""Packets of one stream that follow each other and are alike, as columns.
+
+Invariant: the packets of a row have one type, one kind and one number of frames; their numbers count up by one, or they have none. A
+packet that opens or closes a series has a row of its own. So what is regular costs a few steps for a thousand packets, and what is not
+shows as a row of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
+
+_DATA = PacketKind.DATA
+_PLAIN = {bytes}
+
+
+class PacketRow:
+    """Packets that follow each other and are alike; the packets themselves are made when they are asked for."""
+
+    __slots__ = ("_nbytes", "count", "frames", "kind", "number", "per_packet", "sizes", "typ")
+
+    def __init__(
+        self,
+        typ: str,
+        kind: PacketKind,
+        number: int | None,
+        count: int,
+        per_packet: int,
+        frames: list[Any],
+        sizes: list[int],
+    ) -> None:
+        self.typ = typ
+        self.kind = kind
+        self.number = number
+        """That of the first packet, as its device counts."""
+        self.count = count
+        self.per_packet = per_packet
+        """Frames of each packet."""
+        self.frames = frames
+        """Those of all packets, one after the other."""
+        self.sizes = sizes
+        """Bytes of each frame."""
+        self._nbytes = -1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all frames."""
+        if self._nbytes < 0:
+            self._nbytes = sum(self.sizes)
+        return self._nbytes
+
+    def part(self, begin: int, end: int) -> PacketRow:
+        """The packets in the places [begin, end)."""
+        if begin == 0 and end == self.count:
+            return self
+        each = self.per_packet
+        low, high = begin * each, end * each
+        number = None if self.number is None else self.number + begin
+        return PacketRow(
+            self.typ, self.kind, number, end - begin, each, self.frames[low:high], self.sizes[low:high]
+        )
+
+    def continues(self, other: PacketRow) -> bool:
+        """Whether the packets of ``other`` may stand in one row behind these."""
+        return (
+            self.kind is _DATA
+            and other.kind is _DATA
+            and other.typ == self.typ
+            and other.per_packet == self.per_packet
+            and other.number == (None if self.number is None else self.number + self.count)
+        )
+
+    def packet_sizes(self) -> list[int]:
+        """Bytes of each packet."""
+        each, sizes = self.per_packet, self.sizes
+        if not each:
+            return [0] * self.count
+        return sizes if each == 1 else [sum(sizes[at : at + each]) for at in range(0, len(sizes), each)]
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest packet."""
+        return max(self.packet_sizes())
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Packet]:
+        typ, kind, number, each, frames = self.typ, self.kind, self.number, self.per_packet, self.frames
+        for place in range(self.count):
+            at = place * each
+            yield Packet(typ, frames[at : at + each], None if number is None else number + place, kind)
+
+    def __getitem__(self, place: int) -> Packet:
+        place = range(self.count)[place]
+        at = place * self.per_packet
+        number = None if self.number is None else self.number + place
+        return Packet(self.typ, self.frames[at : at + self.per_packet], number, self.kind)
+
+
+Arrivals: TypeAlias = Sequence[PacketRow | Packet | Malformed]
+"""What a device has sent, in order, in rows or one by one."""
+Rows: TypeAlias = list[PacketRow | Malformed]
+
+
+def rows_of(arrivals: Iterable[PacketRow | Packet | Malformed]) -> Rows:
+    """The same in as few rows as there can be; those that are there already stay as they are."""
+    rows: Rows = []
+    frames: list[Any] = []
+    typ, kind, begin, number, count, each = "", _DATA, None, None, 0, 0
+    for one in arrivals:
+        if isinstance(one, Packet):
+            if (
+                count
+                and one.number == number
+                and one.kind is _DATA
+                and kind is _DATA
+                and one.typ == typ
+                and len(one.frames) == each
+            ):
+                count += 1
+                frames += one.frames
+            else:
+                if count:
+                    rows.append(PacketRow(typ, kind, begin, count, each, frames, _sizes(frames)))
+                typ, kind, begin, number, count = one.typ, one.kind, one.number, one.number, 1
+                frames = list(one.frames)
+                each = len(frames)
+            if number is not None:
+                number += 1
+            continue
+        if count:
+            rows.append(PacketRow(typ, kind, begin, count, each, frames, _sizes(frames)))
+            count = 0
+        rows.append(one)
+    if count:
+        rows.append(PacketRow(typ, kind, begin, count, each, frames, _sizes(frames)))
+    return rows
+
+
+def _sizes(frames: list[Any]) -> list[int]:
+    """Bytes of each frame."""
+    if _PLAIN.issuperset(map(type, frames)):
+        return list(map(len, frames))
+    return [frame_bytes(frame) for frame in frames]
+
+
+def row_of(packets: Iterable[Packet]) -> PacketRow:
+    """Packets that make one row. Raises ValueError for others."""
+    rows = rows_of(packets)
+    if len(rows) != 1 or not isinstance(rows[0], PacketRow):
+        raise ValueError(f"these packets are not alike: they make {len(rows)} rows")
+    return rows[0]
+
+
+def join(rows: Sequence[PacketRow]) -> PacketRow:
+    """The packets of all these rows, of which each ``continues`` the one before."""
+    first = rows[0]
+    if len(rows) == 1:
+        return first
+    frames: list[Any] = []
+    sizes: list[int] = []
+    for row in rows:
+        frames += row.frames
+        sizes += row.sizes
+    count = sum(row.count for row in rows)
+    return PacketRow(first.typ, first.kind, first.number, count, first.per_packet, frames, sizes)
+
+
+def singles(arrivals: Iterable[PacketRow | Packet | Malformed]) -> Iterator[Packet | Malformed]:
+    """The same one by one."""
+    for one in arrivals:
+        if isinstance(one, PacketRow):
+            yield from one
+        else:
+            yield one
