@@ -177,7 +177,7 @@ def test_points_without_numbers_take_the_places_as_they_come(
     assert outcome.results[0] == "started"
     assert outcome.results[7] == "finished"
     assert " ".join(outcome.results[event] for event in range(1, 7) if event in outcome.results) == reduced
-    assert outcome.active.counts["device"].counts.surplus == surplus
+    assert outcome.active.reports.by_stream["device"].counts.surplus == surplus
     found = outcome.active.run.losses_by_cause()
     assert [cause.split("'device' ")[1] for cause, _ in found] == causes
 

@@ -152,7 +152,7 @@ def test_a_live_run_gets_exactly_the_items_that_the_truth_says_arrive(seed: int,
         uniform(["x"], items),
         lambda event: getattr(event.streams["x"].parse(), "number", None),
     )
-    counts = outcome.active.counts["x"].counts
+    counts = outcome.active.reports.by_stream["x"].counts
     faults = [truth(settings, item).fault for item in range(items)]
     assert (counts.reordered, counts.late) == (faults.count(Fault.REORDER), 0)
     arriving = [item for item in range(items) if truth(settings, item).arrives]

@@ -97,7 +97,7 @@ def test_a_series_that_begins_anew_gives_each_event_its_own_item_and_is_named(na
     assert outcome.results == {event: held for event, held in expected.items() if event not in lost}
 
     run_over = outcome.active
-    assert run_over.counts["device"].counts.restarts == kind.restarts
+    assert run_over.reports.by_stream["device"].counts.restarts == kind.restarts
     causes = run_over.run.losses_by_cause()
     assert {event for _, events in causes for a, b in events for event in range(a, b)} == lost
     assert all(cause.startswith(ANEW) for cause, _ in causes) or kind.closes

@@ -179,7 +179,7 @@ def test_an_unreadable_packet_is_counted_and_costs_its_own_event_only() -> None:
     with Bench({"eiger": Feed(packets)}) as bench:
         active = bench.play(uniform(["eiger"], 20))
         assert counts(active) == (21, 0, 1)
-        assert active.counts["eiger"].counts.malformed == 1
+        assert active.reports.by_stream["eiger"].counts.malformed == 1
         assert "the header is not JSON" in active.run.ledger.losses[0].cause
 
 

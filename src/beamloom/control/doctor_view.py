@@ -141,7 +141,9 @@ def _run(controller: Any) -> RunView | None:
         losses=tuple(
             LossView(loss["cause"], loss["events"], loss["count"]) for loss in losses(run)[:CAUSES_SHOWN]
         ),
-        streams=tuple(_stream(stream, run, active.counts.get(stream), devices) for stream in run.layouts),
+        streams=tuple(
+            _stream(stream, run, active.reports.by_stream.get(stream), devices) for stream in run.layouts
+        ),
         unsuited=None if active.finished else _unsuited(controller),
         reducer_away_since=away,
         reducer_away_cause=custody.cause,

@@ -217,9 +217,9 @@ def streams(controller: Any) -> dict[str, Any]:
             **_report(report),
             "stalled": stream in silent and silent[stream].stalled,
             "silent_since": silent[stream].since if stream in silent else None,
-            **_shares(active.share_counts.get(stream, {})),
+            **_shares(active.reports.by_share.get(stream, {})),
         }
-        for stream, report in active.counts.items()
+        for stream, report in active.reports.by_stream.items()
     }
 
 

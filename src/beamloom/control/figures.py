@@ -58,7 +58,7 @@ def _of_streams(active: Any) -> Iterator[Figure]:
     if active is None:
         return
     settled = active.run.ledger.settled_count
-    for stream, report in active.counts.items():
+    for stream, report in active.reports.by_stream.items():
         labels = {"stream": stream}
         for what in report.counts.__struct_fields__:
             yield Figure(

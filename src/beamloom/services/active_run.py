@@ -7,28 +7,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from beamloom.engine.assignment import Span
 from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage as RunCoverage
 from beamloom.engine.faults import Death
 from beamloom.engine.provenance import EpochRecord, add_epoch
 from beamloom.engine.run import Run, RunPhase, Step
-from beamloom.engine.shares import ShareReport
-from beamloom.engine.stream_losses import StreamCounts
-from beamloom.engine.streamplan import StreamLayout
 from beamloom.engine.succession import Handover
 from beamloom.services.ensemble import Ensemble, Member
+from beamloom.services.finishing import Finishing
 from beamloom.services.idling import IdleWatch
 from beamloom.services.membership import name_of
-from beamloom.services.share_counts import joined, sum_of
-from beamloom.services.sharing import share_of
+from beamloom.services.stream_reports import StreamReports
 from beamloom.services.takeover import Takeover
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import (
     AnyMessage,
-    Arm,
     Coverage,
     Failed,
     Fence,
@@ -54,8 +48,6 @@ logger = logging.getLogger(__name__)
 
 COVERAGE_INTERVAL = 0.25
 """Seconds between two messages that tell the reducer what became of events."""
-FINISH_TIMEOUT = 30.0
-"""Seconds that the finish hooks of user code may take before the run is over without them."""
 
 
 class ActiveRun:
@@ -76,10 +68,6 @@ class ActiveRun:
         """The trigger map in the words in which it was given: it may name detectors, that of ``run`` names streams alone."""
         self.started_at = time.time()
         self.finished_at: float | None = None
-        self.counts: dict[str, Progress] = {}
-        """The latest report of each stream; of one that several ingesters share, put together from theirs."""
-        self.share_counts: dict[str, dict[str, Progress]] = {}
-        """The latest report of each ingester of the streams that are shared, by its name."""
         self.takeover: Takeover | None = None
         """While it is taken over from a controller that died."""
         self.joining: set[str] = set()
@@ -94,9 +82,8 @@ class ActiveRun:
         self.chronicle = Chronicle(time.time)
         """What is remembered of the recent past."""
         self._idle = IdleWatch()
-        self._former_counts: dict[str, StreamCounts] = {}
-        self._counts_before: dict[str, StreamCounts] = {}
-        """Those as they were before the last ingester took a stream up."""
+        self.reports = StreamReports(run, self.chronicle)
+        """What the ingesters have said of their streams."""
         self._ensemble = ensemble
         self._channel = channel
         self._ticks = ticks
@@ -104,9 +91,7 @@ class ActiveRun:
         self._shift = 0.0
         self._next_tick = 0.0
         self._tick_turn = 0
-        self._finishing: set[str] | None = None
-        self._finish_reducer = False
-        self._finish_by = 0.0
+        self._finishing = Finishing(run.run_id, ensemble, self._send)
         self._gone: list[str] = []
 
     @property
@@ -166,29 +151,8 @@ class ActiveRun:
                 self.chronicle.took(deliveries)
                 for worker, slot, first, stop in deliveries:
                     self.run.taken(worker, slot, first, stop, now, split)
-            case Progress(stream=stream) as progress if stream in self.run.shares:
-                self._hear_share(sender, progress, now)
-            case Progress(stream=stream) as progress:
-                self._count(progress)
-                self.chronicle.missing(progress.losses)
-                self._hear_given_up(progress)
-                self.run.lost(progress.losses)
-                if progress.bearing is not None and progress.bearing != self.run.standing[stream].bearing:
-                    self.run.bearing(stream, progress.bearing)
-                tell = self.run.stopped if progress.stopped else None
-                if tell is not None:
-                    tell(stream, progress.complete_until, progress.seen_until, now)
-                else:
-                    self.run.progress(
-                        stream,
-                        progress.complete_until,
-                        progress.seen_until,
-                        ended=progress.ended,
-                        now=now,
-                        blocked=progress.blocked,
-                    )
-                if progress.astray is not None:
-                    self.run.stream_gone(stream, progress.astray, now, final=True)
+            case Progress() as progress:
+                self.reports.hear(sender, progress, now)
             case Lacking(stream=stream, lacking=lacking):
                 self.run.lacks(sender, stream, lacking)
             case Failed(event=None) as failed:
@@ -209,17 +173,10 @@ class ActiveRun:
                 self.run.holds(sender, held)
             case Fenced(worker=worker):
                 self.run.fenced(worker, now)
-            case Finished() if self._finishing is not None:
-                self._finishing.discard(sender)
+            case Finished():
+                self._finishing.answered(sender)
             case _:
                 pass
-
-    def _count(self, progress: Progress) -> None:
-        """Keep the latest report, which counts what earlier ingesters of the stream have counted, too."""
-        former = self._former_counts.get(progress.stream)
-        if former is not None:
-            progress = msgspec.structs.replace(progress, counts=sum_of(former, progress.counts))
-        self.counts[progress.stream] = progress
 
     def has_ingester(self, stream: str) -> bool:
         """Whether a stream of the run is read by somebody."""
@@ -227,49 +184,15 @@ class ActiveRun:
 
     def hand_over(self, streams: list[str], now: float) -> Handover:
         """Another ingester is about to be told to go on with these streams."""
-        for stream in streams:
-            if stream in self.counts:
-                self._counts_before[stream] = self._former_counts.get(stream, StreamCounts())
-                self._former_counts[stream] = self.counts[stream].counts
+        self.reports.hand_over(streams)
         handover = self.run.stream_taken_up(streams, now + self._shift)
         self._before_sending()
         return handover
-
-    def counts_on(self, streams: list[str]) -> None:
-        """It was the same ingester that took these streams up: what it has counted before, it still counts."""
-        for stream in streams:
-            if (before := self._counts_before.pop(stream, None)) is not None:
-                self._former_counts[stream] = before
 
     def refuse(self, stream: str, problem: str, now: float, *, final: bool) -> None:
         """Another ingester could not go on with a stream."""
         if stream in self.run.layouts:
             self.run.stream_refused(stream, problem, now + self._shift, final=final)
-
-    def _hear_given_up(self, progress: Progress) -> None:
-        if progress.given_up:
-            self.run.given_up(progress.stream, progress.given_up)
-
-    def _hear_share(self, sender: str, progress: Progress, now: float) -> None:
-        """One of the ingesters that share a stream reports."""
-        shares = self.run.shares[progress.stream]
-        if sender not in shares:
-            return
-        self._hear_given_up(progress)
-        report = ShareReport(
-            progress.complete_until,
-            progress.seen_until,
-            progress.received,
-            progress.losses,
-            progress.excuses,
-            progress.ended,
-            progress.stopped,
-            progress.blocked,
-            progress.origin,
-            progress.again,
-        )
-        self.run.share_progress(progress.stream, sender, report, now)
-        self.share_counts.setdefault(progress.stream, {})[name_of(sender)] = progress
 
     def begin_epoch(self, epoch: int, values: dict[str, Any]) -> EpochRecord | None:
         """New parameters, from the next event on that is not leased; returns the epoch that has held for no event by that."""
@@ -307,8 +230,7 @@ class ActiveRun:
         """A process is gone; ``death``: what is known of its end."""
         now += self._shift
         self.joining.discard(member.peer)
-        if self._finishing is not None:
-            self._finishing.discard(member.peer)
+        self._finishing.answered(member.peer)
         if member.role == "reducer":
             self.resuming = None
             self.run.lose_reducer(cause, now)
@@ -353,10 +275,7 @@ class ActiveRun:
         for worker in self._ensemble.workers:
             self._send(peer, Joined(run, worker.peer, worker.register.address))
             self._send(worker.peer, Reducer(run, peer, reducer.register.address))
-        if self._finish_reducer and self._finishing is not None:
-            self._finishing.add(peer)
-            self._finish_by = now + FINISH_TIMEOUT
-            self._send(peer, Finish(run))
+        self._finishing.ask_reducer_again(peer, now)
         logger.info("run %s goes on with the reducer %s", run, peer)
 
     def cannot_be_taken_up(self, problem: str) -> None:
@@ -376,8 +295,7 @@ class ActiveRun:
             return
         self._idle.stop_if_idle(self.run, now)
         step = self.run.advance(now)
-        for stream, told in self.share_counts.items():
-            self.counts[stream] = joined(stream, self.run.shares[stream], told.values())
+        self.reports.join_shares()
         if step or self._gone:
             self._send_orders(step)
         if self.run.phase is RunPhase.COMPLETE:
@@ -444,28 +362,17 @@ class ActiveRun:
             self._next_tick = now + min(self._ticks.values())
 
     def _finish(self, now: float) -> None:
-        """Workers first, then the reducer and the ingesters: what a finish hook of the map leaves, the reduce may still see."""
-        if self._finishing is None:
+        """Go on with the end of the run, one step after the other."""
+        finishing = self._finishing
+        if not finishing.workers_asked:
             logger.info("run %s: every event is settled", self.run.run_id)
-            self._finishing = {member.peer for member in self._ensemble.workers} - self.joining
-            self._finish_by = now + FINISH_TIMEOUT
-            for peer in self._finishing:
-                self._send(peer, Finish(self.run.run_id))
-        waiting = {peer for peer in self._finishing if peer in self._ensemble}
-        if waiting and now < self._finish_by:
+            finishing.ask_workers({member.peer for member in self._ensemble.workers} - self.joining, now)
+        if finishing.waits(now):
             return
-        if waiting:
-            logger.warning(
-                "run %s: no answer to finish from %s", self.run.run_id, ", ".join(map(name_of, waiting))
-            )
-        if not self._finish_reducer:
-            self._finish_reducer = True
+        if not finishing.others_asked:
             # Before the reducer finishes, so that the last version of its result says what became of every event.
             self._send_coverage(over=True)
-            self._finish_by = now + FINISH_TIMEOUT
-            self._finishing = {member.peer for member in self._everyone_but_workers()}
-            for peer in self._finishing:
-                self._send(peer, Finish(self.run.run_id))
+            finishing.ask_others([member.peer for member in self._everyone_but_workers()], now)
             return
         self.finished_at = time.time()
         counts = self.run.ledger.counts()
@@ -495,29 +402,3 @@ class ActiveRun:
             self._channel.send(peer, message)
         except KeyError:
             logger.debug("%s is gone; %s not sent", peer, type(message).__name__)
-
-
-def arm_message(
-    run: Run, member: Member, ensemble: Ensemble, epoch: int, values: dict[str, bytes], **more: object
-) -> Arm:
-    """What one process is told when a run begins."""
-    reducer = ensemble.reducer
-    if reducer is None:
-        raise LookupError("no reducer takes part")
-    layouts: dict[str, StreamLayout] = {
-        stream: layout for stream, layout in run.layouts.items() if stream in member.register.streams
-    }
-    shares = {stream: share_of(ensemble, stream, member) for stream in layouts}
-    workers = {worker.peer: worker.register.address for worker in ensemble.workers}
-    return Arm(
-        run.run_id,
-        (reducer.peer, reducer.register.address),
-        {} if member.is_worker else workers,
-        layouts,
-        epoch,
-        values,
-        run.trigger_map.total_events,
-        shares={stream: share for stream, share in shares.items() if share is not None},
-        analyses=sorted({worker.register.analysis for worker in ensemble.workers} - {""}),
-        **more,  # type: ignore[arg-type]
-    )

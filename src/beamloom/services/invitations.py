@@ -12,7 +12,8 @@ import msgspec
 
 from beamloom.engine.provenance import RunFacts
 from beamloom.engine.run import Run
-from beamloom.services.active_run import ActiveRun, arm_message
+from beamloom.services.active_run import ActiveRun
+from beamloom.services.arm_messages import arm_message
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.parameter_epochs import ParameterEpochs
 from beamloom.services.successors import Successors

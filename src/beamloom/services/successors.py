@@ -69,7 +69,7 @@ class Successors:
     def confirmed(self, active: ActiveRun, member: Member, armed: Armed, now: float) -> None:
         """An ingester says whether it can take up its streams."""
         if armed.kept:
-            active.counts_on(armed.kept)
+            active.reports.count_on(armed.kept)
             logger.info("%s is heard again and has lost nothing", member.name)
         if armed.problem is not None:
             logger.warning("%s cannot take up its streams: %s", member.name, armed.problem)
