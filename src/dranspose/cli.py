@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command == "replay":
         # Who names a .pkls file to dranspose means it; the unpickler for recordings knows nothing but records.
         rest.append("--allow-pickle")
+    if command == "controller":
+        rest = [*_anywhere(), *rest]
     if command in SAME:
         return beamloom([command, *rest])
     if command == "ingester":
@@ -92,4 +95,9 @@ def _http_ingester(argv: Sequence[str]) -> int:
 
 def _receive(stream: str, device: str, url: str, more: Sequence[str]) -> int:
     streams = json.dumps({stream: {"device": device, "url": url}})
-    return beamloom(["ingester", "--name", f"{stream}-ingester", "--streams", streams, *more])
+    return beamloom(["ingester", "--name", f"{stream}-ingester", "--streams", streams, *_anywhere(), *more])
+
+
+def _anywhere() -> list[str]:
+    """Existing scans name any folder by the parameter dump_prefix."""
+    return [] if "BEAMLOOM_RECORD_BELOW" in os.environ else ["--record-below=/"]

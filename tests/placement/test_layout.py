@@ -97,7 +97,12 @@ def test_each_process_gets_the_settings_that_the_pipeline_says(monkeypatch: pyte
             record_prefix="/data/run-",
         ),
         "reducer": ReducerSettings(
-            **workers, name="reducer", reducer_class="r:R", http_port=6001, allow_pickle=False
+            **workers,
+            name="reducer",
+            reducer_class="r:R",
+            http_port=6001,
+            allow_pickle=False,
+            result_packages=("w",),
         ),
         **{
             f"{name}-ingester": IngesterSettings(

@@ -183,6 +183,7 @@ class Bench:
     ) -> None:
         """Start an ingester of a stream; one of ``ingesters`` that share it when its device allows that."""
         name = name or f"{stream}-ingester"
+        more.setdefault("record_prefix", self.controller.settings.record_prefix)
         one = StreamSettings(device="feed", arms=arms, ingesters=ingesters)
         settings = IngesterSettings(name=name, streams={stream: one}, **more)
         channel = self.exchange.channel(new_peer_id(name))

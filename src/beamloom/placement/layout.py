@@ -123,6 +123,7 @@ class _Commands:
         own = {
             "reducer_class": self._pipeline.reducer.reducer_class,
             "analysis_path": self._pipeline.analysis,
+            "result_packages": self._result_packages,
             "http_host": http[0],
             "http_port": http[1],
         }
@@ -162,6 +163,12 @@ class _Commands:
             "http_port": http[1],
         }
         return self._spec("debugworker", "debugworker", own, WORKERS)
+
+    @property
+    def _result_packages(self) -> list[str]:
+        classes = [group.worker_class for group in self._pipeline.worker_groups]
+        packages = {cls.partition(":")[0].partition(".")[0] for cls in classes}
+        return sorted(packages | set(self._pipeline.settings.get("result_packages", ())))
 
     @property
     def _record_prefix(self) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from typing import Any, NamedTuple
 
 from beamloom.engine.ranges import Range
@@ -76,9 +78,18 @@ def decoder_of(arm: Arm, settings: ReducerSettings) -> Decoder:
 
 
 def trusted_packages(arm: Arm, settings: ReducerSettings) -> set[str]:
-    """The packages of the analyses of a run."""
-    references = [reference for reference in (*arm.analyses, settings.reducer_class or "") if reference]
-    return {_package(reference) for reference in references}
+    """The packages of the analyses of a run, as far as the settings vouch for them: ``arm`` may be anybody's.
+
+    Those are the reducer class' own, ``result_packages``, and what lies in ``analysis_path``.
+    """
+    own = {_package(settings.reducer_class)} if settings.reducer_class else set()
+    named = set(map(_package, arm.analyses)) - own
+    below = {package for package in named if _lies_in(package, settings.analysis_path)}
+    return own | set(settings.result_packages) | below
+
+
+def _lies_in(package: str, folder: str) -> bool:
+    return package.isidentifier() and PathFinder.find_spec(package, [os.path.realpath(folder)]) is not None
 
 
 def _package(reference: str) -> str:

@@ -16,11 +16,14 @@ from beamloom.engine.budget import Budget
 from beamloom.engine.faults import Death
 from beamloom.engine.run import RunPhase
 from beamloom.parameters import (
+    DUMP_PREFIX,
     Parameter,
     ParameterError,
     readable,
 )
+from beamloom.services import record_places
 from beamloom.services.active_run import ActiveRun
+from beamloom.services.admission import Admission
 from beamloom.services.arming import Arming, ArmingRefused, facts_of, why_needed
 from beamloom.services.commands import Commands
 from beamloom.services.detectors import nameable
@@ -114,6 +117,7 @@ class ControllerService:
         self._arming: Arming | None = None
         self._commands = Commands(channel.wake)
         self._invitations = Invitations(settings, self.ensemble, channel, self.epochs)
+        self._admission = Admission(self.ensemble, channel, settings.max_processes)
         self._looked_at = 0.0
         if values := initial_values(settings):
             self.parameters.set_many(values)
@@ -207,6 +211,9 @@ class ControllerService:
 
     def set_parameters(self, values: dict[str, bytes]) -> str:
         """Set parameters as one new epoch; returns the hash of the new set. Raises ParameterError."""
+        prefix = values.get(DUMP_PREFIX.name, b"").decode(errors="surrogateescape")
+        if problem := record_places.refusal(prefix, self.settings):
+            raise ParameterError(problem)
         self.parameters.set_many(values)
         self.epochs.begin(self.active)
         return self.parameters.current.hash
@@ -226,8 +233,7 @@ class ControllerService:
         member = self.ensemble.get(sender)
         if member is None:
             if isinstance(message, Heartbeat):
-                self._channel.connect(sender, message.address)
-                self._channel.send(sender, Unknown(sender))
+                self._admission.disown(sender, message.address, now)
             return
         member.heard(now, message.figures if isinstance(message, Heartbeat) else None)
         match message:
@@ -256,6 +262,8 @@ class ControllerService:
                         self._invitations.invite_late(self.active)
 
     def _welcome(self, peer: str, register: Register, now: float) -> None:
+        if not self._admission.admits(peer, register):
+            return
         known = peer in self.ensemble
         member, former = self.ensemble.add(peer, register, now)
         if former is not None:

@@ -24,6 +24,7 @@ from beamloom.engine.stream_losses import StreamCounts
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.recordings.folder import RecordingNames
 from beamloom.recordings.writer import RecordingWriter
+from beamloom.services import record_places
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.disks import DiskWatch
 from beamloom.services.freed_memory import keep_freed_memory
@@ -195,6 +196,8 @@ class IngesterService:
         self._arming_until = now + arm.timeout
 
     def _open(self, stream: str, layout: StreamLayout, arm: Arm) -> StreamRun:
+        if problem := record_places.refusal(arm.record_prefix, self._settings):
+            raise ValueError(problem)
         prefix = arm.record_prefix or self._settings.record_prefix
         recorder = self._recorder(prefix, arm.run) if prefix else None
         source = self._source(stream, layout)

@@ -26,8 +26,9 @@ from beamloom.services.last_words import NOBODY, Deaths, LastWords
 from beamloom.services.membership import name_of
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.safekeeping import Checkpoint, State
+from beamloom.services.states import decode_state, encode_state
 from beamloom.settings import ReducerSettings
-from beamloom.transport.codec import Decoder, Encoded, Encoder
+from beamloom.transport.codec import Decoder, Encoded
 from beamloom.transport.messages import Arm, Failed, Results, ResultSpan
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class Reducing:
         self.account.restore(checkpoint.split, checkpoint.failed, checkpoint.taken.values())
         if self.analysis is not None:
             try:
-                self.analysis.restore(self._decoder.decode(*state), self._epochs.latest)
+                self.analysis.restore(decode_state(*state, self._analyses), self._epochs.latest)
             except RAISED as error:
                 pass_interrupt(error)
                 return str(ErrorCapsule.from_exception(self.analysis.where("restore"), error))
@@ -297,8 +298,7 @@ class Reducing:
         analysis = self.analysis
         if analysis is None:
             return None
-        encoder = Encoder(allow_pickle=self._settings.allow_pickle)
-        state = self._call("checkpoint", lambda: encoder.encode(analysis.checkpoint(self._epochs.latest)))
+        state = self._call("checkpoint", lambda: encode_state(analysis.checkpoint(self._epochs.latest)))
         return None if state is None else state.detached()
 
     def finish(self) -> bool:

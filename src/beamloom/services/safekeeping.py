@@ -29,6 +29,7 @@ from beamloom.engine.collector import Collector
 from beamloom.engine.ranges import Range
 from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock, remove_journal
 from beamloom.services.last_words import LastWords
+from beamloom.services.states import check_own
 from beamloom.settings import ReducerSettings, ServiceSettings
 from beamloom.transport.codec import Encoded
 from beamloom.transport.messages import AnyMessage, Arm, Failed, Parameters, decode, encode
@@ -163,6 +164,7 @@ class Safekeeping:
 
     def _hold(self, folder: Path) -> None:
         if self._lock is None:
+            check_own(folder)
             self._lock = Lock(folder)
 
     def _write(self, folder: Path, run: str) -> Journal:

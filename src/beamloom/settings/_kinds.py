@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from beamloom.detectors.geometry import Detector, check_geometry
+from beamloom.settings._bounds import MaxProcesses, RecordBelow
 from beamloom.settings._failures import (
     CapsuleBytes,
     CapsuleDir,
@@ -268,6 +269,8 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
             description="Start of the path of every file in which the trigger map and the parameters are recorded."
         ),
     ] = None
+    record_below: RecordBelow = ""
+    max_processes: MaxProcesses = 500
     state_dir: Annotated[
         str,
         Meta(
@@ -380,6 +383,7 @@ class IngesterSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknow
             description="Start of the path of every file to which packets are recorded; none: no recording."
         ),
     ] = None
+    record_below: RecordBelow = ""
 
     def _default_name(self) -> str:
         return "_".join(self.streams) + "-ingester"

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from beamloom.settings._bounds import ResultPackages
 from beamloom.settings._failures import CapsuleBytes, CapsuleDir, Capsules
 from beamloom.settings._http import (
     HttpBodyLimit,
@@ -94,6 +95,7 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
             "sender chose, and without `keys` that is whoever reaches the mailbox."
         ),
     ] = False
+    result_packages: ResultPackages = ()
     capsule_dir: CapsuleDir = ""
     capsules: Capsules = 3
     capsule_bytes: CapsuleBytes = 1 << 28

@@ -6,12 +6,22 @@ can have a service read beyond what came, or count to 2**60. What does not fit i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from beamloom.engine.ranges import Range
 from beamloom.events import PacketKind, frame_bytes
-from beamloom.transport.messages import AnyMessage, Coverage, Failed, PacketBlock, Packets, Results
+from beamloom.transport.messages import (
+    AnyMessage,
+    Arm,
+    Coverage,
+    Failed,
+    PacketBlock,
+    Packets,
+    Register,
+    Results,
+)
 from beamloom.transport.packing import INLINE_BYTES
 
 MOST_PACKETS = 1 << 20
@@ -24,6 +34,10 @@ MOST_MERGED = 1 << 24
 """Events whose results, or whose failure, travel as one."""
 MOST_EVENTS = 1 << 53
 """Of a run."""
+MOST_LETTERS = 1000
+"""Of a name or an address."""
+RUN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+"""It names files and folders: nothing in it may lead out of theirs."""
 _KINDS = frozenset(int(kind) for kind in PacketKind)
 
 
@@ -36,6 +50,12 @@ def makes_sense(message: AnyMessage, buffers: Sequence[Any]) -> bool:
             return _results_fit(results, buffers)
         case Failed(combined=combined):
             return _can_be_counted(combined)
+        case Arm(run=run):
+            return RUN_ID.fullmatch(run) is not None
+        case Register() as register:
+            return (
+                max(map(len, (register.name, register.role, register.address, register.host))) <= MOST_LETTERS
+            )
         case Coverage(news=news):
             return news.total is None or 0 <= news.total <= MOST_EVENTS
         case _:

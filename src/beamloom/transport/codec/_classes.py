@@ -80,7 +80,7 @@ class ClassFinder:
         if module_name.partition(".")[0] not in self._trusted:
             raise UndecodableResult(
                 f"a result is of the class {qualified} of {module_name}, which is not loaded here; import {module_name} in "
-                "the module of the reducer, or name its package among the trusted ones."
+                "the module of the reducer, or name its package in result_packages of the reducer's settings."
             )
         try:
             return importlib.import_module(module_name)
