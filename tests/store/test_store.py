@@ -136,6 +136,26 @@ def test_a_store_whose_file_is_gone_comes_back(tmp_path: Path) -> None:
     store.close()
 
 
+def test_nothing_is_written_to_a_file_that_was_removed_and_no_other_takes_its_place(tmp_path: Path) -> None:
+    folder, away = tmp_path / "state", tmp_path / "away"
+    folder.mkdir()
+    store = SqliteStore(folder)
+    store.append(b"x")
+    folder.rename(away)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="not there any more"):
+            store.append(b"lost")
+    folder.mkdir()
+    with pytest.raises(StoreError, match="not there any more"):
+        store.checkpoint(b"lost", {}, 1)
+    assert list(folder.iterdir()) == []
+    folder.rmdir()
+    away.rename(folder)
+    store.append(b"y")
+    assert store.load().batches == [b"x", b"y"]
+    store.close()
+
+
 class Stuck:
     """A store on a disk that does not answer."""
 

@@ -32,6 +32,8 @@ class SqliteStore:
         self._path = folder / STORE_FILE
         self._fsync = SYNCHRONOUS[fsync]
         self._connection: sqlite3.Connection | None = None
+        self._file = 0
+        """The inode of the open file."""
         self.generation = 0
         """How many controllers this store has had, this one included."""
         with self._transaction(check=False) as connection:
@@ -80,6 +82,8 @@ class SqliteStore:
             raise
 
     def _open(self) -> sqlite3.Connection:
+        if self.generation:
+            self._see_to_file()
         if self._connection is None:
             # No waiting for locks here: who writes has more to do than that, and comes again.
             connection = sqlite3.connect(
@@ -89,7 +93,20 @@ class SqliteStore:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._fsync}")
             connection.executescript(SCHEMA)
+            self._file = self._path.stat().st_ino
         return self._connection
+
+    def _see_to_file(self) -> None:
+        """What is written to a file that was removed is nowhere, and a new one knows nothing of this controller."""
+        try:
+            file = self._path.stat().st_ino
+        except OSError as error:
+            raise StoreError(
+                f"the state cannot be kept, as {self._path} is not there any more ({error.strerror}); put it back, or start the "
+                "controller anew"
+            ) from error
+        if file != self._file:
+            self.close()
 
     def close(self) -> None:
         """Release the file; what was begun and not committed is given up. May be called twice."""
