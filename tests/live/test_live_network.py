@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -24,7 +26,7 @@ from beamloom.triggermap import TriggerMap
 from chaos.oracle import Read
 from live.pipelines import ANALYSES, Live, wait_until
 from live.series import pictures, uniform_map
-from live.spread import CONTROL, DEVICE, INGEST, REDUCE, WORK, devices_there, some_hosts, spread
+from live.spread import CONTROL, DEVICE, HTTP_PORT, INGEST, REDUCE, WORK, devices_there, some_hosts, spread
 from live.test_live_ingester_deaths import Pace
 from support.hosts import Hosts
 from support.wire import Fault
@@ -119,9 +121,33 @@ def test_a_host_that_is_cut_off_for_longer_than_the_heartbeat_comes_back_and_not
     run_with(cut(host, *who))
 
 
+@pytest.mark.parametrize("hears", [True, False])
 @pytest.mark.parametrize(("host", "name"), [(WORK, "worker-1"), (INGEST, "camera-ingester")])
-def test_a_host_that_hears_and_is_not_heard_comes_back_and_nothing_is_lost(host: str, name: str) -> None:
-    run_with(cut(host, name, receives=False))
+def test_a_connection_that_is_half_open_costs_nothing(host: str, name: str, hears: bool) -> None:
+    run_with(cut(host, name, receives=not hears, sends=hears))
+
+
+def test_devices_that_are_cut_off_for_a_while_go_on_where_they_were() -> None:
+    run_with(cut(DEVICE))
+
+
+def test_viewers_behind_a_network_that_is_cut_hold_nothing_up_and_come_back() -> None:
+    def fault(hosts: Hosts, live: Live) -> None:
+        address = (hosts[REDUCE].address, HTTP_PORT)
+        ask = f"GET /api/v1/result/$ HTTP/1.1\r\nHost: {address[0]}\r\n\r\n".encode()
+        with ExitStack() as stack:
+            for _ in range(20):
+                with hosts[DEVICE].there():
+                    viewer = stack.enter_context(socket.create_connection(address, 20))
+                # It asks again and again, and takes nothing of the answers.
+                viewer.sendall(ask * 50)
+            hosts.harm_between(REDUCE, DEVICE, CUT)
+            hosts.harm_between(DEVICE, REDUCE, CUT)
+            wait_until(lambda: live.completed(EVENTS), "the whole run", live.state, PATIENCE)
+            hosts.mend()
+            assert viewer.recv(100).startswith(b"HTTP/1.1 200")
+
+    run_with(fault)
 
 
 @pytest.mark.parametrize(
