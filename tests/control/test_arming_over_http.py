@@ -25,7 +25,7 @@ def test_a_map_is_armed_run_and_told_of(live: Live) -> None:
     assert live.finished() == {
         "last_assigned": 7, "completed_events": 7, "total_events": 7, "finished": True, "run": run,
         "phase": "finished", "reduced": 7, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0, "quarantined": 0,
-        "errors": [], "losses": [], "stopped": None, "aborted": False, "degraded": None, "max_failed": None, "stalled": [],
+        "errors": [], "losses": [], "stopped": None, "aborted": False, "degraded": None, "max_failed": None, "stalled": [], "waits_for": [],
     }  # fmt: skip
 
 
@@ -258,9 +258,9 @@ def test_the_sardana_hook_refuses_streams_that_are_not_there(live: Live, streams
 
 
 def test_a_huge_scan_by_the_sardana_hook_is_kept_compact(live: Live) -> None:
-    body = {"streams": ["eiger"], "scan": {"nb_points": 10**12}}
+    body = {"streams": ["eiger"], "scan": {"nb_points": 10**9}}
     assert live.post("sardana_hook", json=body).status_code == 200
-    assert live.read("progress")["total_events"] == 10**12 + 2
+    assert live.read("progress")["total_events"] == 10**9 + 2
 
 
 def test_of_two_maps_at_once_one_runs_and_the_other_is_refused_or_replaced(live: Live) -> None:

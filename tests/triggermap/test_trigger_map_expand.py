@@ -42,6 +42,12 @@ def test_it_is_the_map_that_names_the_streams_itself(
     assert (expanded.tags, expanded.total_events) == (plain.tags, plain.total_events)
 
 
+def test_a_map_whose_parts_are_repeated_no_times_is_expanded_too() -> None:
+    body = {"parts": {"main": {"eiger": [[]]}}, "sequence": [{"part": "main", "repeat": 0}]}
+    expanded = expand(TriggerMap.from_json(body, all_wrap=False), {"eiger": ["m0", "m1"]})
+    assert (expanded.streams, expanded.total_events) == (("m0", "m1"), 0)
+
+
 def test_a_map_without_such_names_stays_the_same_object() -> None:
     trigger_map = uniform(["orca"], 5)
     assert expand(trigger_map, {"eiger": ["m0", "m1"]}) is trigger_map

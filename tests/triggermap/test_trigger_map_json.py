@@ -81,6 +81,13 @@ def test_equal_repeats_in_a_row_add_up() -> None:
     assert TriggerMap.from_json(body).total_events == 6
 
 
+def test_a_map_of_more_events_than_can_be_numbered_is_refused_with_what_to_do() -> None:
+    often = [{"part": name, "repeat": 10**9} for name in ["a", "b"] * 50]
+    body = {"parts": {"a": {"s": [[]] * 100_000}, "b": {"s": [[]] * 100_000}}, "sequence": often}
+    with pytest.raises(TriggerMapError, match=r"10000000000000002 events.*repeat null"):
+        TriggerMap.from_json(body)
+
+
 def test_a_map_without_events_keeps_its_start_and_its_end_event() -> None:
     nothing = TriggerMap.from_json({"parts": {"a": {"s": [[]]}}, "sequence": [{"part": "a", "repeat": 0}]})
     assert nothing.total_events == 2

@@ -63,7 +63,7 @@ def _without(trigger_map: TriggerMap, absent: Sequence[str]) -> TriggerMap:
     for name, part in trigger_map.parts.items():
         columns = {stream: column for stream, column in part.columns.items() if stream not in absent}
         parts[name] = Part(columns) if columns else Part.from_cells({kept: [None] * part.length}, name=name)
-    return TriggerMap(parts, trigger_map.sequence, all_wrap=False)
+    return trigger_map.with_parts(parts)
 
 
 def _closed(trigger_map: TriggerMap, survey: Survey) -> TriggerMap:

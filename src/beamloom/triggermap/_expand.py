@@ -20,7 +20,7 @@ def expand(trigger_map: TriggerMap, names: Mapping[str, Sequence[str]]) -> Trigg
     if not any(stream in names for stream in trigger_map.streams):
         return trigger_map
     parts = {name: Part(_expanded(name, part, names), name=name) for name, part in trigger_map.parts.items()}
-    return TriggerMap(parts, trigger_map.sequence, all_wrap=False)
+    return trigger_map.with_parts(parts)
 
 
 def _expanded(part_name: str, part: Part, names: Mapping[str, Sequence[str]]) -> dict[str, Column]:

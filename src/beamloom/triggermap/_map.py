@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 
 from beamloom.triggermap._compiled import CompiledPart, Occurrence
 from beamloom.triggermap._json import decode_anything, decode_mapping, decode_sequence, encode_sequence
-from beamloom.triggermap._model import RESERVED_PART, Cell, Repeat, VirtualWorker
+from beamloom.triggermap._model import RESERVED_PART, Cell, Repeat, TriggerMapError, VirtualWorker
 from beamloom.triggermap._part import Part
 from beamloom.triggermap._validate import check_pipeline, check_sequence
 
+MOST_EVENTS = 2**53
+"""Of a map: numbers up to here are exact wherever they are read, in JSON too."""
 TILE_EVENTS = 4096
 """Copies of a short part are put together until they have about this many events."""
 _MOST_TILES = 256
@@ -79,6 +81,11 @@ class TriggerMap:
         self.sequence = tuple(repeats)
         lengths = [None if r.times is None else r.times * self.parts[r.part].length for r in self.sequence]
         known = [length for length in lengths if length is not None]
+        if sum(known) > MOST_EVENTS:
+            raise TriggerMapError(
+                f"the map has {sum(known)} events, more than the {MOST_EVENTS} that can be numbered; let the last part repeat until told "
+                "to stop (repeat null) where the number of events is open"
+            )
         self.total_events = sum(known) if len(known) == len(lengths) else None
         self._occurrences: dict[str, Occurrence] = {}
         self._singles: dict[str, CompiledPart] = {}
@@ -99,6 +106,11 @@ class TriggerMap:
     def from_mapping(cls, body: bytes | Mapping[str, Any], *, all_wrap: bool = True) -> TriggerMap:
         """The map whose only part, named main, is ``{stream: [cell, ...]}``. Raises TriggerMapError."""
         return cls({"main": decode_mapping(body)}, ["main"], all_wrap=all_wrap)
+
+    def with_parts(self, parts: Mapping[str, Part]) -> TriggerMap:
+        """The same sequence, of other parts that have the same names."""
+        # A sequence of parts that are repeated no times has no entry left.
+        return TriggerMap(parts, self.sequence or [Repeat(next(iter(parts)), 0)], all_wrap=False)
 
     def to_json(self) -> dict[str, Any]:
         """The map as plain lists and dictionaries; ``from_json`` reads it back."""
