@@ -209,7 +209,7 @@ class StinsReader:
         """Append the packet, or what is wrong with it."""
         try:
             head = read_head(frames[0])
-            if self._is_left_over(head):
+            if self._dealt_from is not None and self._is_left_over(head, self._dealt_from):
                 return
             if head.htype == "image":
                 if len(frames) == 2:
@@ -242,12 +242,9 @@ class StinsReader:
         self._dealt_from = origin
         self._anew = BegunAnew(self._first_frame) if one_series else None
 
-    def _is_left_over(self, head: Head) -> bool:
-        return (
-            self._dealt_from is not None
-            and head.msg_number is not None
-            and head.msg_number < self._dealt_from
-        )
+    @staticmethod
+    def _is_left_over(head: Head, origin: int) -> bool:
+        return head.msg_number is not None and head.msg_number < origin
 
     def _begin(self, msg_number: int | None) -> int | None:
         """Start a series; the number of its header among all messages since the first header of the run, None where that is not known."""
@@ -281,7 +278,8 @@ class StinsReader:
             return number if self._anew is None else self._anew.number(number, head.frame)
         if self._header is not None and head.msg_number is not None:
             number = head.msg_number - self._header
-            if head.frame is not None:
+            # What follows steadily costs no call.
+            if head.frame is not None and (number - head.frame != self._behind or not self._follows):
                 number = self._follow(number, head.frame)
             if number < 1:
                 raise MalformedPacket(

@@ -34,6 +34,9 @@ KEEPALIVE_INTERVAL: Final = 1
 KEEPALIVE_COUNT: Final = 5
 """So many of them stay without an answer until the connection counts as broken, and another one is made."""
 
+_AT_ONCE: Final = int(zmq.DONTWAIT)
+"""As a plain integer: the name costs a tenth of a microsecond each time."""
+
 _ADDRESS: Final = re.compile(r"tcp://(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s/:*]+):(?P<port>\d{1,5})|ipc://\S+")
 
 _MONITORED: Final = (
@@ -211,16 +214,12 @@ class ZmqSource:
             return self._read_dealt(socket, self._dealt, limit)
         take = self.reader.take
         items: list[Packet | Malformed] = []
-        for _ in range(max(limit - 1, 1)):
-            frames = self._receive(socket)
-            if frames is None:
-                break
-            before = len(items)
+        for frames in _receive(socket, max(limit - 1, 1)):
             take(frames, items)
-            if not self._in_series or len(items) != before + 1 or items[-1].__class__ is not Packet:
-                self._keep_series(items, before)
-            elif items[-1].kind is PacketKind.END:
-                self._in_series = False
+        if not self._in_series or not all(
+            item.__class__ is Packet and item.kind is PacketKind.DATA for item in items
+        ):
+            self._keep_series(items)
         return items
 
     def _read_dealt(
@@ -228,10 +227,7 @@ class ZmqSource:
     ) -> Sequence[Packet | Malformed]:
         items: list[Packet | Malformed] = []
         dealt.take_held(limit, items)
-        for _ in range(limit - len(items)):
-            frames = self._receive(socket)
-            if frames is None:
-                break
+        for frames in _receive(socket, limit - len(items)):
             dealt.take(frames, items)
         self.discarded_before_start = dealt.discarded
         return items
@@ -253,24 +249,10 @@ class ZmqSource:
             raise RuntimeError(f"the connection to {self._url} is not open; call open() first")
         return self._socket
 
-    def _receive(self, socket: zmq.Socket[bytes]) -> list[Any] | None:
-        """The next message, or None when none has arrived. Messages arrive whole."""
-        # A frame knows whether another follows; asking the socket takes as long as receiving does.
-        receive = socket.recv
-        try:
-            frame = receive(zmq.DONTWAIT, False)
-        except zmq.Again:
-            return None
-        frames = [frame.bytes if len(frame) < LARGE_FRAME else frame]
-        while frame.more:
-            frame = receive(zmq.DONTWAIT, False)
-            frames.append(frame.bytes if len(frame) < LARGE_FRAME else frame)
-        return frames
-
-    def _keep_series(self, items: list[Packet | Malformed], start: int) -> None:
-        """Discard those of ``items[start:]`` that do not belong to a series, and follow where series begin and end."""
+    def _keep_series(self, items: list[Packet | Malformed]) -> None:
+        """Discard those of ``items`` that do not belong to a series, and follow where series begin and end."""
         kept: list[Packet | Malformed] = []
-        for item in items[start:]:
+        for item in items:
             if isinstance(item, Malformed):
                 if self._in_series:
                     kept.append(item)
@@ -286,7 +268,7 @@ class ZmqSource:
                 self.discarded_before_start += 1
             if item.kind is PacketKind.END:
                 self._in_series = False
-        items[start:] = kept
+        items[:] = kept
 
     def _follow_connection(self) -> None:
         """Take in what ZeroMQ has reported of the connection since last time."""
@@ -309,3 +291,21 @@ class ZmqSource:
                     self._connected_since = None
                 case _:
                     self._attempts += 1
+
+
+def _receive(socket: zmq.Socket[bytes], most: int) -> list[list[Any]]:
+    """At most so many of the messages that have arrived. Messages arrive whole."""
+    # A frame knows whether another follows; asking the socket takes as long as receiving does.
+    receive = socket.recv
+    messages: list[list[Any]] = []
+    try:
+        for _ in range(most):
+            frame = receive(_AT_ONCE, False)
+            frames = [frame.bytes if len(frame) < LARGE_FRAME else frame]
+            while frame.more:
+                frame = receive(_AT_ONCE, False)
+                frames.append(frame.bytes if len(frame) < LARGE_FRAME else frame)
+            messages.append(frames)
+    except zmq.Again:
+        pass
+    return messages
