@@ -8,6 +8,7 @@ shows as a row of one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import add
 from typing import Any, TypeAlias
 
 from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
@@ -77,7 +78,10 @@ class PacketRow:
         each, sizes = self.per_packet, self.sizes
         if not each:
             return [0] * self.count
-        return sizes if each == 1 else [sum(sizes[at : at + each]) for at in range(0, len(sizes), each)]
+        totals = sizes[::each]
+        for place in range(1, each):
+            totals = list(map(add, totals, sizes[place::each]))
+        return totals
 
     @property
     def largest(self) -> int:

@@ -91,7 +91,8 @@ class StreamRun:
         self.is_share = is_share
         """Whether other ingesters receive the rest of the stream."""
         self._figures = source if isinstance(source, SourceFigures) else None
-        self._requests = Requests(layout) if isinstance(source, TriggeredSource) else None
+        self._triggered = source if isinstance(source, TriggeredSource) else None
+        self._requests = None if self._triggered is None else Requests(layout)
         self._limit = ReadLimit(READ_LIMIT, READ_BYTES)
         self._told_oversized = False
         self._told_at = 0.0
@@ -100,7 +101,9 @@ class StreamRun:
         self._told_origin: int | None = None
         self._told_bearing: Bearing | None = None
         self._told_seen = False
+        # Once: to ask a Protocol takes microseconds, and these are asked for in each turn.
         self._resumable = source if isinstance(source, ResumableSource) else None
+        self._shared = source if isinstance(source, SharedSource) else None
         self._all_losses: list[Loss] = []
         self._all_excuses: list[Loss] = []
         self._received: deque[Comb] = deque()
@@ -109,10 +112,10 @@ class StreamRun:
 
     def trigger(self, spans: Sequence[Span]) -> None:
         """Have a software-triggered source produce the packets of events that have just been leased."""
-        if self._requests is not None and isinstance(self.source, TriggeredSource) and not self.stopped:
+        if self._requests is not None and self._triggered is not None and not self.stopped:
             kinds = self._requests.leased(spans)
             if kinds:
-                self.source.trigger(kinds)
+                self._triggered.trigger(kinds)
 
     @property
     def has_all(self) -> bool:
@@ -304,12 +307,12 @@ class StreamRun:
     @property
     def origin(self) -> int | None:
         """Of a share that is dealt out: what tells the series whose beginning came here."""
-        return self.source.origin if isinstance(self.source, SharedSource) else None
+        return None if self._shared is None else self._shared.origin
 
     def begin_at(self, origin: int) -> None:
         """It is known which series is the run's."""
-        if isinstance(self.source, SharedSource):
-            self.source.begin_at(origin)
+        if self._shared is not None:
+            self._shared.begin_at(origin)
 
 
 def open_stream(
