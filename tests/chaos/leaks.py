@@ -72,6 +72,15 @@ def files_in(folder: Path) -> int:
     return sum(one.is_file() for one in folder.rglob("*"))
 
 
+def bytes_in(folder: Path) -> int:
+    """Size of the files in a folder and below; of those that go meanwhile, none."""
+    total = 0
+    for one in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += one.stat().st_size if one.is_file() else 0
+    return total
+
+
 def growth(before: Mapping[str, Holding], after: Mapping[str, Holding]) -> dict[str, Holding]:
     """How much more each process holds; those that are others by now are left out."""
     return {

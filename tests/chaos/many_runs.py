@@ -14,7 +14,7 @@ from beamloom.devices.device import Simulator
 from beamloom.placement import LocalPlacement
 from beamloom.triggermap import uniform
 from chaos.campaign import must, pipeline
-from chaos.leaks import Holding, files_in, growth, holding, own_places, remains
+from chaos.leaks import Holding, bytes_in, files_in, growth, holding, own_places, remains
 from chaos.material import box_messages, camera_messages
 from chaos.schedule import STREAMS, Flaws
 from chaos.watching import Asker, Watch
@@ -26,6 +26,7 @@ WARM_UP = 2 * len(SHAPES)
 """Runs after which everything that is loaded once is loaded."""
 MOST_MEMORY = 5.0
 """MB by which a process may grow in all runs after the warm-up."""
+LEVELS = 10
 PATIENCE = 30.0
 
 
@@ -40,8 +41,12 @@ class ManyRuns(msgspec.Struct, kw_only=True):
     seconds: float
     growth: dict[str, Holding]
     """By process: what it holds more at the end than after the warm-up."""
+    levels: dict[str, list[float]] = {}
+    """By process: its memory in MB after the warm-up and after each tenth of the runs, which shows whether it levels off."""
     files: int
     """More on disk than after the warm-up."""
+    stored: int = 0
+    """By how many bytes all that is on disk has grown."""
     problems: list[str] = []
     """What is wrong, in sentences."""
 
@@ -58,10 +63,14 @@ def many_runs(runs: int) -> ManyRuns:
         with Asker(placement.controller_url) as ask, Watch(placement.controller_url) as watch:
             for number in range(WARM_UP):
                 _one(ask, watch, devices, number, outcome)
-            before, files = held(placement), files_in(places)
+            before, files, stored = held(placement), files_in(places), bytes_in(places)
+            _note_levels(outcome.levels, before)
             for number in range(runs):
                 _one(ask, watch, devices, number, outcome)
+                if (number + 1) * LEVELS // runs > number * LEVELS // runs:
+                    _note_levels(outcome.levels, held(placement))
             outcome.growth, outcome.files = growth(before, held(placement)), files_in(places) - files
+            outcome.stored = bytes_in(places) - stored
         placement.stop()
         outcome.problems += [f"left behind among temporary files: {one}" for one in remains(places)]
     outcome.seconds = round(time.monotonic() - begin, 1)
@@ -81,6 +90,11 @@ def held(placement: LocalPlacement) -> dict[str, Holding]:
     """What each process holds, by name."""
     found = {status.name: holding(status.pid) for status in placement.status() if status.pid is not None}
     return {name: one for name, one in found.items() if one is not None}
+
+
+def _note_levels(levels: dict[str, list[float]], now: dict[str, Holding]) -> None:
+    for name, one in now.items():
+        levels.setdefault(name, []).append(round(one.memory, 1))
 
 
 def _one(ask: Asker, watch: Watch, devices: dict[str, Simulator], number: int, outcome: ManyRuns) -> None:

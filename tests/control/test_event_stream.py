@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from beamloom.control.event_stream import Account, Mark, Told, account_of
 from beamloom.engine.coverage import Coverage
+from beamloom.engine.digest import Digest
 from beamloom.engine.faults import Failure
 from beamloom.engine.ledger import Ledger
 from beamloom.engine.ranges import RangeSet
@@ -36,6 +37,10 @@ class Record:
     @property
     def finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def digest(self) -> Digest:
+        return Digest.of(self.run, self.written)
 
     @property
     def coverage(self) -> Coverage:

@@ -49,7 +49,7 @@ def test_one_pipeline_runs_one_map_after_the_other() -> None:
         second = bench.play(uniform(["eiger"], 20))
         assert counts(second) == (22, 0, 0)
         assert first.run.run_id != second.run.run_id
-        assert list(bench.controller.past) == [first]
+        assert [past.run_id for past in bench.controller.past] == [first.run.run_id]
         assert feed.opened == feed.closed == 2
 
 

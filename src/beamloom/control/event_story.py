@@ -54,7 +54,7 @@ def _record(controller: Any, run_id: str) -> Any:
         raise NoSuchEvent("no run has been armed yet; arm one, then ask again")
     if run_id in ("", "last"):
         return records[0]
-    found = [record for record in records if record.run.run_id.startswith(run_id)]
+    found = [record for record in records if record.digest.run.startswith(run_id)]
     if len(found) != 1:
         why = "no run" if not found else "more than one run"
         raise NoSuchEvent(

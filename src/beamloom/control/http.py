@@ -241,7 +241,7 @@ class _Api:
 
         def listed() -> list[dict[str, Any]] | None:
             records = [self._controller.active, *self._controller.past]
-            found = [one for one in records if one is not None and one.run.run_id == wanted]
+            found = [one for one in records if one is not None and one.digest.run == wanted]
             return error_views.errors(found[0]) if found else None
 
         answer = await self._ask(listed)

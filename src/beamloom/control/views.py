@@ -7,6 +7,7 @@ import time
 from typing import Any, Protocol
 
 from beamloom.engine.coverage import NOTHING, Coverage, losses_by_cause
+from beamloom.engine.digest import Digest
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run
 from beamloom.triggermap import TriggerMap
@@ -34,6 +35,10 @@ class RunRecord(Protocol):
     @property
     def finished(self) -> bool:
         """Whether it is over."""
+
+    @property
+    def digest(self) -> Digest:
+        """It in short."""
 
     @property
     def coverage(self) -> Coverage:
@@ -108,33 +113,35 @@ def outcome(record: RunRecord) -> str:
     """What became of a run, in a word: ``running``, ``complete`` (every event is reduced), ``incomplete``, ``stopped`` or ``aborted``."""
     if record.finished_at is None:
         return "running"
-    if record.run.aborted:
+    digest = record.digest
+    if digest.aborted:
         return "aborted"
-    if record.run.stop_cause is not None:
+    if digest.stop_cause is not None:
         return "stopped"
-    return "complete" if record.coverage.complete else "incomplete"
+    return "complete" if digest.complete else "incomplete"
 
 
 def summary(record: RunRecord, reducer: str | None = None) -> dict[str, Any]:
     """One line of the list of runs; ``reducer`` is the address that its results are read at."""
-    where = "result" if record.finished_at is None else f"runs/{record.run.run_id}/result"
-    counts = record.run.ledger.counts()
+    digest = record.digest
+    where = "result" if record.finished_at is None else f"runs/{digest.run}/result"
     return {
-        "run": record.run.run_id,
+        "run": digest.run,
         "started_at": record.started_at,
         "finished_at": record.finished_at,
         "seconds": (record.finished_at or time.time()) - record.started_at,
-        "total_events": counts.total,
-        "reduced": counts.reduced,
-        "failed": counts.failed,
-        "lost": counts.lost,
-        "stopped": record.run.stop_cause,
-        "aborted": record.run.aborted,
-        **budget(record.run),
-        "clean": record.run.clean,
+        "total_events": digest.counts.total,
+        "reduced": digest.counts.reduced,
+        "failed": digest.counts.failed,
+        "lost": digest.counts.lost,
+        "stopped": digest.stop_cause,
+        "aborted": digest.aborted,
+        "degraded": digest.degraded,
+        "max_failed": digest.max_failed,
+        "clean": digest.clean,
         "outcome": outcome(record),
         "result": None if reducer is None else f"{reducer}/api/v1/{where}",
-        "streams": list(record.written.streams),
+        "streams": list(digest.streams),
     }
 
 

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from beamloom.engine.assignment import Span
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range, RangeSet
@@ -72,6 +74,21 @@ class Past(NamedTuple):
     lost: dict[str, Lost]
     """The workers of these leases that were lost, by their ids."""
     missed: list[Missed]
+
+
+class _Written(msgspec.Struct, array_like=True):
+    """All that a chronicle remembers."""
+
+    since: float
+    leases: list[Lease]
+    troubled: list[Lease]
+    taken: list[Took]
+    failures: list[Fell]
+    lost: dict[str, Lost]
+    missed: list[Missed]
+
+
+_written = msgspec.msgpack.Decoder(_Written)
 
 
 class Chronicle:
@@ -137,3 +154,30 @@ class Chronicle:
             {worker: self._lost[worker] for worker in workers if worker in self._lost},
             [one for one in self._missed if one.loss.first <= event < one.loss.stop],
         )
+
+    def encode(self) -> bytes:
+        """All that is remembered, to be put away when the run has ended."""
+        return msgspec.msgpack.encode(
+            _Written(
+                self.since,
+                list(self._leases),
+                list(self._troubled),
+                list(self._taken),
+                list(self._failures),
+                self._lost,
+                list(self._missed),
+            )
+        )
+
+    @classmethod
+    def decode(cls, written: bytes) -> Chronicle:
+        """What ``encode`` has written, to be asked; nothing more happens in it."""
+        read = _written.decode(written)
+        one = cls(lambda: read.since)
+        one._leases.extend(read.leases)
+        one._troubled.extend(read.troubled)
+        one._taken.extend(read.taken)
+        one._failures.extend(read.failures)
+        one._lost.update(read.lost)
+        one._missed.extend(read.missed)
+        return one

@@ -10,6 +10,7 @@ from typing import Any
 from beamloom.engine.assignment import Span
 from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage as RunCoverage
+from beamloom.engine.digest import Digest
 from beamloom.engine.faults import Death
 from beamloom.engine.provenance import EpochRecord, add_epoch
 from beamloom.engine.run import Run, RunPhase, Step
@@ -205,6 +206,11 @@ class ActiveRun:
         """Parameters are known to change at this event."""
         self.run.plan_epoch(first_event, epoch)
         self.epochs.append(EpochRecord(epoch, first_event, values))
+
+    @property
+    def digest(self) -> Digest:
+        """The run in short, as it stands now."""
+        return Digest.of(self.run, self.written)
 
     @property
     def coverage(self) -> RunCoverage:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -27,6 +26,7 @@ from beamloom.services.admission import Admission
 from beamloom.services.arming import Arming, ArmingRefused, facts_of, why_needed
 from beamloom.services.commands import Commands
 from beamloom.services.detectors import nameable
+from beamloom.services.ended_runs import EndedRuns
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.inquiry import Inquiries
 from beamloom.services.invitations import Invitations
@@ -35,8 +35,16 @@ from beamloom.services.logbook import Logbook
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.new_run import checked_map, new_run, participants
 from beamloom.services.parameter_epochs import ParameterEpochs
-from beamloom.services.restoring import FinishedRun, Restored
-from beamloom.services.resuming import initial_values, new_recorder, papers_of, recorder_of, resume, snapshot
+from beamloom.services.restoring import Restored
+from beamloom.services.resuming import (
+    initial_values,
+    new_recorder,
+    papers_of,
+    put_away,
+    recorder_of,
+    resume,
+    snapshot,
+)
 from beamloom.services.self_arming import SelfArming
 from beamloom.services.sharing import problems
 from beamloom.services.statekeeping import (
@@ -73,7 +81,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 ARM_GRACE = 1.0
 """Seconds longer than the devices' that processes may take to confirm a run."""
-RUNS_KEPT = 100
 
 
 class ControllerService:
@@ -94,7 +101,7 @@ class ControllerService:
         self.settings = settings
         self.ensemble = Ensemble()
         self.active: ActiveRun | None = None
-        self.past: deque[ActiveRun | FinishedRun] = deque(maxlen=RUNS_KEPT)
+        self.past = EndedRuns()
         self.logbook = Logbook(self._note)
         self.epochs = ParameterEpochs(self.ensemble, channel, self._keep_epoch)
         self.parameters = self.epochs.parameters
@@ -363,7 +370,7 @@ class ControllerService:
         self.self_arming.armed(arming.run.layouts)
         self.epochs.restart()
         if self.active is not None:
-            self.past.append(self.active)
+            self.past.add([put_away(self.active)])
         before_sending = (lambda: None) if self._keeper is None else self._keeper.flush
         self.active = ActiveRun(
             arming.run, arming.written, self.ensemble, self._channel, arming.ticks, before_sending

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Iterable
 
 import msgspec
 
 from beamloom.engine.checkpoint import CheckpointError, thaw
-from beamloom.engine.coverage import Coverage
 from beamloom.engine.inputs import replay
 from beamloom.engine.provenance import add_epoch
 from beamloom.engine.run import Run
+from beamloom.services.ended_runs import EndedRun
 from beamloom.services.statekeeping import (
     Began,
     Came,
@@ -31,36 +30,11 @@ from beamloom.version import VERSION
 logger = logging.getLogger(__name__)
 
 
-class FinishedRun:
-    """A run of a former life of the controller, read when somebody looks at it."""
-
-    def __init__(self, papers: RunPapers) -> None:
-        self._papers = papers
-        self.started_at = papers.started_at
-        self.finished_at = papers.finished_at
-        self.finished = True
-
-    @functools.cached_property
-    def run(self) -> Run:
-        """The run as it ended."""
-        return thaw(self._papers.state, TriggerMap.from_json(self._papers.trigger_map, all_wrap=False))
-
-    @property
-    def coverage(self) -> Coverage:
-        """Which events are in its result."""
-        return Coverage.of(self.run.run_id, self.run.ledger, over=True)
-
-    @functools.cached_property
-    def written(self) -> TriggerMap:
-        """The map in the words in which it was given."""
-        return TriggerMap.from_json(self._papers.written, all_wrap=False)
-
-
 class Restored(msgspec.Struct):
     """Where the controller stood."""
 
     state: ControllerState
-    past: list[FinishedRun]
+    past: list[EndedRun]
     run: Run | None = None
     """The run that went on, as it stood in the end."""
     papers: RunPapers | None = None
@@ -77,7 +51,7 @@ def restore(stored: Stored) -> Restored:
     except msgspec.DecodeError as error:
         logger.error("what the former controller has kept cannot be read (%s); this one begins anew", error)
         return Restored(ControllerState(), [])
-    over = [FinishedRun(one) for one in papers.values() if one.finished_at is not None]
+    over = [EndedRun(one) for one in papers.values() if one.finished_at is not None]
     restored = Restored(state, over, entries=len(entries))
     if state.active is not None and (own := papers.get(state.active.run)) is not None:
         _restore_run(restored, own, entries)

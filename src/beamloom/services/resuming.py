@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from typing import Protocol
 
 from beamloom.detectors.geometry import Detectors
@@ -19,11 +18,12 @@ from beamloom.parameters import (
 )
 from beamloom.recordings.folder import RecordedEpoch
 from beamloom.services.active_run import ActiveRun
+from beamloom.services.ended_runs import EndedRun, EndedRuns
 from beamloom.services.ensemble import Ensemble
 from beamloom.services.logbook import Logbook
 from beamloom.services.parameter_epochs import ParameterEpochs
 from beamloom.services.recorder import RunRecorder
-from beamloom.services.restoring import FinishedRun, Restored
+from beamloom.services.restoring import Restored
 from beamloom.services.statekeeping import ActiveState, ControllerState, RunPapers, StateKeeper
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel
@@ -38,7 +38,7 @@ class Resumable(Protocol):
     ensemble: Ensemble
     epochs: ParameterEpochs
     active: ActiveRun | None
-    past: deque[ActiveRun | FinishedRun]
+    past: EndedRuns
     logbook: Logbook
     run_papers: RunPapers | None
 
@@ -74,13 +74,18 @@ def papers_of(active: ActiveRun, record_prefix: str) -> RunPapers:
     )
 
 
+def put_away(active: ActiveRun) -> EndedRun:
+    """What is remembered of a run when the next one begins."""
+    return EndedRun(papers_of(active, ""), active.digest, active.epochs, active.chronicle)
+
+
 def resume(
     controller: Resumable, restored: Restored, channel: Channel, keeper: StateKeeper, now: float
 ) -> None:
     """Stand where the former controller stood, and ask all processes that it knew how they stand."""
     began = time.perf_counter()
     state = restored.state
-    controller.past.extend(restored.past)
+    controller.past.add(restored.past)
     controller.logbook.go_on(state.logs, state.log_count)
     controller.epochs.number, controller.epochs.of_run = state.epoch, state.epochs_of_run
     if state.given:
@@ -96,9 +101,8 @@ def resume(
     if restored.run is None or restored.papers is None or restored.written is None:
         for member in controller.ensemble:
             channel.send(member.peer, TakeStock(None))
-        if controller.past and isinstance(last := controller.past[-1], FinishedRun):
+        if (last := controller.past.take_last()) is not None:
             # Whoever waited for its end is still to see it.
-            controller.past.pop()
             controller.active = ActiveRun(last.run, last.written, controller.ensemble, channel, {})
             controller.active.started_at, controller.active.finished_at = last.started_at, last.finished_at
     else:
