@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -29,7 +28,6 @@ from beamloom.services.membership import Membership
 from beamloom.services.reducer_waits import of_reducer, reducer_knows
 from beamloom.services.reducing import Delivered, Reducing
 from beamloom.services.resumption import (
-    FAILURES_TOLD_AGAIN,
     HOLD_SECONDS,
     TAKING_UP,
     Resumption,
@@ -89,8 +87,6 @@ class ReducerService:
         self._to_take_up: ToTakeUp | None = None
         self._finished = False
         self._hold_until: float | None = None
-        self._failures: deque[Failed] = deque(maxlen=FAILURES_TOLD_AGAIN)
-        """What was told last: a new controller, or the controller of a former life, may not have heard of it."""
         self._keeping = keeping or Keeping(desk)
         self._settings = settings
         self._channel = channel
@@ -193,7 +189,6 @@ class ReducerService:
         """Make everything new for a run; ``again``: it began in a former life. Returns why it cannot be."""
         self._keeping.end_run()
         self._desk.hold()
-        self._failures.clear()
         self._finished = False
         self._epochs.restart(arm.epoch, arm.parameters)
         self._run = arm.run
@@ -228,7 +223,6 @@ class ReducerService:
     def _restore(self, checkpoint: Checkpoint, state: tuple[bytes, Sequence[bytes]]) -> str | None:
         for epoch, values in checkpoint.epochs.items():
             self._replay(Received("", Parameters(epoch, values), ()))
-        self._failures.extend(checkpoint.failures)
         return self._reducing.restore(checkpoint, state)
 
     def _replay(self, received: Received) -> None:
@@ -258,7 +252,7 @@ class ReducerService:
                 self._channel.send(CONTROLLER, news)
         else:
             self._resumption = None
-            for failed in self._failures:
+            for failed in self._reducing.failed.reports:
                 self._channel.send(CONTROLLER, failed)
             standing = Standing(resumption.run, self._reducing.collector.taken, self._reducing.account.split)
             self._channel.send(CONTROLLER, standing)
@@ -303,14 +297,12 @@ class ReducerService:
             if run is not None:
                 self.member.unknown(None)
             return
-        for failed in self._failures:
+        for failed in self._reducing.failed.reports:
             self._channel.send(CONTROLLER, failed)
         reduced = list(self._reducing.account.coverage.reduced)
         self._channel.send(CONTROLLER, Stands(run, taken=self._reducing.collector.taken, reduced=reduced))
 
     def _tell(self, failed: Failed) -> None:
-        if failed.event is not None:
-            self._failures.append(failed)
         if self._resumption is None:
             self._journal.after(partial(self._channel.send, CONTROLLER, failed))
 
@@ -338,7 +330,7 @@ class ReducerService:
         state = self._reducing.checkpoint()
         if state is not None:
             one = self._reducing
-            self._journal.checkpoint(one.collector, one.account, self._failures, state)
+            self._journal.checkpoint(one.collector, one.account, one.failed, state)
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""

@@ -21,6 +21,7 @@ from beamloom.services.batches import TAKEN_IN_PART, Batch, Entry, decoder_of, t
 from beamloom.services.code_version import reducer_state
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
+from beamloom.services.failed_deliveries import FailedDeliveries
 from beamloom.services.keeping import Keeping
 from beamloom.services.last_words import NOBODY, Deaths, LastWords
 from beamloom.services.membership import name_of
@@ -60,6 +61,7 @@ class Reducing:
         self._evidence = evidence or Evidence()
         self.analysis = analysis
         self.collector = Collector()
+        self.failed = FailedDeliveries()
         self.account = ResultAccount("", 0)
         self.context: dict[Any, Any] = {}
         """What the user's class keeps from run to run."""
@@ -83,6 +85,7 @@ class Reducing:
     def begin(self, arm: Arm, now: float) -> str | None:
         """Make a new instance for a run; returns why it cannot be made."""
         self.collector = Collector()
+        self.failed = FailedDeliveries()
         self._decoder = decoder_of(arm, self._settings)
         self._evidence.begin_run(arm.run)
         self._analyses = trusted_packages(arm, self._settings)
@@ -102,6 +105,7 @@ class Reducing:
     def restore(self, checkpoint: Checkpoint, state: State) -> str | None:
         """Stand where a former life stood at its checkpoint; returns why that cannot be."""
         self.collector.restore(checkpoint.taken, checkpoint.fenced)
+        self.failed.restore(checkpoint.failed_deliveries, checkpoint.failures)
         self.account.restore(checkpoint.split, checkpoint.failed, checkpoint.taken.values())
         if self.analysis is not None:
             try:
@@ -116,7 +120,7 @@ class Reducing:
     def take(self, worker: str, results: Results, buffers: Sequence[Any]) -> list[Delivered]:
         """Reduce what has not been reduced before; returns the deliveries of these results that are in the result now.
 
-        Those that were in it before are among them: who leased them again has not heard of it.
+        Those that were in it before are among them: who leased them again has not heard of it. Those that failed before are told again.
         """
         begin = time.perf_counter()
         batch = Batch(results, buffers)
@@ -132,17 +136,22 @@ class Reducing:
         for _, _, first, stop in deliveries:
             self.account.reduced(first, stop)
         self.user_seconds += time.perf_counter() - begin
-        return deliveries + self._in_the_result(again)
+        return deliveries + self._known_again(again)
 
-    def _in_the_result(self, again: list[Delivered]) -> list[Delivered]:
-        """Of deliveries that came again, those that had been taken from somebody, and whose reduce did not fail."""
+    def _known_again(self, again: list[Delivered]) -> list[Delivered]:
+        """Of deliveries that came again, those that are in the result; of those whose reduce failed that is told again.
+
+        Of a worker whose results are not taken any more nothing is told: what it held is leased to others.
+        """
         if not again or not self.collector.admits(again[0][0]):
             return []
-        failed = RangeSet(self.account.failed_here)
+        for worker, slot, first, stop in again:
+            for failed in self.failed.again(self.account.run, worker, slot, [(first, stop)]):
+                self._tell(failed)
         return [
             (worker, slot, a, b)
             for worker, slot, first, stop in again
-            for a, b in failed.missing(first, stop)
+            for a, b in self.failed.others(slot, first, stop)
         ]
 
     def _take_span(
@@ -170,26 +179,29 @@ class Reducing:
         for event in range(first, stop):
             one, here = (slot, epoch, event, event + 1), place + event - first
             if merged := batch.combined[here]:
-                if self._take_combined(worker, slot, merged) and self._reduce(worker, batch, here, one):
+                taken, known = self._take_combined(worker, slot, merged)
+                if taken and self._reduce(worker, batch, here, one):
                     reduced += merged
+                again += known
             else:
                 done, known = self._take_span(worker, batch, here, one)
                 reduced += done
                 again += known
         return reduced, again
 
-    def _take_combined(self, worker: str, slot: int, ranges: list[Range]) -> bool:
-        """Whether a result of several events is to be reduced."""
+    def _take_combined(self, worker: str, slot: int, ranges: list[Range]) -> tuple[bool, list[Range]]:
+        """Whether a result of several events is to be reduced; where not, those of its events that had been taken before."""
         taken, unobtainable = self.collector.take_together(worker, slot, ranges)
+        if taken:
+            return True, []
+        gone = RangeSet(unobtainable)
+        known = [part for first, stop in ranges for part in gone.missing(first, stop)]
         if unobtainable:
             run = self.account.run
             logger.error("run %s: of the events %s from %s: %s", run, unobtainable, worker, TAKEN_IN_PART)
             failure = Failure("combine", "TakenInPart", TAKEN_IN_PART)
-            event = unobtainable[-1][1] - 1
-            for first, stop in unobtainable:
-                self.account.failed(first, stop)
-            self._tell(Failed(run, worker, slot, event, failure, unobtainable))
-        return taken
+            self._fail(worker, slot, unobtainable[-1][1] - 1, failure, unobtainable)
+        return False, known
 
     def _reduce(self, worker: str, batch: Batch, place: int, span: ResultSpan) -> list[Range]:
         """Call the user's reduce with consecutive results, the first of which is at ``place``; returns the events for which that went well.
@@ -274,7 +286,9 @@ class Reducing:
         if event is not None:
             for first, stop in combined or [(event, event + 1)]:
                 self.account.failed(first, stop)
-        self._tell(Failed(self.account.run, worker, slot, event, failure, list(combined)))
+        failed = Failed(self.account.run, worker, slot, event, failure, list(combined))
+        self.failed.add(failed)
+        self._tell(failed)
 
     # ---- hooks that belong to no event --------------------------------------------------------------------------------------
 

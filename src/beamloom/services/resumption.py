@@ -19,8 +19,6 @@ from beamloom.transport.messages import Arm, Fence, Finish, Joined, Parameters, 
 
 logger = logging.getLogger(__name__)
 
-FAILURES_TOLD_AGAIN = 4096
-"""So many of the latest failures are told again by the next life."""
 HOLD_SECONDS = 2.0
 """How long a process that finds a journal lets readers wait for the controller to say what it is of."""
 TAKING_UP = "the reducer was started again and goes through its journal; ask again in a moment"

@@ -16,7 +16,7 @@ import re
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from beamloom.engine.account import ResultAccount
 from beamloom.engine.collector import Collector
 from beamloom.engine.ranges import Range
 from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock, remove_journal
+from beamloom.services.failed_deliveries import FailedDeliveries
 from beamloom.services.last_words import LastWords
 from beamloom.services.states import check_own
 from beamloom.settings import ReducerSettings, ServiceSettings
@@ -53,6 +54,8 @@ class Checkpoint(msgspec.Struct):
     failed: list[Range]
     failures: list[Failed]
     """The latest ones: the controller may not have heard of them."""
+    failed_deliveries: dict[int, list[Range]] = {}
+    """By slot, all events that failed."""
 
 
 State = tuple[bytes, Sequence[bytes]]
@@ -220,7 +223,7 @@ class Safekeeping:
         return not first
 
     def checkpoint(
-        self, collector: Collector, account: ResultAccount, failures: Iterable[Failed], state: Encoded
+        self, collector: Collector, account: ResultAccount, failed: FailedDeliveries, state: Encoded
     ) -> None:
         """From now on this stands for all that came before."""
         if self._writer is not None and self._arm is not None:
@@ -231,7 +234,8 @@ class Safekeeping:
                 collector.fenced,
                 account.split,
                 account.failed_here,
-                list(failures),
+                list(failed.reports),
+                failed.by_slot,
             )
             self._writer.replace([self._encoder.encode(said), state.head, *state.buffers])
 
