@@ -43,8 +43,8 @@ imports: $(STAMP) ## check who imports whom
 check: $(STAMP) ## test, lint, types and imports, as continuous integration does
 	.ci/run
 
-bench: $(STAMP) ## run all benchmarks
-	set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script $(ARGS); done
+bench: $(STAMP) ## measure Beamloom beside dranspose, plain pyzmq and memcpy, and write the table of it; under 15 minutes
+	$(BIN)/python benchmarks/bench.py --page docs/reference/comparison.md $(ARGS)
 
 constraints: ## choose the newest versions of everything and pin them in constraints.txt
 	@rm -rf out/constraints && mkdir -p out

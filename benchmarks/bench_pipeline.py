@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from sources import cpu_seconds, memory_mb, send_series, start_sources, stop_sources, twin_of
+
 from beamloom.pipeline_file import read_pipeline
 from beamloom.placement import LocalPlacement
+from beamloom.placement.layout import Layout, layout_of
+from beamloom.placement.processes import ProcessSpec
 
 HERE = Path(__file__).resolve().parent
+PATIENCE = 300.0
+UNGUARDED = "import os, sys; del os.pidfd_open; from beamloom.cli import main; sys.exit(main())"
+"""A worker where the system has no way to watch a process has no guard."""
 
 
 class BenchPipeline:
     """Streams of 2 kB frames, two workers, a trivial analysis, unless told otherwise (``module`` or ``module:Worker``)."""
+
+    name = "beamloom"
 
     def __init__(
         self,
@@ -28,13 +37,19 @@ class BenchPipeline:
         frame_bytes: int = 2048,
         ingesters: int = 1,
         analysis: str = "trivial_analysis",
+        *,
+        without: Collection[str] = (),
         **settings: Any,
     ) -> None:
+        """``settings`` as in a pipeline file; ``without``: guard, journal or store."""
         self.streams = [f"detector{number}" for number in range(streams)]
         self._frame_bytes = frame_bytes
+        self._without = frozenset(without)
         self._folder = tempfile.TemporaryDirectory(prefix="beamloom-bench-")
-        self._sources = {stream: self._source(stream) for stream in self.streams}
-        urls = {stream: f"tcp://127.0.0.1:{self._port(stream)}" for stream in self.streams}
+        self._result = Path(self._folder.name) / "result.json"
+        self._guards: dict[str, int | None] = {}
+        self._writes_result = analysis.startswith("comparison_analysis")
+        self._sources, urls = start_sources(self.streams, Path(self._folder.name))
         module, _, name = analysis.partition(":")
         worker = f"{module}:{name or 'Worker'}"
         pipeline = {
@@ -47,26 +62,28 @@ class BenchPipeline:
             "reducer": {"class": f"{module}:Reducer", "http": "127.0.0.1:0"},
             "controller": {"http": "127.0.0.1:0"},
             "analysis": str(HERE),
-            "settings": settings,
+            "settings": {**({"journal": False} if "journal" in self._without else {}), **settings},
         }
         path = Path(self._folder.name) / "pipeline.yaml"
         path.write_text(json.dumps(pipeline))
-        self.placement = LocalPlacement(read_pipeline(path), quiet=True)
+        self.placement = LocalPlacement(self._arranged(layout_of(read_pipeline(path))), quiet=True)
 
-    def _source(self, stream: str) -> subprocess.Popen[str]:
-        command = [sys.executable, str(HERE / "stins_source.py"), str(self._port_file(stream))]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    def _arranged(self, layout: Layout) -> Layout:
+        """The processes of the pipeline, without what is left out, and with a place for what the reducer finds."""
+        return msgspec.structs.replace(layout, processes=tuple(map(self._arrange, layout.processes)))
 
-    def _port_file(self, stream: str) -> Path:
-        return Path(self._folder.name) / f"{stream}.port"
-
-    def _port(self, stream: str) -> int:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            if self._port_file(stream).exists() and (text := self._port_file(stream).read_text()):
-                return int(text)
-            time.sleep(0.01)
-        raise TimeoutError(f"the source of {stream} did not start")
+    def _arrange(self, spec: ProcessSpec) -> ProcessSpec:
+        if spec.name == "reducer":
+            state = str(Path(self._folder.name) / "state")
+            environment = {**spec.env, "BENCH_RESULT": str(self._result), "BEAMLOOM_STATE_DIR": state}
+            return msgspec.structs.replace(spec, env=environment)
+        if spec.name.startswith("worker") and "guard" in self._without:
+            command = spec.argv.index("worker")
+            argv = (sys.executable, "-P", "-c", UNGUARDED, *spec.argv[command:])
+            return msgspec.structs.replace(spec, argv=argv)
+        if spec.name == "controller" and "store" in self._without:
+            return msgspec.structs.replace(spec, argv=(*spec.argv, "--state-dir="))
+        return spec
 
     def __enter__(self) -> BenchPipeline:
         self.placement.start()
@@ -75,11 +92,7 @@ class BenchPipeline:
 
     def __exit__(self, *exception: Any) -> None:
         self.placement.stop()
-        for source in self._sources.values():
-            source.kill()
-            source.wait()
-            if source.stdin is not None:
-                source.stdin.close()
+        stop_sources(self._sources)
         self._folder.cleanup()
 
     def get(self, path: str) -> Any:
@@ -89,7 +102,7 @@ class BenchPipeline:
 
     def post(self, path: str, body: Any = None) -> Any:
         """The same for a POST."""
-        data = json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(
             f"{self.placement.controller_url}/api/v1/{path}", data, method="POST"
         )
@@ -110,32 +123,75 @@ class BenchPipeline:
         self.post("sequence", {"parts": parts, "sequence": sequence})
         return time.perf_counter() - begin
 
-    def run(self, events: int, batch: int = 1) -> tuple[float, dict[str, Any]]:
-        """Arm, send, wait for the end; returns the seconds from the first packet sent to the last event settled, and the progress."""
+    def disarm(self) -> None:
+        """Stop the run that was armed."""
+        self.post("stop")
+
+    def run(
+        self, events: int, batch: int = 1, frame_bytes: int | None = None, rate: float = 0.0
+    ) -> tuple[float, dict[str, Any]]:
+        """Arm, send, wait for the end; returns the seconds from the first packet sent to the last event settled, and the progress.
+
+        ``rate``: frames per second of each stream; without, as fast as they are read.
+        """
+        self._result.unlink(missing_ok=True)
         self.arm(events, batch)
         begin = time.perf_counter()
-        for source in self._sources.values():
-            if source.stdin is not None:
-                source.stdin.write(f"{events} {self._frame_bytes}\n")
-                source.stdin.flush()
+        self.send(events, frame_bytes, rate)
+        return self.wait(begin)
+
+    def send(self, events: int, frame_bytes: int | None = None, rate: float = 0.0) -> None:
+        """Have the detectors send."""
+        send_series(self._sources, events, frame_bytes or self._frame_bytes, rate)
+
+    def wait(self, begin: float) -> tuple[float, dict[str, Any]]:
+        """Wait for the end of the run; returns the seconds since ``begin``, and the progress."""
         while True:
             progress: dict[str, Any] = self.get("progress")
             if progress["phase"] in ("complete", "finished"):
-                return time.perf_counter() - begin, progress
+                seconds = time.perf_counter() - begin
+                if self._writes_result:
+                    # What is written only later must not be taken for the next run's.
+                    self.found()
+                return seconds, progress
+            if time.perf_counter() - begin > PATIENCE:
+                raise TimeoutError(f"the run did not end within {PATIENCE:g} s: {progress}")
             time.sleep(0.01)
 
-    def _pid(self, name: str) -> int | None:
-        return next(status.pid for status in self.placement.status() if status.name == name)
+    def set_parameter(self, name: str, value: int) -> None:
+        """Set a parameter of the analysis."""
+        self.post(f"parameter/{name}", str(value).encode())
+
+    def found(self) -> dict[str, Any]:
+        """What the reducer wrote down at the end of the last run."""
+        return read_result(self._result)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """All processes, the detectors and the workers' guards too."""
+        services = {status.name: status.pid for status in self.placement.status() if status.pid is not None}
+        for worker in [name for name in services if name.startswith("worker")]:
+            if worker not in self._guards:
+                self._guards[worker] = twin_of(services[worker])
+            if (guard := self._guards[worker]) is not None:
+                services[f"{worker}-guard"] = guard
+        return services | {stream: source.pid for stream, source in self._sources.items()}
 
     def cpu_seconds(self, name: str) -> float:
         """Processor time that one process has used so far."""
-        fields = Path(f"/proc/{self._pid(name)}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.pids[name])
 
     def memory_mb(self, name: str) -> float:
         """Resident memory of one process, in MB."""
-        pid = self._pid(name)
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        raise LookupError(f"no memory figure of {name}")
+        return memory_mb(self.pids[name])
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What a reducer of ``comparison_analysis.py`` wrote, as soon as it has."""
+    deadline = time.monotonic() + 10
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the reducer's finish has not written what it found within 10 s")
+        time.sleep(0.005)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found

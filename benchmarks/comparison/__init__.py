@@ -1,0 +1,1 @@
+"""What ``bench.py`` measures: Beamloom, dranspose, plain pyzmq and memcpy side by side."""
