@@ -83,19 +83,23 @@ class Numbering:
             self.close()
         return item
 
-    def follow(self, row: PacketRow) -> bool:
-        """Whether these are packets of a series that take the next places, which they have then: as if each had been accepted."""
-        first, last = self.next_item, self.last_item
+    def accept_row(self, row: PacketRow) -> int | None:
+        """The item that the first of these is, the others being those behind it, as if each had been accepted.
+
+        None where they are no packets of the series that have all their places: each is to be accepted by itself.
+        """
+        item = self.next_item if row.number is None else self._series_start + row.number
         if (
             row.kind is not PacketKind.DATA
             or self.over
-            or (row.number is not None and self._series_start + row.number != first)
-            or (last is not None and first + row.count > last + (not self._wrapped))
+            or item < self.next_item
+            or (self.last_item is not None and item + row.count > self.last_item + (not self._wrapped))
         ):
-            return False
-        self.next_item = first + row.count
+            return None
+        self.skip_to(item)
+        self.next_item = item + row.count
         self._again = None
-        return True
+        return item
 
     @property
     def one_series(self) -> bool:

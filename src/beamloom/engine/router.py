@@ -86,16 +86,16 @@ class StreamRouter:
         for row in rows_of(arrivals):
             if isinstance(row, Malformed):
                 self._note_malformed(row)
-            elif all_ours and numbering.follow(row):
-                deliveries += self._place(numbering.next_item - row.count, row)
+            elif all_ours and (item := numbering.accept_row(row)) is not None:
+                deliveries += self._place(item, row)
             else:
                 deliveries += self._arrive_singly(row, late)
-        for item, cause in late:
-            self.losses.explain_late(item, cause)
+        for place, cause in late:
+            self.losses.explain_late(place, cause)
         return deliveries
 
     def _arrive_singly(self, packets: PacketRow, late: list[tuple[int, str]]) -> list[Delivery]:
-        """Not all of these are sure to take the next places; adds to ``late`` the items whose places were passed, and why."""
+        """Not all of these are sure to have places; adds to ``late`` the items whose places were passed, and why."""
         deliveries: list[Delivery] = []
         numbering = self._numbering
         run: list[Packet] = []
