@@ -142,5 +142,5 @@ def test_whatever_results_make_sense_can_be_taken_one_by_one(message: Results, b
         batch = Batch(message, buffers)
         places = range(len(batch.sizes))
         assert len(places) == sum(stop - first for _, _, first, stop in message.spans)
-        assert b"".join(batch.head(place) for place in places) == buffers[0]
+        assert b"".join(batch.heads) == buffers[0]
         assert [frame for place in places for frame in batch.large(place)] == buffers[1:]

@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     slot: int
     event: int
     epoch: int
-    head: memoryview
+    head: bytes | memoryview
     """Empty for None."""
     large: Sequence[Any]
     """The frames of its large arrays."""
@@ -44,19 +44,18 @@ class Batch:
         """Bytes of each result; 0 for None."""
         self.combined = results.combined
         """The ranges of events that were merged into each result; empty when none were."""
-        self._blob = memoryview(buffers[0])
+        starts = itertools.accumulate(self.sizes, initial=0)
+        blob = buffers[0] if isinstance(buffers[0], bytes) else memoryview(buffers[0])
+        self.heads = [blob[begin:end] for begin, end in itertools.pairwise(starts)]
+        """Each encoded result."""
+        self.has_large = bool(results.buffers)
+        """Whether any result has large arrays."""
         self._buffers = buffers
-        self._counts = results.buffers
-        self._starts = list(itertools.accumulate(self.sizes, initial=0))
         self._first_buffers = list(itertools.accumulate(results.buffers, initial=1))
 
-    def head(self, place: int) -> memoryview:
-        """The encoded result."""
-        return self._blob[self._starts[place] : self._starts[place + 1]]
-
     def large(self, place: int) -> Sequence[Any]:
-        """The frames of its large arrays."""
-        if not self._counts:
+        """The frames of a result's large arrays."""
+        if not self.has_large:
             return ()
         return self._buffers[self._first_buffers[place] : self._first_buffers[place + 1]]
 
@@ -69,7 +68,7 @@ class Batch:
     def entry(self, place: int, slot: int, epoch: int, event: int) -> Entry:
         """All of one result."""
         merged = self.combined[place] if self.combined else []
-        return Entry(slot, event, epoch, self.head(place), self.large(place), merged)
+        return Entry(slot, event, epoch, self.heads[place], self.large(place), merged)
 
 
 def decoder_of(arm: Arm, settings: ReducerSettings) -> Decoder:

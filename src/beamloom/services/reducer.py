@@ -17,6 +17,7 @@ from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.account import ResultAccount
 from beamloom.errors import UserError
 from beamloom.journal import JournalHeld
+from beamloom.services.acknowledging import Acknowledged, Acknowledgements
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.code_version import build_metadata
 from beamloom.services.early_results import EarlyResults
@@ -26,7 +27,7 @@ from beamloom.services.keeping import Keeping
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.membership import Membership
 from beamloom.services.reducer_waits import of_reducer, reducer_knows
-from beamloom.services.reducing import Delivered, Reducing
+from beamloom.services.reducing import Reducing
 from beamloom.services.resumption import (
     HOLD_SECONDS,
     TAKING_UP,
@@ -124,6 +125,7 @@ class ReducerService:
         )
         self._run: str | None = None
         self._waits = Waits()
+        self._acknowledgements = Acknowledgements()
 
     # ---- messages -------------------------------------------------------------------------------------------------------
 
@@ -149,6 +151,7 @@ class ReducerService:
                 self._reducing.account.learn(coverage.news, over=coverage.finished_at is not None)
                 self._desk.changed()
             case Fence(run=run, worker=worker) as fence:
+                self._acknowledge()
                 if run == self._run:
                     self._reducing.collector.fence(worker)
                     self._channel.disconnect(worker)
@@ -189,6 +192,7 @@ class ReducerService:
         """Make everything new for a run; ``again``: it began in a former life. Returns why it cannot be."""
         self._keeping.end_run()
         self._desk.hold()
+        self._acknowledgements = Acknowledgements()
         self._finished = False
         self._epochs.restart(arm.epoch, arm.parameters)
         self._run = arm.run
@@ -270,25 +274,31 @@ class ReducerService:
         self._reducing.account.mark_split(results.split)
         if self._journal.keeps and self._resumption is None:
             # The analysis may change what it is given, before it is written.
-            buffers = [memoryview(buffer).toreadonly() for buffer in buffers]
+            buffers = [one if isinstance(one, bytes) else memoryview(one).toreadonly() for one in buffers]
             self._journal.keep(worker, results, buffers)
         deliveries = self._reducing.take(worker, results, buffers)
         self._desk.changed()
         if self._resumption is None:
-            self._journal.after(partial(self._confirm, worker, results.run, results.sequence, deliveries))
+            self._acknowledgements.took(worker, results.sequence, deliveries)
 
-    def _confirm(self, worker: str, run: str, sequence: int, deliveries: list[Delivered]) -> None:
-        # One that came late may be quicker than the controller's word of it; a later batch is acknowledged for this one, too.
-        with suppress(KeyError):
-            if self._reducing.collector.admits(worker):
-                self._channel.send(worker, Taken(run, sequence))
-        if deliveries:
+    def _acknowledge(self) -> None:
+        """Have workers and controller told what was taken, once it is kept."""
+        if self._run is not None and (taken := self._acknowledgements.take()) is not None:
+            self._journal.after(partial(self._confirm, self._run, taken))
+
+    def _confirm(self, run: str, taken: Acknowledged) -> None:
+        for worker, sequence in taken.sequences.items():
+            # One that came late may be quicker than the controller's word of it; a later batch is acknowledged for this one, too.
+            with suppress(KeyError):
+                if self._reducing.collector.admits(worker):
+                    self._channel.send(worker, Taken(run, sequence))
+        if taken.deliveries:
             split = [
                 part
-                for _, _, first, stop in deliveries
+                for _, _, first, stop in taken.deliveries
                 for part in self._reducing.account.split_within(first, stop)
             ]
-            self._channel.send(CONTROLLER, Reduced(run, deliveries, split))
+            self._channel.send(CONTROLLER, Reduced(run, taken.deliveries, split))
 
     def _take_stock(self, run: str | None) -> None:
         """A new controller goes on with ``run``."""
@@ -311,6 +321,7 @@ class ReducerService:
     def turn(self, now: float) -> None:
         """Call the timer when it is due, and serve readers."""
         self.member.turn(now)
+        self._acknowledge()
         self._journal.turn()
         if self._to_take_up is not None:
             self._take_up(self._to_take_up, now)
@@ -343,6 +354,7 @@ class ReducerService:
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
     def _finish(self, run: str, abandoned: bool) -> None:
+        self._acknowledge()
         if run == self._run:
             if not abandoned and self._reducing.finish():
                 self._desk.changed()
@@ -357,6 +369,7 @@ class ReducerService:
 
     def leave(self, reason: str) -> None:
         """The process ends."""
+        self._acknowledge()
         self._journal.close(remove=self._finished)
         self._keeping.end_run()
         self._desk.close()

@@ -17,6 +17,7 @@ from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Failure
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.events import Result
+from beamloom.services.acknowledging import Delivered
 from beamloom.services.batches import TAKEN_IN_PART, Batch, Entry, decoder_of, trusted_packages
 from beamloom.services.code_version import reducer_state
 from beamloom.services.epochs import Epochs
@@ -35,8 +36,6 @@ from beamloom.transport.messages import Arm, Failed, Results, ResultSpan
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Delivered = tuple[str, int, int, int]
-"""Worker, slot, first event and one past the last."""
 
 
 class Reducing:
@@ -213,10 +212,10 @@ class Reducing:
         parameters = self._epochs.get(epoch) or self._epochs.latest
         name, parameters_hash = name_of(worker), parameters.hash
         deadly, at_work = self._last_words.deadly(slot, first, stop), self._last_words.at_work(slot)
-        processed, failed = self.processed, RangeSet()
+        processed, failed, merges = self.processed, RangeSet(), bool(batch.combined)
         for event in range(first, stop):
             if batch.sizes[place]:
-                combined = batch.events(place)
+                combined = batch.events(place) if merges else ()
                 self.processed += len(combined) or 1
                 self.last_event = event
                 if event in deadly:
@@ -226,7 +225,7 @@ class Reducing:
                     at_work[0] = event
                     self.working_since = time.monotonic()
                     try:
-                        payload = decode(batch.head(place), batch.large(place))
+                        payload = decode(batch.heads[place], batch.large(place) if batch.has_large else ())
                         analysis.process_result(
                             Result(event, name, parameters_hash, payload, epoch, combined), parameters
                         )
@@ -235,9 +234,8 @@ class Reducing:
                         at_work[0] = NOBODY
                         self._failed(worker, batch.entry(place, slot, epoch, event), error, analysis)
                         failed.add(event, event + 1)
-                    finally:
-                        self.working_since = None
             place += 1
+        self.working_since = None
         at_work[0] = NOBODY
         if self.processed != processed:
             self._keeping.saw(epoch, first)
