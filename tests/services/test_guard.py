@@ -50,7 +50,7 @@ def test_the_notes_of_a_worker_are_read_as_they_were_written() -> None:
     assert notes.at_work[0] is None
     assert (notes.peer, notes.leaving, notes.limits) == ("", False, (0.0, 0))
     before = time.monotonic()
-    notes.begin(0)
+    notes.begin(0, time.monotonic())
     event, since = notes.at_work
     assert event == 0
     assert before <= since <= time.monotonic()

@@ -41,6 +41,8 @@ class EventCalls:
     ) -> None:
         """``outgoing`` takes what the map returns, ``notes`` are what the guard reads."""
         self._user = user
+        analysis = user.analysis
+        self._stateful = analysis if analysis is not None and analysis.stateful else None
         self._outgoing = outgoing
         self._detectors = detectors
         self._notes = notes
@@ -57,61 +59,66 @@ class EventCalls:
         ``last``: nothing else is leased to this worker.
         """
         alone = last and len(ready) == 1
-        begin = time.perf_counter()
-        done = 0
-        for one in ready:
-            parameters = epochs.get(one.epoch)
-            if parameters is None or time.perf_counter() - begin > seconds:
-                break
-            if one.is_rehearsal:
-                self._rehearse(one, parameters)
-            else:
-                self._process(one, parameters, now, suspect=alone and one.attempt > 1)
-            done += 1
+        clock, notes, process = time.monotonic, self._notes, self._process
+        done, epoch, parameters = 0, -1, None
+        latest = clock() + seconds
+        try:
+            for one in ready:
+                if one.epoch != epoch:
+                    epoch, parameters = one.epoch, epochs.get(one.epoch)
+                begun = clock()
+                if parameters is None or begun > latest:
+                    break
+                notes.begin(one.event, begun)
+                if one.is_rehearsal:
+                    self._rehearse(one, parameters)
+                else:
+                    process(one, parameters, now, alone and one.attempt > 1)
+                done += 1
+        finally:
+            notes.end()
         return done
 
-    def _process(self, ready: Ready, parameters: ParameterSet, now: float, *, suspect: bool) -> None:
-        analysis = self._user.analysis
+    def _process(self, ready: Ready, parameters: ParameterSet, now: float, suspect: bool) -> None:
         tick, self.tick = self.tick, False
         if ready.split:
             self._outgoing.outbox.mark_split(ready.event)
         try:
-            self._notes.begin(ready.event)
-            if analysis is not None and analysis.stateful:
-                analysis.enter(ready.life, parameters)
-            event = Event(ready.event, with_detectors(ready.streams, self._detectors))
-            payload = self._call(ready, event, parameters, tick, suspect=suspect)
+            event = self._event(ready, parameters)
+            if suspect:
+                payload = self._call_suspect(ready, event, parameters, tick)
+            else:
+                payload = self._user.process(event, parameters, tick)
             self._outgoing.add(ready, payload, now)
         except RAISED as error:
             pass_interrupt(error)
             self._failures.of_event(ready, parameters, tick, error)
-        finally:
-            self._notes.end()
 
-    def _call(
-        self, ready: Ready, event: Event, parameters: ParameterSet, tick: bool, *, suspect: bool
-    ) -> Any:
-        """The result of one event."""
+    def _event(self, ready: Ready, parameters: ParameterSet) -> Event:
+        """The event as the map sees it, once the instance of its constraint is there."""
+        if self._stateful is not None:
+            self._stateful.enter(ready.life, parameters)
+        streams = with_detectors(ready.streams, self._detectors) if self._detectors else ready.streams
+        return Event(ready.event, streams)
+
+    def _call_suspect(self, ready: Ready, event: Event, parameters: ParameterSet, tick: bool) -> Any:
+        """The result of an event that may end this process."""
         analysis = self._user.analysis
-        if not suspect or analysis is None:
+        if analysis is None:
             return self._user.process(event, parameters, tick)
         with self._evidence.in_hand(ready, parameters, tick, analysis, self._notes.hold):
             return self._user.process(event, parameters, tick)
 
     def _rehearse(self, ready: Ready, parameters: ParameterSet) -> None:
         """Work through an event for the state of its constraint alone: what comes of it was taken from another worker."""
-        analysis = self._user.analysis
-        if analysis is None or not analysis.stateful:
+        analysis = self._stateful
+        if analysis is None:
             return
-        self._notes.begin(ready.event)
         try:
-            analysis.enter(ready.life, parameters)
-            event = Event(ready.event, with_detectors(ready.streams, self._detectors))
+            event = self._event(ready, parameters)
             analysis.process_event(event, parameters, False)
         except RAISED as error:
             pass_interrupt(error)
             logger.info(
                 "event %d fails again as its constraint is worked through again: %r", ready.event, error
             )
-        finally:
-            self._notes.end()

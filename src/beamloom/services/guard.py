@@ -14,7 +14,6 @@ import faulthandler
 import mmap
 import os
 import struct
-import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -40,9 +39,9 @@ class Notes:
         self._peer = ""
         self.end()
 
-    def begin(self, event: int) -> None:
-        """User code is called for this event now."""
-        _STATE.pack_into(self._memory, 0, event, time.monotonic())
+    def begin(self, event: int, now: float) -> None:
+        """User code is called for this event, at this time on the monotonic clock."""
+        _STATE.pack_into(self._memory, 0, event, now)
 
     def end(self) -> None:
         """User code is not at work."""

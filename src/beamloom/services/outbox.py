@@ -32,6 +32,9 @@ class Outbox:
         self._sequence = 0
         self._kept: deque[tuple[Results, Sequence[Any]]] = deque()
         self._spans: list[ResultSpan] = []
+        self._slot = self._epoch = 0
+        self._first = self._next = -1
+        """The span that results are added to; none where both are the same."""
         self._heads: list[bytes] = []
         self._counts: list[int] = []
         self._buffers: list[Any] = []
@@ -50,11 +53,11 @@ class Outbox:
 
     def add(self, slot: int, event: int, epoch: int, result: Encoded | None) -> None:
         """One more delivery is done; ``result`` None when the map returned None."""
-        spans = self._spans
-        if spans and spans[-1][3] == event and spans[-1][0] == slot and spans[-1][1] == epoch:
-            spans[-1] = (slot, epoch, spans[-1][2], event + 1)
+        if event == self._next and slot == self._slot and epoch == self._epoch:
+            self._next += 1
         else:
-            spans.append((slot, epoch, event, event + 1))
+            self._end_span()
+            self._slot, self._epoch, self._first, self._next = slot, epoch, event, event + 1
         if result is None:
             self._heads.append(b"")
             self._counts.append(0)
@@ -63,8 +66,14 @@ class Outbox:
             self._counts.append(len(result.buffers))
             self._buffers.extend(result.buffers)
 
+    def _end_span(self) -> None:
+        if self._next > self._first:
+            self._spans.append((self._slot, self._epoch, self._first, self._next))
+        self._first = self._next = -1
+
     def flush(self) -> None:
         """Send what has been gathered."""
+        self._end_span()
         if not self._spans:
             return
         self._sequence += 1
@@ -111,6 +120,7 @@ class Outbox:
         """Slot, first event and one past the last of all that is here, gathered or under way."""
         for message, _ in self._kept:
             yield from _deliveries(message.spans, message.combined)
+        self._end_span()
         yield from _deliveries(self._spans, self._combined)
 
     @property

@@ -33,8 +33,10 @@ class Outgoing:
         if payload is None:
             self.outbox.add(ready.slot, ready.event, ready.epoch, None)
         elif not self._combines:
-            # The class may go on changing an array that it returned, while the result waits to be taken.
-            encoded = self._encoder.encode(payload).detached()
+            encoded = self._encoder.encode(payload)
+            if encoded.buffers:
+                # The class may go on changing an array that it returned, while the result waits to be taken.
+                encoded = encoded.detached()
             self.outbox.add(ready.slot, ready.event, ready.epoch, encoded)
         else:
             try:

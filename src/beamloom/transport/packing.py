@@ -6,6 +6,7 @@ Small frames are joined, so that a thousand small events cost one message; frame
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from beamloom.engine.packet_rows import PacketRow
@@ -36,20 +37,25 @@ def pack(row: PacketRow) -> tuple[PacketBlock, list[Any]]:
 def unpack(block: PacketBlock, buffers: Sequence[Any]) -> list[Packet]:
     """The packets out of a block and its frames; small frames are ``bytes``, large ones as they were received."""
     blob = bytes(buffers[0])
-    alone = iter(buffers[1:])
-    each = block.frames
-    sizes = iter(block.sizes * block.count if len(block.sizes) == each else block.sizes)
-    kind, number = _KINDS[block.kind], block.number
-    packets: list[Packet] = []
-    at = 0
-    for place in range(block.count):
-        frames: list[Any] = []
-        for _ in range(each):
-            size = next(sizes)
+    each, count, typ = block.frames, block.count, block.typ
+    sizes = block.sizes * count if len(block.sizes) == each else block.sizes
+    if max(sizes, default=0) < INLINE_BYTES:
+        ends = list(accumulate(sizes))
+        frames: list[Any] = [blob[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    else:
+        frames, alone, at = [], iter(buffers[1:]), 0
+        for size in sizes:
             if size < INLINE_BYTES:
                 frames.append(blob[at : at + size])
                 at += size
             else:
                 frames.append(next(alone))
-        packets.append(Packet(block.typ, frames, None if number is None else number + place, kind))
-    return packets
+    of_packets = (
+        [frames[at : at + each] for at in range(0, each * count, each)]
+        if each
+        else [[] for _ in range(count)]
+    )
+    kind, number = _KINDS[block.kind], block.number
+    if number is None:
+        return [Packet(typ, of_packet, None, kind) for of_packet in of_packets]
+    return [Packet(typ, of_packet, place, kind) for place, of_packet in enumerate(of_packets, number)]

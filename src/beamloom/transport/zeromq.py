@@ -218,11 +218,13 @@ class ZmqChannel:
         receive = self._inbox.recv
         while len(received) < DRAIN_LIMIT:
             try:
-                head = receive(zmq.DONTWAIT)
+                # As a frame, which knows whether more follow; to ask the socket costs more than the frame does.
+                frame = receive(zmq.DONTWAIT, False)
             except zmq.Again:
                 break
+            head = frame.bytes
             buffers: list[Any] = []
-            while self._inbox.rcvmore:
+            while frame.more:
                 frame = receive(zmq.DONTWAIT, False)
                 buffers.append(frame.bytes if len(frame) < COPY_BYTES else frame)
             try:
