@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import threading
 import time
 
+import pytest
 import zmq
 
 from beamloom.engine.faults import Death, Failure
@@ -61,6 +63,27 @@ def test_the_notes_of_a_worker_are_read_as_they_were_written() -> None:
     notes.limit(2.5, 1 << 40)
     notes.leave()
     assert (notes.peer, notes.leaving, notes.limits) == ("w@89abcdef", True, (2.5, 1 << 40))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_an_event_is_never_seen_without_its_beginning_however_fast_others_follow() -> None:
+    notes = Notes()
+    before = time.monotonic()
+    worker = os.fork()
+    if worker == 0:
+        while True:
+            for event in range(1000):
+                notes.begin(event)
+                notes.end()
+    try:
+        seen = [notes.at_work for _ in range(100_000)]
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+    after = time.monotonic()
+    assert [
+        (event, since) for event, since in seen if event is not None and not before <= since <= after
+    ] == []
 
 
 def test_the_word_of_an_end_is_kept_for_a_controller_that_is_away() -> None:

@@ -21,7 +21,8 @@ from collections.abc import Callable
 from beamloom.services.guarding import END_WITH_STACK, watch
 from beamloom.transport.keys import Keys
 
-_STATE = struct.Struct("<qd")
+_STATE = struct.Struct("@qd")
+"""The event, and since when. In native order, because then each of the two is written by one store, and never seen by halves."""
 _LIMITS = struct.Struct("<dq")
 _LIMITS_AT = 16
 _LEAVING_AT = 32
@@ -74,7 +75,9 @@ class Notes:
     def at_work(self) -> tuple[int | None, float]:
         """The event that user code works on, and since when (monotonic); None when it is not at work."""
         event, since = _STATE.unpack_from(self._memory, 0)
-        return (None if event == NO_EVENT else event), since
+        # It has begun with an event and not noted yet when, maybe because it had to leave the processor between the two stores.
+        half_written = since == 0.0
+        return (None if event == NO_EVENT or half_written else event), since
 
     @property
     def limits(self) -> tuple[float, int]:
