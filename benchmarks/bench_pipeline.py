@@ -20,7 +20,8 @@ from beamloom.placement.layout import Layout, layout_of
 from beamloom.placement.processes import ProcessSpec
 
 HERE = Path(__file__).resolve().parent
-PATIENCE = 300.0
+PATIENCE = 600.0
+"""Seconds that a run may take."""
 UNGUARDED = "import os, sys; del os.pidfd_open; from beamloom.cli import main; sys.exit(main())"
 """A worker where the system has no way to watch a process has no guard."""
 
@@ -150,6 +151,7 @@ class BenchPipeline:
             progress: dict[str, Any] = self.get("progress")
             if progress["phase"] in ("complete", "finished"):
                 seconds = time.perf_counter() - begin
+                self._check_alive()
                 if self._writes_result:
                     # What is written only later must not be taken for the next run's.
                     self.found()
@@ -157,6 +159,13 @@ class BenchPipeline:
             if time.perf_counter() - begin > PATIENCE:
                 raise TimeoutError(f"the run did not end within {PATIENCE:g} s: {progress}")
             time.sleep(0.01)
+
+    def _check_alive(self) -> None:
+        """Raises RuntimeError when a process has died: what was measured then is not what a pipeline does."""
+        for status in self.placement.status():
+            if status.restarts:
+                said = "; ".join(self.placement.output(status.name)[-6:])
+                raise RuntimeError(f"{status.name} has died while it was measured: {status.message}; {said}")
 
     def set_parameter(self, name: str, value: int) -> None:
         """Set a parameter of the analysis."""

@@ -59,12 +59,17 @@ def cpu_seconds(pid: int) -> float:
 
     By the scheduler's own account, in nanoseconds, where the system keeps one; else in ticks of 10 ms.
     """
-    try:
-        threads = Path(f"/proc/{pid}/task").iterdir()
-        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
-    except FileNotFoundError:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    used = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            used += int((thread / "schedstat").read_text().split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            # The thread has ended, or there is no such account.
+            continue
+    if used:
+        return used / 1e9
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def twin_of(pid: int) -> int | None:
