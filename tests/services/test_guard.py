@@ -73,7 +73,7 @@ def test_an_event_is_never_seen_without_its_beginning_however_fast_others_follow
     if worker == 0:
         while True:
             for event in range(1000):
-                notes.begin(event)
+                notes.begin(event, time.monotonic())
                 notes.end()
     try:
         seen = [notes.at_work for _ in range(100_000)]
