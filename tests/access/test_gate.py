@@ -186,6 +186,16 @@ def test_a_page_of_another_origin_that_has_a_token_may_ask(guarded: str) -> None
     assert (answer.text, answer.headers["access-control-allow-origin"]) == ("secret result", "*")
 
 
+def test_websockets_that_are_turned_away_are_no_errors_of_the_service(
+    guarded: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InvalidStatus):
+        connect(guarded.replace("http", "ws") + "/talk", proxy=None)
+    with connect(guarded.replace("http", "ws") + "/talk", additional_headers=READ, proxy=None) as socket:
+        assert socket.recv() == "secret result"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_a_strange_page_opens_no_websocket(unguarded: str) -> None:
     url = unguarded.replace("http", "ws") + "/talk"
     with pytest.raises(InvalidStatus) as refused:

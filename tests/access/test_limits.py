@@ -102,6 +102,17 @@ def test_a_body_in_drops_is_given_up_however_regular_they_are(
             dripping.join()
 
 
+def test_a_client_that_goes_away_within_its_body_is_no_error_of_the_service(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with talking_to(url) as talk:
+        talk.sendall(b"POST /change HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
+        talk.shutdown(socket.SHUT_WR)
+        answer_to(talk)
+    assert requests.post(f"{url}/change", data=b"a", timeout=20).json() == 1
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize("begun", [b"", b"GET /read HT", b"GET /read HTTP/1.1\r\nHost: loc"])
 def test_a_connection_that_does_not_ask_is_ended(
     begun: bytes, url: str, monkeypatch: pytest.MonkeyPatch

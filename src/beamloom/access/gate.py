@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Request
@@ -103,6 +104,8 @@ class Gate:
         body = self._load.begin_body(_announced(headers), receive)
         try:
             await self._app(request, body.receive, _with_safe_headers(send))
+        except ClientDisconnect:
+            return  # within the body: nobody waits for an answer, and nobody can fill the log by this
         finally:
             body.done()
 

@@ -22,6 +22,7 @@ from beamloom.access.gate import Gate, IsQuestion, nothing_is_asked
 from beamloom.access.policy import LOOPBACK, Access
 from beamloom.errors import UsageError
 from beamloom.transport.http_protocol import SPARE_CONNECTIONS, PatientProtocol
+from beamloom.transport.websocket_protocol import QuietProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class HttpServer:
             uvicorn.Config(
                 Gate(app, access, is_question),
                 http=Protocol,
+                ws=QuietProtocol,
                 ssl_context_factory=None if tls is None else lambda config, default: tls,
                 h11_max_incomplete_event_size=MOST_HEADER_BYTES,
                 ws_max_size=MOST_MESSAGE_BYTES,
