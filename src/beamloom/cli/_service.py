@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from beamloom.cli import logs
+from beamloom.cli.open_files import allow_many_files
 from beamloom.placement.lifeline import die_with
 from beamloom.settings import (
     ProcessSettings,
@@ -80,6 +81,7 @@ def serve(service: str, settings: ProcessSettings, arguments: argparse.Namespace
     if supervised:
         die_with(arguments.die_with_parent)
     logs.start(settings.name, settings.log_level, supervised=supervised)
+    allow_many_files()
     for sentence in suspicious_variables(type(settings), os.environ):
         logging.getLogger("beamloom.cli").warning(sentence)
     status: int = importlib.import_module(f"beamloom.services.{service}").serve(settings)
