@@ -52,10 +52,12 @@ def quiet_address() -> str:
 class Live:
     """A pipeline that runs."""
 
-    def __init__(self, placement: LocalPlacement) -> None:
+    def __init__(self, placement: LocalPlacement, token: str = "") -> None:
         self.placement = placement
         self._session = requests.Session()
         self._session.trust_env = False
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
 
     def close(self) -> None:
         """Close the connections."""
@@ -174,9 +176,10 @@ def running(
     count: int = 2,
     analysis: Path = ANALYSES,
     policy: RestartPolicy | None = None,
+    token: str = "",
     **more: Any,
 ) -> Iterator[Live]:
-    """A pipeline with these streams, ready to be armed; ``more`` are further keys of its pipeline file."""
+    """A pipeline with these streams, ready to be armed; ``more`` are further keys of its pipeline file, ``token`` is for HTTP."""
     text = json.dumps(
         {
             "streams": streams,
@@ -189,7 +192,7 @@ def running(
     )
     with LocalPlacement(parse_pipeline(text, folder=analysis), quiet=True, policy=policy) as placement:
         placement.wait_ready(TIMEOUT)
-        live = Live(placement)
+        live = Live(placement, token)
         try:
             yield live
         finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import socket
 import time
 from urllib.parse import urlsplit
@@ -16,27 +15,7 @@ from beamloom.transport.channel import Received
 from beamloom.transport.keys import new_keys
 from beamloom.transport.messages import Finish, Tick, encode
 from beamloom.transport.zeromq import ZmqChannel
-
-CHANCE = random.Random(7)
-GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\x00") + bytes(32)
-READY = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x04PUSH"
-GARBAGE = [
-    b"",
-    b"\x00",
-    b"GET / HTTP/1.1\r\n\r\n",
-    CHANCE.randbytes(10_000),
-    GREETING[:1],
-    GREETING[:11],
-    GREETING,
-    GREETING.replace(b"NULL", b"CURV"),
-    GREETING + CHANCE.randbytes(1000),
-    GREETING + b"\x06" + b"\xff" * 8,
-    GREETING + READY + b"\x02" + b"\xff" * 8,
-    GREETING + READY + b"\x02" + (2**33).to_bytes(8, "big") + bytes(1000),
-    GREETING + READY + b"\x00\x05hello",
-    GREETING + READY + b"\x01\x00" * 1000,
-]
-"""The last ones are a PUSH socket by all rules, until it sends."""
+from transport.garbage import GARBAGE
 
 
 @pytest.mark.parametrize("keyed", [False, True])
