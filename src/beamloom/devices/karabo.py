@@ -321,8 +321,7 @@ class BridgeSimulator:
             with self._lock:
                 came = not self._closing.is_set() and self._monitor.poll(max(0, min(50, int(left * 1000))))
                 if came:
-                    event = recv_monitor_message(self._monitor, zmq.DONTWAIT)["event"]
-                    self._clients += 1 if event == zmq.EVENT_HANDSHAKE_SUCCEEDED else -1
+                    self._follow_clients()
             if self._closing.is_set():
                 raise RuntimeError(f"the simulator at {self._url} is closed")
             if left <= 0 and not came:
@@ -341,12 +340,19 @@ class BridgeSimulator:
             sent += 1
         return sent
 
+    def _follow_clients(self) -> None:
+        """Take in who has come and gone; who hangs up before the handshake was never counted."""
+        while self._monitor.poll(0):
+            came = recv_monitor_message(self._monitor, zmq.DONTWAIT)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
+            self._clients = max(0, self._clients + (1 if came else -1))
+
     def _answer(self, message: Sequence[bytes]) -> bool:
         while True:
             # Not held between two turns: whoever closes has to get in.
             with self._lock:
                 if self._closing.is_set():
                     return False
+                self._follow_clients()
                 if self._socket.poll(50):
                     self._socket.recv()
                     self._socket.send_multipart(message)
@@ -357,6 +363,8 @@ class BridgeSimulator:
         self._closing.set()
         with self._lock:
             if not self._socket.closed:
+                # With a monitor that is full, ZeroMQ waits here for a reader, and Python with it.
+                self._follow_clients()
                 self._socket.disable_monitor()
                 self._monitor.close(0)
                 self._socket.close()

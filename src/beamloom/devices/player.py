@@ -20,6 +20,9 @@ LINGER_SECONDS: Final = 10.0
 QUEUE: Final = 100
 """Messages that wait in the simulator for a slow reader."""
 
+LOOK_EVERY: Final = 256
+"""Messages between two looks at who has come and gone."""
+
 _TURN_MS: Final = 50
 """How long one wait on the socket lasts; between two, another thread may close it."""
 
@@ -84,6 +87,9 @@ class ZmqPlayer:
         sent = 0
         due = time.monotonic()
         for message in messages:
+            if sent % LOOK_EVERY == 0:
+                with self._lock:
+                    self._look_around()
             if rate is not None and self._is_data(message):
                 self._closing.wait(max(0.0, due - time.monotonic()))
                 # A reader that made us wait is not made up for: the device would not send faster either.
@@ -100,6 +106,8 @@ class ZmqPlayer:
             if self._socket.closed:
                 return
             if self._monitor is not None:
+                # With a monitor that is full, ZeroMQ waits here for a reader, and Python with it.
+                self._follow_clients()
                 self._socket.disable_monitor()
                 self._monitor.close(0)
             self._socket.close()
@@ -115,7 +123,13 @@ class ZmqPlayer:
                     self._socket.send_multipart(message, zmq.DONTWAIT)
                     return True
                 except zmq.Again:
+                    self._look_around()
                     self._socket.poll(_TURN_MS, zmq.POLLOUT)
+
+    def _look_around(self) -> None:
+        """Read what the monitor tells while nobody waits for a client: of one that is full ZeroMQ stands still, after 2,000 reports."""
+        if self._monitor is not None and not self._closing.is_set():
+            self._follow_clients()
 
     def _follow_clients(self) -> None:
         """Take in who has come and gone."""

@@ -236,6 +236,8 @@ class ZmqSource:
         """Release the connection at once. May be called twice."""
         if self._socket is not None:
             if self._monitor is not None:
+                # With a monitor that is full, ZeroMQ waits here for a reader, and Python with it.
+                self._follow_connection()
                 self._socket.disable_monitor()
                 self._monitor.close(0)
             self._socket.close(0)
