@@ -17,7 +17,7 @@ from sources import cpu_seconds, memory_mb, send_series, start_sources, stop_sou
 from beamloom.pipeline_file import read_pipeline
 from beamloom.placement import LocalPlacement
 from beamloom.placement.layout import Layout, layout_of
-from beamloom.placement.processes import ProcessSpec
+from beamloom.placement.processes import ProcessSpec, RestartPolicy
 
 HERE = Path(__file__).resolve().parent
 PATIENCE = 600.0
@@ -40,9 +40,10 @@ class BenchPipeline:
         analysis: str = "trivial_analysis",
         *,
         without: Collection[str] = (),
+        policy: RestartPolicy | None = None,
         **settings: Any,
     ) -> None:
-        """``settings`` as in a pipeline file; ``without``: guard, journal or store."""
+        """``settings`` as in a pipeline file; ``without``: guard, journal or store; ``policy``: when who died is started again."""
         self.streams = [f"detector{number}" for number in range(streams)]
         self._frame_bytes = frame_bytes
         self._without = frozenset(without)
@@ -67,7 +68,9 @@ class BenchPipeline:
         }
         path = Path(self._folder.name) / "pipeline.yaml"
         path.write_text(json.dumps(pipeline))
-        self.placement = LocalPlacement(self._arranged(layout_of(read_pipeline(path))), quiet=True)
+        self.placement = LocalPlacement(
+            self._arranged(layout_of(read_pipeline(path))), quiet=True, policy=policy
+        )
 
     def _arranged(self, layout: Layout) -> Layout:
         """The processes of the pipeline, without what is left out, and with a place for what the reducer finds."""
