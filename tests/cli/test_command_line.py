@@ -158,7 +158,7 @@ def test_flags_become_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "allowed"), [(["--allow-pickle"], True), (["--no-allow-pickle"], False), ([], True)]
+    ("words", "allowed"), [(["--allow-pickle"], True), (["--no-allow-pickle"], False), ([], False)]
 )
 def test_yes_or_no_is_a_flag_and_its_opposite(words: list[str], allowed: bool) -> None:
     parser = _commands.parser_of("reducer", _commands.load("reducer"))
