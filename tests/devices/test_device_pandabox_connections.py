@@ -15,10 +15,12 @@ import pytest
 from beamloom.devices.pandabox import (
     DEVICE,
     PandaboxSettings,
+    PandaRow,
     generate,
+    parse,
     source,
 )
-from beamloom.devices.pandabox_server import PandaServer
+from beamloom.devices.pandabox_server import KEPT_BYTES, PandaServer
 from beamloom.devices.pandabox_stream import TYP
 from beamloom.devices.tcp import TcpSource
 from beamloom.events import Packet
@@ -28,8 +30,8 @@ from devices.pandabox_bytes import Items, Until, outline, packed, problems
 class Link:
     """A simulated box and a source that is connected to it."""
 
-    def __init__(self, until: Until, form: str) -> None:
-        self.box = PandaServer("tcp://127.0.0.1:0")
+    def __init__(self, until: Until, form: str, kept_bytes: int = KEPT_BYTES) -> None:
+        self.box = PandaServer("tcp://127.0.0.1:0", kept_bytes)
         self.source: TcpSource = source(PandaboxSettings(url=self.box.url, format=form))  # type: ignore[arg-type]
         self.deadline = time.monotonic() + 20
         self._until = until
@@ -56,9 +58,9 @@ class Link:
         self.box.close()
 
 
-@pytest.fixture(params=["ascii", "framed"])
+@pytest.fixture(params=[("ascii", KEPT_BYTES), ("framed", KEPT_BYTES)], ids=lambda form: form[0])
 def panda(request: pytest.FixtureRequest, until: Until) -> Iterator[Link]:
-    made = Link(until, request.param)
+    made = Link(until, *request.param)
     yield made
     made.close()
 
@@ -98,7 +100,9 @@ def test_the_box_is_not_asked_before_the_source_is_opened(panda: Link, until: Un
     assert "is not open" in str(panda.source.connection_problem())
 
 
-def test_a_connection_that_breaks_in_an_arm_goes_on_in_it(panda: Link, until: Until) -> None:
+def test_a_connection_that_breaks_in_an_arm_is_made_again_and_loses_nothing(
+    panda: Link, until: Until
+) -> None:
     panda.open()
     messages = list(generate(rows=8))
     panda.box.play(messages[:4])
@@ -109,8 +113,39 @@ def test_a_connection_that_breaks_in_an_arm_goes_on_in_it(panda: Link, until: Un
     assert "closed the connection" in str(panda.source.connection_problem())
     until(panda.source.connected)
     panda.box.play(messages[6:])
-    assert outline(panda.read(4)) == [("DATA", 6), ("DATA", 7), ("DATA", 8), ("END", 9)]
+    rows = panda.read(6)
+    assert outline(rows) == [("DATA", 4), ("DATA", 5), ("DATA", 6), ("DATA", 7), ("DATA", 8), ("END", 9)]
+    parsed = [parse(item) for item in rows if isinstance(item, Packet)]
+    counts = [item.values["COUNTER1.OUT.Value"] for item in parsed if isinstance(item, PandaRow)]
+    assert counts == [3, 4, 5, 6, 7]
     assert panda.source.connections == 2
+
+
+def test_a_connection_that_breaks_twice_gives_each_row_once(panda: Link, until: Until) -> None:
+    panda.open()
+    messages = list(generate(rows=6))
+    panda.box.play(messages[:4])
+    panda.read(4)
+    for _ in range(2):
+        panda.box.drop_clients()
+        until(lambda: not panda.source.read(1) and not panda.source.connected())
+        until(panda.source.connected)
+    panda.box.play(messages[4:])
+    assert outline(panda.read(4)) == [("DATA", 4), ("DATA", 5), ("DATA", 6), ("END", 7)]
+
+
+@pytest.mark.parametrize("panda", [("ascii", 0), ("framed", 0)], indirect=True)
+def test_rows_that_the_box_does_not_remember_are_a_gap(panda: Link, until: Until) -> None:
+    panda.open()
+    messages = list(generate(rows=8))
+    panda.box.play(messages[:4])
+    panda.read(4)
+    panda.box.drop_clients()
+    panda.box.play(messages[4:6])
+    until(lambda: not panda.source.read(1) and not panda.source.connected())
+    until(panda.source.connected)
+    panda.box.play(messages[6:])
+    assert outline(panda.read(4)) == [("DATA", 6), ("DATA", 7), ("DATA", 8), ("END", 9)]
 
 
 def test_a_connection_that_breaks_between_arms_costs_nothing(panda: Link, until: Until) -> None:

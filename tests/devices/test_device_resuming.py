@@ -88,6 +88,18 @@ def test_a_pandabox_arm_is_gone_on_with_if_it_is_still_that_arm() -> None:
     assert numbers(feed(second, [header, *arms[9:]])) == [3, 4, 5]
 
 
+def test_the_next_reader_of_a_pandabox_arm_gives_all_rows_that_the_box_sends_again() -> None:
+    arm = [message[0] for message in pandabox.generate(rows=4)]
+    first, second = PandaStream(packed=False), PandaStream(packed=False)
+    feed(first, arm[:4])
+    assert first.bearing is not None
+    assert second.resume(first.bearing, one_series=False) == 0
+    assert numbers(feed(second, arm[:4])) == [1, 2, 3]
+    # Of the rows that one reader has given itself, it gives none again.
+    second.connection_lost()
+    assert numbers(feed(second, arm)) == [4, 5]
+
+
 def test_what_follows_an_arm_of_a_pandabox_whose_end_nobody_saw_gets_no_place() -> None:
     arms = [message[0] for message in pandabox.generate(rows=4, arms=2)]
     first, second = PandaStream(packed=False), PandaStream(packed=False)

@@ -50,7 +50,7 @@ class PandaStart(Fields):
     columns: tuple[Column, ...]
     """What a row holds."""
     missed: int
-    """Rows of this arm that were captured before anybody was connected."""
+    """Rows of this arm that the box did not remember any more when we connected."""
     process: str
     """``Scaled``, ``Unscaled`` or ``Raw``."""
     format: str

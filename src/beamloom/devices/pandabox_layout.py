@@ -60,7 +60,7 @@ class Layout:
         if not self.columns:
             raise MalformedPacket("the header names no fields")
         self.missed = _count(self.head.get("missed", "0"))
-        """Rows of this arm that were taken before anybody was connected."""
+        """Rows of this arm that the box did not remember any more when somebody connected."""
         self.arm_time = _utc(self.head.get("arm_time"))
         self.is_text = self.head.get("format", "ASCII") == "ASCII"
         """Whether a row is a line of text; else it is packed."""

@@ -1,7 +1,8 @@
 """A simulated data port of a PandABox: a TCP server that sends each client what it plays, in the form that the client asks for.
 
-As with the box, a client that comes in the middle of an arm gets the header first, with the number of rows that it missed; and a row
-that is played while nobody is there is gone.
+As the box does, it remembers the last rows of the arm that goes on. A client that comes in the middle of it gets the header first, with
+the number of rows that are not remembered any more, and then the others from there on; here it gets them when the next message is played.
+An arm that ends while nobody is connected is gone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 from xml.sax.saxutils import quoteattr
@@ -31,6 +33,9 @@ _TYPES: Final = {"int32": "<i4", "uint32": "<u4", "int64": "<i8", "double": "<f8
 
 QUEUE_BYTES: Final = 64 * 1024
 """What the operating system holds for a client that does not read; then the simulator waits."""
+
+KEPT_BYTES: Final = 64 << 20
+"""What is remembered of an arm, as text; a box has 256 MB, of which late clients get three quarters."""
 
 
 class _Client:
@@ -64,7 +69,8 @@ class PandaServer:
     ``play`` and ``close`` may be called from different threads.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, kept_bytes: int = KEPT_BYTES) -> None:
+        """``kept_bytes``: how much of an arm is remembered for clients that come late. Raises ValueError for a wrong address."""
         found = _ADDRESS.fullmatch(url)
         if found is None:
             raise ValueError(f"a simulator cannot bind to {url!r}; write it like tcp://127.0.0.1:8889")
@@ -81,7 +87,10 @@ class PandaServer:
         self._clients: list[_Client] = []
         self._layout: Layout | None = None
         self._header = b""
-        self._rows = 0
+        self._kept_bytes = kept_bytes
+        self._kept: deque[bytes] = deque()
+        self._kept_size = 0
+        self._missed = 0
         self._thread = threading.Thread(target=self._welcome, name=f"simulated PandABox at {self._url}")
         self._thread.start()
 
@@ -176,32 +185,50 @@ class PandaServer:
 
     def _send_to_all(self, message: bytes) -> bool:
         """Send one message, also one that no box would send; False when the simulator was closed before it was out."""
-        is_row, is_end = message[:1] == b" ", message[:4] == b"END "
+        is_end = message[:4] == b"END "
         if b"fields:\n" in message:
-            self._header, self._layout, self._rows = message, read_layout(message), 0
+            self._header, self._layout = message, read_layout(message)
+            self._forget()
         with self._lock:
             listening = [client for client in self._clients if client.options is not None]
         for client in listening:
-            if not self._send(client, self._form(client, message, is_row)):
+            if not self._send(client, self._form(client, message)):
                 return False
             client.has_header = not is_end
-        self._rows += is_row
+        if is_end:
+            self._forget()
+        elif message is not self._header:
+            self._remember(message)
         return True
 
-    def _form(self, client: _Client, message: bytes, is_row: bool) -> bytes:
-        """The message as ``client`` asked for it, with the header before it if that has not come yet."""
+    def _remember(self, message: bytes) -> None:
+        self._kept.append(message)
+        self._kept_size += len(message)
+        while self._kept_size > self._kept_bytes:
+            oldest = self._kept.popleft()
+            self._kept_size -= len(oldest)
+            self._missed += oldest[:1] == b" "
+
+    def _forget(self) -> None:
+        """The arm is over, or another one begins."""
+        self._kept.clear()
+        self._kept_size = self._missed = 0
+
+    def _form(self, client: _Client, message: bytes) -> bytes:
+        """The message as ``client`` asked for it, with the header and all that is remembered before it if they have not come yet."""
         options, layout = client.options or frozenset(), self._layout
         if layout is None:
             return message
-        head = b"" if client.has_header and message is not self._header else self._header_for(options, layout)
         if message is self._header:
-            return head
-        if is_row and "FRAMED" in options:
-            message = _packed(message, layout)
-        return head + message
+            return self._header_for(options, layout)
+        messages = [message] if client.has_header else [*self._kept, message]
+        if "FRAMED" in options:
+            messages = [_packed(one, layout) if one[:1] == b" " else one for one in messages]
+        head = b"" if client.has_header else self._header_for(options, layout)
+        return head + b"".join(messages)
 
     def _header_for(self, options: frozenset[str], layout: Layout) -> bytes:
-        head = {**layout.head, "missed": str(self._rows)}
+        head = {**layout.head, "missed": str(self._missed)}
         if "FRAMED" in options:
             size = sum(np.dtype(_TYPES[column.type]).itemsize for column in layout.columns)
             head |= {"format": "Framed", "sample_bytes": str(size)}

@@ -1,9 +1,10 @@
 """Takes apart what a PandABox sends over its data port: arms, each a header, rows and an END.
 
 TCP loses nothing while a connection lasts, so the order of the rows is their number, whether or not each can be read. A connection that
-breaks inside an arm and is there again before its end goes on in that arm: the box tells in a new header how many rows were missed, and
-they show as a gap. When another arm has begun by then, nobody knows how many rows the broken one still had; what follows could stand in
-the place of any event, so it is kept as malformed and given to none.
+breaks inside an arm and is there again before its end goes on in that arm: the box sends again what it remembers of the arm, which mostly
+is all of it, and tells in a new header how many rows it does not. Rows that have come are passed over; those that nobody has show as a
+gap. When another arm has begun by then, nobody knows how many rows the broken one still had; what follows could stand in the place of any
+event, so it is kept as malformed and given to none.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class _Arm:
         self.packed = packed if layout is None else not layout.is_text
         self.rows = layout.missed if layout is not None else 0
         """The number of the last row."""
+        self.given = 0
+        """The number of the last row that came over a connection that broke."""
         told = None if layout is None else layout.arm_time
         self.arm_time = None if told is None else told.isoformat()
         """What tells this arm from others, where the header says it."""
@@ -220,6 +223,7 @@ class PandaStream:
         broken, self._broken_arm = self._broken_arm, None
         if broken is not None:
             if arm.continues(broken):
+                arm.given = max(broken.rows, broken.given)
                 return
             self._place_unknown = True
         if problem is not None:
@@ -229,6 +233,8 @@ class PandaStream:
 
     def _add_row(self, arm: _Arm, row: bytes, readable: bool, items: list[Packet | Malformed]) -> None:
         arm.rows += 1
+        if arm.rows <= arm.given:
+            return
         if readable:
             self._append(Packet(TYP, [row, arm.header], arm.rows), items)
         else:
