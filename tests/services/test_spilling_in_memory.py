@@ -17,6 +17,7 @@ from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.spool import DiskSpool
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, counts, series
+from services.test_ingester_deaths import Device
 from support.small_disk import fill, small_disk
 
 FRAMES = 60
@@ -115,6 +116,39 @@ def test_what_was_delivered_stands_on_disk_when_the_ingester_is_killed(tmp_path:
         assert found == had
         assert len(found) == EVENTS - len(feed.arrivals)
         spool.close()
+
+
+def killed_behind_a_gap(folder: Path, turns: int) -> int:
+    """Kill the ingester of a camera that has left out one frame after so many turns; how many packets waited for that frame then."""
+    packets = series(FRAMES)
+    del packets[7]
+    device = Device(packets)
+    bench = Bench({})
+    bench.add_ingester("camera", device.source_for_run(), state_dir=str(folder), write_ahead=True)
+    bench.until(bench.everyone_known)
+    with bench:
+        active = bench.arm(uniform(["camera"], FRAMES))
+        for _ in range(turns):
+            device.send(3)
+            bench.step()
+        waited = len(ingester(bench)._streams["camera"].reorder)
+        device.source = None
+        bury(bench)
+        bench.add_ingester("camera", device.source_for_run(), state_dir=str(folder), write_ahead=True)
+        for _ in range(20_000):
+            if active.finished:
+                break
+            device.send(3)
+            bench.step()
+        assert [(loss.first, loss.stop) for loss in active.run.ledger.losses] == [(7, 8)], turns
+        assert set(bench.published["results"]) == {0, *RESULTS, FRAMES + 1} - {7}
+        assert all(bench.published["results"][event] == RESULTS[event] for event in RESULTS if event != 7)
+        assert on_disk(folder) == []
+    return waited
+
+
+def test_what_waits_for_a_packet_before_it_outlives_its_ingester(tmp_path: Path) -> None:
+    assert max(killed_behind_a_gap(tmp_path / str(turns), turns) for turns in range(2, 14)) > 1
 
 
 def test_what_a_killed_ingester_left_is_taken_up_with_its_run_and_removed_with_another(

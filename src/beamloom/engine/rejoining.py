@@ -92,10 +92,10 @@ class Rejoining:
             self._told_until = self.until
         return due
 
-    def losses(self, events: list[Range]) -> list[Loss]:
-        """Nobody has the packets of these events."""
+    def losses(self, events: list[Range], *, written_ahead: bool) -> list[Loss]:
+        """Nobody has the packets of these events; ``written_ahead``: what the former ingester had read would be on disk."""
+        where = "on its way to it" if written_ahead else "in its memory or on its way to it"
+        cause = f"{self._rejoin.cause}; the packet was {where}, or was sent while nobody listened"
         return [
-            Loss(a, b, self._rejoin.cause)
-            for first, stop in events
-            for a, b in wanted_events(self._layout, first, stop)
+            Loss(a, b, cause) for first, stop in events for a, b in wanted_events(self._layout, first, stop)
         ]

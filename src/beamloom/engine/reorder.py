@@ -59,6 +59,11 @@ class Reorder:
         """When ``due`` has something to release; None while nothing is held."""
         return min(one.since for one in self._held) + self._wait if self._held else None
 
+    @property
+    def waiting(self) -> list[Packet]:
+        """The packets that are held, lowest number first; not those that could not be read."""
+        return [one.arrival for one in self._held if isinstance(one.arrival, Packet)]
+
     def __str__(self) -> str:
         """The window in words."""
         return f"{self._window} packets or {1000 * self._wait:g} ms" if self._window else "no packet"

@@ -283,6 +283,11 @@ class Retention:
         return None
 
     @property
+    def writes_ahead(self) -> bool:
+        """Whether every packet is handed to the spool first."""
+        return self._write_ahead
+
+    @property
     def spooled(self) -> list[Range]:
         """The events whose packets are in the spool."""
         return [] if self.spool is None else self.spool.events

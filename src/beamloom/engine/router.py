@@ -203,7 +203,8 @@ class StreamRouter:
         """What is claimed here, and what was never leased, is lost where nobody has it."""
         for first, stop in rejoining.take_due():
             kept = RangeSet((kept.first, kept.stop) for kept in self.retention.within(first, stop))
-            self.losses.add(rejoining.losses(kept.missing(first, stop)))
+            missing = kept.missing(first, stop)
+            self.losses.add(rejoining.losses(missing, written_ahead=self.retention.writes_ahead))
 
     def claim(self, spans: Iterable[Span]) -> None:
         """Of these leases, which came before, the workers say that they lack the packet."""

@@ -215,6 +215,7 @@ class IngesterService:
             rearms=rearms,
             share=arm.shares.get(stream),
             rejoin=arm.rejoins.get(stream),
+            waiting=self._spooling.waiting(arm.run, stream),
         )
 
     def _source(self, stream: str, layout: StreamLayout) -> Source:

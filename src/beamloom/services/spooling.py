@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from beamloom.engine.retention import Retention, WhenFull
+from beamloom.engine.retention import Retention, Spool, WhenFull
 from beamloom.journal import Lock
 from beamloom.services.safekeeping import ABANDONED_SECONDS, own_folder, state_folder
 from beamloom.settings import IngesterSettings
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 SPOOLS = "spools"
 """The folder of all spools, in the one for state."""
 ENDING = ".stream"
+WAITING = "%waiting" + ENDING
+"""Of the folder for packets that wait for those before them; no name of a stream is quoted like that."""
 
 
 class Spooling:
@@ -39,6 +41,7 @@ class Spooling:
         """Whoever is started in place of this ingester has the same."""
         self._lock: Lock | None = None
         self._spools: dict[str, DiskSpool] = {}
+        self._waiting: list[DiskSpool] = []
         self._problem: str | None = None
 
     # ---- a run ----------------------------------------------------------------------------------------------------------------
@@ -75,19 +78,34 @@ class Spooling:
             settings.retention_bytes, WhenFull.BLOCK if when_full is WhenFull.SPILL else when_full
         )
 
+    def waiting(self, run: str, stream: str) -> Spool | None:
+        """What keeps packets of a stream while they wait for those before them; None where packets are not written ahead."""
+        if not self._settings.write_ahead or self._lock is None:
+            return None
+        try:
+            spool = DiskSpool(
+                self.folder / run / (quote(stream, safe="") + WAITING), self._settings.spool_bytes
+            )
+        except OSError as error:
+            self._fail(error)
+            return None
+        self._waiting.append(spool)
+        return spool
+
     def _fail(self, error: OSError) -> None:
         self._problem = str(error)
         logger.warning("packets are not kept on disk: %s", error)
 
     def pause(self) -> None:
         """Write no more of this run; what is there stays for whoever takes it up."""
-        for spool in self._spools.values():
+        for spool in (*self._spools.values(), *self._waiting):
             spool.close()
         self._spools.clear()
+        self._waiting.clear()
 
     def end(self) -> None:
         """The run is over: its packets are needed no more."""
-        folders = [spool.folder for spool in self._spools.values()]
+        folders = [spool.folder for spool in (*self._spools.values(), *self._waiting)]
         self.pause()
         for folder in folders:
             remove_spool(folder)

@@ -21,6 +21,7 @@ from beamloom.devices.device import (
 )
 from beamloom.engine.assignment import Span
 from beamloom.engine.combs import Comb
+from beamloom.engine.held_on_disk import HeldOnDisk, Ordering
 from beamloom.engine.ledger import Loss
 from beamloom.engine.packet_rows import Rows
 from beamloom.engine.ranges import Range
@@ -28,7 +29,7 @@ from beamloom.engine.read_limit import ReadLimit
 from beamloom.engine.rejoining import Rejoin
 from beamloom.engine.reorder import Reorder
 from beamloom.engine.requests import Requests
-from beamloom.engine.retention import Retention
+from beamloom.engine.retention import Retention, Spool
 from beamloom.engine.router import StreamRouter
 from beamloom.engine.shares import Share
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
@@ -65,7 +66,7 @@ class StreamRun:
         layout: StreamLayout,
         source: Source,
         channel: Channel,
-        reorder: Reorder,
+        reorder: Ordering,
         router: StreamRouter,
         recorder: PacketRecorder | None,
         *,
@@ -328,18 +329,21 @@ def open_stream(
     rearms: bool,
     share: Share | None,
     rejoin: Rejoin | None = None,
+    waiting: Spool | None = None,
 ) -> StreamRun:
     """A stream of a run that has just been armed, its source open.
 
     ``rearms`` tells whether the device begins series anew within a run, ``share`` which packets come here if others receive the rest,
-    ``rejoin`` how another ingester has left it, if one has had it in this run.
+    ``rejoin`` how another ingester has left it, if one has had it in this run, ``waiting`` where packets are written while they wait for
+    those before them.
     Raises what the source raises that cannot be opened: a ValueError or an OSError.
     """
     series_start = 0
+    one_series = layout.wrapped and not rearms
     if rejoin is not None and rejoin.over:
         source = NothingMore()
     elif rejoin is not None:
-        series_start = resume_source(stream, source, rejoin, one_series=layout.wrapped and not rearms)
+        series_start = resume_source(stream, source, rejoin, one_series=one_series)
     if isinstance(source, EndlessSource):
         last_item = StreamPlan(layout).last_item
         source.expect(None if last_item is None else last_item + 1)
@@ -349,8 +353,12 @@ def open_stream(
     # What is dealt out has gaps all the time: waiting for what others have would only delay.
     most_bytes = int(REORDER_SHARE * settings.retention_bytes)
     reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
-    if rejoin is not None and series_start == 0 and (number := retention.next_number()) is not None:
+    number = None if rejoin is None or series_start else retention.next_number()
+    if number is not None:
         reorder.expect(number)
+    order = (
+        HeldOnDisk(reorder, waiting, number) if waiting is not None and one_series and not dealt else reorder
+    )
     arrivals = ArrivalLog(also=None if recorder is None else recorder.of(stream))
     router = StreamRouter(
         stream,
@@ -370,7 +378,7 @@ def open_stream(
         layout,
         source,
         channel,
-        reorder,
+        order,
         router,
         recorder,
         arrivals=arrivals,
