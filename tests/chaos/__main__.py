@@ -20,7 +20,7 @@ import msgspec
 
 from chaos.campaign import campaign
 from chaos.many_runs import many_runs
-from chaos.schedule import ALWAYS, Kind, Schedule, draw
+from chaos.schedule import Kind, Schedule, draw
 from support.left_behind import MARK, Surroundings
 
 DEFAULT_RATE = 1000.0
@@ -37,7 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if asked.runs:
         outcome = msgspec.to_builtins(many_runs(asked.runs))
     else:
-        kinds = [Kind(kind) for kind in asked.kinds.split(",")] if asked.kinds else ALWAYS
+        kinds = [Kind(kind) for kind in asked.kinds.split(",")] if asked.kinds else list(Kind)
         schedule = draw(seed, asked.events, asked.blows or max(1, asked.events // 1500), kinds)
         if asked.schedule:
             print(json.dumps(asdict(schedule)))
@@ -87,9 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--blows", type=int, help="how often something is done to a process (default: events / 1500)"
     )
-    parser.add_argument(
-        "--kinds", help=f"what may be done, of {','.join(Kind)} (default: all but kill-ingester)"
-    )
+    parser.add_argument("--kinds", help=f"what may be done, of {','.join(Kind)} (default: all)")
     parser.add_argument(
         "--stateful", action="store_true", help="with a class whose results depend on earlier events"
     )

@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 
 from beamloom.placement import LocalPlacement, PlacementError
+from chaos.excuses import Excuse, Sent
 from chaos.schedule import Blow, Kind
 from chaos.watching import Asker, Watch, slow_viewers
 
@@ -19,14 +20,18 @@ CHANGES_PER_SECOND = 100
 class Dealer:
     """Deals blows, and remembers what was done."""
 
-    def __init__(self, placement: LocalPlacement, watch: Watch) -> None:
+    def __init__(self, placement: LocalPlacement, watch: Watch, camera: Sent) -> None:
+        """``camera``: what the camera has sent."""
         self._placement = placement
+        self._camera = camera
         self._watch = watch
         self._viewers = ExitStack()
         self._threads: list[threading.Thread] = []
         self._asker = Asker(placement.controller_url)
         self._gain = 1
         self.dealt: list[Blow] = []
+        self.camera_deaths: list[Excuse] = []
+        """Of its ingester."""
         self.changes = 0
         """Of the parameter that were taken."""
 
@@ -56,7 +61,7 @@ class Dealer:
                 self._start(self._stop, blow)
             case _:
                 for target in blow.targets:
-                    self._signal(target, signal.SIGKILL)
+                    self._kill(target)
         self.dealt.append(blow)
         return True
 
@@ -65,13 +70,20 @@ class Dealer:
         self._threads.append(thread)
         thread.start()
 
-    def _signal(self, target: str, number: signal.Signals) -> None:
+    def _signal(self, target: str, number: signal.Signals) -> int | None:
+        """The process that it was sent to; None where there was none: it died of something else between two looks."""
         self._placement.wait_until(lambda there: there[target].pid is not None, PATIENCE)
         try:
-            self._placement.kill(target, number)
+            return self._placement.kill(target, number)
         except PlacementError:
-            # It died of something else between two looks: the blow has met a dead one.
-            return
+            return None
+
+    def _kill(self, target: str) -> None:
+        pid = self._signal(target, signal.SIGKILL)
+        if target == "camera-ingester" and pid is not None:
+            # Its connections are open until the system has taken the process apart.
+            self._placement.wait_until(lambda there: there[target].pid != pid, PATIENCE)
+            self.camera_deaths.append(Excuse(self._camera.messages))
 
     def _stop(self, blow: Blow) -> None:
         (target,) = blow.targets

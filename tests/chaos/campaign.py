@@ -7,7 +7,7 @@ import pickle
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from beamloom.pipeline_file import parse_pipeline
 from beamloom.placement import LocalPlacement
 from beamloom.placement.processes import RestartPolicy
 from chaos.blows import Dealer
+from chaos.excuses import Excuse, Sent, broken_series, excused
 from chaos.leaks import own_places, remains
 from chaos.material import box_messages, camera_messages, encoder_settings
 from chaos.oracle import Epochs, Expected, expected, the_map
@@ -56,7 +57,7 @@ class Verdict(msgspec.Struct, kw_only=True):
     finished: bool
     lost_rightly: int
     lost_with_ingesters: int
-    """Events that were in the socket of an ingester when it died."""
+    """Events whose packets were under way to an ingester when it was killed."""
     failed_rightly: int
     redelivered: int
     longest_stall: float
@@ -135,20 +136,21 @@ def campaign(schedule: Schedule, rate: float, *, stateful: bool = False) -> Verd
     """Run a schedule; ``rate`` is items per second of each device."""
     begin = time.monotonic()
     encoder = encoder_settings(schedule.encoder, rate)
-    series = {
-        "camera": camera_messages(schedule.events, schedule.camera),
-        "box": box_messages(schedule.events),
-    }
+    camera = Sent()
     with (
         own_places() as places,
-        pipeline(encoder, stateful=stateful, write_ahead=schedule.kills_ingesters) as (placement, devices),
+        pipeline(encoder, stateful=stateful, write_ahead=True) as (placement, devices),
         Asker(placement.controller_url) as ask,
     ):
+        series = {
+            "camera": camera.of(camera_messages(schedule.events, schedule.camera)),
+            "box": while_somebody_listens(devices["box"], box_messages(schedule.events)),
+        }
         values = {"events": schedule.events, "harms": json.dumps(schedule.harms), "gain": 1}
         must(ask.post("parameters", values), "the parameters were not taken")
         must(ask.post("sequence", the_map(schedule.events).to_json(), 30.0), "the run was not armed")
         with Watch(placement.controller_url) as watch:
-            with Dealer(placement, watch) as dealer, playing(devices, series, rate):
+            with Dealer(placement, watch, camera) as dealer, playing(devices, series, rate):
                 for blow in schedule.blows:
                     if not dealer.deal(blow, PATIENCE):
                         break
@@ -161,7 +163,7 @@ def campaign(schedule: Schedule, rate: float, *, stateful: bool = False) -> Verd
                 raise RuntimeError(f"{error}\n{_story(ask, placement)}") from error
         placement.stop()
         left = remains(places)
-    verdict = judge(schedule, told, ledger, published, epochs, stateful=stateful)
+    verdict = judge(schedule, told, ledger, published, epochs, dealer.camera_deaths, stateful=stateful)
     verdict.blows = dict(Counter(str(blow.kind) for blow in dealer.dealt))
     verdict.faults += len(dealer.dealt)
     verdict.longest_stall, verdict.stalled_at = round(watch.longest_stall, 2), watch.stalled_at
@@ -170,6 +172,14 @@ def campaign(schedule: Schedule, rate: float, *, stateful: bool = False) -> Verd
     verdict.problems += [story] if story else []
     verdict.seconds = round(time.monotonic() - begin, 1)
     return verdict
+
+
+def while_somebody_listens(box: Simulator, messages: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+    """The messages of an arm, its end only when somebody is connected: a box that is disarmed before forgets what it has sent."""
+    for message in messages:
+        if message[0].startswith(b"END "):
+            box.wait_for_client(PATIENCE)
+        yield message
 
 
 def must(well: bool, what: str) -> None:
@@ -184,17 +194,19 @@ def judge(
     ledger: Mapping[str, Any],
     published: Mapping[str, Any],
     epochs: Epochs,
+    camera_deaths: Sequence[Excuse],
     *,
     stateful: bool,
 ) -> Verdict:
     """Compare what the pipeline says and publishes with the schedule and with the oracle."""
     lost = _numbers(one["events"] for one in ledger["lost"])
-    excused = schedule.lost
-    if schedule.kills_ingesters:
-        excused |= _numbers(one["events"] for one in ledger["lost"] if "ingester" in one["cause"])
+    with_ingesters = excused(ledger["lost"], camera_deaths) - schedule.lost
+    rightly = schedule.lost | with_ingesters
     failed, reduced = _numbers(ledger["failed"]), _numbers(ledger["reduced"])
-    problems = [f"lost and should not be: {one}" for one in _wrongly(ledger["lost"], excused)]
-    problems += _differ("failed", failed, schedule.failed, told["errors"])
+    problems = [f"lost and should not be: {one}" for one in _wrongly(ledger["lost"], rightly)]
+    if problem := broken_series(with_ingesters, schedule.lost, len(camera_deaths)):
+        problems.append(problem)
+    problems += _differ("failed", failed, schedule.failed - with_ingesters, told["errors"])
     if not_lost := schedule.lost - lost:
         problems.append(f"lost by the device, and the ledger does not say so: {sorted(not_lost)[:20]}")
     oracle = expected(schedule, epochs, lost - schedule.lost, stateful=stateful)
@@ -213,8 +225,8 @@ def judge(
         seed=schedule.seed,
         faults=schedule.faults - len(schedule.blows),
         events=schedule.events + 2,
-        lost=len(lost - excused),
-        lost_with_ingesters=len(lost & excused - schedule.lost),
+        lost=len(lost - rightly),
+        lost_with_ingesters=len(with_ingesters),
         failed=len(failed - schedule.failed),
         duplicates=len(duplicates),
         missing=len(missing),

@@ -26,12 +26,16 @@ def picture(item: int) -> Image:
 
 
 def camera_messages(events: int, flaws: Flaws, missing: Collection[int] = ()) -> Iterator[list[bytes]]:
-    """A series of a STINS camera; items in ``missing`` are left out besides."""
+    """A series of a STINS camera; items in ``missing`` are left out besides, and then late ones, too.
+
+    They would not be late any more if those before them were missing.
+    """
     late: dict[int, list[bytes]] = {}
     for index, message in enumerate(stins.generate(images=_pictures(events, flaws))):
         item = index - 1
         if item in flaws.late:
-            late[item + LATE_BY] = message
+            if not missing:
+                late[item + LATE_BY] = message
         elif item in flaws.corrupt:
             yield [message[0][: len(message[0]) // 2], *message[1:]]
         elif item not in flaws.gap and item not in missing:

@@ -9,7 +9,7 @@ import pytest
 
 from chaos.campaign import campaign
 from chaos.many_runs import many_runs
-from chaos.schedule import ALWAYS, draw
+from chaos.schedule import Kind, draw
 
 pytestmark = pytest.mark.processes
 
@@ -20,14 +20,14 @@ RATE = 500.0
 @pytest.mark.expects_errors
 @pytest.mark.timeout(180)
 def test_a_run_that_every_kind_of_fault_happens_to_equals_the_undisturbed_one() -> None:
-    verdict = campaign(draw(7, EVENTS, len(ALWAYS)), RATE)
+    verdict = campaign(draw(7, EVENTS, len(Kind)), RATE)
     assert verdict.problems == [], verdict
     assert verdict.finished
     assert verdict.equal
     assert (verdict.lost, verdict.failed, verdict.duplicates) == (0, 0, 0)
     assert verdict.lost_rightly > 0
     assert verdict.failed_rightly > 0
-    assert sum(verdict.blows.values()) >= len(ALWAYS) // 2, "the run was over too soon to say anything"
+    assert sum(verdict.blows.values()) >= len(Kind) // 2, "the run was over too soon to say anything"
 
 
 @pytest.mark.timeout(120)
