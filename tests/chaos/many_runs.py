@@ -24,8 +24,10 @@ SHAPES = ((5, 5), (1, 1), (20, 20), (8, 5), (5, 8), (0, 0))
 NOTHING = {"parts": {"main": {stream: [] for stream in STREAMS}}, "sequence": ["main"]}
 WARM_UP = 2 * len(SHAPES)
 """Runs after which everything that is loaded once is loaded."""
-MOST_MEMORY = 5.0
-"""MB by which a process may grow in all runs after the warm-up."""
+MOST_MEMORY = 8.0
+"""MB by which a process may grow in all runs after the warm-up: the memories that are bounded (the last 100 runs, the log) fill up."""
+MOST_LATE_MEMORY = 2.0
+"""MB by which it may grow in the second half of the runs."""
 LEVELS = 10
 PATIENCE = 30.0
 
@@ -78,6 +80,11 @@ def many_runs(runs: int) -> ManyRuns:
         f"{name} holds more after {runs} runs: {more}"
         for name, more in outcome.growth.items()
         if more.memory > MOST_MEMORY or more.threads > 2 or more.files > 4
+    ]
+    outcome.problems += [
+        f"{name} goes on growing: {levels} MB"
+        for name, levels in outcome.levels.items()
+        if levels[-1] - levels[len(levels) // 2] > MOST_LATE_MEMORY
     ]
     if outcome.files > 4:
         outcome.problems.append(f"{outcome.files} more files on disk after {runs} runs")
