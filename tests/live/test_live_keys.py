@@ -64,7 +64,7 @@ def test_a_process_without_the_key_or_with_another_ends_with_a_sentence_and_chan
         assert wrong.returncode == 2
         assert "it has another one: copy the file" in wrong.stdout + wrong.stderr
 
-        with zmq.Context() as context, context.socket(zmq.PUSH) as intruder:
+        with zmq.Context() as context, context.socket(zmq.DEALER) as intruder:
             intruder.linger = 0
             intruder.connect(f"tcp://{mailbox}")
             forged = Register(

@@ -6,7 +6,7 @@ import random
 
 _CHANCE = random.Random(7)
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\x00") + bytes(32)
-_READY = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x04PUSH"
+_READY = b"\x04\x1c\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
 GARBAGE = [
     b"",
     b"\x00",
@@ -24,4 +24,4 @@ GARBAGE = [
     GREETING + _READY + b"\x00\x05hello",
     GREETING + _READY + b"\x01\x00" * 1000,
 ]
-"""The last ones are a PUSH socket by all rules, until it sends. One announces as much as is just allowed, and does not send it."""
+"""The last ones are a DEALER socket by all rules, until it sends. One announces as much as is just allowed, and does not send it."""

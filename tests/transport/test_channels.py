@@ -13,7 +13,8 @@ import zmq
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.memory import Exchange
 from beamloom.transport.messages import Finish, Heartbeat, Tick
-from beamloom.transport.zeromq import COPY_BYTES, ZmqChannel
+from beamloom.transport.outboxes import COPY_BYTES
+from beamloom.transport.zeromq import ZmqChannel
 
 Make = Callable[[str], Channel]
 
@@ -198,7 +199,7 @@ def test_a_watched_socket_ends_the_wait_until_it_is_watched_no_more(zeromq: ZmqC
 
 def test_a_message_of_a_stranger_is_counted_and_dropped(zeromq: ZmqChannel) -> None:
     zeromq.connect("here", zeromq.address)
-    with zmq.Context() as context, context.socket(zmq.PUSH) as stranger:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
         stranger.linger = 1000
         stranger.connect(zeromq.address)
         stranger.send(b"GET / HTTP/1.1")

@@ -16,7 +16,8 @@ import zmq
 from beamloom.transport.channel import Received
 from beamloom.transport.keys import KeyFileError, Keys, new_keys, read_keys, write_keys
 from beamloom.transport.messages import CONTROLLER, Tick, encode
-from beamloom.transport.zeromq import COPY_BYTES, ZmqChannel
+from beamloom.transport.outboxes import COPY_BYTES
+from beamloom.transport.zeromq import ZmqChannel
 
 KEYS = new_keys()
 OTHERS = new_keys()
@@ -112,7 +113,7 @@ def test_who_has_keys_is_told_that_the_controller_has_none(
 
 
 def test_who_knows_the_public_key_alone_is_turned_away(controller: ZmqChannel) -> None:
-    with zmq.Context() as context, context.socket(zmq.PUSH) as intruder:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as intruder:
         intruder.linger = 0
         Keys(OTHERS.public, OTHERS.secret).present(intruder)
         intruder.set(zmq.CURVE_SERVERKEY, KEYS.public)

@@ -31,7 +31,7 @@ def test_garbage_on_the_wire_of_a_mailbox_changes_nothing_for_members(keyed: boo
             with contextlib.suppress(OSError):
                 connection.sendall(garbage)
         context = stack.enter_context(zmq.Context())
-        intruder = stack.enter_context(context.socket(zmq.PUSH))
+        intruder = stack.enter_context(context.socket(zmq.DEALER))
         intruder.linger = 0
         intruder.connect(mailbox.address)
         intruder.send_multipart([os.urandom(100)])

@@ -74,7 +74,7 @@ def watch(
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.set(zmq.SNDHWM, 16)
         socket.set(zmq.LINGER, 1000)
         socket.set(zmq.RECONNECT_IVL, 50)

@@ -81,7 +81,7 @@ class Heartbeats:
         self._thread.start()
 
     def _beat(self) -> None:
-        with zmq.Context() as context, context.socket(zmq.PUSH) as socket:
+        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
             socket.set(zmq.SNDHWM, 16)
             socket.set(zmq.LINGER, 100)
             socket.set(zmq.RECONNECT_IVL, 50)

@@ -514,7 +514,7 @@ def encode(sender: str, message: AnyMessage) -> bytes:
     return _encoder.encode((sender, message))
 
 
-def decode(frame: bytes) -> tuple[str, AnyMessage]:
+def decode(frame: bytes | memoryview) -> tuple[str, AnyMessage]:
     """Sender and message of a first frame; raises msgspec.DecodeError for anything else."""
     try:
         return _decoder.decode(frame)

@@ -1,15 +1,17 @@
 """Channels between processes, over ZeroMQ.
 
-Each process binds one PULL socket, its mailbox, and connects one PUSH socket to the mailbox of each process that it sends to. So there is
-one socket to wait on, no message passes through a third process, and a slow or dead receiver holds up nobody but itself. The queues are
+Each process binds one ROUTER socket, its mailbox, and connects one DEALER socket to the mailbox of each process that it sends to. So there
+is one socket to wait on, no message passes through a third process, and a slow or dead receiver holds up nobody but itself. The queues are
 unbounded on purpose: the leases bound what can be under way, and ZeroMQ never drops. What a mailbox has taken in and not yet
-looked at is bounded, and so is the size of one frame; more waits where it is sent.
+looked at is bounded, and so is the size of one frame; more waits where it is sent. The way back carries only how far the mailbox has come,
+so that what a broken connection took with it is sent again (``links``). Signs of life are sent without numbers, and may get lost.
 
 With keys only members of the pipeline are let in. Without, what is no message is dropped and counted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -21,18 +23,19 @@ from typing import Any
 import msgspec
 import zmq
 
-from beamloom.events import frame_bytes
 from beamloom.transport.channel import Received
 from beamloom.transport.doorkeeper import Doorkeeper
 from beamloom.transport.handshakes import Handshakes
 from beamloom.transport.keys import Keys
+from beamloom.transport.links import KINDS, STAMP, Arrivals
 from beamloom.transport.messages import CONTROLLER, AnyMessage, decode, encode
+from beamloom.transport.outboxes import COPY_BYTES, Outbox
 from beamloom.transport.sense import makes_sense
 
 logger = logging.getLogger(__name__)
 
-COPY_BYTES = 64 * 1024
-"""Frames from this size on are handed to ZeroMQ without a copy; below it the copy is cheaper."""
+TEND_EVERY = 0.1
+"""Seconds between two looks at what is known to have arrived."""
 DRAIN_LIMIT = 512
 """Most messages that one ``receive`` takes."""
 LINGER_MILLISECONDS = 1000
@@ -67,7 +70,7 @@ class ZmqChannel:
         self._keys = keys
         self._context = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, 65000)
-        self._inbox: zmq.Socket[bytes] = self._context.socket(zmq.PULL)
+        self._inbox: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         self._inbox.set(zmq.RCVHWM, MESSAGES_WAITING)
         self._inbox.set(zmq.LINGER, 0)
         self._inbox.set(zmq.MAXMSGSIZE, largest_frame)
@@ -86,7 +89,9 @@ class ZmqChannel:
             ) from error
         bound = self._inbox.get_string(zmq.LAST_ENDPOINT)
         self._address = f"tcp://{advertise or bind}:{bound.rsplit(':', 1)[1]}"
-        self._outboxes: dict[str, tuple[str, zmq.Socket[bytes]]] = {}
+        self._outboxes: dict[str, Outbox] = {}
+        self._arrivals = Arrivals()
+        self._tend_at = 0.0
         self._handshakes: Handshakes | None = None
         self._poller = zmq.Poller()
         self._poller.register(self._inbox, zmq.POLLIN)
@@ -116,12 +121,12 @@ class ZmqChannel:
         """From now on ``peer`` can be sent to; does nothing when it is known at this address already."""
         known = self._outboxes.get(peer)
         if known is not None:
-            if known[0] == address:
+            if known.address == address:
                 return
             if peer == CONTROLLER:
                 self._listen_no_more()
-            known[1].close(0)
-        outbox: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
+            known.close(0)
+        outbox: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         outbox.set(zmq.SNDHWM, 0)
         outbox.set(zmq.LINGER, LINGER_MILLISECONDS)
         outbox.set(zmq.RECONNECT_IVL, 50)
@@ -140,11 +145,16 @@ class ZmqChannel:
                 address,
                 error,
             )
-        self._outboxes[peer] = (address, outbox)
+        self._outboxes[peer] = Outbox(outbox, address)
 
     def refusal(self) -> str | None:
         """Why the controller does not let this process in, as a sentence; None while it does, or may."""
         return None if self._handshakes is None else self._handshakes.refusal(time.monotonic())
+
+    @property
+    def unanswered(self) -> int:
+        """Messages of this process that are not known to have arrived yet."""
+        return sum(outbox.waiting for outbox in self._outboxes.values())
 
     @property
     def strangers(self) -> int:
@@ -162,30 +172,18 @@ class ZmqChannel:
         if known is not None:
             if peer == CONTROLLER:
                 self._listen_no_more()
-            known[1].close(LAST_WORDS_MILLISECONDS)
+            known.close(LAST_WORDS_MILLISECONDS)
 
     def send(self, peer: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
-        """Send to ``peer``; raises KeyError when it is not connected.
-
-        What is sent to a place that turned out to be no mailbox of this pipeline goes nowhere: ZeroMQ has given that place up, and would
-        wait for another for ever.
-        """
-        outbox = self._outboxes[peer][1]
-        head = encode(self._peer, message)
-        try:
-            if not buffers:
-                outbox.send(head, zmq.DONTWAIT)
-                return
-            outbox.send(head, zmq.SNDMORE | zmq.DONTWAIT)
-            last = len(buffers) - 1
-            for i, buffer in enumerate(buffers):
-                more = zmq.SNDMORE if i < last else 0
-                outbox.send(buffer, more | zmq.DONTWAIT, copy=frame_bytes(buffer) < COPY_BYTES)
-        except zmq.Again:
-            return
+        """Send to ``peer``; raises KeyError when it is not connected."""
+        self._outboxes[peer].send(encode(self._peer, message), buffers)
 
     def receive(self, timeout: float) -> list[Received]:
         """What has arrived, oldest first."""
+        if (now := time.monotonic()) >= self._tend_at:
+            self._tend_at = now + TEND_EVERY
+            for outbox in self._outboxes.values():
+                outbox.tend(now)
         received = self._drain()
         if received:
             return received
@@ -216,19 +214,25 @@ class ZmqChannel:
     def _drain(self) -> list[Received]:
         received: list[Received] = []
         receive = self._inbox.recv
-        while len(received) < DRAIN_LIMIT:
+        for _ in range(DRAIN_LIMIT):
             try:
-                # As a frame, which knows whether more follow; to ask the socket costs more than the frame does.
-                frame = receive(zmq.DONTWAIT, False)
+                connection = receive(zmq.DONTWAIT)
             except zmq.Again:
                 break
+            # As a frame, which knows whether more follow; to ask the socket costs more than the frame does.
+            frame = receive(zmq.DONTWAIT, False)
             head = frame.bytes
+            size = len(head)
             buffers: list[Any] = []
             while frame.more:
                 frame = receive(zmq.DONTWAIT, False)
+                size += len(frame)
                 buffers.append(frame.bytes if len(frame) < COPY_BYTES else frame)
+            stamped = len(head) >= STAMP.size and head[0] in KINDS
+            if stamped and not self._arrivals.take(connection, head, size):
+                continue
             try:
-                sender, message = decode(head)
+                sender, message = decode(memoryview(head)[STAMP.size :] if stamped else head)
             except msgspec.DecodeError:
                 self.undecodable += 1
                 continue
@@ -236,7 +240,16 @@ class ZmqChannel:
                 self.undecodable += 1
                 continue
             received.append(Received(sender, message, buffers))
+        if self._arrivals.answers:
+            self._answer()
         return received
+
+    def _answer(self) -> None:
+        for connection, answer in self._arrivals.answers:
+            # Where the connection is gone, the question comes again by the next one.
+            with contextlib.suppress(zmq.ZMQError):
+                self._inbox.send_multipart((connection, answer), zmq.DONTWAIT)
+        self._arrivals.answers.clear()
 
     def watch(self, pollable: Any) -> None:
         """Let ``receive`` return early whenever this socket or file descriptor becomes readable."""
@@ -259,7 +272,7 @@ class ZmqChannel:
                 return
             self._closed = True
         self._listen_no_more()
-        for _, outbox in self._outboxes.values():
+        for outbox in self._outboxes.values():
             outbox.close()
         self._inbox.close(0)
         os.close(self._wake_fd)

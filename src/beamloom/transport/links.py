@@ -1,0 +1,96 @@
+"""What keeps the order of messages, and loses none, while connections between living processes break.
+
+A connection that is reset takes with it what was in the buffers of the kernel, and the next one goes on behind that. So whoever sends to a
+mailbox numbers what it sends there and keeps it until the mailbox has said that it has it. The mailbox takes each number once and in
+order; where one is missing it says up to where it has all, and everything behind that is sent again. Whoever has had no answer for a
+while asks for one, so that nothing is missed because nothing follows it.
+
+Each message begins with a stamp: what it is, of which link, the number, and how often the link has sent again. A mailbox that does not
+know a link that has been answered before belongs to a new process: it begins with what comes first, as what an earlier life was told
+is not for this one.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+STAMP = struct.Struct("<BQQI")
+"""Kind, link, number and round."""
+ANSWER = struct.Struct("<QQIB")
+"""Link, the number up to which all is there, the round of what is answered, and whether something is missing."""
+NUMBERED, NUMBERED_FIRST, QUESTION, QUESTION_FIRST = 1, 2, 3, 4
+"""A message, and a question for an answer; those with FIRST are of a link that has had none yet."""
+MESSAGES = frozenset((NUMBERED, NUMBERED_FIRST))
+KINDS = frozenset((NUMBERED, NUMBERED_FIRST, QUESTION, QUESTION_FIRST))
+ANSWER_EVERY = 64
+"""Messages after which a mailbox says what it has without being asked; each counts once more for every 256 KiB of it."""
+OWED_SHIFT = 18
+MOST_LINKS = 10_000
+"""Links that a mailbox remembers: those that asked longest ago are forgotten first, so that strangers cannot fill its memory."""
+
+
+class Answer(NamedTuple):
+    """What a mailbox says of one link."""
+
+    link: int
+    received: int
+    """All up to this number is there."""
+    round: int
+    """How often the link had sent again before what is answered."""
+    missing: int
+    """Whether something is missing behind it."""
+
+
+class _Link:
+    __slots__ = ("asked_for", "connection", "owed", "received")
+
+    def __init__(self, received: int) -> None:
+        self.received = received
+        self.owed = 0
+        self.asked_for = -1
+        """The last round of which something was said to be missing."""
+        self.connection = b""
+
+
+class Arrivals:
+    """What has come to one mailbox, by link."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[bytes, bytes]] = []
+        """What is to be said, each with the connection that it is for; who sends it takes it away."""
+        self._links: dict[int, _Link] = {}
+
+    def take(self, connection: bytes, stamp: bytes, size: int) -> bool:
+        """Whether this is the next message of its link; else it is none, was there already, or is early. ``size`` is in bytes."""
+        kind, name, number, round_ = STAMP.unpack_from(stamp)
+        link = self._links.get(name)
+        if link is None:
+            link = self._begin(kind, name, number)
+        link.connection = connection
+        if kind in MESSAGES:
+            if number == link.received + 1:
+                link.received = number
+                link.owed += 1 + (size >> OWED_SHIFT)
+                if link.owed >= ANSWER_EVERY:
+                    self._answer(name, link, round_, missing=False)
+                return True
+            if number > link.received and round_ > link.asked_for:
+                self._answer(name, link, round_, missing=True)
+            return False
+        self._links[name] = self._links.pop(name)
+        self._answer(name, link, round_, missing=number > link.received)
+        return False
+
+    def _begin(self, kind: int, name: int, number: int) -> _Link:
+        before = {NUMBERED: number - 1, QUESTION: number}.get(kind, 0)
+        link = self._links[name] = _Link(max(0, before))
+        if len(self._links) > MOST_LINKS:
+            del self._links[next(iter(self._links))]
+        return link
+
+    def _answer(self, name: int, link: _Link, round_: int, *, missing: bool) -> None:
+        link.owed = 0
+        if missing:
+            link.asked_for = max(link.asked_for, round_)
+        self.answers.append((link.connection, ANSWER.pack(name, link.received, round_, missing)))
