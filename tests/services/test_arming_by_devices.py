@@ -15,6 +15,8 @@ from beamloom.settings import ControllerSettings
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import Bench, Feed, Gathering, counts, end, frame, series, start
 
+pytestmark = pytest.mark.usefixtures("frames_count_alone")
+
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:

@@ -12,6 +12,8 @@ from beamloom.triggermap import TriggerMap
 from services.bench import Bench, series
 from services.test_ingester_deaths import DEEP, FRAMES, MAPS, SOON, Device, check, oracle
 
+pytestmark = pytest.mark.usefixtures("frames_count_alone")
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "written ahead": {},
     "written ahead and spilled": {"retention_bytes": 4, "on_full": "spill"},

@@ -20,6 +20,8 @@ from services.bench import Bench, Feed, counts, series
 from services.test_ingester_deaths import Device
 from support.small_disk import fill, small_disk
 
+pytestmark = pytest.mark.usefixtures("frames_count_alone")
+
 FRAMES = 60
 EVENTS = FRAMES + 2
 RESULTS = {event: {"double": 2 * event, "gain": 1} for event in range(1, FRAMES + 1)}

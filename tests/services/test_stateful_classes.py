@@ -11,6 +11,8 @@ from beamloom.services.active_run import ActiveRun
 from beamloom.triggermap import TriggerMap, batched, overlapping
 from services.bench import Bench, Died, Feed, counts, frame, series, start
 
+pytestmark = pytest.mark.usefixtures("frames_count_alone")
+
 EVENTS = 40
 IN_A_CONSTRAINT = 10
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from beamloom.engine.retention import Retention, Spool, WhenFull
+from beamloom.engine.retention import MEASURED, Retention, Spool, WhenFull
 from beamloom.journal import Lock
 from beamloom.services.safekeeping import ABANDONED_SECONDS, own_folder, state_folder
 from beamloom.settings import IngesterSettings
@@ -73,9 +73,17 @@ class Spooling:
                 self._fail(error)
             else:
                 self._spools[stream] = spool
-                return Retention(settings.retention_bytes, when_full, spool, write_ahead=settings.write_ahead)
+                return Retention(
+                    settings.retention_bytes,
+                    when_full,
+                    spool,
+                    write_ahead=settings.write_ahead,
+                    overhead=MEASURED,
+                )
         return Retention(
-            settings.retention_bytes, WhenFull.BLOCK if when_full is WhenFull.SPILL else when_full
+            settings.retention_bytes,
+            WhenFull.BLOCK if when_full is WhenFull.SPILL else when_full,
+            overhead=MEASURED,
         )
 
     def waiting(self, run: str, stream: str) -> Spool | None:
