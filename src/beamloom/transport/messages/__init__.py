@@ -1,0 +1,163 @@
+"""Every message between the processes of a pipeline: the whole wire contract.
+
+Each message is one msgspec struct, encoded as msgpack with its sender; large payloads follow as frames of their own. A process is named
+by its peer id (``worker-1@3f2a91``), which is new at each start; the controller's is ``controller``, and ``controller#7`` where it is the
+seventh that goes on with the same state. ``run`` is the id of a run; a message
+about a run that is over is dropped by whoever receives it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from beamloom.transport.messages._base import Message
+from beamloom.transport.messages._data import (
+    Failed,
+    PacketBlock,
+    Packets,
+    Progress,
+    Reduced,
+    Results,
+    ResultSpan,
+    Taken,
+)
+from beamloom.transport.messages._membership import (
+    Gone,
+    Heartbeat,
+    Leaving,
+    LogRecords,
+    Part,
+    Pulse,
+    Register,
+    Unknown,
+    Welcome,
+)
+from beamloom.transport.messages._questions import Explain, Explained
+from beamloom.transport.messages._runs import (
+    Announce,
+    Arm,
+    Armed,
+    Coverage,
+    Finish,
+    Finished,
+    Joined,
+    Orders,
+    Parameters,
+    Tick,
+)
+from beamloom.transport.messages._taking_up import (
+    Fence,
+    Fenced,
+    Held,
+    Inquire,
+    Lacking,
+    Reducer,
+    Resuming,
+    Standing,
+    Stands,
+    TakeStock,
+)
+
+__all__ = [
+    "CONTROLLER",
+    "Announce",
+    "AnyMessage",
+    "Arm",
+    "Armed",
+    "Coverage",
+    "Explain",
+    "Explained",
+    "Failed",
+    "Fence",
+    "Fenced",
+    "Finish",
+    "Finished",
+    "Gone",
+    "Heartbeat",
+    "Held",
+    "Inquire",
+    "Joined",
+    "Lacking",
+    "Leaving",
+    "LogRecords",
+    "Message",
+    "Orders",
+    "PacketBlock",
+    "Packets",
+    "Parameters",
+    "Part",
+    "Progress",
+    "Pulse",
+    "Reduced",
+    "Reducer",
+    "Register",
+    "ResultSpan",
+    "Results",
+    "Resuming",
+    "Standing",
+    "Stands",
+    "TakeStock",
+    "Taken",
+    "Tick",
+    "Unknown",
+    "Welcome",
+    "decode",
+    "encode",
+]
+
+CONTROLLER = "controller"
+
+AnyMessage = (
+    Register
+    | Welcome
+    | Unknown
+    | Heartbeat
+    | Leaving
+    | Pulse
+    | Gone
+    | LogRecords
+    | Announce
+    | Arm
+    | Armed
+    | Joined
+    | Orders
+    | Packets
+    | Results
+    | Taken
+    | Reduced
+    | Standing
+    | Resuming
+    | Reducer
+    | Held
+    | Failed
+    | Progress
+    | Inquire
+    | Lacking
+    | Coverage
+    | TakeStock
+    | Stands
+    | Fence
+    | Fenced
+    | Explain
+    | Explained
+    | Parameters
+    | Tick
+    | Finish
+    | Finished
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[str, AnyMessage])
+
+
+def encode(sender: str, message: AnyMessage) -> bytes:
+    """The first frame of a message."""
+    return _encoder.encode((sender, message))
+
+
+def decode(frame: bytes | memoryview) -> tuple[str, AnyMessage]:
+    """Sender and message of a first frame; raises msgspec.DecodeError for anything else."""
+    try:
+        return _decoder.decode(frame)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(f"not a message of a pipeline: {error}") from error
