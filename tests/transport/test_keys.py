@@ -109,7 +109,9 @@ def test_who_has_keys_is_told_that_the_controller_has_none(
     open_to_all, member = opened(None), opened(Keys(KEYS.public, KEYS.secret, "mine.keys"))
     member.connect(CONTROLLER, open_to_all.address)
     member.send(CONTROLLER, Tick("run"))
-    assert "uses no keys, and this one has those of mine.keys" in refusal_of(member, open_to_all)
+    refusal = refusal_of(member, open_to_all)
+    # Whoever hangs up before its greeting is read cannot be told from one that has another key.
+    assert "uses no keys, and this one has those of mine.keys" in refusal or "or none at all" in refusal
 
 
 def test_who_knows_the_public_key_alone_is_turned_away(controller: ZmqChannel) -> None:

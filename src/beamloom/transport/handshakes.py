@@ -1,8 +1,8 @@
 """Why a mailbox does not let this process in: a process that lacks the key ends with a sentence, and does not wait for ever.
 
 Policy: where the two do not even agree on whether there are keys, that is certain at the first handshake. Where it breaks off
-without a word, the other end may also have died in the middle of it; only many failures in a row, over a while, without one success
-mean that the keys differ. A mailbox where nobody listens is none of this: it may come.
+without a word, the other end may also have died in the middle of it, or hung up before its own greeting was read; only many failures in
+a row, over a while, without one success mean that the keys differ. A mailbox where nobody listens is none of this: it may come.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Handshakes:
         if self._keys is None:
             return self._of_a_stranger()
         return (
-            f"the process at {self._address} does not take the key of {self._keys.origin}; it has another one: copy the file "
-            "of the one to the other"
+            f"the process at {self._address} does not take the key of {self._keys.origin}; it has another one, or none at all: "
+            "copy the file of the one to the other"
         )
 
     def _of_a_stranger(self) -> str:
