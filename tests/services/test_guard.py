@@ -14,6 +14,7 @@ import zmq
 from beamloom.engine.faults import Death, Failure
 from beamloom.services.guard import Notes
 from beamloom.services.guarding import _Watch, resident, user_stack
+from beamloom.services.loop import EndOfService
 from beamloom.services.memory_budget import LONGEST_FAREWELL, MemoryBudget
 from beamloom.transport.messages import Gone, Pulse, decode
 
@@ -109,6 +110,20 @@ def test_the_word_of_an_end_is_kept_for_a_controller_that_is_away() -> None:
                 received = decode(controller.recv())
             last.join()
         assert received == ("worker-1@01234567", Gone("killed", killed=True, death=death))
+
+
+def test_a_worker_that_was_asked_to_end_has_a_guard_that_does_not_wait_for_a_controller_that_is_gone() -> (
+    None
+):
+    notes = Notes()
+    assert not notes.asked_to_end
+    EndOfService(notes.will_end).ask("told to end by SIGTERM")
+    assert notes.asked_to_end
+    notes.call("worker-1@1")
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        watch = _Watch(0, 0, 0, notes, socket)
+        watch._send_last(Pulse())
+        assert socket.get(zmq.LINGER) == 1000
 
 
 def test_a_budget_is_spent_once_the_process_has_more_than_that() -> None:

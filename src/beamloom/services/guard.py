@@ -26,6 +26,7 @@ _STATE = struct.Struct("@qd")
 _LIMITS = struct.Struct("<dq")
 _LIMITS_AT = 16
 _LEAVING_AT = 32
+_ASKED_AT = 33
 _PEER_AT = 64
 _CAPSULE_AT = 512
 _SIZE = 1024
@@ -65,6 +66,10 @@ class Notes:
     def _write(self, start: int, stop: int, text: str) -> None:
         self._memory[start:stop] = text.encode()[: stop - start].ljust(stop - start, b"\0")
 
+    def will_end(self) -> None:
+        """The worker has been asked to end; it may still be in the middle of an event."""
+        self._memory[_ASKED_AT] = 1
+
     def leave(self) -> None:
         """The worker ends in order and says so itself."""
         self._memory[_LEAVING_AT] = 1
@@ -89,6 +94,11 @@ class Notes:
     def leaving(self) -> bool:
         """Whether the worker ends in order."""
         return self._memory[_LEAVING_AT] == 1
+
+    @property
+    def asked_to_end(self) -> bool:
+        """Whether somebody has asked the worker to end."""
+        return self._memory[_ASKED_AT] == 1
 
     @property
     def peer(self) -> str:

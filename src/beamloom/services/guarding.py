@@ -37,6 +37,8 @@ LONGEST_DUMP = 1.0
 LONGEST_DEATH = 5.0
 GONE_KEPT = 60.0
 """Seconds for which the word of its end is kept for a controller that is away, and another one may take its place."""
+GONE_KEPT_AT_THE_END = 1.0
+"""The same for a worker that had been asked to end: then the controller is likely to end as well."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -54,6 +56,10 @@ class Notebook(Protocol):
     @property
     def leaving(self) -> bool:
         """Whether it ends in order."""
+
+    @property
+    def asked_to_end(self) -> bool:
+        """Whether it was asked to."""
 
     @property
     def peer(self) -> str:
@@ -202,7 +208,7 @@ class _Watch:
 
     def _send_last(self, message: AnyMessage) -> None:
         """Send what nobody else can tell: signs of life that wait for the controller go before it, and nothing comes behind."""
-        kept = round(GONE_KEPT * 1000)
+        kept = round(1000 * (GONE_KEPT_AT_THE_END if self._notes.asked_to_end else GONE_KEPT))
         self._socket.set(zmq.LINGER, kept)
         if self._notes.peer and self._socket.poll(kept, zmq.POLLOUT):
             self._send(message)

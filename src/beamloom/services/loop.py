@@ -46,13 +46,16 @@ def interrupts_raise() -> bool:
 class EndOfService:
     """Whether this process has been asked to end."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_asked: Callable[[], None] = lambda: None) -> None:
+        """``on_asked`` is called as soon as that is so, be it in a handler of a signal."""
         self.reason: str | None = None
+        self._on_asked = on_asked
         self._wake: Callable[[], None] | None = None
 
     def ask(self, reason: str) -> None:
         """End as soon as possible."""
         self.reason = reason
+        self._on_asked()
         if self._wake is not None:
             self._wake()
 

@@ -28,7 +28,7 @@ def serve(settings: WorkerSettings) -> int:
 
     keep_freed_memory()
     notes = start_guard(settings.controller, settings.heartbeat_interval, keys)
-    end, renewal = EndOfService(), Renewal()
+    end, renewal = EndOfService(notes.will_end), Renewal()
     channel = open_mailbox(settings, keys, new_peer_id(settings.name))
     service = WorkerService(
         settings,
