@@ -167,6 +167,27 @@ def test_a_state_goes_on_without_an_event_that_was_put_aside_though_it_did_not_k
     assert mill.states[4, 0] == (4,)
 
 
+class _Choice:
+    """What a test draws where hypothesis would."""
+
+    def __init__(self, choice: str) -> None:
+        self.choice = choice
+
+    def draw(self, _: object) -> str:
+        return self.choice
+
+
+def test_an_open_ended_run_ends_where_its_streams_do_though_constraints_behind_that_were_doomed() -> None:
+    run = StatesInAnyOrder()
+    run.arm(name="open", workers=2, budget=GENEROUS)
+    run.an_ingester_dies(_Choice("b"), 0, False)
+    run.a_worker_dies(_Choice("w1"), True)
+    run.teardown()
+    total = run.mill.run.ledger.total
+    assert total is not None
+    assert max(loss.stop for loss in run.mill.run.ledger.losses) <= total
+
+
 TestStatesInAnyOrder = StatesInAnyOrder.TestCase
 TestStatesInAnyOrder.settings = settings(
     max_examples=4000 if DEEP else 60, stateful_step_count=80 if DEEP else 40, deadline=None

@@ -44,7 +44,7 @@ class Endings:
         self._settling.cut(event, iter(() if end_part is None else (Instance(event, end_part),)))
         self._ledger.close(event if end_part is None else event + 1)
         self._settling.step.close_at = self.closed_at = event
-        self._settling.forget_void(event)
+        self._settling.forget_behind(event)
         self._standing.close(event)
         for stream, shares in shared.items():
             shares.close(self._standing.layouts[stream], event, now)

@@ -404,12 +404,11 @@ class Run:
             if self.phase is RunPhase.RUNNING:
                 self._endings.lose_overdue(self.shares, now)
                 self._endings.hold_back()
-            self._settling.lose_doomed()
+            certain = self.standing.seen_until if self.ledger.total is None else self.ledger.total
+            self._settling.lose_doomed(certain)
             spans, void = self._scheduler.assign(now)
             self._settling.pass_over(void)
-            self._settling.settle_void(
-                self.standing.seen_until if self.ledger.total is None else self.ledger.total
-            )
+            self._settling.settle_void(certain)
             self.ledger.assign_until(self._scheduler.cursor)
             self._settling.step.spans += spans
             self.succession.tell(now)

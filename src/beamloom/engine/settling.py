@@ -31,6 +31,8 @@ class Settling:
         self._settled = RangeSet()
         self._release = RangeSet()
         self._void = RangeSet()
+        self._doomed: list[Loss] = []
+        """Losses of events that an open-ended run may never have."""
 
     def settle(self, fresh: Collection[Range], *, taken_away: bool = False) -> None:
         """These events have just been settled; ``taken_away``: workers may still hold them."""
@@ -99,9 +101,14 @@ class Settling:
         for first, stop in self._void.remove(0, certain):
             self.settle(self._ledger.reduce(first, stop))
 
-    def forget_void(self, event: int) -> None:
-        """The run has no event from this one on that no worker is to see."""
+    def forget_behind(self, event: int) -> None:
+        """Of what was said of events from this one on, nothing is meant any more: the run has none of them."""
         self._void.remove(event, sys.maxsize)
+        self._doomed = [
+            msgspec.structs.replace(loss, stop=min(loss.stop, event))
+            for loss in self._take_doomed()
+            if loss.first < event
+        ]
 
     # ---- what is told -------------------------------------------------------------------------------------------------------
 
@@ -138,10 +145,29 @@ class Settling:
                 for first, stop in lives.pasts.kept.within(loss.first, loss.stop):
                     lives.forget(first, stop, loss.cause)
 
-    def lose_doomed(self) -> None:
-        """Constraints that would have to be worked through again, and cannot, are lost."""
-        if self._scheduler.lives is not None:
-            self.lose_all(self._scheduler.lives.take_doomed())
+    def lose_doomed(self, certain: int) -> None:
+        """Constraints that would have to be worked through again, and cannot, are lost: those of their events that the run certainly has.
+
+        These are the ones before ``certain``.
+        """
+        doomed = self._take_doomed()
+        self.lose_all(
+            [
+                msgspec.structs.replace(loss, stop=min(loss.stop, certain))
+                for loss in doomed
+                if loss.first < certain
+            ]
+        )
+        self._doomed = [
+            msgspec.structs.replace(loss, first=max(loss.first, certain))
+            for loss in doomed
+            if loss.stop > certain
+        ]
+
+    def _take_doomed(self) -> list[Loss]:
+        lives = self._scheduler.lives
+        doomed, self._doomed = self._doomed, []
+        return doomed if lives is None else doomed + lives.take_doomed()
 
     def take_step(self) -> Step:
         """What is to be told now."""
