@@ -62,7 +62,7 @@ def test_a_process_without_the_key_or_with_another_ends_with_a_sentence_and_chan
         assert "name the key file with --keys" in without.stdout + without.stderr
         wrong = started("reducer", "--http-port=0", f"--controller=tcp://{mailbox}", f"--keys={other}")
         assert wrong.returncode == 2
-        assert "it has another one: copy the file" in wrong.stdout + wrong.stderr
+        assert "copy the file of the one to the other" in wrong.stdout + wrong.stderr
 
         with zmq.Context() as context, context.socket(zmq.DEALER) as intruder:
             intruder.linger = 0
