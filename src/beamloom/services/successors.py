@@ -36,7 +36,8 @@ class Successors:
         if active.finished or active.takeover is not None or active.run.phase is not RunPhase.RUNNING:
             return
         vacant = active.run.succession.vacant
-        if not vacant:
+        # Who is armed is told where the reducer is; without one the run waits for that first.
+        if not vacant or self._ensemble.reducer is None:
             return
         for member in self._ensemble.ingesters:
             streams = [stream for stream in member.register.streams if stream in vacant]
