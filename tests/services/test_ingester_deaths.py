@@ -20,6 +20,7 @@ from beamloom.transport.channel import Received
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import LAST_STEP, Bench, Feed, counts, series
 from services.test_controller_restarts import Restarting
+from services.test_reducer_deaths import Pipeline
 
 FRAMES = 24
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
@@ -271,3 +272,34 @@ def test_a_stream_is_taken_up_when_the_controller_dies_at_the_same_time(between:
         expected = dict(whole.published["results"])
     assert check(bench, expected) < 5
     pipeline.close()
+
+
+def test_an_ingester_that_comes_before_the_next_reducer_takes_the_stream_up_when_that_is_there(
+    tmp_path: Path,
+) -> None:
+    device = Device(series(FRAMES))
+    with Bench({"a": device.source_for_run()}, reducer=None) as bench:
+        reducers = Pipeline(bench, tmp_path)
+        reducers.begin_life()
+        bench.until(bench.everyone_known)
+        active = bench.arm(uniform(["a"], FRAMES))
+        while bench.reduced() < 8:
+            device.send(1)
+            bench.step()
+        device.source = None
+        reducers.kill()
+        bench.kill("a-ingester")
+        bench.until(lambda: bool(active.run.succession.vacant) and bench.controller.ensemble.reducer is None)
+        bench.add_ingester("a", device.source_for_run())
+        bench.steps(50)
+        assert device.source is None, "it is not armed before there is a reducer"
+        reducers.begin_life()
+        for _ in range(LAST_STEP):
+            if active.finished:
+                break
+            device.send(1)
+            bench.step()
+        with Bench({"a": Feed(series(FRAMES))}) as whole:
+            whole.play(uniform(["a"], FRAMES))
+            expected = dict(whole.published["results"])
+        assert check(bench, expected) < 5

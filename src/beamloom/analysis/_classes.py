@@ -283,13 +283,12 @@ class ReducerAnalysis:
 
     @property
     def instance(self) -> Any:
-        """The user's object of the present run, or of the constraint that was entered last; None before it is made."""
+        """The user's object of the present run; None before it is made."""
         return self._hooks.instance
 
     def adopt(self, instance: Any) -> None:
         """Go on with an instance that was made before, in place of ``start``."""
         self._hooks.instance = instance
-        self._lives, self._life = {0: instance}, 0
         self.process_result = self._hooks.bound("process_result") or self._not_started
 
     def timer(self, parameters: ParameterSet) -> float | None:
