@@ -6,12 +6,9 @@ a machine can see. Whoever may command may also read. Their texts are kept out o
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,6 +16,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from beamloom.errors import UsageError
+from beamloom.secret_files import read_secret, write_secret
 
 Scope: TypeAlias = Literal["read", "control"]
 """What a token allows: to see everything, or to change things as well."""
@@ -71,41 +69,12 @@ def new_tokens() -> Tokens:
 
 def write_tokens(path: Path, tokens: Tokens) -> None:
     """Write a file that only its owner may read, whole or not at all. Raises TokenFileError where there is one already, or it cannot be."""
-    passing = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(tokens)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(passing, path)  # unlike a rename it replaces nothing
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                passing.unlink()
-    except FileExistsError:
-        raise TokenFileError(
-            f"{path} is there already; keep it, or delete it first: whoever uses its tokens needs the new ones then"
-        ) from None
-    except OSError as error:
-        raise TokenFileError(f"{path} cannot be written ({error.strerror}); choose another path") from error
+    write_secret(path, tokens, refusal=TokenFileError, others="whoever uses its tokens needs the new ones")
 
 
 def read_tokens(path: Path) -> Tokens:
     """The tokens in a file. Raises TokenFileError, also where others than its owner may read it."""
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise TokenFileError(
-                    f"others than the owner may read the tokens in {path}; make new ones with 'beamloom keys', or, "
-                    f"where nobody has seen them: chmod 600 {path}"
-                )
-            content = file.read(2**16)
-    except OSError as error:
-        raise TokenFileError(
-            f"the tokens in {path} cannot be read ({error.strerror}); make such a file with 'beamloom keys'"
-        ) from error
+    content = read_secret(path, refusal=TokenFileError, what="the tokens")
     try:
         tokens = msgspec.json.decode(content, type=Tokens)
     except msgspec.DecodeError:

@@ -7,10 +7,6 @@ not tell one member from another.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +14,7 @@ import msgspec
 import zmq
 
 from beamloom.errors import UsageError
+from beamloom.secret_files import read_secret, write_secret
 
 DOMAIN = b"beamloom"
 """The ZAP domain of mailboxes: whom they let in is asked of the doorkeeper of their context."""
@@ -67,43 +64,16 @@ def new_keys() -> Keys:
 
 def write_keys(path: Path, keys: Keys) -> None:
     """Write a file that only its owner may read, whole or not at all. Raises KeyFileError where there is one already, or it cannot be."""
-    passing = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     written = _Written(keys.public.decode("ascii"), keys.secret.decode("ascii"))
-    try:
-        descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(written)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(passing, path)  # unlike a rename it replaces nothing
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                passing.unlink()
-    except FileExistsError:
-        raise KeyFileError(
-            f"{path} is there already; keep it, or delete it first: every process of the pipeline needs the new one then"
-        ) from None
-    except OSError as error:
-        raise KeyFileError(f"{path} cannot be written ({error.strerror}); choose another folder") from error
+    write_secret(
+        path, written, refusal=KeyFileError, others="every process of the pipeline needs the new one"
+    )
 
 
 def read_keys(path: Path) -> Keys:
     """The keys in a file. Raises KeyFileError, also where others than its owner may read it."""
     _check_curve()
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise KeyFileError(
-                    f"others than the owner may read the keys in {path}; make new ones with 'beamloom keys', or, where nobody "
-                    f"has seen them: chmod 600 {path}"
-                )
-            content = file.read(2**16)
-    except OSError as error:
-        raise KeyFileError(
-            f"the keys in {path} cannot be read ({error.strerror}); make such a file with 'beamloom keys'"
-        ) from error
+    content = read_secret(path, refusal=KeyFileError, what="the keys")
     try:
         written = msgspec.json.decode(content, type=_Written)
         keys = Keys(written.public.encode("ascii"), written.secret.encode("ascii"), str(path))
