@@ -228,6 +228,28 @@ def test_load_is_given_for_the_intervals_that_are_asked_for(live: Live) -> None:
     assert "whole numbers" in live.refused(live.get("load?intervals=ten"), 400)
 
 
+def test_load_tells_of_every_process_where_its_time_goes(live: Live) -> None:
+    live.feeds["eiger"].send(series(30))
+    live.arm(simple_map(30))
+    live.finished()
+    load = live.wait_for("load?stages=true", lambda load: load["reducer"]["events"] == 34)
+    assert {one["role"] for one in load.values()} == {"controller", "ingester", "worker", "reducer"}
+    assert load["controller"]["events"] == 32
+    assert load["eiger-ingester"]["events"] == 32
+    assert {"reading", "sending"} < set(load["eiger-ingester"]["stages"])
+    assert {"user", "sending"} < set(load["worker-1"]["stages"])
+    for one in load.values():
+        assert set(one) >= {"cpu_seconds", "loop_cpu_seconds", "queued_seconds", "last_event", "intervals"}
+        assert min(one["stages"].values()) >= 0
+        assert one["messages"]["messages_received"] > 0
+        assert one["messages"]["messages_sent"] > 0
+        assert min(one["queues"].values()) >= 0
+    assert set(load["worker-1"]["intervals"]) == {"1", "10", "scan"}
+    figures = live.get("../../metrics").text
+    for name in load:
+        assert f'beamloom_process_cpu_seconds{{process="{name}"' in figures
+
+
 def worked_on(deliveries: int) -> Callable[[Any], bool]:
     """Whether the workers have worked on so many deliveries in this scan."""
     return lambda load: sum(worker["intervals"]["scan"]["events"] for worker in load.values()) == deliveries

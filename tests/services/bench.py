@@ -275,7 +275,7 @@ class Bench:
     def _figures(self, name: str) -> dict[str, float]:
         service = self.services[name]
         counted: dict[str, float] = service.figures()  # type: ignore[attr-defined]
-        return counted | self.figures.get(name, {})
+        return counted | self.channels[name].meter.figures() | self.figures.get(name, {})
 
     def until(self, reached: Callable[[], bool], steps: int = LAST_STEP) -> None:
         for _ in range(steps):

@@ -138,11 +138,22 @@ class LogLine(msgspec.Struct):
     service: str
 
 
-class WorkerLoad(msgspec.Struct):
-    """How busy a worker was."""
+class ProcessLoad(msgspec.Struct):
+    """How busy a process was; all but the first two only where the stages were asked for."""
 
     last_event: int
     intervals: dict[str, dict[str, float]]
+    """Of a worker."""
+    role: str = ""
+    events: int = 0
+    seconds: float = 0.0
+    stages: dict[str, float] = {}
+    """Seconds by what they were spent on; all together they are ``seconds``."""
+    cpu_seconds: float = 0.0
+    loop_cpu_seconds: float = 0.0
+    queued_seconds: float = 0.0
+    messages: dict[str, int] = {}
+    queues: dict[str, int] = {}
 
 
 class WrittenMap(msgspec.Struct):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from beamloom.control import views
+from beamloom.control.load_view import stages
 from beamloom.control.views import as_text, budget, one_by_one
 from beamloom.control.waits_view import silences, stalled, waits
 from beamloom.control.waits_view import wall as _wall
@@ -171,9 +172,12 @@ def _times(figures: dict[str, float]) -> dict[str, float]:
     }
 
 
-def load(controller: Any, intervals: list[int], scan: bool) -> dict[str, Any]:
-    """How long each worker worked (``active``) of how long in all (``total``, in seconds), over its last so many events."""
-    return {
+def load(controller: Any, intervals: list[int], scan: bool, with_stages: bool = False) -> dict[str, Any]:
+    """How long each worker worked (``active``) of how long in all (``total``, in seconds), over its last so many events.
+
+    ``with_stages``: of all processes besides, where their time goes (see ``load_view``).
+    """
+    workers = {
         member.name: {
             "last_event": int(member.figures.get("last_event", -1)),
             "intervals": {
@@ -183,6 +187,10 @@ def load(controller: Any, intervals: list[int], scan: bool) -> dict[str, Any]:
         }
         for member in controller.ensemble.workers
     }
+    if not with_stages:
+        return workers
+    nothing: dict[str, Any] = {"last_event": -1, "intervals": {}}
+    return {name: {**workers.get(name, nothing), **one} for name, one in stages(controller).items()}
 
 
 def _interval(member: Any, events: int | None) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from beamloom.control.ensemble_views import health
@@ -19,6 +19,8 @@ def figures_of(controller: Any, now: float) -> Iterator[Figure]:
     )
     yield from _of_run(controller.active)
     yield from _of_streams(controller.active)
+    own = {"process": controller.settings.name, "role": "controller"}
+    yield from _as_told(controller.figures, own)
     for member in controller.ensemble:
         yield from _of_process(member, now)
 
@@ -96,7 +98,11 @@ def _of_process(member: Any, now: float) -> Iterator[Figure]:
         labels,
         "Whether its class cannot be used.",
     )
-    for name, value in member.figures.items():
+    yield from _as_told(member.figures, labels)
+
+
+def _as_told(figures: Mapping[str, float], labels: dict[str, str]) -> Iterator[Figure]:
+    for name, value in figures.items():
         yield Figure(
             f"beamloom_process_{name}", value, labels, "As the process tells it with its signs of life."
         )

@@ -288,7 +288,7 @@ class _Api:
         return await self._of_controller(ensemble_views.status)
 
     async def load(self, request: Request) -> Response:
-        """How busy the workers are, over the last so many events and over the run."""
+        """How busy the workers are, over the last so many events and over the run; where the time of all processes goes."""
         try:
             intervals = [int(text) for text in request.query_params.getlist("intervals")] or [1, 10]
         except ValueError:
@@ -296,7 +296,10 @@ class _Api:
                 "intervals are whole numbers of events, such as ?intervals=1&intervals=10"
             ) from None
         scan = _flag(request, "scan", default=True)
-        return await self._of_controller(lambda controller: ensemble_views.load(controller, intervals, scan))
+        with_stages = _flag(request, "stages", default=False)
+        return await self._of_controller(
+            lambda controller: ensemble_views.load(controller, intervals, scan, with_stages)
+        )
 
     async def streams(self, request: Request) -> Response:
         """What became of the packets of each stream."""

@@ -61,10 +61,11 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
         Told(
             f"{V1}/load",
             api.load,
-            answers=dict[str, answers.WorkerLoad],
+            answers=dict[str, answers.ProcessLoad],
             query=[
                 Value(name="intervals", kind=int, says="Last so many events of each worker.", repeated=True),
                 Value(name="scan", kind=bool, says="Whether over the whole run, too."),
+                Value(name="stages", kind=bool, says="Whether of all processes where their time goes, too."),
             ],
         ),
         Told(f"{V1}/stop", api.stop, methods=["POST"], answers=None),

@@ -114,6 +114,8 @@ class ControllerService:
         """Questions about single events that wait for answers."""
         self.disks: Callable[[], list[dict[str, Any]]] = list
         """The folders that this process writes to, with what is free there."""
+        self.figures_at_run_start: dict[str, float] = {}
+        """Its figures when the present run began."""
         self.ended: str | None = None
         """Why this process has to end, when it has to."""
         self._keeper = keeper
@@ -179,6 +181,12 @@ class ControllerService:
         for member in invited:
             facts = facts_of(run, written, self.ensemble) if member.role == "reducer" else None
             self._invitations.arm(run, member, facts)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Counters of this process; ``processed_events`` are those of the run that are settled."""
+        settled = 0 if self.active is None else self.active.run.ledger.settled_count
+        return {"processed_events": settled, **self._channel.meter.figures()}
 
     @property
     def store_problem(self) -> str | None:
@@ -378,9 +386,12 @@ class ControllerService:
         self.active.begin_epoch(self.epochs.number, readable(self.parameters.current))
         self.epochs.recorder = new_recorder(arming.run, self.epochs, self.settings.detectors)
         self.epochs.begin_planned(self.active)
+        self.figures_at_run_start = self.figures
+        for member in self.ensemble:
+            if member.peer in arming:
+                member.begin_run()
         for worker in self.ensemble.workers:
             if worker.peer in arming:
-                worker.begin_run()
                 arming.run.add_worker(worker.peer, worker.register.tags, now)
             else:
                 self._invitations.invite(self.active, worker)

@@ -33,7 +33,7 @@ class Member:
         """What else it said of its state."""
         self._clocks: deque[float] = deque(maxlen=CLOCKS_KEPT)
         self.at_run_start: dict[str, float] = {}
-        """Its figures when it began with the run."""
+        """Its figures when it began with the run, as it told them last before that."""
 
     @property
     def name(self) -> str:

@@ -99,7 +99,9 @@ class Heartbeats:
             return
         peer = self._channel.peer
         strangers = self._channel.strangers
-        figures = {**self._figures(), "strangers": strangers} if strangers else self._figures()
+        figures = {**self._figures(), **self._channel.meter.figures()}
+        if strangers:
+            figures["strangers"] = strangers
         try:
             socket.send(
                 encode(

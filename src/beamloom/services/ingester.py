@@ -108,6 +108,8 @@ class IngesterService:
         self._streams: dict[str, StreamRun] = {}
         self._arming_until: float | None = None
         self._totals = StreamCounts()
+        self._seconds_read = 0.0
+        self._seconds_sent = 0.0
         self._keeps_more = False
         self._waits = Waits()
         self._standbys = {
@@ -338,6 +340,8 @@ class IngesterService:
         for one in self._streams.values():
             if not one.stopped:
                 one.stop()
+            self._seconds_read += one.seconds_read
+            self._seconds_sent += one.seconds_sent
             for field in StreamCounts.__struct_fields__:
                 setattr(self._totals, field, getattr(self._totals, field) + getattr(one.router.counts, field))
         if self._newest_recorder is not None:
@@ -376,6 +380,9 @@ class IngesterService:
         running = list(self._streams.values())
         return {
             "processed_events": self._totals.packets + sum(one.router.counts.packets for one in running),
+            "reading_seconds": self._seconds_read + sum(one.seconds_read for one in running),
+            "sending_seconds": self._seconds_sent + sum(one.seconds_sent for one in running),
+            "held_packets": sum(len(one.reorder) for one in running),
             "retained_bytes": sum(one.router.retention.nbytes for one in running),
             "retained_packets": sum(len(one.router.retention) for one in running),
             **self._spooling.figures(),

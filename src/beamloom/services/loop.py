@@ -89,13 +89,18 @@ def serve(
     ``ended`` says why the process has to end by itself, in a sentence, when it has to; the status is 2 then.
     """
     end = end or EndOfService()
+    meter, clock = channel.meter, time.monotonic
     try:
         with end.on_signals(channel.wake):
+            now = clock()
             while end.reason is None and ended() is None:
-                now = time.monotonic()
                 for received in channel.receive(min(LONGEST_WAIT, service.wait(now))):
-                    service.receive(received, time.monotonic())
-                service.turn(time.monotonic())
+                    service.receive(received, clock())
+                heeded = clock()
+                meter.receiving += heeded - now
+                service.turn(heeded)
+                now = clock()
+                meter.turning += now - heeded
         if (problem := ended()) is not None:
             logger.error("%s", problem)
             return 2

@@ -7,6 +7,7 @@ how far that came at once when something remarkable happened, and otherwise a fe
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -84,6 +85,10 @@ class StreamRun:
         self.reading = False
         self.stopped = False
         self.may_have_more = False
+        self.seconds_read = 0.0
+        """Spent in the source: reading from the device, and telling what its messages are."""
+        self.seconds_sent = 0.0
+        """Spent on packing and sending packets."""
         self.arrivals = arrivals
         """When its packets came."""
         self.watch = StreamWatch(router.stream, source, router, stall_limit)
@@ -138,7 +143,9 @@ class StreamRun:
         if not self.reading and not self.has_all:
             self._channel.watch(self.source.pollable)
             self.reading = True
+        begun = time.perf_counter()
         arrivals = self._limit.read(self.source.read, retention.room)
+        self.seconds_read += time.perf_counter() - begun
         self.may_have_more = len(arrivals) > 0
         self.watch.saw(now, arrived=self.may_have_more)
         if self.has_all:
@@ -180,6 +187,7 @@ class StreamRun:
 
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Send packets to the workers whose leases they are of."""
+        begun = time.perf_counter()
         for delivery in deliveries:
             span = delivery.span
             block, buffers = pack(delivery.packets)
@@ -191,6 +199,7 @@ class StreamRun:
             except KeyError:
                 # The worker is gone; its leases come again for another one, and the packets are kept for that.
                 logger.debug("worker %s is gone, %d packets kept", span.worker, block.count)
+        self.seconds_sent += time.perf_counter() - begun
 
     def known_of(self, event: int) -> dict[str, Any]:
         """What is known here of the packet of an event."""

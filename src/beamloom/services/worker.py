@@ -59,6 +59,16 @@ EVENT_TIMEOUT = 60.0
 TURN_SECONDS = 0.005
 """Results are sent at the latest after this time, unless one event takes longer."""
 
+NO_RUN: dict[str, float] = {
+    "awaited_event": -1,
+    "leased_events": 0,
+    "ready_events": 0,
+    "unacknowledged": 0,
+    "unacknowledged_bytes": 0,
+    "outbox_full": 0,
+}
+"""The figures of a worker that has nothing to do."""
+
 
 class WorkerService:
     """One worker."""
@@ -268,17 +278,10 @@ class WorkerService:
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process; may be called in any thread."""
         run, times = self._run, self._times
-        awaited = None if run is None else run.awaited
-        outbox = None if run is None else run.outgoing.outbox
         return {
             "processed_events": times.events,
             "last_event": times.last_event,
-            "awaited_event": -1 if awaited is None else awaited[0],
-            "unacknowledged": 0 if outbox is None else outbox.unacknowledged,
-            "unacknowledged_bytes": 0 if outbox is None else outbox.bytes,
-            "outbox_full": 0 if outbox is None else float(outbox.full),
-            "waiting_seconds": times.waiting,
-            "receiving_seconds": times.receiving,
             "user_seconds": times.user,
             "sending_seconds": times.sending,
+            **(NO_RUN if run is None else run.figures()),
         }

@@ -43,8 +43,6 @@ class Times:
     """Where the time of a worker goes, in seconds, and how many events it had, over all of its runs."""
 
     def __init__(self) -> None:
-        self.waiting = 0.0
-        self.receiving = 0.0
         self.user = 0.0
         self.sending = 0.0
         self.events = 0
@@ -78,7 +76,8 @@ class WorkerRun:
         self._channel = channel
         self._times = times
         self._assembler = Assembler()
-        self._idle_since: float | None = None
+        self._leased = 0
+        """How many events were leased when a turn ended, and not ready."""
 
     # ---- messages -------------------------------------------------------------------------------------------------------
 
@@ -120,6 +119,18 @@ class WorkerRun:
         if self._user.analysis is not None:
             self._user.analysis.end_lives(over, self._epochs.latest)
 
+    def figures(self) -> dict[str, float]:
+        """How much of the run is here; may be called in any thread."""
+        outbox = self.outgoing.outbox
+        return {
+            "awaited_event": -1 if self.awaited is None else self.awaited[0],
+            "leased_events": self._leased,
+            "ready_events": len(self.ready),
+            "unacknowledged": outbox.unacknowledged,
+            "unacknowledged_bytes": outbox.bytes,
+            "outbox_full": float(outbox.full),
+        }
+
     def _known(self, event: int) -> dict[str, Any]:
         merging = self.outgoing.combiner.deliveries()
         return known_of(event, self._assembler, self.ready, merging, self.outgoing.outbox)
@@ -140,20 +151,14 @@ class WorkerRun:
         """Work off what is ready, but begin no event after ``seconds``, or none at all without ``begins``; send what came of it."""
         if begins and not self.ready:
             self.ready = self._assembler.take_ready(self.outgoing.room(EVENTS_PER_TURN))
-        self._look_whether_idle(now)
+        if not self.ready:
+            self.awaited = self._assembler.awaited
         if begins and self.ready and not self.outgoing.outbox.full:
             self._work_off(now, seconds)
         begin = time.perf_counter()
-        self.outgoing.send(len(self.ready) + self._assembler.leased, now)
+        self._leased = self._assembler.leased
+        self.outgoing.send(len(self.ready) + self._leased, now)
         self._times.sending += time.perf_counter() - begin
-
-    def _look_whether_idle(self, now: float) -> None:
-        if not self.ready:
-            self.awaited = self._assembler.awaited
-            self._idle_since = self._idle_since or now
-        elif self._idle_since is not None:
-            self._times.waiting += now - self._idle_since
-            self._idle_since = None
 
     def _work_off(self, now: float, seconds: float) -> None:
         begin = time.perf_counter()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from beamloom.transport.messages import AnyMessage
+from beamloom.transport.metering import Meter
 
 
 class Received(NamedTuple):
@@ -43,6 +44,10 @@ class Channel(Protocol):
 
     def refusal(self) -> str | None:
         """Why the controller does not let this process in, as a sentence; None while it does, or may."""
+
+    @property
+    def meter(self) -> Meter:
+        """How much was sent and received here, and how long that was waited for."""
 
     @property
     def strangers(self) -> int:

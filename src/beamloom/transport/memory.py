@@ -8,6 +8,7 @@ from typing import Any
 
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import AnyMessage
+from beamloom.transport.metering import Meter
 
 
 class Exchange:
@@ -39,6 +40,7 @@ class MemoryChannel:
         self._box = box
         self._boxes = boxes
         self._connected: dict[str, str] = {}
+        self.meter = Meter()
 
     @property
     def peer(self) -> str:
@@ -74,12 +76,14 @@ class MemoryChannel:
     def send(self, peer: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
         """Put a message into the mailbox of ``peer``; it is gone when that mailbox has been closed."""
         box = self._boxes.get(self._connected[peer])
+        self.meter.sent += 1
         if box is not None:
             box.append(Received(self._peer, message, buffers))
 
     def receive(self, timeout: float) -> list[Received]:
         """What is in the mailbox."""
         received = list(self._box)
+        self.meter.received += len(received)
         self._box.clear()
         return received
 

@@ -29,6 +29,7 @@ from beamloom.transport.handshakes import Handshakes
 from beamloom.transport.keys import Keys
 from beamloom.transport.links import KINDS, STAMP, Arrivals
 from beamloom.transport.messages import CONTROLLER, AnyMessage, decode, encode
+from beamloom.transport.metering import Meter
 from beamloom.transport.outboxes import COPY_BYTES, Outbox
 from beamloom.transport.sense import makes_sense
 
@@ -68,6 +69,7 @@ class ZmqChannel:
         """
         self._peer = peer
         self._keys = keys
+        self.meter = Meter()
         self._context = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, 65000)
         self._inbox: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
@@ -177,6 +179,7 @@ class ZmqChannel:
     def send(self, peer: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
         """Send to ``peer``; raises KeyError when it is not connected."""
         self._outboxes[peer].send(encode(self._peer, message), buffers)
+        self.meter.sent += 1
 
     def receive(self, timeout: float) -> list[Received]:
         """What has arrived, oldest first."""
@@ -184,10 +187,14 @@ class ZmqChannel:
             self._tend_at = now + TEND_EVERY
             for outbox in self._outboxes.values():
                 outbox.tend(now)
+            self.meter.unanswered = self.unanswered
         received = self._drain()
         if received:
             return received
-        for socket, _ in self._poller.poll(math.ceil(max(0, timeout) * 1000)):
+        begun = time.monotonic()
+        ready = self._poller.poll(math.ceil(max(0, timeout) * 1000))
+        self.meter.waiting += time.monotonic() - begun
+        for socket, _ in ready:
             if socket == self._wake_fd:
                 os.eventfd_read(self._wake_fd)
         if self.strangers > self._told_of:
@@ -239,7 +246,9 @@ class ZmqChannel:
             if not makes_sense(message, buffers):
                 self.undecodable += 1
                 continue
+            self.meter.bytes_received += size
             received.append(Received(sender, message, buffers))
+        self.meter.received += len(received)
         if self._arrivals.answers:
             self._answer()
         return received
