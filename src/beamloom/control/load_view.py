@@ -6,10 +6,8 @@ Policy: the stages of a process are told apart as far as it does so itself, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from beamloom.services.ensemble import Member
 
 STAGES = ("waiting", "receiving", "reading", "user", "sending")
 """Of the time of a loop: nothing to do; messages; the device; the analysis; results or packets on their way."""
@@ -31,8 +29,7 @@ MESSAGES = ("messages_received", "messages_sent", "bytes_received")
 def stages(controller: Any) -> dict[str, dict[str, Any]]:
     """By name, for the controller itself and all other processes."""
     own = _stages("controller", controller.figures, controller.figures_at_run_start)
-    members: Iterable[Member] = controller.ensemble
-    others = {one.name: _stages(one.role, one.figures, one.at_run_start) for one in members}
+    others = {one.name: _stages(one.role, one.figures, one.at_run_start) for one in controller.ensemble}
     return {controller.settings.name: own, **others}
 
 
