@@ -9,21 +9,23 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from beamloom.engine.packet_rows import singles
-from beamloom.engine.read_limit import FIRST, ReadLimit
+from beamloom.engine.read_limit import FIRST, LONGEST, ReadLimit
 from beamloom.events import Malformed, Packet, PacketKind
 
 SMALL = 100
 
 
 def read(limit: ReadLimit, queue: Queue, room: int) -> list[Packet | Malformed]:
-    return list(singles(limit.read(queue.read, room)))
+    return list(singles(limit.read(queue.read, room, queue.clock)))
 
 
 class Queue:
     """What a device has sent, and how many packets it was asked for each time."""
 
-    def __init__(self, sizes: Sequence[int], *, header: int | None = None) -> None:
+    def __init__(self, sizes: Sequence[int], *, header: int | None = None, seconds_each: float = 0.0) -> None:
         self.asked: list[int] = []
+        self.now = 0.0
+        self.seconds_each = seconds_each
         packets: list[Packet | Malformed] = [Packet("test", [bytes(size)]) for size in sizes]
         if header is not None:
             packets.insert(0, Packet("test", [bytes(header)], 0, PacketKind.START))
@@ -31,7 +33,12 @@ class Queue:
 
     def read(self, limit: int) -> list[Packet | Malformed]:
         self.asked.append(limit)
-        return [self.waiting.popleft() for _ in range(min(limit, len(self.waiting)))]
+        some = [self.waiting.popleft() for _ in range(min(limit, len(self.waiting)))]
+        self.now += self.seconds_each * len(some)
+        return some
+
+    def clock(self) -> float:
+        return self.now
 
 
 def test_small_packets_are_all_read_at_once_up_to_the_number() -> None:
@@ -48,6 +55,26 @@ def test_large_packets_are_read_few_at_a_time_also_behind_a_small_header() -> No
     assert sum(p.nbytes for p in read(limit, queue, 1 << 30) if isinstance(p, Packet)) <= 4000 + 1000
     while len(queue.waiting) >= 4:
         assert len(read(limit, queue, 1 << 30)) == 4
+
+
+@given(st.floats(0.00001, 1.0))
+def test_packets_that_take_their_time_are_read_for_a_moment_only(seconds_each: float) -> None:
+    queue = Queue([SMALL] * 2000, seconds_each=seconds_each)
+    limit = ReadLimit(512, 1 << 20)
+    assert len(read(limit, queue, 1 << 20)) >= 1
+    while queue.waiting:
+        begin = queue.now
+        assert len(read(limit, queue, 1 << 20)) >= 1
+        assert queue.now - begin <= LONGEST + max(LONGEST, seconds_each) + 1e-9
+
+
+def test_packets_that_are_fast_again_are_read_together_again() -> None:
+    queue = Queue([SMALL] * 4000, seconds_each=0.1)
+    limit = ReadLimit(512, 1 << 20)
+    assert len(read(limit, queue, 1 << 20)) <= FIRST
+    assert len(read(limit, queue, 1 << 20)) == 1
+    queue.seconds_each = 0.000001
+    assert max(len(read(limit, queue, 1 << 20)) for _ in range(50)) == 512
 
 
 def test_one_packet_is_read_where_there_is_no_room_for_two() -> None:

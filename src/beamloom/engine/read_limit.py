@@ -1,8 +1,11 @@
-"""How many packets of a device are read at once, so that one read stays within a number of bytes.
+"""How many packets of a device are read at once, so that one read stays within a number of bytes, and within a moment.
 
 Sources are asked for packets, and how large these are is known when they are there. So a device is first asked for a few, and then the
 largest packet of late tells how many fit. What is read passes the bytes that were allowed only where packets grow, or by one packet, as one
 is always read.
+
+A packet may also take its time: it is made, uncompressed, or read from a slow disk. As many are asked for as took a moment of late, so that
+an ingester that cannot keep up with its device still hears in time who is to get what it has.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ FIRST = 4
 FORGET = 0.75
 """What is left of a size after each answer in which nothing was as large: one large header does not keep later reads short."""
 
+LONGEST = 0.005
+"""Seconds after which no more is asked for in the same read."""
+
 Arrivals = Sequence[Packet | Malformed]
 
 
@@ -28,26 +34,36 @@ class ReadLimit:
         self._most_bytes = most_bytes
         self._proven = min(FIRST, most_packets)
         self._largest = 0.0
+        self._slowest = 0.0
+        """Seconds that a packet took of late."""
 
-    def read(self, ask: Callable[[int], Arrivals], room: int) -> Rows:
-        """What ``ask`` gives for numbers of packets, until that is all there is, or enough, or there is no room for more bytes."""
+    def read(self, ask: Callable[[int], Arrivals], room: int, clock: Callable[[], float]) -> Rows:
+        """What ``ask`` gives for numbers of packets, until that is all there is, or enough for now, or there is no room for more bytes."""
         room = min(room, self._most_bytes)
+        asked_at = clock()
+        end = asked_at + LONGEST
         rows: Rows = []
         left = self._most_packets
         while True:
             asked = self._packets(room, left)
             some = ask(asked)
+            now = clock()
+            if some:
+                self._slowest = max((now - asked_at) / len(some), FORGET * self._slowest)
+            asked_at = now
             new = rows_of(some)
             room -= self._saw(new)
             left -= len(some)
             rows += new
-            if len(some) < asked or room < self._largest or left <= 0:
+            if len(some) < asked or room < self._largest or left <= 0 or now >= end:
                 return rows
 
     def _packets(self, room: int, most: int) -> int:
         most = min(most, self._proven)
         if self._largest > 0:
             most = min(most, int(room / self._largest))
+        if self._slowest > 0:
+            most = min(most, int(LONGEST / self._slowest))
         return max(1, most)
 
     def _saw(self, rows: Rows) -> int:

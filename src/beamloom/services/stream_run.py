@@ -144,7 +144,7 @@ class StreamRun:
             self._channel.watch(self.source.pollable)
             self.reading = True
         begun = time.perf_counter()
-        arrivals = self._limit.read(self.source.read, retention.room)
+        arrivals = self._limit.read(self.source.read, retention.room, time.monotonic)
         self.seconds_read += time.perf_counter() - begun
         self.may_have_more = len(arrivals) > 0
         self.watch.saw(now, arrived=self.may_have_more)
