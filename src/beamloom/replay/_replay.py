@@ -93,6 +93,8 @@ class Replay:
             companions = _companions(files)
         else:
             raise UsageError("there is nothing to replay: name recordings with -f, or a source with -s")
+        self.feeds: Sequence[Feed] = feeds
+        """Where the packets come from."""
         self._survey = Survey(feeds)
         self._remarks = list(self._survey.remarks)
         self._detectors = _detectors(detectors, companions)
@@ -104,6 +106,16 @@ class Replay:
             self._remarks += remarks
         check_workers(self.trigger_map, companions.map_path, workers, self._tags)
         self._epochs = read_parameters(companions, parameters, self._classes.descriptions)
+
+    @property
+    def detectors(self) -> Mapping[str, Detector]:
+        """The detectors that are put together of the streams of their tiles."""
+        return self._detectors
+
+    @property
+    def parameters(self) -> dict[str, bytes]:
+        """The values that hold for the first event."""
+        return dict(self._epochs[0][1]) if self._epochs else {}
 
     def _tags(self, workers: int) -> list[Sequence[str]]:
         """The tags of each worker; one more for those who only look has no class."""

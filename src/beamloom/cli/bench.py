@@ -1,0 +1,116 @@
+"""Measure your pipeline from a recording: its rate, what bounds it, and what one more worker would give.
+
+First your hooks are called in a plain loop, then real processes run with the recording in memory, played as fast as it is taken. The
+device's own protocol is not part of it. Takes about half a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+EXAMPLE = """\
+beamloom bench -w worker:FluorescenceWorker -r reducer:FluorescenceReducer -f recordings/*.cbors
+beamloom bench pipeline.yaml -f recordings/*.cbors --json bench.json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is measured, and for how long."""
+    parser.add_argument(
+        "pipeline", metavar="FILE.yaml", nargs="?", help="pipeline file: its classes, workers and settings"
+    )
+    parser.add_argument("-w", "--workerclass", metavar="MODULE:CLASS", help="your worker class")
+    parser.add_argument("-r", "--reducerclass", metavar="MODULE:CLASS", help="your reducer class")
+    parser.add_argument(
+        "-f",
+        "--files",
+        metavar="FILE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="recordings of one run; .gz is read as well",
+    )
+    parser.add_argument(
+        "-s", "--source", metavar="MODULE:CLASS", help="a class that makes records in code; wins over --files"
+    )
+    parser.add_argument(
+        "-p", "--parameters", metavar="FILE", help="parameters (default: those recorded beside the files)"
+    )
+    parser.add_argument(
+        "-n", "--nworkers", metavar="COUNT", type=int, help="number of workers (default: the file's, or 2)"
+    )
+    parser.add_argument(
+        "--seconds",
+        metavar="SECONDS",
+        type=float,
+        default=3.0,
+        help="how long each part is measured (default %(default)g)",
+    )
+    parser.add_argument(
+        "--memory",
+        metavar="MB",
+        type=int,
+        default=512,
+        help="packets that are held in memory, in each process that reads them (default %(default)s)",
+    )
+    parser.add_argument("--no-live", action="store_true", help="call the hooks only, start no processes")
+    parser.add_argument(
+        "--no-verify", action="store_true", help="do not try whether one more worker gives what is predicted"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - to the standard output")
+    parser.add_argument("--allow-pickle", action="store_true", help="read recordings of the old pickled form")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and tell; the status is 1 when events failed or were lost."""
+    from beamloom.benching import Bench, Question, lines
+    from beamloom.cli import logs
+
+    logs.start("bench", "ERROR")
+    teller = _Teller()
+    try:
+        question = Question(
+            worker_class=arguments.workerclass,
+            reducer_class=arguments.reducerclass,
+            files=arguments.files,
+            source=arguments.source,
+            pipeline=None if arguments.pipeline is None else Path(arguments.pipeline),
+            parameters=arguments.parameters,
+            workers=arguments.nworkers,
+            seconds=arguments.seconds,
+            most_bytes=arguments.memory * 1_000_000,
+            allow_pickle=arguments.allow_pickle,
+            live=not arguments.no_live,
+            verify=not arguments.no_verify,
+        )
+        found = Bench(question, teller.say).run()
+    finally:
+        teller.close()
+    if arguments.json is not None:
+        if arguments.json == "-":
+            print(found.to_json().decode())
+        else:
+            Path(arguments.json).write_bytes(found.to_json() + b"\n")
+    if arguments.json != "-":
+        print("\n".join(lines(found)))
+    return 1 if found.plain.failed or (found.live is not None and found.live.failed + found.live.lost) else 0
+
+
+class _Teller:
+    """Keeps one line on a terminal up to date, and says nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._shows = sys.stderr.isatty()
+
+    def say(self, text: str) -> None:
+        """What is being done."""
+        if self._shows:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r{text[:width]:<{width}}", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leave no line behind."""
+        if self._shows:
+            print("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r", end="", file=sys.stderr)
