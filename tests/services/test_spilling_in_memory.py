@@ -11,8 +11,8 @@ from beamloom.control.ensemble_views import status
 from beamloom.engine.packet_rows import row_of
 from beamloom.events import Packet
 from beamloom.services.ingester import IngesterService
-from beamloom.services.safekeeping import ABANDONED_SECONDS
 from beamloom.services.spooling import Spooling
+from beamloom.services.state_folders import ABANDONED_SECONDS
 from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.spool import DiskSpool
 from beamloom.triggermap import uniform

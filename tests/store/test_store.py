@@ -160,6 +160,7 @@ class Stuck:
     """A store on a disk that does not answer."""
 
     generation = 1
+    pipeline = "stuck"
 
     def __init__(self) -> None:
         self.go_on = threading.Event()

@@ -136,7 +136,7 @@ def _prepare(arguments: argparse.Namespace, *, reload: bool = False) -> Replay:
 
 def _capsules(given: str | None) -> Path | None:
     from beamloom.capsules import capsules_folder
-    from beamloom.services.safekeeping import state_folder
+    from beamloom.services.state_folders import state_folder
 
     return None if given == "" else capsules_folder(given or "", state_folder(""))
 

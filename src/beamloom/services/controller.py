@@ -6,6 +6,7 @@ Everything here happens in one thread. HTTP handlers live in another one and han
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -125,7 +126,8 @@ class ControllerService:
         self._watches_silence = watches_silence
         self._arming: Arming | None = None
         self._commands = Commands(channel.wake)
-        self._invitations = Invitations(settings, self.ensemble, channel, self.epochs)
+        pipeline = secrets.token_hex(8) if keeper is None else keeper.scribe.pipeline
+        self._invitations = Invitations(settings, self.ensemble, channel, self.epochs, pipeline)
         self._admission = Admission(self.ensemble, channel, settings.max_processes)
         self._looked_at = 0.0
         if values := initial_values(settings):

@@ -16,7 +16,7 @@ from beamloom.services.disks import DiskWatch
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.restoring import Restored, restore
-from beamloom.services.safekeeping import state_folder
+from beamloom.services.state_folders import state_folder
 from beamloom.services.statekeeping import StateKeeper, open_state
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer

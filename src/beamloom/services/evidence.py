@@ -23,7 +23,7 @@ from beamloom.engine.assembler import Ready
 from beamloom.engine.faults import PROCESS, Failure
 from beamloom.parameters import ParameterSet
 from beamloom.services.code_version import build_metadata
-from beamloom.services.safekeeping import state_folder
+from beamloom.services.state_folders import state_folder
 from beamloom.settings import ReducerSettings, WorkerSettings
 from beamloom.version import VERSION
 

@@ -181,7 +181,7 @@ class IngesterService:
             return
         self._release()
         self._run = arm.run
-        self._spooling.begin(arm.run, resume=arm.resume or bool(arm.rejoins))
+        self._spooling.begin(arm.run, arm.pipeline, resume=arm.resume or bool(arm.rejoins))
         for worker, address in arm.workers.items():
             self._channel.connect(worker, address)
         try:

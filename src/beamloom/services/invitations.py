@@ -28,12 +28,19 @@ class Invitations:
     """Asks processes to take part, and hears whether they can."""
 
     def __init__(
-        self, settings: ControllerSettings, ensemble: Ensemble, channel: Channel, epochs: ParameterEpochs
+        self,
+        settings: ControllerSettings,
+        ensemble: Ensemble,
+        channel: Channel,
+        epochs: ParameterEpochs,
+        pipeline: str,
     ) -> None:
+        """``pipeline`` tells this one from others, see ``Arm``."""
         self._settings = settings
         self._ensemble = ensemble
         self._channel = channel
         self._epochs = epochs
+        self._pipeline = pipeline
         self.successors = Successors(ensemble, channel, self._message)
         """Ingesters that take up the streams of others that died."""
 
@@ -90,4 +97,5 @@ class Invitations:
             record_prefix=self._epochs.record_prefix,
             detectors=self._settings.detectors if member.is_worker else {},
             facts=facts,
+            pipeline=self._pipeline,
         )

@@ -108,6 +108,10 @@ class LastWords:
 
     # ---- lives begin and end --------------------------------------------------------------------------------------------------
 
+    def move(self, folder: Path) -> None:
+        """From the next run on ``folder`` is this reducer's own. Whoever calls this has closed what was kept in another one."""
+        self._folder = folder
+
     def begin_run(self, run: str) -> None:
         """A new run begins. Whoever calls this holds the lock of the folder."""
         self._deaths, self._poison = {}, {}

@@ -20,8 +20,9 @@ from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.membership import new_peer_id
 from beamloom.services.reducer import ReducerService
 from beamloom.services.resumption import TAKING_UP
-from beamloom.services.safekeeping import Safekeeping, journals_of
+from beamloom.services.safekeeping import Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.state_folders import journals_of
 from beamloom.settings import ReducerSettings
 from beamloom.transport.http_server import HttpServer
 
@@ -40,7 +41,7 @@ def serve(settings: ReducerSettings) -> int:
     desk = SnapshotDesk(channel.wake)
     keeping = Keeping(desk, keepers_of(settings, desk), past_of(settings))
     folder = journals_of(settings)
-    last_words = LastWords(folder, hears_crashes=True)
+    last_words = LastWords(hears_crashes=True)
     journal = Safekeeping(folder, settings, channel.wake, last_words=last_words)
     evidence = evidence_of(settings)
     desk.more_status["journal"] = journal.status

@@ -4,23 +4,18 @@ Policy: the journal is the messages that make the result, as they came: the armi
 is acknowledged, and told to the controller, only when it is kept, or when it is known that it cannot be. To take up a run is to go
 through the same messages again, behind the state that the analysis handed over last, where it does that.
 
-A journal belongs to one reducer of one controller. It is removed when this controller arms the next run, by which the result is
+A journal belongs to one reducer of one pipeline. It is removed when its controller arms the next run, by which the result is
 superseded, and when the reducer is told to end after the run has.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import re
-import socket
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -30,17 +25,13 @@ from beamloom.engine.ranges import Range
 from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock, remove_journal
 from beamloom.services.failed_deliveries import FailedDeliveries
 from beamloom.services.last_words import LastWords
+from beamloom.services.state_folders import ABANDONED_SECONDS, JOURNALS, of_pipeline, remove_if_empty
 from beamloom.services.states import check_own
-from beamloom.settings import ReducerSettings, ServiceSettings
+from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import Encoded
 from beamloom.transport.messages import AnyMessage, Arm, Failed, Parameters, decode, encode
 
 logger = logging.getLogger(__name__)
-
-JOURNALS = "journals"
-"""The folder of all journals, in the one for state."""
-ABANDONED_SECONDS = 86_400.0
-"""Age at which what a reducer has left, that did not come back, is removed."""
 
 
 class Checkpoint(msgspec.Struct):
@@ -85,10 +76,12 @@ class Safekeeping:
         threaded: bool = True,
         last_words: LastWords | None = None,
     ) -> None:
-        """``folder`` holds the journals of this reducer; nobody else's are in it. ``last_words`` are to be in the same one."""
-        self.last_words = last_words or LastWords(folder)
+        """``folder`` holds the journals of this reducer by pipeline; nobody else's are in it."""
+        self.last_words = last_words or LastWords()
         """At which result the reducer is."""
-        self._folder = folder
+        self._own = folder
+        self._folder: Path | None = None
+        """That of the pipeline of the latest run."""
         self._settings = settings or ReducerSettings()
         self._wake = wake
         self._threaded = threaded
@@ -105,21 +98,22 @@ class Safekeeping:
     @property
     def remains(self) -> bool:
         """Whether a former life has left a journal."""
-        return self._folder is not None and any(self._folder.glob("*/*.journal"))
+        own = self._own
+        return own is not None and any(any(own.glob(f"{depth}/*.journal")) for depth in ("*", "*/*"))
 
     def begin(self, arm: Arm) -> None:
         """A new run begins: what is kept of others is superseded."""
         self.pause()
         self._problem = None
         self.note(arm)
-        if self._folder is None:
+        if self._own is None:
             return
         try:
-            self._hold(self._folder)
+            self._folder = self._hold(self._own, arm.pipeline)
             for other in self._folder.iterdir():
                 if other.is_dir():
                     remove_journal(other)
-            _sweep(self._folder)
+            _sweep(self._own, self._folder)
             self.last_words.begin_run(arm.run)
             self._write(self._folder, arm.run)
         except OSError as error:
@@ -135,10 +129,10 @@ class Safekeeping:
         self.pause()
         self._problem = None
         self.note(arm)
-        if self._folder is None:
+        if self._own is None:
             return None
         try:
-            self._hold(self._folder)
+            self._folder = self._hold(self._own, arm.pipeline)
             self.last_words.take_up(arm.run)
             left = self._write(self._folder, arm.run)
             found = left.checkpoint()
@@ -165,10 +159,29 @@ class Safekeeping:
         if journal.torn:
             logger.info("%d bytes at the end of the journal were not whole and are cut off", journal.torn)
 
-    def _hold(self, folder: Path) -> None:
+    def _hold(self, own: Path, pipeline: str) -> Path:
+        """The folder of a pipeline, which is this reducer's until it has to do with another one. Raises OSError."""
+        folder = of_pipeline(own, pipeline)
+        if folder != self._folder and self._lock is not None:
+            # What is there is for a controller that may come back.
+            self._leave(remove=False)
         if self._lock is None:
+            check_own(own)
             check_own(folder)
             self._lock = Lock(folder)
+            self.last_words.move(folder)
+        return folder
+
+    def _leave(self, *, remove: bool) -> None:
+        if self._lock is None:
+            return
+        self.last_words.close(remove=remove)
+        self._lock.release()
+        self._lock = None
+        if remove and self._folder is not None:
+            with suppress(OSError):
+                (self._folder / "lock").unlink()
+            remove_if_empty(self._folder, above=1 if self._folder != self._own else 0)
 
     def _write(self, folder: Path, run: str) -> Journal:
         journal = Journal(folder / run, self._settings.journal_limit)
@@ -276,14 +289,7 @@ class Safekeeping:
         self.pause()
         if remove and journal is not None:
             journal.remove()
-        if self._lock is not None:
-            self.last_words.close(remove=remove)
-            self._lock.release()
-            self._lock = None
-            if remove and self._folder is not None:
-                with suppress(OSError):
-                    (self._folder / "lock").unlink()
-                    self._folder.rmdir()
+        self._leave(remove=remove)
 
     def pause(self) -> None:
         """Write what waits, and no more of this run until it is taken up."""
@@ -294,52 +300,19 @@ class Safekeeping:
             writer.turn()
 
 
-def _sweep(own: Path) -> None:
+def _sweep(own: Path, folder: Path) -> None:
     """Remove what other reducers have left that will not come back: nobody has it, and nobody wrote to it for a day.
 
     Only what is certainly a journal is touched, whatever folder the settings name.
     """
     if own.parent.name != JOURNALS:
         return
-    for journal in own.parent.glob("*/*/*.journal"):
+    for journal in (*own.parent.glob("*/*/*.journal"), *own.parent.glob("*/*/*/*.journal")):
         run = journal.parent
-        if run.parent == own or not (run.parent / "lock").is_file():
+        if run.parent == folder or not (run.parent / "lock").is_file():
             continue
         with suppress(OSError):
             if time.time() - max(path.stat().st_mtime for path in run.iterdir()) > ABANDONED_SECONDS:
                 lock = Lock(run.parent)
                 remove_journal(run)
                 lock.release()
-
-
-def journals_of(settings: ReducerSettings, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The folder for the journals of this reducer; None when the settings want none.
-
-    It is named after the reducer and its controller, and after this machine where the controller is known by an address that means
-    another machine elsewhere.
-    """
-    if not settings.journal:
-        return None
-    return state_folder(settings.state_dir, environment) / JOURNALS / own_folder(settings)
-
-
-def own_folder(settings: ServiceSettings) -> str:
-    """The name of a folder that no other process has, unless it was started to take the place of this one."""
-    whose = urlsplit(settings.controller)
-    host = whose.hostname or ""
-    if host in ("127.0.0.1", "localhost", "::1"):
-        host = socket.gethostname()
-    return re.sub(r"[^\w.-]", "_", f"{settings.name}-{host}-{whose.port}")
-
-
-def state_folder(state_dir: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """Where a process keeps what outlives it: ``state_dir``, else the user's folder for state, else one in the temporary folder."""
-    if state_dir:
-        return Path(state_dir).expanduser()
-    if base := environment.get("XDG_STATE_HOME"):
-        return Path(base) / "beamloom"
-    with suppress(RuntimeError):
-        home = Path.home()
-        if os.access(home, os.W_OK):
-            return home / ".local" / "state" / "beamloom"
-    return Path(tempfile.gettempdir()) / f"beamloom-{os.getuid()}"

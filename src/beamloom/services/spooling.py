@@ -17,14 +17,19 @@ from urllib.parse import quote
 
 from beamloom.engine.retention import MEASURED, Retention, Spool, WhenFull
 from beamloom.journal import Lock
-from beamloom.services.safekeeping import ABANDONED_SECONDS, own_folder, state_folder
+from beamloom.services.state_folders import (
+    ABANDONED_SECONDS,
+    SPOOLS,
+    of_pipeline,
+    own_folder,
+    remove_if_empty,
+    state_folder,
+)
 from beamloom.settings import IngesterSettings
 from beamloom.spool import DiskSpool, remove_spool
 
 logger = logging.getLogger(__name__)
 
-SPOOLS = "spools"
-"""The folder of all spools, in the one for state."""
 ENDING = ".stream"
 WAITING = "%waiting" + ENDING
 """Of the folder for packets that wait for those before them; no name of a stream is quoted like that."""
@@ -37,8 +42,9 @@ class Spooling:
         self._settings = settings
         self.wanted = settings.write_ahead or settings.on_full == "spill"
         """Whether the settings ask for packets on disk."""
-        self.folder = state_folder(settings.state_dir, environment) / SPOOLS / own_folder(settings)
-        """Whoever is started in place of this ingester has the same."""
+        self._own = state_folder(settings.state_dir, environment) / SPOOLS / own_folder(settings)
+        self.folder = self._own
+        """That of the pipeline of the latest run; whoever is started in place of this ingester has the same."""
         self._lock: Lock | None = None
         self._spools: dict[str, DiskSpool] = {}
         self._waiting: list[DiskSpool] = []
@@ -46,19 +52,23 @@ class Spooling:
 
     # ---- a run ----------------------------------------------------------------------------------------------------------------
 
-    def begin(self, run: str, *, resume: bool) -> None:
-        """A run begins, or goes on: what is there of others is needed no more."""
+    def begin(self, run: str, pipeline: str = "", *, resume: bool) -> None:
+        """A run of a pipeline begins, or goes on: what is there of others is needed no more."""
         self.pause()
         self._problem = None
         if not self.wanted:
             return
+        folder = of_pipeline(self._own, pipeline)
+        if folder != self.folder:
+            self._leave()
+            self.folder = folder
         try:
             if self._lock is None:
                 self._lock = Lock(self.folder)
             for other in self.folder.iterdir():
                 if other.is_dir() and not (resume and other.name == run):
                     _remove_run(other)
-            _sweep(self.folder)
+            _sweep(self._own.parent, self.folder)
         except OSError as error:
             self._fail(error)
 
@@ -123,13 +133,16 @@ class Spooling:
     def close(self) -> None:
         """The process ends."""
         self.pause()
+        self._leave()
+
+    def _leave(self) -> None:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
             with suppress(OSError):
                 if not any(path.is_dir() for path in self.folder.iterdir()):
                     (self.folder / "lock").unlink()
-                    self.folder.rmdir()
+                    remove_if_empty(self.folder, above=1 if self.folder != self._own else 0)
 
     # ---- what is said of it -----------------------------------------------------------------------------------------------------
 
@@ -171,10 +184,11 @@ def _remove_run(folder: Path) -> None:
         folder.rmdir()
 
 
-def _sweep(own: Path) -> None:
+def _sweep(spools: Path, own: Path) -> None:
     """Remove what other ingesters have left that will not come back: nobody has it, and nobody wrote to it for a day."""
-    for other in own.parent.iterdir():
-        if other == own or not (other / "lock").is_file():
+    for lock_file in (*spools.glob("*/lock"), *spools.glob("*/*/lock")):
+        other = lock_file.parent
+        if other == own:
             continue
         with suppress(OSError):
             files = [path for path in other.glob(f"*/*{ENDING}/*") if path.is_file()]

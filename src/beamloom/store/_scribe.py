@@ -52,6 +52,11 @@ class Scribe:
         return self._store.generation
 
     @property
+    def pipeline(self) -> str:
+        """The store's: a name that no other one has."""
+        return self._store.pipeline
+
+    @property
     def behind(self) -> bool:
         """Whether only a checkpoint brings the store up to date, and none is under way."""
         return self.problem is not None and not self._catching_up

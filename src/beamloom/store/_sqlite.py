@@ -18,6 +18,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS controller (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL, state BLOB);
 CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS kept (number INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS pipeline (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL);
+INSERT OR IGNORE INTO pipeline VALUES (1, lower(hex(randomblob(8))));
 INSERT OR IGNORE INTO controller VALUES (1, 0, NULL);
 """
 SYNCHRONOUS = {"never": "OFF", "interval": "NORMAL", "always": "FULL"}
@@ -36,9 +38,12 @@ class SqliteStore:
         """The inode of the open file."""
         self.generation = 0
         """How many controllers this store has had, this one included."""
+        self.pipeline = ""
+        """A name that no other store has."""
         with self._transaction(check=False) as connection:
             connection.execute("UPDATE controller SET generation = generation + 1")
             self.generation = _generation(connection)
+            (self.pipeline,) = connection.execute("SELECT name FROM pipeline").fetchone()
 
     def load(self) -> Stored:
         """All that is there."""

@@ -38,6 +38,10 @@ class Store(Protocol):
     def generation(self) -> int:
         """How many controllers this store has had, this one included."""
 
+    @property
+    def pipeline(self) -> str:
+        """A name that no other store has."""
+
     def load(self) -> Stored:
         """All that is there."""
 

@@ -41,6 +41,8 @@ class Arm(Message):
     """For a reducer: the run goes on; take up what a former life has kept of it, and nothing else."""
     rejoins: dict[str, Rejoin] = {}
     """For an ingester: those of its streams that another one has had in this run."""
+    pipeline: str = ""
+    """Tells pipelines apart, whatever their addresses; the same in all lives of a controller that goes on with its state."""
 
 
 class Armed(Message):
