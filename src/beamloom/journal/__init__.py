@@ -3,6 +3,7 @@
 The room knows frames of bytes and nothing of what they mean.
 """
 
+from beamloom.journal.answers import DiskAnswers
 from beamloom.journal.folder import Journal, JournalHeld, Lock, remove_journal
 from beamloom.journal.records import (
     MAGIC,
@@ -18,6 +19,7 @@ from beamloom.journal.writer import JournalWriter
 
 __all__ = [
     "MAGIC",
+    "DiskAnswers",
     "Journal",
     "JournalHeld",
     "JournalWriter",

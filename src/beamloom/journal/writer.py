@@ -1,8 +1,8 @@
 """Keeps records in a thread of its own, so that analysis goes on while the disk works.
 
 Invariant: what is to be done *after* something was kept is done in the order in which it was asked for, and not before; the thread that
-asks does it, in ``turn``. A disk that fails, is full, or is so slow that more than a budget waits for it, holds nothing up: what it does
-not keep is counted and told, and what waits for it is done without.
+asks does it, in ``turn``. A disk that fails, is full, or is so slow that more than a budget waits for it, or one write takes longer than
+``LONGEST_WRITE``, holds nothing up: what it does not keep is counted and told, and what waits for it is done without.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from beamloom.events import frame_bytes
+from beamloom.journal.answers import DiskAnswers
 from beamloom.journal.folder import Journal
 
 SYNC_INTERVAL = 1.0
 """Seconds between two synchronizations with the policy ``interval``."""
+LONGEST_WRITE = 10.0
+"""Seconds after which a write that has not come back is waited for no longer."""
 
 SyncPolicy = Literal["never", "interval", "always"]
 
@@ -56,6 +59,8 @@ class JournalWriter:
         """Why not, the last time."""
         self.failed_checkpoint: str | None = None
         """Why the last checkpoint could not be written."""
+        self.disk = DiskAnswers()
+        """How the disk answers."""
         self._sync = sync
         self._wake = wake
         self._budget = budget
@@ -86,7 +91,11 @@ class JournalWriter:
         self._put(_Entry(None, then))
 
     def turn(self) -> None:
-        """Do what has waited for the disk."""
+        """Do what has waited for the disk, or can wait no longer."""
+        if self.disk.waits > LONGEST_WRITE:
+            with self._condition:
+                if self._writing is not None and not self._writing.let_go:
+                    self._give_up()
         while self._done:
             self._done.popleft()()
 
@@ -164,14 +173,18 @@ class JournalWriter:
         if frames is None:
             return
         try:
-            if entry.is_checkpoint:
-                self.journal.replace(frames)
-                self.failed_checkpoint = None
-                return
-            self.journal.append(frames)
-            now = time.monotonic()
-            if self._sync == "always" or (self._sync == "interval" and now - self._synced_at > SYNC_INTERVAL):
-                self.journal.sync()
-                self._synced_at = now
+            with self.disk.asked():
+                self._keep(frames, is_checkpoint=entry.is_checkpoint)
         except (OSError, ValueError, MemoryError) as error:
             self._miss(entry, str(error) or repr(error))
+
+    def _keep(self, frames: Sequence[Any], *, is_checkpoint: bool) -> None:
+        if is_checkpoint:
+            self.journal.replace(frames)
+            self.failed_checkpoint = None
+            return
+        self.journal.append(frames)
+        now = time.monotonic()
+        if self._sync == "always" or (self._sync == "interval" and now - self._synced_at > SYNC_INTERVAL):
+            self.journal.sync()
+            self._synced_at = now

@@ -394,6 +394,7 @@ class ReducerService:
             "fenced_results": self._reducing.collector.fenced_results,
             "user_seconds": self._reducing.user_seconds,
             "journal_bytes": self._journal.size,
+            "slow_writes": self._journal.held_up,
             **self._keeping.figures(),
         }
 

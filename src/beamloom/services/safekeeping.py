@@ -263,6 +263,11 @@ class Safekeeping:
         if self._problem is not None:
             return f"the run is not kept in a journal and ends with this process: {self._problem}"
         writer = self._writer
+        if writer is not None and (silent := writer.disk.silent) is not None:
+            return (
+                f"the disk of the journal has not answered for {silent:.0f} s: results that wait for it are not acknowledged, and would "
+                f"be lost with this process; see whether {writer.journal.folder} can be read, or give it another disk (state_dir)"
+            )
         if writer is not None and writer.not_kept:
             return (
                 f"{writer.not_kept} batches of results are not in the journal and would be lost with this process: {writer.problem}; "
@@ -275,6 +280,11 @@ class Safekeeping:
     def status(self) -> dict[str, Any]:
         """How it stands, for people; may be called in any thread."""
         return {"bytes": self.size, "problem": self.alarm}
+
+    @property
+    def held_up(self) -> int:
+        """How often a write took so long that it was worth a sentence."""
+        return 0 if self._writer is None else self._writer.disk.held_up
 
     @property
     def size(self) -> int:

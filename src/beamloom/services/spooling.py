@@ -153,6 +153,12 @@ class Spooling:
             return (
                 f"packets are not kept on disk: {self._problem}; when memory is full, devices are not read on"
             )
+        for spool in (*list(self._spools.values()), *list(self._waiting)):
+            if (silent := spool.disk.silent) is not None:
+                return (
+                    f"the disk of {spool.folder} has not answered for {silent:.0f} s: until it does, this ingester reads nothing and sends "
+                    "nothing; see whether the folder can be read, or give it another disk (state_dir)"
+                )
         for stream, spool in list(self._spools.items()):
             if self._settings.write_ahead and spool.refused:
                 return (
@@ -174,6 +180,7 @@ class Spooling:
         return {
             "spooled_bytes": sum(spool.nbytes for spool in spools),
             "spooled_packets": sum(len(spool) for spool in spools),
+            "slow_writes": sum(spool.disk.held_up for spool in (*spools, *list(self._waiting))),
         }
 
 

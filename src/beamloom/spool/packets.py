@@ -19,6 +19,7 @@ import msgspec
 from beamloom.engine.packet_rows import PacketRow
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.events import Packet
+from beamloom.journal import DiskAnswers
 from beamloom.spool.segments import Segment, Segments
 from beamloom.transport.messages import PacketBlock
 from beamloom.transport.packing import pack, unpack
@@ -79,6 +80,8 @@ class DiskSpool:
         """Why nothing can be written, as long as that is so."""
         self.refused = 0
         """Packets that it was given and did not take."""
+        self.disk = DiskAnswers()
+        """How the disk answers."""
         self._limit = limit
         self._clock = clock
         self._segments = Segments(folder, max(1, min(MOST_SEGMENT_BYTES, limit // 8)))
@@ -175,7 +178,8 @@ class DiskSpool:
             return False
         block, buffers = pack(row)
         try:
-            segment, begin = self._segments.append([RecordHead(first, wanted, block).encode(), *buffers])
+            with self.disk.asked():
+                segment, begin = self._segments.append([RecordHead(first, wanted, block).encode(), *buffers])
         except (OSError, MemoryError) as error:
             if self.problem is None:
                 logger.warning("packets cannot be kept in %s: %s", self.folder, error)
@@ -226,7 +230,8 @@ class DiskSpool:
     def _read(self, entry: _Entry) -> tuple[list[Packet], int]:
         if entry is not self._read_entry:
             try:
-                record = entry.segment.read(entry.begin)
+                with self.disk.asked():
+                    record = entry.segment.read(entry.begin)
             except OSError as error:
                 logger.warning("%s cannot be read: %s", entry.segment.path, error)
                 record = None
