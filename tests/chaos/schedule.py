@@ -37,8 +37,7 @@ class Kind(StrEnum):
     """Viewers come that ask for all and then read nothing."""
 
 
-KILLED_INGESTERS: Final = ("camera-ingester", "box-ingester")
-"""Not the one of the encoder: the generator lives in its ingester, and dies with it."""
+KILLED_INGESTERS: Final = tuple(f"{stream}-ingester" for stream in STREAMS)
 
 SECONDS: Final = {
     Kind.STOP_WORKER: 1.6,

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from beamloom.events import Malformed, Packet, frame_bytes
+from beamloom.events import Bearing, Malformed, Packet, frame_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,10 @@ class Reading:
     def __init__(self) -> None:
         self._closing = threading.Event()
         self._problem: str | None = "it has not been looked for yet"
+        self.first = 1
+        """The number of the first packet behind the START that is wanted: those before it came from another source."""
+        self.bearing: Bearing | None = None
+        """What another source needs to number the packets as this one has."""
 
     def wait(self, seconds: float) -> bool:
         """Wait so long, or until the source is closed; whether it is."""
@@ -61,15 +65,25 @@ MakeItems = Callable[[Reading, int | None], Iterator[Item]]
 class BackgroundSource:
     """The items that ``make`` yields, one series from START to END, for one run.
 
-    ``make`` runs in a thread of its own, waits only by ``Reading.wait``, and reports there whether the files are there. ``require`` is
-    called by ``open`` and raises where a package that reads them is not installed.
+    ``make`` runs in a thread of its own, waits only by ``Reading.wait``, and reports there whether the files are there. It gives what
+    ``Reading`` says is wanted, and tells there what a successor has to know. ``require`` is called by ``open`` and raises where a package
+    that reads them is not installed. ``recount`` returns the bearing with which a series that another source has begun is counted as
+    that one did, and raises ValueError where nobody can.
     """
 
-    def __init__(self, url: str, make: MakeItems, queue_bytes: int, require: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        make: MakeItems,
+        queue_bytes: int,
+        require: Callable[[], None],
+        recount: Callable[[Bearing | None], Bearing] = lambda bearing: bearing or {},
+    ) -> None:
         self._url = url
         self._make = make
         self._queue_bytes = queue_bytes
         self._require = require
+        self._recount = recount
         self._images: int | None = None
         self._reading = Reading()
         self._room = threading.Condition()
@@ -82,6 +96,16 @@ class BackgroundSource:
     def expect(self, items: int | None) -> None:
         """The run has so many packets of this stream, START and END among them; None: any number."""
         self._images = None if items is None else max(items - 2, 0)
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """As of a RereadableSource."""
+        return self._reading.bearing
+
+    def reread(self, bearing: Bearing | None, first: int) -> None:
+        """As of a RereadableSource; how packets are counted is asked of ``recount``."""
+        self._reading.bearing = self._recount(bearing)
+        self._reading.first = max(1, first)
 
     def open(self) -> None:
         """Start the thread; returns at once. Raises what ``require`` raises."""

@@ -111,6 +111,22 @@ class ResumableSource(Protocol):
 
 
 @runtime_checkable
+class RereadableSource(Protocol):
+    """What a source has besides whose series can be had again, the same each time: files, and packets that are made from a seed."""
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """What another source needs to number the packets as this one has; None while no series has begun. Cheap to ask for."""
+
+    def reread(self, bearing: Bearing | None, first: int) -> None:
+        """Called before ``open``: another source has given some of the series and told ``bearing``, None if it did not come to that.
+
+        The source gives the START again, and then the packets from number ``first`` on. Raises ValueError with the end of a sentence, on
+        why packets might have other numbers than before: it follows the name of the stream.
+        """
+
+
+@runtime_checkable
 class ResumableReader(Protocol):
     """What says what a device's messages or bytes mean, where a ResumableSource can be made of that."""
 

@@ -33,7 +33,7 @@ from beamloom.devices.images import Image, as_image, size_in_bytes
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.timer import Timer
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 __all__ = ["DEVICE", "Fault", "GeneratorSettings", "Kind", "Truth", "fault_of", "truth"]
 
@@ -155,8 +155,11 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     """Seconds by which all stalls before it have put it off."""
 
 
-def arrivals(settings: GeneratorSettings, items: int | None) -> Iterator[Arrival]:
-    """All messages of a series of ``items``, None for one without end, in the order in which they come, faults included."""
+def arrivals(settings: GeneratorSettings, items: int | None, first: int = 0) -> Iterator[Arrival]:
+    """All messages of a series of ``items``, None for one without end, in the order in which they come, faults included.
+
+    The items before ``first`` are left out.
+    """
     encode = msgspec.json.encode
     pictures: dict[int, tuple[bytes, dict[str, float]]] = {}
     described = {"kind": settings.kind, "shape": array_shape(settings), "dtype": array_type(settings)}
@@ -169,9 +172,10 @@ def arrivals(settings: GeneratorSettings, items: int | None) -> Iterator[Arrival
         return [encode({"type": "item", "number": item, **described, "values": values}), blob]
 
     stalled = 0.0
-    yield Arrival([encode({"type": "start", "items": items or 0, "seed": settings.seed, **described})], 0)
+    opening = encode({"type": "start", "items": items or 0, "seed": settings.seed, **described})
+    yield Arrival([opening], first)
     held: list[Arrival] = []
-    item = 0
+    item = first
     while items is None or item < items:
         fault = fault_of(settings, item)
         if fault is Fault.STALL:
@@ -210,6 +214,16 @@ class GeneratorSource:
         self._coming: Iterator[Arrival] | None = None
         self._next: Arrival | None = None
         self._begun = 0.0
+        self._first = 0
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """As of a RereadableSource: items are counted from the first that is made."""
+        return None if self._coming is None else {}
+
+    def reread(self, bearing: Bearing | None, first: int) -> None:
+        """As of a RereadableSource; at a set rate the items follow from now on."""
+        self._first = max(0, first - 1)
 
     def expect(self, items: int | None) -> None:
         """The run has so many packets of this stream, START and END among them; None: any number. The setting ``items`` goes before."""
@@ -244,8 +258,8 @@ class GeneratorSource:
         """At most ``limit`` items of those that are due; empty when none is. Never waits."""
         timer, now = self._open_timer(), time.monotonic()
         if self._coming is None:
-            self._begun = now
-            self._coming = arrivals(self._settings, self._items)
+            self._begun = now - (self._first / self._settings.rate if self._settings.rate else 0.0)
+            self._coming = arrivals(self._settings, self._items, self._first)
             self._next = next(self._coming)
         items: list[Packet | Malformed] = []
         take = self._reader.take

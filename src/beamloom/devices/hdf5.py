@@ -153,6 +153,8 @@ def source(settings: Hdf5Settings) -> BackgroundSource:
         if importlib.util.find_spec("hdf5plugin") is not None:
             # Its import brings HDF5 the filters for what is not unpacked here.
             importlib.import_module("hdf5plugin")
+        # Frames are counted by their places in the files.
+        reading.bearing = {}
         reader = SeriesReader(
             path,
             settings.dataset,

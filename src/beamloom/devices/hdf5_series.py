@@ -185,12 +185,14 @@ class SeriesReader:
                 except BROKEN as error:
                     if self._follow and not final:
                         break
-                    yield Malformed(f"frame {self._next} cannot be found in {stack.path}: {error}", [b""])
+                    if self._next + 1 >= reading.first:
+                        yield Malformed(f"frame {self._next} cannot be found in {stack.path}: {error}", [b""])
                     written = False
                 count = 1
                 if written:
                     count = self._together(stack, segment.offset + place, there - place)
-                    yield self._fetch(stack, segment.offset + place, count)
+                    if self._next + count >= reading.first:
+                        yield self._fetch(stack, segment.offset + place, count)
                     missing_since = None
                     self._grew_at = time.monotonic()
                 place += count

@@ -29,7 +29,7 @@ from beamloom.devices.image_files_simulator import ImageFilesSimulator, generate
 from beamloom.devices.images import Image
 from beamloom.devices.read_ahead import WAITS, Job, Step, in_order
 from beamloom.errors import UsageError
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 TYP: Final = "IMAGE_FILE"
 
@@ -261,6 +261,8 @@ class _Series:
 
     def _steps(self, folder: _Folder, reading: Reading, images: int | None) -> Iterator[Step]:
         first = self._settings.first_number
+        if first is None and reading.bearing is not None:
+            first = reading.bearing["first"]
         highest = looked_at = 0
         came_at: float | None = None
         reason = "whole"
@@ -271,6 +273,8 @@ class _Series:
                 first = min(
                     (number for path in look if (number := number_in(path)) is not None), default=None
                 )
+            if first is not None or self._settings.number == "order":
+                reading.bearing = {"first": first}
             for path in look:
                 if reading.closing or (images is not None and highest >= images):
                     break
@@ -280,9 +284,12 @@ class _Series:
                 looked_at += 1
                 place = self._place(path, first, looked_at)
                 if isinstance(place, Malformed):
-                    yield place
+                    if highest + 1 >= reading.first:
+                        yield place
                     continue
                 highest = max(highest, place)
+                if place < reading.first:
+                    continue
                 yield Job(str(path), self._file_bytes, functools.partial(self._read, path, place))
             if look:
                 continue
@@ -339,7 +346,19 @@ def _require_fabio() -> None:
 
 def source(settings: ImageFilesSettings) -> BackgroundSource:
     """The images of a folder. Raises ValueError for an address that cannot be right; its ``open`` raises NeedsFabio."""
-    return BackgroundSource(settings.url, _Series(settings).items, settings.queue_bytes, _require_fabio)
+
+    def recount(bearing: Bearing | None) -> Bearing:
+        if settings.number == "order" and settings.follow:
+            raise ValueError(
+                "its files are numbered by their order, in which others may stand now (number: order)"
+            )
+        if bearing is None and settings.number == "name" and settings.first_number is None:
+            raise ValueError("nobody knows which file was the first; give its number in first_number")
+        return bearing or {"first": settings.first_number}
+
+    return BackgroundSource(
+        settings.url, _Series(settings).items, settings.queue_bytes, _require_fabio, recount
+    )
 
 
 DEVICE = Device(

@@ -30,6 +30,8 @@ class Rejoin(msgspec.Struct, frozen=True):
     over: bool
     """Whether the device has sent all that it had for the run."""
     bearing: Bearing | None = None
+    needed_from: int = 0
+    """Of the events before this one nobody needs a packet any more; but for the start event, which those see who come late."""
 
 
 class Rejoining:

@@ -41,6 +41,7 @@ class Reorder:
         self._wait = wait
         self._most_bytes = most_bytes
         self._next = 0
+        self._first = 1
         self._behind: int | None = None
         self._held: list[_Held] = []
         self._nbytes = 0
@@ -71,6 +72,10 @@ class Reorder:
     def expect(self, number: int) -> None:
         """The packet before ``number`` has come, though not here: nothing waits for those up to it."""
         self._next = number
+
+    def expect_behind_start(self, number: int) -> None:
+        """The packets of the series before ``number`` are left out: nothing waits for them."""
+        self._first = max(1, number)
 
     def arrive(self, arrivals: Arrivals, now: float) -> Rows:
         """The source has read these; returns what goes on, in order."""
@@ -110,7 +115,7 @@ class Reorder:
             if isinstance(row, Malformed):
                 following += row.takes_place
             elif row.kind is PacketKind.START:
-                following = 1
+                following = self._first
             elif row.number is None or row.number == following:
                 following += row.count
             else:
@@ -135,7 +140,7 @@ class Reorder:
         if arrival.kind is PacketKind.START or number is None:
             self._flush(released)
             released.append(arrival)
-            self._next = 1 if arrival.kind is PacketKind.START else self._next + 1
+            self._next = self._first if arrival.kind is PacketKind.START else self._next + 1
         elif number > self._next:
             if self._held and number < self._held[-1].number:
                 self.reordered += all(one.number != number for one in self._held)

@@ -42,12 +42,14 @@ class StreamRouter:
         window: str = "no packet",
         rejoin: Rejoin | None = None,
         series_start: int = 0,
+        needed_from: int = 0,
     ) -> None:
         """``witness`` is told every packet that has been given an event, also those that nobody wants: (first event, packets).
 
         With a ``share`` the others have the packets that do not come here: what is missing in all, only the controller knows.
         ``window`` is how late a packet may come without being late here, in words.
         With ``rejoin`` another router has had the stream before; numbers count from item ``series_start`` then.
+        The source leaves out the items before ``needed_from``, but for the first, as nobody needs them any more.
         """
         self.stream = stream
         self._share = share
@@ -68,6 +70,7 @@ class StreamRouter:
         self.leased_until = 0
         """One past the last event that has been leased to anybody."""
         self._front = 0
+        self._needed_from = needed_from
         self._settled_ahead = RangeSet()
         self._held_end: Packet | None = None
         self._restarts_noted = 0
@@ -231,6 +234,7 @@ class StreamRouter:
             return
         losses.keep_malformed(arrival)
         if arrival.takes_place:
+            self._numbering.skip_to(self._needed_from)
             item = self._numbering.skip_one()
             self._skip_to(item + 1, f"stream {self.stream!r} sent a malformed packet: {arrival.reason}")
         else:
@@ -291,6 +295,8 @@ class StreamRouter:
 
     def _skip_to(self, item: int, cause: str) -> None:
         """Go past what has not come; where the stream has several shares, another one may have it."""
+        for stretch in self._plan.take(min(item, self._needed_from)):
+            self._front = stretch.stop
         first_item = self._plan.next_item
         for stretch in self._plan.take(item):
             self._front = stretch.stop

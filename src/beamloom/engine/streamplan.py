@@ -79,6 +79,18 @@ class Walk:
         raise StopIteration
 
 
+def items_before(layout: StreamLayout, event: int) -> int:
+    """How many packets the device sends for the events before ``event``."""
+    items = begin = 0
+    for run in Walk(layout):
+        if begin >= event:
+            break
+        if run.kind != CellKind.NONE:
+            items += min(run.count, event - begin)
+        begin += run.count
+    return items
+
+
 class StreamPlan:
     """Walks the events of one stream; items are counted from 0 over those events for which the device sends a packet."""
 

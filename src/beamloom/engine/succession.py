@@ -128,6 +128,8 @@ class Succession:
         self._settling.let_go()
         kept = self._settling.kept
         settled = [part for first, stop in self._ledger.settled for part in kept.missing(first, stop)]
+        needed_from = settled[0][1] if settled and settled[0][0] == 0 else 0
+        rejoins = {s: msgspec.structs.replace(one, needed_from=needed_from) for s, one in rejoins.items()}
         return Handover(rejoins, spans, self._settling.not_kept(settled), self._settling.not_kept(list(kept)))
 
     def _rehearse_again(self) -> dict[tuple[str, int], RangeSet]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from beamloom.devices.device import (
     EndlessSource,
+    RereadableSource,
     ResumableSource,
     SharedSource,
     Source,
@@ -40,7 +41,7 @@ from beamloom.services.arrival_log import ArrivalLog
 from beamloom.services.recording import PacketRecorder
 from beamloom.services.standby import SeriesSource
 from beamloom.services.stream_watch import StreamWatch
-from beamloom.services.taking_up import NothingMore, resume_source
+from beamloom.services.taking_up import NothingMore, Resumption, resumption
 from beamloom.settings import IngesterSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import CONTROLLER, Packets, Progress
@@ -108,7 +109,7 @@ class StreamRun:
         self._told_bearing: Bearing | None = None
         self._told_seen = False
         # Once: to ask a Protocol takes microseconds, and these are asked for in each turn.
-        self._resumable = source if isinstance(source, ResumableSource) else None
+        self._resumable = source if isinstance(source, ResumableSource | RereadableSource) else None
         self._shared = source if isinstance(source, SharedSource) else None
         self._all_losses: list[Loss] = []
         self._all_excuses: list[Loss] = []
@@ -347,12 +348,11 @@ def open_stream(
     those before them.
     Raises what the source raises that cannot be opened: a ValueError or an OSError.
     """
-    series_start = 0
     one_series = layout.wrapped and not rearms
-    if rejoin is not None and rejoin.over:
-        source = NothingMore()
-    elif rejoin is not None:
-        series_start = resume_source(stream, source, rejoin, one_series=one_series)
+    resumed = Resumption(source)
+    if rejoin is not None:
+        resumed = resumption(stream, layout, source, rejoin, one_series=one_series)
+    source, rejoin, series_start = resumed.source, resumed.rejoin, resumed.series_start
     if isinstance(source, EndlessSource):
         last_item = StreamPlan(layout).last_item
         source.expect(None if last_item is None else last_item + 1)
@@ -362,6 +362,7 @@ def open_stream(
     # What is dealt out has gaps all the time: waiting for what others have would only delay.
     most_bytes = int(REORDER_SHARE * settings.retention_bytes)
     reorder = Reorder(0 if dealt else settings.reorder_window, settings.reorder_wait, most_bytes)
+    reorder.expect_behind_start(resumed.needed_from)
     number = None if rejoin is None or series_start else retention.next_number()
     if number is not None:
         reorder.expect(number)
@@ -379,6 +380,7 @@ def open_stream(
         share=share,
         rejoin=rejoin,
         series_start=series_start,
+        needed_from=resumed.needed_from,
     )
     source.open()
     stall_limit = settings.streams[stream].stall_limit or settings.stall_limit

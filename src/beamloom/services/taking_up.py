@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from beamloom.devices.device import EndlessSource, ResumableSource, Source, TriggeredSource
+import msgspec
+
+from beamloom.devices.device import (
+    EndlessSource,
+    RereadableSource,
+    ResumableSource,
+    Source,
+    TriggeredSource,
+)
 from beamloom.engine.rejoining import Rejoin
+from beamloom.engine.streamplan import StreamLayout, StreamPlan, items_before
 from beamloom.events import Malformed, Packet
+
+REFUSAL = "stream {!r} cannot be taken up by another ingester in the middle of a run"
 
 
 class NothingMore:
@@ -36,12 +47,47 @@ class NothingMore:
         """Nothing to close."""
 
 
+class Resumption(msgspec.Struct, frozen=True):
+    """How a source goes on where another one was."""
+
+    source: Source
+    rejoin: Rejoin | None = None
+    """What the router is to know of it; None where the source gives all that anybody may need."""
+    series_start: int = 0
+    """The item from which the numbers of its packets count."""
+    needed_from: int = 0
+    """The items before this one, but for the first, are left out."""
+
+
+def resumption(
+    stream: str, layout: StreamLayout, source: Source, rejoin: Rejoin, *, one_series: bool
+) -> Resumption:
+    """Have a source that is not open yet go on where another one was.
+
+    Raises ValueError with a sentence where nobody could know for which events its packets are.
+    """
+    if isinstance(source, RereadableSource):
+        needed_from = items_before(layout, rejoin.needed_from)
+        last_item = StreamPlan(layout).last_item
+        if last_item is not None and needed_from > last_item:
+            return Resumption(NothingMore(), rejoin)
+        if rejoin.seen:
+            try:
+                source.reread(rejoin.bearing, needed_from)
+            except ValueError as why:
+                raise ValueError(f"{REFUSAL.format(stream)}: {why}") from None
+        return Resumption(source, needed_from=needed_from)
+    if rejoin.over:
+        return Resumption(NothingMore(), rejoin)
+    return Resumption(source, rejoin, resume_source(stream, source, rejoin, one_series=one_series))
+
+
 def resume_source(stream: str, source: Source, rejoin: Rejoin, *, one_series: bool) -> int:
     """Have a source that is not open yet go on where another one was; returns the item from which its numbers count.
 
     Raises ValueError with a sentence where nobody could know for which events its packets are.
     """
-    refusal = f"stream {stream!r} cannot be taken up by another ingester in the middle of a run"
+    refusal = REFUSAL.format(stream)
     if isinstance(source, EndlessSource | TriggeredSource):
         raise ValueError(f"{refusal}: its device makes packets when it is asked to, and counts them anew")
     if rejoin.bearing is None:
