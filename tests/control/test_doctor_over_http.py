@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from beamloom.control.story_lines import ordinal
 from beamloom.settings import ControllerSettings
 from control.live import Live, simple_map
 from services.bench import Doubling, Feed, frame, series, start
@@ -199,7 +200,7 @@ def test_the_story_of_an_event_has_packets_leases_and_outcome_in_the_order_of_ti
         live.wait_for("progress", lambda progress: progress["completed_events"] == 6)
         story = live.read("events/3")
         assert story["state"] == "reduced"
-        assert story["part"] == {"name": "main", "occurrence": 1, "offset": 2}
+        assert story["part"] == {"name": "main", "round": 1, "offset": 2}
         assert story["streams"]["eiger"]["came"]["number"] == 3
         (attempt,) = story["attempts"]
         assert attempt["attempt"] == 1
@@ -280,3 +281,20 @@ def test_a_packet_came_when_it_came_however_long_others_keep_the_answer_waiting(
         # Times come as durations and travel; the answer that is waited for takes a second.
         assert came["at"] <= attempt["taken_at"] + 0.5
         live.do(live.bench.still.clear)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (1, "1st"),
+        (2, "2nd"),
+        (3, "3rd"),
+        (4, "4th"),
+        (11, "11th"),
+        (12, "12th"),
+        (113, "113th"),
+        (1021, "1,021st"),
+    ],
+)
+def test_the_round_of_a_part_is_an_ordinal(number: int, words: str) -> None:
+    assert ordinal(number) == words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import tracemalloc
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,15 @@ from beamloom.triggermap import (
     overlapping,
     uniform,
 )
-from triggermap.map_strategies import PlainEvent, bodies, encoded, plain_events, streams_of
+from triggermap.map_strategies import (
+    PlainEvent,
+    bodies,
+    encoded,
+    names_of,
+    plain_events,
+    streams_of,
+    tables_of,
+)
 
 POSTER = {
     "parts": {
@@ -148,6 +157,14 @@ def test_every_event_is_located_in_its_part(body: dict[str, Any], all_wrap: bool
         for stream, expected in event.cells.items():
             cell = trigger_map.cell(stream, number)
             assert (None if cell is None else [(frozenset(w.tags), w.constraint) for w in cell]) == expected
+    rounds: Counter[str] = Counter()
+    places = []
+    for name in names_of(body):
+        rounds[name] += 1
+        length = len(next(iter(tables_of(body)[name].values())))
+        places += [(name, offset, rounds[name]) for offset in range(length)]
+    found = [trigger_map.locate(number + all_wrap) for number in range(len(places))]
+    assert [(place.part, place.offset, place.round) for place in found] == places
     with pytest.raises(IndexError):
         trigger_map.locate(trigger_map.total_events or 0)
 

@@ -122,7 +122,7 @@ def _place(run: Any, event: int) -> dict[str, Any]:
     except IndexError:
         return {"part": None, "wanted": {}}
     return {
-        "part": {"name": place.part, "occurrence": place.occurrence, "offset": place.offset},
+        "part": {"name": place.part, "round": place.round, "offset": place.offset},
         "wanted": {stream: _words(cell) for stream, cell in cells.items()},
     }
 

@@ -26,9 +26,18 @@ def _map(told: dict[str, Any]) -> list[Line]:
     if part is None:
         where = "the event is behind the last part of the map"
     else:
-        where = f"event {part['offset']} of part {part['name']!r}, its occurrence {part['occurrence']}"
+        where = f"event {part['offset']} of part {part['name']!r}, counted from 0, in its {ordinal(part['round'])} round"
     epoch = "" if told["epoch"] is None else f"; parameter epoch {told['epoch']}"
     return [Line(None, where + epoch)]
+
+
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
+
+
+def ordinal(number: int) -> str:
+    """``1st``, ``22nd``, ``113th``."""
+    last = 0 if 10 <= number % 100 <= 20 else number % 10
+    return f"{number:,}{_ENDINGS.get(last, 'th')}"
 
 
 def _packets(told: dict[str, Any]) -> list[Line]:

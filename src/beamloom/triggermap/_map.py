@@ -43,6 +43,8 @@ class Place(NamedTuple):
     """How many entries and repeats of the sequence came before, over all parts."""
     offset: int
     """Event of the part, from 0."""
+    round: int
+    """How often this part has come by then, this time included: from 1."""
 
 
 class TriggerMap:
@@ -144,7 +146,8 @@ class TriggerMap:
         entry = bisect.bisect_right(self._first_events, event) - 1
         repeat = self.sequence[entry]
         repeats, offset = divmod(event - self._first_events[entry], self.parts[repeat.part].length)
-        return Place(repeat.part, self._first_occurrences[entry] + repeats, offset)
+        before = sum(one.times or 0 for one in self.sequence[:entry] if one.part == repeat.part)
+        return Place(repeat.part, self._first_occurrences[entry] + repeats, offset, before + repeats + 1)
 
     def cell(self, stream: str, event: int) -> Cell:
         """The cell of a stream at an event of the run; raises IndexError as ``locate`` does."""
