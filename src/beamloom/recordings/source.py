@@ -1,4 +1,4 @@
-"""The items of a CBOR sequence in a file, one after the other, whether the file is compressed or not.
+"""The uncompressed content of a recording's file, a window of it at a time, whether the file is compressed or not.
 
 A file that ends inside an item, because its writer was killed or the disk was full, gives all its whole items; where it
 broke off stays known.
@@ -6,17 +6,20 @@ broke off stays known.
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
-from beamloom.recordings.format import IncompleteItem, item_end
+from beamloom.recordings.format import CorruptRecording, IncompleteItem, item_end
 
 GZIP_MAGIC = b"\x1f\x8b"
 READ_SIZE = 1 << 20
 """Bytes read at once; a larger record is read in one piece."""
+HEADS_SIZE = 1 << 12
+"""Bytes read at once behind a frame that was passed over: the next one is likely to be passed over, too."""
 
 
 class GzipReader:
@@ -60,23 +63,50 @@ class GzipReader:
         return left
 
 
-class ItemSequence:
-    """The encoded items of the CBOR sequence in ``path``."""
+class LaterFrame(NamedTuple):
+    """A frame that was passed over: where it lies in its file, in bytes."""
+
+    file: BinaryIO
+    path: Path
+    offset: int
+    length: int
+
+    def read(self) -> bytes:
+        """The frame. Raises CorruptRecording where the file has become shorter meanwhile, OSError."""
+        if self.file.closed:
+            with self.path.open("rb", buffering=0) as file:
+                return self._replace(file=file).read()
+        frame = os.pread(self.file.fileno(), self.length, self.offset)
+        while len(frame) < self.length:
+            rest = os.pread(self.file.fileno(), self.length - len(frame), self.offset + len(frame))
+            if not rest:
+                raise CorruptRecording(
+                    f"{self.path} has become shorter while it was read; wait until nobody writes it any more"
+                )
+            frame += rest
+        return frame
+
+
+class Content:
+    """The content of ``path``: ``buffer`` holds a part of it, ``position`` is where the next item starts."""
 
     def __init__(self, path: Path) -> None:
         # The reader asks for large pieces only, a buffer would copy each once more.
         self._file: BinaryIO = path.open("rb", buffering=0)
+        self._path = path
         self._gzip: GzipReader | None = None
         magic = self._file.read(2)
         self._file.seek(0)
         if magic == GZIP_MAGIC:
             self._gzip = GzipReader(self._file)
-        self._buffer = b""
-        self._start = 0
+        self._size = os.fstat(self._file.fileno()).st_size
+        self._heads_size = HEADS_SIZE
+        self._at_end = False
+        self.buffer = b""
         self.position = 0
         """Where the next item starts, in bytes of the uncompressed content."""
-        self.broken_off = False
-        """The file has ended inside an item, which starts at ``position``."""
+        self.offset = 0
+        """Where the buffer starts; behind ``position`` while frames are passed over."""
 
     def __enter__(self) -> Self:
         return self
@@ -91,47 +121,123 @@ class ItemSequence:
         """Whether the file is compressed."""
         return self._gzip is not None
 
+    @property
+    def start(self) -> int:
+        """Where the next item starts in the buffer."""
+        return self.position - self.offset
+
+    @property
+    def broken_off(self) -> bool:
+        """When there is no more: whether the file has ended inside an item, which starts at ``position``."""
+        complete = self._gzip is None or self._gzip.complete
+        return self.position < self.offset + len(self.buffer) or not complete
+
     def close(self) -> None:
         """Release the file."""
         self._file.close()
 
     def peek(self, size: int) -> bytes:
         """The next ``size`` bytes without moving on; fewer at the end of the file."""
-        while len(self._buffer) - self._start < size and self._read_more(0):
+        while len(self.buffer) - self.start < size and self.more(0):
             pass
-        return self._buffer[self._start : self._start + size]
+        return self.buffer[self.start : self.start + size]
+
+    def more(self, missing: int) -> bool:
+        """Have ``missing`` more bytes in the buffer, or as many as there are, and all from ``position`` on; false when there are none.
+
+        Raises ValueError where the file is damaged.
+        """
+        if self.offset > self.position:
+            if self._at_end:
+                return False
+            # What lies behind a frame that was passed over needs a larger look.
+            wanted = min(16 * self._heads_size, READ_SIZE)
+            self._heads_size = max(wanted, len(self.buffer) + missing)
+            self._load(self.position)
+            return True
+        size = max(missing, READ_SIZE)
+        content = self._read(size)
+        if not content:
+            return False
+        pieces = [self.buffer[self.start :], content]
+        # A large frame arrives in many pieces from a compressed file: join them once.
+        while (missing := missing - len(content)) > 0:
+            content = self._read(missing)
+            if not content:
+                break
+            pieces.append(content)
+        self.buffer = b"".join(pieces)
+        self.offset = self.position
+        return True
+
+    def _read(self, size: int) -> bytes:
+        return self._gzip.read(size) if self._gzip else self._file.read(size)
+
+    def pass_over(self, at: int, length: int) -> LaterFrame | None:
+        """Have in the buffer what lies behind ``length`` bytes at ``at`` of it, without reading these; None where that cannot be."""
+        offset = self.offset + at
+        if self._gzip is not None or offset + length > self._size:
+            return None
+        self._load(offset + length)
+        return LaterFrame(self._file, self._path, offset, length)
+
+    def _load(self, offset: int) -> None:
+        self._file.seek(offset)
+        self.buffer = self._file.read(self._heads_size)
+        self.offset = offset
+        self._at_end = len(self.buffer) < self._heads_size
+
+    def back(self) -> None:
+        """Have the next item in the buffer again from its start, after something in it was passed over."""
+        if self.offset > self.position:
+            self._load(self.position)
+
+
+class ItemSequence:
+    """The encoded items of the CBOR sequence in ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self._content = Content(path)
+        self.broken_off = False
+        """The file has ended inside an item, which starts at ``position``."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._content.close()
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the file is compressed."""
+        return self._content.compressed
+
+    @property
+    def position(self) -> int:
+        """Where the next item starts, in bytes of the uncompressed content."""
+        return self._content.position
 
     def __iter__(self) -> Iterator[memoryview]:
         """Views of the items; each is valid as long as it is held.
 
         Raises ValueError at bytes that are not CBOR.
         """
-        while True:
-            try:
-                end = item_end(self._buffer, self._start)
-            except IncompleteItem as incomplete:
-                if self._read_more(incomplete.needed - len(self._buffer)):
-                    continue
-                compressed_end = self._gzip is None or self._gzip.complete
-                self.broken_off = self._start < len(self._buffer) or not compressed_end
-                return
-            item = memoryview(self._buffer)[self._start : end]
-            self.position += end - self._start
-            self._start = end
+        while (item := next_item(self._content)) is not None:
             yield item
+        self.broken_off = self._content.broken_off
 
-    def _read_more(self, missing: int) -> bool:
-        size = max(missing, READ_SIZE)
-        content = self._gzip.read(size) if self._gzip else self._file.read(size)
-        if not content:
-            return False
-        pieces = [self._buffer[self._start :], content]
-        # A large frame arrives in many pieces from a compressed file: join them once.
-        while (missing := missing - len(content)) > 0:
-            content = self._gzip.read(missing) if self._gzip else self._file.read(missing)
-            if not content:
-                break
-            pieces.append(content)
-        self._buffer = b"".join(pieces)
-        self._start = 0
-        return True
+
+def next_item(content: Content) -> memoryview | None:
+    """The next item as it is, whatever it is; None at the end. Raises ValueError at bytes that are not CBOR."""
+    while True:
+        try:
+            end = item_end(content.buffer, content.start)
+        except IncompleteItem as incomplete:
+            if content.more(incomplete.needed - len(content.buffer)):
+                continue
+            return None
+        item = memoryview(content.buffer)[content.start : end]
+        content.position = content.offset + end
+        return item

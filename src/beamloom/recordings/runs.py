@@ -1,0 +1,196 @@
+"""Records of consecutive events with the same streams, as columns: what a replay works with.
+
+Invariant: the records of a run have the same streams, with packets of the same types and numbers of frames, and events that count up by
+one. Frames of which nobody asks are not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Any, Protocol
+
+from beamloom.engine.packet_rows import PacketRow
+from beamloom.events import Packet, PacketKind, frame_bytes
+from beamloom.recordings.alike import Layout
+from beamloom.recordings.format import Record
+from beamloom.recordings.source import LaterFrame
+from beamloom.recordings.walk import Walked, moment
+
+RUN_BYTES = 1 << 20
+"""Bytes of frames with which a run that is gathered record by record is handed on; one of a larger record is that record."""
+RUN_RECORDS = 1 << 10
+"""Most records of such a run."""
+
+
+class RecordRun(Protocol):
+    """Records of consecutive events that have the same streams."""
+
+    first: int
+    """The first event."""
+    count: int
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """The streams of each of these records."""
+
+    def rows(self) -> dict[str, PacketRow]:
+        """The packets of each stream. Raises OSError where they cannot be read."""
+
+    def last(self, stream: str) -> Packet:
+        """The packet of the last event. Raises OSError where it cannot be read."""
+
+    def times(self) -> Sequence[datetime | None]:
+        """When each was recorded, where that is known. Raises ValueError for what is no time."""
+
+
+def records_of(run: RecordRun) -> Iterator[Record]:
+    """The records one by one."""
+    streams = [
+        [
+            (name, Packet(row.typ, row.frames[at : at + row.per_packet]))
+            for at in range(0, len(row.frames), row.per_packet)
+        ]
+        if row.per_packet
+        else [(name, Packet(row.typ, [])) for _ in range(row.count)]
+        for name, row in run.rows().items()
+    ]
+    events = range(run.first, run.first + run.count)
+    if not streams:
+        return map(Record, events, ({} for _ in events), run.times())
+    return map(Record, events, map(dict, zip(*streams, strict=True)), run.times())
+
+
+class AlikeRun:
+    """Records that lie in a buffer as a layout says."""
+
+    def __init__(self, buffer: bytes, layout: Layout, start: int, first: int, count: int) -> None:
+        self.first = first
+        self.count = count
+        self._layout = layout
+        self._table = memoryview(buffer)[start : start + count * layout.length]
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """As of a RecordRun."""
+        return [name for name, *_ in self._layout.streams]
+
+    def rows(self) -> dict[str, PacketRow]:
+        """As of a RecordRun."""
+        return {
+            name: PacketRow(
+                typ,
+                PacketKind.DATA,
+                None,
+                self.count,
+                len(sizes),
+                list(chain.from_iterable(columns.iter_unpack(self._table))),
+                sizes * self.count,
+            )
+            for name, typ, sizes, columns in self._layout.streams
+        }
+
+    def last(self, stream: str) -> Packet:
+        """As of a RecordRun."""
+        typ, columns = next((t, columns) for name, t, _, columns in self._layout.streams if name == stream)
+        return Packet(typ, list(columns.unpack(self._table[-self._layout.length :])))
+
+    def times(self) -> Sequence[datetime | None]:
+        """As of a RecordRun."""
+        if self._layout.time is None:
+            return [None] * self.count
+        return [moment(text) for (text,) in self._layout.time.iter_unpack(self._table)]
+
+
+class GatheredRun:
+    """Records that were found one by one."""
+
+    def __init__(self, first: int, alike: tuple[tuple[str, str, int], ...]) -> None:
+        """``alike``: of each stream the name, the type of its packets and how many frames they have."""
+        self.first = first
+        self.count = 0
+        self.nbytes = 0
+        self.alike = alike
+        self._frames: list[list[Any]] = [[] for _ in alike]
+        self._sizes: list[list[int]] = [[] for _ in alike]
+        self._times: list[bytes | datetime | None] = []
+
+    def add(self, packets: Sequence[tuple[list[Any], list[int]]], time: bytes | datetime | None) -> None:
+        """One more record: of each stream the frames of its packet and their bytes."""
+        self.count += 1
+        self._times.append(time)
+        for (frames, sizes), of_stream, of_sizes in zip(packets, self._frames, self._sizes, strict=True):
+            of_stream += frames
+            of_sizes += sizes
+            self.nbytes += sum(sizes)
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """As of a RecordRun."""
+        return [name for name, _, _ in self.alike]
+
+    def rows(self) -> dict[str, PacketRow]:
+        """As of a RecordRun."""
+        return {
+            name: PacketRow(typ, PacketKind.DATA, None, self.count, each, _read(frames), sizes)
+            for (name, typ, each), frames, sizes in zip(self.alike, self._frames, self._sizes, strict=True)
+        }
+
+    def last(self, stream: str) -> Packet:
+        """As of a RecordRun."""
+        _, typ, each = next(one for one in self.alike if one[0] == stream)
+        frames = self._frames[self.streams.index(stream)]
+        return Packet(typ, _read(frames[len(frames) - each :]))
+
+    def times(self) -> Sequence[datetime | None]:
+        """As of a RecordRun."""
+        return [moment(time) if isinstance(time, bytes) else time for time in self._times]
+
+
+def _read(frames: list[Any]) -> list[Any]:
+    return [frame.read() if type(frame) is LaterFrame else frame for frame in frames]
+
+
+class Gathering:
+    """Puts records that come one by one together into runs."""
+
+    def __init__(self) -> None:
+        self._run: GatheredRun | None = None
+
+    def add_walked(self, record: Walked, buffer: bytes) -> GatheredRun | None:
+        """One more record, which was found in ``buffer``; returns the run before it if that is over by this."""
+        alike = tuple([(one.name, one.typ, len(one.frames)) for one in record.streams])
+        time = None if record.time is None else buffer[record.time[0] : record.time[1]]
+        return self._add(record.event, alike, [(one.frames, one.sizes) for one in record.streams], time)
+
+    def add(self, event: int, streams: dict[str, Packet], time: datetime | None = None) -> GatheredRun | None:
+        """The same of a record that was made otherwise."""
+        alike = tuple([(name, packet.typ, len(packet.frames)) for name, packet in streams.items()])
+        packets = [(packet.frames, list(map(frame_bytes, packet.frames))) for packet in streams.values()]
+        return self._add(event, alike, packets, time)
+
+    def _add(
+        self,
+        event: int,
+        alike: tuple[tuple[str, str, int], ...],
+        packets: Sequence[tuple[list[Any], list[int]]],
+        time: bytes | datetime | None,
+    ) -> GatheredRun | None:
+        run, over = self._run, None
+        if (
+            run is None
+            or event != run.first + run.count
+            or alike != run.alike
+            or run.nbytes >= RUN_BYTES
+            or run.count >= RUN_RECORDS
+        ):
+            over, run = run, GatheredRun(event, alike)
+            self._run = run
+        run.add(packets, time)
+        return over
+
+    def take(self) -> GatheredRun | None:
+        """What has been gathered and not been returned."""
+        run, self._run = self._run, None
+        return run
