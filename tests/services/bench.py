@@ -18,6 +18,7 @@ from beamloom.parameters import IntParameter, ParameterSet
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.controller import ControllerService
 from beamloom.services.ingester import IngesterService
+from beamloom.services.lending import Lending
 from beamloom.services.loop import Service
 from beamloom.services.membership import new_peer_id
 from beamloom.services.reducer import ReducerService
@@ -179,16 +180,22 @@ class Bench:
         arms: bool = False,
         ingesters: int = 1,
         sharing: Sharing | None = None,
+        lends: int = 0,
         **more: Any,
     ) -> None:
-        """Start an ingester of a stream; one of ``ingesters`` that share it when its device allows that."""
+        """Start an ingester of a stream; one of ``ingesters`` that share it when its device allows that; it ``lends`` so many bytes."""
         name = name or f"{stream}-ingester"
         more.setdefault("record_prefix", self.controller.settings.record_prefix)
         one = StreamSettings(device="feed", arms=arms, ingesters=ingesters)
         settings = IngesterSettings(name=name, streams={stream: one}, **more)
         channel = self.exchange.channel(new_peer_id(name))
         service = IngesterService(
-            settings, channel, f"memory://{CONTROLLER}", lambda *_: feed, sharing=lambda device: sharing
+            settings,
+            channel,
+            f"memory://{CONTROLLER}",
+            lambda *_: feed,
+            sharing=lambda device: sharing,
+            lending=Lending(channel, lends),
         )
         self._add(name, service, channel)
 

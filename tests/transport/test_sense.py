@@ -32,6 +32,11 @@ def packets(**changed: Any) -> Packets:
     return Packets("run", "camera", 0, 0, 0, 2, msgspec.structs.replace(BLOCK, **changed))
 
 
+def lent(places: list[tuple[int, int, int]]) -> Packets:
+    """One small frame, and one that may lie in shared memory."""
+    return msgspec.structs.replace(packets(sizes=[1, 10**6]), memory="1.2.3", places=places)
+
+
 def results(**changed: Any) -> Results:
     return msgspec.structs.replace(RESULTS, **changed)
 
@@ -51,6 +56,10 @@ SENSELESS: list[tuple[AnyMessage, Sequence[bytes]]] = [
     (packets(sizes=[2]), [b"xx"]),
     (packets(sizes=[-1, 3]), [b"xx"]),
     (packets(sizes=[1, 10**6]), [b"x"]),
+    (lent([(0, 0, 1)]), [b"x", b"the same frame"]),
+    (lent([(0, 0, 0)]), [b"x"]),
+    (lent([(0, 0, 1), (0, 0, 1)]), [b"x"]),
+    (lent([]), [b"x"]),
     (results(), []),
     (results(), [b"xx"]),
     (results(sizes=[1]), [b"x"]),

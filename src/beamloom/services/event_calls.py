@@ -23,6 +23,7 @@ from beamloom.services.outgoing import Outgoing
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.user_map import Map
 from beamloom.services.worker_failures import WorkerFailures
+from beamloom.transport.shared_memory import Borrowing, StaleFrame
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class EventCalls:
         notes: Notes,
         evidence: Evidence,
         failures: WorkerFailures,
+        borrowing: Borrowing,
     ) -> None:
         """``outgoing`` takes what the map returns, ``notes`` are what the guard reads."""
         self._user = user
@@ -48,6 +50,7 @@ class EventCalls:
         self._notes = notes
         self._evidence = evidence
         self._failures = failures
+        self._borrowing = borrowing
         self.tick = False
         """Whether it is this worker's turn to tick, with the next event."""
 
@@ -60,6 +63,7 @@ class EventCalls:
         """
         alone = last and len(ready) == 1
         clock, notes, process = time.monotonic, self._notes, self._process
+        borrows = self._borrowing.active
         done, epoch, parameters = 0, -1, None
         latest = clock() + seconds
         try:
@@ -74,6 +78,8 @@ class EventCalls:
                     self._rehearse(one, parameters)
                 else:
                     process(one, parameters, now, alone and one.attempt > 1)
+                if borrows:
+                    self._give_back(one)
                 done += 1
         finally:
             notes.end()
@@ -89,6 +95,8 @@ class EventCalls:
                 payload = self._call_suspect(ready, event, parameters, tick)
             else:
                 payload = self._user.process(event, parameters, tick)
+            if self._borrowing.active:
+                self._borrowing.check(ready.streams.values())
             self._outgoing.add(ready, payload, now)
         except RAISED as error:
             pass_interrupt(error)
@@ -98,8 +106,20 @@ class EventCalls:
         """The event as the map sees it, once the instance of its constraint is there."""
         if self._stateful is not None:
             self._stateful.enter(ready.life, parameters)
+        if self._borrowing.active:
+            self._borrowing.check(ready.streams.values())
         streams = with_detectors(ready.streams, self._detectors) if self._detectors else ready.streams
         return Event(ready.event, streams)
+
+    def _give_back(self, ready: Ready) -> None:
+        """The frames of an event may be replaced as soon as others hear of its result: what user code keeps of them becomes its own."""
+        frames = self._borrowing.borrowed(ready.streams.values())
+        ready.streams = {}
+        try:
+            self._borrowing.settle(frames)
+        except StaleFrame as error:
+            # Who is given up gets a new instance of the class before it goes on.
+            logger.warning("event %d: %s", ready.event, error)
 
     def _call_suspect(self, ready: Ready, event: Event, parameters: ParameterSet, tick: bool) -> Any:
         """The result of an event that may end this process."""

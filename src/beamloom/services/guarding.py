@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import sys
@@ -39,7 +40,7 @@ GONE_KEPT = 60.0
 """Seconds for which the word of its end is kept for a controller that is away, and another one may take its place."""
 GONE_KEPT_AT_THE_END = 1.0
 """The same for a worker that had been asked to end: then the controller is likely to end as well."""
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MEMORY = re.compile(rb"^(VmRSS|RssShmem):\s+(\d+) kB$", re.MULTILINE)
 
 
 class Notebook(Protocol):
@@ -231,11 +232,14 @@ def user_stack(dump: str) -> str:
 
 
 def resident(pid: int) -> int:
-    """The memory of a process that is in RAM, in bytes; 0 where the system does not tell."""
+    """The memory of a process that is in RAM, in bytes, without what it shares with others; 0 where the system does not tell."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
-    except (OSError, IndexError, ValueError):
+        status = Path(f"/proc/{pid}/status").read_bytes()
+    except OSError:
         return 0
+    # The frames of ingesters, wherever they were read: no leak of this process, and gone with the ingester.
+    found = {name: int(kilobytes) for name, kilobytes in _MEMORY.findall(status)}
+    return max(0, found.get(b"VmRSS", 0) - found.get(b"RssShmem", 0)) << 10
 
 
 def _say(text: str) -> None:

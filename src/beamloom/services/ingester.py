@@ -29,6 +29,7 @@ from beamloom.services.alarms import alarm_notes
 from beamloom.services.disks import DiskWatch
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.heartbeat import Heartbeats
+from beamloom.services.lending import Lending, lending_of
 from beamloom.services.loop import LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
@@ -47,6 +48,7 @@ from beamloom.transport.messages import (
     Announce,
     Arm,
     Armed,
+    Borrows,
     Explain,
     Explained,
     Finish,
@@ -85,8 +87,9 @@ class IngesterService:
         open_source: OpenSource = open_device,
         prepare: PrepareStream = prepare_device,
         sharing: Callable[[str], Sharing | None] = device_sharing,
+        lending: Lending | None = None,
     ) -> None:
-        """``sharing`` tells of a device how its streams may be split."""
+        """``sharing`` tells of a device how its streams may be split. ``lending`` shares its large frames."""
         split = {stream: sharing(one.device) for stream, one in settings.streams.items() if one.ingesters > 1}
         self._settings = settings
         self._channel = channel
@@ -103,6 +106,7 @@ class IngesterService:
             },
         )
         self._spooling = Spooling(settings)
+        self._lending = lending or Lending(channel, 0)
         self._newest_recorder: PacketRecorder | None = None
         self._run: str | None = None
         self._streams: dict[str, StreamRun] = {}
@@ -137,7 +141,9 @@ class IngesterService:
             case Arm() as arm:
                 self._arm(arm, now)
             case Joined(run=run, worker=worker, address=address) if run == self._run:
-                self._channel.connect(worker, address)
+                self._meet(worker, address)
+            case Borrows() as answer:
+                self._lending.answered(received.sender, answer)
             case Finish(run=run):
                 if run == self._run:
                     self._report_shares(now)
@@ -165,12 +171,16 @@ class IngesterService:
         streams = self._streams.values()
         return self._arming_until is None and not any(one.is_share or one.stopped for one in streams)
 
+    def _meet(self, worker: str, address: str) -> None:
+        self._channel.connect(worker, address)
+        self._lending.meet(worker)
+
     def _go_on(self, arm: Arm, now: float) -> None:
         """Take up streams that this process has had all along: nothing of them is lost, and nothing has to be looked for."""
         for stream in self._streams.keys() - arm.rejoins.keys():
             self._streams.pop(stream).stop()
         for worker, address in arm.workers.items():
-            self._channel.connect(worker, address)
+            self._meet(worker, address)
         self._channel.send(CONTROLLER, Armed(arm.run, kept=sorted(self._streams)))
         for one in self._streams.values():
             one.report_again(now)
@@ -183,7 +193,7 @@ class IngesterService:
         self._run = arm.run
         self._spooling.begin(arm.run, arm.pipeline, resume=arm.resume or bool(arm.rejoins))
         for worker, address in arm.workers.items():
-            self._channel.connect(worker, address)
+            self._meet(worker, address)
         try:
             if foreign := sorted(arm.layouts.keys() - self._settings.streams.keys()):
                 raise ValueError(
@@ -218,6 +228,7 @@ class IngesterService:
             share=arm.shares.get(stream),
             rejoin=arm.rejoins.get(stream),
             waiting=self._spooling.waiting(arm.run, stream),
+            lending=self._lending,
         )
 
     def _source(self, stream: str, layout: StreamLayout) -> Source:
@@ -254,6 +265,7 @@ class IngesterService:
                 one.source.began()
         for worker in orders.gone:
             self._channel.disconnect(worker)
+            self._lending.part(worker)
         for one in self._streams.values():
             router = one.router
             if one.stream in orders.origins:
@@ -354,6 +366,7 @@ class IngesterService:
         """The process ends."""
         self._release()
         self._spooling.close()
+        self._lending.close()
         self._preparation.close()
         self.member.leave(reason)
 
@@ -385,6 +398,7 @@ class IngesterService:
             "held_packets": sum(len(one.reorder) for one in running),
             "retained_bytes": sum(one.router.retention.nbytes for one in running),
             "retained_packets": sum(len(one.router.retention) for one in running),
+            "shared_bytes": self._lending.nbytes,
             **self._spooling.figures(),
         }
 
@@ -394,7 +408,7 @@ def serve(settings: IngesterSettings) -> int:
     keys = keys_of(settings)
     keep_freed_memory()
     channel = open_mailbox(settings, keys, new_peer_id(settings.name))
-    service = IngesterService(settings, channel, settings.controller)
+    service = IngesterService(settings, channel, settings.controller, lending=lending_of(settings, channel))
     recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
     disks = DiskWatch({"recording": recordings, "spool": service.spool_folder})
 

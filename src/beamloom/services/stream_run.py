@@ -38,6 +38,7 @@ from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.engine.waiting_leases import Delivery
 from beamloom.events import Bearing
 from beamloom.services.arrival_log import ArrivalLog
+from beamloom.services.lending import Lending
 from beamloom.services.recording import PacketRecorder
 from beamloom.services.standby import SeriesSource
 from beamloom.services.stream_watch import StreamWatch
@@ -74,9 +75,10 @@ class StreamRun:
         *,
         arrivals: ArrivalLog,
         stall_limit: float,
+        lending: Lending,
         is_share: bool = False,
     ) -> None:
-        """``stall_limit``: seconds without a packet after which the stream is stalled."""
+        """``stall_limit``: seconds without a packet after which the stream is stalled. ``lending`` takes large frames over."""
         self.run = run
         self.stream = router.stream
         self.source = source
@@ -95,6 +97,7 @@ class StreamRun:
         self.watch = StreamWatch(router.stream, source, router, stall_limit)
         """What the stream waits for."""
         self._channel = channel
+        self._lending = lending
         self.is_share = is_share
         """Whether other ingesters receive the rest of the stream."""
         self._figures = source if isinstance(source, SourceFigures) else None
@@ -152,6 +155,7 @@ class StreamRun:
         if self.has_all:
             self._pause()
         if arrivals:
+            self._lending.take_over(arrivals)
             self.deliver(self._place(self.reorder.arrive(arrivals, now)))
             if retention.oversized and not self._told_oversized:
                 self._tell_oversized(retention)
@@ -192,8 +196,17 @@ class StreamRun:
         for delivery in deliveries:
             span = delivery.span
             block, buffers = pack(delivery.packets)
+            memory, places, buffers = self._lending.lend(span.worker, buffers)
             message = Packets(
-                self.run, self.stream, span.slot, span.attempt, delivery.first, delivery.expected, block
+                self.run,
+                self.stream,
+                span.slot,
+                span.attempt,
+                delivery.first,
+                delivery.expected,
+                block,
+                memory,
+                places,
             )
             try:
                 self._channel.send(span.worker, message, buffers)
@@ -340,6 +353,7 @@ def open_stream(
     share: Share | None,
     rejoin: Rejoin | None = None,
     waiting: Spool | None = None,
+    lending: Lending,
 ) -> StreamRun:
     """A stream of a run that has just been armed, its source open.
 
@@ -394,5 +408,6 @@ def open_stream(
         recorder,
         arrivals=arrivals,
         stall_limit=stall_limit,
+        lending=lending,
         is_share=share is not None,
     )

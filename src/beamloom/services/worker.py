@@ -34,11 +34,13 @@ from beamloom.transport.messages import (
     CONTROLLER,
     Arm,
     Armed,
+    Borrows,
     Explain,
     Explained,
     Finish,
     Finished,
     Inquire,
+    Offer,
     Orders,
     Packets,
     Parameters,
@@ -50,12 +52,15 @@ from beamloom.transport.messages import (
     Unknown,
     Welcome,
 )
+from beamloom.transport.shared_memory import Borrowing, Unshared
 from beamloom.version import VERSION
 
 logger = logging.getLogger(__name__)
 
 EVENT_TIMEOUT = 60.0
 """Seconds that one event may take where neither the settings nor the class say."""
+MOST_LENDERS = 1000
+"""Ingesters that are answered whether this process reads their memory."""
 TURN_SECONDS = 0.005
 """Results are sent at the latest after this time, unless one event takes longer."""
 
@@ -125,6 +130,8 @@ class WorkerService:
             stateful=analysis is not None and analysis.stateful,
         )
         self._run: WorkerRun | None = None
+        self._borrowing = Borrowing()
+        self._lenders: dict[str, str] = {}
         self._times = Times()
         self._waits = Waits()
 
@@ -146,6 +153,8 @@ class WorkerService:
                 | Inquire(run=told)
             ) if run is not None and run.run == told:
                 run.receive(received)
+            case Offer() as offer:
+                self._look_at(received.sender, offer)
             case Explain(question=question):
                 self._channel.send(CONTROLLER, Explained(question, {}))
             case Parameters(epoch=epoch, values=values):
@@ -166,6 +175,7 @@ class WorkerService:
 
     def _arm(self, arm: Arm) -> None:
         self._run = None
+        self._forget_lenders()
         self._epochs.restart(arm.epoch, arm.parameters)
         problem, tick_interval = None, None
         state = WorkerState(
@@ -201,8 +211,41 @@ class WorkerService:
         failures = WorkerFailures(arm.run, user, self._channel, self._evidence)
         combines = user.analysis is not None and user.analysis.combine
         outgoing = Outgoing(outbox, self._encoder, failures, combines=combines)
-        calls = EventCalls(user, outgoing, arm.detectors, self._notes, self._evidence, failures)
-        return WorkerRun(arm.run, user, self._epochs, calls, outgoing, failures, self._channel, self._times)
+        calls = EventCalls(
+            user, outgoing, arm.detectors, self._notes, self._evidence, failures, self._borrowing
+        )
+        return WorkerRun(
+            arm.run,
+            user,
+            self._epochs,
+            calls,
+            outgoing,
+            failures,
+            self._channel,
+            self._times,
+            self._borrowing,
+        )
+
+    def _look_at(self, ingester: str, offer: Offer) -> None:
+        """An ingester has memory for large frames: tell it whether it can be read here."""
+        problem = None
+        try:
+            self._borrowing.open(offer.memory)
+        except (Unshared, OSError) as error:
+            problem = str(error)
+        # A name that nobody else has, whatever the ingester calls itself.
+        answers = f"lender {ingester}"
+        if answers in self._lenders or len(self._lenders) < MOST_LENDERS:
+            self._lenders[answers] = offer.memory
+            self._channel.connect(answers, offer.address)
+            self._channel.send(answers, Borrows(offer.memory, problem))
+
+    def _forget_lenders(self) -> None:
+        """Those that are gone, and those whose memory cannot be read here."""
+        there = self._borrowing.begin_run()
+        for answers in [answers for answers, memory in self._lenders.items() if memory not in there]:
+            del self._lenders[answers]
+            self._channel.disconnect(answers)
 
     def _take_stock(self, told: str | None) -> None:
         """A new controller goes on with this run."""

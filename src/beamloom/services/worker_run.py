@@ -7,6 +7,7 @@ event takes longer.
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.suspects import SUSPECTS_PER_DEATH
 from beamloom.services.epochs import Epochs
 from beamloom.services.event_calls import EventCalls
+from beamloom.services.membership import name_of
 from beamloom.services.outgoing import Outgoing
 from beamloom.services.user_map import Map
 from beamloom.services.worker_failures import WorkerFailures
@@ -33,7 +35,10 @@ from beamloom.transport.messages import (
     Taken,
     Tick,
 )
-from beamloom.transport.packing import unpack
+from beamloom.transport.packing import large_sizes, unpack
+from beamloom.transport.shared_memory import Borrowing, Unshared
+
+logger = logging.getLogger(__name__)
 
 EVENTS_PER_TURN = SUSPECTS_PER_DEATH
 """Most events that are processed before their results are sent and the mailbox is looked at again."""
@@ -62,6 +67,7 @@ class WorkerRun:
         failures: WorkerFailures,
         channel: Channel,
         times: Times,
+        borrowing: Borrowing,
     ) -> None:
         self.run = run
         self.outgoing = outgoing
@@ -75,6 +81,7 @@ class WorkerRun:
         self._calls = calls
         self._channel = channel
         self._times = times
+        self._borrowing = borrowing
         self._assembler = Assembler()
         self._leased = 0
         """How many events were leased when a turn ended, and not ready."""
@@ -85,10 +92,7 @@ class WorkerRun:
         """A message of this run has arrived."""
         match received.message:
             case Packets() as message:
-                packets = unpack(message.block, received.buffers)
-                self._assembler.add(
-                    message.stream, message.slot, message.attempt, message.first, message.expected, packets
-                )
+                self._add(message, received)
             case Orders() as orders:
                 for first, stop in orders.dropped:
                     self._assembler.drop(first, stop)
@@ -108,6 +112,22 @@ class WorkerRun:
                 self._channel.send(CONTROLLER, Lacking(self.run, stream, self._assembler.lacking(stream)))
             case _:
                 pass
+
+    def _add(self, message: Packets, received: Received) -> None:
+        buffers = received.buffers
+        if message.memory:
+            try:
+                sizes = large_sizes(message.block)
+                large = self._borrowing.join(message.memory, message.places, sizes, buffers[1:])
+            except Unshared as error:
+                # Its ingester is gone: the next one asks what is lacking here, and sends that.
+                logger.warning("packets of %s cannot be read: %s", name_of(received.sender), error)
+                return
+            buffers = [buffers[0], *large]
+        packets = unpack(message.block, buffers)
+        self._assembler.add(
+            message.stream, message.slot, message.attempt, message.first, message.expected, packets
+        )
 
     def _end_lives(self, over: list[Range]) -> None:
         """Nobody needs these states any more."""

@@ -334,6 +334,13 @@ class IngesterSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknow
             "too."
         ),
     ] = "block"
+    shared_memory: Annotated[
+        Literal["auto", "off"],
+        Meta(
+            description="Whether workers on the same host read frames of 64 KiB and more in memory of the ingester, in place of getting "
+            "them sent: `auto` where they can, `off` never."
+        ),
+    ] = "auto"
     write_ahead: Annotated[
         bool,
         Meta(

@@ -34,6 +34,12 @@ def pack(row: PacketRow) -> tuple[PacketBlock, list[Any]]:
     return PacketBlock(row.typ, row.count, row.per_packet, sizes, int(row.kind), row.number), buffers
 
 
+def large_sizes(block: PacketBlock) -> list[int]:
+    """Bytes of each frame that travels alone, in order."""
+    sizes = block.sizes * block.count if len(block.sizes) == block.frames else block.sizes
+    return [size for size in sizes if size >= INLINE_BYTES]
+
+
 def unpack(block: PacketBlock, buffers: Sequence[Any]) -> list[Packet]:
     """The packets out of a block and its frames; small frames are ``bytes``, large ones as they were received."""
     blob = bytes(buffers[0])

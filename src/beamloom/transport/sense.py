@@ -44,8 +44,8 @@ _KINDS = frozenset(int(kind) for kind in PacketKind)
 def makes_sense(message: AnyMessage, buffers: Sequence[Any]) -> bool:
     """Whether a service can take this message with these frames."""
     match message:
-        case Packets(block=block):
-            return _packets_fit(block, buffers)
+        case Packets(block=block, memory=memory, places=places):
+            return _packets_fit(block, buffers, places if memory else ())
         case Results() as results:
             return _results_fit(results, buffers)
         case Failed(combined=combined):
@@ -62,7 +62,7 @@ def makes_sense(message: AnyMessage, buffers: Sequence[Any]) -> bool:
             return True
 
 
-def _packets_fit(block: PacketBlock, buffers: Sequence[Any]) -> bool:
+def _packets_fit(block: PacketBlock, buffers: Sequence[Any], places: Sequence[tuple[int, int, int]]) -> bool:
     count, frames, sizes = block.count, block.frames, block.sizes
     if not buffers or not 0 < count <= MOST_PACKETS or not 0 <= frames * count <= MOST_FRAMES:
         return False
@@ -70,10 +70,13 @@ def _packets_fit(block: PacketBlock, buffers: Sequence[Any]) -> bool:
         return False
     times = count if len(sizes) == frames else 1
     inline = [size for size in sizes if size < INLINE_BYTES]
+    alone = (len(sizes) - len(inline)) * times
+    elsewhere = sum(generation != 0 for _, _, generation in places)
     return (
         min(sizes, default=0) >= 0
         and sum(inline) * times == frame_bytes(buffers[0])
-        and (len(sizes) - len(inline)) * times == len(buffers) - 1
+        and len(places) in (0, alone)
+        and alone == len(buffers) - 1 + elsewhere
     )
 
 

@@ -45,6 +45,7 @@ from beamloom.transport.messages._runs import (
     Parameters,
     Tick,
 )
+from beamloom.transport.messages._sharing import Borrows, Offer
 from beamloom.transport.messages._taking_up import (
     Fence,
     Fenced,
@@ -64,6 +65,7 @@ __all__ = [
     "AnyMessage",
     "Arm",
     "Armed",
+    "Borrows",
     "Coverage",
     "Explain",
     "Explained",
@@ -81,6 +83,7 @@ __all__ = [
     "Leaving",
     "LogRecords",
     "Message",
+    "Offer",
     "Orders",
     "PacketBlock",
     "Packets",
@@ -121,6 +124,8 @@ AnyMessage = (
     | Armed
     | Joined
     | Orders
+    | Offer
+    | Borrows
     | Packets
     | Results
     | Taken

@@ -40,6 +40,10 @@ class Packets(Message):
     first: int
     expected: int
     block: PacketBlock
+    memory: str = ""
+    """The shared memory in which some of the frames lie; empty where none do."""
+    places: list[tuple[int, int, int]] = []
+    """Of each frame that is not joined with others its place there (see ``shared_memory``); those that have one do not follow."""
 
 
 ResultSpan = tuple[int, int, int, int]

@@ -1,0 +1,235 @@
+"""Large frames that workers read in the memory of the ingester: the same results, whoever reads, dies, or keeps what it was shown."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beamloom.events import Event, Packet
+from beamloom.services.ingester import IngesterService
+from beamloom.transport.channel import Received
+from beamloom.transport.messages import Borrows, Offer, Packets
+from beamloom.transport.shared_memory import SHARED_BYTES, Borrowed, Borrowing, StaleFrame
+from beamloom.triggermap import uniform
+from services.bench import Bench, Feed, counts, end, start
+
+FRAMES = 40
+EVENTS = FRAMES + 2
+ROOM = 8 << 20
+
+
+def image(number: int, size: int = SHARED_BYTES) -> Packet:
+    """A small frame and a large one, both full of the number."""
+    return Packet("test", [bytes([number]), bytes([number]) * size], number)
+
+
+def images(count: int = FRAMES, size: int = SHARED_BYTES) -> list[Packet]:
+    return [start(), *(image(number, size) for number in range(1, count + 1)), end(count + 1)]
+
+
+class Reading:
+    """Says what a frame is full of, and whether it was lent."""
+
+    def process_event(self, event: Event) -> dict[str, Any] | None:
+        frames = event.streams["camera"].frames
+        if len(frames) < 2:
+            return None
+        whole = np.frombuffer(frames[1], np.uint8)
+        assert whole.min() == whole.max()
+        return {"number": int(whole[0]), "lent": type(frames[1]) is memoryview and _is_lent(frames[1])}
+
+
+def _is_lent(frame: memoryview) -> bool:
+    return isinstance(frame.obj, Borrowed)
+
+
+class Keeping(Reading):
+    """Subtracts what it has seen first, as of a dark image, and keeps every tenth frame."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[int, Any]] = []
+
+    def process_event(self, event: Event) -> dict[str, Any] | None:
+        result = super().process_event(event)
+        if result is not None:
+            for number, frame in self.kept:
+                assert set(bytes(frame)) == {number}
+            if not self.kept or result["number"] % 10 == 0:
+                self.kept.append((result["number"], event.streams["camera"].frames[1]))
+        return result
+
+
+def bench_with(feed: Feed, worker: type = Reading, **settings: Any) -> Bench:
+    bench = Bench({}, worker)
+    bench.add_ingester("camera", feed, lends=ROOM, **settings)
+    bench.until(bench.everyone_known)
+    return bench
+
+
+def results(bench: Bench) -> dict[int, int]:
+    return {event: found["number"] for event, found in bench.published["results"].items() if found}
+
+
+def lent(bench: Bench) -> int:
+    return sum(found["lent"] for found in bench.published["results"].values() if found)
+
+
+def ingester(bench: Bench) -> IngesterService:
+    service = bench.services["camera-ingester"]
+    assert isinstance(service, IngesterService)
+    return service
+
+
+EXPECTED = {number: number for number in range(1, FRAMES + 1)}
+
+
+def play(bench: Bench, feed: Feed, packets: list[Packet]) -> None:
+    """A run in which the device sends a packet each turn."""
+    active = bench.arm(uniform(["camera"], len(packets) - 2))
+    for packet in packets:
+        feed.send([packet])
+        bench.step()
+    bench.until(lambda: active.finished)
+    assert counts(active) == (len(packets), 0, 0)
+
+
+def test_workers_read_large_frames_where_they_are() -> None:
+    feed = Feed()
+    with bench_with(feed) as bench:
+        sent: list[int] = []
+        bench.tap = lambda name, received: _note_size(sent, received)
+        play(bench, feed, images())
+        assert results(bench) == EXPECTED
+        assert lent(bench) > FRAMES / 2
+        assert sum(sent) < (FRAMES - lent(bench) + 2) * (SHARED_BYTES + 10)
+        assert ingester(bench).figures()["shared_bytes"] <= 2 * SHARED_BYTES
+
+
+def _note_size(sent: list[int], received: Received) -> bool:
+    if isinstance(received.message, Packets):
+        sent.append(sum(map(len, received.buffers)))
+    return True
+
+
+def test_a_second_run_needs_no_new_offer() -> None:
+    feed = Feed()
+    with bench_with(feed) as bench:
+        play(bench, feed, images())
+        offers: list[Offer] = []
+        bench.tap = lambda name, received: _note_offer(offers, received)
+        play(bench, feed, images())
+        assert offers == []
+        assert lent(bench) == FRAMES
+
+
+def _note_offer(offers: list[Offer], received: Received) -> bool:
+    if isinstance(received.message, Offer):
+        offers.append(received.message)
+    return True
+
+
+def test_small_frames_are_not_shared() -> None:
+    feed = Feed()
+    with bench_with(feed) as bench:
+        play(bench, feed, images(size=SHARED_BYTES - 1))
+        assert results(bench) == EXPECTED
+        assert lent(bench) == 0
+        assert ingester(bench)._lending._memory is None
+
+
+def test_who_cannot_read_the_memory_is_sent_the_frames_and_that_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    feed = Feed()
+    with bench_with(feed) as bench:
+
+        def elsewhere(name: str, received: Received) -> bool:
+            message = received.message
+            if name == "worker-1" and isinstance(message, Offer):
+                message.memory = f"{2**22 + 1}.3.{'0' * 32}"
+            if name == "camera-ingester" and isinstance(message, Borrows) and message.problem:
+                message.memory = ingester(bench)._lending._memory.name  # type: ignore[union-attr]
+            return True
+
+        bench.tap = elsewhere
+        play(bench, feed, images())
+        play(bench, feed, images())
+        assert results(bench) == EXPECTED
+        assert 0 < lent(bench) < FRAMES
+    said = [record.getMessage() for record in caplog.records if "travel to" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("large frames travel to worker-1 with their messages")
+    assert "runs on another host or in another container" in said[0]
+
+
+def test_a_worker_that_dies_leaves_no_place_taken() -> None:
+    feed = Feed()
+    with bench_with(feed) as bench:
+        play(bench, feed, images())
+        active = bench.arm(uniform(["camera"], FRAMES))
+        bench.still |= {"worker-1", "worker-2"}
+        feed.send(images())
+        bench.steps(20)
+        assert ingester(bench).figures()["shared_bytes"] >= FRAMES * SHARED_BYTES
+        bench.kill("worker-1")
+        bench.still.clear()
+        bench.until(lambda: active.finished)
+        assert counts(active) == (EVENTS, 0, 0)
+        assert active.run.redelivered > 0
+        assert results(bench) == EXPECTED
+        bench.steps(2)
+        assert ingester(bench)._lending.memory is not None
+        play(bench, feed, images())
+        assert ingester(bench).figures()["shared_bytes"] <= 2 * SHARED_BYTES
+
+
+def test_a_frame_that_is_kept_is_what_it_was() -> None:
+    feed = Feed()
+    with bench_with(feed, Keeping) as bench:
+        play(bench, feed, images())
+        play(bench, feed, images())
+        assert results(bench) == EXPECTED
+
+
+def test_a_worker_that_was_given_up_does_not_take_one_frame_for_the_other() -> None:
+    """It has the places of frames that others have worked through by now."""
+    feed = Feed()
+    with bench_with(feed) as bench:
+        play(bench, feed, images())
+        active = bench.arm(uniform(["camera"], FRAMES))
+        bench.still = bench.unheard = {"worker-1"}
+        feed.send(images())
+        bench.steps(20)
+        told = [one.message for one in bench.channels["worker-1"]._box if isinstance(one.message, Packets)]
+        places = [place for message in told for place in message.places]
+        assert places
+        bench.until(lambda: active.finished)
+        assert counts(active) == (EVENTS, 0, 0)
+        assert results(bench) == EXPECTED
+        bench.still, bench.unheard = set(), set()
+        bench.until(bench.everyone_known)
+        play(bench, feed, images())
+        assert results(bench) == EXPECTED
+        borrowing = Borrowing()
+        for place in places:
+            frames = borrowing.join(told[-1].memory, [place], [SHARED_BYTES], [])
+            with pytest.raises(StaleFrame):
+                borrowing.check([Packet("test", frames)])
+
+
+def test_more_than_there_is_room_for_travels_with_its_message() -> None:
+    feed = Feed()
+    bench = Bench({}, Reading)
+    bench.add_ingester("camera", feed, lends=3 * SHARED_BYTES)
+    bench.until(bench.everyone_known)
+    with bench:
+        play(bench, feed, images())
+        active = bench.arm(uniform(["camera"], FRAMES))
+        feed.send(images())
+        bench.until(lambda: active.finished)
+        assert results(bench) == EXPECTED
+        assert 0 < lent(bench) < FRAMES
