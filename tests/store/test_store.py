@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from beamloom.services.statekeeping import open_slate
 from beamloom.store import FolderLock, FolderTaken, Overtaken, Scribe, SqliteStore, Stored, StoreError
 
 
@@ -55,8 +56,12 @@ def test_who_was_overtaken_writes_no_more(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
+from beamloom.services.statekeeping import open_slate
 from beamloom.store import Scribe, SqliteStore
-scribe = Scribe(SqliteStore(Path(sys.argv[1])))
+folder = Path(sys.argv[1])
+store = SqliteStore(folder)
+slate, stored, noted = open_slate(folder, store.load())
+scribe = Scribe(store, slate if sys.argv[2] == "slate" else None, noted)
 for number in range(1_000_000):
     scribe.append(b"%d" % number)
     sys.stdout.write(f"{number}\\n")
@@ -64,8 +69,10 @@ for number in range(1_000_000):
 """
 
 
-def test_what_was_written_survives_a_kill(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE) as child:
+@pytest.mark.parametrize("how", ["slate", "store"])
+def test_what_was_written_survives_a_kill(how: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path), how]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         for _ in range(200):
             child.stdout.readline()
@@ -74,8 +81,11 @@ def test_what_was_written_survives_a_kill(tmp_path: Path) -> None:
         child.wait()
     last = max(int(line) for line in said[:-1]) if len(said) > 1 else 199
     store = SqliteStore(tmp_path)
-    batches = store.load().batches
+    slate, stored, _ = open_slate(tmp_path, store.load())
+    batches = stored.batches
     store.close()
+    assert slate is not None
+    slate.close()
     assert batches[: last + 1] == [b"%d" % number for number in range(last + 1)]
     assert len(batches) <= last + 2
 
@@ -117,7 +127,7 @@ def test_a_store_that_is_locked_is_behind_until_a_checkpoint(tmp_path: Path) -> 
     assert not scribe.behind
     scribe.close()
     found = SqliteStore(tmp_path)
-    assert found.load() == Stored(b"all", [b"after"], {})
+    assert found.load() == Stored(b"all", [b"after"], {}, 4)
     found.close()
 
 
@@ -169,11 +179,11 @@ class Stuck:
     def load(self) -> Stored:
         return Stored(None, self.batches, {})
 
-    def append(self, batch: bytes) -> None:
+    def append(self, *batches: bytes, noted: int = 0) -> None:
         self.go_on.wait()
-        self.batches.append(batch)
+        self.batches += batches
 
-    def checkpoint(self, state: bytes, keep: Mapping[str, bytes], most: int) -> None:
+    def checkpoint(self, state: bytes, keep: Mapping[str, bytes], most: int, noted: int = 0) -> None:
         self.batches.append(state)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ more than a hundredth of the time goes into them. Where the store is behind, a c
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +18,11 @@ from beamloom.engine.inputs import Input, encode_input
 from beamloom.engine.provenance import EpochRecord
 from beamloom.errors import UserError
 from beamloom.settings import ControllerSettings
-from beamloom.store import FolderLock, Scribe, SqliteStore, Stored, StoreError
+from beamloom.store import FolderLock, Scribe, Slate, SqliteStore, Stored, StoreError
 from beamloom.transport.messages import Register
 from beamloom.version import VERSION
+
+logger = logging.getLogger(__name__)
 
 ENTRIES_PER_CHECKPOINT = 4000
 SHARE_OF_TIME = 0.01
@@ -194,9 +197,24 @@ def open_state(
         stored = store.load()
     except StoreError as error:
         raise UserError(f"{error}; mend that, or name another folder as state_dir") from error
-    keeper = StateKeeper(Scribe(store))
+    slate, stored, noted = open_slate(folder, stored)
+    keeper = StateKeeper(Scribe(store, None if settings.store_sync == "always" else slate, noted))
     stack.callback(keeper.close)
     return keeper, stored
+
+
+def open_slate(folder: Path, stored: Stored) -> tuple[Slate | None, Stored, int]:
+    """The slate of a folder, what is stored with what is only noted, and the number after which to go on. Without a slate it costs more."""
+    try:
+        slate = Slate(folder)
+    except OSError as error:
+        logger.info(
+            "what happens is written to the store each time: there is no slate in %s (%s)", folder, error
+        )
+        return None, stored, stored.noted
+    notes = slate.read(stored.noted)
+    stored = msgspec.structs.replace(stored, batches=[*stored.batches, *notes])
+    return slate, stored, slate.beyond(stored.noted)
 
 
 def read_state(stored: Stored) -> tuple[ControllerState, list[Entry], dict[str, RunPapers]]:

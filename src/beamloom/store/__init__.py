@@ -2,6 +2,7 @@
 
 from beamloom.store._lock import FolderLock, FolderTaken
 from beamloom.store._scribe import Scribe
+from beamloom.store._slate import Slate
 from beamloom.store._sqlite import SqliteStore
 from beamloom.store._store import Overtaken, Store, Stored, StoreError
 
@@ -10,6 +11,7 @@ __all__ = [
     "FolderTaken",
     "Overtaken",
     "Scribe",
+    "Slate",
     "SqliteStore",
     "Store",
     "StoreError",

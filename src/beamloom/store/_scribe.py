@@ -1,21 +1,26 @@
 """Writes to a store in a thread of its own, so that a store that is slow, full, locked or gone never holds up a run.
 
-Policy: what is handed over is written before the caller goes on, as long as that takes no longer than ``PATIENCE``. A store that is
-slower is not waited for until it has caught up. One that fails is *behind*: nothing more is appended, as what is missing in the middle
-cannot be made good, until a checkpoint, which makes up for all that was missed, has been written.
+Policy: what is handed over is safe from the death of this process before the caller goes on. With a slate it is noted there at once, and
+written a few times a second. Without one, or where that is full, the caller waits until it is written, as long as that takes no longer
+than ``PATIENCE``. A store that is slower is not waited for until it has caught up. One that fails is *behind*: nothing more is appended, as
+what is missing in the middle cannot be made good, until a checkpoint, which makes up for all that was missed, has been written.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from beamloom.store._slate import Slate
 from beamloom.store._store import Overtaken, Store, StoreError
 
 PATIENCE = 0.1
 """Seconds that the caller waits at most for one batch to be written."""
+GATHER_SECONDS = 0.05
+"""How long what is noted may wait to be written with what comes after it."""
 MOST_WAITING_BYTES = 64 << 20
 """What waits to be written at most; beyond it the store counts as failed."""
 
@@ -23,13 +28,15 @@ MOST_WAITING_BYTES = 64 << 20
 @dataclass(slots=True)
 class _Job:
     batch: bytes
+    number: int
     checkpoint: tuple[Mapping[str, bytes], int] | None = None
 
 
 class Scribe:
     """Hands over to a store what it is to keep."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, slate: Slate | None = None, noted: int = 0) -> None:
+        """``noted``: the number of the last batch of all controllers of this store before."""
         self.problem: str | None = None
         """Why the store is behind, in a sentence without its end; None while it has everything."""
         self.overtaken: str | None = None
@@ -37,6 +44,10 @@ class Scribe:
         self.written = 0
         """Batches and checkpoints that were written."""
         self._store = store
+        self._slate = slate
+        self._number = noted
+        self._hurries = False
+        """Whether something waits that is not safe yet."""
         self._waiting: deque[_Job] = deque()
         self._waiting_bytes = 0
         self._slow = False
@@ -72,9 +83,15 @@ class Scribe:
         with self._changed:
             if self._over or self.behind:
                 return
-            self._hand_over(_Job(batch))
-            if not self._slow and not self._catching_up:
+            self._number += 1
+            safe = self._note(batch)
+            self._hand_over(_Job(batch, self._number), safe=safe)
+            if not safe and not self._slow and not self._catching_up:
                 self._slow = not self._changed.wait_for(lambda: not self._waiting, PATIENCE)
+
+    def _note(self, batch: bytes) -> bool:
+        # What earlier controllers have noted counts until this one has written something.
+        return self._slate is not None and self.written > 0 and self._slate.note(self._number, batch)
 
     def checkpoint(self, state: bytes, keep: Mapping[str, bytes] | None = None, most: int = 100) -> None:
         """Write ``state``, which stands for all that was handed over before; returns at once."""
@@ -82,14 +99,17 @@ class Scribe:
             if self._over:
                 return
             self._catching_up = self.problem is not None
-            self._hand_over(_Job(state, (keep or {}, most)))
+            self._number += 1
+            self._hand_over(_Job(state, self._number, (keep or {}, most)), safe=False)
 
-    def _hand_over(self, job: _Job) -> None:
+    def _hand_over(self, job: _Job, *, safe: bool) -> None:
         self._waiting.append(job)
         self._waiting_bytes += len(job.batch)
         if self._waiting_bytes > MOST_WAITING_BYTES and job.checkpoint is None:
             self._fail("the store does not keep up with the run")
-        self._changed.notify_all()
+        self._hurries = self._hurries or not safe
+        if self._hurries or len(self._waiting) == 1:
+            self._changed.notify_all()
 
     def _live(self) -> None:
         while True:
@@ -97,34 +117,48 @@ class Scribe:
                 self._changed.wait_for(lambda: self._waiting or self._over)
                 if not self._waiting:
                     return
-                job = self._waiting[0]
+                self._changed.wait_for(lambda: self._hurries or self._over, GATHER_SECONDS)
+                jobs = self._next_jobs()
             problem: str | None = None
             try:
-                self._write(job)
+                self._write(jobs)
             except Overtaken as error:
                 self.overtaken = problem = str(error)
             except StoreError as error:
                 problem = str(error)
             with self._changed:
-                self._settle(job, problem)
+                self._settle(jobs, problem)
 
-    def _write(self, job: _Job) -> None:
-        if job.checkpoint is None:
-            self._store.append(job.batch)
+    def _next_jobs(self) -> list[_Job]:
+        """What can be written at once: all batches up to a checkpoint, or that."""
+        jobs = list(itertools.takewhile(lambda job: job.checkpoint is None, self._waiting))
+        return jobs or [self._waiting[0]]
+
+    def _write(self, jobs: list[_Job]) -> None:
+        last = jobs[-1]
+        if last.checkpoint is None:
+            self._store.append(*(job.batch for job in jobs), noted=last.number)
         else:
-            self._store.checkpoint(job.batch, *job.checkpoint)
+            self._store.checkpoint(last.batch, *last.checkpoint, noted=last.number)
+        if self._slate is not None and not self._slate.is_there:
+            # Nobody would find what is noted there from now on.
+            self._slate = None
 
-    def _settle(self, job: _Job, problem: str | None) -> None:
+    def _settle(self, jobs: list[_Job], problem: str | None) -> None:
         if problem is not None:
             self._fail(problem)
         else:
-            self.written += 1
-            if self._waiting and self._waiting[0] is job:
-                self._waiting.popleft()
-                self._waiting_bytes -= len(job.batch)
-            if job.checkpoint is not None and self._catching_up:
+            self.written += len(jobs)
+            for job in jobs:
+                if self._waiting and self._waiting[0] is job:
+                    self._waiting.popleft()
+                    self._waiting_bytes -= len(job.batch)
+            if self._slate is not None:
+                self._slate.forget(jobs[-1].number)
+            if jobs[-1].checkpoint is not None and self._catching_up:
                 self._catching_up, self.problem = False, None
             self._slow = self._slow and bool(self._waiting)
+        self._hurries = self._hurries and bool(self._waiting)
         self._changed.notify_all()
 
     def _fail(self, problem: str) -> None:
@@ -136,6 +170,8 @@ class Scribe:
     def flush(self, timeout: float) -> bool:
         """Wait until all that was handed over is written, or given up; False when ``timeout`` seconds did not suffice."""
         with self._changed:
+            self._hurries = bool(self._waiting)
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._waiting, timeout)
 
     def close(self, timeout: float = 2.0) -> None:
@@ -146,3 +182,5 @@ class Scribe:
         self._thread.join(timeout)
         if not self._thread.is_alive():
             self._store.close()
+            if self._slate is not None:
+                self._slate.close()

@@ -20,7 +20,9 @@ CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, body BLOB NOT NU
 CREATE TABLE IF NOT EXISTS kept (number INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS pipeline (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL);
 INSERT OR IGNORE INTO pipeline VALUES (1, lower(hex(randomblob(8))));
+CREATE TABLE IF NOT EXISTS noted (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
 INSERT OR IGNORE INTO controller VALUES (1, 0, NULL);
+INSERT OR IGNORE INTO noted VALUES (1, 0);
 """
 SYNCHRONOUS = {"never": "OFF", "interval": "NORMAL", "always": "FULL"}
 STORE_FILE = "controller.sqlite"
@@ -51,17 +53,20 @@ class SqliteStore:
             (state,) = connection.execute("SELECT state FROM controller").fetchone()
             batches = [body for (body,) in connection.execute("SELECT body FROM batches ORDER BY number")]
             kept = dict(connection.execute("SELECT name, body FROM kept ORDER BY number"))
-        return Stored(state, batches, kept)
+            (noted,) = connection.execute("SELECT number FROM noted").fetchone()
+        return Stored(state, batches, kept, noted)
 
-    def append(self, batch: bytes) -> None:
+    def append(self, *batches: bytes, noted: int = 0) -> None:
         """Add to what has happened since the checkpoint."""
         with self._transaction() as connection:
-            connection.execute("INSERT INTO batches (body) VALUES (?)", (batch,))
+            connection.executemany("INSERT INTO batches (body) VALUES (?)", [(batch,) for batch in batches])
+            connection.execute("UPDATE noted SET number = ?", (noted,))
 
-    def checkpoint(self, state: bytes, keep: Mapping[str, bytes], most: int) -> None:
+    def checkpoint(self, state: bytes, keep: Mapping[str, bytes], most: int, noted: int = 0) -> None:
         """``state`` takes the place of all that was appended."""
         with self._transaction() as connection:
             connection.execute("UPDATE controller SET state = ?", (state,))
+            connection.execute("UPDATE noted SET number = ?", (noted,))
             connection.execute("DELETE FROM batches")
             connection.executemany("INSERT OR REPLACE INTO kept (name, body) VALUES (?, ?)", keep.items())
             connection.execute("DELETE FROM kept WHERE number <= (SELECT MAX(number) FROM kept) - ?", (most,))

@@ -25,6 +25,8 @@ class Stored(msgspec.Struct, frozen=True):
     """What was appended since, oldest first."""
     kept: dict[str, bytes]
     """What is kept by name, oldest first."""
+    noted: int = 0
+    """The number of the last batch that is in it, where they are numbered."""
 
 
 class Store(Protocol):
@@ -45,10 +47,13 @@ class Store(Protocol):
     def load(self) -> Stored:
         """All that is there."""
 
-    def append(self, batch: bytes) -> None:
-        """Add to what has happened since the checkpoint. Raises Overtaken where another controller has taken over."""
+    def append(self, *batches: bytes, noted: int = 0) -> None:
+        """Add to what has happened since the checkpoint. Raises Overtaken where another controller has taken over.
 
-    def checkpoint(self, state: bytes, keep: Mapping[str, bytes], most: int) -> None:
+        ``noted`` is the number of the last of them, here and below.
+        """
+
+    def checkpoint(self, state: bytes, keep: Mapping[str, bytes], most: int, noted: int = 0) -> None:
         """``state`` takes the place of all that was appended; at most ``most`` are kept by name, the latest of them."""
 
     def close(self) -> None:
