@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from beamloom.engine.packet_rows import Arrivals
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 
@@ -37,6 +38,14 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the connection at once. May be called twice."""
+
+
+@runtime_checkable
+class RowwiseSource(Protocol):
+    """What a source has besides that finds packets alike as it reads them."""
+
+    def read_rows(self, limit: int) -> Arrivals:
+        """What ``read`` would give, in which packets that follow each other may have become rows."""
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,12 +18,14 @@ import numpy as np
 import zmq
 
 from beamloom.devices.codecs import pack
+from beamloom.devices.counting_heads import CountingHeads
 from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.images import Image, decode_blobs, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
+from beamloom.engine.packet_rows import PacketRow, row_of_frames
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 TYP = "STINS"
@@ -167,6 +170,42 @@ class BegunAnew:
         return self._repeats < 2
 
 
+@dataclass(slots=True)
+class _Steady:
+    """What images are to be like that come behind others without a gap."""
+
+    heads: CountingHeads
+    number: int
+    each: int
+    """Frames of each message."""
+    blob_size: int | None
+    """Bytes of the blob, where there is one that is not compressed: only that has been held against the header."""
+
+    @classmethod
+    def behind(cls, before: Packet, latest: Packet) -> _Steady | None:
+        """What comes behind these two; None where nobody can know."""
+        number = latest.number
+        if number is None or before.number != number - 1 or not before.kind is latest.kind is PacketKind.DATA:
+            return None
+        one, other = read_head(before.frames[0]), read_head(latest.frames[0])
+        fields = [(one.frame, other.frame), (one.msg_number, other.msg_number)]
+        counting = [a is not None and b == a + 1 for a, b in fields]
+        # Of a sender that counts only one of the two, each image has to be looked at.
+        if not all(up or pair == (None, None) for up, pair in zip(counting, fields, strict=True)):
+            return None
+        texts = bytes(before.frames[0]), bytes(latest.frames[0])
+        if (heads := CountingHeads.between(*texts, sum(counting))) is None:
+            return None
+        checked = len(latest.frames) == 2 and other.compression == "none"
+        return cls(heads, number + 1, len(latest.frames), len(latest.frames[1]) if checked else None)
+
+    def fits(self, frames: list[Any], counts: list[int]) -> bool:
+        """Whether messages have the frames that they must have when their headers are as expected."""
+        if counts.count(self.each) < len(counts):
+            return False
+        return self.blob_size is None or list(map(len, frames[1::2])).count(self.blob_size) == len(counts)
+
+
 class StinsReader:
     """Tells what the messages of a STINS sender are, and numbers them.
 
@@ -185,6 +224,7 @@ class StinsReader:
         self._behind: int | None = None
         self._follows = False
         self._known_behind: int | None = None
+        self._steady: _Steady | None = None
 
     @property
     def bearing(self) -> Bearing | None:
@@ -228,6 +268,27 @@ class StinsReader:
                 )
         except MalformedPacket as problem:
             items.append(Malformed(str(problem), frames))
+
+    def take_steady(self, frames: list[Any], counts: list[int]) -> PacketRow | None:
+        """As of a SteadyReader: images of one series, none of which is missing."""
+        steady, count = self._steady, len(counts)
+        if (
+            steady is None
+            or not steady.fits(frames, counts)
+            or not steady.heads.follow(frames[:: steady.each])
+        ):
+            return None
+        row = row_of_frames(TYP, PacketKind.DATA, steady.number, count, steady.each, frames)
+        steady.number += count
+        return row
+
+    def look_ahead(self, packets: Sequence[Packet | Malformed]) -> None:
+        """As of a SteadyReader."""
+        self._steady = None
+        if len(packets) > 1 and self._dealt_from is None:
+            before, latest = packets[-2:]
+            if isinstance(before, Packet) and isinstance(latest, Packet):
+                self._steady = _Steady.behind(before, latest)
 
     def origin_of(self, frames: list[Any]) -> int | None:
         """The number of the message, if it opens a series; 0 of a sender that does not number its messages."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 import zmq
@@ -16,6 +16,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from beamloom.devices.dealt import Dealt, DealtReader
 from beamloom.devices.device import ResumableReader
+from beamloom.engine.packet_rows import Arrivals, PacketRow, singles
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 LARGE_FRAME: Final = 64 * 1024
@@ -55,6 +56,20 @@ class MessageReader(Protocol):
 
 
 @runtime_checkable
+class SteadyReader(Protocol):
+    """What a reader has besides whose messages as a rule differ in nothing but numbers that count up."""
+
+    def take_steady(self, frames: list[Any], counts: list[int]) -> PacketRow | None:
+        """The packets of consecutive messages, of so many frames each, where all of them follow as expected; else None.
+
+        Nothing has been taken then: the same messages are passed to ``take``, one by one.
+        """
+
+    def look_ahead(self, packets: Sequence[Packet | Malformed]) -> None:
+        """``take`` has made these, all of them, of the latest messages: what is to be expected behind them may be found out."""
+
+
+@runtime_checkable
 class OverZeroMq(Protocol):
     """What a source has besides that reads through a ZmqSource: by it others, too, can tell what the device's messages mean."""
 
@@ -90,6 +105,7 @@ class ZmqSource:
         self._in_series = False
         self._dealt: Dealt | None = None
         self._resumable = reader if isinstance(reader, ResumableReader) else None
+        self._steady = reader if isinstance(reader, SteadyReader) else None
 
     @property
     def bearing(self) -> Bearing | None:
@@ -209,26 +225,37 @@ class ZmqSource:
 
         The last message may complete two items, an image that broke off and the packet that shows it, so the least limit is 2.
         """
+        return list(singles(self.read_rows(limit)))
+
+    def read_rows(self, limit: int) -> Arrivals:
+        """As of a RowwiseSource."""
         socket = self._open_socket()
         if self._dealt is not None:
             return self._read_dealt(socket, self._dealt, limit)
+        frames, counts = receive(socket, max(limit - 1, 1))
+        if not counts:
+            return ()
+        if self._steady is not None and self._in_series:
+            row = self._steady.take_steady(frames, counts)
+            if row is not None:
+                return (row,)
         take = self.reader.take
         items: list[Packet | Malformed] = []
-        for frames in _receive(socket, max(limit - 1, 1)):
-            take(frames, items)
+        for message in _messages(frames, counts):
+            take(message, items)
         if not self._in_series or not all(
             item.__class__ is Packet and item.kind is PacketKind.DATA for item in items
         ):
             self._keep_series(items)
+        if self._steady is not None:
+            self._steady.look_ahead(items)
         return items
 
-    def _read_dealt(
-        self, socket: zmq.Socket[bytes], dealt: Dealt, limit: int
-    ) -> Sequence[Packet | Malformed]:
+    def _read_dealt(self, socket: zmq.Socket[bytes], dealt: Dealt, limit: int) -> Arrivals:
         items: list[Packet | Malformed] = []
         dealt.take_held(limit, items)
-        for frames in _receive(socket, limit - len(items)):
-            dealt.take(frames, items)
+        for message in _messages(*receive(socket, limit - len(items))):
+            dealt.take(message, items)
         self.discarded_before_start = dealt.discarded
         return items
 
@@ -295,19 +322,29 @@ class ZmqSource:
                     self._attempts += 1
 
 
-def _receive(socket: zmq.Socket[bytes], most: int) -> list[list[Any]]:
-    """At most so many of the messages that have arrived. Messages arrive whole."""
+def receive(socket: zmq.Socket[bytes], most: int) -> tuple[list[Any], list[int]]:
+    """At most so many of the messages that have arrived: all their frames, and how many frames each has. Messages arrive whole."""
     # A frame knows whether another follows; asking the socket takes as long as receiving does.
-    receive = socket.recv
-    messages: list[list[Any]] = []
+    receive_one = socket.recv
+    frames: list[Any] = []
+    counts: list[int] = []
     try:
         for _ in range(most):
-            frame = receive(_AT_ONCE, False)
-            frames = [frame.bytes if len(frame) < LARGE_FRAME else frame]
+            before = len(frames)
+            frame = receive_one(_AT_ONCE, False)
+            frames.append(frame.bytes if len(frame) < LARGE_FRAME else frame)
             while frame.more:
-                frame = receive(_AT_ONCE, False)
+                frame = receive_one(_AT_ONCE, False)
                 frames.append(frame.bytes if len(frame) < LARGE_FRAME else frame)
-            messages.append(frames)
+            counts.append(len(frames) - before)
     except zmq.Again:
         pass
-    return messages
+    return frames, counts
+
+
+def _messages(frames: list[Any], counts: list[int]) -> Iterator[list[Any]]:
+    """The frames of one message after the other."""
+    end = 0
+    for count in counts:
+        begin, end = end, end + count
+        yield frames[begin:end]

@@ -42,15 +42,20 @@ class PacketRow:
         self.frames = frames
         """Those of all packets, one after the other."""
         self.sizes = sizes
-        """Bytes of each frame."""
+        """Bytes of each frame: of those of one packet where all packets are alike, else of all."""
         self._nbytes = -1
 
     @property
     def nbytes(self) -> int:
         """Bytes of all frames."""
         if self._nbytes < 0:
-            self._nbytes = sum(self.sizes)
+            self._nbytes = sum(self.sizes) * (self.count if self.alike else 1)
         return self._nbytes
+
+    @property
+    def alike(self) -> bool:
+        """Whether the frames of all packets are known to have the same sizes."""
+        return len(self.sizes) == self.per_packet
 
     def part(self, begin: int, end: int) -> PacketRow:
         """The packets in the places [begin, end)."""
@@ -59,9 +64,8 @@ class PacketRow:
         each = self.per_packet
         low, high = begin * each, end * each
         number = None if self.number is None else self.number + begin
-        return PacketRow(
-            self.typ, self.kind, number, end - begin, each, self.frames[low:high], self.sizes[low:high]
-        )
+        sizes = self.sizes if self.alike else self.sizes[low:high]
+        return PacketRow(self.typ, self.kind, number, end - begin, each, self.frames[low:high], sizes)
 
     def continues(self, other: PacketRow) -> bool:
         """Whether the packets of ``other`` may stand in one row behind these."""
@@ -76,8 +80,8 @@ class PacketRow:
     def packet_sizes(self) -> list[int]:
         """Bytes of each packet."""
         each, sizes = self.per_packet, self.sizes
-        if not each:
-            return [0] * self.count
+        if self.alike:
+            return [sum(sizes)] * self.count
         totals = sizes[::each]
         for place in range(1, each):
             totals = list(map(add, totals, sizes[place::each]))
@@ -86,7 +90,7 @@ class PacketRow:
     @property
     def largest(self) -> int:
         """Bytes of the largest packet."""
-        return max(self.packet_sizes())
+        return sum(self.sizes) if self.alike else max(self.packet_sizes())
 
     def __len__(self) -> int:
         return self.count
@@ -128,7 +132,7 @@ def rows_of(arrivals: Iterable[PacketRow | Packet | Malformed]) -> Rows:
                 frames += one.frames
             else:
                 if count:
-                    rows.append(PacketRow(typ, kind, begin, count, each, frames, _sizes(frames)))
+                    rows.append(row_of_frames(typ, kind, begin, count, each, frames))
                 typ, kind, begin, number, count = one.typ, one.kind, one.number, one.number, 1
                 frames = list(one.frames)
                 each = len(frames)
@@ -136,19 +140,29 @@ def rows_of(arrivals: Iterable[PacketRow | Packet | Malformed]) -> Rows:
                 number += 1
             continue
         if count:
-            rows.append(PacketRow(typ, kind, begin, count, each, frames, _sizes(frames)))
+            rows.append(row_of_frames(typ, kind, begin, count, each, frames))
             count = 0
         rows.append(one)
     if count:
-        rows.append(PacketRow(typ, kind, begin, count, each, frames, _sizes(frames)))
+        rows.append(row_of_frames(typ, kind, begin, count, each, frames))
     return rows
 
 
-def _sizes(frames: list[Any]) -> list[int]:
-    """Bytes of each frame."""
+def row_of_frames(
+    typ: str, kind: PacketKind, number: int | None, count: int, each: int, frames: list[Any]
+) -> PacketRow:
+    """These frames as packets of ``each`` of them."""
     if _PLAIN.issuperset(map(type, frames)):
-        return list(map(len, frames))
-    return [frame_bytes(frame) for frame in frames]
+        sizes = list(map(len, frames))
+    else:
+        sizes = [frame_bytes(frame) for frame in frames]
+    return PacketRow(typ, kind, number, count, each, frames, common_sizes(sizes, count))
+
+
+def common_sizes(sizes: list[int], count: int) -> list[int]:
+    """The sizes of the frames of one packet where those of all ``count`` packets are the same, else ``sizes``."""
+    first = sizes[: len(sizes) // count]
+    return first if first * count == sizes else sizes
 
 
 def row_of(packets: Iterable[Packet]) -> PacketRow:
@@ -165,11 +179,14 @@ def join(rows: Sequence[PacketRow]) -> PacketRow:
     if len(rows) == 1:
         return first
     frames: list[Any] = []
-    sizes: list[int] = []
     for row in rows:
         frames += row.frames
-        sizes += row.sizes
     count = sum(row.count for row in rows)
+    sizes = first.sizes
+    if not all(row.alike and row.sizes == sizes for row in rows):
+        sizes = []
+        for row in rows:
+            sizes += row.sizes * (row.count if row.alike else 1)
     return PacketRow(first.typ, first.kind, first.number, count, first.per_packet, frames, sizes)
 
 

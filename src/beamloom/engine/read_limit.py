@@ -10,10 +10,10 @@ an ingester that cannot keep up with its device still hears in time who is to ge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from beamloom.engine.packet_rows import PacketRow, Rows, rows_of
-from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
+from beamloom.engine.packet_rows import Arrivals, PacketRow, Rows, rows_of
+from beamloom.events import PacketKind, frame_bytes
 
 FIRST = 4
 """So many packets are asked for before anything is known of their size."""
@@ -22,8 +22,6 @@ FORGET = 0.75
 
 LONGEST = 0.005
 """Seconds after which no more is asked for in the same read."""
-
-Arrivals = Sequence[Packet | Malformed]
 
 
 class ReadLimit:
@@ -46,16 +44,16 @@ class ReadLimit:
         left = self._most_packets
         while True:
             asked = self._packets(room, left)
-            some = ask(asked)
+            new = rows_of(ask(asked))
             now = clock()
-            if some:
-                self._slowest = max((now - asked_at) / len(some), FORGET * self._slowest)
+            came = sum(row.count if isinstance(row, PacketRow) else 1 for row in new)
+            if came:
+                self._slowest = max((now - asked_at) / came, FORGET * self._slowest)
             asked_at = now
-            new = rows_of(some)
             room -= self._saw(new)
-            left -= len(some)
+            left -= came
             rows += new
-            if len(some) < asked or room < self._largest or left <= 0 or now >= end:
+            if came < asked or room < self._largest or left <= 0 or now >= end:
                 return rows
 
     def _packets(self, room: int, most: int) -> int:

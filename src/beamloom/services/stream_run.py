@@ -16,6 +16,7 @@ from beamloom.devices.device import (
     EndlessSource,
     RereadableSource,
     ResumableSource,
+    RowwiseSource,
     SharedSource,
     Source,
     SourceFigures,
@@ -103,6 +104,7 @@ class StreamRun:
         self._figures = source if isinstance(source, SourceFigures) else None
         self._triggered = source if isinstance(source, TriggeredSource) else None
         self._requests = None if self._triggered is None else Requests(layout)
+        self._read = source.read_rows if isinstance(source, RowwiseSource) else source.read
         self._limit = ReadLimit(READ_LIMIT, READ_BYTES)
         self._told_oversized = False
         self._told_at = 0.0
@@ -148,7 +150,7 @@ class StreamRun:
             self._channel.watch(self.source.pollable)
             self.reading = True
         begun = time.perf_counter()
-        arrivals = self._limit.read(self.source.read, retention.room, time.monotonic)
+        arrivals = self._limit.read(self._read, retention.room, time.monotonic)
         self.seconds_read += time.perf_counter() - begun
         self.may_have_more = len(arrivals) > 0
         self.watch.saw(now, arrived=self.may_have_more)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from beamloom.engine.packet_rows import PacketRow
+from beamloom.engine.packet_rows import PacketRow, common_sizes
 from beamloom.events import Packet, PacketKind
 from beamloom.transport.messages import PacketBlock
 
@@ -25,12 +25,12 @@ def pack(row: PacketRow) -> tuple[PacketBlock, list[Any]]:
     if max(sizes, default=0) < INLINE_BYTES:
         buffers = [b"".join(row.frames)]
     else:
-        inline = [frame for frame, size in zip(row.frames, sizes, strict=True) if size < INLINE_BYTES]
-        alone = [frame for frame, size in zip(row.frames, sizes, strict=True) if size >= INLINE_BYTES]
+        each = sizes * row.count if row.alike else sizes
+        inline = [frame for frame, size in zip(row.frames, each, strict=True) if size < INLINE_BYTES]
+        alone = [frame for frame, size in zip(row.frames, each, strict=True) if size >= INLINE_BYTES]
         buffers = [b"".join(inline), *alone]
-    first = sizes[: row.per_packet]
-    if first * row.count == sizes:
-        sizes = first
+    if not row.alike:
+        sizes = common_sizes(sizes, row.count)
     return PacketBlock(row.typ, row.count, row.per_packet, sizes, int(row.kind), row.number), buffers
 
 
