@@ -93,6 +93,11 @@ class LivePipeline:
             self._service.close()
         self._placement.stop()
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes that run now, by name."""
+        return {one.name: one.pid for one in self._placement.status() if one.pid is not None}
+
     def _get(self, path: str) -> Any:
         if self._service is None:
             raise RuntimeError("the pipeline is not started; enter it with 'with'")
