@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,15 @@ class BenchPipeline:
         ingesters: int = 1,
         analysis: str = "trivial_analysis",
         *,
+        device: Mapping[str, Any] | None = None,
         without: Collection[str] = (),
         policy: RestartPolicy | None = None,
         **settings: Any,
     ) -> None:
-        """``settings`` as in a pipeline file; ``without``: guard, journal or store; ``policy``: when who died is started again."""
+        """``settings`` as in a pipeline file; ``without``: guard, journal or store; ``policy``: when who died is started again.
+
+        ``device``: keys of a stream whose device needs no process of its own, in place of detectors that send.
+        """
         self.streams = [f"detector{number}" for number in range(streams)]
         self._frame_bytes = frame_bytes
         self._without = frozenset(without)
@@ -51,14 +55,15 @@ class BenchPipeline:
         self._result = Path(self._folder.name) / "result.json"
         self._guards: dict[str, int | None] = {}
         self._writes_result = analysis.startswith("comparison_analysis")
-        self._sources, urls = start_sources(self.streams, Path(self._folder.name))
+        own = [] if device else self.streams
+        self._sources, urls = start_sources(own, Path(self._folder.name))
         module, _, name = analysis.partition(":")
         worker = f"{module}:{name or 'Worker'}"
         pipeline = {
             "name": "benchmark",
             "streams": {
-                stream: {"device": "stins", "url": url, "ingesters": ingesters}
-                for stream, url in urls.items()
+                stream: dict(device or {"device": "stins", "url": urls[stream], "ingesters": ingesters})
+                for stream in self.streams
             },
             "workers": {"class": worker, "count": workers},
             "reducer": {"class": f"{module}:Reducer", "http": "127.0.0.1:0"},
@@ -139,8 +144,10 @@ class BenchPipeline:
         ``rate``: frames per second of each stream; without, as fast as they are read.
         """
         self._result.unlink(missing_ok=True)
-        self.arm(events, batch)
         begin = time.perf_counter()
+        self.arm(events, batch)
+        if self._sources:
+            begin = time.perf_counter()
         self.send(events, frame_bytes, rate)
         return self.wait(begin)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from beamloom.devices.generator import GeneratorSettings, GeneratorSource, truth
 from beamloom.events import Event, Packet
 from beamloom.services.ingester import IngesterService
 from beamloom.transport.channel import Received
@@ -233,3 +234,32 @@ def test_more_than_there_is_room_for_travels_with_its_message() -> None:
         bench.until(lambda: active.finished)
         assert results(bench) == EXPECTED
         assert 0 < lent(bench) < FRAMES
+
+
+def test_a_generator_writes_where_workers_read() -> None:
+    settings = GeneratorSettings(items=FRAMES, shape=(256, 256), distinct=3)
+    source = GeneratorSource(settings)
+    bench = Bench({}, Spots)
+    bench.add_ingester("camera", source, lends=16 << 20)
+    bench.until(bench.everyone_known)
+    with bench:
+        bench.play(uniform(["camera"], FRAMES))
+        found = {event: one for event, one in bench.published["results"].items() if one}
+        expected = {item + 1: int(truth(settings, item).array.sum()) for item in range(FRAMES)}
+        assert {event: one["sum"] for event, one in found.items()} == expected
+        assert sum(one["lent"] for one in found.values()) > 0
+        memory = ingester(bench)._lending.memory
+        assert memory is not None
+        assert memory.refused == 0
+
+
+class Spots:
+    """Sums the image of a generator."""
+
+    def process_event(self, event: Event) -> dict[str, Any] | None:
+        packet = event.streams["camera"]
+        if len(packet.frames) < 2:
+            return None
+        frame = packet.frames[1]
+        lent = type(frame) is memoryview and _is_lent(frame)
+        return {"sum": int(packet.parse().array.sum()), "lent": lent}

@@ -160,6 +160,25 @@ class SourceFigures(Protocol):
         """How often the connection was there again after it had broken."""
 
 
+class FrameRoom(Protocol):
+    """Memory of the ingester that workers on the same host read in place."""
+
+    def take(self, nbytes: int) -> memoryview | None:
+        """Room for one frame, to be written to by this thread or another one; None where there is none.
+
+        It stays taken as long as anything refers to it, a part of it, or an array over it. It, or a part of it without gaps, can
+        be a frame of a packet; after that nobody may write there.
+        """
+
+
+@runtime_checkable
+class WritingSource(Protocol):
+    """What a source has besides that writes its large frames itself: a library that fills a buffer, a file that is read into one."""
+
+    def write_to(self, memory: FrameRoom) -> None:
+        """Called before ``open``, where workers may read frames in place: those of 64 KiB and more that are written here are not copied."""
+
+
 @runtime_checkable
 class StandingSource(Protocol):
     """What a source has besides that has to know that it stays open over many runs (``arms: true`` in the pipeline file)."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import zmq
 
-from beamloom.devices.device import Device, Source
+from beamloom.devices.device import Device, FrameRoom, Source
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.generator_truth import (
     Fault,
@@ -32,7 +32,7 @@ from beamloom.devices.headers import read_fields
 from beamloom.devices.images import Image, as_image, size_in_bytes
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.timer import Timer
-from beamloom.devices.zeromq import ZmqSource
+from beamloom.devices.zeromq import LARGE_FRAME, ZmqSource
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 __all__ = ["DEVICE", "Fault", "GeneratorSettings", "Kind", "Truth", "fault_of", "truth"]
@@ -215,6 +215,7 @@ class GeneratorSource:
         self._next: Arrival | None = None
         self._begun = 0.0
         self._first = 0
+        self._memory: FrameRoom | None = None
 
     @property
     def bearing(self) -> Bearing | None:
@@ -224,6 +225,10 @@ class GeneratorSource:
     def reread(self, bearing: Bearing | None, first: int) -> None:
         """As of a RereadableSource; at a set rate the items follow from now on."""
         self._first = max(0, first - 1)
+
+    def write_to(self, memory: FrameRoom) -> None:
+        """Large arrays go there."""
+        self._memory = memory
 
     def expect(self, items: int | None) -> None:
         """The run has so many packets of this stream, START and END among them; None: any number. The setting ``items`` goes before."""
@@ -264,10 +269,21 @@ class GeneratorSource:
         items: list[Packet | Malformed] = []
         take = self._reader.take
         while self._next is not None and len(items) < limit and self._due(self._next) <= now:
-            take(self._next.frames, items)
+            take([self._placed(frame) for frame in self._next.frames], items)
             self._next = next(self._coming, None)
         timer.set(None if self._next is None else max(0.0, self._due(self._next) - now))
         return items
+
+    def _placed(self, frame: Any) -> Any:
+        """An array in the memory that workers read, where it is large and there is room."""
+        if (
+            self._memory is None
+            or len(frame) < LARGE_FRAME
+            or (room := self._memory.take(len(frame))) is None
+        ):
+            return frame
+        room[:] = frame
+        return room.toreadonly()
 
     def close(self) -> None:
         """Forget the series. May be called twice."""

@@ -78,21 +78,26 @@ class Lending:
         for group in (self._workers, self._asked, self._readers):
             group.discard(worker)
 
+    def room(self) -> FrameMemory | None:
+        """Where sources may write frames; None where nothing is lent."""
+        memory = self.memory
+        if memory is not None:
+            self._offer(memory)
+        return memory
+
     # ---- frames ------------------------------------------------------------------------------------------------------------
 
     def take_over(self, arrivals: Rows) -> None:
         """Put the large frames of these into memory, as far as somebody reads it and there is room."""
         for row in arrivals:
             if isinstance(row, PacketRow) and row.nbytes >= SHARED_BYTES and max(row.sizes) >= SHARED_BYTES:
-                memory = self.memory
-                if memory is None:
+                memory = self.room()
+                if memory is None or not self._readers:
                     return
-                self._offer(memory)
-                if not self._readers:
-                    return
+                sizes = row.sizes * row.count if row.alike else row.sizes
                 row.frames = [
                     memory.put(frame) if size >= SHARED_BYTES else frame
-                    for frame, size in zip(row.frames, row.sizes, strict=True)
+                    for frame, size in zip(row.frames, sizes, strict=True)
                 ]
 
     def lend(self, worker: str, buffers: list[Any]) -> tuple[str, list[tuple[int, int, int]], list[Any]]:

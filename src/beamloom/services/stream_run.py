@@ -21,6 +21,7 @@ from beamloom.devices.device import (
     Source,
     SourceFigures,
     TriggeredSource,
+    WritingSource,
 )
 from beamloom.engine.assignment import Span
 from beamloom.engine.combs import Comb
@@ -398,6 +399,8 @@ def open_stream(
         series_start=series_start,
         needed_from=resumed.needed_from,
     )
+    if isinstance(source, WritingSource) and (room := lending.room()) is not None:
+        source.write_to(room)
     source.open()
     stall_limit = settings.streams[stream].stall_limit or settings.stall_limit
     return StreamRun(
