@@ -7,10 +7,10 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz chaos lint format types imports check bench constraints clean
+.PHONY: help install demo test fuzz chaos lint format types imports check web web-check web-checked bench constraints clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
 install: $(STAMP) ## set up .venv; does nothing when nothing has changed
 
@@ -43,8 +43,22 @@ imports: $(STAMP) ## check who imports whom
 check: $(STAMP) ## test, lint, types and imports, as continuous integration does
 	.ci/run
 
+web: web/node_modules ## build the dashboard from web/ into the package; needs npm
+	cd web && npm run --silent build
+
+web-check: ## check the types of the dashboard, test it, and see that what is in the package was built from it; needs npm
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web-checked; else echo "skipped: needs npm; install Node.js"; fi
+
+web-checked: web/node_modules
+	cd web && npm run --silent types && npm run --silent test && npx vite build --logLevel error --outDir ../out/web
+	diff -r out/web src/beamloom/web || { echo "the dashboard in the package is not that of web/; run: make web" >&2; exit 1; }
+
 bench: $(STAMP) ## measure Beamloom beside dranspose, plain pyzmq and memcpy, and write the table of it; under 15 minutes
 	$(BIN)/python benchmarks/bench.py --page docs/reference/comparison.md $(ARGS)
+
+web/node_modules: web/package.json web/package-lock.json
+	cd web && npm ci --silent
+	@touch $@
 
 constraints: ## choose the newest versions of everything and pin them in constraints.txt
 	@rm -rf out/constraints && mkdir -p out
@@ -57,7 +71,7 @@ constraints: ## choose the newest versions of everything and pin them in constra
 	@rm -rf out/constraints
 
 clean: ## remove .venv and everything else that was built
-	rm -rf $(VENV) out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) out dist web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # hatchling is installed before the project and used from .venv, so that it is pinned like the rest.

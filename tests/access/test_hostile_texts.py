@@ -12,7 +12,6 @@ import pytest
 
 from beamloom.client import _display
 from beamloom.client._run import Progress
-from beamloom.control.front_page import FRONT_PAGE
 from beamloom.events import Event, Packet
 from beamloom.glance.page import LAST_EVENTS_PAGE
 from beamloom.parameters import ParameterSet
@@ -25,7 +24,7 @@ from services.bench import series
 
 HOSTILE = "<img src=x onerror=\"document.title='caught'\"><script>document.title='caught'</script>'\"&"
 SOURCES_OF_SCRIPT = re.compile(
-    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|srcdoc|DOMParser|createContextualFragment"
+    r"dangerouslySet|innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|srcdoc|DOMParser|createContextualFragment"
 )
 
 
@@ -37,10 +36,17 @@ class Failing:
         raise ValueError(HOSTILE)
 
 
-@pytest.mark.parametrize("page", [FRONT_PAGE, LAST_EVENTS_PAGE], ids=["controller", "debug worker"])
-def test_pages_put_in_texts_in_no_way_that_could_run_them(page: str) -> None:
-    assert not SOURCES_OF_SCRIPT.findall(page)
-    assert "textContent" in page
+def test_the_page_of_a_debug_worker_puts_in_texts_in_no_way_that_could_run_them() -> None:
+    assert not SOURCES_OF_SCRIPT.findall(LAST_EVENTS_PAGE)
+    assert "textContent" in LAST_EVENTS_PAGE
+
+
+def test_the_dashboard_puts_in_texts_in_no_way_that_could_run_them(repository: Path) -> None:
+    sources = list((repository / "web" / "src").rglob("*.ts*"))
+    assert len(sources) > 5
+    assert {file.name: SOURCES_OF_SCRIPT.findall(file.read_text()) for file in sources} == {
+        file.name: [] for file in sources
+    }
 
 
 @pytest.mark.expects_errors
@@ -52,8 +58,11 @@ def test_the_page_of_the_controller_shows_hostile_texts_as_they_are(tmp_path: Pa
         live.finished()
         logging.getLogger("beamloom.test").warning("%s", HOSTILE)
         live.wait_for("logs?level=WARNING", lambda lines: any(HOSTILE in line["msg"] for line in lines))
-        browser.open(live.root)
-        shown = browser.wait_for("ValueError", "Latest warnings", "document.title='caught'")
+        browser.open(f"{live.root}/#errors")
+        shown = browser.wait_for("ValueError", "document.title='caught'")
+        assert HOSTILE in shown
+        browser.open(f"{live.root}/#log")
+        shown = browser.wait_for("WARNING", "document.title='caught'")
         assert HOSTILE in shown
         assert browser.run("document.querySelectorAll('img').length") == 0
         assert browser.run("document.title") != "caught"

@@ -7,6 +7,8 @@ sentence under ``detail`` and a status of 4xx.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Future
@@ -24,8 +26,9 @@ from starlette.routing import BaseRoute
 
 from beamloom import metrics
 from beamloom.control import doctor_view, ensemble_views, error_views, event_story, event_stream, views
+from beamloom.control.dashboard import dashboard_routes
 from beamloom.control.figures import figures_of
-from beamloom.control.front_page import FRONT_PAGE
+from beamloom.control.relay import REDUCER, Relay, relay_routes
 from beamloom.control.table import routes_of
 from beamloom.engine.budget import Budget
 from beamloom.errors import UserError
@@ -82,15 +85,38 @@ STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409, "NoSuchEvent": 
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
-def make_app(controller: Controller, capsules: Path | None = None) -> Starlette:
-    """The API as an ASGI application; ``capsules``: the folder of those that it hands out."""
+def make_app(
+    controller: Controller,
+    capsules: Path | None = None,
+    tls: ssl.SSLContext | None = None,
+    results_at: Callable[[], str] | None = None,
+) -> Starlette:
+    """The API and the dashboard as an ASGI application.
+
+    ``capsules``: the folder of those that it hands out; ``tls``: what checks the certificates of the processes whose pages are passed on;
+    ``results_at``: where the results are served, where no reducer says so itself.
+    """
     api = _Api(controller)
-    routes = routes_of(api, capsules)
+
+    async def address_of(name: str) -> str | None:
+        if name == REDUCER and results_at is not None:
+            return results_at()
+        return await api.address_of(name)
+
+    relay = Relay(address_of, tls)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await relay.close()
+
+    routes = [*dashboard_routes(), *relay_routes(relay), *routes_of(api, capsules)]
     cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
     return Starlette(
         routes=[*map(_guarded, with_document("The controller of Beamloom", routes))],
         middleware=[cors],
         exception_handlers={HTTPException: _no_such_route},
+        lifespan=lifespan,
     )
 
 
@@ -279,6 +305,17 @@ class _Api:
     async def _of_controller(self, view: Callable[[Any], Any]) -> Response:
         return _json(await self._ask(lambda: view(self._controller)))
 
+    async def address_of(self, name: str) -> str | None:
+        """Where a process shows what it has, the reducer under the empty name."""
+
+        def http() -> str | None:
+            ensemble = self._controller.ensemble
+            workers = {member.name: member for member in ensemble.workers}
+            member = ensemble.reducer if name == REDUCER else workers.get(name)
+            return None if member is None else member.register.http
+
+        return await self._ask(http)
+
     async def config(self, request: Request) -> Response:
         """The processes that take part."""
         return await self._of_controller(ensemble_views.config)
@@ -389,10 +426,6 @@ class _Api:
                 await asyncio.sleep(LOG_POLL_SECONDS)
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
-
-    async def front_page(self, request: Request) -> Response:
-        """A page for people."""
-        return Response(FRONT_PAGE, media_type="text/html")
 
 
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}

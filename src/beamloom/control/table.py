@@ -26,7 +26,6 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
     )
     arming = {409: "A process refuses the run.", 424: "A process does not answer in time."}
     return [
-        Told("/", api.front_page, answers="text/html"),
         Told(f"{V1}/config", api.config, answers=answers.Config),
         Told(f"{V1}/sequence", api.sequence, answers=answers.WrittenMap),
         Told(

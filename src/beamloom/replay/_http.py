@@ -21,7 +21,7 @@ class ReplayServer(HttpServer):
     """Serves an inline pipeline on localhost."""
 
     def __init__(self, pipeline: InlinePipeline, port: int) -> None:
-        control = control_app(pipeline.controller, pipeline.capsules)
+        control = control_app(pipeline.controller, pipeline.capsules, results_at=lambda: self.url)
         routes = [
             *result_routes(pipeline.desk),
             _FrontPage("/", control),

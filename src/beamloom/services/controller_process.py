@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from beamloom.access import Access, access_of
+from beamloom.access import Access, Credentials, access_of
 from beamloom.capsules import capsules_folder
 from beamloom.control.http import make_app
 from beamloom.services.controller import ControllerService
@@ -48,7 +48,10 @@ def _serve(
         service.resume(restored, time.monotonic())
     service.log_own()
     capsules = capsules_folder(settings.capsule_dir, state_folder(""))
-    server = HttpServer(make_app(service, capsules), settings.http_host, settings.http_port, access)
+    # Processes of one pipeline show the certificate that the controller has, or one that the system trusts.
+    shown = settings.http_certificate
+    trusted = Credentials(ca_file=shown, any_name=True).tls() if shown else None
+    server = HttpServer(make_app(service, capsules, trusted), settings.http_host, settings.http_port, access)
     try:
         server.start()
         logger.info("mailbox at %s, HTTP API at %s", channel.address, server.url)

@@ -1,0 +1,98 @@
+"""What the reducer and the debug workers show, under the address of the controller.
+
+A page that came from the controller can so ask all of them, with one address to reach and one token: ``/results/...`` goes to the reducer,
+``/glance/{worker}/...`` to a debug worker. Bodies pass through in pieces; nothing is kept, and the controller's thread is asked for the
+address alone. Only reading passes.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from beamloom.openapi import Told
+
+if TYPE_CHECKING:
+    import httpx  # loaded with the first page that asks for something of others
+
+AddressOf = Callable[[str], Awaitable[str | None]]
+"""Where a process of that name shows what it has (``http://host:port``); None where it does not take part, or shows nothing."""
+
+REDUCER = ""
+"""The name under which the reducer is asked for."""
+PASSED_ON = ("accept", "accept-encoding", "authorization", "if-none-match", "range")
+HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server")
+CONNECT_SECONDS = 2.0
+
+
+class Relay:
+    """Asks other processes on behalf of a page."""
+
+    def __init__(self, address_of: AddressOf, tls: ssl.SSLContext | None = None) -> None:
+        """``tls`` checks the certificates of the processes, where they speak HTTPS."""
+        self._address_of = address_of
+        self._tls = tls
+        self._client: httpx.AsyncClient | None = None
+
+    async def close(self) -> None:
+        """End all connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def results(self, request: Request) -> Response:
+        """What the reducer answers at this path."""
+        return await self._pass_on(request, REDUCER, "the reducer")
+
+    async def glance(self, request: Request) -> Response:
+        """What a debug worker answers at this path."""
+        name = request.path_params["worker"]
+        return await self._pass_on(request, name, f"the worker {name}")
+
+    async def _pass_on(self, request: Request, name: str, words: str) -> Response:
+        address = await self._address_of(name)
+        if address is None:
+            raise HTTPException(503, f"{words} does not take part now, or shows nothing over HTTP")
+        import httpx
+
+        headers = {key: request.headers[key] for key in PASSED_ON if key in request.headers}
+        query = f"?{request.url.query}" if request.url.query else ""
+        question = self._opened().build_request(
+            "GET", f"{address}/{request.path_params['path']}{query}", headers=headers
+        )
+        try:
+            answer = await self._opened().send(question, stream=True)
+        except httpx.HTTPError as error:
+            raise HTTPException(502, f"{words} does not answer at {address} ({error})") from error
+        kept = {key: value for key, value in answer.headers.items() if key not in HOP_BY_HOP}
+        return StreamingResponse(_body(answer), answer.status_code, kept)
+
+    def _opened(self) -> httpx.AsyncClient:
+        import httpx
+
+        if self._client is None:
+            timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+            verify = True if self._tls is None else self._tls
+            self._client = httpx.AsyncClient(verify=verify, timeout=timeout, trust_env=False)
+        return self._client
+
+
+async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for piece in answer.aiter_raw():
+            yield piece
+    finally:
+        await answer.aclose()
+
+
+def relay_routes(relay: Relay) -> list[Told]:
+    """The routes to the other processes."""
+    off = {502: "The process does not answer.", 503: "It does not take part."}
+    return [
+        Told("/results/{path:path}", relay.results, answers="*/*", also=off),
+        Told("/glance/{worker}/{path:path}", relay.glance, answers="*/*", also=off),
+    ]

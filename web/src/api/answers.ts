@@ -1,0 +1,126 @@
+/** What the controller answers: the parts that the dashboard reads. The whole is in /openapi.json. */
+
+export interface Failure {
+  where: string;
+  error: string;
+  message: string;
+  events: string;
+  count: number;
+}
+
+export interface Loss {
+  cause: string;
+  events: string;
+  count: number;
+}
+
+export interface Progress {
+  run: string | null;
+  phase: string;
+  finished: boolean;
+  total_events: number | null;
+  last_assigned: number;
+  completed_events: number;
+  reduced: number;
+  failed: number;
+  lost: number;
+  pending: number | null;
+  assigned: number;
+  redelivered: number;
+  quarantined: number;
+  stopped: string | null;
+  errors: Failure[];
+  losses: Loss[];
+}
+
+export interface Finding {
+  check: string;
+  about: string;
+  what: string;
+  do: string;
+  since: number | null;
+  gravity: "trouble" | "warning" | "note";
+}
+
+export interface Diagnosis {
+  healthy: boolean;
+  at: number;
+  version: string;
+  run: string | null;
+  phase: string;
+  processes: number;
+  findings: Finding[];
+}
+
+export interface Process {
+  name: string;
+  service_uuid: string;
+  processed_events: number;
+  event_rate: number;
+  host: string;
+  pid: number;
+  http: string | null;
+  fault: string | null;
+  last_seen: number;
+}
+
+export interface Ingester extends Process {
+  streams: string[];
+  devices: Record<string, string>;
+}
+
+export interface Worker extends Process {
+  tags: string[];
+  role: string;
+}
+
+export interface Config {
+  ingesters: Ingester[];
+  workers: Worker[];
+  reducer: Process | null;
+  controller_version: string;
+  parameters_hash: string;
+  parameters_epoch: number;
+}
+
+export interface Stream {
+  complete_until: number;
+  packets: number;
+  ended: boolean;
+  stalled: boolean;
+  silent_since: number | null;
+  gaps: number;
+  duplicates: number;
+  reordered: number;
+  late: number;
+  malformed: number;
+  dropped: number;
+  restarts: number;
+  reconnects: number | null;
+  discarded_before_start: number | null;
+}
+
+export interface FailureKind {
+  signature: string;
+  where: string;
+  error: string;
+  message: string;
+  place: string;
+  traceback: string;
+  workers: string[];
+  count: number;
+  ranges: [number, number][];
+  first_event: number | null;
+  last_event: number | null;
+  capsules: { capsule: string; href: string }[];
+  what_to_do: string;
+}
+
+export interface LogLine {
+  msg: string;
+  lineno: string;
+  name: string;
+  created: string;
+  levelname: string;
+  service: string;
+}

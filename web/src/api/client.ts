@@ -1,0 +1,60 @@
+/** Asking the controller: every answer that is not one becomes an error whose text is a sentence for people. */
+
+/** What went wrong, in a sentence; `status` is 0 where nobody answered. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    sentence: string,
+  ) {
+    super(sentence);
+  }
+}
+
+const API = "/api/v1/";
+const NOBODY = "The controller does not answer; it may have been stopped, or the connection to it is broken.";
+
+async function ask(path: string, options: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path.startsWith("/") ? path : API + path, options);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Refusal(0, NOBODY);
+  }
+  if (response.ok || response.status === 304) return response;
+  throw new Refusal(response.status, await sentenceOf(response));
+}
+
+async function sentenceOf(response: Response): Promise<string> {
+  const text = await response.text();
+  try {
+    const detail: unknown = (JSON.parse(text) as { detail?: unknown }).detail;
+    if (typeof detail === "string") return detail;
+  } catch {
+    // No JSON: what was written is shown as it is.
+  }
+  return text.slice(0, 500) || `The answer was ${response.status} ${response.statusText}.`;
+}
+
+/** The JSON answer to GET; `path` is under /api/v1/ unless it begins with a slash. */
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await ask(path, signal ? { signal } : {});
+  return (await response.json()) as T;
+}
+
+/** Raw answer to GET, for what is not JSON. */
+export function getRaw(path: string, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
+  return ask(path, signal ? { headers, signal } : { headers });
+}
+
+/** Post `body` as JSON (bytes as they are); returns the JSON answer, null where there is none. */
+export async function post<T>(path: string, body?: unknown): Promise<T | null> {
+  const bytes = body instanceof Uint8Array || body instanceof Blob;
+  const response = await ask(path, {
+    method: "POST",
+    headers: { "Content-Type": bytes ? "application/octet-stream" : "application/json" },
+    ...(body === undefined ? {} : { body: bytes ? (body as BodyInit) : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return text ? (JSON.parse(text) as T) : null;
+}

@@ -1,0 +1,40 @@
+/** What is to be said of the pipeline in one sentence, and of which colour that is. */
+import type { Diagnosis, Progress } from "../api/answers";
+import { count } from "../ui/format";
+
+export type Tone = "good" | "warning" | "trouble" | "idle" | "unknown";
+
+export interface Say {
+  readonly tone: Tone;
+  readonly text: string;
+  /** What to do, where something is to be done. */
+  readonly todo?: string;
+}
+
+/** Green is said only of a pipeline that answered just now, in which the doctor finds nothing. */
+export function say(progress: Progress | undefined, doctor: Diagnosis | undefined, away: Error | undefined): Say {
+  if (away) return { tone: "unknown", text: `${away.message} What is shown is how things were.` };
+  if (!progress || !doctor) return { tone: "unknown", text: "Asking the controller…" };
+  const worst = doctor.findings.find((one) => one.gravity === "trouble") ?? doctor.findings.find((one) => one.gravity === "warning");
+  if (worst) {
+    const more = doctor.findings.filter((one) => one.gravity !== "note").length - 1;
+    return {
+      tone: worst.gravity === "trouble" ? "trouble" : "warning",
+      text: capital(worst.what) + "." + (more > 0 ? ` And ${count(more)} more.` : ""),
+      todo: capital(worst.do) + ".",
+    };
+  }
+  if (!progress.run) return { tone: "idle", text: "Ready: no run has been armed yet." };
+  const amiss = progress.failed + progress.lost;
+  if (amiss > 0) return { tone: "warning", text: `${count(amiss)} events are not in the result.` };
+  if (progress.finished) {
+    return progress.stopped
+      ? { tone: "idle", text: `The run ended early: ${progress.stopped}.` }
+      : { tone: "good", text: "The run is complete: every event is in the result." };
+  }
+  return { tone: "good", text: "All is well." };
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

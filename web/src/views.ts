@@ -1,0 +1,17 @@
+/** The views of the dashboard, in the order of their names in the navigation; each is loaded when it is first looked at. */
+import type { ComponentType } from "preact";
+
+export interface View {
+  /** In the address, after the `#`. */
+  readonly name: string;
+  readonly title: string;
+  /** The key that leads there. */
+  readonly key: string;
+  readonly load: () => Promise<ComponentType>;
+}
+
+export const VIEWS: readonly View[] = [
+  { name: "", title: "Now", key: "1", load: async () => (await import("./now/now")).Now },
+  { name: "errors", title: "Errors", key: "6", load: async () => (await import("./errors/errors")).Errors },
+  { name: "log", title: "Log", key: "7", load: async () => (await import("./logs/logs")).Logs },
+];
