@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import beamloom
 from beamloom.replay import replay
 from replay.material import Differences, Ordered, one_part, write_run
 
@@ -35,12 +36,12 @@ def test_replays_in_other_processes_are_alike_whatever_their_hash_seed(tmp_path:
         "import json, sys; from beamloom.replay import replay; from replay.material import Differences, Ordered; "
         "print(json.dumps(replay(Differences, Ordered, sys.argv[1:], workers=3).publish, sort_keys=True))"
     )
-    tests = str(Path(__file__).parents[1])
+    folders = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(beamloom.__file__).parents[1])])
 
     def run(seed: str) -> object:
         done = subprocess.run(
             [sys.executable, "-c", code, *files],
-            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": tests},
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": folders},
             capture_output=True,
             text=True,
             check=True,

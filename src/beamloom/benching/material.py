@@ -18,8 +18,9 @@ from beamloom.engine.layout import stream_layout, wanted_events
 from beamloom.errors import UsageError
 from beamloom.events import Packet
 from beamloom.recordings import Record, RecordingWriter
+from beamloom.recordings.runs import records_of
 from beamloom.replay import Replay
-from beamloom.replay._feeds import Feed, RecordLike
+from beamloom.replay._feeds import Feed
 from beamloom.triggermap import Repeat, TriggerMap
 
 
@@ -112,7 +113,8 @@ class Material:
 def _events(feeds: Iterable[Feed], most_bytes: int) -> Iterator[tuple[int, Mapping[str, Packet]]]:
     """The events of all feeds together, in their order."""
     number, streams, held = -1, dict[str, Packet](), 0
-    for record in heapq.merge(*(feed.records() for feed in feeds), key=_number):
+    records = [(record for run in feed.runs() for record in records_of(run)) for feed in feeds]
+    for record in heapq.merge(*records, key=_number):
         if record.event_number != number and streams:
             yield number, streams
             streams = {}
@@ -130,5 +132,5 @@ def _events(feeds: Iterable[Feed], most_bytes: int) -> Iterator[tuple[int, Mappi
         yield number, streams
 
 
-def _number(record: RecordLike) -> int:
+def _number(record: Record) -> int:
     return record.event_number

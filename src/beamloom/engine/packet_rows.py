@@ -67,6 +67,10 @@ class PacketRow:
         sizes = self.sizes if self.alike else self.sizes[low:high]
         return PacketRow(self.typ, self.kind, number, end - begin, each, self.frames[low:high], sizes)
 
+    def numbered(self, number: int, kind: PacketKind) -> PacketRow:
+        """The same packets, the first of which has this number."""
+        return PacketRow(self.typ, kind, number, self.count, self.per_packet, self.frames, self.sizes)
+
     def continues(self, other: PacketRow) -> bool:
         """Whether the packets of ``other`` may stand in one row behind these."""
         return (

@@ -133,6 +133,12 @@ class StreamPlan:
                 return stretch.first
             self._current = None
 
+    @property
+    def alike_until(self) -> int:
+        """The events from ``next_event`` up to here are alike and have a packet each; ``next_event`` itself behind the last item."""
+        event = self.next_event
+        return event if self._current is None else self._current.stop
+
     def take(self, until_item: int) -> list[Stretch]:
         """Go past the items before ``until_item``; returns the events that they belong to, in stretches that are alike.
 

@@ -6,7 +6,7 @@ one. Frames of which nobody asks are not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, Protocol
@@ -194,3 +194,13 @@ class Gathering:
         """What has been gathered and not been returned."""
         run, self._run = self._run, None
         return run
+
+
+def gathered(records: Iterable[tuple[int, dict[str, Packet]]]) -> Iterator[RecordRun]:
+    """Records that are made otherwise, as their events and streams."""
+    gathering = Gathering()
+    for event, streams in records:
+        if (run := gathering.add(event, streams)) is not None:
+            yield run
+    if (run := gathering.take()) is not None:
+        yield run

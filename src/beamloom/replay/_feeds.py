@@ -13,6 +13,7 @@ from beamloom.analysis import AnalysisError, user_traceback
 from beamloom.errors import UsageError, UserError, did_you_mean
 from beamloom.events import Packet
 from beamloom.recordings.reader import RecordingReader
+from beamloom.recordings.runs import RecordRun, gathered
 
 
 class RecordLike(Protocol):
@@ -33,7 +34,7 @@ class Feed(Protocol):
     def remark(self) -> str | None:
         """After it was read to its end: a sentence on what was not as it should be."""
 
-    def records(self) -> Iterator[RecordLike]:
+    def runs(self) -> Iterator[RecordRun]:
         """The records from the beginning, each time it is called. Raises a UserError where they cannot be read."""
 
 
@@ -58,9 +59,9 @@ class FileFeed:
         """That the recording breaks off, where it does."""
         return None if self._reader.truncation is None else str(self._reader.truncation)
 
-    def records(self) -> Iterator[RecordLike]:
+    def runs(self) -> Iterator[RecordRun]:
         """The records of the file."""
-        return iter(self._reader)
+        return self._reader.runs()
 
 
 def _not_there(path: Path) -> str:
@@ -145,11 +146,11 @@ class SourceFeed:
         self._number = number
         self._round = 0
 
-    def records(self) -> Iterator[RecordLike]:
+    def runs(self) -> Iterator[RecordRun]:
         """The records that the generator gives."""
         generator = self._source.generator(self._number, self._round)
         self._round += 1
-        return self._checked(generator)
+        return gathered((record.event_number, record.streams) for record in self._checked(generator))
 
     def _checked(self, generator: Iterator[Any]) -> Iterator[RecordLike]:
         while True:

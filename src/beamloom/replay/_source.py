@@ -9,33 +9,53 @@ from typing import Any
 
 from beamloom.engine.layout import wanted_events
 from beamloom.engine.ledger import Loss
+from beamloom.engine.packet_rows import PacketRow
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.events import Packet, PacketKind
-from beamloom.replay._feeds import Feed, RecordLike
+from beamloom.recordings.runs import RecordRun
+from beamloom.replay._feeds import Feed
+
+QUEUED_BYTES = 1 << 25
+"""Bytes of other streams with which one of a feed has to wait until they are taken, before it reads on."""
+
+Placed = tuple[int, PacketRow]
+"""Packets of consecutive events, the first of which is this one."""
 
 
 class SharedFeed:
     """One pass over a feed for all the streams in it."""
 
     def __init__(self, feed: Feed, streams: Iterable[str]) -> None:
-        self._records: Iterator[RecordLike] = feed.records()
-        self._queues: dict[str, deque[tuple[int, Packet]]] = {stream: deque() for stream in streams}
+        self._runs: Iterator[RecordRun] = feed.runs()
+        self._queues: dict[str, deque[Placed]] = {stream: deque() for stream in streams}
+        self._queued = 0
         self.exhausted = False
 
-    def take(self, stream: str, limit: int) -> list[tuple[int, Packet]]:
-        """At most ``limit`` packets of ``stream`` with their events; reads on by at most ``limit`` records."""
+    def take(self, stream: str, limit: int) -> list[Placed]:
+        """At most ``limit`` packets of ``stream`` with their events; none also where others have to take theirs before."""
         queue = self._queues[stream]
-        for _ in range(limit):
-            if len(queue) >= limit or self.exhausted:
-                break
-            record = next(self._records, None)
-            if record is None:
-                self.exhausted = True
-                break
-            for name, packet in record.streams.items():
-                if name in self._queues:
-                    self._queues[name].append((record.event_number, packet))
-        return [queue.popleft() for _ in range(min(limit, len(queue)))]
+        while not queue and not self.exhausted and self._queued < QUEUED_BYTES:
+            self._read_on()
+        taken: list[Placed] = []
+        while queue and limit > 0:
+            event, row = queue.popleft()
+            if row.count > limit:
+                queue.appendleft((event + limit, row.part(limit, row.count)))
+                row = row.part(0, limit)
+            limit -= row.count
+            self._queued -= row.nbytes
+            taken.append((event, row))
+        return taken
+
+    def _read_on(self) -> None:
+        run = next(self._runs, None)
+        if run is None:
+            self.exhausted = True
+            return
+        for stream, row in run.rows().items():
+            if stream in self._queues:
+                self._queues[stream].append((run.first, row))
+                self._queued += row.nbytes
 
     def has_more(self, stream: str) -> bool:
         """Whether there may be more packets of ``stream``."""
@@ -52,7 +72,7 @@ class RecordedSource:
         self.stream = stream
         self._latency = latency
         self._not_before = 0.0
-        self._feeds = [(feed, deque[tuple[int, Packet]]()) for feed in feeds]
+        self._feeds = [(feed, deque[Placed]()) for feed in feeds]
         self._layout = layout
         self._plan = StreamPlan(layout)
         self._placed_until = 0
@@ -90,55 +110,87 @@ class RecordedSource:
 
     def read(self, limit: int) -> Sequence[Packet]:
         """The next packets."""
+        return [packet for row in self.read_rows(limit) for packet in row]
+
+    def read_rows(self, limit: int) -> Sequence[PacketRow]:
+        """The same in rows."""
         if self._latency is not None:
             if time.monotonic() < self._not_before:
                 return []
             self._not_before = time.monotonic() + self._latency
             limit = 1
-        taken = self._next(limit)
-        return [placed for event, packet in taken if (placed := self._placed(event, packet)) is not None]
+        return [row for event, packets in self._next(limit) for row in self._placed(event, packets)]
 
-    def _next(self, limit: int) -> list[tuple[int, Packet]]:
+    def _next(self, limit: int) -> list[Placed]:
         """The next packets of all recordings in the order of their events: ingesters that shared the stream have each a part of it."""
         for feed, ahead in self._feeds:
             if not ahead and feed.has_more(self.stream):
                 ahead.extend(feed.take(self.stream, limit))
-        taken: list[tuple[int, Packet]] = []
-        while len(taken) < limit:
+        taken: list[Placed] = []
+        while limit > 0:
             if any(not ahead and feed.has_more(self.stream) for feed, ahead in self._feeds):
                 break
             first = min((ahead for _, ahead in self._feeds if ahead), key=_event_of_first, default=None)
             if first is None:
                 break
-            taken.append(first.popleft())
+            event, row = first.popleft()
+            other = min(
+                (ahead[0][0] for _, ahead in self._feeds if ahead and ahead is not first), default=None
+            )
+            count = min(limit, row.count if other is None else max(1, other - event))
+            if count < row.count:
+                first.appendleft((event + count, row.part(count, row.count)))
+                row = row.part(0, count)
+            limit -= row.count
+            taken.append((event, row))
         return taken
 
-    def _placed(self, event: int, packet: Packet) -> Packet | None:
+    def _placed(self, first: int, packets: PacketRow) -> Iterator[PacketRow]:
+        """Those that the map has a place for, with the numbers of their places."""
+        plan = self._plan
+        begin = 0
+        while begin < packets.count:
+            self._skip_to(first + begin)
+            item, end = plan.next_item, begin
+            while end < packets.count and plan.next_event == first + end:
+                count = min(packets.count - end, plan.alike_until - first - end)
+                if count == 0:
+                    break
+                plan.take(plan.next_item + count)
+                end += count
+            if end == begin:
+                self.outside += 1
+                begin += 1
+                continue
+            self._placed_until = first + end
+            yield from self._numbered(item, packets.part(begin, end))
+            begin = end
+
+    def _skip_to(self, event: int) -> None:
         plan = self._plan
         while plan.next_event < event:
             item = plan.next_item
-            plan.take(item + 1)
+            plan.take(item + min(event, plan.alike_until) - plan.next_event)
             if plan.next_item == item:
                 break
-        if plan.next_event != event:
-            self.outside += 1
-            return None
-        item = plan.next_item
-        plan.take(item + 1)
-        if plan.next_item == item:
-            self.outside += 1
-            return None
-        self._placed_until = event + 1
-        kind = PacketKind.DATA
+
+    def _numbered(self, item: int, packets: PacketRow) -> Iterator[PacketRow]:
+        """With their numbers; what opens and what closes the series stands alone."""
+        begin, end = 0, packets.count
         if self._layout.wrapped and item == 0:
-            kind = PacketKind.START
-        elif self._layout.wrapped and item == plan.last_item:
-            kind = PacketKind.END
-        return Packet(packet.typ, packet.frames, item, kind)
+            begin = 1
+            yield packets.part(0, 1).numbered(item, PacketKind.START)
+        closes = self._layout.wrapped and item + end - 1 == self._plan.last_item and end > begin
+        if closes:
+            end -= 1
+        if begin < end:
+            yield packets.part(begin, end).numbered(item + begin, PacketKind.DATA)
+        if closes:
+            yield packets.part(end, end + 1).numbered(item + end, PacketKind.END)
 
     def close(self) -> None:
         """Nothing to release."""
 
 
-def _event_of_first(ahead: deque[tuple[int, Packet]]) -> int:
+def _event_of_first(ahead: deque[Placed]) -> int:
     return ahead[0][0]

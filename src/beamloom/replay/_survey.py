@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from beamloom.engine.ranges import RangeSet
 from beamloom.errors import UsageError
 from beamloom.events import Packet, PacketKind, UnknownPacketType
+from beamloom.recordings.runs import RecordRun
 from beamloom.replay._feeds import Feed
 
 
@@ -19,7 +20,7 @@ class Survey:
         self.remarks: list[str] = []
         """Sentences on what was found wrong and can be lived with."""
         self._first_in: dict[str, dict[Feed, int]] = {}
-        self._last: dict[str, tuple[int, Packet]] = {}
+        self._last: dict[str, tuple[int, RecordRun]] = {}
         for feed in feeds:
             self._look_through(feed)
         if not self.events:
@@ -27,17 +28,17 @@ class Survey:
             raise UsageError(f"there is nothing to replay: {names} held no packets; name other recordings")
 
     def _look_through(self, feed: Feed) -> None:
-        for record in feed.records():
-            event = record.event_number
-            if event < 0:
+        for run in feed.runs():
+            first, stop = run.first, run.first + run.count
+            if first < 0:
                 raise UsageError(
-                    f"{feed.name} has an event {event}; events are counted from 0, renumber them"
+                    f"{feed.name} has an event {first}; events are counted from 0, renumber them"
                 )
-            for stream, packet in record.streams.items():
-                self.events.setdefault(stream, RangeSet()).add(event, event + 1)
-                self._first_in.setdefault(stream, {}).setdefault(feed, event)
-                if stream not in self._last or event > self._last[stream][0]:
-                    self._last[stream] = (event, packet)
+            for stream in run.streams:
+                self.events.setdefault(stream, RangeSet()).add(first, stop)
+                self._first_in.setdefault(stream, {}).setdefault(feed, first)
+                if stream not in self._last or stop > self._last[stream][0] + 1:
+                    self._last[stream] = (stop - 1, run)
         if feed.remark is not None:
             self.remarks.append(feed.remark)
 
@@ -64,7 +65,7 @@ class Survey:
 
     def _last_kinds(self) -> set[PacketKind | None]:
         last = self.total_events - 1
-        return {_kind(packet) for event, packet in self._last.values() if event == last}
+        return {_kind(run.last(stream)) for stream, (event, run) in self._last.items() if event == last}
 
 
 def _kind(packet: Packet) -> PacketKind | None:

@@ -7,6 +7,7 @@ Devices that arm runs are the exception: between runs their packets are kept (se
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -88,8 +89,13 @@ class IngesterService:
         prepare: PrepareStream = prepare_device,
         sharing: Callable[[str], Sharing | None] = device_sharing,
         lending: Lending | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``sharing`` tells of a device how its streams may be split. ``lending`` shares its large frames."""
+        """``sharing`` tells of a device how its streams may be split. ``lending`` shares its large frames.
+
+        ``clock`` tells, in seconds, for how long a device is read at once.
+        """
+        self._clock = clock
         split = {stream: sharing(one.device) for stream, one in settings.streams.items() if one.ingesters > 1}
         self._settings = settings
         self._channel = channel
@@ -229,6 +235,7 @@ class IngesterService:
             rejoin=arm.rejoins.get(stream),
             waiting=self._spooling.waiting(arm.run, stream),
             lending=self._lending,
+            clock=self._clock,
         )
 
     def _source(self, stream: str, layout: StreamLayout) -> Source:

@@ -106,7 +106,11 @@ class InlinePipeline:
         )
         channel = self._exchange.channel(new_peer_id(settings.name))
         service = IngesterService(
-            settings, channel, f"memory://{CONTROLLER}", lambda name, options: make_source()
+            settings,
+            channel,
+            f"memory://{CONTROLLER}",
+            lambda name, options: make_source(),
+            clock=lambda: self._turns * TURN_SECONDS,
         )
         self._add(service, channel)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from beamloom.devices.device import (
@@ -79,8 +79,13 @@ class StreamRun:
         stall_limit: float,
         lending: Lending,
         is_share: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``stall_limit``: seconds without a packet after which the stream is stalled. ``lending`` takes large frames over."""
+        """``stall_limit``: seconds without a packet after which the stream is stalled. ``lending`` takes large frames over.
+
+        ``clock`` tells, in seconds, for how long the source is read at once.
+        """
+        self._clock = clock
         self.run = run
         self.stream = router.stream
         self.source = source
@@ -151,7 +156,7 @@ class StreamRun:
             self._channel.watch(self.source.pollable)
             self.reading = True
         begun = time.perf_counter()
-        arrivals = self._limit.read(self._read, retention.room, time.monotonic)
+        arrivals = self._limit.read(self._read, retention.room, self._clock)
         self.seconds_read += time.perf_counter() - begun
         self.may_have_more = len(arrivals) > 0
         self.watch.saw(now, arrived=self.may_have_more)
@@ -357,6 +362,7 @@ def open_stream(
     rejoin: Rejoin | None = None,
     waiting: Spool | None = None,
     lending: Lending,
+    clock: Callable[[], float] = time.monotonic,
 ) -> StreamRun:
     """A stream of a run that has just been armed, its source open.
 
@@ -415,4 +421,5 @@ def open_stream(
         stall_limit=stall_limit,
         lending=lending,
         is_share=share is not None,
+        clock=clock,
     )
