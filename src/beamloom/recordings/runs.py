@@ -86,7 +86,7 @@ class AlikeRun:
                 self.count,
                 len(sizes),
                 list(chain.from_iterable(columns.iter_unpack(self._table))),
-                sizes * self.count,
+                sizes,
             )
             for name, typ, sizes, columns in self._layout.streams
         }
