@@ -94,6 +94,11 @@ class LivePipeline:
         self._placement.stop()
 
     @property
+    def url(self) -> str:
+        """Where the controller serves HTTP."""
+        return self._placement.controller_url
+
+    @property
     def pids(self) -> dict[str, int]:
         """The processes that run now, by name."""
         return {one.name: one.pid for one in self._placement.status() if one.pid is not None}

@@ -60,6 +60,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             ),
             Listed("doctor", "say what is wrong with a pipeline, since when, and what to do"),
             Listed("explain", "tell the story of one event: packets, workers, outcome"),
+            Listed("trace", "record what each process does for a few seconds, as a picture"),
             Listed("probe", "find out which device sends at an address, and what"),
             Listed("record", "capture what a device sends into a file"),
             Listed("save", "save what a reducer publishes now into a file"),

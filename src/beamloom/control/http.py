@@ -25,7 +25,15 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from beamloom import metrics
-from beamloom.control import doctor_view, ensemble_views, error_views, event_story, event_stream, views
+from beamloom.control import (
+    doctor_view,
+    ensemble_views,
+    error_views,
+    event_story,
+    event_stream,
+    trace_view,
+    views,
+)
 from beamloom.control.dashboard import dashboard_routes
 from beamloom.control.figures import figures_of
 from beamloom.control.relay import REDUCER, Relay, relay_routes
@@ -34,6 +42,7 @@ from beamloom.engine.budget import Budget
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
 from beamloom.parameters import Parameters, encode_value
+from beamloom.transport.tracing import MOST_SPANS
 from beamloom.triggermap import TriggerMap, TriggerMapError, uniform
 
 T = TypeVar("T")
@@ -81,7 +90,7 @@ class BadRequest(UserError):
     """A request that makes no sense; the text says why."""
 
 
-STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409, "NoSuchEvent": 404}
+STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409, "NoSuchEvent": 404, "NoTrace": 409}
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
@@ -356,6 +365,24 @@ class _Api:
                 told.set_result(story)
 
         await self._ask(lambda: event_story.ask(self._controller, run, number, time.monotonic(), reply))
+        return _json(await asyncio.wrap_future(told))
+
+    async def begin_trace(self, request: Request) -> Response:
+        """Have all processes keep what their loops do."""
+        text = request.query_params.get("spans", str(trace_view.USUAL_SPANS))
+        if not text.isdecimal() or not 0 < int(text) <= MOST_SPANS:
+            raise BadRequest(f"spans is a number from 1 to {MOST_SPANS}, not {text!r:.40}")
+        return await self._of_controller(lambda controller: trace_view.begin(controller, int(text)))
+
+    async def trace(self, request: Request) -> Response:
+        """End the trace, and give it in the form of Chrome and Perfetto."""
+        told: Future[dict[str, Any]] = Future()
+
+        def reply(trace: dict[str, Any]) -> None:
+            if told.set_running_or_notify_cancel():
+                told.set_result(trace)
+
+        await self._ask(lambda: trace_view.ask(self._controller, time.monotonic(), reply))
         return _json(await asyncio.wrap_future(told))
 
     async def metrics(self, request: Request) -> Response:

@@ -105,6 +105,14 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
                 Value(name="run", says="The run, or how its id begins; the present or last one unless given.")
             ],
         ),
+        Told(
+            f"{V1}/trace",
+            api.begin_trace,
+            methods=["POST"],
+            answers=dict[str, int],
+            query=[Value(name="spans", kind=int, says="So many of the last bars of each process are kept.")],
+        ),
+        Told(f"{V1}/trace", api.trace, answers=dict[str, Any], also={409: "No trace was begun."}),
         Told(f"{V1}/streams", api.streams, answers=dict[str, dict[str, Any]]),
         Told("/metrics", api.metrics, answers=metrics.MEDIA_TYPE),
         Told(f"{V1}/doctor", api.doctor, answers=dict[str, Any]),

@@ -25,7 +25,7 @@ from beamloom.engine.stream_losses import StreamCounts
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.recordings.folder import RecordingNames
 from beamloom.recordings.writer import RecordingWriter
-from beamloom.services import record_places
+from beamloom.services import record_places, traces
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.disks import DiskWatch
 from beamloom.services.freed_memory import keep_freed_memory
@@ -59,6 +59,7 @@ from beamloom.transport.messages import (
     Part,
     Stands,
     TakeStock,
+    Trace,
     Unknown,
     Welcome,
 )
@@ -162,6 +163,8 @@ class IngesterService:
                 self._channel.send(CONTROLLER, Explained(question, {"streams": known} if known else {}))
             case TakeStock(run=run):
                 self._take_stock(run, now)
+            case Trace() as trace:
+                traces.heed(self._channel, trace)
             case Welcome():
                 self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:

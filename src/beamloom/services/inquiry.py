@@ -1,4 +1,4 @@
-"""Questions of the controller to all processes about one event, and their answers, for whoever asked.
+"""Questions of the controller to all processes, about one event or for a trace, and their answers, for whoever asked.
 
 A process that is busy answers late or not at all; that is part of the answer, and nobody waits for it longer than ``PATIENCE``.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from beamloom.transport.channel import Channel
-from beamloom.transport.messages import Explain, Explained
+from beamloom.transport.messages import Explain, Explained, Trace
+from beamloom.transport.tracing import Tracer
 
 PATIENCE = 1.0
 """Seconds in which processes have to answer."""
@@ -44,13 +46,42 @@ class Inquiries:
         self, run: str, event: int, peers: Iterable[str], now: float, reply: Callable[[Answers], None]
     ) -> None:
         """Ask these processes about an event; ``reply`` is called once, with what they said."""
+        self._ask(peers, now, reply, lambda number: Explain(run, event, number))
+
+    @property
+    def traces(self) -> bool:
+        """Whether a trace was begun."""
+        return self._channel.meter.tracer is not None
+
+    def begin_traces(self, peers: Iterable[str], spans: int) -> None:
+        """Have these processes, and this one, keep the last ``spans`` things that they do."""
+        self._channel.meter.tracer = Tracer(spans)
+        for peer in peers:
+            with suppress(KeyError):
+                self._channel.send(peer, Trace(0, spans))
+
+    def gather_traces(
+        self, peers: Iterable[str], now: float, reply: Callable[[dict[str, Any], Answers], None]
+    ) -> None:
+        """End the traces; ``reply`` is called once, with what this process has kept and what the others said."""
+        tracer, self._channel.meter.tracer = self._channel.meter.tracer, None
+        own = {} if tracer is None else tracer.told()
+        self._ask(peers, now, lambda answers: reply(own, answers), lambda number: Trace(number, 0))
+
+    def _ask(
+        self,
+        peers: Iterable[str],
+        now: float,
+        reply: Callable[[Answers], None],
+        question: Callable[[int], Explain | Trace],
+    ) -> None:
         while len(self._open) >= MOST_AT_ONCE:
             self._end(next(iter(self._open)))
         number = next(self._numbers)
         inquiry = self._open[number] = _Inquiry(peers, now + PATIENCE, reply)
         for peer in inquiry.answers:
             try:
-                self._channel.send(peer, Explain(run, event, number))
+                self._channel.send(peer, question(number))
             except KeyError:
                 inquiry.answers[peer] = {}
         if inquiry.complete:

@@ -6,15 +6,18 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
 from beamloom.transport.channel import Channel, Received
+from beamloom.transport.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
+LEAST_TURN = 20e-6
+"""Seconds that a turn takes at least in which something was done; shorter ones are in no trace."""
 LONGEST_WAIT = 0.05
 """Seconds after which a service looks around even when nothing arrives."""
 
@@ -78,6 +81,15 @@ class EndOfService:
                 signal.signal(number, handler)
 
 
+def _heed_traced(service: Service, arrived: Iterable[Received], tracer: Tracer) -> None:
+    begun = time.monotonic()
+    for received in arrived:
+        service.receive(received, begun)
+        now = time.monotonic()
+        tracer.heeded(received.message, begun, now)
+        begun = now
+
+
 def serve(
     service: Service,
     channel: Channel,
@@ -94,13 +106,19 @@ def serve(
         with end.on_signals(channel.wake):
             now = clock()
             while end.reason is None and ended() is None:
-                for received in channel.receive(min(LONGEST_WAIT, service.wait(now))):
-                    service.receive(received, clock())
+                arrived = channel.receive(min(LONGEST_WAIT, service.wait(now)))
+                if meter.tracer is None:
+                    for received in arrived:
+                        service.receive(received, clock())
+                else:
+                    _heed_traced(service, arrived, meter.tracer)
                 heeded = clock()
                 meter.receiving += heeded - now
                 service.turn(heeded)
                 now = clock()
                 meter.turning += now - heeded
+                if meter.tracer is not None and now - heeded > LEAST_TURN:
+                    meter.tracer.add("turn", heeded, now)
         if (problem := ended()) is not None:
             logger.error("%s", problem)
             return 2

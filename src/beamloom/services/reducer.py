@@ -17,6 +17,7 @@ from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.account import ResultAccount
 from beamloom.errors import UserError
 from beamloom.journal import JournalHeld
+from beamloom.services import traces
 from beamloom.services.acknowledging import Acknowledged, Acknowledgements
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.code_version import build_metadata
@@ -59,6 +60,7 @@ from beamloom.transport.messages import (
     Stands,
     Taken,
     TakeStock,
+    Trace,
     Unknown,
     Welcome,
 )
@@ -170,6 +172,8 @@ class ReducerService:
                 self._channel.send(CONTROLLER, Explained(question, known))
             case TakeStock(run=run):
                 self._take_stock(run)
+            case Trace() as trace:
+                traces.heed(self._channel, trace)
             case Welcome():
                 self.member.welcomed()
                 self._hold_until = self._hold_until or now + HOLD_SECONDS

@@ -157,7 +157,10 @@ class StreamRun:
             self.reading = True
         begun = time.perf_counter()
         arrivals = self._limit.read(self._read, retention.room, self._clock)
-        self.seconds_read += time.perf_counter() - begun
+        ended = time.perf_counter()
+        self.seconds_read += ended - begun
+        if (tracer := self._channel.meter.tracer) is not None and arrivals:
+            tracer.add("read", begun, ended, stream=self.stream, packets=len(arrivals))
         self.may_have_more = len(arrivals) > 0
         self.watch.saw(now, arrived=self.may_have_more)
         if self.has_all:
@@ -221,7 +224,10 @@ class StreamRun:
             except KeyError:
                 # The worker is gone; its leases come again for another one, and the packets are kept for that.
                 logger.debug("worker %s is gone, %d packets kept", span.worker, block.count)
-        self.seconds_sent += time.perf_counter() - begun
+        ended = time.perf_counter()
+        self.seconds_sent += ended - begun
+        if (tracer := self._channel.meter.tracer) is not None and deliveries:
+            tracer.add("send", begun, ended, stream=self.stream, messages=len(deliveries))
 
     def known_of(self, event: int) -> dict[str, Any]:
         """What is known here of the packet of an event."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from beamloom.analysis import ErrorCapsule, WorkerState
 from beamloom.errors import UserError
+from beamloom.services import traces
 from beamloom.services.code_version import build_metadata, code_version
 from beamloom.services.epochs import Epochs
 from beamloom.services.event_calls import EventCalls
@@ -49,6 +50,7 @@ from beamloom.transport.messages import (
     Taken,
     TakeStock,
     Tick,
+    Trace,
     Unknown,
     Welcome,
 )
@@ -165,6 +167,8 @@ class WorkerService:
                 self._finish(told, abandoned)
             case TakeStock(run=told):
                 self._take_stock(told)
+            case Trace() as trace:
+                traces.heed(self._channel, trace)
             case Welcome():
                 self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:

@@ -185,7 +185,10 @@ class WorkerRun:
         last = not self._assembler.leased
         done = self._calls.work_off(self.ready, self._epochs, seconds, now, last=last)
         if done:
-            self._times.user += time.perf_counter() - begin
+            end = time.perf_counter()
+            self._times.user += end - begin
+            if (tracer := self._channel.meter.tracer) is not None:
+                tracer.add("process_event", begin, end, first_event=self.ready[0].event, events=done)
             self._times.events += done
             self._times.last_event = self.ready[done - 1].event
             self.ready = self.ready[done:]

@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+from beamloom.transport.tracing import Tracer
+
 
 class Meter:
     """The counters of one process with one loop; to be made in the thread of the loop."""
@@ -26,6 +28,8 @@ class Meter:
         self.bytes_received = 0
         self.unanswered = 0
         """Messages of this process that were not known to have arrived when that was looked at last."""
+        self.tracer: Tracer | None = None
+        """Keeps what is done, while somebody wants to see it."""
         self._schedule = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
 
     def figures(self) -> dict[str, float]:

@@ -32,7 +32,7 @@ from beamloom.transport.messages._membership import (
     Unknown,
     Welcome,
 )
-from beamloom.transport.messages._questions import Explain, Explained
+from beamloom.transport.messages._questions import Explain, Explained, Trace
 from beamloom.transport.messages._runs import (
     Announce,
     Arm,
@@ -102,6 +102,7 @@ __all__ = [
     "TakeStock",
     "Taken",
     "Tick",
+    "Trace",
     "Unknown",
     "Welcome",
     "decode",
@@ -145,6 +146,7 @@ AnyMessage = (
     | Fenced
     | Explain
     | Explained
+    | Trace
     | Parameters
     | Tick
     | Finish

@@ -1,4 +1,4 @@
-"""Somebody asks what became of an event."""
+"""Somebody asks what became of an event, or what a process does with its time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,17 @@ class Explain(Message):
 
 
 class Explained(Message):
-    """A process → controller: what it knows of the event, in answer to ``Explain``."""
+    """A process → controller: what it knows, in answer to ``Explain`` or ``Trace``."""
 
     question: int
     known: dict[str, Any]
     """Empty where it knows nothing."""
+
+
+class Trace(Message):
+    """Controller → a process: keep the last so many things that your loop does, or tell what was kept and keep no more."""
+
+    question: int
+    """To be said again in the answer."""
+    spans: int
+    """0: tell. Else there is no answer."""
