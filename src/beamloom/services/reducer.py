@@ -276,12 +276,15 @@ class ReducerService:
         if self._resumption is None:
             self._desk.confirm_run()
         self._reducing.account.mark_split(results.split)
-        if self._journal.keeps and self._resumption is None:
-            # The analysis may change what it is given, before it is written.
+        keeps = self._journal.keeps and self._resumption is None
+        if keeps:
+            # The analysis might change what it is given, before it is written.
             buffers = [one if isinstance(one, bytes) else memoryview(one).toreadonly() for one in buffers]
-            self._journal.keep(worker, results, buffers)
         deliveries = self._reducing.take(worker, results, buffers)
         self._desk.changed()
+        if keeps:
+            # Nobody waits for it: who dies in between has told nobody that it took them.
+            self._journal.keep(worker, results, buffers)
         if self._resumption is None:
             self._acknowledgements.took(worker, results.sequence, deliveries)
 

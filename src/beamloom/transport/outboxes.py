@@ -107,7 +107,7 @@ class Outbox:
         self._messages = self._bytes = 0
         before = len(self._kept)
         try:
-            while self.socket.poll(0):
+            while True:
                 frames = self.socket.recv_multipart(zmq.DONTWAIT)
                 if len(frames) == 1 and len(frames[0]) == ANSWER.size:
                     self._heed(Answer(*ANSWER.unpack(frames[0])))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import threading
 import time
@@ -32,6 +31,7 @@ from beamloom.transport.messages import CONTROLLER, AnyMessage, decode, encode
 from beamloom.transport.metering import Meter
 from beamloom.transport.outboxes import COPY_BYTES, Outbox
 from beamloom.transport.sense import makes_sense
+from beamloom.transport.waiting import Waiter
 
 logger = logging.getLogger(__name__)
 
@@ -95,10 +95,10 @@ class ZmqChannel:
         self._arrivals = Arrivals()
         self._tend_at = 0.0
         self._handshakes: Handshakes | None = None
-        self._poller = zmq.Poller()
-        self._poller.register(self._inbox, zmq.POLLIN)
+        self._waiter = Waiter()
+        self._inbox_fd = self._waiter.add(self._inbox)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._poller.register(self._wake_fd, zmq.POLLIN)
+        self._waiter.add(self._wake_fd)
         self._closing = threading.Lock()
         self._closed = False
         self.undecodable = 0
@@ -189,17 +189,16 @@ class ZmqChannel:
                 outbox.tend(now)
             self.meter.unanswered = self.unanswered
         received = self._drain()
-        if received:
+        if received or timeout <= 0:
             return received
         begun = time.monotonic()
-        ready = self._poller.poll(math.ceil(max(0, timeout) * 1000))
+        ready = self._waiter.wait(timeout)
         self.meter.waiting += time.monotonic() - begun
-        for socket, _ in ready:
-            if socket == self._wake_fd:
-                os.eventfd_read(self._wake_fd)
+        if self._wake_fd in ready:
+            os.eventfd_read(self._wake_fd)
         if self.strangers > self._told_of:
             self._tell_of_strangers()
-        return self._drain()
+        return self._drain() if self._inbox_fd in ready else []
 
     def _tell_of_strangers(self) -> None:
         """One line for the first, one for ten times as many: nobody can fill the log from outside."""
@@ -262,11 +261,11 @@ class ZmqChannel:
 
     def watch(self, pollable: Any) -> None:
         """Let ``receive`` return early whenever this socket or file descriptor becomes readable."""
-        self._poller.register(pollable, zmq.POLLIN)
+        self._waiter.add(pollable)
 
     def unwatch(self, pollable: Any) -> None:
         """Stop watching."""
-        self._poller.unregister(pollable)
+        self._waiter.remove(pollable)
 
     def wake(self) -> None:
         """Let a waiting ``receive`` return at once; may be called from any thread."""

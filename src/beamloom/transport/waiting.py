@@ -1,0 +1,54 @@
+"""Waits for any of several sockets and file descriptors, with one system call.
+
+ZeroMQ's own poller asks each socket several times over: 22 of the 58 system calls that an ingester made for an event at 100 Hz were
+its, half of them between the arrival of the packet and its being read. ZeroMQ gives each socket a descriptor that becomes readable when
+something has happened to the socket; it says nothing of what came before the socket was last used. So a socket that has something
+already is asked for once before the wait, and not used again until it is over.
+"""
+
+from __future__ import annotations
+
+import math
+import select
+from collections.abc import Collection
+from typing import Any
+
+import zmq
+
+
+class Waiter:
+    """What one thread waits for."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._sockets: dict[int, zmq.Socket[Any]] = {}
+        """By descriptor."""
+
+    def add(self, pollable: Any) -> int:
+        """From now on wait for this ZeroMQ socket or file descriptor, too; returns the descriptor."""
+        descriptor = _descriptor(pollable)
+        self._poll.register(descriptor, select.POLLIN)
+        if isinstance(pollable, zmq.Socket):
+            self._sockets[descriptor] = pollable
+        return descriptor
+
+    def remove(self, pollable: Any) -> None:
+        """Wait for it no longer. Raises KeyError for what is not waited for."""
+        descriptor = _descriptor(pollable)
+        self._poll.unregister(descriptor)
+        self._sockets.pop(descriptor, None)
+
+    def wait(self, timeout: float) -> Collection[int]:
+        """The descriptors of those to which something has happened: at once, or within ``timeout`` seconds; empty when there are none."""
+        ready = [
+            descriptor
+            for descriptor, socket in self._sockets.items()
+            if int(socket.get(zmq.EVENTS)) & zmq.POLLIN
+        ]
+        if ready:
+            return ready
+        return [descriptor for descriptor, _ in self._poll.poll(math.ceil(max(0.0, timeout) * 1000))]
+
+
+def _descriptor(pollable: Any) -> int:
+    return pollable if isinstance(pollable, int) else int(pollable.fileno())
