@@ -17,7 +17,6 @@ import msgpack
 import msgspec
 import numpy as np
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from beamloom.devices.device import Device
 from beamloom.devices.endless import EndlessSeries, read_mark
@@ -27,6 +26,7 @@ from beamloom.devices.msgpack_arrays import read_map
 from beamloom.devices.player import LINGER_SECONDS, ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.zmq_reports import next_report
 
 TYP = "karabo"
 NEXT: Final = b"next"
@@ -342,8 +342,8 @@ class BridgeSimulator:
 
     def _follow_clients(self) -> None:
         """Take in who has come and gone; who hangs up before the handshake was never counted."""
-        while self._monitor.poll(0):
-            came = recv_monitor_message(self._monitor, zmq.DONTWAIT)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        while (told := next_report(self._monitor)) is not None:
+            came = told.event == zmq.EVENT_HANDSHAKE_SUCCEEDED
             self._clients = max(0, self._clients + (1 if came else -1))
 
     def _answer(self, message: Sequence[bytes]) -> bool:

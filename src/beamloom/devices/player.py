@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
+
+from beamloom.zmq_reports import next_report
 
 LINGER_SECONDS: Final = 10.0
 """How long ``close`` waits for what is queued to be sent."""
@@ -136,10 +137,10 @@ class ZmqPlayer:
         while True:
             try:
                 if self._monitor is not None:
-                    came = (
-                        recv_monitor_message(self._monitor, zmq.DONTWAIT)["event"]
-                        == zmq.EVENT_HANDSHAKE_SUCCEEDED
-                    )
+                    told = next_report(self._monitor)
+                    if told is None:
+                        return
+                    came = told.event == zmq.EVENT_HANDSHAKE_SUCCEEDED
                     # Who hangs up before the handshake was never counted.
                     self._connections = max(0, self._connections + (1 if came else -1))
                     self._listened_to = self._connections > 0

@@ -12,19 +12,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from beamloom.devices.dealt import Dealt, DealtReader
 from beamloom.devices.device import ResumableReader
 from beamloom.engine.packet_rows import Arrivals, PacketRow, singles
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
+from beamloom.zmq_reports import next_report
 
 LARGE_FRAME: Final = 64 * 1024
 """Bytes from which on a frame stays where ZeroMQ received it, a ``zmq.Frame``; a smaller one is cheaper to copy."""
 
-SETTLE_SECONDS: Final = 0.01
-"""How long after the handshake a device counts as connected. The device learns of our subscription, or attaches us to its queue, a
-moment after our side of the handshake is done, and no message tells us when."""
+SETTLE_SECONDS: Final = 0.003
+"""How long after the handshake a device counts as connected. The device attaches us to its queue a moment after our side of the
+handshake is done, and no message tells us when."""
+
+SUBSCRIBE_SECONDS: Final = 0.01
+"""The same for one that we subscribe to: our subscription goes out behind the handshake, and until it is there, what is published is lost
+to us."""
 
 KEEPALIVE_IDLE: Final = 5
 """Seconds of silence after which the system asks whether the other side of a connection is there."""
@@ -176,7 +180,8 @@ class ZmqSource:
             # A quick device has sent its whole series and is gone again: what it sent is here.
             return True
         since = self._connected_since
-        return since is not None and time.monotonic() - since >= SETTLE_SECONDS
+        settled = SUBSCRIBE_SECONDS if self.pattern == zmq.SUB else SETTLE_SECONDS
+        return since is not None and time.monotonic() - since >= settled
 
     def connection_problem(self) -> str | None:
         """Why there is no connection, in a sentence; None when there is one."""
@@ -304,9 +309,8 @@ class ZmqSource:
         if self._socket is not None:
             # After a reconnection the subscription goes out when the socket is next used, not before.
             self._socket.get(zmq.EVENTS)
-        # Asked before, because an exception for each question takes longer than all the rest of it.
-        while self._monitor is not None and int(self._monitor.get(zmq.EVENTS)) & zmq.POLLIN:
-            match recv_monitor_message(self._monitor, zmq.DONTWAIT)["event"]:
+        while self._monitor is not None and (told := next_report(self._monitor)) is not None:
+            match told.event:
                 case zmq.EVENT_CONNECTED:
                     self._shaking_hands = True
                 case zmq.EVENT_HANDSHAKE_SUCCEEDED:

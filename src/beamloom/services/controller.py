@@ -33,7 +33,7 @@ from beamloom.services.inquiry import Inquiries
 from beamloom.services.invitations import Invitations
 from beamloom.services.lately import Lately
 from beamloom.services.logbook import Logbook
-from beamloom.services.loop import LONGEST_WAIT
+from beamloom.services.loop import IDLE_WAIT
 from beamloom.services.new_run import checked_map, new_run, participants
 from beamloom.services.parameter_epochs import ParameterEpochs
 from beamloom.services.restoring import Restored
@@ -414,7 +414,10 @@ class ControllerService:
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
         busy = self.active is not None and self.active.run.phase is not RunPhase.COMPLETE
-        return 0.005 if self._arming is not None else 0.01 if busy else LONGEST_WAIT
+        if self._arming is not None or busy:
+            return 0.005 if self._arming is not None else 0.01
+        # Silence is judged only by whoever looks often enough.
+        return min(IDLE_WAIT, self.settings.heartbeat_timeout / 4)
 
     def leave(self, reason: str) -> None:
         """The process ends."""

@@ -31,7 +31,7 @@ from beamloom.services.disks import DiskWatch
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.lending import Lending, lending_of
-from beamloom.services.loop import LONGEST_WAIT
+from beamloom.services.loop import IDLE_WAIT, LONGEST_WAIT
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.membership import Membership, new_peer_id
@@ -330,7 +330,8 @@ class IngesterService:
         if self._keeps_more or any(one.may_have_more for one in self._streams.values()):
             return 0.0
         due = [one.reorder.due_at for one in self._streams.values()]
-        return max(0.0, min(self.member.wait(now), LONGEST_WAIT, *(at - now for at in due if at is not None)))
+        longest = LONGEST_WAIT if self._streams or self._standbys else IDLE_WAIT
+        return max(0.0, min(self.member.wait(now), longest, *(at - now for at in due if at is not None)))
 
     @property
     def holding(self) -> bool:

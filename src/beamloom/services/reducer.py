@@ -25,7 +25,7 @@ from beamloom.services.early_results import EarlyResults
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
 from beamloom.services.keeping import Keeping
-from beamloom.services.loop import LONGEST_WAIT
+from beamloom.services.loop import IDLE_WAIT, LONGEST_WAIT
 from beamloom.services.membership import Membership
 from beamloom.services.reducer_waits import of_reducer, reducer_knows
 from beamloom.services.reducing import Reducing
@@ -354,9 +354,10 @@ class ReducerService:
         """How long nothing needs to be done unless a message arrives."""
         if self._resumption is not None:
             return 0.0
-        timer = self._reducing.next_timer
-        until_timer = LONGEST_WAIT if timer is None else max(0.0, timer - now)
-        return min(until_timer, self.member.wait(now), self._desk.wait(now))
+        longest = LONGEST_WAIT if self._run or self._to_take_up else IDLE_WAIT
+        due = self._reducing.next_timer if self._run else self._hold_until
+        until_due = longest if due is None else max(0.0, due - now)
+        return min(until_due, longest, self.member.wait(now), self._desk.wait(now))
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from beamloom.services.epochs import Epochs
 from beamloom.services.event_calls import EventCalls
 from beamloom.services.evidence import Evidence
 from beamloom.services.guard import Notes
-from beamloom.services.loop import LONGEST_WAIT
+from beamloom.services.loop import IDLE_WAIT, LONGEST_WAIT
 from beamloom.services.membership import Membership
 from beamloom.services.memory_budget import MemoryBudget
 from beamloom.services.outbox import Outbox
@@ -282,10 +282,10 @@ class WorkerService:
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
-        wait = min(LONGEST_WAIT, self.member.wait(now))
-        return (
-            wait if self._run is None else min(wait, self._run.wait(now, begins=self._budget.spent is None))
-        )
+        wait = self.member.wait(now)
+        if self._run is None:
+            return min(IDLE_WAIT, wait)
+        return min(LONGEST_WAIT, wait, self._run.wait(now, begins=self._budget.spent is None))
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 

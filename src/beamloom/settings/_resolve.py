@@ -15,7 +15,6 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from beamloom.errors import UsageError, did_you_mean
-from beamloom.located_yaml import read_yaml
 from beamloom.settings._fields import Setting, settings_of
 from beamloom.settings._kinds import STREAM_KEYS, ProcessSettings, StreamSettings
 
@@ -75,6 +74,9 @@ def resolve(
 
 def read_settings_file(path: str | Path) -> dict[str, Sourced]:
     """The values in a YAML or JSON settings file, each with its line; raises UsageError for a file that cannot be read."""
+    # Most processes get their settings from flags and the environment, and need no YAML.
+    from beamloom.located_yaml import read_yaml
+
     root = read_yaml(Path(path))
     if not isinstance(root.value, dict):
         raise UsageError(f"{path}: a settings file holds keys and values, such as 'heartbeat_timeout: 2.0'")

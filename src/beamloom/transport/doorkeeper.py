@@ -13,9 +13,9 @@ from typing import Any
 
 import zmq
 from zmq.utils import z85
-from zmq.utils.monitor import recv_monitor_message
 
 from beamloom.transport.keys import Keys
+from beamloom.zmq_reports import next_report
 
 ZAP_ADDRESS = "inproc://zeromq.zap.01"
 FAILURES = (
@@ -50,8 +50,8 @@ class Doorkeeper:
                     if socket == self._questions:
                         self._answer(self._questions.recv_multipart())
                     else:
-                        recv_monitor_message(self._failures)
-                        self.turned_away += 1
+                        while next_report(self._failures) is not None:
+                            self.turned_away += 1
         except zmq.ContextTerminated:
             self._questions.close(0)
             self._failures.close(0)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from beamloom.transport.keys import Keys
+from beamloom.zmq_reports import next_report
 
 FAILURES_IN_A_ROW = 10
 FAILING_FOR = 2.0
@@ -41,9 +41,8 @@ class Handshakes:
 
     def refusal(self, now: float) -> str | None:
         """Why we are not let in, as a sentence; None while we are, or may still be."""
-        while self._monitor is not None and self._monitor.poll(0):
-            told = recv_monitor_message(self._monitor)
-            self._hear(told["event"], told["value"], now)
+        while self._monitor is not None and (told := next_report(self._monitor)) is not None:
+            self._hear(told.event, told.value, now)
         return self._refusal
 
     def _hear(self, event: int, value: int, now: float) -> None:

@@ -192,6 +192,8 @@ class ZmqChannel:
         if received or timeout <= 0:
             return received
         begun = time.monotonic()
+        if self.meter.unanswered:
+            timeout = min(timeout, TEND_EVERY)
         ready = self._waiter.wait(timeout)
         self.meter.waiting += time.monotonic() - begun
         if self._wake_fd in ready:
