@@ -2,65 +2,84 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
 from bench_pipeline import BenchPipeline
 
-from beamloom.settings import IngesterSettings, settings_of
-from comparison.measuring import Bench, Compared, Setup, System, rate
-from comparison.table import DRANSPOSE, MEMCPY, PYZMQ, Floor, Row
+from comparison.measuring import Bench, Setup, System, rate
+from comparison.table import BEAMLOOM, DRANSPOSE, MEMCPY, PYZMQ, Floor, Row
 
 SIZES = {"512kB": (1 << 19, 4000), "8MB": (1 << 23, 300)}
 """Bytes of a frame, and how many of them."""
 BATCH = 10
 """The map is batched, because dranspose has its best figures so; the other two have no use for it."""
-SHARED = "shared_memory"
-"""The setting that says whether frames go through shared memory where they can."""
+ANALYSIS = "comparison_analysis:ReadingWorker"
 COLD_BYTES = 1 << 28
 
 
 def measure(bench: Bench) -> list[Row]:
-    """By TCP, and through shared memory where this version of Beamloom can."""
-    can_share = SHARED in settings_of(IngesterSettings)
-    by_tcp = bench.setups(1, "ReadingWorker", BATCH, **({SHARED: "off"} if can_share else {}))
-    tcp = bench.compare(by_tcp, lambda name, system: _both_sizes(bench, name, system), 3)
-    sharing: dict[str, Setup] = {
-        "beamloom": lambda: BenchPipeline(1, analysis="comparison_analysis:ReadingWorker")
+    """By TCP, through shared memory, and with a source that writes there."""
+    tcp = bench.compare(
+        bench.setups(1, "ReadingWorker", BATCH, shared_memory="off"),
+        lambda name, system: _both_sizes(bench, name, system),
+        3,
+    )
+    reading: dict[str, Setup] = {BEAMLOOM: lambda: BenchPipeline(1, analysis=ANALYSIS)}
+    shared = bench.compare(reading, lambda name, system: _both_sizes(bench, name, system), 3)
+    written = {
+        size: bench.compare(_writing(size), lambda name, system, size=size: _one_size(bench, system, size), 3)  # type: ignore[misc]
+        for size in SIZES
     }
-    shared = Compared({}, {"beamloom": "this version has no shared memory"})
-    if can_share:
-        shared = bench.compare(sharing, lambda name, system: _both_sizes(bench, name, system), 3)
-    for name in (DRANSPOSE, PYZMQ):
-        shared.values[name] = tcp.values.get(name, {})
-        if name in tcp.missing:
-            shared.missing[name] = tcp.missing[name]
-    for compared in (tcp, shared):
-        compared.values[MEMCPY] = {size: [memcpy(nbytes)] for size, (nbytes, _) in SIZES.items()}
-    return [
-        tcp.row("frames_512kB_tcp", "512 kB frames, all read, TCP", "GB/s", "512kB", floors=(Floor(2.0),)),
-        shared.row(
-            "frames_512kB_shared",
-            "512 kB frames, all read, shared memory",
-            "GB/s",
-            "512kB",
-            floors=(Floor(3.5),),
-        ),
-        tcp.row(
-            "frames_8MB_tcp",
-            "8 MB frames, all read, TCP",
-            "GB/s",
-            "8MB",
-            floors=(Floor(1.1, DRANSPOSE), Floor(0.9, PYZMQ)),
-        ),
-        shared.row(
-            "frames_8MB_shared",
-            "8 MB frames, all read, shared memory",
-            "GB/s",
-            "8MB",
-            floors=(Floor(1.8, DRANSPOSE),),
-        ),
-    ]
+    for compared in (shared, *written.values()):
+        for name in (DRANSPOSE, PYZMQ):
+            compared.values[name] = tcp.values.get(name, {})
+            if name in tcp.missing:
+                compared.missing[name] = tcp.missing[name]
+    copied = {size: [memcpy(nbytes)] for size, (nbytes, _) in SIZES.items()}
+    for compared in (tcp, shared, *written.values()):
+        compared.values[MEMCPY] = copied
+    rows = []
+    for size, by_tcp, in_shared in (
+        ("512kB", (Floor(2.0),), (Floor(3.5),)),
+        ("8MB", (Floor(1.1, DRANSPOSE), Floor(0.9, PYZMQ)), (Floor(1.8, DRANSPOSE),)),
+    ):
+        what = f"{size.replace('MB', ' MB').replace('kB', ' kB')} frames, all read"
+        rows += [
+            tcp.row(f"frames_{size}_tcp", f"{what}, TCP", "GB/s", size, floors=by_tcp),
+            shared.row(f"frames_{size}_read", f"{what}, by TCP to the ingester, then shared", "GB/s", size),
+            written[size].row(
+                f"frames_{size}_shared",
+                f"{what}, written to shared memory by the source",
+                "GB/s",
+                size,
+                floors=in_shared,
+            ),
+        ]
+    return rows
+
+
+def _writing(size: str) -> dict[str, Setup]:
+    """A generator, which copies each frame into the memory that workers read."""
+    side = math.isqrt(SIZES[size][0] // 2)
+    device = {
+        "device": "generator",
+        "url": "generator:",
+        "kind": "images",
+        "shape": [side, side],
+        "distinct": 1,
+        "items": 0,
+    }
+    return {BEAMLOOM: lambda: BenchPipeline(1, analysis=ANALYSIS, device=device)}
+
+
+def _one_size(bench: Bench, system: System, size: str) -> dict[str, float]:
+    nbytes, full = SIZES[size]
+    # The generator makes its image when the run begins, so the run is longer.
+    frames = bench.size(4 * full, full // 5, 20)
+    system.run(max(frames // 10, 10), batch=BATCH, frame_bytes=nbytes)
+    return rate(system, frames, size, nbytes / 1e9, batch=BATCH, frame_bytes=nbytes)
 
 
 def _both_sizes(bench: Bench, name: str, system: System) -> dict[str, float]:

@@ -216,6 +216,7 @@ class GeneratorSource:
         self._begun = 0.0
         self._first = 0
         self._memory: FrameRoom | None = None
+        self._wait: float | None = 0.0
 
     @property
     def bearing(self) -> Bearing | None:
@@ -271,7 +272,10 @@ class GeneratorSource:
         while self._next is not None and len(items) < limit and self._due(self._next) <= now:
             take([self._placed(frame) for frame in self._next.frames], items)
             self._next = next(self._coming, None)
-        timer.set(None if self._next is None else max(0.0, self._due(self._next) - now))
+        wait = None if self._next is None else max(0.0, self._due(self._next) - now)
+        if wait != 0.0 or self._wait != 0.0:
+            timer.set(wait)
+        self._wait = wait
         return items
 
     def _placed(self, frame: Any) -> Any:

@@ -124,7 +124,11 @@ class FrameMemory:
         slot = self._slot(frame)
         if slot is None:
             return NOWHERE
-        return Place(np.frombuffer(frame, np.uint8).ctypes.data - self._address, slot.first, slot.generation)
+        if frame.nbytes == slot.nbytes:
+            offset = slot.first * PAGE
+        else:
+            offset = np.frombuffer(frame, np.uint8).ctypes.data - self._address
+        return Place(offset, slot.first, slot.generation)
 
     def _slot(self, frame: Any) -> _Slot | None:
         slot: Any = frame.obj if type(frame) is memoryview else None
