@@ -66,8 +66,9 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def user_costs(plain: PlainLoop) -> UserCosts:
-    """What the analysis takes by itself."""
-    return UserCosts(plain.seconds("worker"), plain.seconds("reducer"))
+    """What the analysis takes by itself, less the time in which it had no processor."""
+    had = 1.0 - plain.queued
+    return UserCosts(had * plain.seconds("worker"), had * plain.seconds("reducer"))
 
 
 def predict(run: LiveRun, plain: PlainLoop) -> Prediction:

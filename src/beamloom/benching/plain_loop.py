@@ -24,6 +24,7 @@ from beamloom.parameters import Parameters, ParameterSet
 from beamloom.services.code_version import reducer_state
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.transport.codec import Decoder, Encoder
+from beamloom.transport.metering import Meter
 from beamloom.version import VERSION
 
 T = TypeVar("T")
@@ -62,6 +63,8 @@ class PlainLoop(msgspec.Struct, frozen=True):
     """Events for which a hook raised something."""
     error: str | None
     """The first that was raised."""
+    queued: float = 0.0
+    """The part of the time in which no processor was free, from 0 to 1."""
 
     def seconds(self, *hooks: str) -> float:
         """Seconds for each event that these hooks take together."""
@@ -81,6 +84,8 @@ class _Spent:
         self.events = 0
         self.failed = 0
         self.bytes = 0
+        self.seconds = 0.0
+        self.queued = 0.0
         self.error: str | None = None
 
     def add(self, other: _Spent) -> None:
@@ -90,6 +95,8 @@ class _Spent:
         self.events += other.events
         self.failed += other.failed
         self.bytes += other.bytes
+        self.seconds += other.seconds
+        self.queued += other.queued
         self.error = self.error or other.error
 
     def timed(self, what: str, call: Callable[[], T]) -> T:
@@ -131,11 +138,13 @@ class Loop:
     def measure(self, seconds: float) -> PlainLoop:
         """Pass over all events for about so long, at least once. Raises what the constructors of the classes raise."""
         passes: list[tuple[float, _Spent]] = []
+        meter = Meter()
         until = time.perf_counter() + seconds
         while not passes or time.perf_counter() + passes[-1][0] < until:
-            begun = time.perf_counter()
+            begun, queued = time.perf_counter(), _queued(meter)
             spent = self._one_pass()
-            passes.append((time.perf_counter() - begun, spent))
+            spent.seconds, spent.queued = time.perf_counter() - begun, _queued(meter) - queued
+            passes.append((spent.seconds, spent))
         counted = sorted(passes[1:] or passes, key=lambda one: one[0])
         quicker = counted[: (len(counted) + 1) // 2]
         total = _Spent()
@@ -208,7 +217,12 @@ class Loop:
             spent.bytes / results if results else 0.0,
             spent.failed,
             spent.error,
+            min(1.0, spent.queued / spent.seconds),
         )
+
+
+def _queued(meter: Meter) -> float:
+    return meter.figures().get("queued_seconds", 0.0)
 
 
 def _timed_packet(spent: _Spent) -> type[Packet]:

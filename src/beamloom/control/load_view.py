@@ -16,6 +16,7 @@ QUEUES = (
     "retained_packets",
     "retained_bytes",
     "spooled_packets",
+    "shared_bytes",
     "leased_events",
     "ready_events",
     "unacknowledged",
