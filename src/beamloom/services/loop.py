@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
+from beamloom.services.old_objects import old_objects_left_alone
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.tracing import Tracer
 
@@ -105,7 +106,7 @@ def serve(
     end = end or EndOfService()
     meter, clock = channel.meter, time.monotonic
     try:
-        with end.on_signals(channel.wake):
+        with end.on_signals(channel.wake), old_objects_left_alone():
             now = clock()
             while end.reason is None and ended() is None:
                 arrived = channel.receive(min(IDLE_WAIT, service.wait(now)))
