@@ -32,8 +32,8 @@ from beamloom.capsules import (
 )
 from beamloom.capsules._capsule import decode_capsule
 from beamloom.cli import main
-from beamloom.engine.assembler import Ready
 from beamloom.engine.faults import Failure
+from beamloom.engine.ready import Ready
 from beamloom.errors import UsageError
 from beamloom.events import Event, Packet, PacketKind
 from beamloom.parameters import ParameterSet

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from beamloom.engine.account import ResultAccount
-from beamloom.engine.assembler import Assembler, Ready
+from beamloom.engine.assembler import Assembler
 from beamloom.engine.assignment import Span
 from beamloom.engine.collector import Collector
 from beamloom.engine.faults import Death, Failure
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.ready import Ready
 from beamloom.engine.retention import Retention
 from beamloom.engine.router import StreamRouter
 from beamloom.engine.run import Run, RunPhase, RunSettings, Step
@@ -319,7 +320,7 @@ class Mill:
     def work(self, name: str, limit: int = 1000) -> int:
         """The worker processes what is ready and then sends what came of it; returns how many events."""
         worker = self.workers[name]
-        ready = worker.assembler.take_ready(limit)
+        ready = [one for run in worker.assembler.take_ready(limit) for one in run]
         results: list[tuple[str, Callable[[], None]]] = []
         for done, one in enumerate(ready):
             if one.is_rehearsal and one.event in self.poison:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from beamloom.engine.assembler import Assembler, Ready
+from beamloom.engine.assembler import Assembler
 from beamloom.engine.assignment import Span
 from beamloom.engine.collector import Collector
 from beamloom.engine.deliveries import Deliveries, Unit
 from beamloom.engine.faults import MOST_GROUPS, Failure, Faults
+from beamloom.engine.ready import ReadyRun
 from beamloom.events import Packet
 
 GENERIC = frozenset({"generic"})
@@ -20,9 +21,11 @@ def packets(stream: str, *events: int) -> list[Packet]:
     return [Packet("test", [f"{stream}{event}".encode()]) for event in events]
 
 
-def frames(ready: list[Ready]) -> list[tuple[int, dict[str, bytes]]]:
+def frames(ready: list[ReadyRun]) -> list[tuple[int, dict[str, bytes]]]:
     return [
-        (one.event, {stream: packet.frames[0] for stream, packet in one.streams.items()}) for one in ready
+        (one.event, {stream: packet.frames[0] for stream, packet in one.streams.items()})
+        for run in ready
+        for one in run
     ]
 
 
@@ -47,8 +50,8 @@ def test_packets_may_come_before_their_lease() -> None:
     one.add("a", 0, 1, 3, 1, packets("a", 3, 4))
     assert one.take_ready(9) == []
     one.lease([Span(3, 2, "w")])
-    assert [ready.event for ready in one.take_ready(1)] == [3]
-    assert [ready.event for ready in one.take_ready(9)] == [4]
+    assert [ready.event for run in one.take_ready(1) for ready in run] == [3]
+    assert [ready.event for run in one.take_ready(9) for ready in run] == [4]
 
 
 def test_deliveries_are_told_apart_by_slot_and_attempt() -> None:
@@ -58,7 +61,7 @@ def test_deliveries_are_told_apart_by_slot_and_attempt() -> None:
     one.add("a", 1, 1, 0, 1, packets("wrong attempt", 0))
     assert one.take_ready(9) == []
     one.add("a", 1, 2, 0, 1, packets("a", 0))
-    (ready,) = one.take_ready(9)
+    (ready,) = one.take_ready(9)[0]
     assert (ready.slot, ready.attempt, ready.epoch) == (1, 2, 5)
 
 
@@ -66,12 +69,12 @@ def test_events_that_are_leased_again_come_before_those_that_were_leased_ahead()
     one = Assembler()
     one.lease([Span(8, 4, "w")])
     one.add("a", 0, 1, 8, 1, packets("a", 8))
-    assert [ready.event for ready in one.take_ready(9)] == [8]
+    assert [ready.event for run in one.take_ready(9) for ready in run] == [8]
     one.lease([Span(2, 3, "w", attempt=2), Span(12, 2, "w")])
     one.add("a", 0, 2, 2, 1, packets("a", 2, 3, 4))
-    assert [ready.event for ready in one.take_ready(9)] == [2, 3, 4]
+    assert [ready.event for run in one.take_ready(9) for ready in run] == [2, 3, 4]
     one.add("a", 0, 1, 9, 1, packets("a", 9, 10, 11, 12, 13))
-    assert [ready.event for ready in one.take_ready(9)] == [9, 10, 11, 12, 13]
+    assert [ready.event for run in one.take_ready(9) for ready in run] == [9, 10, 11, 12, 13]
 
 
 @given(st.data())
@@ -85,8 +88,8 @@ def test_whatever_is_dropped_the_rest_becomes_ready_in_order(data: st.DataObject
             first, stop = data.draw(st.tuples(st.integers(0, 20), st.integers(0, 20)))
             one.drop(first, stop)
             left -= set(range(first, stop)) - set(taken)
-        taken += [ready.event for ready in one.take_ready(data.draw(st.integers(0, 4)))]
-    taken += [ready.event for ready in one.take_ready(99)]
+        taken += [ready.event for run in one.take_ready(data.draw(st.integers(0, 4))) for ready in run]
+    taken += [ready.event for run in one.take_ready(99) for ready in run]
     assert taken == sorted(left)
     assert (one.awaited, one.kept) == (None, 0)
 

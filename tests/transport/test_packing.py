@@ -98,3 +98,30 @@ def test_the_memory_of_arrays_keeps_its_bytes_and_those_of_its_neighbours() -> N
     first, second = unpack(block, [bytes(one) for one in buffers])
     assert first.frames == [small.tobytes(), b"next", large.tobytes()]
     assert second.frames == [b"last", b"", b""]
+
+
+@given(st.lists(PACKETS, min_size=1, max_size=8), st.data())
+def test_a_part_of_what_came_holds_the_packets_in_its_places(
+    packets: list[Packet], data: st.DataObject
+) -> None:
+    row = rows_of(packets)[0]
+    assert isinstance(row, PacketRow)
+    block, buffers = pack(row)
+    came, whole = unpack(block, [bytes(buffer) for buffer in buffers]), list(row)
+    places = st.none() | st.integers(-10, 10)
+    for _ in range(3):
+        cut = slice(data.draw(places), data.draw(places), data.draw(st.sampled_from([None, 1, 2, -1])))
+        came, whole = came[cut], whole[cut]
+        assert len(came) == len(whole)
+        assert [packet.get_bytes() for packet in came] == [packet.get_bytes() for packet in whole]
+        for place in range(-len(whole), len(whole)):
+            assert came[place].get_bytes() == whole[place].get_bytes()
+        with pytest.raises(IndexError):
+            came[len(whole)]
+
+
+def test_a_packet_that_is_kept_is_the_same_from_wherever_it_is_looked_at() -> None:
+    block, buffers = pack(row_of([Packet("test", [b"%d" % place], place) for place in range(5)]))
+    came = unpack(block, buffers)
+    assert came[1:4][1] is came[2]
+    assert list(came)[2] is came[2]

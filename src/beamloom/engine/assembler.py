@@ -18,29 +18,11 @@ import msgspec
 from beamloom.engine.assignment import Span
 from beamloom.engine.packet_runs import PacketRuns, Run
 from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.ready import ReadyRun
 from beamloom.events import Packet
 
 DONE_KEPT = 1 << 16
 """So many events back it is remembered which have become ready: a frame that came to two ingesters of one stream comes here twice."""
-
-
-class Ready(msgspec.Struct, gc=False):
-    """One event with all packets of this delivery."""
-
-    event: int
-    slot: int
-    attempt: int
-    epoch: int
-    streams: dict[str, Packet]
-    split: bool = False
-    """Whether this is one of several deliveries of the event, or could be."""
-    life: int = 0
-    """The number of the state that its result depends on; 0 where it depends on none."""
-
-    @property
-    def is_rehearsal(self) -> bool:
-        """Whether it is worked through for that state alone, and has no result."""
-        return self.slot < 0
 
 
 class Assembler:
@@ -127,33 +109,22 @@ class Assembler:
         if kept:
             self._next = kept[0].first
 
-    def take_ready(self, limit: int) -> list[Ready]:
+    def take_ready(self, limit: int) -> list[ReadyRun]:
         """At most ``limit`` deliveries that are complete, in the order of their events."""
-        ready: list[Ready] = []
-        while self._leases and len(ready) < limit:
+        ready: list[ReadyRun] = []
+        while self._leases and limit > 0:
             span, first = self._leases[0], self._next
             key = (span.slot, span.attempt)
             columns = self._columns(key, first)
-            stop = min(span.stop, first + limit - len(ready), *(run.stop for _, _, run in columns))
+            stop = min(span.stop, first + limit, *(run.stop for _, _, run in columns))
             if not columns or len(columns) < columns[0][2].expected:
                 break
-            names = [stream for stream, _, _ in columns]
-            taken = [runs.take(first, stop) for _, runs, _ in columns]
+            taken = {stream: runs.take(first, stop) for stream, runs, _ in columns}
             self._tidy(key)
             self._finish(key, first, stop)
-            slot, attempt, epoch, life = span.slot, span.attempt, span.epoch, span.life
             split = span.streams is not None
-            if len(names) == 1:
-                name = names[0]
-                ready += [
-                    Ready(event, slot, attempt, epoch, {name: packet}, split, life)
-                    for event, packet in enumerate(taken[0], first)
-                ]
-            else:
-                ready += [
-                    Ready(event, slot, attempt, epoch, dict(zip(names, packets, strict=True)), split, life)
-                    for event, packets in enumerate(zip(*taken, strict=True), first)
-                ]
+            ready.append(ReadyRun(first, stop, span.slot, span.attempt, span.epoch, taken, split, span.life))
+            limit -= stop - first
             self._next = stop
             if stop >= span.stop:
                 self._leases.popleft()

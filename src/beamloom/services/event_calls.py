@@ -6,14 +6,16 @@ the process, as it was given out again after others ended, is put into a capsule
 
 from __future__ import annotations
 
+import functools
 import logging
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from beamloom.detectors.geometry import Detector
 from beamloom.detectors.packets import with_detectors
-from beamloom.engine.assembler import Ready
+from beamloom.engine.ready import Ready, ReadyRun
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
 from beamloom.services.epochs import Epochs
@@ -53,73 +55,126 @@ class EventCalls:
         self._borrowing = borrowing
         self.tick = False
         """Whether it is this worker's turn to tick, with the next event."""
+        self.last_event = -1
+        """The event that the map was called for last."""
 
     def work_off(
-        self, ready: Sequence[Ready], epochs: Epochs, seconds: float, now: float, *, last: bool
-    ) -> int:
-        """Call the map for these events in their order, and begin none after ``seconds``; returns how many were done.
+        self, ready: Sequence[ReadyRun], epochs: Epochs, seconds: float, now: float, *, last: bool
+    ) -> list[ReadyRun]:
+        """Call the map for these events in their order, and begin none after ``seconds``; returns those that are left.
 
         ``last``: nothing else is leased to this worker.
         """
-        alone = last and len(ready) == 1
-        clock, notes, process = time.monotonic, self._notes, self._process
-        borrows = self._borrowing.active
-        done, epoch, parameters = 0, -1, None
-        latest = clock() + seconds
+        alone = last and len(ready) == 1 and len(ready[0]) == 1
+        latest = time.monotonic() + seconds
         try:
-            for one in ready:
-                if one.epoch != epoch:
-                    epoch, parameters = one.epoch, epochs.get(one.epoch)
-                begun = clock()
-                if parameters is None or begun > latest:
-                    break
-                notes.begin(one.event, begun)
-                if one.is_rehearsal:
-                    self._rehearse(one, parameters)
+            for place, run in enumerate(ready):
+                parameters = epochs.get(run.epoch)
+                if parameters is None:
+                    return list(ready[place:])
+                call: Callable[..., int] = functools.partial(
+                    self._rehearse if run.is_rehearsal else self._process,
+                    parameters=parameters,
+                    now=now,
+                    suspect=alone and run.attempt > 1,
+                )
+                if self._borrowing.active:
+                    stop = self._one_by_one(run, call, latest)
                 else:
-                    process(one, parameters, now, alone and one.attempt > 1)
-                if borrows:
-                    self._give_back(one)
-                done += 1
+                    stop = call(run, run.events(), latest)
+                if stop > run.first:
+                    self.last_event = stop - 1
+                if stop < run.stop:
+                    return [run.behind(stop), *ready[place + 1 :]]
         finally:
-            notes.end()
-        return done
+            self._notes.end()
+        return []
 
-    def _process(self, ready: Ready, parameters: ParameterSet, now: float, suspect: bool) -> None:
-        tick, self.tick = self.tick, False
-        if ready.split:
-            self._outgoing.outbox.mark_split(ready.event)
-        try:
-            event = self._event(ready, parameters)
-            if suspect:
-                payload = self._call_suspect(ready, event, parameters, tick)
-            else:
-                payload = self._user.process(event, parameters, tick)
-            if self._borrowing.active:
-                self._borrowing.check(ready.streams.values())
-            self._outgoing.add(ready, payload, now)
-        except RAISED as error:
-            pass_interrupt(error)
-            self._failures.of_event(ready, parameters, tick, error)
+    def _one_by_one(self, run: ReadyRun, call: Callable[..., int], latest: float) -> int:
+        """The same where frames are borrowed, of which nobody else may have hold when its event is over."""
+        for number in range(run.first, run.stop):
+            if time.monotonic() > latest:
+                return number
+            one = run.take(number)
+            call(one, [Event(number, one.streams(0))], math.inf)
+            frames = self._borrowing.borrowed(one.streams(0).values())
+            del one
+            try:
+                # They may be replaced as soon as others hear of the result: what user code keeps of them becomes its own.
+                self._borrowing.settle(frames)
+            except StaleFrame as error:
+                # Who is given up gets a new instance of the class before it goes on.
+                logger.warning("event %d: %s", number, error)
+        return run.stop
 
-    def _event(self, ready: Ready, parameters: ParameterSet) -> Event:
-        """The event as the map sees it, once the instance of its constraint is there."""
+    def _process(
+        self,
+        run: ReadyRun,
+        events: Iterable[Event],
+        latest: float,
+        *,
+        parameters: ParameterSet,
+        now: float,
+        suspect: bool,
+    ) -> int:
+        """Call the map for the events of ``run`` that can be begun before ``latest``; returns the first of the others."""
+        clock, begin, process = time.monotonic, self._notes.begin, self._user.process
+        outgoing = self._outgoing
+        merges, encode = outgoing.combines, outgoing.encode
+        borrows = self._borrowing.active
+        dressed = borrows or bool(self._detectors) or self._stateful is not None
+        tick = self.tick
+        first = stop = run.first
+        heads: list[bytes] = []
+        large: dict[int, list[memoryview]] = {}
+        buffers: list[memoryview] = []
+        for event in events:
+            begun = clock()
+            if begun > latest:
+                break
+            number = event.event_number
+            stop = number + 1
+            begin(number, begun)
+            try:
+                if dressed:
+                    event = self._dressed(event, run, parameters)
+                if suspect:
+                    payload = self._call_suspect(run.at(number), event, parameters, tick)
+                else:
+                    payload = process(event, parameters, tick)
+                if borrows:
+                    self._borrowing.check(run.streams(0).values())
+                if merges:
+                    outgoing.merge(run, number, payload, now)
+                elif payload is None:
+                    heads.append(b"")
+                else:
+                    heads.append(encode(payload, buffers))
+                    if buffers:
+                        # The class may go on changing an array that it returned, while the result waits to be taken.
+                        large[len(heads) - 1] = [memoryview(bytearray(buffer)) for buffer in buffers]
+                        buffers.clear()
+            except RAISED as error:
+                pass_interrupt(error)
+                outgoing.add(run, first, heads, large)
+                first, heads, large = stop, [], {}
+                buffers.clear()
+                self._failures.of_event(run.at(number), parameters, tick, error)
+            self.tick = tick = False
+        outgoing.add(run, first, heads, large)
+        if run.split:
+            outgoing.outbox.mark_split(range(run.first, stop))
+        return stop
+
+    def _dressed(self, event: Event, run: ReadyRun, parameters: ParameterSet) -> Event:
+        """The event with its detectors, once the instance of its constraint is there."""
         if self._stateful is not None:
-            self._stateful.enter(ready.life, parameters)
+            self._stateful.enter(run.life, parameters)
         if self._borrowing.active:
-            self._borrowing.check(ready.streams.values())
-        streams = with_detectors(ready.streams, self._detectors) if self._detectors else ready.streams
-        return Event(ready.event, streams)
-
-    def _give_back(self, ready: Ready) -> None:
-        """The frames of an event may be replaced as soon as others hear of its result: what user code keeps of them becomes its own."""
-        frames = self._borrowing.borrowed(ready.streams.values())
-        ready.streams = {}
-        try:
-            self._borrowing.settle(frames)
-        except StaleFrame as error:
-            # Who is given up gets a new instance of the class before it goes on.
-            logger.warning("event %d: %s", ready.event, error)
+            self._borrowing.check(event.streams.values())
+        if not self._detectors:
+            return event
+        return Event(event.event_number, with_detectors(event.streams, self._detectors))
 
     def _call_suspect(self, ready: Ready, event: Event, parameters: ParameterSet, tick: bool) -> Any:
         """The result of an event that may end this process."""
@@ -129,16 +184,29 @@ class EventCalls:
         with self._evidence.in_hand(ready, parameters, tick, analysis, self._notes.hold):
             return self._user.process(event, parameters, tick)
 
-    def _rehearse(self, ready: Ready, parameters: ParameterSet) -> None:
-        """Work through an event for the state of its constraint alone: what comes of it was taken from another worker."""
-        analysis = self._stateful
-        if analysis is None:
-            return
-        try:
-            event = self._event(ready, parameters)
-            analysis.process_event(event, parameters, False)
-        except RAISED as error:
-            pass_interrupt(error)
-            logger.info(
-                "event %d fails again as its constraint is worked through again: %r", ready.event, error
-            )
+    def _rehearse(
+        self,
+        run: ReadyRun,
+        events: Iterable[Event],
+        latest: float,
+        *,
+        parameters: ParameterSet,
+        **others: Any,
+    ) -> int:
+        """Work through events for the state of their constraint alone: what comes of them was taken from another worker."""
+        for event in events:
+            begun = time.monotonic()
+            if begun > latest:
+                return event.event_number
+            number = event.event_number
+            self._notes.begin(number, begun)
+            try:
+                if self._stateful is not None:
+                    event = self._dressed(event, run, parameters)
+                    self._stateful.process_event(event, parameters, False)
+            except RAISED as error:
+                pass_interrupt(error)
+                logger.info(
+                    "event %d fails again as its constraint is worked through again: %r", number, error
+                )
+        return run.stop

@@ -19,8 +19,8 @@ import msgspec
 
 from beamloom.capsules import Capsule, Given, KeptState, Shelf, capsules_folder, keep_state
 from beamloom.detectors.geometry import Detector
-from beamloom.engine.assembler import Ready
 from beamloom.engine.faults import PROCESS, Failure
+from beamloom.engine.ready import Ready
 from beamloom.parameters import ParameterSet
 from beamloom.services.code_version import build_metadata
 from beamloom.services.state_folders import state_folder

@@ -8,7 +8,8 @@ worker begins no new event before something was taken.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from beamloom.engine.ranges import Range
@@ -16,6 +17,10 @@ from beamloom.events import frame_bytes
 from beamloom.transport.channel import Channel
 from beamloom.transport.codec import Encoded
 from beamloom.transport.messages import Results, ResultSpan
+
+Large = Mapping[int, Sequence[Any]]
+"""By the place of a result, the bytes of its large arrays."""
+NOTHING_LARGE: Large = MappingProxyType({})
 
 
 class Outbox:
@@ -37,34 +42,35 @@ class Outbox:
         """The span that results are added to; none where both are the same."""
         self._heads: list[bytes] = []
         self._counts: list[int] = []
+        """Of each result with large arrays, and those before it, how many; none while there are none."""
         self._buffers: list[Any] = []
         self._combined: list[list[Range]] = []
         self._split: list[int] = []
 
-    def mark_split(self, event: int) -> None:
-        """An event whose result comes now or later has several deliveries."""
-        self._split.append(event)
+    def mark_split(self, events: Iterable[int]) -> None:
+        """Events whose results come now or later have several deliveries."""
+        self._split += events
 
     def add_combined(self, slot: int, events: list[Range], epoch: int, result: Encoded) -> None:
         """The deliveries of these events are done, with one result for all of them."""
         self._combined += [[]] * (len(self._heads) - len(self._combined))
         self._combined.append(events)
-        self.add(slot, events[-1][1] - 1, epoch, result)
+        large = {0: result.buffers} if result.buffers else {}
+        self.add(slot, events[-1][1] - 1, epoch, [result.head], large)
 
-    def add(self, slot: int, event: int, epoch: int, result: Encoded | None) -> None:
-        """One more delivery is done; ``result`` None when the map returned None."""
-        if event == self._next and slot == self._slot and epoch == self._epoch:
-            self._next += 1
-        else:
+    def add(
+        self, slot: int, first: int, epoch: int, heads: Sequence[bytes], large: Large = NOTHING_LARGE
+    ) -> None:
+        """The deliveries of consecutive events are done: the heads of their results, empty where the map returned None."""
+        if first != self._next or slot != self._slot or epoch != self._epoch:
             self._end_span()
-            self._slot, self._epoch, self._first, self._next = slot, epoch, event, event + 1
-        if result is None:
-            self._heads.append(b"")
-            self._counts.append(0)
-        else:
-            self._heads.append(result.head)
-            self._counts.append(len(result.buffers))
-            self._buffers.extend(result.buffers)
+            self._slot, self._epoch, self._first = slot, epoch, first
+        self._next = first + len(heads)
+        for place, buffers in large.items():
+            self._counts += [0] * (len(self._heads) + place - len(self._counts))
+            self._counts.append(len(buffers))
+            self._buffers += buffers
+        self._heads += heads
 
     def _end_span(self) -> None:
         if self._next > self._first:
@@ -79,12 +85,14 @@ class Outbox:
         self._sequence += 1
         if self._combined:
             self._combined += [[]] * (len(self._heads) - len(self._combined))
+        if self._counts:
+            self._counts += [0] * (len(self._heads) - len(self._counts))
         message = Results(
             self._run,
             self._sequence,
             spans=self._spans,
             sizes=_short(list(map(len, self._heads))),
-            buffers=self._counts if self._buffers else [],
+            buffers=self._counts,
             combined=self._combined,
             split=self._split,
         )

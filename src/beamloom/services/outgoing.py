@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from beamloom.engine.assembler import Ready
+from beamloom.engine.ready import ReadyRun
 from beamloom.services.combining import MOST_EVENTS, BrokenPartial, Combiner
-from beamloom.services.outbox import Outbox
+from beamloom.services.outbox import Large, Outbox
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.worker_failures import WorkerFailures
 from beamloom.transport.codec import Encoder
@@ -24,25 +24,27 @@ class Outgoing:
         self.outbox = outbox
         self.combiner = Combiner()
         """Merges where ``combines``; else it holds nothing."""
+        self.combines = combines
+        """Whether results are to be merged before they are encoded."""
+        self.encode = encoder.head
+        """Encodes one result that is not to be merged."""
         self._encoder = encoder
         self._failures = failures
-        self._combines = combines
 
-    def add(self, ready: Ready, payload: Any, now: float) -> None:
-        """The map returned ``payload`` for this event. Raises what merging and encoding raise: then the event failed."""
+    def add(self, run: ReadyRun, first: int, heads: list[bytes], large: Large) -> None:
+        """The map is through with the events of ``run`` from ``first`` on; these are their results, as they were encoded."""
+        if heads:
+            self.outbox.add(run.slot, first, run.epoch, heads, large)
+
+    def merge(self, run: ReadyRun, event: int, payload: Any, now: float) -> None:
+        """The map returned ``payload`` for this event, which may be merged. Raises what merging raises: then the event failed."""
         if payload is None:
-            self.outbox.add(ready.slot, ready.event, ready.epoch, None)
-        elif not self._combines:
-            encoded = self._encoder.encode(payload)
-            if encoded.buffers:
-                # The class may go on changing an array that it returned, while the result waits to be taken.
-                encoded = encoded.detached()
-            self.outbox.add(ready.slot, ready.event, ready.epoch, encoded)
-        else:
-            try:
-                self.combiner.add(ready.slot, ready.event, ready.epoch, payload, now)
-            except BrokenPartial as broken:
-                self._failures.of_merged(broken.events, ready.event, ready.slot, broken.cause)
+            self.outbox.add(run.slot, event, run.epoch, [b""])
+            return
+        try:
+            self.combiner.add(run.slot, event, run.epoch, payload, now)
+        except BrokenPartial as broken:
+            self._failures.of_merged(broken.events, event, run.slot, broken.cause)
 
     def send(self, ahead: int, now: float) -> None:
         """Send what is to be sent now; ``ahead``: the deliveries that are still before this worker."""
@@ -65,7 +67,7 @@ class Outgoing:
 
     def room(self, most: int) -> int:
         """How many events may be processed before anything is sent, if ``most`` may where nothing is merged."""
-        return MOST_EVENTS - self.combiner.held if self._combines else most
+        return MOST_EVENTS - self.combiner.held if self.combines else most
 
     def deliveries(self) -> Iterator[tuple[int, int, int]]:
         """Slot, first event and one past the last of all that is here."""

@@ -10,9 +10,9 @@ import logging
 from collections import deque
 
 from beamloom.analysis import ErrorCapsule
-from beamloom.engine.assembler import Ready
 from beamloom.engine.faults import Failure
 from beamloom.engine.ranges import Range
+from beamloom.engine.ready import Ready
 from beamloom.parameters import ParameterSet
 from beamloom.services.evidence import Evidence
 from beamloom.services.user_map import Map

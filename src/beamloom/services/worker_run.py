@@ -9,10 +9,12 @@ from __future__ import annotations
 import itertools
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from beamloom.engine.assembler import Assembler, Ready
+from beamloom.engine.assembler import Assembler
 from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.ready import ReadyRun
 from beamloom.engine.suspects import SUSPECTS_PER_DEATH
 from beamloom.services.epochs import Epochs
 from beamloom.services.event_calls import EventCalls
@@ -72,7 +74,7 @@ class WorkerRun:
         self.run = run
         self.outgoing = outgoing
         self.failures = failures
-        self.ready: list[Ready] = []
+        self.ready: list[ReadyRun] = []
         """What is worked off next."""
         self.awaited: tuple[int, list[str]] | None = None
         """The event that it waited for when it last had nothing to do, and the streams of it that were here."""
@@ -114,7 +116,7 @@ class WorkerRun:
                 pass
 
     def _add(self, message: Packets, received: Received) -> None:
-        buffers = received.buffers
+        buffers: Sequence[Any] = received.buffers
         if message.memory:
             try:
                 sizes = large_sizes(message.block)
@@ -125,6 +127,9 @@ class WorkerRun:
                 return
             buffers = [buffers[0], *large]
         packets = unpack(message.block, buffers)
+        if message.memory:
+            # What is borrowed is given back event by event: nothing else may have hold of it.
+            packets = list(packets)
         self._assembler.add(
             message.stream, message.slot, message.attempt, message.first, message.expected, packets
         )
@@ -135,7 +140,7 @@ class WorkerRun:
             return
         self._assembler.end_lives(over)
         ended = RangeSet(over)
-        self.ready = [ready for ready in self.ready if ready.life not in ended]
+        self.ready = [run for run in self.ready if run.life not in ended]
         if self._user.analysis is not None:
             self._user.analysis.end_lives(over, self._epochs.latest)
 
@@ -145,7 +150,7 @@ class WorkerRun:
         return {
             "awaited_event": -1 if self.awaited is None else self.awaited[0],
             "leased_events": self._leased,
-            "ready_events": len(self.ready),
+            "ready_events": sum(map(len, self.ready)),
             "unacknowledged": outbox.unacknowledged,
             "unacknowledged_bytes": outbox.bytes,
             "outbox_full": float(outbox.full),
@@ -158,7 +163,7 @@ class WorkerRun:
     def held(self) -> dict[int, list[Range]]:
         """By slot, the events that this worker works on or has results of."""
         held: dict[int, RangeSet] = {}
-        ready = ((one.slot, one.event, one.event + 1) for one in self.ready if not one.is_rehearsal)
+        ready = ((run.slot, run.first, run.stop) for run in self.ready if not run.is_rehearsal)
         for slot, first, stop in itertools.chain(
             self._assembler.deliveries(), ready, self.outgoing.deliveries()
         ):
@@ -177,21 +182,22 @@ class WorkerRun:
             self._work_off(now, seconds)
         begin = time.perf_counter()
         self._leased = self._assembler.leased
-        self.outgoing.send(len(self.ready) + self._leased, now)
+        self.outgoing.send(sum(map(len, self.ready)) + self._leased, now)
         self._times.sending += time.perf_counter() - begin
 
     def _work_off(self, now: float, seconds: float) -> None:
         begin = time.perf_counter()
-        last = not self._assembler.leased
-        done = self._calls.work_off(self.ready, self._epochs, seconds, now, last=last)
+        ready = self.ready
+        left = self._calls.work_off(ready, self._epochs, seconds, now, last=not self._assembler.leased)
+        done = sum(map(len, ready)) - sum(map(len, left))
         if done:
             end = time.perf_counter()
             self._times.user += end - begin
             if (tracer := self._channel.meter.tracer) is not None:
                 tracer.add("process_event", begin, end, first_event=self.ready[0].event, events=done)
             self._times.events += done
-            self._times.last_event = self.ready[done - 1].event
-            self.ready = self.ready[done:]
+            self._times.last_event = self._calls.last_event
+            self.ready = left
 
     def wait(self, now: float, *, begins: bool) -> float:
         """Seconds in which nothing needs to be done unless a message arrives."""

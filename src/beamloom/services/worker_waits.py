@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from beamloom.engine.assembler import Assembler, Ready
+from beamloom.engine.assembler import Assembler
+from beamloom.engine.ready import ReadyRun
 from beamloom.services.guard import Notes
 from beamloom.services.outbox import Outbox
 from beamloom.services.waits import NO_RUN, Waiting
@@ -18,7 +19,7 @@ def of_worker(
     run: str | None,
     at_work: Notes,
     outbox: Outbox | None,
-    ready: Sequence[Ready],
+    ready: Sequence[ReadyRun],
     awaited: tuple[int, list[str]] | None,
 ) -> Iterator[Waiting]:
     """What it waits for; may be called in any thread, while another one goes on. ``awaited`` as the assembler said it last."""
@@ -34,7 +35,7 @@ def of_worker(
             f"{outbox.bytes:,} bytes of results that the reducer has not taken: no event is begun",
         )
     elif ready:
-        yield Waiting("parameters", str(ready[0].event), f"the parameters of event {ready[0].event}")
+        yield Waiting("parameters", str(ready[0].first), f"the parameters of event {ready[0].first}")
     elif awaited is None:
         yield Waiting("lease", "", "nothing is leased to it")
     else:
@@ -43,14 +44,14 @@ def of_worker(
 
 
 def known_of(
-    event: int, assembler: Assembler, ready: Sequence[Ready], merging: Deliveries, outbox: Outbox | None
+    event: int, assembler: Assembler, ready: Sequence[ReadyRun], merging: Deliveries, outbox: Outbox | None
 ) -> dict[str, Any]:
     """What a worker knows of an event: where it is with it; empty where it has nothing of it."""
     if outbox is not None and _among(event, outbox.deliveries()):
         return {"state": "its result is under way to the reducer, which has not said yet that it took it"}
     if _among(event, merging):
         return {"state": "its result is being merged with those of other events"}
-    if any(one.event == event for one in ready):
+    if any(run.first <= event < run.stop for run in ready):
         return {"state": "its packets are all here, and it is its turn soon"}
     if not _among(event, assembler.deliveries()):
         return {}

@@ -11,7 +11,7 @@ import logging
 import time
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -91,7 +91,7 @@ class DiskSpool:
         self._unreadable: list[Range] = []
         self._retry_at = 0.0
         self._read_entry: _Entry | None = None
-        self._read_packets: tuple[list[Packet], int] = ([], 0)
+        self._read_packets: tuple[Sequence[Packet], int] = ([], 0)
         for segment in self._segments.left:
             self._take_up(segment)
 
@@ -227,7 +227,7 @@ class DiskSpool:
                         yield event, packets[event - entry.first], wanted
                 at = until
 
-    def _read(self, entry: _Entry) -> tuple[list[Packet], int]:
+    def _read(self, entry: _Entry) -> tuple[Sequence[Packet], int]:
         if entry is not self._read_entry:
             try:
                 with self.disk.asked():

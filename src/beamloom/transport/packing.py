@@ -5,9 +5,12 @@ Small frames are joined, so that a thousand small events cost one message; frame
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import accumulate
-from typing import Any
+import functools
+import itertools
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, repeat
+from typing import Any, overload
 
 from beamloom.engine.packet_rows import PacketRow, common_sizes
 from beamloom.events import Packet, PacketKind
@@ -40,28 +43,94 @@ def large_sizes(block: PacketBlock) -> list[int]:
     return [size for size in sizes if size >= INLINE_BYTES]
 
 
-def unpack(block: PacketBlock, buffers: Sequence[Any]) -> list[Packet]:
-    """The packets out of a block and its frames; small frames are ``bytes``, large ones as they were received."""
+def unpack(block: PacketBlock, buffers: Sequence[Any]) -> Sequence[Packet]:
+    """The packets out of a block and its frames, made when the first of them is asked for.
+
+    Small frames are ``bytes``, large ones as they were received. A slice costs the same however long it is.
+    """
+    return _Part(_Contents(block, buffers), 0, block.count)
+
+
+class _Contents:
+    """The packets of one message."""
+
+    __slots__ = ("_block", "_buffers", "_packets")
+
+    def __init__(self, block: PacketBlock, buffers: Sequence[Any]) -> None:
+        self._block = block
+        self._buffers = buffers
+        self._packets: list[Packet] | None = None
+
+    @property
+    def packets(self) -> list[Packet]:
+        """All of them; made once."""
+        if self._packets is None:
+            self._packets = _packets(self._block, self._buffers)
+            self._buffers = ()
+        return self._packets
+
+
+class _Part(Sequence[Packet]):
+    """Consecutive packets of one message."""
+
+    __slots__ = ("_begin", "_contents", "_end")
+
+    def __init__(self, contents: _Contents, begin: int, end: int) -> None:
+        self._contents = contents
+        self._begin = begin
+        self._end = end
+
+    def __len__(self) -> int:
+        return self._end - self._begin
+
+    @overload
+    def __getitem__(self, place: int) -> Packet: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Packet]: ...
+    def __getitem__(self, place: int | slice) -> Packet | Sequence[Packet]:
+        if isinstance(place, slice):
+            begin, end, step = place.indices(len(self))
+            if step != 1:
+                return self._contents.packets[self._begin : self._end][place]
+            return _Part(self._contents, self._begin + begin, self._begin + max(begin, end))
+        return self._contents.packets[range(self._begin, self._end)[place]]
+
+    def __iter__(self) -> Iterator[Packet]:
+        return iter(self._contents.packets[self._begin : self._end])
+
+
+def _packets(block: PacketBlock, buffers: Sequence[Any]) -> list[Packet]:
+    each, count = block.frames, block.count
+    frames: Iterable[list[Any]]
+    if not each:
+        frames = ([] for _ in range(count))
+    elif len(block.sizes) == each and max(block.sizes) < INLINE_BYTES and any(block.sizes):
+        frames = map(list, _layout(tuple(block.sizes)).iter_unpack(buffers[0]))
+    else:
+        found = _frames(block.sizes * (count if len(block.sizes) == each else 1), buffers)
+        frames = (found[at : at + each] for at in range(0, each * count, each))
+    numbers: Iterable[int | None] = repeat(None) if block.number is None else itertools.count(block.number)
+    return list(map(Packet, repeat(block.typ, count), frames, numbers, repeat(_KINDS[block.kind])))
+
+
+@functools.lru_cache(maxsize=256)
+def _layout(sizes: tuple[int, ...]) -> struct.Struct:
+    """What cuts joined packets with frames of these sizes apart: all of them in one call."""
+    return struct.Struct("".join(f"{size}s" for size in sizes))
+
+
+def _frames(sizes: Sequence[int], buffers: Sequence[Any]) -> list[Any]:
+    """The frames of all packets, one after the other."""
     blob = bytes(buffers[0])
-    each, count, typ = block.frames, block.count, block.typ
-    sizes = block.sizes * count if len(block.sizes) == each else block.sizes
     if max(sizes, default=0) < INLINE_BYTES:
         ends = list(accumulate(sizes))
-        frames: list[Any] = [blob[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
-    else:
-        frames, alone, at = [], iter(buffers[1:]), 0
-        for size in sizes:
-            if size < INLINE_BYTES:
-                frames.append(blob[at : at + size])
-                at += size
-            else:
-                frames.append(next(alone))
-    of_packets = (
-        [frames[at : at + each] for at in range(0, each * count, each)]
-        if each
-        else [[] for _ in range(count)]
-    )
-    kind, number = _KINDS[block.kind], block.number
-    if number is None:
-        return [Packet(typ, of_packet, None, kind) for of_packet in of_packets]
-    return [Packet(typ, of_packet, place, kind) for place, of_packet in enumerate(of_packets, number)]
+        return [blob[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    frames: list[Any] = []
+    alone, at = iter(buffers[1:]), 0
+    for size in sizes:
+        if size < INLINE_BYTES:
+            frames.append(blob[at : at + size])
+            at += size
+        else:
+            frames.append(next(alone))
+    return frames

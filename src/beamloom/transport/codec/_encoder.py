@@ -55,9 +55,13 @@ class Encoder:
         self._encoders: dict[type[Any], Callable[[Any], Any]] = dict(_SIMPLE)
         self._encoders[np.ndarray] = self._encode_array
         self._encoders[np.memmap] = self._encode_array
-        self._packer = msgpack.Packer(
+        self._pack: Callable[[Any], bytes] = msgpack.Packer(
+            default=self._encode_other, strict_types=True
+        ).pack
+        """Refuses lone surrogates; to let them pass makes every text cost three times as much."""
+        self._pack_surrogates: Callable[[Any], bytes] = msgpack.Packer(
             default=self._encode_other, strict_types=True, unicode_errors="surrogatepass"
-        )
+        ).pack
 
     def encode(self, value: Any) -> Encoded:
         """Encode one result. Large arrays are not copied: they must stay as they are until the buffers have been sent.
@@ -65,9 +69,17 @@ class Encoder:
         Raises UnencodableResult with the place of what cannot be encoded.
         """
         buffers: list[memoryview] = []
+        return Encoded(self.head(value, buffers), buffers)
+
+    def head(self, value: Any, buffers: list[memoryview]) -> bytes:
+        """The head of an encoded result; the bytes of its large arrays are put into ``buffers``, an empty list. Otherwise as ``encode``."""
         self._buffers = buffers
         try:
-            head = self._packer.pack(value)
+            try:
+                return self._pack(value)
+            except UnicodeEncodeError:
+                buffers.clear()
+                return self._pack_surrogates(value)
         except Refused as refused:
             remedy = "" if self._allow_pickle else ", or set pickle_results = True in the worker class"
             raise UnencodableResult(
@@ -78,7 +90,6 @@ class Encoder:
                 f"the result cannot be encoded ({error}): it is nested too deeply, contains itself or holds more than "
                 "4 GiB in one piece; return a flatter one."
             ) from error
-        return Encoded(head, buffers)
 
     def _encode_other(self, value: Any) -> Any:
         cls = type(value)
