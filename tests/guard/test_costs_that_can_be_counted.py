@@ -17,9 +17,9 @@ from guard.counting import Counting, Counts, per_event
 from guard.real import small_pipeline, system_calls
 
 BOUNDS = {
-    # Counted: 0.02 messages, 31 calls, up to 0.02 blocks and 140 bytes.
-    1: Counts(messages=0.04, calls=37, blocks=0.1, peak_bytes=500),
-    # Counted: 0.03 messages, 46 calls, up to 0.02 blocks and 310 bytes. More streams are more packets, not more leases.
+    # Counted: 0.02 messages, 23 to 27 calls, up to 0.02 blocks and 140 bytes.
+    1: Counts(messages=0.04, calls=33, blocks=0.1, peak_bytes=500),
+    # Counted: 0.03 messages, 38 to 47 calls, up to 0.02 blocks and 310 bytes. More streams are more packets, not more leases.
     3: Counts(messages=0.05, calls=55, blocks=0.1, peak_bytes=1000),
 }
 REASONS = {
@@ -65,7 +65,8 @@ class Chatty(Counting):
 def test_what_an_event_costs_more_is_seen() -> None:
     plain, chatty = per_event(1), per_event(1, Chatty)
     Chatty.kept.clear()
-    assert chatty.calls > plain.calls + 8
+    # How many calls a message takes depends on how many events share it.
+    assert chatty.calls > plain.calls + 4
     assert chatty.blocks > plain.blocks + 8
     assert chatty.peak_bytes > plain.peak_bytes + 9 * 100
 

@@ -194,7 +194,7 @@ class WorkerRun:
             end = time.perf_counter()
             self._times.user += end - begin
             if (tracer := self._channel.meter.tracer) is not None:
-                tracer.add("process_event", begin, end, first_event=self.ready[0].event, events=done)
+                tracer.add("process_event", begin, end, first_event=ready[0].first, events=done)
             self._times.events += done
             self._times.last_event = self._calls.last_event
             self.ready = left
