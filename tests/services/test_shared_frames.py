@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 
 from beamloom.devices.generator import GeneratorSettings, GeneratorSource, truth
 from beamloom.events import Event, Packet
+from beamloom.recordings import RecordingReader
+from beamloom.services.debugworker import LastEvents
 from beamloom.services.ingester import IngesterService
+from beamloom.services.worker import WorkerService
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Borrows, Offer, Packets
 from beamloom.transport.shared_memory import SHARED_BYTES, Borrowed, Borrowing, StaleFrame
-from beamloom.triggermap import uniform
+from beamloom.triggermap import TriggerMap, uniform
 from services.bench import Bench, Feed, counts, end, start
 
 FRAMES = 40
@@ -234,6 +238,79 @@ def test_more_than_there_is_room_for_travels_with_its_message() -> None:
         bench.until(lambda: active.finished)
         assert results(bench) == EXPECTED
         assert 0 < lent(bench) < FRAMES
+
+
+def test_what_is_recorded_and_written_ahead_is_the_same(tmp_path: Path) -> None:
+    feed = Feed()
+    settings: dict[str, Any] = {
+        "write_ahead": True,
+        "state_dir": str(tmp_path / "state"),
+        "record_prefix": f"{tmp_path}/",
+    }
+    with bench_with(feed, **settings) as bench:
+        play(bench, feed, images())
+        active = bench.arm(uniform(["camera"], FRAMES))
+        bench.still |= {"worker-1", "worker-2"}
+        feed.send(images())
+        bench.steps(20)
+        [spool] = (one for one in ingester(bench)._spooling._spools.values())
+        spooled = {event: packet.frames for event, packet, _ in spool.packets() if len(packet.frames) > 1}
+        assert spooled == {number: image(number).frames for number in EXPECTED}
+        bench.kill("worker-1")
+        bench.still.clear()
+        bench.until(lambda: active.finished)
+        assert results(bench) == EXPECTED
+        assert lent(bench) > 0
+    recordings = sorted(tmp_path.glob("*.cbors"))
+    assert len(recordings) == 2
+    for path in recordings:
+        found = {one.event_number: one.streams["camera"].frames for one in RecordingReader(path)}
+        assert {event: frames for event, frames in found.items() if len(frames) > 1} == spooled
+
+
+def test_a_debug_worker_keeps_what_it_was_shown() -> None:
+    kept, feed = LastEvents(30), Feed()
+    cells = [[{"constraint": number}, {"tags": ["debug"]}] for number in range(FRAMES)]
+    with bench_with(feed) as bench:
+        bench.add_worker("debug", tags=("debug",), load=lambda: kept, role="debugworker")
+        bench.until(bench.everyone_known)
+        for _ in range(2):
+            active = bench.arm(TriggerMap.from_mapping({"camera": cells}))
+            for packet in images():
+                feed.send([packet])
+                bench.step()
+            bench.until(lambda: active.finished)  # noqa: B023
+            assert results(bench) == EXPECTED
+            for event in kept.last(29)[:-1]:
+                frames = [bytes(frame) for frame in event.streams["camera"].frames]
+                assert frames == image(event.event_number).frames
+
+
+class Failing(Reading):
+    """Fails at every seventh image."""
+
+    def process_event(self, event: Event) -> dict[str, Any] | None:
+        result = super().process_event(event)
+        if result is not None and result["number"] % 7 == 0:
+            raise ValueError(f"no light in {event.streams['camera'].frames[1]!r:.20}")
+        return result
+
+
+def test_user_code_that_fails_leaves_no_place_taken() -> None:
+    feed = Feed()
+    with bench_with(feed, Failing) as bench:
+        for _ in range(3):
+            active = bench.arm(uniform(["camera"], FRAMES))
+            for packet in images():
+                feed.send([packet])
+                bench.step()
+            bench.until(lambda: active.finished)  # noqa: B023
+            assert counts(active) == (EVENTS - FRAMES // 7, FRAMES // 7, 0)
+        assert ingester(bench).figures()["shared_bytes"] <= 2 * SHARED_BYTES
+        for name in ("worker-1", "worker-2"):
+            worker = bench.services[name]
+            assert isinstance(worker, WorkerService)
+            assert worker._borrowing.kept == 0
 
 
 def test_a_generator_writes_where_workers_read() -> None:

@@ -46,7 +46,15 @@ class WorkerFailures:
         if self._user.analysis is not None:
             failure = self._evidence.of_map(failure, ready, parameters, tick, self._user.analysis)
         how = self._evidence.command(failure)
-        logger.warning("event %d failed in %s: %r%s", ready.event, failure.where, error, how)
+        # Not the error itself: who keeps the record would keep all that user code had, frames among it.
+        logger.warning(
+            "event %d failed in %s: %s: %s%s",
+            ready.event,
+            failure.where,
+            failure.error,
+            failure.message,
+            how,
+        )
         self._tell(ready.event, ready.slot, failure)
 
     def of_merged(self, events: list[Range], event: int, slot: int, error: BaseException) -> None:
