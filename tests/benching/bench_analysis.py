@@ -21,6 +21,13 @@ class Parsing:
         return float(event.streams["a"].parse().data.mean())
 
 
+class Numbers:
+    """Parses whatever it gets."""
+
+    def process_event(self, event: Event) -> int:
+        return len([packet.parse() for packet in event.streams.values()])
+
+
 class Failing:
     def process_event(self, event: Event) -> int:
         if event.event_number == 3:

@@ -148,6 +148,58 @@ def test_a_pipeline_of_real_processes_is_measured(
     assert max(map(len, printed.splitlines())) <= 80
 
 
+def pipeline_file(folder: Path, streams: dict[str, dict[str, str]], worker: str) -> str:
+    path = folder / "pipeline.yaml"
+    pipeline = {
+        "streams": streams,
+        "workers": {"class": f"bench_analysis:{worker}"},
+        "reducer": {"class": "bench_analysis:Reducer"},
+        "analysis": FOLDER,
+    }
+    path.write_text(json.dumps(pipeline))
+    return str(path)
+
+
+def test_a_generator_takes_the_place_of_a_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    streams = {"a": {"device": "generator", "url": "generator:", "kind": "scan"}}
+    words = ["bench", pipeline_file(tmp_path, streams, "Numbers"), "--no-live", "--events", "50"]
+    assert main([*words, "--seconds", "0.01", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["events"] == 50
+    assert found["plain"]["hooks"]["parse"]["per_event"] == 1.0
+
+
+def test_a_capture_takes_the_place_of_a_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], shared_data: Path
+) -> None:
+    capture = next((shared_data / "captures").glob("xspress3-dump.*"))
+    streams = {"a": {"device": "xspress3", "url": "tcp://127.0.0.1:1"}}
+    words = ["bench", pipeline_file(tmp_path, streams, "Numbers"), "--no-live", "--capture", f"a={capture}"]
+    assert main([*words, "--seconds", "0.01", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["events"] > 5
+    assert found["plain"]["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--capture", "b=x.cbors"], "the stream 'b'; the pipeline file has a"),
+        (["--capture", "a"], "takes STREAM=FILE"),
+        (["--capture", "a=nowhere.cbors"], "nowhere.cbors cannot be read"),
+        (["--capture", "a=x.cbors", "-f", "r.cbors"], "leave out -f"),
+    ],
+)
+def test_captures_that_cannot_be_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    streams = {"a": {"device": "xspress3", "url": "tcp://127.0.0.1:1"}}
+    assert main(["bench", pipeline_file(tmp_path, streams, "Worker"), "--no-live", *words]) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_without_processes_the_hooks_alone_are_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from beamloom.analysis import load_class
+from beamloom.benching.collecting import collect
 from beamloom.benching.costs import LiveRun, limits
 from beamloom.benching.findings import Findings, predict, user_costs
 from beamloom.benching.live import LivePipeline
@@ -36,6 +37,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     pipeline: Path | None = None
     """A pipeline file, which gives classes, workers, parameters and settings where they are not given here."""
+    captures: dict[str, str] = {}
+    """Files by stream, of streams of the pipeline file; without a recording the others are read from their devices."""
+    most_events: int = 1000
+    """So many packets of each stream are read, where there is no recording."""
     parameters: str | None = None
     workers: int | None = None
     seconds: float = 3.0
@@ -60,18 +65,36 @@ class Bench:
         group = self._pipeline.worker_groups[0]
         self._folder = self._pipeline.analysis
         self._worker_class, self._reducer_class = group.worker_class, self._pipeline.reducer.reducer_class
-        say("reading the recording")
-        self._replay = Replay(
+        with tempfile.TemporaryDirectory(prefix="beamloom-bench-") as folder:
+            self._replay = self._prepared(Path(folder))
+            self._material = Material(self._replay, question.most_bytes)
+
+    def _prepared(self, folder: Path) -> Replay:
+        question = self._question
+        files = list(question.files)
+        detectors = None
+        if not files and question.source is None and question.pipeline is not None:
+            self._say("reading from the devices")
+            files = list(
+                map(str, collect(self._pipeline.streams, question.captures, question.most_events, folder))
+            )
+            detectors = self._pipeline.detectors
+        elif question.captures:
+            raise UsageError(
+                "--capture takes the place of a recording: leave out -f and -s, and name a pipeline file"
+            )
+        self._say("reading the recording")
+        return Replay(
             self._worker_class,
             self._reducer_class,
-            question.files,
+            files,
             source=question.source,
             parameters=question.parameters,
             workers=self.workers,
             allow_pickle=question.allow_pickle,
             folder=self._folder,
+            detectors=detectors,
         )
-        self._material = Material(self._replay, question.most_bytes)
 
     @property
     def workers(self) -> int:

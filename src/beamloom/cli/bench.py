@@ -11,9 +11,12 @@ import shutil
 import sys
 from pathlib import Path
 
+from beamloom.errors import UsageError
+
 EXAMPLE = """\
 beamloom bench -w worker:FluorescenceWorker -r reducer:FluorescenceReducer -f recordings/*.cbors
-beamloom bench pipeline.yaml -f recordings/*.cbors --json bench.json"""
+beamloom bench pipeline.yaml -f recordings/*.cbors --json bench.json
+beamloom bench pipeline.yaml --capture xspress3=xspress3-dump.cbors"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-s", "--source", metavar="MODULE:CLASS", help="a class that makes records in code; wins over --files"
+    )
+    parser.add_argument(
+        "--capture",
+        metavar="STREAM=FILE",
+        action="append",
+        default=[],
+        help="in place of a recording: what the device of this stream of the pipeline file has sent; may be repeated. Streams without "
+        "a capture are read from their devices",
+    )
+    parser.add_argument(
+        "--events",
+        metavar="COUNT",
+        type=int,
+        default=1000,
+        help="packets of each stream that are read where there is no recording (default %(default)s)",
     )
     parser.add_argument(
         "-p", "--parameters", metavar="FILE", help="parameters (default: those recorded beside the files)"
@@ -78,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
             source=arguments.source,
             pipeline=None if arguments.pipeline is None else Path(arguments.pipeline),
             parameters=arguments.parameters,
+            captures=dict(map(_capture, arguments.capture)),
+            most_events=arguments.events,
             workers=arguments.nworkers,
             seconds=arguments.seconds,
             most_bytes=arguments.memory * 1_000_000,
@@ -96,6 +116,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json != "-":
         print("\n".join(lines(found)))
     return 1 if found.plain.failed or (found.live is not None and found.live.failed + found.live.lost) else 0
+
+
+def _capture(text: str) -> tuple[str, str]:
+    stream, equals, file = text.partition("=")
+    if not equals:
+        raise UsageError(f"--capture takes STREAM=FILE, such as camera=dump.cbors, not {text!r}")
+    return stream, file
 
 
 class _Teller:
