@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from beamloom.devices.generator import GeneratorSettings, GeneratorSource, truth
 from beamloom.events import Event, Packet
 from beamloom.recordings import RecordingReader
 from beamloom.services.debugworker import LastEvents
+from beamloom.services.guarding import resident
 from beamloom.services.ingester import IngesterService
 from beamloom.services.worker import WorkerService
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Borrows, Offer, Packets
-from beamloom.transport.shared_memory import SHARED_BYTES, Borrowed, Borrowing, StaleFrame
+from beamloom.transport.shared_memory import SHARED_BYTES, Borrowed, Borrowing, FrameMemory, StaleFrame
 from beamloom.triggermap import TriggerMap, uniform
 from services.bench import Bench, Feed, counts, end, start
 
@@ -311,6 +313,16 @@ def test_user_code_that_fails_leaves_no_place_taken() -> None:
             worker = bench.services[name]
             assert isinstance(worker, WorkerService)
             assert worker._borrowing.kept == 0
+
+
+def test_shared_frames_do_not_count_as_memory_of_the_worker() -> None:
+    memory, borrowing, size = FrameMemory(64 << 20), Borrowing(), 48 << 20
+    before = resident(os.getpid())
+    frame = memory.put(bytes(size))
+    (lent,) = borrowing.join(memory.name, [memory.place(frame)], [size], [])
+    assert not np.frombuffer(lent, np.uint8).any()
+    assert resident(os.getpid()) - before < size // 2
+    memory.close()
 
 
 def test_a_generator_writes_where_workers_read() -> None:
