@@ -110,6 +110,7 @@ class InlinePipeline:
             channel,
             f"memory://{CONTROLLER}",
             lambda name, options: make_source(),
+            prepare=lambda settings: None,
             clock=lambda: self._turns * TURN_SECONDS,
         )
         self._add(service, channel)
