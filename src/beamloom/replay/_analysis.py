@@ -76,7 +76,7 @@ class _ReplayedMap(Map):
     def process(self, event: Event, parameters: ParameterSet, tick: bool) -> Any:
         if self._classes.stop.is_set():
             raise Interrupted
-        return super().process(event, parameters, tick)
+        return None if self.analysis is None else self.analysis.process_event(event, parameters, tick)
 
 
 class _ReplayedReducer(ReducerAnalysis):

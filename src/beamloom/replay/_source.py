@@ -123,11 +123,11 @@ class RecordedSource:
 
     def _next(self, limit: int) -> list[Placed]:
         """The next packets of all recordings in the order of their events: ingesters that shared the stream have each a part of it."""
-        for feed, ahead in self._feeds:
-            if not ahead and feed.has_more(self.stream):
-                ahead.extend(feed.take(self.stream, limit))
         taken: list[Placed] = []
         while limit > 0:
+            for feed, ahead in self._feeds:
+                if not ahead and feed.has_more(self.stream):
+                    ahead.extend(feed.take(self.stream, limit))
             if any(not ahead and feed.has_more(self.stream) for feed, ahead in self._feeds):
                 break
             first = min((ahead for _, ahead in self._feeds if ahead), key=_event_of_first, default=None)
