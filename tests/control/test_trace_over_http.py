@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import requests
 
 from beamloom.cli import main
 from beamloom.transport.tracing import Tracer
@@ -112,6 +113,11 @@ def test_the_bars_of_real_processes_lie_within_the_run(
         while tracing.is_alive():
             pipeline.run(20)
         tracing.join()
+        own = requests.get(f"{pipeline.reducer_url}/metrics", timeout=10).text
+        others = requests.get(f"{pipeline.url}/metrics", timeout=10).text
+    assert "beamloom_reducer_process_cpu_seconds " in own
+    for name in ("controller", "stream0-ingester", "worker-1", "worker-2", "reducer"):
+        assert f'beamloom_process_waiting_seconds{{process="{name}"' in others
     assert status == [0]
     assert "bars in" in capsys.readouterr().out
     trace = json.loads(output.read_text())

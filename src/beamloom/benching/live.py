@@ -99,6 +99,11 @@ class LivePipeline:
         return self._placement.controller_url
 
     @property
+    def reducer_url(self) -> str:
+        """Where the reducer serves HTTP."""
+        return self._placement.reducer_url
+
+    @property
     def pids(self) -> dict[str, int]:
         """The processes that run now, by name."""
         return {one.name: one.pid for one in self._placement.status() if one.pid is not None}

@@ -45,6 +45,7 @@ def serve(settings: ReducerSettings) -> int:
     journal = Safekeeping(folder, settings, channel.wake, last_words=last_words)
     evidence = evidence_of(settings)
     desk.more_status["journal"] = journal.status
+    desk.more_status["process"] = channel.meter.figures
     if journal.remains:
         desk.turn_away(TAKING_UP)
     app = make_app(desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record)])
