@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -33,6 +34,16 @@ MOST_WAKES = {"controller": 60, "reducer": 10, "ingester": 10, "worker": 10}
 """Of the main thread, per second: the controller hears ten signs of life a second from each worker and its guard, and five from others."""
 
 
+MOST_CPU = 0.1
+"""Seconds of CPU within that time: what does not sleep at all would have all of it, or its share of a busy machine."""
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def wakes(pid: int) -> int:
     """How often the main thread of a process has gone to sleep so far."""
     for line in Path(f"/proc/{pid}/task/{pid}/status").read_text().splitlines():
@@ -57,9 +68,12 @@ def test_between_runs_every_process_sleeps(tmp_path: Path) -> None:
         live.finished()
         pids = {status.name: status.pid for status in live.placement.status() if status.pid is not None}
         before = {name: wakes(pid) for name, pid in pids.items()}
+        worked = {name: cpu_seconds(pid) for name, pid in pids.items()}
         # What is measured is that time passes without anything.
         time.sleep(SECONDS)
         rates = {name: (wakes(pid) - before[name]) / SECONDS for name, pid in pids.items()}
+        work = {name: cpu_seconds(pid) - worked[name] for name, pid in pids.items()}
+    assert max(work.values()) <= MOST_CPU, work
     too_many = {
         name: rate
         for name, rate in rates.items()
