@@ -37,6 +37,7 @@ def test_rows_hold_what_they_were_made_of_in_its_order(arrivals: list[Packet | M
         if isinstance(row, PacketRow):
             assert [row[place] for place in range(len(row))] == list(row)
             assert row.packet_sizes() == [packet.nbytes for packet in row]
+            assert row.frame_sizes() == list(map(len, row.frames))
             assert row.nbytes == sum(packet.nbytes for packet in row)
 
 

@@ -81,6 +81,10 @@ class PacketRow:
             and other.number == (None if self.number is None else self.number + self.count)
         )
 
+    def frame_sizes(self) -> list[int]:
+        """Bytes of each frame of all packets."""
+        return self.sizes * self.count if self.alike else self.sizes
+
     def packet_sizes(self) -> list[int]:
         """Bytes of each packet."""
         each, sizes = self.per_packet, self.sizes
@@ -190,7 +194,7 @@ def join(rows: Sequence[PacketRow]) -> PacketRow:
     if not all(row.alike and row.sizes == sizes for row in rows):
         sizes = []
         for row in rows:
-            sizes += row.sizes * (row.count if row.alike else 1)
+            sizes += row.frame_sizes()
     return PacketRow(first.typ, first.kind, first.number, count, first.per_packet, frames, sizes)
 
 

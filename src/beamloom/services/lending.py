@@ -94,10 +94,9 @@ class Lending:
                 memory = self.room()
                 if memory is None or not self._readers:
                     return
-                sizes = row.sizes * row.count if row.alike else row.sizes
                 row.frames = [
                     memory.put(frame) if size >= SHARED_BYTES else frame
-                    for frame, size in zip(row.frames, sizes, strict=True)
+                    for frame, size in zip(row.frames, row.frame_sizes(), strict=True)
                 ]
 
     def lend(self, worker: str, buffers: list[Any]) -> tuple[str, list[tuple[int, int, int]], list[Any]]:

@@ -28,7 +28,7 @@ def pack(row: PacketRow) -> tuple[PacketBlock, list[Any]]:
     if max(sizes, default=0) < INLINE_BYTES:
         buffers = [b"".join(row.frames)]
     else:
-        each = sizes * row.count if row.alike else sizes
+        each = row.frame_sizes()
         inline = [frame for frame, size in zip(row.frames, each, strict=True) if size < INLINE_BYTES]
         alone = [frame for frame, size in zip(row.frames, each, strict=True) if size >= INLINE_BYTES]
         buffers = [b"".join(inline), *alone]
