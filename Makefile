@@ -75,7 +75,7 @@ clean: ## remove .venv and everything else that was built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # hatchling is installed before the project and used from .venv, so that it is pinned like the rest.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt hatch_build.py src/beamloom/native/_core.c
 	@test -x $(BIN)/python || { $(FIND_PYTHON) && $$python -m venv $(VENV); }
 	@echo "installing into $(VENV)"
 	@$(PIP) install --constraint constraints.txt pip

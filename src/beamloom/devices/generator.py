@@ -32,8 +32,9 @@ from beamloom.devices.headers import read_fields
 from beamloom.devices.images import Image, as_image, size_in_bytes
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.timer import Timer
-from beamloom.devices.zeromq import LARGE_FRAME, ZmqSource
+from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
+from beamloom.native import LARGE_FRAME
 
 __all__ = ["DEVICE", "Fault", "GeneratorSettings", "Kind", "Truth", "fault_of", "truth"]
 

@@ -31,9 +31,9 @@ from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_o
 from beamloom.devices.images import Image, decode_image, size_in_bytes
 from beamloom.devices.lookout import Lookout
 from beamloom.devices.pva_simulator import PvaSimulator, generate
-from beamloom.devices.zeromq import LARGE_FRAME
 from beamloom.errors import UsageError
 from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.native import LARGE_FRAME
 
 TYP = "NTNDArray"
 

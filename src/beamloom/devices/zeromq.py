@@ -17,10 +17,8 @@ from beamloom.devices.dealt import Dealt, DealtReader
 from beamloom.devices.device import ResumableReader
 from beamloom.engine.packet_rows import Arrivals, PacketRow, singles
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
+from beamloom.native import Receiver
 from beamloom.zmq_reports import next_report
-
-LARGE_FRAME: Final = 64 * 1024
-"""Bytes from which on a frame stays where ZeroMQ received it, a ``zmq.Frame``; a smaller one is cheaper to copy."""
 
 SETTLE_SECONDS: Final = 0.003
 """How long after the handshake a device counts as connected. The device attaches us to its queue a moment after our side of the
@@ -38,9 +36,6 @@ KEEPALIVE_INTERVAL: Final = 1
 
 KEEPALIVE_COUNT: Final = 5
 """So many of them stay without an answer until the connection counts as broken, and another one is made."""
-
-_AT_ONCE: Final = int(zmq.DONTWAIT)
-"""As a plain integer: the name costs a tenth of a microsecond each time."""
 
 _ADDRESS: Final = re.compile(r"tcp://(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\s/:*]+):(?P<port>\d{1,5})|ipc://\S+")
 
@@ -100,6 +95,7 @@ class ZmqSource:
         self._receive_queue = receive_queue
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._socket: zmq.Socket[bytes] | None = None
+        self._receiver: Receiver | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._handshakes = 0
         self._attempts = 0
@@ -155,6 +151,7 @@ class ZmqSource:
             )
         self._context = zmq.Context()
         self._socket = self._context.socket(self.pattern)
+        self._receiver = Receiver(self._socket)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.RCVHWM, self._receive_queue)
         # Not otherwise: with it, a name that has both addresses is tried under the newer one only.
@@ -234,10 +231,11 @@ class ZmqSource:
 
     def read_rows(self, limit: int) -> Arrivals:
         """As of a RowwiseSource."""
-        socket = self._open_socket()
+        if self._receiver is None:
+            raise self._not_open()
         if self._dealt is not None:
-            return self._read_dealt(socket, self._dealt, limit)
-        frames, counts = receive(socket, max(limit - 1, 1))
+            return self._read_dealt(self._receiver, self._dealt, limit)
+        frames, counts = self._receiver.receive(max(limit - 1, 1))
         if not counts:
             return ()
         if self._steady is not None and self._in_series:
@@ -256,10 +254,10 @@ class ZmqSource:
             self._steady.look_ahead(items)
         return items
 
-    def _read_dealt(self, socket: zmq.Socket[bytes], dealt: Dealt, limit: int) -> Arrivals:
+    def _read_dealt(self, receiver: Receiver, dealt: Dealt, limit: int) -> Arrivals:
         items: list[Packet | Malformed] = []
         dealt.take_held(limit, items)
-        for message in _messages(*receive(socket, limit - len(items))):
+        for message in _messages(*receiver.receive(limit - len(items))):
             dealt.take(message, items)
         self.discarded_before_start = dealt.discarded
         return items
@@ -275,13 +273,16 @@ class ZmqSource:
             self._socket.close(0)
         if self._context is not None:
             self._context.term()
-        self._socket = self._monitor = self._context = None
+        self._socket = self._monitor = self._context = self._receiver = None
         self._connected_since = None
 
     def _open_socket(self) -> zmq.Socket[bytes]:
         if self._socket is None:
-            raise RuntimeError(f"the connection to {self._url} is not open; call open() first")
+            raise self._not_open()
         return self._socket
+
+    def _not_open(self) -> RuntimeError:
+        return RuntimeError(f"the connection to {self._url} is not open; call open() first")
 
     def _keep_series(self, items: list[Packet | Malformed]) -> None:
         """Discard those of ``items`` that do not belong to a series, and follow where series begin and end."""
@@ -324,26 +325,6 @@ class ZmqSource:
                     self._connected_since = None
                 case _:
                     self._attempts += 1
-
-
-def receive(socket: zmq.Socket[bytes], most: int) -> tuple[list[Any], list[int]]:
-    """At most so many of the messages that have arrived: all their frames, and how many frames each has. Messages arrive whole."""
-    # A frame knows whether another follows; asking the socket takes as long as receiving does.
-    receive_one = socket.recv
-    frames: list[Any] = []
-    counts: list[int] = []
-    try:
-        for _ in range(most):
-            before = len(frames)
-            frame = receive_one(_AT_ONCE, False)
-            frames.append(frame.bytes if len(frame) < LARGE_FRAME else frame)
-            while frame.more:
-                frame = receive_one(_AT_ONCE, False)
-                frames.append(frame.bytes if len(frame) < LARGE_FRAME else frame)
-            counts.append(len(frames) - before)
-    except zmq.Again:
-        pass
-    return frames, counts
 
 
 def _messages(frames: list[Any], counts: list[int]) -> Iterator[list[Any]]:

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import zmq
 
+from beamloom.native import Receiver
 from beamloom.transport.channel import Received
 from beamloom.transport.doorkeeper import Doorkeeper
 from beamloom.transport.handshakes import Handshakes
@@ -29,7 +30,7 @@ from beamloom.transport.keys import Keys
 from beamloom.transport.links import KINDS, STAMP, Arrivals
 from beamloom.transport.messages import CONTROLLER, AnyMessage, decode, encode
 from beamloom.transport.metering import Meter
-from beamloom.transport.outboxes import COPY_BYTES, Outbox
+from beamloom.transport.outboxes import Outbox
 from beamloom.transport.sense import makes_sense
 from beamloom.transport.waiting import Waiter
 
@@ -73,6 +74,7 @@ class ZmqChannel:
         self._context = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, 65000)
         self._inbox: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
+        self._receiver = Receiver(self._inbox)
         self._inbox.set(zmq.RCVHWM, MESSAGES_WAITING)
         self._inbox.set(zmq.LINGER, 0)
         self._inbox.set(zmq.MAXMSGSIZE, largest_frame)
@@ -221,21 +223,16 @@ class ZmqChannel:
 
     def _drain(self) -> list[Received]:
         received: list[Received] = []
-        receive = self._inbox.recv
-        for _ in range(DRAIN_LIMIT):
-            try:
-                connection = receive(zmq.DONTWAIT)
-            except zmq.Again:
-                break
-            # As a frame, which knows whether more follow; to ask the socket costs more than the frame does.
-            frame = receive(zmq.DONTWAIT, False)
-            head = frame.bytes
-            size = len(head)
-            buffers: list[Any] = []
-            while frame.more:
-                frame = receive(zmq.DONTWAIT, False)
-                size += len(frame)
-                buffers.append(frame.bytes if len(frame) < COPY_BYTES else frame)
+        frames, counts = self._receiver.receive(DRAIN_LIMIT)
+        end = 0
+        for count in counts:
+            begin, end = end, end + count
+            if count < 2:
+                self.undecodable += 1
+                continue
+            connection, head = bytes(frames[begin]), bytes(frames[begin + 1])
+            buffers = frames[begin + 2 : end]
+            size = len(head) + sum(map(len, buffers))
             stamped = len(head) >= STAMP.size and head[0] in KINDS
             if stamped and not self._arrivals.take(connection, head, size):
                 continue
