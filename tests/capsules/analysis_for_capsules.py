@@ -51,3 +51,37 @@ class Reducer:
         self.total += result.payload["value"]
         if result.event_number == 17:
             raise KeyError(f"{result.worker} {result.payload} {self.total}")
+
+
+class Counting:
+    """A worker class whose end of the run fails, with what it has seen."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def process_event(self, event: Event) -> int:
+        self.seen += 1
+        return self.seen
+
+    def finish(self) -> None:
+        raise RuntimeError(f"{self.seen} events cannot be closed")
+
+
+class Timed:
+    """A reducer class of which no hook goes well that belongs to no event."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def process_result(self, result: Result) -> None:
+        self.count += 1
+
+    def timer(self) -> float:
+        raise LookupError(f"no timer at {self.count}")
+
+    def finish(self, parameters: ParameterSet) -> None:
+        raise ZeroDivisionError(f"no end at {self.count}, gain {parameters['gain']}")
+
+    @staticmethod
+    def describe_parameters() -> list[Parameter]:
+        return [IntParameter(name="gain", default=3)]

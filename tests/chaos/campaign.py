@@ -64,6 +64,8 @@ class Verdict(msgspec.Struct, kw_only=True):
     """Seconds in which no event was settled."""
     stalled_at: int
     """Events that were settled then."""
+    stall_story: dict[str, float] = {}
+    """What the run waited for meanwhile, in seconds: most often for a process that was starting."""
     changes: int
     """Of a parameter."""
     epochs: int
@@ -167,6 +169,7 @@ def campaign(schedule: Schedule, rate: float, *, stateful: bool = False) -> Verd
     verdict.blows = dict(Counter(str(blow.kind) for blow in dealer.dealt))
     verdict.faults += len(dealer.dealt)
     verdict.longest_stall, verdict.stalled_at = round(watch.longest_stall, 2), watch.stalled_at
+    verdict.stall_story = watch.stall_story
     verdict.changes = dealer.changes
     verdict.problems += [f"left behind among temporary files: {one}" for one in left]
     verdict.problems += [story] if story else []

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -59,6 +60,8 @@ class Watch:
         self.longest_stall = 0.0
         """Seconds in which no event was settled, from the first to the last that was."""
         self.stalled_at = 0
+        self.stall_story: dict[str, float] = {}
+        """What it was waiting for meanwhile, in seconds, as far as that was told."""
 
     def __enter__(self) -> Watch:
         self._thread.start()
@@ -88,18 +91,33 @@ class Watch:
         return int(self.last.get("completed_events", 0))
 
     def _follow(self) -> None:
+        story: defaultdict[str, float] = defaultdict(float)
+        before = time.monotonic()
         while not self._enough.wait(LOOK_SECONDS):
-            now = time.monotonic()
             told = self._asker.get("progress")
+            now = time.monotonic()
+            story[_waits_for(told)] += now - before
+            before = now
             if told is None:
                 continue
             if told["completed_events"] != self.last.get("completed_events"):
                 if self._since is not None and now - self._since > self.longest_stall:
                     self.longest_stall, self.stalled_at = now - self._since, self.settled
+                    self.stall_story = {what: round(seconds, 2) for what, seconds in story.items()}
                 self._since = now if told["completed_events"] else None
+                story.clear()
             with self._changed:
                 self.last = told
                 self._changed.notify_all()
+
+
+def _waits_for(told: dict[str, Any] | None) -> str:
+    if told is None:
+        return "the controller"
+    return (
+        ", ".join(sorted({str(one.get("stream", one["what"])) for one in told["waits_for"]}))
+        or "nothing that is told"
+    )
 
 
 @contextmanager

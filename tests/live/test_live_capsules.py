@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,8 @@ def test_the_call_that_raised_in_a_worker_is_made_again_and_becomes_a_test(
         assert any(f"beamloom debug {tmp_path}/capsules/" in line for line in said), said
         missing = f"{live.placement.controller_url}/api/v1/capsules/x/y.capsule"
         assert requests.get(missing, timeout=TIMEOUT).status_code == 404
+        elsewhere = requests.get(missing.replace("y.capsule", "event-1-worker-2-ab.capsule"), timeout=TIMEOUT)
+        assert f"capsule_dir of worker-2 on the host {socket.gethostname()}" in elsewhere.json()["detail"]
     again = command("beamloom", "debug", path)
     assert again.returncode == 1
     assert "in do_harm" in again.stderr

@@ -51,7 +51,8 @@ class Rerun:
         self.remarks: list[str] = []
         """What is not as it was, in sentences."""
         cls = load_class(capsule.analysis, folder or capsule.analysis_path, reload=reload)
-        self._analysis = (WorkerAnalysis if capsule.hook == "process_event" else ReducerAnalysis)(cls)
+        of_worker = capsule.hook == "process_event" or (capsule.event is None and not capsule.of_reducer)
+        self._analysis = (WorkerAnalysis if of_worker else ReducerAnalysis)(cls)
         self.parameters = ParameterSet.from_wire(capsule.parameters, self._analysis.descriptions())
         state = KeptState() if fresh else capsule.state
         if state.whole is not None:
@@ -89,7 +90,7 @@ class Rerun:
                 mapreduce_version=version,
                 parameters_hash=self.parameters.hash,
             )
-            if capsule.hook == "process_event"
+            if isinstance(self._analysis, WorkerAnalysis)
             else ReducerState(
                 name=capsule.service,
                 run=capsule.run,
@@ -112,8 +113,11 @@ class Rerun:
 
     def _call(self) -> Callable[[], Any]:
         capsule, parameters, analysis = self.capsule, self.parameters, self._analysis
+        if capsule.event is None:
+            return self._hook_of_no_event(capsule.hook)
+        number = capsule.event
         if isinstance(analysis, WorkerAnalysis):
-            event = Event(capsule.event, with_detectors(capsule.packets, capsule.detectors))
+            event = Event(number, with_detectors(capsule.packets, capsule.detectors))
             encoder = Encoder(allow_pickle=analysis.pickle_results)
 
             def process() -> Any:
@@ -132,11 +136,24 @@ class Rerun:
         def reduce() -> Any:
             payload = decoder.decode(given.head, given.buffers)
             result = Result(
-                capsule.event, given.worker, parameters.hash, payload, capsule.epoch, tuple(given.combined)
+                number, given.worker, parameters.hash, payload, capsule.epoch, tuple(given.combined)
             )
             return analysis.process_result(result, parameters)
 
         return reduce
+
+    def _hook_of_no_event(self, hook: str) -> Callable[[], Any]:
+        analysis, parameters = self._analysis, self.parameters
+        if hook == "finish":
+            return lambda: analysis.finish(parameters)
+        if isinstance(analysis, ReducerAnalysis) and hook == "timer":
+            return lambda: analysis.timer(parameters)
+        if isinstance(analysis, ReducerAnalysis) and hook == "checkpoint":
+            # What cannot be written down is no checkpoint, either.
+            return lambda: Encoder(allow_pickle=True).encode(analysis.checkpoint(parameters))
+        raise NotReproducible(
+            f"the capsule is of {hook!r}, which this version does not call; use the one that made it"
+        )
 
 
 def rerun(capsule: Capsule, *, folder: str | Path | None = None, fresh: bool = False) -> Any:

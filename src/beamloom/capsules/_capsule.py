@@ -60,10 +60,12 @@ class Capsule(msgspec.Struct, frozen=True, kw_only=True):
     """One call that failed."""
 
     hook: str
-    """``process_event`` or ``process_result``."""
+    """``process_event`` or ``process_result``; of those that belong to no event ``timer``, ``checkpoint`` or ``finish``."""
     run: str
-    event: int
+    event: int | None
     epoch: int
+    of_reducer: bool = False
+    """Whether a hook that belongs to no event is that of a reducer."""
     tick: bool = False
     service: str
     """The process that it failed in, by name."""
@@ -100,6 +102,8 @@ class Capsule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sentence(self) -> str:
         """What happened, in a line."""
+        if self.event is None:
+            return f"{self.where} failed: {self.error}: {self.message}"
         if self.died:
             return f"{self.analysis} ended its process in {self.hook} at event {self.event}: {self.error}: {self.message}"
         return f"{self.where} failed at event {self.event}: {self.error}: {self.message}"

@@ -22,7 +22,7 @@ CAPSULE = HERE / {capsule!r}
 ANALYSIS = {analysis}
 
 
-def test_{hook}_takes_event_{event}() -> None:
+def test_{hook}_{takes}() -> None:
     {call}
 '''
 
@@ -66,7 +66,7 @@ def _text(capsule: Capsule, copy: Path, target: Path, analysis: Path) -> str:
         capsule=copy.name,
         analysis=_beside(target.parent.absolute(), analysis),
         hook=capsule.hook,
-        event=capsule.event,
+        takes="does_not_raise" if capsule.event is None else f"takes_event_{capsule.event}",
         call=call,
     )
 

@@ -60,17 +60,21 @@ class Shelf:
         self,
         run: str,
         signature: str,
-        event: int,
+        event: int | str,
         service: str,
         encode: Callable[[int], bytes],
         *,
         temporary: bool = False,
     ) -> str:
-        """Put a capsule there; returns its name, empty where that could not be. ``encode`` gives its content in so many bytes."""
+        """Put a capsule there; returns its name, empty where that could not be. ``encode`` gives its content in so many bytes.
+
+        ``event``: its number, or the hook of a call that belongs to none.
+        """
         if not (room := self.room(run, signature, temporary=temporary)) or self.folder is None:
             return ""
         place = self.folder / run
-        name = f"event-{event}-{service}-{signature}{SUFFIX}"
+        what = event if isinstance(event, str) else f"event-{event}"
+        name = f"{what}-{service}-{signature}{SUFFIX}"
         part = place / f".{name}.{secrets.token_hex(4)}.part"
         try:
             content = encode(room)

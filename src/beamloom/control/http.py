@@ -167,6 +167,12 @@ class _Api:
     async def _show(self, view: Callable[[Any], Any]) -> Response:
         return _json(await self._ask(lambda: view(self._controller.active)))
 
+    async def hosts(self) -> dict[str, str]:
+        """Where the processes are that take part, by their names; for other routes."""
+        return await self._ask(
+            lambda: {member.name: member.register.host for member in self._controller.ensemble}
+        )
+
     # ---- runs -------------------------------------------------------------------------------------------------------------
 
     async def arm_sequence(self, request: Request) -> Response:

@@ -95,7 +95,7 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
         Told(f"{V1}/ledger", api.ledger, answers=answers.RunLedger),
         Told(f"{V1}/coverage", api.coverage, answers=answers.RunCoverage),
         Told(f"{V1}/errors", api.errors, answers=list[answers.FailureKind]),
-        capsule_route(f"{V1}/capsules/{{name:path}}", capsules),
+        capsule_route(f"{V1}/capsules/{{name:path}}", capsules, api.hosts),
         Told(f"{V1}/events", api.events, answers="text/event-stream", endless=True),
         Told(
             f"{V1}/events/{{number:int}}",

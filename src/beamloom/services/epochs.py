@@ -15,27 +15,28 @@ class Epochs:
     def __init__(self, descriptions: Iterable[Parameter]) -> None:
         self._descriptions = list(descriptions)
         self._sets: dict[int, ParameterSet] = {}
-        self._newest = 0
+        self.newest = 0
+        """The number of the newest epoch."""
         self.latest = ParameterSet.from_wire({}, self._descriptions)
         """The set of the newest epoch."""
 
     def restart(self, epoch: int, values: Mapping[str, bytes]) -> None:
         """A run begins with this epoch; earlier ones are forgotten."""
         self._sets.clear()
-        self._newest = epoch
+        self.newest = epoch
         self.begin(epoch, values)
 
     def begin(self, epoch: int, values: Mapping[str, bytes]) -> None:
         """A new epoch, or an earlier one that is told late."""
         found = self._sets[epoch] = ParameterSet.from_wire(values, self._descriptions)
-        if epoch >= self._newest:
-            self._newest, self.latest = epoch, found
+        if epoch >= self.newest:
+            self.newest, self.latest = epoch, found
         while len(self._sets) > EPOCHS_KEPT:
             del self._sets[next(iter(self._sets))]
 
     def is_ahead(self, epoch: int) -> bool:
         """Whether an epoch is newer than all that have arrived."""
-        return epoch > self._newest
+        return epoch > self.newest
 
     def get(self, epoch: int) -> ParameterSet | None:
         """The set of an epoch; None when it has not arrived yet."""

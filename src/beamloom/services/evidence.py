@@ -94,6 +94,25 @@ class Evidence:
 
         return self._kept(failure, event, capsule)
 
+    def of_hook(
+        self,
+        failure: Failure,
+        hook: str,
+        epoch: int,
+        parameters: ParameterSet,
+        analysis: Any,
+        *,
+        of_reducer: bool,
+    ) -> Failure:
+        """The failure of a hook that belongs to no event, with the name of its capsule where one was kept."""
+
+        def capsule(room: int) -> Capsule:
+            state = keep_state(analysis.instance, room - RESERVED, when="after")
+            common = self._common(failure, None, epoch, parameters, analysis, state)
+            return Capsule(hook=hook, of_reducer=of_reducer, **common)
+
+        return self._kept(failure, hook, capsule)
+
     @contextmanager
     def in_hand(
         self, ready: Ready, parameters: ParameterSet, tick: bool, analysis: Any, note: Callable[[str], None]
@@ -121,7 +140,7 @@ class Evidence:
         """How the call of a failure is made again, to follow a sentence; empty where no capsule was kept."""
         return f"; beamloom debug {self.shelf.path(failure.capsule)}" if failure.capsule else ""
 
-    def _kept(self, failure: Failure, event: int, capsule: Callable[[int], Capsule]) -> Failure:
+    def _kept(self, failure: Failure, event: int | str, capsule: Callable[[int], Capsule]) -> Failure:
         signature = failure.signature
         if not self.shelf.room(self._run, signature):
             return failure
@@ -152,7 +171,7 @@ class Evidence:
     def _common(
         self,
         failure: Failure,
-        event: int,
+        event: int | None,
         epoch: int,
         parameters: ParameterSet,
         analysis: Any,

@@ -336,9 +336,14 @@ class Reducing:
             return call()
         except RAISED as error:
             pass_interrupt(error)
-            where = hook if self.analysis is None else self.analysis.where(hook)
-            logger.warning("%s failed: %r", where, error)
-            self._fail(self._peer, 0, None, _failure(where, error, None))
+            analysis, epochs = self.analysis, self._epochs
+            failure = _failure(hook if analysis is None else analysis.where(hook), error, None)
+            if analysis is not None:
+                failure = self._evidence.of_hook(
+                    failure, hook, epochs.newest, epochs.latest, analysis, of_reducer=True
+                )
+            logger.warning("%s failed: %r%s", failure.where, error, self._evidence.command(failure))
+            self._fail(self._peer, 0, None, failure)
             return None
 
 

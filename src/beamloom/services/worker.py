@@ -297,7 +297,7 @@ class WorkerService:
                     self._map.finish(self._epochs.latest)
                 except RAISED as error:
                     pass_interrupt(error)
-                    run.failures.of_hook("finish", error)
+                    run.failures.of_finish(self._epochs, error)
             self._run = None
         self._channel.send(CONTROLLER, Finished(told))
 

@@ -14,6 +14,7 @@ from beamloom.engine.faults import Failure
 from beamloom.engine.ranges import Range
 from beamloom.engine.ready import Ready
 from beamloom.parameters import ParameterSet
+from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
 from beamloom.services.user_map import Map
 from beamloom.transport.channel import Channel
@@ -63,10 +64,14 @@ class WorkerFailures:
         logger.warning("events %s failed in %s: %r", events, failure.where, error)
         self._tell(event, slot, failure, events)
 
-    def of_hook(self, hook: str, error: BaseException) -> None:
-        """A hook failed that belongs to no event."""
-        failure = self._failure(hook, error, None)
-        logger.warning("%s failed: %r", failure.where, error)
+    def of_finish(self, epochs: Epochs, error: BaseException) -> None:
+        """The hook failed that is called at the end of a run."""
+        failure, analysis = self._failure("finish", error, None), self._user.analysis
+        if analysis is not None:
+            failure = self._evidence.of_hook(
+                failure, "finish", epochs.newest, epochs.latest, analysis, of_reducer=False
+            )
+        logger.warning("%s failed: %r%s", failure.where, error, self._evidence.command(failure))
         self._tell(None, 0, failure)
 
     def _failure(self, hook: str, error: BaseException, event: int | None) -> Failure:
