@@ -17,6 +17,7 @@ import msgspec
 
 from beamloom.devices.device import (
     RearmingSource,
+    RereadableSource,
     Sharing,
     Source,
 )
@@ -224,6 +225,8 @@ class IngesterService:
         source = self._source(stream, layout)
         device = self._standbys[stream].source if stream in self._standbys else source
         rearms = isinstance(device, RearmingSource) and device.rearms
+        if isinstance(source, RereadableSource) and stream in arm.rejoins:
+            self._spooling.forget(arm.run, stream)
         return open_stream(
             arm.run,
             stream,

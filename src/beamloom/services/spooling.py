@@ -72,6 +72,11 @@ class Spooling:
         except OSError as error:
             self._fail(error)
 
+    def forget(self, run: str, stream: str) -> None:
+        """What a former life has left of a stream is not needed: its packets come again."""
+        for ending in (ENDING, WAITING):
+            remove_spool(self.folder / run / (quote(stream, safe="") + ending))
+
     def retention(self, run: str, stream: str) -> Retention:
         """What keeps the packets of a stream; with what a former life has left on disk, where that is so."""
         settings = self._settings
