@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,11 +33,11 @@ RAISED = [
 
 @contextmanager
 def harmful(
-    camera: Bench, settings: Mapping[str, Any] | None = None, worker: str = "Worker"
+    camera: Bench, settings: Mapping[str, Any] | None = None, worker: str = "Worker", reducer: str = "Reducer"
 ) -> Iterator[Live]:
     """A pipeline with the analysis that does harm."""
     with running(
-        of_camera(camera), worker=f"harmful:{worker}", reducer="harmful:Reducer", settings=settings or {}
+        of_camera(camera), worker=f"harmful:{worker}", reducer=f"harmful:{reducer}", settings=settings or {}
     ) as live:
         yield live
 
@@ -121,12 +123,42 @@ def test_what_a_worker_held_goes_to_others_within_a_second_at_default_settings(
         assert took < 1.0
 
 
-def test_a_worker_whose_code_holds_the_lock_for_long_is_not_taken_for_dead(camera: Bench) -> None:
-    with harmful(camera, worker="LongSleeper") as live:
-        live.arm(uniform_map(["camera"], 2))
-        camera.play("camera", pictures(2))
+@contextmanager
+def busy_machine() -> Iterator[None]:
+    """More processes than the machine has processors compute all the time."""
+    burn = [sys.executable, "-c", "while True: sum(range(100_000))"]
+    burners = [subprocess.Popen(burn) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        yield
+    finally:
+        for one in burners:
+            one.kill()
+        for one in burners:
+            one.wait()
+
+
+def test_a_worker_that_works_is_not_taken_for_dead_on_a_busy_machine_whatever_holds_the_lock(
+    camera: Bench,
+) -> None:
+    with harmful(camera, worker="LongHolder") as live, busy_machine():
+        live.arm(uniform_map(["camera"], 200))
+        camera.play("camera", pictures(200))
         end = live.finished()
-        assert (end["reduced"], end["failed"], end["redelivered"]) == (4, 0, 0), live.state()
+        assert (end["reduced"], end["failed"], end["redelivered"]) == (202, 0, 0), live.state()
+        said = "\n".join(live.placement.output("controller"))
+        assert "is gone" not in said
+
+
+def test_a_reducer_whose_code_holds_the_lock_for_long_takes_each_result_once(camera: Bench) -> None:
+    with harmful(camera, reducer="LongReducer") as live:
+        live.arm(uniform_map(["camera"], 60))
+        camera.play("camera", pictures(60))
+        end = live.finished()
+        assert (end["reduced"], end["failed"], end["lost"]) == (62, 0, 0), live.state()
+        times = live.published()["times"]
+        assert {times[event] for event in range(1, 61)} == {1}
+        said = "\n".join(live.placement.output("controller"))
+        assert "reducer is gone" not in said
 
 
 def test_a_worker_that_leaks_is_renewed_and_no_event_is_blamed(camera: Bench) -> None:

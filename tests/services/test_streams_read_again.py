@@ -189,7 +189,7 @@ def test_packets_that_waited_on_disk_for_a_missing_one_do_not_come_before_those_
     tmp_path: Path,
 ) -> None:
     content = pages(FRAMES, flaws=True)
-    settings = {"write_ahead": True, "state_dir": str(tmp_path), "reorder_wait": 1.0}
+    settings: dict[str, Any] = {"write_ahead": True, "state_dir": str(tmp_path), "reorder_wait": 1.0}
     with Bench({}, settings=SOON) as bench:
         bench.add_ingester("a", Book(list(content)), **settings)
         bench.until(bench.everyone_known)

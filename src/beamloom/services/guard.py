@@ -111,11 +111,14 @@ class Notes:
         return self._memory[_CAPSULE_AT:].rstrip(b"\0").decode(errors="replace")
 
 
-def start_guard(controller: str, interval: float, keys: Keys | None = None) -> Notes:
+def start_guard(
+    controller: str, interval: float, keys: Keys | None = None, *, only_pulse: bool = False
+) -> Notes:
     """Give this process a guard, which tells the controller at that address; returns where to write what it should know.
 
     To be called before the process has threads or sockets. ``interval``: seconds between two looks. ``keys``: those of the pipeline.
-    Where the system has no way to watch a process, there is no guard, and the notes are read by nobody.
+    With ``only_pulse`` it gives signs of life, and neither judges nor reports. Where the system has no way to watch a process,
+    there is no guard, and the notes are read by nobody.
     """
     notes = Notes()
     if not hasattr(os, "pidfd_open"):
@@ -128,11 +131,14 @@ def start_guard(controller: str, interval: float, keys: Keys | None = None) -> N
 
     def guard() -> None:
         os.close(writing)
-        watch(worker, alive, reading, notes, controller, interval, keys)
+        watch(worker, alive, reading, notes, controller, interval, keys, only_pulse=only_pulse)
 
     _spawn(guard)
     os.close(reading)
     os.close(alive)
+    if only_pulse:
+        os.close(writing)
+        return notes
     faulthandler.enable(writing)
     faulthandler.register(END_WITH_STACK, writing, chain=True)
     return notes

@@ -72,11 +72,20 @@ class Notebook(Protocol):
 
 
 def watch(
-    worker: int, alive: int, dump: int, notes: Notebook, controller: str, interval: float, keys: Keys | None
+    worker: int,
+    alive: int,
+    dump: int,
+    notes: Notebook,
+    controller: str,
+    interval: float,
+    keys: Keys | None,
+    *,
+    only_pulse: bool = False,
 ) -> None:
     """Watch the process ``worker`` until it has ended.
 
-    ``alive`` is its pidfd, ``dump`` the end of a pipe from which the stack can be read that it writes as it crashes.
+    ``alive`` is its pidfd, ``dump`` the end of a pipe from which the stack can be read that it writes as it crashes. With ``only_pulse``
+    nothing is told but that it lives.
     With ``keys`` it shows them to the controller.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -88,7 +97,8 @@ def watch(
         if keys is not None:
             keys.present(socket)
         socket.connect(controller)
-        _Watch(worker, alive, dump, notes, socket).run(min(interval, LONGEST_INTERVAL))
+        one = _Watch(worker, alive, dump, notes, socket)
+        (one.give_pulse if only_pulse else one.run)(min(interval, LONGEST_INTERVAL))
 
 
 class _Watch:
@@ -123,6 +133,12 @@ class _Watch:
                 break
         if not self._notes.leaving:
             self._report()
+
+    def give_pulse(self, interval: float) -> None:
+        """Tell that the process lives, until it has ended or as long as nobody has stopped it."""
+        while not self._ended(interval):
+            if not _is_stopped(self._worker):
+                self._send(Pulse())
 
     def _ended(self, timeout: float) -> bool:
         """Wait so long for the end of the worker; whether it has come."""

@@ -24,6 +24,7 @@ from beamloom.services.code_version import build_metadata
 from beamloom.services.early_results import EarlyResults
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
+from beamloom.services.guard import Notes
 from beamloom.services.keeping import Keeping
 from beamloom.services.loop import IDLE_WAIT, LONGEST_WAIT
 from beamloom.services.membership import Membership
@@ -84,8 +85,10 @@ class ReducerService:
         keeping: Keeping | None = None,
         journal: Safekeeping | None = None,
         evidence: Evidence | None = None,
+        notes: Notes | None = None,
     ) -> None:
         self._journal = journal or Safekeeping()
+        self._guard_notes = notes or Notes()
         self._resumption: Resumption | None = None
         self._to_take_up: ToTakeUp | None = None
         self._finished = False
@@ -328,6 +331,7 @@ class ReducerService:
     def turn(self, now: float) -> None:
         """Call the timer when it is due, and serve readers."""
         self.member.turn(now)
+        self._guard_notes.call(self._channel.peer)
         self._acknowledge()
         self._journal.turn()
         if self._to_take_up is not None:

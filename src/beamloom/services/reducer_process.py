@@ -12,6 +12,7 @@ from beamloom.results.hdf5 import is_question
 from beamloom.results.http import make_app
 from beamloom.services.disks import DiskWatch, folder_of
 from beamloom.services.evidence import evidence_of
+from beamloom.services.guard import start_guard
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, keepers_of, past_of
 from beamloom.services.last_words import LastWords
@@ -30,6 +31,8 @@ from beamloom.transport.http_server import HttpServer
 def serve(settings: ReducerSettings) -> int:
     """Run the reducer in this process until it is told to end."""
     keys = keys_of(settings)
+    # C code of the user's class may hold the interpreter's lock for longer than anybody waits for a sign of life.
+    notes = start_guard(settings.controller, settings.heartbeat_interval, keys, only_pulse=True)
 
     def load() -> ReducerAnalysis | None:
         if settings.reducer_class is None:
@@ -54,13 +57,13 @@ def serve(settings: ReducerSettings) -> int:
     try:
         http = server.start_as(settings.advertise)
         service = ReducerService(
-            settings, channel, settings.controller, load, desk, http, keeping, journal, evidence
+            settings, channel, settings.controller, load, desk, http, keeping, journal, evidence, notes
         )
 
-        def notes(now: float) -> dict[str, Any]:
+        def told(now: float) -> dict[str, Any]:
             return {**service.notes(now), "disks": disks.told()}
 
-        beats = Heartbeats(channel, settings, service.member, service.figures, notes, keys=keys)
+        beats = Heartbeats(channel, settings, service.member, service.figures, told, keys=keys)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)
         finally:

@@ -117,3 +117,21 @@ class HarmedReducer:
             ctypes.string_at(0)
         times = self.publish["times"]
         times[result.event_number] = times.get(result.event_number, 0) + 1
+
+
+class LongHolder:
+    """A worker class that holds the interpreter's lock for three seconds at one event, and works in Python at the others."""
+
+    def process_event(self, event: Event) -> int:
+        if event.event_number == 5:
+            ctypes.PyDLL(None).usleep(3_000_000)
+        return sum(range(20_000)) and event.event_number
+
+
+class LongReducer(Reducer):
+    """Holds the interpreter's lock for three seconds at one result."""
+
+    def process_result(self, result: Result) -> None:
+        super().process_result(result)
+        if result.event_number == 5:
+            ctypes.PyDLL(None).usleep(3_000_000)
