@@ -53,8 +53,8 @@ def test_files_and_made_packets_lose_nothing_with_their_ingesters(tmp_path: Path
                 30,
             )
         end = live.finished(60)
-        tree = live.published()
-    assert (end["reduced"], end["lost"], end["failed"]) == (EVENTS + 2, 0, 0), end["losses"]
+        tree, state = live.published(), live.state()
+    assert (end["reduced"], end["lost"], end["failed"]) == (EVENTS + 2, 0, 0), state
     said = {event: tree["said"][event] for event in range(1, EVENTS + 1)}
     assert said == {event: dict.fromkeys(streams, event - 1) for event in said}
     assert {tree["times"][event] for event in said} == {1}

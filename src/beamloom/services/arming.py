@@ -10,6 +10,7 @@ from beamloom.engine.run import Run
 from beamloom.errors import UserError
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.membership import name_of
+from beamloom.transport.messages import Progress
 from beamloom.triggermap import TriggerMap, TriggerMapError
 
 
@@ -39,6 +40,8 @@ class Arming:
         """To be called once: with the run's id, or with why there is no run."""
         self.ticks: dict[str, float] = {}
         """Intervals at which workers want to be ticked, in seconds."""
+        self.early: list[tuple[str, Progress]] = []
+        """What ingesters that are ready have told of their streams, and tell once only, by their ids."""
         self._awaited = set(awaited)
         self._participants = frozenset(self._awaited)
         self._deadline = deadline

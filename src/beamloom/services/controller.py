@@ -69,6 +69,7 @@ from beamloom.transport.messages import (
     Heartbeat,
     Leaving,
     LogRecords,
+    Progress,
     Pulse,
     Register,
     Standing,
@@ -272,6 +273,8 @@ class ControllerService:
                 self.logbook.keep(member.name, records)
             case Failed(run=run, event=None) if self._arming is not None and run == self._arming.run.run_id:
                 self._arming.run.faults.add(message.failure, message.worker, None)
+            case Progress(run=run) if self._arming is not None and run == self._arming.run.run_id:
+                self._arming.early.append((sender, message))
             case _:
                 if self.active is not None and getattr(message, "run", None) == self.active.run.run_id:
                     self.active.hear(sender, message, now)
@@ -400,6 +403,8 @@ class ControllerService:
         self._keep_run(self.active)
         if self._keeper is not None:
             arming.run.witness = self._keeper.hear
+        for sender, progress in arming.early:
+            self.active.hear(sender, progress, now)
         self.active.turn(now)
         logger.info("run %s is armed", arming.run.run_id)
         arming.reply(arming.run.run_id)
