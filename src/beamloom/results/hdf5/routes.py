@@ -9,6 +9,7 @@
     GET  /datasets/{id}[/type | /shape]           a dataset
     GET  /datasets/{id}/value?select=[0:4,7]      its elements, or some; as bytes where the client accepts those
     GET  /api/v1/tree?path=a/b                    all that is in there, without elements, in one answer (no part of that API)
+    GET  /api/v1/shown?path=a/b&most=600,800      a dataset in the size in which it is shown (no part of that API)
     POST /datasets/{id}/value                     the same with a long selection, or single points
     GET  /{groups|datasets}/{id}/attributes[/{name}]
     GET  /about  /info  /domains  /acls[/{user}]  what this server is; everybody may read
@@ -23,7 +24,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from beamloom.openapi import Told, Value
-from beamloom.results.encodings import accepts_gzip
+from beamloom.results.encodings import NPY, accepts_gzip
 from beamloom.results.hdf5 import views
 from beamloom.results.hdf5.catalog import Catalog, Entry
 from beamloom.results.hdf5.encoding import json_bytes, to_bytes, value_json
@@ -42,6 +43,7 @@ from beamloom.results.hdf5.types import shape_of, type_of
 from beamloom.results.outline import outline
 from beamloom.results.past import PastRuns
 from beamloom.results.selection import NothingSelected, SelectionError
+from beamloom.results.shown import Size, as_npy, shown
 from beamloom.results.snapshot import ResultsReader
 
 BINARY = "application/octet-stream"
@@ -85,6 +87,19 @@ def hdf5_routes(reader: ResultsReader, past: PastRuns | None = None) -> list[Tol
             service.tree,
             "Names, attributes, shapes and types.",
             query=[domain, Value(name="path")],
+        ),
+        told(
+            "/api/v1/shown",
+            service.shown,
+            "A dataset of numbers in the size in which it is shown.",
+            answers=NPY.media_type,
+            query=[
+                domain,
+                Value(name="path"),
+                Value(name="select", says="As in [0:10:2,4]."),
+                Value(name="most", says="Elements along each of the last axes at the most, as in 600,800."),
+                Value(name="by", kind=Literal["mean", "max"], says="What a block of elements becomes."),
+            ],
         ),
         told("/about", service.about, "What this server is."),
         told("/info", service.about, "The same."),
@@ -228,6 +243,19 @@ class _Hdf5:
         catalog = await self._shelf.of_domain(request.query_params.get("domain", "/"))
         entry = _at(catalog, catalog.root, request.query_params.get("path", ""))
         return await _json_later(request, lambda: outline(entry.node))
+
+    async def shown(self, request: Request) -> Response:
+        asked = request.query_params
+        catalog = await self._shelf.of_domain(asked.get("domain", "/"))
+        entry = _at(catalog, catalog.root, asked.get("path", ""))
+        values = views.dataset_of(entry).values
+        if values is None:
+            raise SelectionError("there is no value here.")
+        size = Size.asked(asked.get("most", ""), asked.get("by", "mean"))
+        select = asked.get("select")
+        return await _send(
+            request, lambda: (as_npy(shown(read_selection(values, select), size)), NPY.media_type)
+        )
 
     async def collection(self, request: Request) -> Response:
         name = request.url.path.strip("/")

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { MAPS, palette } from "../src/plots/colours";
+import { autoLevels, colour } from "../src/plots/levels";
+import { readNpy } from "../src/plots/npy";
+
+function npy(descr: string, shape: string, data: ArrayBufferView, version = 1): ArrayBuffer {
+  const head = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(118 - (version > 1 ? 2 : 0)) + "\n";
+  const lead = version > 1 ? 12 : 10;
+  const file = new Uint8Array(lead + head.length + data.byteLength);
+  file.set([0x93, ...new TextEncoder().encode("NUMPY"), version, 0]);
+  const view = new DataView(file.buffer);
+  if (version > 1) view.setUint32(8, head.length, true);
+  else view.setUint16(8, head.length, true);
+  file.set(new TextEncoder().encode(head), lead);
+  file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), lead + head.length);
+  return file.buffer;
+}
+
+describe("arrays of numpy", () => {
+  it("are read with their shape and type", () => {
+    for (const version of [1, 2]) {
+      const read = readNpy(npy("<f8", "2, 3", new Float64Array([1, 2, 3, 4, 5, 6.5]), version));
+      expect([read.shape, [...read.data]]).toEqual([[2, 3], [1, 2, 3, 4, 5, 6.5]]);
+    }
+    expect(readNpy(npy("|u1", "4,", new Uint8Array([1, 2, 3, 4]))).shape).toEqual([4]);
+    expect([...readNpy(npy("<i2", "", new Int16Array([-5]))).data]).toEqual([-5]);
+  });
+  it("are refused in words where they cannot be", () => {
+    expect(() => readNpy(new ArrayBuffer(3))).toThrow("no array of numpy");
+    expect(() => readNpy(npy("<c16", "1,", new Float64Array(2)))).toThrow("<c16 cannot be shown");
+    expect(() => readNpy(npy("<f8", "3,", new Float64Array(2)))).toThrow("not whole");
+  });
+});
+
+describe("levels", () => {
+  it("leave out single bright pixels", () => {
+    const image = new Float32Array(10_000).map((_, index) => index % 100);
+    image[77] = 1e9;
+    const { low, high } = autoLevels(image, false);
+    expect([low, high]).toEqual([0, 99]);
+  });
+  it("are never empty, also where all is the same, or nothing is a number", () => {
+    expect(autoLevels(new Float32Array(10).fill(5), false)).toEqual({ low: 5, high: 10 });
+    expect(autoLevels(new Float32Array(10), false)).toEqual({ low: 0, high: 1 });
+    expect(autoLevels(new Float32Array(10).fill(NaN), false)).toEqual({ low: 0, high: 1 });
+    expect(autoLevels(new Float32Array(10), true)).toEqual({ low: 1, high: 10 });
+  });
+  it("show sparse images: the few pixels that are not zero", () => {
+    const image = new Float32Array(10_000);
+    image[3] = 7;
+    expect(autoLevels(image, false)).toEqual({ low: 0, high: 7 });
+  });
+});
+
+describe("colours", () => {
+  it("go from the first to the last of the map, and leave out what is no number", () => {
+    const colours = palette("grey");
+    const out = new Uint32Array(6);
+    colour(new Float32Array([-1, 0, 5, 10, 99, NaN]), { low: 0, high: 10 }, false, colours, out);
+    expect([...out].map((one) => (one >>> 24 ? one & 255 : -1))).toEqual([0, 0, 127, 255, 255, -1]);
+  });
+  it("are by the logarithm where that is wanted, without what has none", () => {
+    const out = new Uint32Array(5);
+    colour(new Float64Array([1, 10, 100, 0, -3]), { low: 1, high: 100 }, true, palette("grey"), out);
+    expect([...out].map((one) => (one >>> 24 ? one & 255 : -1))).toEqual([0, 127, 255, -1, -1]);
+  });
+  it("of all maps are opaque, and get lighter", () => {
+    for (const name of MAPS) {
+      const colours = palette(name);
+      const light = (one: number): number => 0.3 * (one & 255) + 0.6 * ((one >> 8) & 255) + 0.1 * ((one >> 16) & 255);
+      expect(colours.every((one) => one >>> 24 === 255)).toBe(true);
+      for (let index = 16; index < 256; index += 16) expect(light(colours[index]!)).toBeGreaterThan(light(colours[index - 16]!));
+    }
+  });
+});
