@@ -12,6 +12,7 @@ export interface View {
 
 export const VIEWS: readonly View[] = [
   { name: "", title: "Now", key: "1", load: async () => (await import("./now/now")).Now },
+  { name: "results", title: "Results", key: "2", load: async () => (await import("./results/results")).Results },
   { name: "errors", title: "Errors", key: "6", load: async () => (await import("./errors/errors")).Errors },
   { name: "log", title: "Log", key: "7", load: async () => (await import("./logs/logs")).Logs },
 ];

@@ -1,0 +1,95 @@
+/** The arrays that a plot needs, asked for again when they have changed: together, one set at a time, at most ten times a second. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { getRaw } from "../api/client";
+import { readNpy, type NdArray } from "../plots/npy";
+import { concerns, newest } from "./updates";
+
+export interface Wish {
+  readonly path: string;
+  /** Elements along each of the last axes at the most. */
+  readonly most?: readonly number[];
+  readonly by?: "mean" | "max";
+  /** Which part of it, as `[5,:,:]`. */
+  readonly select?: string;
+}
+
+export interface Arrays {
+  /** By the names of the wishes; undefined before the first answer. */
+  readonly arrays: Record<string, NdArray> | undefined;
+  readonly error: Error | undefined;
+}
+
+const SHORTEST_MS = 100;
+
+/** The address of a wish; `domain` is "/" for the present run, "/runs/{run}" for another. */
+export function addressOf(wish: Wish, domain: string): string {
+  const query = new URLSearchParams({ path: wish.path, domain });
+  if (wish.most?.length) query.set("most", wish.most.join(","));
+  if (wish.by) query.set("by", wish.by);
+  if (wish.select) query.set("select", wish.select);
+  return `/results/api/v1/shown?${query.toString()}`;
+}
+
+class Fetcher {
+  private readonly known = new Map<string, { tag: string; array: NdArray }>();
+
+  async get(address: string, signal: AbortSignal): Promise<NdArray> {
+    const before = this.known.get(address);
+    const answer = await getRaw(address, before ? { "If-None-Match": before.tag } : {}, signal);
+    const tag = answer.headers.get("etag") ?? "";
+    if (before && (answer.status === 304 || tag === before.tag)) return before.array;
+    const array = readNpy(await answer.arrayBuffer());
+    this.known.set(address, { tag, array });
+    return array;
+  }
+}
+
+/** In a component: the arrays of `wishes`, kept up to date while it is shown. */
+export function useArrays(wishes: Record<string, Wish>, domain = "/"): Arrays {
+  const [state, setState] = useState<Arrays>({ arrays: undefined, error: undefined });
+  const addresses = Object.fromEntries(Object.entries(wishes).map(([name, wish]) => [name, addressOf(wish, domain)]));
+  const key = JSON.stringify(addresses);
+  const latest = useRef(wishes);
+  latest.current = wishes;
+  useEffect(() => {
+    const fetcher = new Fetcher();
+    const over = new AbortController();
+    let asking = false;
+    let dirty = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+
+    async function ask(): Promise<void> {
+      if (asking || !dirty || document.hidden || over.signal.aborted) return;
+      asking = true;
+      dirty = false;
+      const begin = performance.now();
+      try {
+        const found = await Promise.all(Object.entries(addresses).map(async ([name, one]) => [name, await fetcher.get(one, over.signal)] as const));
+        setState({ arrays: Object.fromEntries(found), error: undefined });
+      } catch (problem) {
+        if (over.signal.aborted) return;
+        setState((before) => ({ arrays: before.arrays, error: problem instanceof Error ? problem : new Error(String(problem)) }));
+      }
+      timer = setTimeout(() => {
+        asking = false;
+        void ask();
+      }, Math.max(0, SHORTEST_MS - (performance.now() - begin)));
+    }
+    function turned(): void {
+      dirty = true;
+      void ask();
+    }
+    const stop = newest.subscribe((update) => {
+      if (domain === "/" && update && Object.values(latest.current).some((wish) => concerns(update, wish.path))) dirty = true;
+      void ask();
+    });
+    document.addEventListener("visibilitychange", turned);
+    return () => {
+      over.abort();
+      stop();
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", turned);
+    };
+  }, [key]);
+  return state;
+}
