@@ -110,3 +110,16 @@ def test_a_change_while_a_run_goes_on_holds_from_one_event_on(live: Live) -> Non
     change_at = gains.index(9)
     assert change_at >= 11
     assert gains == [1] * change_at + [9] * (102 - change_at)
+
+
+def test_the_values_and_the_events_that_they_hold_from_are_told(live: Live) -> None:
+    before = live.get("epochs").json()
+    assert before["run"] is None
+    live.feeds["eiger"].send(series(4))
+    run = live.arm(simple_map(4))
+    live.finished()
+    live.post("parameters", json={"gain": 7})
+    after = live.get("epochs").json()
+    assert (after["run"], after["values"]["gain"]) == (run, 7)
+    assert after["epoch"] > before["epoch"]
+    assert after["epochs"][0]["first_event"] == 0

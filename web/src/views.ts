@@ -13,6 +13,8 @@ export interface View {
 export const VIEWS: readonly View[] = [
   { name: "", title: "Now", key: "1", load: async () => (await import("./now/now")).Now },
   { name: "results", title: "Results", key: "2", load: async () => (await import("./results/results")).Results },
+  { name: "parameters", title: "Parameters", key: "3", load: async () => (await import("./parameters/parameters")).Parameters },
+  { name: "runs", title: "Runs", key: "4", load: async () => (await import("./runs/runs")).Runs },
   { name: "errors", title: "Errors", key: "6", load: async () => (await import("./errors/errors")).Errors },
   { name: "log", title: "Log", key: "7", load: async () => (await import("./logs/logs")).Logs },
 ];

@@ -91,6 +91,15 @@ class RunLine(msgspec.Struct):
     streams: list[str]
 
 
+class ParameterEpochs(msgspec.Struct):
+    """The parameters of the present or last run, by the events that they hold from."""
+
+    epoch: int
+    values: dict[str, Any]
+    run: str | None
+    epochs: list[dict[str, Any]]
+
+
 class ProcessLine(msgspec.Struct):
     """One process that takes part."""
 

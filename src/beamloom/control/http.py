@@ -41,7 +41,7 @@ from beamloom.control.table import routes_of
 from beamloom.engine.budget import Budget
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
-from beamloom.parameters import Parameters, encode_value
+from beamloom.parameters import Parameters, encode_value, readable
 from beamloom.transport.tracing import MOST_SPANS
 from beamloom.triggermap import TriggerMap, TriggerMapError, uniform
 
@@ -406,6 +406,20 @@ class _Api:
     async def parameters(self, request: Request) -> Response:
         """The descriptions of all parameters, by name."""
         return _json(await self._ask(self._controller.parameters.listing))
+
+    async def parameter_epochs(self, request: Request) -> Response:
+        """The values that hold now, and those of the run with the event that each set holds from."""
+
+        def view() -> dict[str, Any]:
+            active = self._controller.active
+            return {
+                "epoch": self._controller.epochs.number,
+                "values": readable(self._controller.parameters.current),
+                "run": None if active is None else active.run.run_id,
+                "epochs": [] if active is None else msgspec.to_builtins(active.epochs),
+            }
+
+        return _json(await self._ask(view))
 
     async def set_parameters(self, request: Request) -> Response:
         """Set several parameters as one epoch; the body is a mapping of names to values."""

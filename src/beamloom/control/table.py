@@ -70,6 +70,7 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
         Told(f"{V1}/stop", api.stop, methods=["POST"], answers=None),
         Told(f"{V1}/parameters", api.parameters, answers=list[dict[str, Any]]),
         Told(f"{V1}/parameters", api.set_parameters, methods=["POST"], takes=dict[str, Any], answers=str),
+        Told(f"{V1}/epochs", api.parameter_epochs, answers=answers.ParameterEpochs),
         Told(f"{V1}/parameter/{{name:path}}", api.parameter, answers="application/x.bytes"),
         Told(
             f"{V1}/parameter/{{name:path}}",

@@ -124,3 +124,42 @@ export interface LogLine {
   levelname: string;
   service: string;
 }
+
+export interface Described {
+  name: string;
+  description: string | null;
+  dtype: "str" | "int" | "float" | "bool" | "choice" | "binary" | "file" | "array";
+  default: unknown;
+  unit?: string;
+  min?: number;
+  max?: number;
+  choices?: (string | number)[];
+  element?: string;
+}
+
+export interface Epoch {
+  epoch: number;
+  first_event: number;
+  values: Record<string, unknown>;
+}
+
+export interface Epochs {
+  epoch: number;
+  values: Record<string, unknown>;
+  run: string | null;
+  epochs: Epoch[];
+}
+
+export interface RunLine {
+  run: string;
+  started_at: number;
+  finished_at: number | null;
+  seconds: number;
+  total_events: number | null;
+  reduced: number;
+  failed: number;
+  lost: number;
+  stopped: string | null;
+  outcome: string;
+  streams: string[];
+}

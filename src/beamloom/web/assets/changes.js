@@ -1,0 +1,1 @@
+function e(e,t){return JSON.stringify(e)===JSON.stringify(t)}function t(t,n){return Object.keys({...t,...n}).filter(r=>!e(t[r],n[r])).sort().map(e=>({name:e,before:t[e],after:n[e]}))}function n(e){return e.map((n,r)=>({epoch:n,changes:r?t(e[r-1].values,n.values):[]})).reverse()}function r(e){return typeof e==`string`?e:e===void 0?`not set`:JSON.stringify(e)}export{n,r,t};
