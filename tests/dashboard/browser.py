@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 40_000
 WIDE = (1280, 900)
 PHONE = (390, 844)
 OPTIONS = [
