@@ -28,6 +28,15 @@ class Numbers:
         return len([packet.parse() for packet in event.streams.values()])
 
 
+class Wanting:
+    """Needs a parameter."""
+
+    def process_event(self, event: Event, parameters: Any) -> int:
+        if bytes(parameters["wanted"].data) != b"yes":
+            raise ValueError("the parameter has another value")
+        return 1
+
+
 class Failing:
     def process_event(self, event: Event) -> int:
         if event.event_number == 3:

@@ -148,9 +148,12 @@ def test_a_pipeline_of_real_processes_is_measured(
     assert max(map(len, printed.splitlines())) <= 80
 
 
-def pipeline_file(folder: Path, streams: dict[str, dict[str, str]], worker: str) -> str:
+def pipeline_file(
+    folder: Path, streams: dict[str, dict[str, str]], worker: str, parameters: object = None
+) -> str:
     path = folder / "pipeline.yaml"
     pipeline = {
+        **({} if parameters is None else {"parameters": parameters}),
         "streams": streams,
         "workers": {"class": f"bench_analysis:{worker}"},
         "reducer": {"class": "bench_analysis:Reducer"},
@@ -169,6 +172,19 @@ def test_a_generator_takes_the_place_of_a_recording(
     found = json.loads(capsys.readouterr().out)
     assert found["events"] == 50
     assert found["plain"]["hooks"]["parse"]["per_event"] == 1.0
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_the_parameters_of_the_pipeline_file_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], as_file: bool
+) -> None:
+    if as_file:
+        (tmp_path / "parameters.json").write_text('{"wanted": "yes"}')
+    parameters: object = "parameters.json" if as_file else {"wanted": "yes"}
+    streams = {"a": {"device": "generator", "url": "generator:", "kind": "scan"}}
+    file = pipeline_file(tmp_path, streams, "Wanting", parameters)
+    words = ["bench", file, "--no-live", "--events", "10", "--seconds", "0.01", "--json", "-"]
+    assert main(words) == 0, capsys.readouterr().out
 
 
 def test_a_capture_takes_the_place_of_a_recording(

@@ -19,7 +19,8 @@ from beamloom.errors import UsageError
 from beamloom.pipeline_file import Pipeline, read_pipeline
 from beamloom.pipeline_file._shape import Reducer, WorkerGroup
 from beamloom.replay import Replay
-from beamloom.settings import StreamSettings
+from beamloom.services.resuming import initial_values
+from beamloom.settings import ControllerSettings, StreamSettings
 from beamloom.version import VERSION
 
 BUSY = 0.7
@@ -89,7 +90,7 @@ class Bench:
             self._reducer_class,
             files,
             source=question.source,
-            parameters=question.parameters,
+            parameters=question.parameters or _parameters_of(self._pipeline),
             workers=self.workers,
             allow_pickle=question.allow_pickle,
             folder=self._folder,
@@ -166,6 +167,17 @@ class Bench:
                 if probe.seconds >= self._question.seconds / 2:
                     return probe
             return live.run(passes, tell)
+
+
+def _parameters_of(pipeline: Pipeline) -> dict[str, bytes] | None:
+    """The values that the pipeline file gives; None where it gives none."""
+    match pipeline.parameters:
+        case None:
+            return None
+        case str(path):
+            return initial_values(ControllerSettings(parameters_file=path))
+        case values:
+            return initial_values(ControllerSettings(parameters=values))
 
 
 def _remarks(live: LiveRun, material: Material, largest: float) -> list[str]:
