@@ -30,6 +30,17 @@ def test_a_run_that_every_kind_of_fault_happens_to_equals_the_undisturbed_one() 
     assert sum(verdict.blows.values()) >= len(Kind) // 2, "the run was over too soon to say anything"
 
 
+@pytest.mark.expects_errors
+@pytest.mark.timeout(180)
+def test_constraints_with_a_state_outlive_workers_ingesters_and_reducers_in_one_run() -> None:
+    kinds = [Kind.KILL_WORKER, Kind.KILL_INGESTER, Kind.KILL_REDUCER]
+    verdict = campaign(draw(21, 2000, len(kinds), kinds), RATE, stateful=True)
+    assert verdict.problems == [], verdict
+    assert verdict.passed
+    assert (verdict.lost, verdict.failed, verdict.duplicates) == (0, 0, 0)
+    assert sum(verdict.blows.values()) >= 2, "the run was over too soon to say anything"
+
+
 @pytest.mark.timeout(120)
 def test_thirty_runs_in_a_row_leave_nothing_behind() -> None:
     outcome = many_runs(30)
