@@ -13,6 +13,7 @@ import pytest
 from beamloom.devices.generator import GeneratorSettings, GeneratorSource, truth
 from beamloom.events import Event, Packet
 from beamloom.recordings import RecordingReader
+from beamloom.services import stream_run
 from beamloom.services.debugworker import LastEvents
 from beamloom.services.guarding import resident
 from beamloom.services.ingester import IngesterService
@@ -340,6 +341,26 @@ def test_a_generator_writes_where_workers_read() -> None:
         memory = ingester(bench)._lending.memory
         assert memory is not None
         assert memory.refused == 0
+
+
+def test_what_can_be_had_at_any_time_is_not_read_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_run, "AHEAD_BYTES", 1 << 20)
+    items, size = 300, 1 << 17
+    source = GeneratorSource(GeneratorSettings(items=items, shape=(256, 256), distinct=1))
+    bench = Bench({}, Spots)
+    bench.add_ingester("camera", source, lends=64 << 20)
+    bench.until(bench.everyone_known)
+    with bench:
+        active = bench.arm(uniform(["camera"], items))
+        bench.still |= {"worker-1", "worker-2"}
+        bench.steps(300)
+        router = ingester(bench)._streams["camera"].router
+        ahead = router.seen_until - router.leased_until
+        assert 1 << 20 < ahead * size < (1 << 20) + stream_run.READ_BYTES
+        assert router.seen_until < items
+        bench.still.clear()
+        bench.until(lambda: active.finished)
+        assert counts(active) == (items + 2, 0, 0)
 
 
 class Spots:

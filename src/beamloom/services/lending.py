@@ -46,6 +46,11 @@ class Lending:
                 logger.warning("large frames are not shared, and travel with their messages: %s", error)
         return self._memory
 
+    @property
+    def active(self) -> bool:
+        """Whether frames are lent, to whoever can read them."""
+        return self._nbytes > 0
+
     # ---- who reads ---------------------------------------------------------------------------------------------------------
 
     def meet(self, worker: str) -> None:

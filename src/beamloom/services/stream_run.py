@@ -56,6 +56,8 @@ READ_LIMIT = 512
 """Most packets that are read from one device before the others and the mailbox have their turn."""
 READ_BYTES = 32 << 20
 """Most bytes of them, as far as that can be known before they are read."""
+AHEAD_BYTES = 32 << 20
+"""Bytes of packets beyond what is leased, from which on files and generators are not read on where frames are shared."""
 PROGRESS_EVERY = 0.1
 """Seconds between reports of a stream in which nothing remarkable happened."""
 REORDER_SHARE = 1 / 8
@@ -112,6 +114,8 @@ class StreamRun:
         self._requests = None if self._triggered is None else Requests(layout)
         self._read = source.read_rows if isinstance(source, RowwiseSource) else source.read
         self._limit = ReadLimit(READ_LIMIT, READ_BYTES)
+        # Memory that is used for the first time costs more than all else, and what is in the cache least.
+        self._patient = lending.active and isinstance(source, RereadableSource)
         self._told_oversized = False
         self._told_at = 0.0
         self._told: tuple[object, ...] = ()
@@ -148,7 +152,7 @@ class StreamRun:
             self.deliver(self._place(waited))
         retention = self.router.retention
         retention.make_room()
-        if not self.router.has_room:
+        if not self.router.has_room or self._far_enough():
             self._pause()
             self.watch.blocked(now)
             return
@@ -170,6 +174,17 @@ class StreamRun:
             self.deliver(self._place(self.reorder.arrive(arrivals, now)))
             if retention.oversized and not self._told_oversized:
                 self._tell_oversized(retention)
+
+    def _far_enough(self) -> bool:
+        """Whether a source that can wait without harm has given as much as is soon wanted."""
+        router, kept = self.router, len(self.router.retention)
+        ahead = router.seen_until - router.leased_until
+        return (
+            self._patient
+            and ahead > 1
+            and kept > 0
+            and ahead * (router.retention.nbytes // kept) > AHEAD_BYTES
+        )
 
     def _tell_oversized(self, retention: Retention) -> None:
         self._told_oversized = True
