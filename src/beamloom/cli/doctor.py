@@ -56,6 +56,7 @@ def _look(what: str) -> tuple[str, list[Finding], float]:
         head, findings, now, _ = _ask(what)
         return head, findings, now
     from beamloom.doctor.setup import of_setup
+    from beamloom.native import WITHOUT
     from beamloom.pipeline_file import read_pipeline
     from beamloom.placement import layout_of
 
@@ -68,6 +69,8 @@ def _look(what: str) -> tuple[str, list[Finding], float]:
     if port and layout.controller_url is not None:
         head, found, now, runs = _ask(layout.controller_url, layout.credentials)
         head = f"{what}: {head}"
+    if WITHOUT:
+        head = f"{head}; small events take more time on this machine than they could, without the compiled part of Beamloom: {WITHOUT}"
     findings = [*found, *of_setup(pipeline, runs=runs)]
     known: dict[tuple[str, str], Finding] = {}
     for finding in findings:

@@ -42,7 +42,7 @@ def _compiled() -> tuple[Compiled | None, str]:
 
         version = _core.bind(_zmq.__file__)
     except (ImportError, AttributeError) as error:
-        return None, f"it was not built, or does not find libzmq ({error})"
+        return None, f"it was not built as there was no compiler, or it does not find libzmq ({error})"
     if version != zmq.zmq_version_info():
         return None, f"it finds libzmq {version}, pyzmq uses {zmq.zmq_version_info()}"
     return _core.receive, ""
