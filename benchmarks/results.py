@@ -106,7 +106,7 @@ class Feeder:
             if self._outbox.unacknowledged >= CREDIT or due < 1:
                 self._take_answers(0.0005 if rate else 0.01)
                 continue
-            self._outbox.add(0, self.sent, 0, encode(self.sent))
+            self._outbox.add(0, self.sent, 0, [encode(self.sent).head])
             self._outbox.flush()
             self.sent += 1
             self._take_answers(0.0)

@@ -116,7 +116,8 @@ def reduce(journal: Safekeeping, size: int, count: int) -> int:
     while taken < -(-count // each):
         if sent * each < count and sent - taken < 32:
             for event in range(sent * each, min(count, (sent + 1) * each)):
-                outbox.add(0, event, 0, encoder.encode({"array": array}))
+                encoded = encoder.encode({"array": array})
+                outbox.add(0, event, 0, [encoded.head], {0: encoded.buffers})
             outbox.flush()
             sent += 1
         for received in channel.receive(0.0):
