@@ -135,7 +135,10 @@ def test_lines_say_once_when_something_begins_to_be_wrong_and_when_it_is_so_no_m
 
 
 def test_the_table_has_what_is_wrong_below_it_within_the_terminal() -> None:
-    assert notice_lines([STALLED], 40) == ["  trouble: stream 'eiger' is stalled: n…"]
+    assert notice_lines([STALLED], 40) == [
+        "  trouble: stream 'eiger' is stalled: no",
+        "    packet for 12 s, after 7 packets",
+    ]
     many = [Notice(str(number), f"warning: {number}") for number in range(9)]
     assert notice_lines(many, 80)[-1] == "  and 5 more: see 'beamloom doctor'"
     stream = io.StringIO()
@@ -148,3 +151,31 @@ def test_the_table_has_what_is_wrong_below_it_within_the_terminal() -> None:
     shown = [line for line in terminal.lines if "stalled" in line]
     assert len(shown) == 1
     assert "14 s" in shown[0]
+
+
+def test_on_a_narrow_terminal_the_table_has_messages_and_not_their_times() -> None:
+    lines = table_of(
+        "bad",
+        [
+            status(
+                "worker-1", message="2026-11-21 22:25:44.988 WARNING event 108 failed in Worker.process_event"
+            ),
+            status("reducer", message="2026-11-21 22:25:30.304 INFO    reducer takes part as reducer@bb"),
+        ],
+        80,
+    )
+    assert lines[2].endswith("WARNING event 108 failed in Worker.pro…")
+    assert lines[3].endswith("  reducer takes part as reducer@bb")
+
+
+def test_a_notice_that_is_longer_than_a_line_goes_on_in_a_second_one() -> None:
+    text = "warning: user code fails: Worker.process_event: ValueError: the peak is outside of the region of interest"
+    lines = notice_lines(
+        [Notice("user-code-fails", text), Notice("long", text * 3), Notice("short", "warning: so")], 80
+    )
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= 80
+    assert " ".join(line.strip() for line in lines[:2]) == text
+    assert lines[1].startswith("    ")
+    assert lines[3].endswith("…")
+    assert lines[4] == "  warning: so"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import textwrap
 import threading
 from collections.abc import Sequence
 from typing import Protocol, TextIO
@@ -14,6 +16,8 @@ SUPERVISOR = "beamloom"
 """The name in front of what the supervisor itself has to say."""
 
 NOTICES_SHOWN = 4
+LOG_HEAD = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (?:(INFO|DEBUG) +)?")
+"""What a line of the log begins with; the table has no room for the time, nor for what is no warning."""
 CLEAR_DOWN = "\x1b[J"
 LINE_UP = "\x1b[{count}F"
 BOLD, RED, YELLOW, GREEN, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[0m"
@@ -139,7 +143,11 @@ class TableScreen:
         table = table_of(title, statuses, columns)[: max(rows - 2, 1)]
         below = notice_lines(notices, columns)[: max(rows - 2 - len(table), 0)]
         coloured = [_coloured(line, statuses) for line in table]
-        coloured += [f"{RED if line.startswith('  trouble') else YELLOW}{line}{PLAIN}" for line in below]
+        colour = YELLOW
+        for line in below:
+            if not line.startswith("    "):
+                colour = RED if line.startswith("  trouble") else YELLOW
+            coloured.append(f"{colour}{line}{PLAIN}")
         with self._lock:
             self._erase()
             self._draw(coloured)
@@ -183,7 +191,7 @@ def table_of(title: str, statuses: Sequence[ProcessStatus], columns: int) -> lis
             str(status.state),
             duration(status.uptime),
             str(status.restarts),
-            status.message.expandtabs(),
+            LOG_HEAD.sub("", status.message.expandtabs()),
         )
         for status in statuses
     ]
@@ -200,11 +208,21 @@ def table_of(title: str, statuses: Sequence[ProcessStatus], columns: int) -> lis
 
 
 def notice_lines(notices: Sequence[Notice], columns: int) -> list[str]:
-    """What is wrong as lines below the table, none longer than ``columns``; where that is much, how many more there are."""
-    lines = [_fitted(f"  {notice.text}", columns) for notice in notices[:NOTICES_SHOWN]]
+    """What is wrong as lines below the table, none longer than ``columns``; where that is much, how many more there are.
+
+    Each takes two lines at most, the second one further to the right.
+    """
+    lines = [line for notice in notices[:NOTICES_SHOWN] for line in _folded(notice.text, columns)]
     if len(notices) > NOTICES_SHOWN:
         lines.append(_fitted(f"  and {len(notices) - NOTICES_SHOWN} more: see 'beamloom doctor'", columns))
     return lines
+
+
+def _folded(text: str, columns: int) -> list[str]:
+    """A sentence in one line or two; what does not fit into them is cut off."""
+    first, *rest = textwrap.wrap(text, max(columns - 2, 1), subsequent_indent="  ") or [""]
+    tail = [" ".join(line.strip() for line in rest)] if rest else []
+    return [_fitted(f"  {first}", columns), *(_fitted(f"    {line}", columns) for line in tail)]
 
 
 def duration(seconds: float | None) -> str:
