@@ -10,6 +10,7 @@ this gives nothing, and frames as pyzmq makes them cost less to send on: so behi
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
@@ -38,14 +39,14 @@ def _compiled() -> tuple[Compiled | None, str]:
     try:
         from zmq.backend.cython import _zmq
 
-        from beamloom.native import _core
-
-        version = _core.bind(_zmq.__file__)
+        core = importlib.import_module("beamloom.native._core")
+        version = core.bind(_zmq.__file__)
     except (ImportError, AttributeError) as error:
         return None, f"it was not built as there was no compiler, or it does not find libzmq ({error})"
     if version != zmq.zmq_version_info():
         return None, f"it finds libzmq {version}, pyzmq uses {zmq.zmq_version_info()}"
-    return _core.receive, ""
+    receive: Compiled = core.receive
+    return receive, ""
 
 
 COMPILED, WITHOUT = _compiled()
