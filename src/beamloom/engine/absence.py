@@ -110,6 +110,10 @@ class Absences:
         self._grace = grace
         self._streams: dict[str, Absence] = {}
 
+    def __bool__(self) -> bool:
+        """Whether the ingester of any stream has died in this run."""
+        return bool(self._streams)
+
     def begin(self, stream: str, cause: str, now: float) -> Absence:
         """The ingester of a stream has died, or one that was about to take it up."""
         former = self._streams.get(stream)

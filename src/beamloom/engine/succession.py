@@ -161,6 +161,8 @@ class Succession:
 
     def look(self, now: float) -> list[str]:
         """Tell of what is lost by now; returns the streams that have just been given up."""
+        if not self._absences:
+            return []
         given_up = self._absences.overdue(now)
         for stream in given_up:
             cause = f"{self._absences.are(Place.VACANT)[stream].cause}; no other one took its place within "
@@ -185,6 +187,8 @@ class Succession:
 
     def tell(self, now: float) -> None:
         """What has to be told of this, in the next step, all of whose leases are known."""
+        if not self._absences:
+            return
         step = self._settling.step
         self._absences.leased(step.spans)
         workers = [worker.name for worker in self._scheduler.workforce if not worker.suspended]

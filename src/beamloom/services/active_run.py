@@ -13,6 +13,7 @@ from beamloom.engine.coverage import Coverage as RunCoverage
 from beamloom.engine.digest import Digest
 from beamloom.engine.faults import Death
 from beamloom.engine.provenance import EpochRecord, add_epoch
+from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.succession import Handover
 from beamloom.services.ensemble import Ensemble, Member
@@ -47,6 +48,8 @@ from beamloom.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
 
+SETTLED_LATER = 0.005
+"""Seconds for which it may be kept from the ingesters that events are settled, until there is more to tell them."""
 COVERAGE_INTERVAL = 0.25
 """Seconds between two messages that tell the reducer what became of events."""
 
@@ -94,6 +97,9 @@ class ActiveRun:
         self._tick_turn = 0
         self._finishing = Finishing(run.run_id, ensemble, self._send)
         self._gone: list[str] = []
+        self._settled: list[Range] = []
+        """What the ingesters have not been told yet."""
+        self._settled_since = 0.0
 
     @property
     def finished(self) -> bool:
@@ -302,6 +308,7 @@ class ActiveRun:
         self._idle.stop_if_idle(self.run, now)
         step = self.run.advance(now)
         self.reports.join_shares()
+        self._hold_settled(step, now)
         if step or self._gone:
             self._send_orders(step)
         if self.run.phase is RunPhase.COMPLETE:
@@ -313,6 +320,26 @@ class ActiveRun:
         if now >= self._next_coverage:
             self._next_coverage = now + COVERAGE_INTERVAL
             self._send_coverage()
+
+    def _hold_settled(self, step: Step, now: float) -> None:
+        """That events are settled waits for other orders, for a while, unless an ingester needs the room: one message for both."""
+        if not self._settled:
+            self._settled_since = now
+        self._settled += step.settled
+        step.settled = []
+        if (
+            step
+            or self._gone
+            or now - self._settled_since >= SETTLED_LATER
+            or self.run.phase is RunPhase.COMPLETE
+            or self.run.standing.blocked
+        ):
+            step.settled, self._settled = list(RangeSet(self._settled)), []
+
+    @property
+    def holds_orders(self) -> bool:
+        """Whether something is still to be told soon."""
+        return bool(self._settled)
 
     def _send_coverage(self, *, over: bool = False) -> None:
         news, epochs = self.run.ledger.take_news(), self.epochs[self._epochs_told :]

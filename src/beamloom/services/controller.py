@@ -419,8 +419,9 @@ class ControllerService:
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
         busy = self.active is not None and self.active.run.phase is not RunPhase.COMPLETE
-        if self._arming is not None or busy:
-            return 0.005 if self._arming is not None else 0.01
+        soon = self._arming is not None or (self.active is not None and self.active.holds_orders)
+        if soon or busy:
+            return 0.005 if soon else 0.01
         # Silence is judged only by whoever looks often enough.
         return min(IDLE_WAIT, self.settings.heartbeat_timeout / 4)
 

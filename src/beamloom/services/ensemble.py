@@ -93,6 +93,8 @@ class Ensemble:
 
     def __init__(self) -> None:
         self._members: dict[str, Member] = {}
+        self._by_role: dict[str, list[Member]] = {}
+        """What is asked for many times a second; empty where anybody has come or gone since."""
 
     def add(self, peer: str, register: Register, now: float) -> tuple[Member, Member | None]:
         """A process registers; returns it, and the former life of the same name that it replaces."""
@@ -109,10 +111,12 @@ class Ensemble:
             member = self._members[peer] = Member(peer, register, now)
         member.register = register
         member.heard(now)
+        self._by_role.clear()
         return member, former
 
     def remove(self, peer: str) -> Member | None:
         """A process is gone."""
+        self._by_role.clear()
         return self._members.pop(peer, None)
 
     def get(self, peer: str) -> Member | None:
@@ -131,17 +135,25 @@ class Ensemble:
     @property
     def ingesters(self) -> list[Member]:
         """The ingesters."""
-        return [member for member in self._members.values() if member.role == "ingester"]
+        return list(self._of("ingester"))
 
     @property
     def workers(self) -> list[Member]:
         """The workers, debug workers included."""
-        return [member for member in self._members.values() if member.is_worker]
+        return list(self._of("worker"))
 
     @property
     def reducer(self) -> Member | None:
         """The reducer."""
-        return next((member for member in self._members.values() if member.role == "reducer"), None)
+        found = self._of("reducer")
+        return found[0] if found else None
+
+    def _of(self, role: str) -> list[Member]:
+        if not self._by_role:
+            self._by_role = {"ingester": [], "worker": [], "reducer": []}
+            for member in self._members.values():
+                self._by_role.setdefault("worker" if member.is_worker else member.role, []).append(member)
+        return self._by_role[role]
 
     @property
     def streams(self) -> dict[str, Member]:

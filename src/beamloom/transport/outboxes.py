@@ -20,6 +20,9 @@ from beamloom.transport.links import (
     Answer,
 )
 
+AT_ONCE = int(zmq.DONTWAIT)
+MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
+"""More frames follow; also at once."""
 COPY_BYTES = 64 * 1024
 """Frames from this size on are handed to ZeroMQ without a copy; below it the copy is cheaper."""
 ASK_AFTER = 0.5
@@ -77,15 +80,14 @@ class Outbox:
         stamped = STAMP.pack(kind, self._link, number, self._round) + head
         send = self.socket.send
         if not buffers:
-            send(stamped, zmq.DONTWAIT)
+            send(stamped, AT_ONCE)
             return
-        send(stamped, zmq.SNDMORE | zmq.DONTWAIT)
+        send(stamped, MORE)
         last = len(buffers) - 1
         for i, buffer in enumerate(buffers):
             size = frame_bytes(buffer)
             self._bytes += size
-            more = zmq.SNDMORE if i < last else 0
-            send(buffer, more | zmq.DONTWAIT, copy=size < COPY_BYTES)
+            send(buffer, MORE if i < last else AT_ONCE, copy=size < COPY_BYTES)
 
     def tend(self, now: float) -> None:
         """Hear what has arrived, send again what has not, ask where there is no answer; to be called several times a second."""
@@ -98,7 +100,7 @@ class Outbox:
             self._ask_at = now + ASK_AFTER
             kind = QUESTION if self._answered else QUESTION_FIRST
             try:
-                self.socket.send(STAMP.pack(kind, self._link, self._number, self._round), zmq.DONTWAIT)
+                self.socket.send(STAMP.pack(kind, self._link, self._number, self._round), AT_ONCE)
             except zmq.Again:
                 self._kept.clear()
 

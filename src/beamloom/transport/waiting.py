@@ -15,6 +15,9 @@ from typing import Any
 
 import zmq
 
+EVENTS, READABLE = int(zmq.EVENTS), int(zmq.POLLIN)
+"""As plain integers: to combine members of an enumeration costs as much as to ask a socket."""
+
 
 class Waiter:
     """What one thread waits for."""
@@ -41,9 +44,7 @@ class Waiter:
     def wait(self, timeout: float) -> Collection[int]:
         """The descriptors of those to which something has happened: at once, or within ``timeout`` seconds; empty when there are none."""
         ready = [
-            descriptor
-            for descriptor, socket in self._sockets.items()
-            if int(socket.get(zmq.EVENTS)) & zmq.POLLIN
+            descriptor for descriptor, socket in self._sockets.items() if int(socket.get(EVENTS)) & READABLE
         ]
         if ready:
             return ready

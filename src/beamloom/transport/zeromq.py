@@ -94,6 +94,8 @@ class ZmqChannel:
         bound = self._inbox.get_string(zmq.LAST_ENDPOINT)
         self._address = f"tcp://{advertise or bind}:{bound.rsplit(':', 1)[1]}"
         self._outboxes: dict[str, Outbox] = {}
+        self._said: AnyMessage | None = None
+        self._said_head = b""
         self._arrivals = Arrivals()
         self._tend_at = 0.0
         self._handshakes: Handshakes | None = None
@@ -120,6 +122,7 @@ class ZmqChannel:
     def rename(self, peer: str) -> None:
         """From now on this process sends as ``peer``."""
         self._peer = peer
+        self._said = None
 
     def connect(self, peer: str, address: str) -> None:
         """From now on ``peer`` can be sent to; does nothing when it is known at this address already."""
@@ -180,7 +183,10 @@ class ZmqChannel:
 
     def send(self, peer: str, message: AnyMessage, buffers: Sequence[Any] = ()) -> None:
         """Send to ``peer``; raises KeyError when it is not connected."""
-        self._outboxes[peer].send(encode(self._peer, message), buffers)
+        if message is not self._said:
+            # What is told to several, one after the other, is encoded once.
+            self._said, self._said_head = message, encode(self._peer, message)
+        self._outboxes[peer].send(self._said_head, buffers)
         self.meter.sent += 1
 
     def receive(self, timeout: float) -> list[Received]:
