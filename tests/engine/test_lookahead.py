@@ -76,5 +76,5 @@ def test_after_a_burst_what_it_had_leased_is_reduced_before_more_is_leased(burst
     detector = Detector()
     detector.run(burst, 0.5)
     assert detector.run(SLOW, 0.5) <= most_ahead(burst)
-    detector.run(SLOW, 2 * detector.ahead / SLOW)
+    detector.run(SLOW, 4 * detector.ahead / SLOW)
     assert detector.ahead <= MOST_AT_THE_BEGINNING
