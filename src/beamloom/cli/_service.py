@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from beamloom.cli import logs
 from beamloom.cli.open_files import allow_many_files
+from beamloom.cli.time_slices import take_turns
 from beamloom.placement.lifeline import die_with
 from beamloom.settings import (
     ProcessSettings,
@@ -82,6 +83,7 @@ def serve(service: str, settings: ProcessSettings, arguments: argparse.Namespace
         die_with(arguments.die_with_parent)
     logs.start(settings.name, settings.log_level, supervised=supervised)
     allow_many_files()
+    take_turns()
     for sentence in suspicious_variables(type(settings), os.environ):
         logging.getLogger("beamloom.cli").warning(sentence)
     status: int = importlib.import_module(f"beamloom.services.{service}").serve(settings)
