@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,17 @@ def record(path: Path, frames: int, nbytes: int) -> None:
 def replayed(python: Path, way: str, file: Path, worker: str, events: int) -> float:
     """Seconds that one process takes, from the first byte of the file to the last result. Raises RuntimeError where results are missing."""
     command = [str(python), str(SCRIPT), way, str(file), worker]
-    ran = subprocess.run(command, check=False, cwd=HERE, capture_output=True, text=True, timeout=300)
+    # The packages of one environment are not those of the other.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ran = subprocess.run(
+        command,
+        check=False,
+        cwd=HERE,
+        env=dict(os.environ) if str(python) == sys.executable else environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     if ran.returncode:
         raise RuntimeError(ran.stderr.strip().splitlines()[-1])
     seconds, results = json.loads(ran.stdout.splitlines()[-1])

@@ -119,7 +119,7 @@ def test_what_the_reducer_shows_is_read_under_the_address_of_the_controller(tmp_
 def test_a_process_that_shows_nothing_is_named() -> None:
     with Live() as live:
         answer = get(live, "/glance/nobody/")
-        assert answer.status_code == 503
+        assert answer.status_code == 404
         assert (
             answer.json()["detail"] == "the worker nobody does not take part now, or shows nothing over HTTP"
         )

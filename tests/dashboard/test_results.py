@@ -176,9 +176,9 @@ def test_a_run_is_armed_by_the_form_stopped_and_its_results_are_opened(
     wait_until(lambda: showcase.progress()["completed_events"] > 5, "a few events", showcase.state)
     page.get_by_role("button", name="stop the run").click()
     showcase.finished()
-    line = page.locator("#runs tbody tr").first
-    expect(line).to_contain_text("asked to stop")
     run = showcase.progress()["run"]
+    line = page.locator("#runs tbody tr", has_text=run[:8])
+    expect(line).to_contain_text("asked to stop")
     for place in (0, 1):
         page.locator("#runs tbody tr").nth(place).get_by_role("checkbox").check()
     expect(page.locator("#compared")).to_contain_text(run[:8])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,6 +29,8 @@ REDUCER = ""
 PASSED_ON = ("accept", "accept-encoding", "authorization", "if-none-match", "range")
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server")
 CONNECT_SECONDS = 2.0
+IN_PATHS = "/$@!*'(),;:=&+~"
+"""What stands in a path as it is."""
 
 
 class Relay:
@@ -46,24 +49,26 @@ class Relay:
 
     async def results(self, request: Request) -> Response:
         """What the reducer answers at this path."""
-        return await self._pass_on(request, REDUCER, "the reducer")
+        return await self._pass_on(request, REDUCER, "the reducer", absent=503)
 
     async def glance(self, request: Request) -> Response:
         """What a debug worker answers at this path."""
         name = request.path_params["worker"]
-        return await self._pass_on(request, name, f"the worker {name}")
+        return await self._pass_on(request, name, f"the worker {name}", absent=404)
 
-    async def _pass_on(self, request: Request, name: str, words: str) -> Response:
+    async def _pass_on(self, request: Request, name: str, words: str, absent: int) -> Response:
         address = await self._address_of(name)
         if address is None:
-            raise HTTPException(503, f"{words} does not take part now, or shows nothing over HTTP")
+            raise HTTPException(absent, f"{words} does not take part now, or shows nothing over HTTP")
         import httpx
 
         headers = {key: request.headers[key] for key in PASSED_ON if key in request.headers}
         query = f"?{request.url.query}" if request.url.query else ""
-        question = self._opened().build_request(
-            "GET", f"{address}/{request.path_params['path']}{query}", headers=headers
-        )
+        try:
+            path = quote(request.path_params["path"], safe=IN_PATHS)
+            question = self._opened().build_request("GET", f"{address}/{path}{query}", headers=headers)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise HTTPException(400, f"this is no address at {words} ({error})") from error
         try:
             answer = await self._opened().send(question, stream=True)
         except httpx.HTTPError as error:

@@ -78,7 +78,13 @@ class Handshakes:
         )
 
     def _of_a_stranger(self) -> str:
-        return f"what listens at {self._address} is no process of a pipeline; look at which port the controller has its mailbox"
+        sentence = f"what listens at {self._address} is no process of a pipeline; look at which port the controller has its mailbox"
+        # The greeting of a mailbox with keys may be cut off before it is read.
+        return (
+            sentence
+            if self._keys is not None
+            else f"{sentence}, and if the pipeline has keys, name the key file with --keys"
+        )
 
     def close(self) -> None:
         """Listen no more: events that nobody reads would hold up the socket."""

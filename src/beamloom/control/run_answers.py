@@ -1,0 +1,164 @@
+"""The questions about runs: arming and stopping them, how far they are, and what became of their events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from beamloom.control import ensemble_views, error_views, event_stream, views
+from beamloom.control.asking import Asking, BadRequest, as_json, decoded, flag_of, seconds_of
+from beamloom.engine.budget import Budget
+from beamloom.triggermap import TriggerMap, uniform
+
+MOST_POINTS = 10**9
+"""Of a scan; event numbers have 64 bits."""
+
+
+class RunAnswers(Asking):
+    """What is asked of runs."""
+
+    async def arm_sequence(self, request: Request) -> Response:
+        """Begin a run of parts and their sequence."""
+        return await self._arm(request, TriggerMap.from_json)
+
+    async def arm_mapping(self, request: Request) -> Response:
+        """Begin a run of a map that is one part (deprecated form)."""
+        return await self._arm(request, TriggerMap.from_mapping)
+
+    async def _arm(self, request: Request, read: Callable[..., TriggerMap]) -> Response:
+        body = await request.body()
+        wrap = flag_of(request, "all_wrap", default=True)
+        budget = await self._budget(request)
+        trigger_map = await asyncio.to_thread(read, body, all_wrap=wrap)
+        return as_json(await self._begin(trigger_map, budget, seconds_of(request, "idle_limit")))
+
+    async def _budget(self, request: Request) -> Budget | None:
+        """How many events may fail, where the request says so; what it leaves out is as the settings have it."""
+        given = request.query_params
+        if "max_failed" not in given and "on_max_failed" not in given:
+            return None
+        settings = await self._ask(lambda: self._controller.settings)
+        what = given.get("on_max_failed", settings.on_max_failed)
+        if what not in ("degrade", "stop"):
+            raise BadRequest(f"on_max_failed is degrade or stop, not {what!r}")
+        try:
+            return Budget.of(given.get("max_failed", settings.max_failed), stop=what == "stop")
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+
+    async def _begin(
+        self, trigger_map: TriggerMap, budget: Budget | None = None, idle_limit: float | None = None
+    ) -> str:
+        armed: Future[str] = Future()
+
+        def reply(outcome: str | Exception) -> None:
+            if not armed.set_running_or_notify_cancel():
+                return  # the client has gone; the run goes on without it
+            if isinstance(outcome, Exception):
+                armed.set_exception(outcome)
+            else:
+                armed.set_result(outcome)
+
+        await self._ask(
+            lambda: self._controller.arm(trigger_map, reply, time.monotonic(), budget, idle_limit)
+        )
+        return await asyncio.wrap_future(armed)
+
+    async def sardana_hook(self, request: Request) -> Response:
+        """Begin a run of as many uniform events as the scan has points (deprecated)."""
+        body = decoded(await request.body())
+        scan = body.get("scan") if isinstance(body, dict) else None
+        if not isinstance(scan, dict):
+            return as_json("no scan info")
+        if "nb_points" not in scan:
+            return as_json("no nb_points in scan")
+        wanted = body.get("streams")
+        if not isinstance(wanted, list):
+            return as_json("streams required")
+        if not all(isinstance(stream, str) for stream in wanted):
+            raise BadRequest('streams is a list of names, such as ["eiger", "orca"]')
+        points = scan["nb_points"]
+        if not isinstance(points, int) or isinstance(points, bool) or not 1 <= points <= MOST_POINTS:
+            raise BadRequest(
+                f"nb_points is {str(points)[:40]}; it has to be a whole number from 1 to {MOST_POINTS}"
+            )
+        there = await self._ask(lambda: self._controller.nameable)
+        streams = [stream for stream in wanted if stream in there]
+        if not streams:
+            raise BadRequest(
+                f"none of the streams {wanted} is there; there are {', '.join(there) or 'none'}: "
+                "start an ingester for one of them, or correct the names"
+            )
+        return as_json(await self._begin(uniform(streams, points)))
+
+    async def sequence(self, request: Request) -> Response:
+        """The trigger map of the run."""
+        active = await self._ask(lambda: self._controller.active)
+        if active is None:
+            return as_json({"parts": {}, "sequence": []})
+        body = await asyncio.to_thread(active.written.encode)
+        return Response(body, media_type="application/json")
+
+    async def stop(self, request: Request) -> Response:
+        """End the run that goes on."""
+        await self._ask(lambda: self._controller.stop("asked to stop over HTTP"))
+        return as_json(None)
+
+    async def progress(self, request: Request) -> Response:
+        """How far the run is."""
+        return await self._of_controller(ensemble_views.progress)
+
+    async def ledger(self, request: Request) -> Response:
+        """The account of the run."""
+        return await self._show(views.ledger)
+
+    async def coverage(self, request: Request) -> Response:
+        """Which events are in the result, which are not, and why."""
+        return await self._show(views.coverage)
+
+    async def errors(self, request: Request) -> Response:
+        """What failed, with tracebacks; of the run that ``run`` names, else of the present one."""
+        wanted = request.query_params.get("run")
+        if wanted is None:
+            return await self._show(error_views.errors)
+
+        def listed() -> list[dict[str, Any]] | None:
+            records = [self._controller.active, *self._controller.past]
+            found = [one for one in records if one is not None and one.digest.run == wanted]
+            return error_views.errors(found[0]) if found else None
+
+        answer = await self._ask(listed)
+        if answer is None:
+            return as_json(
+                {"detail": f"there is no run {wanted!r}; /api/v1/runs lists those that there are"}, 404
+            )
+        return as_json(answer)
+
+    async def events(self, request: Request) -> Response:
+        """What became of events, as it happens, without end."""
+
+        def look(
+            known: event_stream.Mark,
+        ) -> Awaitable[tuple[event_stream.Mark, event_stream.Account | None]]:
+            return self._ask(lambda: event_stream.account_of(self._controller.active, known))
+
+        body = event_stream.lines(look, request.is_disconnected)
+        return StreamingResponse(body, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+
+    async def runs(self, request: Request) -> Response:
+        """The runs since the controller was started, newest first."""
+
+        def listed() -> list[dict[str, Any]]:
+            active = self._controller.active
+            records = [*self._controller.past, *([] if active is None else [active])]
+            reducer = self._controller.ensemble.reducer
+            http = None if reducer is None else reducer.register.http
+            return [views.summary(record, http) for record in reversed(records)]
+
+        return as_json(await self._ask(listed))
