@@ -39,8 +39,8 @@ def events(bench: Bench) -> list[Row]:
     seconds_each = 0.0
     skipped = ""
     # A detector that sends without a pause is faster than all behind it: an ingester retains as much as it may.
-    settings = {"retention_bytes": RETAINED}
-    with BenchPipeline(1, analysis="comparison_analysis:CountingWorker", settings=settings) as pipeline:
+    analysis = "comparison_analysis:CountingWorker"
+    with BenchPipeline(1, analysis=analysis, retention_bytes=RETAINED) as pipeline:
         pipeline.run(bench.size(20_000, 5_000, 200), frame_bytes=FRAME_BYTES)
         for exponent in range(3, biggest + 1):
             count = 10**exponent

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from beamloom.devices.device import Simulator
 from beamloom.devices.registry import find_device
@@ -56,6 +58,8 @@ class Live:
         self.placement = placement
         self._session = requests.Session()
         self._session.trust_env = False
+        # A server may end a connection that was idle for a while as the next question is on its way.
+        self._session.mount("http://", HTTPAdapter(max_retries=Retry(2, connect=0, allowed_methods=["GET"])))
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
 

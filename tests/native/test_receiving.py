@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -76,7 +77,7 @@ class Pair:
             socket.set(zmq.LINGER, 0)
             socket.set(zmq.SNDHWM, 0)
             socket.set(zmq.RCVHWM, 0)
-        address = f"inproc://pair-{id(self)}"
+        address = f"inproc://pair-{uuid.uuid4()}"
         self.receiving.bind(address)
         self.sending.connect(address)
 
