@@ -352,7 +352,11 @@ def test_something_else_than_a_bridge_is_called_so(until: Until) -> None:
 
 
 def test_a_live_run_ends_after_its_trains_although_the_bridge_goes_on(until: Until) -> None:
-    with karabo_bridge.ServerInThread("tcp://127.0.0.1:*", sock="PUSH", maxlen=100) as server:
+    with (
+        zmq.Context() as context,
+        context.socket(zmq.PULL) as taker_of_the_rest,
+        karabo_bridge.ServerInThread("tcp://127.0.0.1:*", sock="PUSH", maxlen=100) as server,
+    ):
         made: list[KaraboSource] = []
 
         def make() -> KaraboSource:
@@ -369,6 +373,7 @@ def test_a_live_run_ends_after_its_trains_although_the_bridge_goes_on(until: Unt
             return int(train.data[SOURCE]["image.data"][0, 0]) if isinstance(train, KaraboTrain) else None
 
         outcome = run_through({"agipd": make}, uniform(["agipd"], 20), look, feed)
+        taker_of_the_rest.connect(server.endpoint)  # a bridge that nobody reads would never end
     assert outcome.counts == (21, 0, 1)
     pixels = {event: value for event, value in outcome.results.items() if value is not None}
     assert pixels == {place + 1: 500 + place for place in range(20) if place != 7}

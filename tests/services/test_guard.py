@@ -12,6 +12,7 @@ import pytest
 import zmq
 
 from beamloom.engine.faults import Death, Failure
+from beamloom.placement.ports import free_ports
 from beamloom.services.guard import Notes
 from beamloom.services.guarding import _Watch, resident, user_stack
 from beamloom.services.loop import EndOfService
@@ -91,10 +92,10 @@ def test_the_word_of_an_end_is_kept_for_a_controller_that_is_away() -> None:
     notes = Notes()
     notes.call("worker-1@01234567")
     death = Death(7, Failure("process", "WorkerDied", "killed"))
+    [port] = free_ports(["127.0.0.1"])
     with zmq.Context() as context, context.socket(zmq.PULL) as controller:
-        port = controller.bind_to_random_port("tcp://127.0.0.1")
-        controller.unbind(f"tcp://127.0.0.1:{port}")
         with context.socket(zmq.PUSH) as socket:
+            socket.set(zmq.LINGER, 0)
             socket.set(zmq.SNDHWM, 16)
             socket.set(zmq.RECONNECT_IVL, 50)
             socket.connect(f"tcp://127.0.0.1:{port}")
