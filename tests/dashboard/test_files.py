@@ -53,6 +53,14 @@ def test_files_are_sent_compressed_to_those_who_accept_it() -> None:
         assert gzip.decompress(raw) == plain.content
 
 
+@pytest.mark.parametrize("accepted", ["gzip;q=0", "identity", "x-gzip-not", "deflate, gzip; q=0.0"])
+def test_files_are_sent_as_they_are_to_those_who_refuse_gzip(accepted: str) -> None:
+    with Live() as live:
+        answer = get(live, "/assets/index.js", **{"Accept-Encoding": accepted})
+        assert "content-encoding" not in answer.headers
+        assert answer.headers["vary"] == "Accept-Encoding"
+
+
 @pytest.mark.parametrize(
     "path", ["/assets/..%2f..%2f__init__.py", "/assets/none.js", "/assets/.hidden", "/assets/%2fetc%2fpasswd"]
 )

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from beamloom.openapi import Told
+from beamloom.results.encodings import accepts_gzip
 
 POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; worker-src 'self' blob:; "
@@ -79,7 +80,7 @@ def _answer(request: Request, name: str) -> Response:
     if request.headers.get("if-none-match") == file.etag:
         return Response(status_code=304, headers=headers)
     body: Any = file.content
-    if file.zipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
+    if file.zipped is not None and accepts_gzip(request.headers.get("accept-encoding")):
         body = file.zipped
         headers["Content-Encoding"] = "gzip"
     return Response(body, headers=headers, media_type=file.media_type)
