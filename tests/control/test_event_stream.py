@@ -15,6 +15,7 @@ from beamloom.engine.coverage import Coverage
 from beamloom.engine.digest import Digest
 from beamloom.engine.faults import Failure
 from beamloom.engine.ledger import Ledger
+from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run, RunSettings
 from beamloom.triggermap import TriggerMap, uniform
@@ -33,6 +34,7 @@ class Record:
     written: TriggerMap
     started_at: float = 0.0
     finished_at: float | None = None
+    epochs: tuple[EpochRecord, ...] = ()
 
     @property
     def finished(self) -> bool:

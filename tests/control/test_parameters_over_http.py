@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -123,3 +125,61 @@ def test_the_values_and_the_events_that_they_hold_from_are_told(live: Live) -> N
     assert (after["run"], after["values"]["gain"]) == (run, 7)
     assert after["epoch"] > before["epoch"]
     assert after["epochs"][0]["first_event"] == 0
+
+
+def test_a_file_and_its_name_are_set_as_one_epoch(live: Live) -> None:
+    content = bytes(range(256))
+    before = live.read("config")["parameters_epoch"]
+    entries = [
+        {"name": "mask", "data": "mask.npy"},
+        {"name": "mask_file", "data": base64.b64encode(content).decode(), "encoding": "base64"},
+    ]
+    assert live.post("parameters", json=entries).status_code == 200
+    assert live.get("parameter/mask").content == b"mask.npy"
+    assert live.get("parameter/mask_file").content == content
+    told = live.read("epochs")
+    assert told["epoch"] == before + 1
+    assert (
+        told["values"]["mask_file"] == f"{len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"name": "mask"}, 'has no "name" or no "data"'),
+        ({"name": "mask", "data": "%", "encoding": "base64"}, "are not base64"),
+    ],
+)
+def test_an_entry_that_is_none_is_refused(live: Live, entry: dict[str, str], said: str) -> None:
+    assert said in live.refused(live.post("parameters", json=[entry]), 400)
+
+
+def test_values_are_checked_without_being_set(live: Live) -> None:
+    before = live.read("epochs")
+    found = live.post("parameters/check", json={"gain": 900, "label": "x"}).json()
+    assert found == {"gain": "parameter 'gain': 900 is above the maximum 100"}
+    assert live.post("parameters/check", json={"gain": 9}).json() == {}
+    assert live.read("epochs") == before
+
+
+def test_an_earlier_epoch_is_set_again_with_the_bytes_that_it_had(live: Live) -> None:
+    live.feeds["eiger"].send([start(), *map(frame, range(1, 11))])
+    live.post("parameter/mask", data=b"\x00\x01")
+    live.arm(simple_map(100))
+    live.wait_for("progress", lambda progress: progress["reduced"] == 11)
+    first = live.read("epochs")["epochs"][0]["epoch"]
+    live.post("parameters", json={"gain": 7, "mask": "another"})
+    hash_then = live.post(f"epochs/{first}").json()
+    assert hash_then == live.read("config")["parameters_hash"]
+    assert live.get("parameter/mask").content == b"\x00\x01"
+    assert live.get("parameter/gain").content == b"1"
+    number = live.read("epochs")["epoch"]
+    assert live.post(f"epochs/{first}").json() == hash_then
+    assert live.read("epochs")["epoch"] == number, "what holds already is no change"
+    live.feeds["eiger"].send(series(100)[11:])
+    live.finished()
+
+
+def test_an_epoch_that_the_run_does_not_have_is_404(live: Live) -> None:
+    assert "has no epoch 4711" in live.refused(live.post("epochs/4711"), 404)

@@ -395,3 +395,24 @@ def test_many_people_ask_at_once(live: Live) -> None:
     assert {answer.status_code for answer in answers} == {200}
     assert live.finished()["run"] == run
     assert live.read("progress")["reduced"] == 302
+
+
+def test_of_the_log_only_what_is_new_is_told_to_those_who_know_the_rest(live: Live) -> None:
+    def speak(*texts: str) -> None:
+        lines = [{"msg": text, "levelname": "ERROR"} for text in texts]
+        live.do(lambda: live.bench.controller.logbook.keep("camera", lines))
+
+    def said(query: str = "") -> list[tuple[str, int]]:
+        lines = live.read(f"logs?level=ERROR{query}")
+        return [(line["msg"], int(line["number"])) for line in lines if line["service"] == "camera"]
+
+    speak("one", "two")
+    [(_, first), (_, second)] = said()
+    assert second == first + 1
+    speak("three")
+    assert [text for text, _ in said(f"&after={first}")] == ["two", "three"]
+    [(text, third)] = said(f"&after={second}")
+    assert (text, third > second) == ("three", True)
+    assert said(f"&after={third}") == []
+    assert len(said("&after=1000000")) == 3, "a number of another controller"
+    assert "after is the number" in live.refused(live.get("logs?after=-1"), 400)

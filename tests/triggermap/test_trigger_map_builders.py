@@ -142,3 +142,11 @@ def test_the_map_of_a_real_tomography_scan_has_a_packet_wherever_the_recording_h
 def test_numbers_that_make_no_scan_are_refused(build: Any, says: str) -> None:
     with pytest.raises(TriggerMapError, match=says):
         build()
+
+
+def test_slow_streams_of_an_open_ended_map_come_at_their_intervals() -> None:
+    made = open_ended(["fast", "slow"], batch=2, every={"slow": 3})
+    assert made.total_events is None
+    assert [made.cell("slow", event) is None for event in range(1, 13)] == [True, True, False] * 4
+    with pytest.raises(TriggerMapError, match="not among the streams"):
+        open_ended(["fast"], every={"slow": 3})

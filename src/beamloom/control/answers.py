@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -91,13 +91,41 @@ class RunLine(msgspec.Struct):
     streams: list[str]
 
 
+class ParameterEpoch(msgspec.Struct):
+    """The parameters that held from an event on."""
+
+    epoch: int
+    first_event: int
+    values: dict[str, Any]
+
+
+class ParameterEntry(msgspec.Struct):
+    """A parameter as parameter files have it."""
+
+    name: str
+    data: Any
+    encoding: Literal["base64"] | None = None
+
+
+class RunDetail(RunLine):
+    """One run, with what a list of runs leaves out."""
+
+    map: str = ""
+    """How many events it was to have, and of which parts."""
+    coverage: str = ""
+    """What is in its result, in a sentence."""
+    epochs: list[ParameterEpoch] | None = None
+    """None: a former controller has armed it, and they are not known here; the reducer may know them."""
+    kinds_of_failure: int = 0
+
+
 class ParameterEpochs(msgspec.Struct):
     """The parameters of the present or last run, by the events that they hold from."""
 
     epoch: int
     values: dict[str, Any]
     run: str | None
-    epochs: list[dict[str, Any]]
+    epochs: list[ParameterEpoch]
 
 
 class ProcessLine(msgspec.Struct):
@@ -145,6 +173,8 @@ class LogLine(msgspec.Struct):
     created: str
     levelname: str
     service: str
+    number: str
+    """From 1 on, as the controller has heard them."""
 
 
 class ProcessLoad(msgspec.Struct):

@@ -50,6 +50,9 @@ class Controller(Protocol):
     ) -> None:
         """Begin a run; where the settings differ: how many events may fail, and for how long (s) nothing may come."""
 
+    def refusal(self, trigger_map: TriggerMap) -> str | None:
+        """Why a run of this map could not begin now, in a sentence; None where nothing is known to be in the way."""
+
     def stop(self, cause: str) -> None:
         """End the run that goes on."""
 

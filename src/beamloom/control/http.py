@@ -22,19 +22,25 @@ from beamloom.control.asking import Controller, as_json
 from beamloom.control.dashboard import dashboard_routes
 from beamloom.control.log_answers import LogAnswers
 from beamloom.control.parameter_answers import ParameterAnswers
+from beamloom.control.plan_answers import PlanAnswers
 from beamloom.control.process_answers import ProcessAnswers
 from beamloom.control.relay import REDUCER, Relay, relay_routes
-from beamloom.control.run_answers import RunAnswers
 from beamloom.control.table import routes_of
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
 from beamloom.triggermap import TriggerMapError
 
-STATUS: dict[str, int] = {"NotThere": 424, "ArmingRefused": 409, "NoSuchEvent": 404, "NoTrace": 409}
+STATUS: dict[str, int] = {
+    "NotThere": 424,
+    "ArmingRefused": 409,
+    "NoSuchEvent": 404,
+    "NoSuchRun": 404,
+    "NoTrace": 409,
+}
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
-class Api(RunAnswers, ProcessAnswers, ParameterAnswers, LogAnswers):
+class Api(PlanAnswers, ProcessAnswers, ParameterAnswers, LogAnswers):
     """All that can be asked."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -19,12 +20,30 @@ class LogAnswers(Asking):
     """What is asked of logs."""
 
     async def logs(self, request: Request) -> Response:
-        """The latest log lines of all processes, oldest first."""
+        """The latest log lines of all processes, oldest first, each with its number; those behind ``after`` alone where that is given."""
         least = _LEVELS.get(request.query_params.get("level", "INFO").upper())
         if least is None:
             raise BadRequest(f"level is one of {', '.join(_LEVELS)}")
-        lines = await self._ask(lambda: list(self._controller.logbook.lines))
-        return as_json([line for line in lines if _LEVELS.get(line["levelname"], 0) >= least])
+        after = request.query_params.get("after", "0")
+        if not after.isdecimal():
+            raise BadRequest(f"after is the number of a line, such as after=1200, not {after!r:.40}")
+        known = int(after)
+
+        def latest() -> tuple[int, list[dict[str, str]]]:
+            book = self._controller.logbook
+            # Numbers begin anew with another controller: then all lines are news.
+            new = book.count - known if known <= book.count else book.count
+            lines = list(itertools.islice(reversed(book.lines), new))[::-1]
+            return book.count - len(lines) + 1, lines
+
+        first, lines = await self._ask(latest)
+        return as_json(
+            [
+                {**line, "number": str(number)}
+                for number, line in enumerate(lines, first)
+                if _LEVELS.get(line["levelname"], 0) >= least
+            ]
+        )
 
     async def log_stream(self, request: Request) -> Response:
         """New log lines as they come, one JSON object a line, without end."""

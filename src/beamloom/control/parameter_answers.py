@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from beamloom.control.asking import Asking, BadRequest, as_json, decoded
-from beamloom.parameters import encode_value, readable
+from beamloom.parameters import encode_value, values_by_name
 
 
 class ParameterAnswers(Asking):
@@ -26,7 +26,7 @@ class ParameterAnswers(Asking):
             active = self._controller.active
             return {
                 "epoch": self._controller.epochs.number,
-                "values": readable(self._controller.parameters.current),
+                "values": self._controller.parameters.current.readable,
                 "run": None if active is None else active.run.run_id,
                 "epochs": [] if active is None else msgspec.to_builtins(active.epochs),
             }
@@ -34,12 +34,33 @@ class ParameterAnswers(Asking):
         return as_json(await self._ask(view))
 
     async def set_parameters(self, request: Request) -> Response:
-        """Set several parameters as one epoch; the body is a mapping of names to values."""
-        body = decoded(await request.body())
-        if not isinstance(body, dict):
-            raise BadRequest('the body has to be a mapping, such as {"roi_start": 120}')
-        values = {name: encode_value(name, value) for name, value in body.items()}
+        """Set several parameters as one epoch; the body is a mapping of names to values, or a list of entries with names and data."""
+        values = _values_of(await request.body())
         return as_json(await self._ask(lambda: self._controller.set_parameters(values)))
+
+    async def check_parameters(self, request: Request) -> Response:
+        """Why values would be refused, by name; those that would be taken are not told. Nothing is set."""
+        values = _values_of(await request.body())
+        return as_json(await self._ask(lambda: self._controller.parameters.problems(values)))
+
+    async def restore_epoch(self, request: Request) -> Response:
+        """Set all parameters that the run had in an earlier epoch to what they were, as one new epoch."""
+        epoch = request.path_params["epoch"]
+
+        def restore() -> str | None:
+            then = self._controller.epochs.of_run.get(epoch)
+            if then is None:
+                return None
+            parameters = self._controller.parameters
+            now = parameters.current.to_wire()
+            changed = {name: data for name, data in then.items() if now.get(name) != data}
+            return self._controller.set_parameters(changed) if changed else str(parameters.current.hash)
+
+        answer = await self._ask(restore)
+        if answer is None:
+            detail = f"the present run has no epoch {epoch} of its parameters; /api/v1/epochs lists those that it has"
+            return as_json({"detail": detail}, 404)
+        return as_json(answer)
 
     async def parameter(self, request: Request) -> Response:
         """The value of one parameter, as bytes."""
@@ -58,3 +79,13 @@ class ParameterAnswers(Asking):
         """Set one parameter to the bytes of the body; answers the hash of the new set."""
         name, data = request.path_params["name"], await request.body()
         return as_json(await self._ask(lambda: self._controller.set_parameters({name: data})))
+
+
+def _values_of(body: bytes) -> dict[str, bytes]:
+    """The values in a body, by name. In a list, data may be in base64 where JSON cannot hold them. Raises BadRequest, ParameterError."""
+    content = decoded(body)
+    if isinstance(content, list):
+        return values_by_name(content, "the body")
+    if not isinstance(content, dict):
+        raise BadRequest('the body has to be a mapping, such as {"roi_start": 120}')
+    return {name: encode_value(name, value) for name, value in content.items()}

@@ -14,10 +14,15 @@ from starlette.responses import Response, StreamingResponse
 from beamloom.control import ensemble_views, error_views, event_stream, views
 from beamloom.control.asking import Asking, BadRequest, as_json, decoded, flag_of, seconds_of
 from beamloom.engine.budget import Budget
+from beamloom.errors import UserError
 from beamloom.triggermap import TriggerMap, uniform
 
 MOST_POINTS = 10**9
 """Of a scan; event numbers have 64 bits."""
+
+
+class NoSuchRun(UserError):
+    """A run that the controller does not know, or not any more."""
 
 
 class RunAnswers(Asking):
@@ -128,17 +133,8 @@ class RunAnswers(Asking):
         if wanted is None:
             return await self._show(error_views.errors)
 
-        def listed() -> list[dict[str, Any]] | None:
-            records = [self._controller.active, *self._controller.past]
-            found = [one for one in records if one is not None and one.digest.run == wanted]
-            return error_views.errors(found[0]) if found else None
-
-        answer = await self._ask(listed)
-        if answer is None:
-            return as_json(
-                {"detail": f"there is no run {wanted!r}; /api/v1/runs lists those that there are"}, 404
-            )
-        return as_json(answer)
+        record = await self._record(wanted)
+        return as_json(await self._ask(lambda: error_views.errors(record)))
 
     async def events(self, request: Request) -> Response:
         """What became of events, as it happens, without end."""
@@ -162,3 +158,24 @@ class RunAnswers(Asking):
             return [views.summary(record, http) for record in reversed(records)]
 
         return as_json(await self._ask(listed))
+
+    async def run(self, request: Request) -> Response:
+        """One run: its map in a line, its parameters by the events that they held from, what is in its result, and its summary."""
+        record = await self._record(request.path_params["run"])
+        active = await self._ask(lambda: self._controller.active is record)
+        # What has ended is unpacked, which takes its time; nobody changes it.
+        ask = self._ask if active else asyncio.to_thread
+        told = await ask(lambda: views.detail(record))
+        return as_json(told)
+
+    async def _record(self, wanted: str) -> Any:
+        """A run by its id. Raises NoSuchRun."""
+
+        def found() -> Any:
+            records = [self._controller.active, *self._controller.past]
+            return next((one for one in records if one is not None and one.digest.run == wanted), None)
+
+        record = await self._ask(found)
+        if record is None:
+            raise NoSuchRun(f"there is no run {wanted!r}; /api/v1/runs lists those that there are")
+        return record

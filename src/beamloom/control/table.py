@@ -8,6 +8,7 @@ from typing import Any, Literal
 from beamloom import metrics
 from beamloom.control import answers
 from beamloom.control.capsules import capsule_route
+from beamloom.control.plans import Plan, ShownPlan
 from beamloom.openapi import Told, Value
 
 V1 = "/api/v1"
@@ -55,6 +56,22 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
             answers=str,
             also=arming,
         ),
+        Told(
+            f"{V1}/plan",
+            api.show_plan,
+            methods=["POST"],
+            takes=Plan,
+            answers=ShownPlan,
+        ),
+        Told(
+            f"{V1}/plan/arm",
+            api.arm_plan,
+            methods=["POST"],
+            takes=Plan,
+            answers=str,
+            query=allowance,
+            also=arming,
+        ),
         Told(f"{V1}/progress", api.progress, answers=answers.RunProgress),
         Told(f"{V1}/status", api.status, answers=dict[str, Any]),
         Told(
@@ -69,8 +86,22 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
         ),
         Told(f"{V1}/stop", api.stop, methods=["POST"], answers=None),
         Told(f"{V1}/parameters", api.parameters, answers=list[dict[str, Any]]),
-        Told(f"{V1}/parameters", api.set_parameters, methods=["POST"], takes=dict[str, Any], answers=str),
+        Told(
+            f"{V1}/parameters",
+            api.set_parameters,
+            methods=["POST"],
+            takes=dict[str, Any] | list[answers.ParameterEntry],
+            answers=str,
+        ),
+        Told(
+            f"{V1}/parameters/check",
+            api.check_parameters,
+            methods=["POST"],
+            takes=dict[str, Any] | list[answers.ParameterEntry],
+            answers=dict[str, str],
+        ),
         Told(f"{V1}/epochs", api.parameter_epochs, answers=answers.ParameterEpochs),
+        Told(f"{V1}/epochs/{{epoch:int}}", api.restore_epoch, methods=["POST"], answers=str),
         Told(f"{V1}/parameter/{{name:path}}", api.parameter, answers="application/x.bytes"),
         Told(
             f"{V1}/parameter/{{name:path}}",
@@ -88,11 +119,13 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
                     name="level",
                     kind=Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
                     says="Least severity.",
-                )
+                ),
+                Value(name="after", kind=int, says="The number of a line; those behind it alone."),
             ],
         ),
         Told(f"{V1}/log_stream", api.log_stream, answers="application/x-ndjson", endless=True),
         Told(f"{V1}/runs", api.runs, answers=list[answers.RunLine]),
+        Told(f"{V1}/runs/{{run}}", api.run, answers=answers.RunDetail),
         Told(f"{V1}/ledger", api.ledger, answers=answers.RunLedger),
         Told(f"{V1}/coverage", api.coverage, answers=answers.RunCoverage),
         Told(f"{V1}/errors", api.errors, answers=list[answers.FailureKind]),

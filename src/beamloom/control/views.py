@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Sequence
 from typing import Any, Protocol
+
+import msgspec
 
 from beamloom.engine.coverage import NOTHING, Coverage, losses_by_cause
 from beamloom.engine.digest import Digest
+from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run
 from beamloom.triggermap import TriggerMap
+from beamloom.triggermap import summary as table_summary
 
 EVENTS_LISTED = 100_000
 """Most event numbers that are listed one by one."""
@@ -23,6 +28,10 @@ class RunRecord(Protocol):
 
     started_at: float
     finished_at: float | None
+
+    @property
+    def epochs(self) -> Sequence[EpochRecord]:
+        """The parameters that held, from the first event on."""
 
     @property
     def run(self) -> Run:
@@ -142,6 +151,19 @@ def summary(record: RunRecord, reducer: str | None = None) -> dict[str, Any]:
         "outcome": outcome(record),
         "result": None if reducer is None else f"{reducer}/api/v1/{where}",
         "streams": list(digest.streams),
+    }
+
+
+def detail(record: RunRecord) -> dict[str, Any]:
+    """All that people ask of one run; ``epochs`` None: they are not known any more."""
+    epochs = msgspec.to_builtins(record.epochs)
+    # A run has one from its beginning on: without, it is one of a former controller.
+    return {
+        **summary(record),
+        "map": table_summary(record.written),
+        "coverage": record.coverage.to_json()["sentence"],
+        "epochs": epochs or None,
+        "kinds_of_failure": len(record.run.faults.groups),
     }
 
 

@@ -14,7 +14,12 @@ from beamloom.parameters._descriptions import (
     expand,
 )
 from beamloom.parameters._errors import ParameterError, UnknownParameter
-from beamloom.parameters._files import dump_parameters, encode_value, load_parameter_file
+from beamloom.parameters._files import (
+    dump_parameters,
+    encode_value,
+    load_parameter_file,
+    values_by_name,
+)
 from beamloom.parameters._readable import readable
 from beamloom.parameters._sets import DUMP_PREFIX, Parameters, ParameterSet
 from beamloom.parameters._value import ParameterValue
@@ -41,4 +46,5 @@ __all__ = [
     "expand",
     "load_parameter_file",
     "readable",
+    "values_by_name",
 ]

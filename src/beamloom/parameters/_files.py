@@ -86,13 +86,13 @@ def parse_parameter_file(content: bytes, path: Path, *, allow_pickle: bool = Fal
                 f"{path} is a pickle, which may run any code while it is read; "
                 "write the parameters as JSON instead, or allow pickles if you trust it"
             )
-        return _by_name(_read_pickle(content, path), path)
+        return values_by_name(_read_pickle(content, path), path)
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        return _by_name(_read_cbor(content, path), path)
+        return values_by_name(_read_cbor(content, path), path)
     try:
-        return _by_name(json.loads(text), path)
+        return values_by_name(json.loads(text), path)
     except json.JSONDecodeError as error:
         raise ParameterError(
             f"{path}:{error.lineno}: this is not JSON: {error.msg} (column {error.colno})"
@@ -138,7 +138,8 @@ def _read_cbor(content: bytes, path: Path) -> Any:
         raise ParameterError(f"{path} is neither JSON nor CBOR nor a pickle: {error}") from error
 
 
-def _by_name(content: Any, path: Path) -> dict[str, bytes]:
+def values_by_name(content: Any, path: str | Path) -> dict[str, bytes]:
+    """The values in what a parameter file holds, once it is decoded; ``path`` names it in sentences. Raises ParameterError."""
     if isinstance(content, Mapping) and content.keys() != {"name", "data"}:
         return {str(name): encode_value(str(name), value) for name, value in content.items()}
     if not isinstance(content, list):
@@ -154,7 +155,7 @@ def _by_name(content: Any, path: Path) -> dict[str, bytes]:
     return values
 
 
-def _entry(entry: Any, place: int, path: Path) -> tuple[str, bytes]:
+def _entry(entry: Any, place: int, path: str | Path) -> tuple[str, bytes]:
     fields = entry if isinstance(entry, Mapping) else getattr(entry, "__dict__", {})
     if not isinstance(fields.get("name"), str) or "data" not in fields:
         raise ParameterError(

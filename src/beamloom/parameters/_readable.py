@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from beamloom.parameters._files import is_text
-from beamloom.parameters._sets import ParameterSet
+from beamloom.parameters._value import ParameterValue
 
 LONGEST = 1 << 16
 """Bytes of the largest value that is written out; of a larger one, as of one that is no text, its size and hash are told."""
 
 
-def readable(parameters: ParameterSet) -> dict[str, Any]:
+def readable(parameters: Mapping[str, ParameterValue]) -> dict[str, Any]:
     """The values by name: numbers, text, lists; of binary and very large ones how many bytes they have, and their SHA-256."""
     return {name: _readable(value.value, value.data) for name, value in sorted(parameters.items())}
 
 
 def _readable(value: Any, data: bytes) -> Any:
-    if not is_text(data) or len(data) > LONGEST:
+    if len(data) > LONGEST or isinstance(value, bytes) or not is_text(data):
         return f"{len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}"
     try:
         return msgspec.json.decode(msgspec.json.encode(value))

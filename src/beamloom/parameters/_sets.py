@@ -14,6 +14,7 @@ from beamloom.errors import did_you_mean
 from beamloom.parameters._descriptions import Parameter, StrParameter, expand
 from beamloom.parameters._errors import ParameterError, UnknownParameter
 from beamloom.parameters._files import dump_parameters, encode_value, is_text
+from beamloom.parameters._readable import readable
 from beamloom.parameters._value import ParameterValue
 
 DUMP_PREFIX = StrParameter(
@@ -67,6 +68,11 @@ class ParameterSet(Mapping[str, ParameterValue]):
         """SHA-256 over names and data, in hexadecimal."""
         digests = (value.digest for _, value in sorted(self._values.items()))
         return hashlib.sha256(b"".join(digests)).hexdigest()
+
+    @functools.cached_property
+    def readable(self) -> dict[str, Any]:
+        """The values as plain JSON, made once: digests of large ones take their time."""
+        return readable(self)
 
     def replace(self, name: str, data: bytes) -> ParameterSet:
         """The same set with another value of one parameter."""
@@ -167,6 +173,16 @@ class Parameters:
             raise ParameterError("a parameter needs a name, and this one is empty")
         return self._become(self._described, self._given | dict(values))
 
+    def problems(self, values: Mapping[str, bytes]) -> dict[str, str]:
+        """Why values would be refused, in a sentence for each that would; nothing is changed."""
+        found: dict[str, str] = {}
+        for name, data in values.items():
+            try:
+                self._check(self._described, name, data)
+            except ParameterError as error:
+                found[name] = str(error)
+        return found
+
     def listing(self) -> list[dict[str, Any]]:
         """All descriptions as JSON, by name, ``dump_prefix`` among them."""
         described = {part.name: part for part in (DUMP_PREFIX, *self.descriptions)}
@@ -176,14 +192,17 @@ class Parameters:
         self, described: dict[str, list[tuple[str | None, Parameter]]], given: dict[str, bytes]
     ) -> ParameterSet:
         for name, data in given.items():
-            for _, part in (
-                *described.get(name, ()),
-                *([(None, DUMP_PREFIX)] if name == DUMP_PREFIX.name else ()),
-            ):
-                part.parse(data)
+            self._check(described, name, data)
         self._current = ParameterSet(given, [entries[-1][1] for entries in described.values()])
         self._described, self._given = described, given
         return self._current
+
+    @staticmethod
+    def _check(described: Mapping[str, list[tuple[str | None, Parameter]]], name: str, data: bytes) -> None:
+        for _, part in described.get(name, ()):
+            part.parse(data)
+        if name == DUMP_PREFIX.name:
+            DUMP_PREFIX.parse(data)
 
 
 def _parsed(name: str, data: bytes, description: Parameter | None = None) -> ParameterValue:

@@ -76,7 +76,7 @@ from beamloom.transport.messages import (
     Unknown,
     Welcome,
 )
-from beamloom.triggermap import TriggerMap
+from beamloom.triggermap import TriggerMap, TriggerMapError
 
 logger = logging.getLogger(__name__)
 
@@ -221,6 +221,14 @@ class ControllerService:
     def split_problems(self) -> list[str]:
         """Why streams that are split over several ingesters could not be had now."""
         return problems(self.ensemble, self.ensemble.streams)
+
+    def refusal(self, trigger_map: TriggerMap) -> str | None:
+        """Why a run of this map could not begin now, in a sentence; None where nothing is known to be in the way."""
+        try:
+            checked_map(trigger_map, self.ensemble, self.settings)
+        except (ArmingRefused, TriggerMapError) as error:
+            return str(error).removeprefix("the run was not armed: ")
+        return self.store_problem
 
     def stop(self, cause: str) -> None:
         """End the run that goes on."""

@@ -6,7 +6,7 @@ from beamloom.triggermap._expand import expand
 from beamloom.triggermap._map import Instance, Place, TriggerMap
 from beamloom.triggermap._model import RESERVED_PART, Cell, CellKind, Repeat, TriggerMapError, VirtualWorker
 from beamloom.triggermap._part import Column, Part, Slot
-from beamloom.triggermap._table import render
+from beamloom.triggermap._table import Shown, render, show, summary
 
 __all__ = [
     "MIXED",
@@ -20,6 +20,7 @@ __all__ = [
     "Part",
     "Place",
     "Repeat",
+    "Shown",
     "Slot",
     "TriggerMap",
     "TriggerMapError",
@@ -30,6 +31,8 @@ __all__ = [
     "open_ended",
     "overlapping",
     "render",
+    "show",
     "sparse",
+    "summary",
     "uniform",
 ]

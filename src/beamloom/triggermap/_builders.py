@@ -71,13 +71,7 @@ def sparse(
     _check_streams(streams)
     _check_count("n", n)
     _check_count("size", size)
-    unknown = [stream for stream in every if stream not in streams]
-    if unknown:
-        raise TriggerMapError(
-            f"'every' names {unknown[0]!r}, which is not among the streams {', '.join(streams)}"
-        )
-    for stream, interval in every.items():
-        _check_count(f"every[{stream!r}]", interval)
+    _check_intervals(streams, every)
     period = math.lcm(size, *every.values())
     repeats, rest = divmod(n, period * max(1, _PART_EVENTS // period))
     length = (n - rest) // max(repeats, 1)
@@ -109,11 +103,19 @@ def burst(
     return sparse(streams, points * frames, dict.fromkeys(record, frames), size=size, all_wrap=all_wrap)
 
 
-def open_ended(streams: Sequence[str], *, batch: int = 1, all_wrap: bool = True) -> TriggerMap:
-    """As ``batched``, until told to stop."""
+def open_ended(
+    streams: Sequence[str],
+    *,
+    batch: int = 1,
+    every: Mapping[str, int] | None = None,
+    all_wrap: bool = True,
+) -> TriggerMap:
+    """As ``sparse`` with batches of ``batch``, until told to stop."""
+    every = every or {}
     _check_streams(streams)
     _check_count("batch", batch)
-    part = _sparse_part(streams, batch, {}, batch)
+    _check_intervals(streams, every)
+    part = _sparse_part(streams, math.lcm(batch, *every.values()), every, batch)
     return TriggerMap({"main": part}, [Repeat("main", None)], all_wrap=all_wrap)
 
 
@@ -138,3 +140,13 @@ def _check_streams(streams: Sequence[str]) -> None:
 def _check_count(name: str, number: int) -> None:
     if number < 1:
         raise TriggerMapError(f"{name} is {number}; it must be at least 1")
+
+
+def _check_intervals(streams: Sequence[str], every: Mapping[str, int]) -> None:
+    unknown = [stream for stream in every if stream not in streams]
+    if unknown:
+        raise TriggerMapError(
+            f"'every' names {unknown[0]!r}, which is not among the streams {', '.join(streams)}"
+        )
+    for stream, interval in every.items():
+        _check_count(f"every[{stream!r}]", interval)

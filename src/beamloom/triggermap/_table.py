@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from beamloom.triggermap._map import TriggerMap
 from beamloom.triggermap._model import RESERVED_PART, Cell, Repeat, VirtualWorker
 
 _MORE = "…"
 _GENERIC = ("generic",)
+
+
+class Shown(NamedTuple):
+    """One event of a table."""
+
+    event: int
+    begins: bool
+    """Whether another occurrence of a part begins with it: constraints mean other workers from here on."""
+    cells: list[str]
+    """One for each stream of the map, in its order."""
 
 
 def render(trigger_map: TriggerMap, first: int = 0, count: int = 16) -> str:
@@ -20,23 +31,32 @@ def render(trigger_map: TriggerMap, first: int = 0, count: int = 16) -> str:
     """
     total = trigger_map.total_events
     first = max(first, 0)
-    last = first + max(count, 0) if total is None else min(first + max(count, 0), total)
+    shown = list(show(trigger_map, first, count))
     columns = [["event", *trigger_map.streams]]
-    if first > 0 and first < last:
+    if first > 0 and shown:
         columns.append([_MORE] * len(columns[0]))
+    for one in shown:
+        if one.begins and one is not shown[0]:
+            columns.append(["|"] * len(columns[0]))
+        columns.append([str(one.event), *one.cells])
+    if total is None or first + len(shown) < total:
+        columns.append([_MORE] * len(columns[0]))
+    lines = ["  ".join(entries).rstrip() for entries in zip(*map(_padded, columns), strict=True)]
+    return "\n".join([*lines, "", summary(trigger_map)])
+
+
+def show(trigger_map: TriggerMap, first: int = 0, count: int = 16) -> Iterator[Shown]:
+    """The map's events from ``first`` on, at most ``count`` of them, with their cells as ``render`` writes them."""
+    total = trigger_map.total_events
+    first = max(first, 0)
+    last = first + max(count, 0) if total is None else min(first + max(count, 0), total)
     previous = None
     for event in range(first, last):
         place = trigger_map.locate(event)
-        if previous is not None and place.occurrence != previous:
-            columns.append(["|"] * len(columns[0]))
-        previous = place.occurrence
         part = trigger_map.parts[place.part]
-        cells = (part.cell(stream, place.offset) for stream in trigger_map.streams)
-        columns.append([str(event), *(_cell(cell, trigger_map.tags) for cell in cells)])
-    if total is None or last < total:
-        columns.append([_MORE] * len(columns[0]))
-    lines = ["  ".join(entries).rstrip() for entries in zip(*map(_padded, columns), strict=True)]
-    return "\n".join([*lines, "", _summary(trigger_map)])
+        cells = [_cell(part.cell(stream, place.offset), trigger_map.tags) for stream in trigger_map.streams]
+        yield Shown(event, place.occurrence != previous, cells)
+        previous = place.occurrence
 
 
 def _padded(column: Sequence[str]) -> list[str]:
@@ -63,7 +83,8 @@ def _virtual_worker(worker: VirtualWorker) -> str:
     return str(worker.constraint) if worker.tags == _GENERIC else f"{worker.constraint}:{tags or 'any'}"
 
 
-def _summary(trigger_map: TriggerMap) -> str:
+def summary(trigger_map: TriggerMap) -> str:
+    """The map in a line: how many events, and of which parts they are."""
     total = trigger_map.total_events
     events = "open-ended" if total is None else f"{total} event{'' if total == 1 else 's'}"
     return f"{events}: {', '.join(_entries(trigger_map.sequence, wrapped=trigger_map.wrapped)) or 'nothing'}"
