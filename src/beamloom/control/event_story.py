@@ -10,18 +10,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from beamloom.control.run_records import NoSuchEvent, record_of
 from beamloom.control.story_lines import lines
 from beamloom.control.waits_view import waits_of
 from beamloom.engine.chronicle import Chronicle, Past
-from beamloom.errors import UserError
 from beamloom.triggermap import Cell
 
 Answers = dict[str, dict[str, Any] | None]
 """What processes have answered, by their ids; None of one that has not."""
-
-
-class NoSuchEvent(UserError):
-    """There is no such run, or it has no such event."""
 
 
 def ask(
@@ -31,7 +27,7 @@ def ask(
 
     ``run_id`` may be the beginning of an id; empty: the run that goes on, or the last one.
     """
-    record = _record(controller, run_id)
+    record = record_of(controller, run_id)
     total = record.run.ledger.total
     if event < 0 or (total is not None and event >= total):
         raise NoSuchEvent(f"run {record.run.run_id} has no event {event}: it has {total} events, from 0")
@@ -46,21 +42,6 @@ def ask(
         now,
         lambda answers: reply(story(controller, record, event, answers)),
     )
-
-
-def _record(controller: Any, run_id: str) -> Any:
-    records = [*([] if controller.active is None else [controller.active]), *reversed(controller.past)]
-    if not records:
-        raise NoSuchEvent("no run has been armed yet; arm one, then ask again")
-    if run_id in ("", "last"):
-        return records[0]
-    found = [record for record in records if record.digest.run.startswith(run_id)]
-    if len(found) != 1:
-        why = "no run" if not found else "more than one run"
-        raise NoSuchEvent(
-            f"there is {why} whose id begins with {run_id!r}; /api/v1/runs lists them, and 'last' is the last one"
-        )
-    return found[0]
 
 
 def story(controller: Any, record: Any, event: int, answers: Answers) -> dict[str, Any]:

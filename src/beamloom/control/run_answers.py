@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from beamloom.control import ensemble_views, error_views, event_stream, views
+from beamloom.control import ensemble_views, error_views, event_stream, views, weave_view
 from beamloom.control.asking import Asking, BadRequest, as_json, decoded, flag_of, seconds_of
 from beamloom.engine.budget import Budget
 from beamloom.errors import UserError
@@ -146,6 +146,12 @@ class RunAnswers(Asking):
 
         body = event_stream.lines(look, request.is_disconnected)
         return StreamingResponse(body, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+
+    async def weave(self, request: Request) -> Response:
+        """Some events of a run as a picture: where each is, and what came of its packets."""
+        wanted = weave_view.wanted(request.query_params)
+        found = await self._ask(lambda: weave_view.find(self._controller, wanted))
+        return as_json(await asyncio.to_thread(weave_view.picture, found, wanted))
 
     async def runs(self, request: Request) -> Response:
         """The runs since the controller was started, newest first."""

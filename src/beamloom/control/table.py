@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from beamloom import metrics
-from beamloom.control import answers
+from beamloom.control import answers, weave_view
 from beamloom.control.capsules import capsule_route
 from beamloom.control.plans import Plan, ShownPlan
 from beamloom.openapi import Told, Value
@@ -137,6 +137,23 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
             answers=dict[str, Any],
             query=[
                 Value(name="run", says="The run, or how its id begins; the present or last one unless given.")
+            ],
+        ),
+        Told(
+            f"{V1}/weave",
+            api.weave,
+            answers=weave_view.RunWeave,
+            query=[
+                Value(
+                    name="run", says="The run, or how its id begins; the present or last one unless given."
+                ),
+                Value(name="from", kind=int, says="The first event; the newest ones unless given."),
+                Value(name="count", kind=int, says="So many events, 200 unless given, at most 4096."),
+                Value(
+                    name="bins",
+                    kind=int,
+                    says="In so many bins the whole run, too; at most 1024, 0 for none.",
+                ),
             ],
         ),
         Told(

@@ -76,6 +76,15 @@ class Past(NamedTuple):
     missed: list[Missed]
 
 
+class Remembered(NamedTuple):
+    """All that is remembered of who had what, as it was at one moment."""
+
+    leases: list[Lease]
+    """In no order; one may be in twice."""
+    lost: dict[str, Lost]
+    missed: list[Missed]
+
+
 class _Written(msgspec.Struct, array_like=True):
     """All that a chronicle remembers."""
 
@@ -154,6 +163,10 @@ class Chronicle:
             {worker: self._lost[worker] for worker in workers if worker in self._lost},
             [one for one in self._missed if one.loss.first <= event < one.loss.stop],
         )
+
+    def copies(self) -> Remembered:
+        """What is remembered of all events, which later changes do not reach: three copies, and no look at what is in them."""
+        return Remembered([*self._leases, *self._troubled], self._lost.copy(), [*self._missed])
 
     def encode(self) -> bytes:
         """All that is remembered, to be put away when the run has ended."""

@@ -22,6 +22,8 @@ from beamloom.engine.packet_rows import PacketRow, join, row_of
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.events import Packet, PacketKind
 
+DROPPED = "dropped packets: its retention is full"
+"""What is said of a stream that gave up packets because it had no room for them."""
 _FIRST, _STOP = attrgetter("first"), attrgetter("stop")
 
 

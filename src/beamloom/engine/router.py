@@ -17,7 +17,7 @@ from beamloom.engine.numbering import DUPLICATE, LATE, SURPLUS, Numbering
 from beamloom.engine.packet_rows import Arrivals, PacketRow, rows_of, singles
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.rejoining import Rejoin, Rejoining
-from beamloom.engine.retention import Retention, joined
+from beamloom.engine.retention import DROPPED, Retention, joined
 from beamloom.engine.shares import Share
 from beamloom.engine.spares import Spares
 from beamloom.engine.stream_losses import StreamCounts, StreamLosses
@@ -283,7 +283,7 @@ class StreamRouter:
             if kept < count:
                 self.counts.dropped += count - kept
                 dropped = msgspec.structs.replace(stretch, first=stretch.first + kept)
-                self.losses.lose(dropped, f"stream {self.stream!r} dropped packets: its retention is full")
+                self.losses.lose(dropped, f"stream {self.stream!r} {DROPPED}")
                 stretch = msgspec.structs.replace(stretch, stop=dropped.first)
             deliveries += self._leases.deliver(stretch, some.part(0, kept))
             for first, stop in self._settled_ahead.within(stretch.first, stretch.stop):

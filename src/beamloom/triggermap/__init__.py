@@ -7,6 +7,7 @@ from beamloom.triggermap._map import Instance, Place, TriggerMap
 from beamloom.triggermap._model import RESERVED_PART, Cell, CellKind, Repeat, TriggerMapError, VirtualWorker
 from beamloom.triggermap._part import Column, Part, Slot
 from beamloom.triggermap._table import Shown, render, show, summary
+from beamloom.triggermap._window import Cells, Excerpt, cells, excerpts
 
 __all__ = [
     "MIXED",
@@ -14,8 +15,10 @@ __all__ = [
     "RESERVED_PART",
     "Cell",
     "CellKind",
+    "Cells",
     "Column",
     "CompiledPart",
+    "Excerpt",
     "Instance",
     "Part",
     "Place",
@@ -27,6 +30,8 @@ __all__ = [
     "VirtualWorker",
     "batched",
     "burst",
+    "cells",
+    "excerpts",
     "expand",
     "open_ended",
     "overlapping",

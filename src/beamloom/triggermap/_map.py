@@ -143,9 +143,9 @@ class TriggerMap:
         """
         if event < 0 or (self.total_events is not None and event >= self.total_events):
             raise IndexError(f"event {event} is not in the map, which has {self.total_events} events from 0")
-        entry = bisect.bisect_right(self._first_events, event) - 1
+        entry = bisect.bisect_right(self.first_events, event) - 1
         repeat = self.sequence[entry]
-        repeats, offset = divmod(event - self._first_events[entry], self.parts[repeat.part].length)
+        repeats, offset = divmod(event - self.first_events[entry], self.parts[repeat.part].length)
         before = sum(one.times or 0 for one in self.sequence[:entry] if one.part == repeat.part)
         return Place(repeat.part, self._first_occurrences[entry] + repeats, offset, before + repeats + 1)
 
@@ -155,7 +155,8 @@ class TriggerMap:
         return self.parts[place.part].cell(stream, place.offset)
 
     @functools.cached_property
-    def _first_events(self) -> list[int]:
+    def first_events(self) -> list[int]:
+        """The first event of each entry of the sequence up to an endless one; without one, the number of events as last."""
         lengths = [(r.times or 0) * self.parts[r.part].length for r in self._until_open()]
         return list(itertools.accumulate(lengths, initial=0))
 

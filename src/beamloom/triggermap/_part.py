@@ -64,7 +64,8 @@ class Column:
         return kinds
 
     @functools.cached_property
-    def _first_constraint(self) -> npt.NDArray[np.int64]:
+    def first_constraint(self) -> npt.NDArray[np.int64]:
+        """int64[length]: where the constraints of each cell begin among those of all."""
         counts = np.array([sum(slot.constrained for slot in t or ()) for t in self.templates], dtype=np.int64)
         per_cell: npt.NDArray[np.int64] = counts[self.template_of]
         return np.cumsum(per_cell) - per_cell
@@ -74,7 +75,7 @@ class Column:
         template = self.templates[self.template_of[offset]]
         if template is None:
             return None
-        at = int(self._first_constraint[offset])
+        at = int(self.first_constraint[offset])
         cell = []
         for slot in template:
             cell.append(VirtualWorker(slot.tags, int(self.constraints[at]) if slot.constrained else None))

@@ -1,0 +1,117 @@
+"""What a picture of some events of a run is made from, as it was at one moment.
+
+Policy: whoever drives the run only copies here: lists of ranges and of what is remembered, none of which is looked at. The picture is made
+from the copies elsewhere (see ``weave`` and ``overview``), so that looking at a run keeps nobody from leasing its events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from beamloom.engine.chronicle import Chronicle, Remembered
+from beamloom.engine.ledger import Loss
+from beamloom.engine.ranges import Range
+from beamloom.engine.run import Run
+from beamloom.triggermap import TriggerMap
+
+Columns = tuple[list[int], list[int]]
+"""Ranges as their first numbers and those past their last."""
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """The events [first, stop) of a run."""
+
+    trigger_map: TriggerMap
+    total: int | None
+    """Events of the run; None while it is open-ended."""
+    assigned_until: int
+    """Every event before this one has been given out, or settled."""
+    settled_until: int
+    first: int
+    stop: int
+    reduced: list[Range]
+    failed: list[Range]
+    lost: list[Range]
+    quarantined: list[Range]
+    failures: list[tuple[str, list[Range]]]
+    """What failed, in words, and on which of these events."""
+    losses: list[Loss]
+    """Of the whole run, in the order in which they came; empty where none of these events is lost."""
+    complete_until: dict[str, int]
+    """Of each stream, the event before which every packet has come or is known to be missing."""
+    workers: list[str]
+    """Those that take part."""
+    remembered: Remembered
+
+
+@dataclass(frozen=True)
+class WholeGlimpse:
+    """The states of all events of a run."""
+
+    total: int | None
+    assigned_until: int
+    reduced: Columns
+    failed: Columns
+    lost: Columns
+    remembered: Remembered
+
+
+def glimpse(run: Run, chronicle: Chronicle | None, first: int, stop: int) -> Glimpse:
+    """The events [first, stop) of ``run``; ``chronicle`` None: nothing of their way is remembered."""
+    ledger = run.ledger
+    lost = ledger.lost.within(first, stop)
+    groups = run.faults.groups if ledger.failed.within(first, stop) else []
+    return Glimpse(
+        run.trigger_map,
+        ledger.total,
+        ledger.assigned_until,
+        ledger.settled_until,
+        first,
+        stop,
+        ledger.reduced.within(first, stop),
+        ledger.failed.within(first, stop),
+        lost,
+        run.faults.quarantined.within(first, stop),
+        [
+            (f"{group.failure.error}: {group.failure.message}", hit)
+            for group in groups
+            if (hit := group.events.within(first, stop))
+        ],
+        ledger.losses if lost else [],
+        {stream: run.standing[stream].complete_until for stream in run.trigger_map.streams},
+        run.workers,
+        _remembered(chronicle),
+    )
+
+
+def whole_glimpse(run: Run, chronicle: Chronicle | None) -> WholeGlimpse:
+    """All events of ``run``."""
+    ledger = run.ledger
+    return WholeGlimpse(
+        ledger.total,
+        ledger.assigned_until,
+        ledger.reduced.columns(),
+        ledger.failed.columns(),
+        ledger.lost.columns(),
+        _remembered(chronicle),
+    )
+
+
+def _remembered(chronicle: Chronicle | None) -> Remembered:
+    return Remembered([], {}, []) if chronicle is None else chronicle.copies()
+
+
+def newest(run: Run, count: int) -> Range:
+    """The window of so many events in which the newest ones are that were given out, with a few that are to come."""
+    total = run.ledger.total
+    end = run.ledger.assigned_until + count // 10
+    stop = max(count, end) if total is None else min(max(count, end), total)
+    return max(stop - count, 0), stop
+
+
+def within_run(run: Run, first: int, count: int) -> Range:
+    """The events from ``first`` on, at most ``count``, as far as the run has them."""
+    total = run.ledger.total
+    stop = first + count if total is None else min(first + count, total)
+    return min(first, stop), stop
