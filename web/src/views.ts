@@ -15,6 +15,7 @@ export const VIEWS: readonly View[] = [
   { name: "results", title: "Results", key: "2", load: async () => (await import("./results/results")).Results },
   { name: "parameters", title: "Parameters", key: "3", load: async () => (await import("./parameters/parameters")).Parameters },
   { name: "runs", title: "Runs", key: "4", load: async () => (await import("./runs/runs")).Runs },
+  { name: "weave", title: "Weave", key: "5", load: async () => (await import("./weave/weave")).Weave },
   { name: "errors", title: "Errors", key: "6", load: async () => (await import("./errors/errors")).Errors },
   { name: "log", title: "Log", key: "7", load: async () => (await import("./logs/logs")).Logs },
 ];

@@ -1,0 +1,1 @@
+import{D as e,k as t}from"./index.js";function n(n){let[r,i]=t({width:0,height:0});return e(()=>{let e=n.current;if(!e)return;let t=new ResizeObserver(()=>{let{width:t,height:n}=e.getBoundingClientRect();i(e=>e.width===t&&e.height===n?e:{width:t,height:n})});return t.observe(e),()=>t.disconnect()},[]),r}export{n as t};

@@ -1,0 +1,32 @@
+/** The newest events of the run in a small picture, for the first view. */
+import type { JSX } from "preact";
+import { progress } from "../api/pipeline";
+import { useWatched } from "../api/watch";
+import { hashOf } from "../route";
+import { Panel } from "../ui/parts";
+import { useState } from "preact/hooks";
+import { useWeave } from "./asking";
+import { Picture } from "./picture";
+import "./weave.css";
+
+const EVENTS = 100;
+
+export function WeaveStrip(): JSX.Element | null {
+  const now = useWatched(progress);
+  const [width, setWidth] = useState(800);
+  const count = Math.max(20, Math.min(EVENTS, Math.floor(width / 8)));
+  const stamp = `${now?.run ?? ""} ${now?.finished ?? ""}`;
+  const seen = useWeave(now?.run ? { run: "", from: undefined, count, bins: 0 } : undefined, 1000, stamp).value.value;
+  if (!seen?.run) return null;
+  return (
+    <Panel title="The newest events" id="weave-strip" aside={<a href={hashOf("weave")}>Weave</a>}>
+      <Picture
+        small
+        seen={seen}
+        span={{ first: seen.first, count: Math.max(seen.stop - seen.first, 1) }}
+        onWidth={setWidth}
+        onChoose={(event) => (location.hash = hashOf("weave", { run: seen.run!, event: String(event) }))}
+      />
+    </Panel>
+  );
+}
