@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from beamloom.cli._passing_line import PassingLine
 from beamloom.replay import Audience
 
 if TYPE_CHECKING:
@@ -27,9 +27,8 @@ class Teller(Audience):
     def __init__(self, stays: str | None = None) -> None:
         """``stays``: what to say at the end of a replay that does not end by itself."""
         self._stays = stays
-        self._shows_progress = sys.stderr.isatty()
+        self._line = PassingLine()
         self._next_progress = time.monotonic() + PROGRESS_EVERY
-        self._line_open = False
 
     def serving(self, url: str) -> None:
         """Say where to look."""
@@ -37,37 +36,28 @@ class Teller(Audience):
 
     def progress(self, settled: int, total: int) -> None:
         """Keep one line on a terminal up to date."""
-        if self._shows_progress and (now := time.monotonic()) >= self._next_progress:
+        if self._line.shows and (now := time.monotonic()) >= self._next_progress:
             self._next_progress = now + PROGRESS_EVERY
-            self._line_open = True
-            print(f"\r{settled} of {total} events", end="", file=sys.stderr, flush=True)
+            self._line.say(f"{settled} of {total} events")
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Recordings are looked through: the one thing that may take long before anything is run."""
-        if self._shows_progress:
-            self._line_open = True
-            print("reading the recordings", end="", file=sys.stderr, flush=True)
+        self._line.say("reading the recordings")
         try:
             yield
         finally:
-            self._close_line()
+            self._line.close()
 
-    def _close_line(self) -> None:
-        if self._line_open:
-            self._line_open = False
-            print(
-                "\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
+    def withdraw(self) -> None:
+        """Say no more of a replay whose end nobody waits for."""
+        self._line.close()
 
     def finished(self, report: ReplayReport) -> None:
         """Say what came of it: failures, losses, remarks, and the counts at the end."""
         from beamloom.control.views import as_text
 
-        self._close_line()
+        self._line.close()
         for group in report.failures[:MOST_TRACEBACKS]:
             _warn(f"{_sentence(group)}:\n{_indented(group.failure.traceback)}{_again(group, report)}\n")
         for group in report.failures[MOST_TRACEBACKS:]:

@@ -136,7 +136,7 @@ class _ChangeTeller(Teller):
 
     def finished(self, report: ReplayReport) -> None:
         if self._change.is_set():
-            self._close_line()
+            self.withdraw()
         else:
             self._take(report)
             super().finished(report)

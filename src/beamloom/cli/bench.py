@@ -7,10 +7,9 @@ device's own protocol is not part of it. Takes about half a minute.
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 from pathlib import Path
 
+from beamloom.cli._recording_arguments import add_recording_arguments
 from beamloom.errors import UsageError
 
 EXAMPLE = """\
@@ -26,18 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-w", "--workerclass", metavar="MODULE:CLASS", help="your worker class")
     parser.add_argument("-r", "--reducerclass", metavar="MODULE:CLASS", help="your reducer class")
-    parser.add_argument(
-        "-f",
-        "--files",
-        metavar="FILE",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="recordings of one run; .gz is read as well",
-    )
-    parser.add_argument(
-        "-s", "--source", metavar="MODULE:CLASS", help="a class that makes records in code; wins over --files"
-    )
+    add_recording_arguments(parser)
     parser.add_argument(
         "--capture",
         metavar="STREAM=FILE",
@@ -85,9 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and tell; the status is 1 when events failed or were lost."""
     from beamloom.benching import Bench, Question, lines
     from beamloom.cli import logs
+    from beamloom.cli._passing_line import PassingLine
 
     logs.start("bench", "ERROR")
-    teller = _Teller()
+    line = PassingLine()
     try:
         question = Question(
             worker_class=arguments.workerclass,
@@ -105,9 +94,9 @@ def run(arguments: argparse.Namespace) -> int:
             live=not arguments.no_live,
             verify=not arguments.no_verify,
         )
-        found = Bench(question, teller.say).run()
+        found = Bench(question, line.say).run()
     finally:
-        teller.close()
+        line.close()
     if arguments.json is not None:
         if arguments.json == "-":
             print(found.to_json().decode())
@@ -123,21 +112,3 @@ def _capture(text: str) -> tuple[str, str]:
     if not equals:
         raise UsageError(f"--capture takes STREAM=FILE, such as camera=dump.cbors, not {text!r}")
     return stream, file
-
-
-class _Teller:
-    """Keeps one line on a terminal up to date, and says nothing elsewhere."""
-
-    def __init__(self) -> None:
-        self._shows = sys.stderr.isatty()
-
-    def say(self, text: str) -> None:
-        """What is being done."""
-        if self._shows:
-            width = shutil.get_terminal_size().columns - 1
-            print(f"\r{text[:width]:<{width}}", end="", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Leave no line behind."""
-        if self._shows:
-            print("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r", end="", file=sys.stderr)

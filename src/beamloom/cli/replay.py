@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beamloom.cli._recording_arguments import add_recording_arguments
+
 if TYPE_CHECKING:
     from beamloom.replay import Replay
 
@@ -29,18 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-r", "--reducerclass", metavar="MODULE:CLASS", required=True, help="your reducer class"
     )
-    parser.add_argument(
-        "-f",
-        "--files",
-        metavar="FILE",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="recordings of one run; .gz is read as well",
-    )
-    parser.add_argument(
-        "-s", "--source", metavar="MODULE:CLASS", help="a class that makes records in code; wins over --files"
-    )
+    add_recording_arguments(parser)
     parser.add_argument(
         "-p",
         "--parameters",
