@@ -54,6 +54,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         "Prepare and look",
         (
             Listed("simulate", "play a device: from a capture or from generated frames"),
+            Listed("top", "watch a pipeline in the terminal: health, streams, workers, failures"),
             Listed("inspect", "show what is in recordings and captures"),
             Listed(
                 "debug", "make the call again in which an analysis failed, under the debugger or as a test"
