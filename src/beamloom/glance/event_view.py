@@ -10,6 +10,8 @@
         "arrays": {"array": {"shape": [512, 512], "dtype": "uint16", "min": 0, "max": 41, "thumbnail": "data:image/png;..."}},
         "problems": {"array": "MalformedPacket: the blob ..."}}}}
 
+Thumbnails are left out where they are not asked for: ``arrays_of`` has the arrays themselves, under the same paths.
+
 A small array has its ``values``, and neither a range nor a thumbnail. What a parser cannot read has its error under ``problem``, in the
 place of ``parsed``; a field that cannot be had is named in ``problems``. Nothing here fails because of what a device sent or a site's
 parser does.
@@ -20,7 +22,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -43,15 +45,23 @@ DEEPEST: Final = 6
 """Values within values."""
 
 
-def show_event(event: Event) -> dict[str, Any]:
+def show_event(event: Event, *, thumbnails: bool = True) -> dict[str, Any]:
     """The event as this module's docstring has it; for ``results.plain.to_json``."""
     return {
         "event_number": event.event_number,
-        "streams": {stream: show_packet(packet) for stream, packet in event.streams.items()},
+        "streams": {stream: show_packet(packet, thumbnails) for stream, packet in event.streams.items()},
     }
 
 
-def show_packet(packet: Packet) -> dict[str, Any]:
+def arrays_of(packet: Packet) -> dict[str, Any]:
+    """The arrays of what a parser makes of a packet, by the paths under which they are shown. Raises what the parser raises."""
+    walk = _Walk(lambda array: array)
+    shown: dict[str, Any] = walk.over(packet.parse())
+    arrays: dict[str, Any] = shown["arrays"]
+    return arrays
+
+
+def show_packet(packet: Packet, thumbnails: bool = True) -> dict[str, Any]:
     """One packet of an event."""
     shown: dict[str, Any] = {
         "typ": packet.typ,
@@ -64,7 +74,11 @@ def show_packet(packet: Packet) -> dict[str, Any]:
     # A site's own parser may raise anything; the other streams of the event are still to be seen.
     except Exception as error:  # noqa: BLE001
         return {**shown, "problem": _problem(error)}
-    return {**shown, "parsed": type(parsed).__name__, **_Walk().over(parsed)}
+    return {
+        **shown,
+        "parsed": type(parsed).__name__,
+        **_Walk(_describe if thumbnails else _measure).over(parsed),
+    }
 
 
 def _frame(frame: Any) -> dict[str, Any]:
@@ -84,7 +98,9 @@ def _problem(error: Exception) -> str:
 class _Walk:
     """Goes over what one parser made; arrays are taken out and shown under their path."""
 
-    def __init__(self) -> None:
+    def __init__(self, describe: Callable[[Any], Any]) -> None:
+        """``describe``: what is shown of an array."""
+        self._describe = describe
         self._arrays: dict[str, Any] = {}
         self._problems: dict[str, str] = {}
         self._seen: list[Any] = []
@@ -151,7 +167,7 @@ class _Walk:
         if any(array is one or _same(array, one) for one in self._seen):
             return _TAKEN_OUT
         self._seen.append(array)
-        self._arrays[path] = _describe(array)
+        self._arrays[path] = self._describe(array)
         return _TAKEN_OUT
 
 
@@ -159,6 +175,12 @@ _TAKEN_OUT: Final = object()
 
 
 def _describe(array: Any) -> dict[str, Any]:
+    shown = _measure(array)
+    picture = None if "values" in shown else thumbnail(array)
+    return shown if picture is None else {**shown, "thumbnail": picture}
+
+
+def _measure(array: Any) -> dict[str, Any]:
     shown: dict[str, Any] = {"shape": list(array.shape), "dtype": str(array.dtype)}
     if array.size <= SHOWN_ELEMENTS:
         return {**shown, "values": array.tolist() if array.dtype.kind in "biufc" else _text(str(array))}
@@ -166,8 +188,7 @@ def _describe(array: Any) -> dict[str, Any]:
         valid = array[measured(array)]
         if valid.size:
             shown |= {"min": valid.min().item(), "max": valid.max().item()}
-    picture = thumbnail(array)
-    return shown if picture is None else {**shown, "thumbnail": picture}
+    return shown
 
 
 def _same(one: Any, other: Any) -> bool:

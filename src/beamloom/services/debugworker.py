@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from collections import deque
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,6 +15,8 @@ from beamloom.access import access_of
 from beamloom.detectors.packets import owned
 from beamloom.events import Event
 from beamloom.glance.event_view import show_event
+from beamloom.glance.kept import KeptEvents
+from beamloom.glance.kept_routes import kept_routes
 from beamloom.glance.page import LAST_EVENTS_PAGE
 from beamloom.parameters import ParameterSet
 from beamloom.results.encodings import PICKLE, as_pickle
@@ -37,23 +37,15 @@ class LastEvents(Map):
 
     def __init__(self, keep: int) -> None:
         super().__init__(None)
-        self._events: deque[Event] = deque(maxlen=keep)
-        self._begun = time.time_ns()
-        self._seen = 0
+        self.kept = KeptEvents(keep)
 
     def process(self, event: Event, parameters: ParameterSet, tick: bool) -> None:
         """Keep the event, its frames as plain bytes."""
-        self._events.append(Event(event.event_number, owned(event.streams)))
-        self._seen += 1
-
-    @property
-    def version(self) -> str:
-        """Another one for every event that comes, also after a restart."""
-        return f"{self._begun:x}-{self._seen}"
+        self.kept.add(Event(event.event_number, owned(event.streams)))
 
     def last(self, number: int) -> list[Event]:
         """The last ``number`` events, oldest first."""
-        return list(self._events)[-number:] if number > 0 else []
+        return [kept.event for kept in self.kept.last(number)]
 
 
 def make_app(events: LastEvents) -> Starlette:
@@ -72,7 +64,7 @@ def make_app(events: LastEvents) -> Starlette:
             return _refused(f"number is a count of events, not {text!r}")
         wanted = request.query_params.get("format") or _accepted(request.headers.get("accept", ""))
         version = {
-            "etag": f'"{wanted}-{text}-{events.version}"',
+            "etag": f'"{wanted}-{text}-{events.kept.version}"',
             "cache-control": "no-cache",
             "vary": "accept",
         }
@@ -90,6 +82,7 @@ def make_app(events: LastEvents) -> Starlette:
         Route("/", page),
         Route("/api/v1/status", status),
         Route("/api/v1/last_events", last_events),
+        *kept_routes(events.kept),
     ]
     anybody = Middleware(CORSMiddleware, allow_origins=["*"], allow_headers=["*"], expose_headers=["ETag"])
     return Starlette(routes=routes, middleware=[anybody])
