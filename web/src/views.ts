@@ -18,4 +18,5 @@ export const VIEWS: readonly View[] = [
   { name: "weave", title: "Weave", key: "5", load: async () => (await import("./weave/weave")).Weave },
   { name: "errors", title: "Errors", key: "6", load: async () => (await import("./errors/errors")).Errors },
   { name: "log", title: "Log", key: "7", load: async () => (await import("./logs/logs")).Logs },
+  { name: "debug", title: "Raw", key: "8", load: async () => (await import("./raw/raw")).Raw },
 ];
