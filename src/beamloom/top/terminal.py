@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -94,8 +93,9 @@ class Terminal:
     @property
     def size(self) -> tuple[int, int]:
         """Columns and rows."""
-        columns, rows = shutil.get_terminal_size()
-        return columns, rows
+        columns, rows = os.get_terminal_size(sys.stdout.fileno())
+        # A serial line says 0.
+        return columns or 80, rows or 24
 
     def wake(self) -> None:
         """End a wait; may be called by any thread, and by handlers of signals."""

@@ -1,0 +1,130 @@
+"""``beamloom top`` in a terminal, over a pipeline that runs: what it shows is what the API says."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from live.pipelines import Bench, Live, of_camera, quiet_address, running, wait_until
+from live.screens import InTerminal
+from live.series import pictures, uniform_map
+
+pytestmark = pytest.mark.processes
+
+EVENTS = 40
+
+
+@pytest.fixture
+def live(camera: Bench) -> Iterator[Live]:
+    with running(of_camera(camera)) as one:
+        yield one
+
+
+def top(*words: str) -> list[str]:
+    return [sys.executable, "-m", "beamloom", "top", *words]
+
+
+def test_a_pipeline_is_followed_from_its_first_run_over_the_death_of_its_controller_to_the_end(
+    live: Live, camera: Bench
+) -> None:
+    with InTerminal(top(live.placement.controller_url or "", "--interval", "0.1")) as screen:
+        lines = screen.wait_for("Ready: no run has been armed yet.")
+        assert (len(lines), "q quit" in lines[-1]) == (24, True)
+        assert "Streams are shown here when a run is armed" in "\n".join(lines)
+        run = live.arm(uniform_map(["camera"], EVENTS))
+        camera.play("camera", pictures(EVENTS), rate=200)
+        live.finished()
+        lines = screen.wait_for("The run is complete: every event is in the result.")
+        end = live.progress()
+        assert any(f"run {run[:8]}  finished" in line for line in lines)
+        told = f"{end['completed_events']} of {end['total_events']}"
+        assert any(told in line and "100 %" in line for line in lines)
+        packets = live.get("streams")["camera"]["packets"]
+        assert any(re.search(rf"^ camera +{packets} ", line) for line in lines)
+        for worker in live.get("config")["workers"]:
+            name, done = worker["name"], worker["processed_events"]
+            assert any(re.search(rf"^ {name} +worker +{done} ", line) for line in lines)
+
+        screen.type("w")
+        lines = screen.wait_for("Workers, by name")
+        assert "camera-ingester" not in "\n".join(lines)
+        screen.type("s")
+        screen.wait_for("Workers, by events")
+        screen.type("?")
+        screen.wait_for("ends this; the pipeline goes on")
+        screen.type("e")
+        screen.wait_for("Nothing has failed in this run, and nothing was lost.")
+        screen.type("\x1b")
+        screen.wait_for("Processes, by events")
+
+        screen.resize(120, 40)
+        lines = screen.wait_for(lambda lines: "q quit" in lines[-1])
+        assert (len(lines), len(lines[-1]) <= 120) == (40, True)
+        screen.resize(30, 8)
+        screen.wait_for(lambda lines: "lines" in lines[-1])
+        screen.type("\x1b[F")
+        screen.wait_for(lambda lines: re.search(r" to (\d+) of \1 ", lines[-1]))
+        screen.resize(80, 24)
+
+        live.placement.kill("controller")
+        wait_until(lambda: "No answer" in screen.written, "the word that there is no controller")
+        screen.wait_for(lambda lines: "No answer" not in "\n".join(lines) and "finished" in "\n".join(lines))
+
+        assert {"1049"} <= screen.modes
+        screen.type("q")
+        assert screen.process.wait(20) == 0
+        wait_until(lambda: "1049" not in screen.modes, "the old screen")
+        assert {"25", "7"} <= screen.modes
+        assert screen.settings == screen.settings_before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_with_the_terminal_as_it_was(number: int) -> None:
+    with InTerminal(top(f"http://{quiet_address()}")) as screen:
+        screen.wait_for("start one with 'beamloom up")
+        screen.process.send_signal(number)
+        assert screen.process.wait(20) == 0
+        wait_until(lambda: "1049" not in screen.modes, "the old screen")
+        assert screen.settings == screen.settings_before
+
+
+def test_a_terminal_without_colours_and_utf8_gets_neither() -> None:
+    environment = {"NO_COLOR": "1", "LANG": "C", "LC_ALL": "C"}
+    with InTerminal(top(f"http://{quiet_address()}"), (60, 12), environment) as screen:
+        screen.wait_for("* UNKNOWN")
+        assert screen.written.isascii()
+        assert set(re.findall(r"\x1b\[(\d+)m", screen.written)) <= {"0", "1", "2", "7"}
+        screen.type("q")
+        assert screen.process.wait(20) == 0
+
+
+def test_one_picture_is_printed_where_there_is_no_terminal(live: Live, camera: Bench) -> None:
+    run = live.arm(uniform_map(["camera"], 9))
+    camera.play("camera", pictures(9))
+    live.finished()
+    environment = {**os.environ, "COLUMNS": "80", "LANG": "C.UTF-8"}
+
+    def printed(*words: str) -> subprocess.CompletedProcess[str]:
+        command = top(*words, "--interval", "0.2")
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+
+    done = printed(live.placement.controller_url or "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert f"run {run[:8]}  finished" in done.stdout
+    assert "WELL  The run is complete: every event is in the result." in done.stdout
+    assert "q quit" not in done.stdout
+
+    away = printed(f"http://{quiet_address()}", "--once")
+    assert away.returncode == 1
+    assert "no controller answers at" in away.stderr
+    wrong = printed(live.placement.reducer_url or "", "--once")
+    assert wrong.returncode == 1
+    assert "is no controller" in wrong.stderr
