@@ -43,6 +43,8 @@ def _follow(terminal: Terminal, watcher: Watcher, paper: Paper) -> None:
         for key in terminal.wait(REDRAW_SECONDS):
             view = after(view, key, drawn.rows)
         watcher.want_failures(view.page is Page.ERRORS)
+        if watcher.problem is not None:
+            raise watcher.problem
 
 
 def _present(moment: Moment) -> Moment:

@@ -55,6 +55,8 @@ class Watcher:
         self._failures = False
         self._hurry = threading.Event()
         self._over = False
+        self.problem: Exception | None = None
+        """What ended the asking, other than ``close``: a mistake here, which is to be raised where it is seen."""
         self._thread = threading.Thread(target=self._watch, name="watching", daemon=True)
 
     def start(self) -> None:
@@ -79,12 +81,17 @@ class Watcher:
         self._failures = wanted
 
     def _watch(self) -> None:
-        while not self._over:
-            self._hurry.clear()
-            self._take_a_look()
+        try:
+            while not self._over:
+                self._hurry.clear()
+                self._take_a_look()
+                self._changed()
+                self._hurry.wait(self._interval)
+        except Exception as problem:  # noqa: BLE001  it is raised in the main thread
+            self.problem = problem
             self._changed()
-            self._hurry.wait(self._interval)
-        self._controller.close()
+        finally:
+            self._controller.close()
 
     def _take_a_look(self) -> None:
         try:
