@@ -1,14 +1,22 @@
-"""An analysis that publishes one result of each kind: numbers, curves, images, maps, waterfalls and tables."""
+"""An analysis that publishes one result of each kind: numbers, curves, images, maps, waterfalls and tables.
+
+It has a parameter of each kind, too. With ``fail_every`` it fails now and then, to show how failures look.
+"""
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
 
 from beamloom import (
     Append,
+    ArrayParameter,
+    BoolParameter,
+    ChoiceParameter,
     Event,
+    FileParameter,
     FloatParameter,
     Histogram,
     IntParameter,
@@ -23,6 +31,20 @@ from beamloom import (
     Waterfall,
     merge_into,
 )
+
+
+def flattened(image: np.ndarray, flat_field: bytes) -> np.ndarray:
+    """A picture divided by the response of its pixels, an array of its shape as npy; as it is where there is none."""
+    if not flat_field:
+        return image
+    response = np.load(io.BytesIO(flat_field), allow_pickle=False)
+    return np.rint(image / response).astype(image.dtype)
+
+
+def check(number: int, fail_every: int) -> None:
+    """Raise an error at every so many events."""
+    if fail_every and number % fail_every == 0:
+        raise ValueError(f"the shutter was closed at event {number}")
 
 
 class Worker:
@@ -46,6 +68,27 @@ class Worker:
                 name="threshold", default=12.0, min=0.0, unit="counts", description="counts below are dark"
             ),
             StrParameter(name="sample", default="C-17", description="what is on the stage"),
+            ArrayParameter(
+                name="band",
+                default=[-10, 10],
+                element="int64",
+                shape=(2,),
+                min=-200,
+                max=200,
+                unit="channel",
+                description="from where to where counts belong to the peak, seen from its centre",
+            ),
+            BoolParameter(name="keep_dark", description="whether dark pixels count in the region, too"),
+            ChoiceParameter(
+                name="scaling", choices=("counts", "log"), description="how the newest picture is published"
+            ),
+            FileParameter(
+                name="flat_field",
+                description="response of the pixels, 256 x 256 as npy: pictures are divided by it",
+            ),
+            IntParameter(
+                name="fail_every", min=0, unit="events", description="every so many events fails; 0: none"
+            ),
         ]
 
     def process_event(self, event: Event, parameters: Any) -> dict[str, Any] | None:
@@ -55,16 +98,22 @@ class Worker:
         )
         if not hasattr(picture, "array"):
             return None
-        number, image, channels = event.event_number, picture.array, spectrum.array[0]
+        number, channels = event.event_number, spectrum.array[0]
+        image = flattened(picture.array, bytes(parameters["flat_field_file"]))
+        check(number, int(parameters["fail_every"]))
         x, y, width, height = (int(parameters[f"roi_{name}"]) for name in ("x", "y", "width", "height"))
         region = image[y : y + height, x : x + width]
-        counts = float(region[region > parameters["threshold"]].sum())
-        line = int(parameters["line"])
-        peak = int(channels[max(line - 10, 0) : line + 11].sum())
+        counts = float(
+            region.sum() if parameters["keep_dark"] else region[region > parameters["threshold"]].sum()
+        )
+        line, (first, last) = int(parameters["line"]), parameters["band"].value
+        peak = int(channels[max(line + first, 0) : line + last + 1].sum())
         row, column = np.unravel_index(int(image.argmax()), image.shape)
         slow, fast = stage.array
         return {
-            "camera": Latest(units="counts", label="newest picture").add(number, image),
+            "camera": Latest(units="counts", label="newest picture").add(
+                number, np.log1p(image) if parameters["scaling"] == "log" else image
+            ),
             "virtual_powder": Sum(units="counts", label="sum of all pictures").add(number, image),
             "spectrum": Mean(units="counts", label="mean spectrum").add(number, channels),
             "waterfall": Waterfall(rows=200, units="counts", label="the last spectra").add(number, channels),

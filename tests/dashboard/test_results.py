@@ -1,4 +1,4 @@
-"""Results, parameters and runs on the page: what is shown is what the reducer has, and what is set there reaches the workers."""
+"""Results on the page: what is shown is what the reducer has, and what is marked there reaches the workers."""
 
 from __future__ import annotations
 
@@ -145,44 +145,3 @@ def test_a_rectangle_on_an_image_becomes_parameters(page: Page, showcase: Live) 
     expect(page.get_by_role("button", name="roi is set")).to_be_visible()
     values = showcase.get("epochs")["values"]
     assert [values[f"roi_{edge}"] for edge in ("x", "y", "width", "height")] == [64, 128, 64, 32]
-
-
-def test_a_parameter_of_the_form_reaches_the_workers(page: Page, showcase: Live, pictures: Path) -> None:
-    showcase.arm(showcase_map(None))
-    page.evaluate("location.hash = 'parameters'")
-    field = page.get_by_label("sample", exact=False)
-    field.fill("D-4")
-    page.get_by_role("button", name="set from the next event on").click()
-    expect(page.locator("#epochs")).to_contain_text("sample: C-17 → D-4")
-    wait_until(
-        lambda: showcase.published()["about"]["sample"] == "D-4", "the sample in the result", showcase.state
-    )
-    show(page, "parameters", pictures)
-    page.get_by_role("button", name="undo").click()
-    wait_until(lambda: showcase.get("epochs")["values"]["sample"] == "C-17", "the undoing", showcase.state)
-    page.get_by_label("line", exact=False).fill("5000")
-    expect(page.locator("#parameters")).to_contain_text("This takes 0 to 2047.")
-    expect(page.get_by_role("button", name="set from the next event on")).to_be_disabled()
-    showcase.post("stop")
-    showcase.finished()
-
-
-def test_a_run_is_armed_by_the_form_stopped_and_its_results_are_opened(
-    page: Page, showcase: Live, pictures: Path
-) -> None:
-    page.evaluate("location.hash = 'runs'")
-    page.get_by_label("until stopped").check()
-    page.get_by_role("button", name="arm").click()
-    wait_until(lambda: showcase.progress()["completed_events"] > 5, "a few events", showcase.state)
-    page.get_by_role("button", name="stop the run").click()
-    showcase.finished()
-    run = showcase.progress()["run"]
-    line = page.locator("#runs tbody tr", has_text=run[:8])
-    expect(line).to_contain_text("asked to stop")
-    for place in (0, 1):
-        page.locator("#runs tbody tr").nth(place).get_by_role("checkbox").check()
-    expect(page.locator("#compared")).to_contain_text(run[:8])
-    show(page, "runs", pictures)
-    line.get_by_role("link", name="results").click()
-    expect(page.locator(".tree").first).to_contain_text("virtual_powder")
-    expect(page.locator("main")).to_contain_text(f"of run {run[:8]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.parameters import (
+    ArrayParameter,
     BinaryParameter,
     FileParameter,
     FloatParameter,
@@ -187,3 +189,28 @@ def test_a_dump_with_bytes_is_cbor(tmp_path: Path) -> None:
     assert not mask.is_text
     path.write_bytes(mask.dump())
     assert load_parameter_file(path) == mask.to_wire()
+
+
+def test_a_set_is_readable_as_plain_values_and_files_by_their_digests() -> None:
+    described = [
+        ArrayParameter(name="band", default=[1, 2], element="int64"),
+        BinaryParameter(name="table"),
+        IntParameter(name="line", default=5),
+    ]
+    given = {"table": b"a,b\n1,2\n", "free": b"[1, 2]", "word": b"fast"}
+    assert ParameterSet(given, described).readable == {
+        "band": [1, 2],
+        "free": [1, 2],
+        "line": 5,
+        "table": f"8 bytes, SHA-256 {hashlib.sha256(given['table']).hexdigest()}",
+        "word": "fast",
+    }
+
+
+def test_what_would_be_refused_is_told_without_a_change() -> None:
+    parameters = Parameters()
+    parameters.describe([ROI])
+    before = parameters.current
+    assert list(parameters.problems({"roi_start": b"9999", "other": b"x"})) == ["roi_start"]
+    assert parameters.problems({"roi_start": b"7"}) == {}
+    assert parameters.current is before

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Described } from "../src/api/answers";
-import { changes, history, written } from "../src/parameters/changes";
-import { wrong } from "../src/parameters/field";
+import { changes, history, pending, written } from "../src/parameters/changes";
+import { blamed, wrong } from "../src/parameters/checks";
+import { edit, edits, forget } from "../src/parameters/edits";
+import { grouped } from "../src/parameters/groups";
+import { storedOf } from "../src/parameters/stored";
 import { regionsOf, valuesOf } from "../src/results/region";
-import { triggerMap } from "../src/runs/trigger";
 
 const LINE: Described = { name: "line", description: null, dtype: "int", default: 5, min: 0, max: 10 };
 
@@ -15,6 +17,56 @@ describe("a field", () => {
     expect(wrong({ ...LINE, dtype: "float" }, "")).toBe("This takes a number.");
     expect(wrong({ ...LINE, dtype: "float" }, "2.5e0")).toBeUndefined();
     expect(wrong({ ...LINE, dtype: "str" }, "")).toBeUndefined();
+  });
+  it("looks at each number of an array", () => {
+    const band: Described = { ...LINE, dtype: "array" };
+    expect(["[1, 2]", "[[1], [10]]", "[]"].map((text) => wrong(band, text))).toEqual([undefined, undefined, undefined]);
+    expect(wrong(band, "[1, 11]")).toBe("This takes numbers 0 to 10.");
+    expect(["", "[1", "7", '["a"]', "{}"].map((text) => wrong(band, text))).toEqual(Array(5).fill("This takes numbers in brackets, such as [1, 2.5]."));
+  });
+  it("is blamed by the sentence of a refusal that names it", () => {
+    expect(blamed("parameter 'roi x': 900 is above the maximum 256")).toEqual({ name: "roi x", said: "900 is above the maximum 256" });
+    expect(blamed("the controller does not answer")).toBeUndefined();
+  });
+});
+
+describe("groups", () => {
+  const named = (...names: string[]): Described[] => names.map((name) => ({ ...LINE, name }));
+  it("are of names that begin with the same word, recordings last", () => {
+    const found = grouped(named("dump_prefix", "line", "roi_x", "roi_y", "sample_name", "threshold"));
+    expect(found.map((one) => [one.title, one.members.map((member) => member.name)])).toEqual([
+      ["", ["line", "sample_name", "threshold"]],
+      ["roi", ["roi_x", "roi_y"]],
+      ["recording", ["dump_prefix"]],
+    ]);
+  });
+  it("show a file and its content as one", () => {
+    const file: Described = { ...LINE, name: "mask", dtype: "file" };
+    const content: Described = { ...LINE, name: "mask_file", dtype: "binary" };
+    expect(grouped([file, content]).flatMap((one) => one.members)).toEqual([file]);
+    expect(grouped([content]).flatMap((one) => one.members)).toEqual([content]);
+  });
+});
+
+describe("what was typed", () => {
+  it("is forgotten when it was sent, but for what was typed since", () => {
+    edit("a", { text: "1", base: "0" });
+    edit("b", { text: "2", base: "0" });
+    const sent = edits.value;
+    edit("b", { text: "3", base: "0" });
+    forget(sent);
+    expect(edits.value).toEqual({ b: { text: "3", base: "0" } });
+    forget();
+    expect(edits.value).toEqual({});
+  });
+});
+
+describe("what is not written out", () => {
+  const digest = "3f".repeat(32);
+  it("is told by size and digest", () => {
+    expect(storedOf(`4096 bytes, SHA-256 ${digest}`)).toEqual({ size: 4096, digest });
+    expect([storedOf("4096 bytes"), storedOf(7), storedOf(undefined)]).toEqual([undefined, undefined, undefined]);
+    expect(written(`4096 bytes, SHA-256 ${digest}`)).toBe("4.1 kB, SHA-256 3f3f3f3f…");
   });
 });
 
@@ -30,6 +82,9 @@ describe("the history of parameters", () => {
       [40, ["a"]],
       [0, []],
     ]);
+    expect(history(epochs).map((one) => one.last)).toEqual([undefined, 89, 39]);
+    expect(pending({ epoch: 5, values: { a: 9 }, run: "r", epochs })).toEqual([]);
+    expect(pending({ epoch: 6, values: { ...epochs[2]!.values, a: 9 }, run: "r", epochs })).toEqual([{ name: "a", before: 2, after: 9 }]);
     expect(changes({ a: 1 }, {})).toEqual([{ name: "a", before: 1, after: undefined }]);
     expect([written("x"), written([1, 2]), written(undefined), written(true)]).toEqual(["x", "[1,2]", "not set", "true"]);
   });
@@ -42,23 +97,5 @@ describe("a rectangle", () => {
     expect([...found]).toEqual([["roi", ["roi_x", "roi_y", "roi_width", "roi_height"]]]);
     expect(valuesOf(found.get("roi")!, { x: 3, y: 4, width: 10, height: 20 })).toEqual({ roi_x: 3, roi_y: 4, roi_width: 10, roi_height: 20 });
     expect(valuesOf(["left", "top", "right", "bottom"], { x: 3, y: 4, width: 10, height: 20 })).toEqual({ left: 3, top: 4, right: 13, bottom: 24 });
-  });
-});
-
-describe("a trigger map by a form", () => {
-  it("has as many events as are wanted, also where bursts do not divide them", () => {
-    const map = triggerMap({ streams: ["a", "b"], events: 7, burst: 3 }) as {
-      parts: Record<string, Record<string, unknown[]>>;
-      sequence: { part: string; repeat: number }[];
-    };
-    const events = map.sequence.reduce((sum, one) => sum + one.repeat * map.parts[one.part]!["a"]!.length, 0);
-    expect(events).toBe(7);
-    expect(Object.keys(map.parts["main"]!)).toEqual(["a", "b"]);
-  });
-  it("goes on until it is stopped where no number is given", () => {
-    expect(triggerMap({ streams: ["a"], events: undefined, burst: 1 })).toEqual({
-      parts: { main: { a: [[{ constraint: 0 }]] } },
-      sequence: [{ part: "main", repeat: null }],
-    });
   });
 });

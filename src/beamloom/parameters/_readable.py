@@ -24,6 +24,13 @@ def _readable(value: Any, data: bytes) -> Any:
     if len(data) > LONGEST or isinstance(value, bytes) or not is_text(data):
         return f"{len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}"
     try:
-        return msgspec.json.decode(msgspec.json.encode(value))
+        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_as_lists))
     except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
         return data.decode()
+
+
+def _as_lists(value: Any) -> Any:
+    """An array, or a number of numpy, as plain Python."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError

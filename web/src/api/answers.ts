@@ -123,6 +123,8 @@ export interface LogLine {
   created: string;
   levelname: string;
   service: string;
+  /** Of the line, as the controller counts them. */
+  number: string;
 }
 
 export interface Described {
@@ -135,6 +137,7 @@ export interface Described {
   max?: number;
   choices?: (string | number)[];
   element?: string;
+  shape?: (number | null)[];
 }
 
 export interface Epoch {
@@ -161,5 +164,23 @@ export interface RunLine {
   lost: number;
   stopped: string | null;
   outcome: string;
+  degraded: string | null;
   streams: string[];
+}
+
+export interface RunDetail extends RunLine {
+  map: string;
+  /** What is in its result, in a sentence. */
+  coverage: string;
+  /** Null: they are not known any more. */
+  epochs: Epoch[] | null;
+  kinds_of_failure: number;
+}
+
+export interface ShownPlan {
+  problem: string | null;
+  total_events: number | null;
+  summary: string;
+  streams: string[];
+  shown: { event: number; begins: boolean; cells: string[] }[];
 }

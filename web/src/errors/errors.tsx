@@ -1,48 +1,29 @@
-/** What failed, in groups of the same failure: where, how often, the traceback, and a capsule in which to make the call again. */
+/** What failed in a run, in groups of the same failure, and what was lost. The address holds the run, and which groups are open. */
 import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
 import type { FailureKind, Loss } from "../api/answers";
+import { get } from "../api/client";
 import { progress } from "../api/pipeline";
-import { useWatched, watchPath } from "../api/watch";
-import { count, eventsOf } from "../ui/format";
+import { useWatched, watch } from "../api/watch";
+import { hashOf, place, setQuery } from "../route";
+import { count } from "../ui/format";
 import { Empty, Panel, Problem } from "../ui/parts";
+import "./errors.css";
+import { FailureGroup } from "./group";
 
-const failures = watchPath<FailureKind[]>("errors", 1000);
-
-const MOST_RANGES = 6;
-
-export function rangesAsText(ranges: readonly (readonly [number, number])[]): string {
-  const shown = ranges.slice(0, MOST_RANGES).map(([first, last]) => eventsOf(first, last));
-  const more = ranges.length - shown.length;
-  return shown.join(", ") + (more > 0 ? ` and ${count(more)} more ranges` : "");
+interface Answer {
+  readonly run: string;
+  readonly kinds: readonly FailureKind[];
 }
 
-function Group(props: { failure: FailureKind }): JSX.Element {
-  const { failure } = props;
-  return (
-    <details class="failure">
-      <summary>
-        <strong>
-          {failure.error}: {failure.message}
-        </strong>
-        <span class="faint">
-          {failure.where}, {failure.ranges.length ? rangesAsText(failure.ranges) : "in no event"}, {count(failure.count)} times
-        </span>
-      </summary>
-      <p>{failure.what_to_do}</p>
-      <pre tabIndex={0}>{failure.traceback}</pre>
-      {failure.capsules.length ? (
-        <p>
-          Capsules:{" "}
-          {failure.capsules.map((one) => (
-            <a key={one.href} href={one.href} download>
-              {one.capsule.split("/").pop()}
-            </a>
-          ))}
-        </p>
-      ) : null}
-    </details>
-  );
+function chosenRun(): string {
+  return place.peek().query.get("run") ?? "";
 }
+
+const failures = watch<Answer>(async () => {
+  const run = chosenRun();
+  return { run, kinds: await get<FailureKind[]>(run ? `errors?run=${encodeURIComponent(run)}` : "errors") };
+}, 1000);
 
 function LossLine(props: { loss: Loss }): JSX.Element {
   return (
@@ -56,21 +37,39 @@ function LossLine(props: { loss: Loss }): JSX.Element {
 }
 
 export function Errors(): JSX.Element {
-  const all = useWatched(failures);
-  const losses = useWatched(progress)?.losses ?? [];
+  const answer = useWatched(failures);
+  const losses = useWatched(progress)?.losses;
+  const { query } = place.value;
+  const run = query.get("run") ?? "";
+  const open = (query.get("open") ?? "").split(",").filter(Boolean);
+  useEffect(() => failures.again(), [run]);
+  const all = answer?.run === run ? answer.kinds : undefined;
+  function onOpen(signature: string, now: boolean): void {
+    if (open.includes(signature) === now) return;
+    setQuery({ open: (now ? [...open, signature] : open.filter((one) => one !== signature)).join(",") });
+  }
+  const which = run ? (
+    <>
+      of run {run.slice(0, 8)} · <a href={hashOf("errors")}>of the present run</a>
+    </>
+  ) : null;
   return (
     <>
-      <Panel title="Failures" id="failures">
+      <Panel title="Failures" id="failures" aside={which}>
         <Problem error={failures.error.value} />
-        {all?.length ? all.map((one) => <Group key={one.signature} failure={one} />) : <Empty>Nothing has failed in this run.</Empty>}
-      </Panel>
-      <Panel title="Losses" id="losses">
-        {losses.length ? (
-          losses.map((one) => <LossLine key={one.cause} loss={one} />)
-        ) : (
-          <Empty>No event of this run was lost.</Empty>
+        {all?.length ? (
+          all.map((one) => <FailureGroup key={one.signature} failure={one} open={open.includes(one.signature)} onOpen={(now) => onOpen(one.signature, now)} />)
+        ) : all ? (
+          <Empty>Nothing has failed in this run.</Empty>
+        ) : failures.error.value ? null : (
+          <Empty>Asking what failed…</Empty>
         )}
       </Panel>
+      {run ? null : (
+        <Panel title="Losses" id="losses">
+          {losses?.length ? losses.map((one) => <LossLine key={one.cause} loss={one} />) : <Empty>{losses ? "No event of this run was lost." : "Asking what was lost…"}</Empty>}
+        </Panel>
+      )}
     </>
   );
 }

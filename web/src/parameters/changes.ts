@@ -1,5 +1,6 @@
 /** What changed from one set of parameters to the next. */
-import type { Epoch } from "../api/answers";
+import type { Epoch, Epochs } from "../api/answers";
+import { storedAsText, storedOf } from "./stored";
 
 export interface Change {
   readonly name: string;
@@ -21,16 +22,35 @@ export function changes(before: Record<string, unknown>, after: Record<string, u
 
 export interface Step {
   readonly epoch: Epoch;
+  /** The last event that it held for; undefined while it holds. */
+  readonly last?: number;
   /** Against the epoch before it; empty for the first. */
   readonly changes: readonly Change[];
 }
 
 /** The epochs of a run, the newest first. */
 export function history(epochs: readonly Epoch[]): Step[] {
-  return epochs.map((epoch, index) => ({ epoch, changes: index ? changes(epochs[index - 1]!.values, epoch.values) : [] })).reverse();
+  return epochs
+    .map((epoch, index) => {
+      const next = epochs[index + 1];
+      return {
+        epoch,
+        ...(next ? { last: next.first_event - 1 } : {}),
+        changes: index ? changes(epochs[index - 1]!.values, epoch.values) : [],
+      };
+    })
+    .reverse();
+}
+
+/** What was set since the run has ended, and holds from the next one on. */
+export function pending(now: Epochs): Change[] {
+  const last = now.epochs.at(-1);
+  return last && last.epoch !== now.epoch ? changes(last.values, now.values) : [];
 }
 
 /** A value as people write it. */
 export function written(value: unknown): string {
+  const stored = storedOf(value);
+  if (stored) return storedAsText(stored);
   return typeof value === "string" ? value : value === undefined ? "not set" : JSON.stringify(value);
 }

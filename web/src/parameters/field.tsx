@@ -1,88 +1,101 @@
-/** The field of one parameter, by its description: limits and unit beside it, a sentence where the value is not taken. */
+/** One parameter of the form: what it is, its value, what is wrong with what was typed, and what others did to it meanwhile. */
 import type { JSX } from "preact";
 import type { Described } from "../api/answers";
+import { limits, wrong } from "./checks";
 import { written } from "./changes";
+import { edit, type Edit } from "./edits";
+import { Input } from "./inputs";
+import { storedOf, type Stored } from "./stored";
 
 export interface FieldProps {
   readonly described: Described;
-  /** As it is edited: a text; undefined where it is as it holds. */
-  readonly edited: string | undefined;
+  readonly edited: Edit | undefined;
+  /** What holds now. */
   readonly value: unknown;
-  readonly onEdit: (text: string | undefined) => void;
-  readonly onFile: (file: File) => void;
+  /** What is kept as its content, of a parameter that is a file. */
+  readonly content: Stored | undefined;
+  /** Why the controller does not take what was typed. */
+  readonly refused: string | undefined;
 }
 
-function limits(one: Described): string {
-  const { min, max } = one;
-  if (min !== undefined && max !== undefined) return `${min} to ${max}`;
-  if (min !== undefined) return `from ${min}`;
-  return max !== undefined ? `up to ${max}` : "";
+const ROWS = /\],\s*\[/g;
+
+/** A value as it stands in its field: of an array of rows each in a line. */
+export function typed(one: Described, value: unknown): string {
+  const text = written(value);
+  return one.dtype === "array" ? text.replace(ROWS, "],\n [") : text;
 }
 
-/** Why a text is no value of the parameter; undefined where it is one, as far as can be told here. */
-export function wrong(one: Described, text: string): string | undefined {
-  if (one.dtype === "int" && !/^[+-]?\d+$/.test(text.trim())) return "This takes a whole number.";
-  if (one.dtype === "float" && (text.trim() === "" || Number.isNaN(Number(text)))) return "This takes a number.";
-  if (one.dtype === "int" || one.dtype === "float") {
-    const value = Number(text);
-    if ((one.min !== undefined && value < one.min) || (one.max !== undefined && value > one.max)) return `This takes ${limits(one)}.`;
-  }
-  return undefined;
+function shapeOf(shape: readonly (number | null)[]): string {
+  if (shape.length === 1 && shape[0] !== null) return `${shape[0]} numbers`;
+  return `shape ${shape.map((one) => one ?? "any").join(" × ")}`;
 }
 
-function Input(props: FieldProps & { id: string }): JSX.Element {
-  const { described, edited, value, onEdit, id } = props;
-  const text = edited ?? written(value);
-  const onInput = (event: { currentTarget: HTMLInputElement }): void => onEdit(event.currentTarget.value);
-  switch (described.dtype) {
-    case "bool":
-      return <input id={id} type="checkbox" checked={text === "true"} onChange={(event) => onEdit(String(event.currentTarget.checked))} />;
-    case "choice":
-      return (
-        <select id={id} value={text} onChange={(event) => onEdit(event.currentTarget.value)}>
-          {described.choices?.map((one) => (
-            <option key={String(one)}>{String(one)}</option>
-          ))}
-        </select>
-      );
-    case "binary":
-      return (
-        <span class="file">
-          <span class="faint">{written(value)}</span>{" "}
-          <input
-            id={id}
-            type="file"
-            onChange={(event) => {
-              const file = event.currentTarget.files?.[0];
-              if (file) props.onFile(file);
-            }}
-          />
-        </span>
-      );
-    case "int":
-    case "float":
-      return <input id={id} class="short" inputMode={described.dtype === "int" ? "numeric" : "decimal"} value={text} onInput={onInput} />;
-    default:
-      return <input id={id} value={text} onInput={onInput} />;
-  }
+/** As a person says it. */
+function spoken(one: Described, text: string): string {
+  if (one.dtype === "bool") return text === "true" ? "on" : "off";
+  return text || "nothing";
+}
+
+/** Why what was typed is no value. */
+export function problemOf(one: Described, edited: Edit | undefined, refused: string | undefined): string | undefined {
+  if (!edited || edited.file || one.dtype === "binary") return refused;
+  return wrong(one, edited.text) ?? refused;
 }
 
 export function Field(props: FieldProps): JSX.Element {
-  const { described, edited } = props;
+  const { described, edited, value } = props;
   const id = `parameter-${described.name}`;
-  const problem = edited === undefined ? undefined : wrong(described, edited);
+  const problem = problemOf(described, edited, props.refused);
+  const holds = typed(described, value);
+  const stored = described.dtype === "file" ? props.content : (storedOf(value) ?? (described.dtype === "binary" ? { size: 0, digest: "" } : undefined));
+  const base = edited?.base ?? holds;
+  const standard = typed(described, described.default);
+  const asFile = described.dtype === "file" || described.dtype === "binary";
+  const onText = (text: string): void => edit(described.name, text === holds ? undefined : { text, base });
+  const bounds = [described.unit, limits(described), described.shape && shapeOf(described.shape)];
   return (
-    <div class={`field ${edited === undefined ? "" : "edited"}`}>
-      <label for={id}>
-        <strong>{described.name}</strong> <span class="faint">{described.description ?? ""}</span>
-      </label>
-      <div>
-        <Input {...props} id={id} />{" "}
-        <span class="faint">
-          {described.unit ?? ""} {limits(described)}
-        </span>
+    <div class={`field ${edited ? "edited" : ""}`} data-parameter={described.name}>
+      <div class="name">
+        <label for={id}>
+          <strong>{described.name}</strong>
+        </label>
+        {edited ? <span class="mark">not set yet</span> : null}
       </div>
-      {problem ? <p class="problem">{problem}</p> : null}
+      {described.description ? <p class="faint">{described.description}</p> : null}
+      <div class="entry">
+        <Input
+          id={id}
+          described={described}
+          text={edited?.text ?? (described.dtype === "array" && stored ? "" : holds)}
+          file={edited?.file}
+          stored={stored}
+          wrong={problem !== undefined}
+          onText={onText}
+          onFile={(file) => edit(described.name, { text: file.name, file, base })}
+          onClear={() => edit(described.name, { text: "", base })}
+        />
+        <span class="faint" id={`${id}-about`}>
+          {bounds.filter(Boolean).join(", ")}
+        </span>
+        {!asFile && (edited?.text ?? holds) !== standard ? (
+          <button type="button" class="quiet" title="put the default into the field" onClick={() => onText(standard)}>
+            default {spoken(described, standard)}
+          </button>
+        ) : null}
+        {edited ? (
+          <button type="button" class="quiet" title="take back what you typed" onClick={() => edit(described.name, undefined)}>
+            keep {asFile ? "what is there" : spoken(described, holds)}
+          </button>
+        ) : null}
+      </div>
+      {edited && asFile && !edited.file ? <p class="faint">It will be removed.</p> : null}
+      {edited && base !== holds ? <p class="meanwhile">It was set to {holds} elsewhere; it was {base} when you began. Yours replaces it.</p> : null}
+      {problem ? (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      ) : null}
     </div>
   );
 }

@@ -1,77 +1,73 @@
-/** The parameters as a form, made of their descriptions; below, every change of this run with the event that it holds from, and its undoing. */
+/** The parameters as a form, made of their descriptions; what is typed is set together, from one event on. */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Described, Epochs } from "../api/answers";
 import { post } from "../api/client";
+import { progress } from "../api/pipeline";
 import { useWatched, watchPath } from "../api/watch";
-import { count } from "../ui/format";
 import { Empty, Panel, Problem } from "../ui/parts";
-import { history, written, type Step } from "./changes";
-import { Field, wrong } from "./field";
+import { written } from "./changes";
+import { blamed } from "./checks";
+import { edits, forget, type Edits } from "./edits";
+import { Field, problemOf } from "./field";
+import { contentOf, grouped } from "./groups";
+import { History } from "./history";
+import "./parameters.css";
+import { check, send } from "./sending";
+import { storedOf } from "./stored";
 
 const described = watchPath<Described[]>("parameters", 2000);
 const epochs = watchPath<Epochs>("epochs", 700);
 
-type Edits = Record<string, string>;
+/** Milliseconds after the last key until the controller is asked. */
+const CHECK_AFTER_MS = 250;
+/** From so many parameters on there is a field to find them. */
+const MANY = 12;
 
-/** What is posted for a text of the form: numbers, truth values and arrays as JSON, texts as they are. */
-function valueOf(one: Described, text: string): unknown {
-  if (one.dtype === "str" || one.dtype === "file") return text;
-  if (one.dtype === "choice") return one.choices?.find((choice) => String(choice) === text) ?? text;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
+/** Why the controller does not take what is typed, by name. */
+function useRefusals(edited: Edits, all: readonly Described[] | undefined): Record<string, string> {
+  const [refusals, setRefusals] = useState<Record<string, string>>({});
+  useEffect(() => {
+    setRefusals({});
+    if (!all || !Object.keys(edited).length) return;
+    let over = false;
+    const timer = setTimeout(() => {
+      check(edited, all).then(
+        (found) => (over ? undefined : setRefusals(found)),
+        // Who may not ask is told when he sets it.
+        () => undefined,
+      );
+    }, CHECK_AFTER_MS);
+    return () => {
+      over = true;
+      clearTimeout(timer);
+    };
+  }, [edited, all === undefined]);
+  return refusals;
 }
 
-function History(props: { steps: readonly Step[]; onUndo: (values: Record<string, unknown>) => void }): JSX.Element {
-  const { steps, onUndo } = props;
-  if (!steps.length) return <Empty>The sets of parameters of a run are listed here, each with the event from which it holds.</Empty>;
-  return (
-    <div class="wide">
-      <table>
-        <thead>
-          <tr>
-            <th class="number">from event</th>
-            <th>what changed</th>
-            <th />
-          </tr>
-        </thead>
-        <tbody>
-          {steps.map(({ epoch, changes }, place) => (
-            <tr key={epoch.epoch}>
-              <td class="number">{count(epoch.first_event)}</td>
-              <td class="many">
-                {changes.length
-                  ? changes.map((one) => (
-                      <div key={one.name}>
-                        {one.name}: {written(one.before)} → <strong>{written(one.after)}</strong>
-                      </div>
-                    ))
-                  : "as the run began"}
-              </td>
-              <td>
-                {changes.some((one) => one.before !== undefined) ? (
-                  <button type="button" onClick={() => onUndo(Object.fromEntries(changes.filter((one) => one.before !== undefined).map((one) => [one.name, one.before])))}>
-                    {place === 0 ? "undo" : "set these back"}
-                  </button>
-                ) : null}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+function When(): JSX.Element {
+  const now = useWatched(progress);
+  const runs = now?.run && !now.finished;
+  return <>{runs ? "Values hold from the next event on that no worker has been given yet, all from the same one." : "No run goes on: values hold from the next run on."}</>;
+}
+
+/** What was set under a name that no class knows: a slip of the pen, mostly. */
+function Undescribed(props: { values: Record<string, unknown>; described: readonly Described[] }): JSX.Element | null {
+  const known = new Set(props.described.flatMap((one) => [one.name, contentOf(one.name)]));
+  const others = Object.entries(props.values).filter(([name]) => !known.has(name));
+  if (!others.length) return null;
+  return <p class="faint">Set, but described by no class of the analysis: {others.map(([name, value]) => `${name} = ${written(value)}`).join(", ")}.</p>;
 }
 
 export function Parameters(): JSX.Element {
   const all = useWatched(described);
   const now = useWatched(epochs);
-  const [edits, setEdits] = useState<Edits>({});
+  const edited = edits.value;
   const [error, setError] = useState<Error>();
   const [busy, setBusy] = useState(false);
+  const [sought, setSought] = useState("");
+  const refusals = useRefusals(edited, all);
 
   async function change(what: () => Promise<unknown>): Promise<void> {
     setBusy(true);
@@ -84,13 +80,6 @@ export function Parameters(): JSX.Element {
     }
     setBusy(false);
   }
-  function set(): void {
-    const values = Object.fromEntries(Object.entries(edits).map(([name, text]) => [name, valueOf(all!.find((one) => one.name === name)!, text)]));
-    void change(async () => {
-      await post("parameters", values);
-      setEdits({});
-    });
-  }
   if (!all || !now) {
     return (
       <Panel title="Parameters">
@@ -99,47 +88,67 @@ export function Parameters(): JSX.Element {
       </Panel>
     );
   }
-  const edited = Object.keys(edits);
-  const bad = all.some((one) => edits[one.name] !== undefined && wrong(one, edits[one.name]!) !== undefined);
+  const named = error && blamed(error.message);
+  const refused = (name: string): string | undefined => blamed(refusals[name] ?? "")?.said ?? refusals[name] ?? (named?.name === name ? named.said : undefined);
+  const waiting = all.filter((one) => edited[one.name]);
+  const bad = waiting.some((one) => problemOf(one, edited[one.name], blamed(refusals[one.name] ?? "")?.said) !== undefined);
+  const matching = all.filter((one) => !sought || `${one.name} ${one.description ?? ""}`.toLowerCase().includes(sought.toLowerCase()));
+  function set(): void {
+    void change(async () => {
+      await send(edited, all!);
+      forget(edited);
+    });
+  }
   return (
     <>
-      <Panel title="Parameters" id="parameters" aside={`epoch ${now.epoch}`}>
+      <Panel title="Parameters" id="parameters" aside={<span title="how often parameters have been set since the pipeline was started">epoch {now.epoch}</span>}>
         <Problem error={described.error.value ?? epochs.error.value} />
         {all.length ? null : <Empty>The classes of the analysis describe no parameters.</Empty>}
+        {all.length > MANY ? (
+          <input class="seek" type="search" placeholder="find a parameter" aria-label="find by name or meaning" value={sought} onInput={(event) => setSought(event.currentTarget.value)} />
+        ) : null}
         <form
+          class="parameters"
           onSubmit={(event) => {
             event.preventDefault();
-            if (edited.length && !bad) set();
+            if (waiting.length && !bad && !busy) set();
           }}
         >
-          <div class="fields">
-            {all.map((one) => (
-              <Field
-                key={one.name}
-                described={one}
-                value={now.values[one.name] ?? one.default}
-                edited={edits[one.name]}
-                onEdit={(text) => {
-                  const { [one.name]: _, ...others } = edits;
-                  setEdits(text === undefined || text === written(now.values[one.name] ?? one.default) ? others : { ...others, [one.name]: text });
-                }}
-                onFile={(file) => void change(async () => post(`parameter/${one.name}`, new Uint8Array(await file.arrayBuffer())))}
-              />
-            ))}
+          {grouped(matching).map((group) => (
+            <section key={group.title} data-group={group.title}>
+              {group.title ? <h3>{group.title}</h3> : null}
+              <div class="fields">
+                {group.members.map((one) => (
+                  <Field
+                    key={one.name}
+                    described={one}
+                    value={now.values[one.name] ?? one.default}
+                    content={storedOf(now.values[contentOf(one.name)])}
+                    edited={edited[one.name]}
+                    refused={edited[one.name] ? refused(one.name) : undefined}
+                  />
+                ))}
+              </div>
+            </section>
+          ))}
+          {matching.length || !all.length ? null : <Empty>No parameter has “{sought}” in its name or description.</Empty>}
+          <div class={`set ${waiting.length ? "waiting" : ""}`}>
+            <p class="filters">
+              <button type="submit" class="first" disabled={busy || bad || !waiting.length}>
+                {waiting.length > 1 ? `set ${waiting.length} from the next event on` : "set from the next event on"}
+              </button>
+              <button type="button" disabled={!waiting.length} onClick={() => forget()}>
+                take back
+              </button>
+              <span class="faint">{waiting.length ? `Not set yet: ${waiting.map((one) => one.name).join(", ")}.` : <When />}</span>
+            </p>
+            <Problem error={named && waiting.some((one) => one.name === named.name) ? undefined : error} />
           </div>
-          <p class="filters">
-            <button type="submit" class="first" disabled={busy || bad || !edited.length}>
-              {edited.length > 1 ? `set ${edited.length} from the next event on` : "set from the next event on"}
-            </button>
-            <button type="button" disabled={!edited.length} onClick={() => setEdits({})}>
-              as they hold
-            </button>
-          </p>
-          <Problem error={error} />
         </form>
+        <Undescribed values={now.values} described={all} />
       </Panel>
-      <Panel title="Changes in this run" id="epochs">
-        <History steps={history(now.epochs)} onUndo={(values) => void change(() => post("parameters", values))} />
+      <Panel title={now.run ? `Changes in run ${now.run.slice(0, 8)}` : "Changes"} id="epochs">
+        <History now={now} busy={busy} onRestore={(epoch) => void change(() => post(`epochs/${epoch}`))} />
       </Panel>
     </>
   );

@@ -51,3 +51,20 @@ export function clock(seconds: number): string {
 export function eventsOf(first: number, last: number): string {
   return first === last ? `event ${count(first)}` : `events ${count(first)} to ${count(last)}`;
 }
+
+/** A moment as people at this place read it, to the millisecond; with the day where that is not today. */
+export function moment(seconds: number, now = Date.now() / 1000): string {
+  const at = new Date(seconds * 1000);
+  const time = `${at.toLocaleTimeString("en-GB")}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+  return at.toDateString() === new Date(now * 1000).toDateString() ? time : `${at.toLocaleDateString("sv-SE")} ${time}`;
+}
+
+/** The same moment in universal time: "2026-11-22 00:15:03.123 UTC". */
+export function universal(seconds: number): string {
+  return `${new Date(seconds * 1000).toISOString().replace("T", " ").replace("Z", "")} UTC`;
+}
+
+/** "4 min ago", by the clock of this machine. */
+export function ago(seconds: number, now = Date.now() / 1000): string {
+  return now - seconds < 5 ? "just now" : `${duration(now - seconds)} ago`;
+}

@@ -1,0 +1,65 @@
+/** More of one run: what is in its result, its trigger map, and the parameters that it had. */
+import { Fragment, type JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { RunDetail, RunLine } from "../api/answers";
+import { get } from "../api/client";
+import { history, written } from "../parameters/changes";
+import "../ui/facts.css";
+import { count } from "../ui/format";
+import { Empty, Problem } from "../ui/parts";
+
+/** In a component: what is known of a run, asked for again when the line of the list has changed. */
+export function useDetail(run: RunLine): { detail: RunDetail | undefined; error: Error | undefined } {
+  const [state, setState] = useState<{ detail?: RunDetail; error?: Error }>({});
+  const key = `${run.run} ${run.finished_at ?? run.reduced}`;
+  useEffect(() => {
+    let over = false;
+    get<RunDetail>(`runs/${run.run}`).then(
+      (detail) => (over ? undefined : setState({ detail })),
+      (error: Error) => (over ? undefined : setState({ error })),
+    );
+    return () => {
+      over = true;
+    };
+  }, [key]);
+  return { detail: state.detail?.run === run.run ? state.detail : undefined, error: state.error };
+}
+
+export function Detail(props: { run: RunLine }): JSX.Element {
+  const { detail, error } = useDetail(props.run);
+  if (!detail) return error ? <Problem error={error} /> : <Empty>Asking for it…</Empty>;
+  const steps = history(detail.epochs ?? []).reverse();
+  const first = steps[0]?.epoch.values ?? {};
+  return (
+    <dl class="facts">
+      <dt>run</dt>
+      <dd>{detail.run}</dd>
+      <dt>in its result</dt>
+      <dd>{detail.coverage}</dd>
+      <dt>trigger map</dt>
+      <dd>
+        {detail.map}; {detail.streams.join(", ")}
+      </dd>
+      <dt>parameters</dt>
+      <dd>
+        {detail.epochs === null ? (
+          "not known here any more: the controller was started again since"
+        ) : (
+          <div class="values">
+            {Object.entries(first).map(([name, value]) => (
+              <span key={name}>
+                <span class="faint">{name}</span> {written(value) || "nothing"}
+              </span>
+            ))}
+          </div>
+        )}
+      </dd>
+      {steps.slice(1).map(({ epoch, changes }) => (
+        <Fragment key={epoch.epoch}>
+          <dt>from event {count(epoch.first_event)} on</dt>
+          <dd>{changes.map((one) => `${one.name}: ${written(one.before)} → ${written(one.after)}`).join(", ") || "the same values again"}</dd>
+        </Fragment>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,58 @@
+/** The run that goes on, and its end, which is asked for once more before it is done. */
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Progress } from "../api/answers";
+import { post } from "../api/client";
+import { progress } from "../api/pipeline";
+import { count } from "../ui/format";
+import { Panel, Problem } from "../ui/parts";
+
+export function Stop(props: { now: Progress }): JSX.Element {
+  const { now } = props;
+  const [asks, setAsks] = useState(false);
+  const [asked, setAsked] = useState(false);
+  const [error, setError] = useState<Error>();
+  const first = useRef<HTMLButtonElement>(null);
+  useEffect(() => first.current?.focus(), [asks]);
+  async function stop(): Promise<void> {
+    setAsks(false);
+    try {
+      await post("stop");
+      setAsked(true);
+      setError(undefined);
+    } catch (problem) {
+      setError(problem instanceof Error ? problem : new Error(String(problem)));
+    }
+    progress.again();
+  }
+  const done = `${count(now.completed_events)} of ${now.total_events === null ? "an open number of" : count(now.total_events)} events are done`;
+  return (
+    <Panel title={`Run ${now.run?.slice(0, 8) ?? ""} goes on`} id="arm">
+      <p>{done}. Another run can begin when it is over.</p>
+      {asks ? (
+        <div class="asks" role="alertdialog" aria-label="Stop the run?" onKeyDown={(event) => (event.key === "Escape" ? setAsks(false) : undefined)}>
+          <p>
+            <strong>Stop it now?</strong> What has arrived of all streams is worked off; the other events are lost.
+          </p>
+          <p class="filters">
+            <button type="button" class="first" ref={first} onClick={() => void stop()}>
+              yes, stop it
+            </button>
+            <button type="button" onClick={() => setAsks(false)}>
+              let it go on
+            </button>
+          </p>
+        </div>
+      ) : asked ? (
+        <p role="status">It was told to stop, and ends when what has arrived is worked off.</p>
+      ) : (
+        <p>
+          <button type="button" onClick={() => setAsks(true)}>
+            stop the run
+          </button>
+        </p>
+      )}
+      <Problem error={error} />
+    </Panel>
+  );
+}

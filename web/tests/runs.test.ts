@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import type { Group } from "../src/results/outline";
+import { common, difference, drawn, filled, pairs } from "../src/runs/numbers";
+import { FIRST, limitsOf, planOf, told } from "../src/runs/plan";
+import { differences } from "../src/runs/template";
+
+const STREAMS = ["camera", "stage"];
+
+describe("a plan by a form", () => {
+  it("has the chosen streams and so many events", () => {
+    expect(planOf(FIRST, STREAMS)).toEqual({ streams: STREAMS, events: 1000 });
+    expect(planOf({ ...FIRST, left: ["camera"], events: "1,200" }, STREAMS)).toEqual({ streams: ["stage"], events: 1200 });
+    expect(planOf({ ...FIRST, endless: true, kind: "batches", size: "5" }, STREAMS)).toEqual({ streams: STREAMS, size: 5 });
+    expect(planOf({ ...FIRST, every: { stage: "10", camera: "1" } }, STREAMS)).toEqual({ streams: STREAMS, events: 1000, every: { stage: 10, camera: 1 } });
+    expect(planOf({ ...FIRST, kind: "windows", endless: true, every: { stage: "2" } }, STREAMS)).toEqual({ streams: STREAMS, events: 1000, share: 1 });
+    expect(planOf({ ...FIRST, like: "r-1", events: "" }, [])).toEqual({ like: "r-1" });
+  });
+  it("says what is missing", () => {
+    const wrong = [
+      planOf(FIRST, []),
+      planOf({ ...FIRST, left: STREAMS }, STREAMS),
+      planOf({ ...FIRST, events: "0" }, STREAMS),
+      planOf({ ...FIRST, events: "many" }, STREAMS),
+      planOf({ ...FIRST, kind: "batches", size: "" }, STREAMS),
+      planOf({ ...FIRST, kind: "windows", share: "0" }, STREAMS),
+      planOf({ ...FIRST, every: { stage: "x" } }, STREAMS),
+    ];
+    expect(wrong.every((one) => typeof one === "string" && one.endsWith("."))).toBe(true);
+    expect(new Set(wrong).size).toBe(6);
+  });
+  it("is told in a sentence", () => {
+    expect(told({ streams: STREAMS, events: 1200, size: 5, every: { stage: 10 } })).toBe(
+      "1,200 events; 5 in a row go to the same worker; stage has a packet every 10 events. An event for the beginning and one for the end are added.",
+    );
+    expect(told({ streams: STREAMS, events: 9, share: 2 })).toContain("windows of 3 frames");
+    expect(told({ streams: STREAMS })).toContain("Events until it is stopped");
+  });
+  it("ends early by itself where that is wanted", () => {
+    expect(limitsOf(FIRST)).toBe("");
+    expect(limitsOf({ ...FIRST, maxFailed: "5%", idle: "30" })).toBe("?max_failed=5%25&on_max_failed=stop&idle_limit=30");
+  });
+});
+
+describe("a run as a template", () => {
+  it("sets what differs, and says of which files only the digest is known", () => {
+    const stored = `9 bytes, SHA-256 ${"0".repeat(64)}`;
+    const found = differences({ a: 1, b: 2, mask: "", fresh: 1 }, { a: 1, b: 3, mask: stored });
+    expect(found.settable).toEqual([{ name: "b", before: 2, after: 3 }]);
+    expect(found.lost.map((one) => one.name)).toEqual(["mask"]);
+    expect(differences({ a: 1 }, undefined).known).toBe(false);
+  });
+});
+
+describe("two runs", () => {
+  const number = (value: number): Group["children"][string] => ({ attributes: {}, shape: [], dtype: "float64", value });
+  const curve = (length: number): Group["children"][string] => ({ attributes: {}, shape: [length], dtype: "float64" });
+  const tree = (children: Group["children"]): Group => ({ attributes: {}, children });
+  it("have numbers, which differ, and curves, which are drawn together", () => {
+    const one = tree({ points: number(5), gone: number(1), trace: curve(3), deep: tree({ x: number(2) }) });
+    const other = tree({ points: number(7), trace: curve(4), deep: tree({ x: number(2) }) });
+    expect(pairs(one, other)).toEqual([
+      { path: "deep/x", first: 2, second: 2 },
+      { path: "gone", first: 1, second: undefined },
+      { path: "points", first: 5, second: 7 },
+    ]);
+    expect(drawn(one, other).map((found) => [found.path, found.first.kind])).toEqual([["trace", "curves"]]);
+    expect([difference(5, 7), difference(7, 5), difference(5, 5), difference(5, undefined)]).toEqual(["+2", "−2", "", ""]);
+  });
+  it("share an axis where the shorter is the beginning of the longer", () => {
+    const [short, long] = [Float64Array.of(0, 1), Float64Array.of(0, 1, 2)];
+    expect(common(short, long)).toBe(long);
+    expect(common(Float64Array.of(0, 2), long)).toBeUndefined();
+    expect(common(undefined, long)).toBeUndefined();
+    expect(Array.from(filled(short, 3), Number)).toEqual([0, 1, NaN]);
+  });
+});
