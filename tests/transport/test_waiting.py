@@ -77,3 +77,27 @@ def test_a_descriptor_counts_like_a_socket_until_it_is_removed() -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def test_part_of_a_millisecond_is_no_longer_than_that(
+    pair: tuple[zmq.Socket[bytes], zmq.Socket[bytes]],
+) -> None:
+    push, pull = pair
+    waiter = Waiter()
+    descriptor = waiter.add(pull)
+    push.send(b"one")
+    pull.poll()
+    assert list(waiter.wait(0.0005)) == [descriptor]
+    pull.recv()
+    while waiter.wait(0.0005):
+        pull.get(zmq.EVENTS)
+    other, own = os.pipe()
+    waiter.add(other)
+    waits = [waiter.wait(0.0002) for _ in range(20)]
+    assert waits == [[]] * 20
+    os.write(own, b"1")
+    assert list(waiter.wait(0.0005)) == [other]
+    waiter.remove(other)
+    assert list(waiter.wait(0.0005)) == []
+    os.close(other)
+    os.close(own)

@@ -34,6 +34,10 @@ class ReadLimit:
         self._largest = 0.0
         self._slowest = 0.0
         """Seconds that a packet took of late."""
+        self.packets = 0
+        """How many the last read gave."""
+        self.drained = False
+        """Whether it ended as there was nothing more."""
 
     def read(self, ask: Callable[[int], Arrivals], room: int, clock: Callable[[], float]) -> Rows:
         """What ``ask`` gives for numbers of packets, until that is all there is, or enough for now, or there is no room for more bytes."""
@@ -53,7 +57,8 @@ class ReadLimit:
             room -= self._saw(new)
             left -= came
             rows += new
-            if came < asked or room < self._largest or left <= 0 or now >= end:
+            self.packets, self.drained = self._most_packets - left, came < asked
+            if self.drained or room < self._largest or left <= 0 or now >= end:
                 return rows
 
     def _packets(self, room: int, most: int) -> int:

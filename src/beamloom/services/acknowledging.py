@@ -1,15 +1,22 @@
 """What the reducer has taken since it last told anybody.
 
-Policy: however many batches arrive in one turn, each worker hears once that all up to the latest of its own are taken, and the controller
-once which deliveries they were, as ranges.
+Policy: what comes after a silence is told at once; while results keep coming they are told together, after a moment or when they are many.
+Each worker hears once that all up to the latest of its own are taken, and the controller once which deliveries they were, as ranges. Nobody
+waits for these words as long as leases are ahead of the packets, yet each of them has two processes wake up beside the next event.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from beamloom.engine.ranges import RangeSet
+
+MOMENT = 0.004
+"""Seconds between two acknowledgements."""
+MANY = 512
+"""Events after which none is waited for."""
 
 Delivered = tuple[str, int, int, int]
 """Worker, slot, first event and one past the last."""
@@ -24,9 +31,11 @@ class Acknowledged(NamedTuple):
 
 
 class Acknowledgements:
-    """Gathers what is taken in a turn."""
+    """Gathers what is taken, until it is due."""
 
     def __init__(self) -> None:
+        self._told_at = -math.inf
+        self._events = 0
         self._sequences: dict[str, int] = {}
         self._deliveries: dict[tuple[str, int], RangeSet] = {}
 
@@ -38,6 +47,20 @@ class Acknowledgements:
             if known is None:
                 known = self._deliveries[by, slot] = RangeSet()
             known.add(first, stop)
+            self._events += stop - first
+
+    def wait(self, now: float) -> float:
+        """Seconds until what was taken is to be told; infinite where nothing was."""
+        if not self._sequences:
+            return math.inf
+        return 0.0 if self._events >= MANY else max(0.0, self._told_at + MOMENT - now)
+
+    def take_due(self, now: float) -> Acknowledged | None:
+        """What is to be told now."""
+        if self.wait(now) > 0:
+            return None
+        self._told_at = now
+        return self.take()
 
     def take(self) -> Acknowledged | None:
         """What was not told yet; None when that is nothing."""
@@ -49,5 +72,5 @@ class Acknowledgements:
             for first, stop in events
         ]
         told = Acknowledged(self._sequences, deliveries)
-        self._sequences, self._deliveries = {}, {}
+        self._sequences, self._deliveries, self._events = {}, {}, 0
         return told

@@ -332,14 +332,14 @@ class IngesterService:
             return CONNECT_POLL
         if self._keeps_more or any(one.may_have_more for one in self._streams.values()):
             return 0.0
-        due = [one.reorder.due_at for one in self._streams.values()]
+        due = [one.due_at for one in self._streams.values()]
         longest = LONGEST_WAIT if self._streams or self._standbys else IDLE_WAIT
         return max(0.0, min(self.member.wait(now), longest, *(at - now for at in due if at is not None)))
 
     @property
     def holding(self) -> bool:
-        """Whether packets wait for those before them."""
-        return any(len(one.reorder) for one in self._streams.values())
+        """Whether packets wait for those before them, or a device has been left alone for a moment."""
+        return any(len(one.reorder) or one.rests for one in self._streams.values())
 
     def _look_for_devices(self, now: float) -> None:
         absent = [one for one in self._streams.values() if not one.source.connected()]

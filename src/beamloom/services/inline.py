@@ -148,7 +148,7 @@ class InlinePipeline:
             busy = busy or (
                 service.wait(self._clock(service)) == 0.0 and not isinstance(service, ReducerService)
             )
-            busy = busy or (isinstance(service, IngesterService) and service.holding)
+            busy = busy or (isinstance(service, IngesterService | ReducerService) and service.holding)
         self._idle_turns = 0 if busy or self._exchange.busy else self._idle_turns + 1
         if self._idle_turns > 1:
             time.sleep(IDLE_PAUSE_SECONDS)

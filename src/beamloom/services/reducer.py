@@ -156,7 +156,7 @@ class ReducerService:
                 self._reducing.account.learn(coverage.news, over=coverage.finished_at is not None)
                 self._desk.changed()
             case Fence(run=run, worker=worker) as fence:
-                self._acknowledge()
+                self._acknowledge(self._acknowledgements.take())
                 if run == self._run:
                     self._reducing.collector.fence(worker)
                     self._channel.disconnect(worker)
@@ -291,9 +291,9 @@ class ReducerService:
         if self._resumption is None:
             self._acknowledgements.took(worker, results.sequence, deliveries)
 
-    def _acknowledge(self) -> None:
+    def _acknowledge(self, taken: Acknowledged | None) -> None:
         """Have workers and controller told what was taken, once it is kept."""
-        if self._run is not None and (taken := self._acknowledgements.take()) is not None:
+        if self._run is not None and taken is not None:
             self._journal.after(partial(self._confirm, self._run, taken))
 
     def _confirm(self, run: str, taken: Acknowledged) -> None:
@@ -332,7 +332,7 @@ class ReducerService:
         """Call the timer when it is due, and serve readers."""
         self.member.turn(now)
         self._guard_notes.call(self._channel.peer)
-        self._acknowledge()
+        self._acknowledge(self._acknowledgements.take_due(now))
         self._journal.turn()
         if self._to_take_up is not None:
             self._take_up(self._to_take_up, now)
@@ -354,6 +354,11 @@ class ReducerService:
             one = self._reducing
             self._journal.checkpoint(one.collector, one.account, one.failed, state)
 
+    @property
+    def holding(self) -> bool:
+        """Whether something was taken that nobody has been told of yet."""
+        return self._acknowledgements.wait(-math.inf) < math.inf
+
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
         if self._resumption is not None:
@@ -361,12 +366,14 @@ class ReducerService:
         longest = LONGEST_WAIT if self._run or self._to_take_up else IDLE_WAIT
         due = self._reducing.next_timer if self._run else self._hold_until
         until_due = longest if due is None else max(0.0, due - now)
-        return min(until_due, longest, self.member.wait(now), self._desk.wait(now))
+        return min(
+            until_due, longest, self.member.wait(now), self._desk.wait(now), self._acknowledgements.wait(now)
+        )
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
     def _finish(self, run: str, abandoned: bool) -> None:
-        self._acknowledge()
+        self._acknowledge(self._acknowledgements.take())
         if run == self._run:
             if not abandoned and self._reducing.finish():
                 self._desk.changed()
@@ -381,7 +388,7 @@ class ReducerService:
 
     def leave(self, reason: str) -> None:
         """The process ends."""
-        self._acknowledge()
+        self._acknowledge(self._acknowledgements.take())
         self._journal.close(remove=self._finished)
         self._keeping.end_run()
         self._desk.close()

@@ -30,6 +30,7 @@ from beamloom.engine.ledger import Loss
 from beamloom.engine.packet_rows import Rows
 from beamloom.engine.ranges import Range
 from beamloom.engine.read_limit import ReadLimit
+from beamloom.engine.read_pace import ReadPace
 from beamloom.engine.rejoining import Rejoin
 from beamloom.engine.reorder import Reorder
 from beamloom.engine.requests import Requests
@@ -114,6 +115,9 @@ class StreamRun:
         self._requests = None if self._triggered is None else Requests(layout)
         self._read = source.read_rows if isinstance(source, RowwiseSource) else source.read
         self._limit = ReadLimit(READ_LIMIT, READ_BYTES)
+        self._pace = ReadPace()
+        self._rests_until: float | None = None
+        """The source is not read before, though it may have packets."""
         # Memory that is used for the first time costs more than all else, and what is in the cache least.
         self._patient = lending.active and isinstance(source, RereadableSource)
         self._told_oversized = False
@@ -156,6 +160,9 @@ class StreamRun:
             self._pause()
             self.watch.blocked(now)
             return
+        if now < (self._rests_until or 0.0):
+            return
+        self._rests_until = None
         if not self.reading and not self.has_all:
             self._channel.watch(self.source.pollable)
             self.reading = True
@@ -169,11 +176,28 @@ class StreamRun:
         self.watch.saw(now, arrived=self.may_have_more)
         if self.has_all:
             self._pause()
+        elif arrivals:
+            self._rest(self._pace.rest_after(self._limit.packets, now, drained=self._limit.drained))
         if arrivals:
             self._lending.take_over(arrivals)
             self.deliver(self._place(self.reorder.arrive(arrivals, now)))
             if retention.oversized and not self._told_oversized:
                 self._tell_oversized(retention)
+
+    def _rest(self, until: float | None) -> None:
+        if until is not None:
+            self._pause()
+            self._rests_until = until
+
+    @property
+    def rests(self) -> bool:
+        """Whether the source is left alone for a moment, though it may have packets."""
+        return self._rests_until is not None
+
+    @property
+    def due_at(self) -> float | None:
+        """When there is something to do though nothing has happened."""
+        return min((at for at in (self.reorder.due_at, self._rests_until) if at is not None), default=None)
 
     def _far_enough(self) -> bool:
         """Whether a source that can wait without harm has given as much as is soon wanted."""
@@ -198,6 +222,7 @@ class StreamRun:
 
     def _pause(self) -> None:
         self.may_have_more = False
+        self._rests_until = None
         if self.reading:
             self._channel.unwatch(self.source.pollable)
             self.reading = False

@@ -19,6 +19,12 @@ EVENTS, READABLE = int(zmq.EVENTS), int(zmq.POLLIN)
 """As plain integers: to combine members of an enumeration costs as much as to ask a socket."""
 
 
+POLL_RESOLUTION = 0.001
+"""Seconds: ``poll`` waits for whole milliseconds, ``select`` for microseconds."""
+SELECTABLE = 1024
+"""Descriptors from this one on cannot be given to ``select``."""
+
+
 class Waiter:
     """What one thread waits for."""
 
@@ -26,6 +32,8 @@ class Waiter:
         self._poll = select.poll()
         self._sockets: dict[int, zmq.Socket[Any]] = {}
         """By descriptor."""
+        self._descriptors: list[int] = []
+        self._highest = 0
 
     def add(self, pollable: Any) -> int:
         """From now on wait for this ZeroMQ socket or file descriptor, too; returns the descriptor."""
@@ -33,6 +41,8 @@ class Waiter:
         self._poll.register(descriptor, select.POLLIN)
         if isinstance(pollable, zmq.Socket):
             self._sockets[descriptor] = pollable
+        if descriptor not in self._descriptors:
+            self._changed([*self._descriptors, descriptor])
         return descriptor
 
     def remove(self, pollable: Any) -> None:
@@ -40,6 +50,11 @@ class Waiter:
         descriptor = _descriptor(pollable)
         self._poll.unregister(descriptor)
         self._sockets.pop(descriptor, None)
+        self._changed([one for one in self._descriptors if one != descriptor])
+
+    def _changed(self, descriptors: list[int]) -> None:
+        self._descriptors = descriptors
+        self._highest = max(descriptors, default=0)
 
     def wait(self, timeout: float) -> Collection[int]:
         """The descriptors of those to which something has happened: at once, or within ``timeout`` seconds; empty when there are none."""
@@ -48,6 +63,8 @@ class Waiter:
         ]
         if ready:
             return ready
+        if 0.0 < timeout < POLL_RESOLUTION and self._highest < SELECTABLE:
+            return select.select(self._descriptors, (), (), timeout)[0]
         return [descriptor for descriptor, _ in self._poll.poll(math.ceil(max(0.0, timeout) * 1000))]
 
 
