@@ -162,6 +162,22 @@ def test_a_process_that_is_gone_is_told_until_it_is_back_and_for_a_while_after()
     assert examine(situation(departures=(long_ago,))) == []
 
 
+def test_a_process_that_is_back_is_a_warning_for_half_a_minute_and_then_a_note() -> None:
+    def gravity(seconds: float) -> Gravity:
+        back = Departure("worker-1", "worker", "killed by SIGKILL", NOW - seconds, back=True)
+        return only(situation(departures=(back,))).gravity
+
+    assert (gravity(29), gravity(31), gravity(599)) == (Gravity.WARNING, Gravity.NOTE, Gravity.NOTE)
+
+
+def test_notes_come_last_and_are_counted_apart() -> None:
+    back = Departure("worker-1", "worker", "killed by SIGKILL", NOW - 100, back=True)
+    gone = Departure("worker-9", "worker", "killed by SIGKILL", NOW - 100)
+    found = examine(situation(departures=(back, gone)))
+    assert [finding.gravity for finding in found] == [Gravity.WARNING, Gravity.NOTE]
+    assert report("here", found, NOW, 100, coloured=False).endswith("1 warning and 1 note.")
+
+
 def test_what_stops_a_run_is_told_before_what_only_slows_it_down() -> None:
     slow = process("worker-1", "worker", waits=(wait("reducer", seconds=3.0),))
     silent = process("eiger-ingester", "ingester", waits=(wait("device", "eiger", 75.0, stalled=True),))

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Diagnosis, Finding, Progress } from "../src/api/answers";
+import type { Flow } from "../src/api/flow";
+import { inResult, lagOf, milliseconds, perSecond } from "../src/health/figures";
 import { Rate } from "../src/health/rates";
 import { say } from "../src/health/sentence";
 
@@ -17,7 +19,8 @@ describe("the sentence on top", () => {
   it("is green only when the controller answers, the doctor finds nothing and nothing is missing", () => {
     expect(say(RUNNING, WELL, undefined).tone).toBe("good");
     expect(say({ ...RUNNING, lost: 1 }, WELL, undefined).tone).toBe("warning");
-    expect(say({ ...RUNNING, failed: 1 }, WELL, undefined).tone).toBe("warning");
+    expect(say({ ...RUNNING, failed: 1 }, WELL, undefined)).toEqual({ tone: "warning", text: "1 event is not in the result: 1 failed." });
+    expect(say({ ...RUNNING, failed: 2, lost: 1 }, WELL, undefined).text).toBe("3 events are not in the result: 2 failed, 1 is lost.");
     expect(say(RUNNING, { ...WELL, findings: [finding("warning", "a")] }, undefined).tone).toBe("warning");
     expect(say(RUNNING, WELL, new Error("Nobody answers.")).tone).toBe("unknown");
     expect(say(undefined, undefined, undefined).tone).toBe("unknown");
@@ -31,6 +34,44 @@ describe("the sentence on top", () => {
       text: "A worker is gone. And 1 more.",
       todo: "Look at it.",
     });
+  });
+});
+
+describe("what is over", () => {
+  const back = { ...WELL, findings: [finding("note", "worker-1 was gone 2 min ago and is back")] };
+  it("is told beside green, and hides nothing that is wrong", () => {
+    expect(say(RUNNING, back, undefined)).toEqual({
+      tone: "good",
+      text: "All is well.",
+      note: "Worker-1 was gone 2 min ago and is back.",
+    });
+    expect(say({ ...RUNNING, lost: 1 }, back, undefined)).toMatchObject({ tone: "warning" });
+    expect(say(RUNNING, { ...back, findings: [...back.findings, finding("warning", "a disk is full")] }, undefined).text).toBe("A disk is full.");
+  });
+});
+
+describe("the numbers of the strip", () => {
+  const flow: Flow = {
+    run: "r", at: 0, started_at: 0, finished: false, rate_in: 40, rate_out: 39.5, streams: {},
+    lag: { seconds: 0.0063, event: 7, seconds_ago: 0.5, why: null },
+  }; // prettier-ignore
+  it("have units", () => {
+    expect(perSecond(39.5)).toBe("39.5 /s");
+    expect(perSecond(0)).toBe("0 /s");
+    expect([0.0063, 0.34, 2.5, 75].map(milliseconds)).toEqual(["6.3 ms", "340 ms", "2,500 ms", "1 min 15 s"]);
+    expect(lagOf(flow).text).toBe("6.3 ms");
+  });
+  it("are a dash where nobody knows, never 0", () => {
+    expect(perSecond(null)).toBe("—");
+    expect(inResult({ ...RUNNING, reduced: 0 })).toBe("—");
+    expect(lagOf(undefined).text).toBe("—");
+    const unknown = lagOf({ ...flow, lag: { seconds: null, event: 7, seconds_ago: 1, why: "the ingester of camera does not answer" } });
+    expect(unknown).toEqual({ text: "—", hint: "Not known: the ingester of camera does not answer" });
+  });
+  it("do not say all where one is missing", () => {
+    expect(inResult({ ...RUNNING, reduced: 4 })).toBe("100 %");
+    expect(inResult({ ...RUNNING, reduced: 99_999, lost: 1 })).toBe("99.9 %");
+    expect(inResult({ ...RUNNING, reduced: 1, lost: 1 })).toBe("50.0 %");
   });
 });
 

@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Look, tell, and say by the status whether anything was found."""
     import msgspec
 
+    from beamloom.doctor import Gravity
     from beamloom.doctor.report import report
 
     head, findings, now = _look(arguments.what)
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         columns = shutil.get_terminal_size((100, 24)).columns
         print(report(head, findings, now, columns, coloured=sys.stdout.isatty()))
-    return 1 if findings else 0
+    return 1 if any(finding.gravity is not Gravity.NOTE for finding in findings) else 0
 
 
 def _look(what: str) -> tuple[str, list[Finding], float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -188,11 +188,75 @@ class ProcessLoad(msgspec.Struct):
     seconds: float = 0.0
     stages: dict[str, float] = {}
     """Seconds by what they were spent on; all together they are ``seconds``."""
+    memory_bytes: int = 0
+    """Of its own, without what it shares with others; not told where the system does not say."""
+    memory_limit: int = 0
+    """Of a worker; 0 where it has none."""
     cpu_seconds: float = 0.0
     loop_cpu_seconds: float = 0.0
     queued_seconds: float = 0.0
     messages: dict[str, int] = {}
     queues: dict[str, int] = {}
+    waits: list[dict[str, Any]] = []
+    """What it waits for: ``what``, ``about``, ``why``, ``since`` (Unix time)."""
+
+
+class Lag(msgspec.Struct):
+    """How long the newest result took, from the arrival of its last packet at an ingester to the word of the reducer that it has it."""
+
+    seconds: float | None
+    event: int | None
+    seconds_ago: float | None
+    """Since the newest result."""
+    why: str | None
+    """Why ``seconds`` is not known."""
+
+
+class Flow(msgspec.Struct):
+    """How data flows at this moment; rates are over the last two seconds."""
+
+    run: str | None
+    at: float
+    started_at: float | None
+    finished: bool
+    rate_in: float | None
+    """Whole events per second that arrive: those of the slowest stream that is not complete; None where that is not known."""
+    rate_out: float | None
+    """Events per second whose results the reducer takes."""
+    lag: Lag
+    streams: dict[str, dict[str, Any]]
+
+
+class Staff(msgspec.Struct):
+    """Which workers can be started and stopped from here."""
+
+    can_start: bool
+    why_not: str | None
+    """A sentence, where nobody can."""
+    kinds: list[dict[str, Any]]
+    """The groups of the pipeline file: ``class`` and ``tags``."""
+    workers: list[dict[str, Any]]
+    """The processes that are kept alive: ``name``, ``pid``, ``state``, ``uptime`` (s), ``restarts``, ``message``."""
+
+
+class MoreWorkers(msgspec.Struct, forbid_unknown_fields=True):
+    """How many workers to start, and of which kind."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    kind: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Of the kinds that are listed, from 0."""
+
+
+class Started(msgspec.Struct):
+    """The names of the workers that were started; each takes part when it has imported what it needs."""
+
+    started: list[str]
+
+
+class Stopping(msgspec.Struct):
+    """The worker that ends: after the event that it is in, and what else it holds goes to others."""
+
+    stopping: str
 
 
 class WrittenMap(msgspec.Struct):

@@ -32,6 +32,7 @@ class Controller(Protocol):
     ensemble: Any
     settings: Any
     epochs: Any
+    lately: Any
 
     @property
     def nameable(self) -> list[str]:

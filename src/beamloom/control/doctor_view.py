@@ -10,7 +10,7 @@ import msgspec
 
 from beamloom.control.views import as_text, losses
 from beamloom.control.waits_view import waits_of, wall
-from beamloom.doctor import Departure, Disk, ProcessView, RunView, Situation, StreamView, examine
+from beamloom.doctor import Departure, Disk, Gravity, ProcessView, RunView, Situation, StreamView, examine
 from beamloom.doctor.situation import LossView
 from beamloom.triggermap import TriggerMapError
 from beamloom.version import VERSION
@@ -21,16 +21,16 @@ CAUSES_SHOWN = 20
 def diagnosis(controller: Any) -> dict[str, Any]:
     """All that is wrong, as data."""
     situation = situation_of(controller)
-    findings = [msgspec.to_builtins(finding) for finding in examine(situation)]
+    found = examine(situation)
     run = situation.run
     return {
-        "healthy": not findings,
+        "healthy": all(finding.gravity is Gravity.NOTE for finding in found),
         "at": situation.now,
         "version": situation.version,
         "run": None if run is None else run.run,
         "phase": "idle" if run is None else run.phase,
         "processes": len(situation.processes),
-        "findings": findings,
+        "findings": msgspec.to_builtins(found),
     }
 
 

@@ -172,10 +172,12 @@ def _times(figures: dict[str, float]) -> dict[str, float]:
     }
 
 
-def load(controller: Any, intervals: list[int], scan: bool, with_stages: bool = False) -> dict[str, Any]:
+def load(
+    controller: Any, intervals: list[int], scan: bool, with_stages: bool = False, seconds: float | None = None
+) -> dict[str, Any]:
     """How long each worker worked (``active``) of how long in all (``total``, in seconds), over its last so many events.
 
-    ``with_stages``: of all processes besides, where their time goes (see ``load_view``).
+    ``with_stages``: of all processes besides, where their time goes (see ``load_view``), since the run began or in the last ``seconds``.
     """
     workers = {
         member.name: {
@@ -190,7 +192,7 @@ def load(controller: Any, intervals: list[int], scan: bool, with_stages: bool = 
     if not with_stages:
         return workers
     nothing: dict[str, Any] = {"last_event": -1, "intervals": {}}
-    return {name: {**workers.get(name, nothing), **one} for name, one in stages(controller).items()}
+    return {name: {**workers.get(name, nothing), **one} for name, one in stages(controller, seconds).items()}
 
 
 def _interval(member: Any, events: int | None) -> dict[str, float]:

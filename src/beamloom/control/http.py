@@ -26,6 +26,7 @@ from beamloom.control.plan_answers import PlanAnswers
 from beamloom.control.process_answers import ProcessAnswers
 from beamloom.control.relay import REDUCER, Relay, relay_routes
 from beamloom.control.table import routes_of
+from beamloom.control.worker_answers import WorkerAnswers
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
 from beamloom.triggermap import TriggerMapError
@@ -36,11 +37,13 @@ STATUS: dict[str, int] = {
     "NoSuchEvent": 404,
     "NoSuchRun": 404,
     "NoTrace": 409,
+    "NoLauncher": 409,
+    "NoWorker": 404,
 }
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
-class Api(PlanAnswers, ProcessAnswers, ParameterAnswers, LogAnswers):
+class Api(PlanAnswers, ProcessAnswers, WorkerAnswers, ParameterAnswers, LogAnswers):
     """All that can be asked."""
 
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from beamloom.control.waits_view import waits_of
+
 STAGES = ("waiting", "receiving", "reading", "user", "sending")
 """Of the time of a loop: nothing to do; messages; the device; the analysis; results or packets on their way."""
 QUEUES = (
@@ -24,14 +28,22 @@ QUEUES = (
     "unanswered_messages",
 )
 """What waits in a process, for want of packets, of processor time, or of somebody's word that it has arrived."""
+GAUGES = ("memory_bytes", "memory_limit")
 MESSAGES = ("messages_received", "messages_sent", "bytes_received")
 
 
-def stages(controller: Any) -> dict[str, dict[str, Any]]:
-    """By name, for the controller itself and all other processes."""
+def stages(controller: Any, seconds: float | None = None) -> dict[str, dict[str, Any]]:
+    """By name, for the controller itself and all other processes; ``seconds``: of all others, over so much of the recent past."""
+    if seconds is not None:
+        return {one.name: _of_member(one, one.figures_before(seconds)) for one in controller.ensemble}
     own = _stages("controller", controller.figures, controller.figures_at_run_start)
-    others = {one.name: _stages(one.role, one.figures, one.at_run_start) for one in controller.ensemble}
+    others = {one.name: _of_member(one, one.at_run_start) for one in controller.ensemble}
     return {controller.settings.name: own, **others}
+
+
+def _of_member(member: Any, first: Mapping[str, float]) -> dict[str, Any]:
+    waits = msgspec.to_builtins(waits_of(member))
+    return {**_stages(member.role, member.figures, first), "waits": waits}
 
 
 def _stages(role: str, last: Mapping[str, float], first: Mapping[str, float]) -> dict[str, Any]:
@@ -52,5 +64,6 @@ def _stages(role: str, last: Mapping[str, float], first: Mapping[str, float]) ->
         "loop_cpu_seconds": grown("loop_cpu_seconds"),
         "queued_seconds": grown("queued_seconds"),
         "messages": {name: int(grown(name)) for name in MESSAGES},
+        **{name: int(last[name]) for name in GAUGES if name in last},
         "queues": {name: int(last[name]) for name in QUEUES if name in last},
     }

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from beamloom import metrics
-from beamloom.control import doctor_view, ensemble_views, event_story, trace_view
-from beamloom.control.asking import Asking, BadRequest, as_json, flag_of
+from beamloom.control import doctor_view, ensemble_views, event_story, flow_view, trace_view
+from beamloom.control.asking import Asking, BadRequest, as_json, flag_of, seconds_of
 from beamloom.control.figures import figures_of
 from beamloom.control.relay import REDUCER
 from beamloom.transport.tracing import MOST_SPANS
@@ -56,13 +56,25 @@ class ProcessAnswers(Asking):
             ) from None
         scan = flag_of(request, "scan", default=True)
         with_stages = flag_of(request, "stages", default=False)
+        seconds = seconds_of(request, "seconds")
         return await self._of_controller(
-            lambda controller: ensemble_views.load(controller, intervals, scan, with_stages)
+            lambda controller: ensemble_views.load(controller, intervals, scan, with_stages, seconds)
         )
 
     async def streams(self, request: Request) -> Response:
         """What became of the packets of each stream."""
         return await self._of_controller(ensemble_views.streams)
+
+    async def flow(self, request: Request) -> Response:
+        """How fast events come in and results come out, how long the newest result took, and how each stream is."""
+        told: Future[dict[str, Any]] = Future()
+
+        def reply(flow: dict[str, Any]) -> None:
+            if told.set_running_or_notify_cancel():
+                told.set_result(flow)
+
+        await self._ask(lambda: flow_view.ask(self._controller, time.monotonic(), reply))
+        return as_json(await asyncio.wrap_future(told))
 
     async def doctor(self, request: Request) -> Response:
         """What is wrong, since when, and what to do."""

@@ -2,7 +2,8 @@
 
 Policy: a check is a pure function from a ``Situation``, which is plain data, to findings; it asks nobody and has no clock. The controller
 takes the picture of a pipeline that runs, ``absence`` and ``setup`` look at one that does not. A finding says what somebody can do,
-and a pipeline that is well has none.
+and a pipeline that is well has none, but for notes of
+what is over.
 """
 
 from beamloom.doctor.examination import examine

@@ -40,4 +40,4 @@ def examine(situation: Situation) -> list[Finding]:
         ("streams-apart", about) for check, about in known if check in ("stream-stalled", "device-away")
     }
     left = [finding for finding in found if (finding.check, finding.about) not in hidden]
-    return sorted(left, key=lambda finding: finding.gravity is Gravity.WARNING)
+    return sorted(left, key=lambda finding: list(Gravity).index(finding.gravity))

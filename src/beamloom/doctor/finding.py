@@ -14,6 +14,8 @@ class Gravity(StrEnum):
     """A run does not go on, events are lost, or no run can begin."""
     WARNING = "warning"
     """It goes on, and will not for ever, or not as fast as it could."""
+    NOTE = "note"
+    """It is over, and all is well again; somebody may want to know."""
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from beamloom.doctor.finding import Finding, Gravity, listed, size, span
 from beamloom.doctor.situation import Disk, ProcessView, Situation
 
+BACK_WARNED = 30.0
+"""Seconds after which a process that has gone and is back is only noted."""
 DEPARTURES_TOLD = 600.0
 """Seconds for which a process that has gone and is back is still told of."""
 HANGS_AFTER = 5.0
@@ -41,7 +43,7 @@ def departed(now: Situation) -> Iterator[Finding]:
                 f"{gone.name} was gone {span(now.now - gone.at)} ago and is back: {gone.cause}",
                 "nothing; if it happens again, look at /api/v1/errors and at its log",
                 gone.at,
-                Gravity.WARNING,
+                Gravity.WARNING if now.now - gone.at < BACK_WARNED else Gravity.NOTE,
             )
 
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from beamloom.doctor.finding import Finding, Gravity, span
+from beamloom.doctor.finding import Finding, Gravity, listed, span
 
 BOLD, RED, YELLOW, GREEN, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[32m", "\x1b[0m"
-COLOURS = {Gravity.TROUBLE: RED, Gravity.WARNING: YELLOW}
+COLOURS = {Gravity.TROUBLE: RED, Gravity.WARNING: YELLOW, Gravity.NOTE: GREEN}
 MARGIN = 10
 NARROWEST = 40
 
@@ -22,12 +22,13 @@ def report(head: str, findings: Sequence[Finding], now: float, columns: int, *, 
     for finding in findings:
         lines += [*_paragraph(finding, now, width, coloured), ""]
     troubles = sum(finding.gravity is Gravity.TROUBLE for finding in findings)
-    warnings = len(findings) - troubles
+    warnings = sum(finding.gravity is Gravity.WARNING for finding in findings)
+    notes = len(findings) - troubles - warnings
     if not findings:
         lines.append(_in("Nothing is wrong.", GREEN, coloured))
     else:
-        counts = [_counted(troubles, "trouble"), _counted(warnings, "warning")]
-        lines.append(f"{' and '.join(filter(None, counts))}.")
+        counts = [_counted(troubles, "trouble"), _counted(warnings, "warning"), _counted(notes, "note")]
+        lines.append(f"{listed(list(filter(None, counts)))}.")
     return "\n".join(lines)
 
 

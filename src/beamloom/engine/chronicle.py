@@ -8,6 +8,7 @@ the many that went well, and so for longer.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -21,6 +22,8 @@ from beamloom.engine.ranges import Range, RangeSet
 LEASES_KEPT = 8192
 TROUBLES_KEPT = 4096
 FAILURES_KEPT = 1024
+LEAST_SPAN = 0.2
+"""Seconds over which a rate is told at least."""
 
 
 class Lease(NamedTuple):
@@ -145,6 +148,28 @@ class Chronicle:
         for lease in self._leases:
             if lease.span.worker == worker and list(settled.missing(lease.span.first, lease.span.stop)):
                 self._troubled.append(lease)
+
+    @property
+    def newest(self) -> Took | None:
+        """What the reducer has taken last, of what it took at once that with the highest event; None before that."""
+        if not self._taken:
+            return None
+        last = self._taken[-1].at
+        together = itertools.takewhile(lambda one: one.at == last, reversed(self._taken))
+        return max(together, key=lambda one: one.stop)
+
+    def taken_per_second(self, seconds: float) -> float:
+        """Events whose results the reducer took in the last ``seconds``, each second; costs a step for each delivery of that time."""
+        now = self._clock()
+        events, begun = RangeSet(), now
+        for one in reversed(self._taken):
+            if now - one.at > seconds:
+                begun = now - seconds
+                break
+            # An event that several workers see is one event.
+            events.add(one.first, one.stop)
+            begun = one.at
+        return len(events) / max(now - begun, LEAST_SPAN)
 
     @property
     def leases(self) -> int:

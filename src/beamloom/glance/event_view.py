@@ -108,13 +108,13 @@ class _Walk:
 
     def over(self, parsed: Any) -> dict[str, Any]:
         """``values``, ``arrays`` and, where there are any, ``problems``."""
-        fields = _fields(parsed)
+        fields = fields_of(parsed)
         values = {}
         if fields is None:
             values = {"value": self._value(parsed, "value", 0)}
         else:
             # First what is unpacked under the device's name; the bytes under the same name are then not shown.
-            for name in _lazy(parsed.__class__):
+            for name in worked_out(parsed.__class__):
                 try:
                     value = getattr(parsed, name)
                 # Unpacking may fail as parsing may.
@@ -145,7 +145,7 @@ class _Walk:
             return _text(repr(value))
         if isinstance(value, list | tuple):
             return self._items(value, path, depth)
-        fields = _fields(value)
+        fields = fields_of(value)
         if fields is None:
             return _text(repr(value))
         shown = {
@@ -210,7 +210,7 @@ def _text(text: str) -> str:
     return text if len(text) <= SHOWN_TEXT else f"{text[:SHOWN_TEXT]}…"
 
 
-def _fields(value: Any) -> dict[Any, Any] | None:
+def fields_of(value: Any) -> dict[Any, Any] | None:
     """The fields of an object that consists of fields."""
     if isinstance(value, Fields):
         return dict(value)
@@ -224,7 +224,7 @@ def _fields(value: Any) -> dict[Any, Any] | None:
 
 
 @functools.cache
-def _lazy(cls: type) -> list[str]:
+def worked_out(cls: type) -> list[str]:
     """What a parser's class works out when asked, ``array`` first: the others are mostly other names for it."""
     found = [
         name

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from beamloom.access import Credentials, tokens_of
-from beamloom.pipeline_file import Pipeline, host_and_port
+from beamloom.pipeline_file import Pipeline, WorkerGroup, host_and_port
 from beamloom.placement.ports import free_ports
 from beamloom.placement.processes import ProcessSpec
+from beamloom.placement.staff import WorkerKind
 from beamloom.settings import ProcessSettings, StreamSettings, all_settings, settings_of
 
 INGESTERS, WORKERS, REDUCER, CONTROLLER = range(4)
@@ -31,6 +33,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     ingesters: frozenset[str] = frozenset()
     """Names that the controller must know before the pipeline is ready."""
     workers: frozenset[str] = frozenset()
+    kinds: tuple[WorkerKind, ...] = ()
+    """Workers of which more can be started."""
     credentials: Credentials = Credentials()
     """What the supervisor presents to the controller."""
 
@@ -56,6 +60,7 @@ def layout_of(pipeline: Pipeline) -> Layout:
         credentials=credentials,
         ingesters=frozenset(spec.name for spec in ingesters),
         workers=frozenset(spec.name for spec in workers),
+        kinds=tuple(command.kinds()),
     )
 
 
@@ -141,14 +146,23 @@ class _Commands:
     def workers(self) -> Iterable[ProcessSpec]:
         number = 0
         for group in self._pipeline.worker_groups:
-            own = {
-                "worker_class": group.worker_class,
-                "tags": group.tags,
-                "analysis_path": self._pipeline.analysis,
-            }
             for _ in range(group.count):
                 number += 1
-                yield self._spec("worker", f"worker-{number}", own, WORKERS)
+                yield self._worker(group, f"worker-{number}")
+
+    def kinds(self) -> Iterable[WorkerKind]:
+        """What is needed for further workers of each group."""
+        for group in self._pipeline.worker_groups:
+            make = partial(self._worker, group)
+            yield WorkerKind(worker_class=group.worker_class, tags=tuple(group.tags), make=make)
+
+    def _worker(self, group: WorkerGroup, name: str) -> ProcessSpec:
+        own = {
+            "worker_class": group.worker_class,
+            "tags": group.tags,
+            "analysis_path": self._pipeline.analysis,
+        }
+        return msgspec.structs.replace(self._spec("worker", name, own, WORKERS), is_worker=True)
 
     def debugworker(self, http: Address) -> ProcessSpec:
         debugworker = self._pipeline.debugworker

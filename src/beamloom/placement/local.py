@@ -23,10 +23,12 @@ import msgspec
 
 from beamloom.errors import UserError, did_you_mean
 from beamloom.pipeline_file import Pipeline
+from beamloom.placement.door import LAUNCHER_VARIABLE, Door
 from beamloom.placement.layout import Layout, layout_of
 from beamloom.placement.notices import Notice, asked, notices
 from beamloom.placement.processes import Listener, Process, ProcessSpec, ProcessStatus, RestartPolicy, State
 from beamloom.placement.screen import Screen, SilentScreen, screen_on
+from beamloom.placement.staff import Staff
 
 STAGE_PATIENCE = 1.0
 """Seconds that processes of one stage get to end before the next stage is told to."""
@@ -64,17 +66,27 @@ class LocalPlacement:
         listener = _Teller(self, self._screen, logs)
         self._listener = listener
         self._state: Path | None = None
+        self._policy = policy or RestartPolicy()
+        self._stopping = False
+        self._door = Door(Staff(self, self.layout.kinds).answer) if self.layout.kinds else None
+        # Never changed, only replaced: several threads go through it.
         self._processes = {
-            spec.name: Process(self._with_state(spec), policy or RestartPolicy(), listener)
+            spec.name: Process(self._of_controller(spec), self._policy, listener)
             for spec in self.layout.processes
         }
 
-    def _with_state(self, spec: ProcessSpec) -> ProcessSpec:
-        """The controller keeps its state for as long as this supervisor may start it again, unless somebody names another folder."""
-        if spec.name != "controller" or os.environ.get(STATE_VARIABLE):
+    def _of_controller(self, spec: ProcessSpec) -> ProcessSpec:
+        """The controller keeps its state for as long as this supervisor may start it again, unless somebody names another folder.
+
+        It is told where to ask for workers.
+        """
+        if spec.name != "controller":
             return spec
-        self._state = Path(tempfile.gettempdir()) / f"beamloom-{secrets.token_hex(8)}"
-        return msgspec.structs.replace(spec, env={**spec.env, STATE_VARIABLE: str(self._state)})
+        more = {} if self._door is None else {LAUNCHER_VARIABLE: str(self._door.path)}
+        if not os.environ.get(STATE_VARIABLE):
+            self._state = Path(tempfile.gettempdir()) / f"beamloom-{secrets.token_hex(8)}"
+            more[STATE_VARIABLE] = str(self._state)
+        return msgspec.structs.replace(spec, env={**spec.env, **more})
 
     def __enter__(self) -> LocalPlacement:
         self.start()
@@ -104,11 +116,43 @@ class LocalPlacement:
         """Start every process; returns at once."""
         self._screen.open([spec.name for spec in self.layout.processes])
         self._listener.open()
+        if self._door is not None:
+            self._door.open()
         for process in self._processes.values():
             process.start()
 
+    def begin(self, specs: Sequence[ProcessSpec]) -> None:
+        """Start further processes, and keep them alive; returns at once."""
+        started = {spec.name: Process(spec, self._policy, self._listener) for spec in specs}
+        with self._changed:
+            if self._stopping:
+                return
+            self._processes = {**self._processes, **started}
+        self._screen.open(list(self._processes))
+        for process in started.values():
+            self._screen.say(f"{process.spec.name} is started, as somebody asked for it")
+            process.start()
+
+    def retire(self, name: str) -> None:
+        """Tell a process to end and do not start it again; returns at once, and it is forgotten when it has ended."""
+        process = self._process(name)
+        self._screen.say(f"{name} is told to end, as somebody asked for it")
+        process.stop()
+        threading.Thread(target=self._forget, args=(process,), name=f"retire-{name}", daemon=True).start()
+
+    def _forget(self, process: Process) -> None:
+        process.join()
+        with self._changed:
+            self._processes = {name: one for name, one in self._processes.items() if one is not process}
+            self._changed.notify_all()
+        self.redraw()
+
     def stop(self, patience: float = 5.0) -> None:
         """End every process: SIGTERM by stages, and SIGKILL for what is left after ``patience`` seconds."""
+        with self._changed:
+            self._stopping = True
+        if self._door is not None:
+            self._door.close()
         deadline = time.monotonic() + patience
         stages = sorted({process.spec.stop_stage for process in self._processes.values()})
         for left, stage in zip(range(len(stages), 0, -1), stages, strict=True):
@@ -120,7 +164,7 @@ class LocalPlacement:
             stage_deadline = time.monotonic() + share
             for process in members:
                 process.join(max(stage_deadline - time.monotonic(), 0.0))
-        for process in self._processes.values():
+        for process in list(self._processes.values()):
             if not process.join(max(deadline - time.monotonic(), 0.0)):
                 self._screen.say(f"{process.spec.name} did not end within {patience:g} s and is killed")
                 process.kill()
@@ -264,13 +308,14 @@ class _Teller(Listener):
 
     def open(self) -> None:
         """Open the log files."""
-        if self._logs is None:
-            return
-        self._logs.mkdir(parents=True, exist_ok=True)
-        for spec in self._placement.layout.processes:
-            self._files[spec.name] = os.open(
-                self._logs / f"{spec.name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            )
+        if self._logs is not None:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            for spec in self._placement.layout.processes:
+                self._open(self._logs, spec.name)
+
+    def _open(self, folder: Path, name: str) -> int:
+        self._files[name] = os.open(folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        return self._files[name]
 
     def close(self) -> None:
         """Close the log files."""
@@ -284,8 +329,9 @@ class _Teller(Listener):
     def line(self, name: str, text: str) -> None:
         """Show one line, and write it down."""
         self._screen.output(name, text)
-        if name in self._files:
-            os.write(self._files[name], f"{text}\n".encode(errors="replace"))
+        if self._logs is not None:
+            file = self._files.get(name) or self._open(self._logs, name)
+            os.write(file, f"{text}\n".encode(errors="replace"))
 
     def changed(self, name: str, sentence: str) -> None:
         """Show what happened."""

@@ -55,6 +55,8 @@ class ProcessSpec(msgspec.Struct, frozen=True):
     """Variables beside those of the supervisor."""
     stop_stage: int = 0
     """Lower stages are told to end earlier."""
+    is_worker: bool = False
+    """Whether it is one of many workers, of which there may be more or fewer."""
 
 
 class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +71,7 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int
     message: str
     """Its last line of output, or what the supervisor has to say about it."""
+    is_worker: bool = False
 
 
 class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +166,7 @@ class Process:
                 uptime=self._clock() - self._started if alive else None,
                 restarts=max(self._starts - 1, 0),
                 message=self._message,
+                is_worker=self.spec.is_worker,
             )
 
     def output(self) -> list[str]:

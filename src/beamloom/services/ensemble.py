@@ -78,6 +78,16 @@ class Member:
         """From now on its figures count for a new run."""
         self.at_run_start = self.figures
 
+    def figures_before(self, seconds: float) -> dict[str, float]:
+        """Its figures so many seconds before its last heartbeat, as far as those are kept."""
+        if not self.samples:
+            return {}
+        last = self.samples[-1]
+        earlier = next(
+            (one for one in reversed(self.samples) if last.at - one.at >= seconds), self.samples[0]
+        )
+        return earlier.figures
+
     def rate(self, figure: str) -> float:
         """How fast a counter grew over the last second of heartbeats, per second."""
         if len(self.samples) < 2:

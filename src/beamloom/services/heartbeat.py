@@ -6,6 +6,7 @@ The thread has its own socket to the controller; it also carries the lines of th
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from typing import Any
 
 import zmq
 
+from beamloom.services.guarding import resident
 from beamloom.services.membership import Membership
 from beamloom.settings import ServiceSettings
 from beamloom.transport.channel import Channel
@@ -100,6 +102,8 @@ class Heartbeats:
         peer = self._channel.peer
         strangers = self._channel.strangers
         figures = {**self._figures(), **self._channel.meter.figures()}
+        if memory := resident(os.getpid()):
+            figures["memory_bytes"] = memory
         if strangers:
             figures["strangers"] = strangers
         try:

@@ -41,6 +41,7 @@ from beamloom.services.recording import PacketRecorder
 from beamloom.services.sharing import check_split, device_sharing
 from beamloom.services.spooling import Spooling
 from beamloom.services.standby import SeriesSource, Standby
+from beamloom.services.stream_looks import StreamLooks
 from beamloom.services.stream_run import StreamRun, open_stream
 from beamloom.services.waits import NO_RUN, Waiting, Waits
 from beamloom.settings import IngesterSettings, StreamSettings
@@ -56,6 +57,7 @@ from beamloom.transport.messages import (
     Finish,
     Finished,
     Joined,
+    Look,
     Orders,
     Part,
     Stands,
@@ -124,6 +126,7 @@ class IngesterService:
         self._seconds_sent = 0.0
         self._keeps_more = False
         self._waits = Waits()
+        self._looks = StreamLooks()
         self._standbys = {
             stream: Standby(stream, partial(open_source, stream, one), settings.retention_bytes, channel)
             for stream, one in settings.streams.items()
@@ -162,6 +165,8 @@ class IngesterService:
                 of_streams = self._streams if run == self._run else {}
                 known = {stream: one.known_of(event) for stream, one in of_streams.items()}
                 self._channel.send(CONTROLLER, Explained(question, {"streams": known} if known else {}))
+            case Look() as look:
+                self._channel.send(CONTROLLER, Explained(look.question, {"streams": self._look(look)}))
             case TakeStock(run=run):
                 self._take_stock(run, now)
             case Trace() as trace:
@@ -299,6 +304,12 @@ class IngesterService:
             if orders.stop_sources and not one.stopped:
                 one.stop()
                 one.report(now, always=True)
+
+    def _look(self, look: Look) -> dict[str, Any]:
+        connecting = self._arming_until is not None
+        event = look.event if look.run == self._run else None
+        others = self._settings.streams
+        return self._looks.at(self._run, self._streams, others, connecting=connecting, event=event)
 
     # ---- time ------------------------------------------------------------------------------------------------------------
 

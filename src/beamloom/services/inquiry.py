@@ -1,4 +1,4 @@
-"""Questions of the controller to all processes, about one event or for a trace, and their answers, for whoever asked.
+"""Questions of the controller to processes, about one event, streams or for a trace, and their answers, for whoever asked.
 
 A process that is busy answers late or not at all; that is part of the answer, and nobody waits for it longer than ``PATIENCE``.
 """
@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from beamloom.transport.channel import Channel
-from beamloom.transport.messages import Explain, Explained, Trace
+from beamloom.transport.messages import Explain, Explained, Look, Trace
 from beamloom.transport.tracing import Tracer
 
 PATIENCE = 1.0
@@ -48,6 +48,17 @@ class Inquiries:
         """Ask these processes about an event; ``reply`` is called once, with what they said."""
         self._ask(peers, now, reply, lambda number: Explain(run, event, number))
 
+    def look(
+        self,
+        run: str | None,
+        event: int | None,
+        peers: Iterable[str],
+        now: float,
+        reply: Callable[[Answers], None],
+    ) -> None:
+        """Ask these ingesters how their streams are, and when the packets of an event came; ``reply`` is called once."""
+        self._ask(peers, now, reply, lambda number: Look(number, run, event))
+
     @property
     def traces(self) -> bool:
         """Whether a trace was begun."""
@@ -73,7 +84,7 @@ class Inquiries:
         peers: Iterable[str],
         now: float,
         reply: Callable[[Answers], None],
-        question: Callable[[int], Explain | Trace],
+        question: Callable[[int], Explain | Look | Trace],
     ) -> None:
         while len(self._open) >= MOST_AT_ONCE:
             self._end(next(iter(self._open)))

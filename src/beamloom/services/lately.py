@@ -27,12 +27,28 @@ class Lately:
         self._clock = clock
         self.departures: deque[Departure] = deque(maxlen=DEPARTURES_KEPT)
         """The latest, oldest first; a process that was told to end is among them."""
+        self._wanted: set[str] = set()
         self.refusal: tuple[float, str] | None = None
         """When the last run was refused (Unix time, s), and why; None when one was armed since."""
 
     def gone(self, name: str, role: str, cause: str) -> None:
-        """A process has gone."""
+        """A process has gone; of one that was to go nothing is remembered."""
+        if name in self._wanted:
+            self._wanted.discard(name)
+            left = [one for one in self.departures if one.name != name]
+            self.departures.clear()
+            self.departures.extend(left)
+            return
         self.departures.append(Departure(name, role, cause, self._clock()))
+
+    def wants_gone(self, name: str, *, wanted: bool = True) -> None:
+        """Somebody has asked for this process to end, or, where not ``wanted``, has not after all."""
+        (self._wanted.add if wanted else self._wanted.discard)(name)
+
+    @property
+    def leaving(self) -> frozenset[str]:
+        """The processes that were asked to end and are still there."""
+        return frozenset(self._wanted)
 
     def noting(self, reply: Callable[[str | Exception], None]) -> Callable[[str | Exception], None]:
         """``reply`` to whoever wants to arm a run, which is remembered where it is a refusal."""

@@ -41,6 +41,11 @@ class StreamWatch:
         """The device is not read: its silence says nothing."""
         self._silent_since, self._problem = now, None
 
+    @property
+    def problem(self) -> str | None:
+        """Why the device cannot be read, as it was found out while it was silent; None where nothing is known to be wrong."""
+        return self._problem
+
     def waiting(self, *, done: bool) -> Iterator[Waiting]:
         """What is waited for now; may be called in any thread. ``done``: the source has given all that is for this run."""
         router = self._router

@@ -330,5 +330,6 @@ class WorkerService:
             "last_event": times.last_event,
             "user_seconds": times.user,
             "sending_seconds": times.sending,
+            "memory_limit": self._settings.memory_limit,
             **(NO_RUN if run is None else run.figures()),
         }

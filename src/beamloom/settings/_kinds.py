@@ -286,6 +286,12 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
         ),
     ] = "interval"
 
+    launcher: Annotated[
+        str,
+        Meta(
+            description="Socket at which this process asks for more or fewer workers; `beamloom up` sets it. None: nobody can be asked."
+        ),
+    ] = ""
     max_failed: MaxFailed = ""
     on_max_failed: OnMaxFailed = "degrade"
     capsule_dir: CapsuleDir = ""

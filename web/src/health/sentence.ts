@@ -9,10 +9,24 @@ export interface Say {
   readonly text: string;
   /** What to do, where something is to be done. */
   readonly todo?: string;
+  /** What is over, and somebody may want to know. */
+  readonly note?: string;
 }
 
-/** Green is said only of a pipeline that answered just now, in which the doctor finds nothing. */
+function missing(failed: number, lost: number): string {
+  const words = [failed ? `${count(failed)} failed` : "", lost ? `${count(lost)} ${lost === 1 ? "is" : "are"} lost` : ""].filter(Boolean);
+  const one = failed + lost === 1;
+  return `${count(failed + lost)} ${one ? "event is" : "events are"} not in the result: ${words.join(", ")}.`;
+}
+
+/** Green is said only of a pipeline that answered just now, in which the doctor finds nothing but what is over. */
 export function say(progress: Progress | undefined, doctor: Diagnosis | undefined, away: Error | undefined): Say {
+  const said = now(progress, doctor, away);
+  const note = doctor?.findings.find((one) => one.gravity === "note");
+  return note && (said.tone === "good" || said.tone === "idle") ? { ...said, note: capital(note.what) + "." } : said;
+}
+
+function now(progress: Progress | undefined, doctor: Diagnosis | undefined, away: Error | undefined): Say {
   if (away) return { tone: "unknown", text: `${away.message} What is shown is how things were.` };
   if (!progress || !doctor) return { tone: "unknown", text: "Asking the controller…" };
   const worst = doctor.findings.find((one) => one.gravity === "trouble") ?? doctor.findings.find((one) => one.gravity === "warning");
@@ -26,7 +40,7 @@ export function say(progress: Progress | undefined, doctor: Diagnosis | undefine
   }
   if (!progress.run) return { tone: "idle", text: "Ready: no run has been armed yet." };
   const amiss = progress.failed + progress.lost;
-  if (amiss > 0) return { tone: "warning", text: `${count(amiss)} events are not in the result.` };
+  if (amiss > 0) return { tone: "warning", text: missing(progress.failed, progress.lost) };
   if (progress.finished) {
     return progress.stopped
       ? { tone: "idle", text: `The run ended early: ${progress.stopped}.` }

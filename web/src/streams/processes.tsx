@@ -1,10 +1,16 @@
-/** The processes that take part: what each is, how much it has done, and whether something is wrong with it. */
+/** The processes that take part: what each does, where its time goes, and, of workers, how to have more or fewer. */
 import type { JSX } from "preact";
+import { useState } from "preact/hooks";
 import type { Config, Process } from "../api/answers";
-import { config } from "../api/pipeline";
+import { post } from "../api/client";
+import { flow, load, staff, type Kept, type ProcessLoad } from "../api/flow";
+import { config, diagnosis } from "../api/pipeline";
 import { useWatched } from "../api/watch";
 import { count, rate } from "../ui/format";
-import { Empty, Panel, Problem } from "../ui/parts";
+import { Bar, Empty, Panel, Problem } from "../ui/parts";
+import { Level, State } from "./cells";
+import type { Said } from "./stream";
+import { STAGES, absent, does, inWords, memory, most, shares, whereabouts } from "./work";
 
 interface Line {
   readonly process: Process;
@@ -13,47 +19,165 @@ interface Line {
 }
 
 function linesOf(now: Config): Line[] {
+  const generic = (tags: string[]): string => tags.filter((tag) => tag !== "generic").join(", ");
   return [
     ...now.ingesters.map((one) => ({ process: one, role: "ingester", what: one.streams.join(", ") })),
-    ...now.workers.map((one) => ({ process: one, role: one.role, what: one.tags.join(", ") })),
-    ...(now.reducer ? [{ process: now.reducer, role: "reducer", what: now.reducer.http ?? "" }] : []),
+    ...now.workers.map((one) => ({ process: one, role: one.role, what: generic(one.tags) })),
+    ...(now.reducer ? [{ process: now.reducer, role: "reducer", what: "" }] : []),
   ];
+}
+
+function Row(props: { line: Line; load: ProcessLoad | undefined; said: Said; children: JSX.Element | null }): JSX.Element {
+  const { process, role, what } = props.line;
+  const parts = shares(props.load);
+  const taken = memory(props.load);
+  return (
+    <tr data-process={process.service_uuid} data-name={process.name}>
+      <th scope="row">
+        {process.name}
+        <small>{[role, what].filter(Boolean).join(": ")}</small>
+      </th>
+      <td data-label="does" title={whereabouts(process)}>
+        <State {...props.said} />
+      </td>
+      <td data-label="time of the last 5 s">
+        <Bar shares={parts.map((one) => ({ name: one.name, size: one.share }))} total={1} label={inWords(parts) || "nothing is known yet"} />
+        <small>{most(parts)}</small>
+      </td>
+      <td class="number" data-label="events">
+        {count(process.processed_events)}
+      </td>
+      <td class="number" data-label="per second">
+        {rate(process.event_rate)}
+      </td>
+      <td data-label="memory">
+        <Level {...taken} />
+      </td>
+      <td data-label="where">{whereabouts(process)}</td>
+      <td class="actions">{props.children}</td>
+    </tr>
+  );
+}
+
+function Absent(props: { kept: Kept; children: JSX.Element | null }): JSX.Element {
+  const { kept } = props;
+  return (
+    <tr data-name={kept.name}>
+      <th scope="row">
+        {kept.name}
+        <small>worker</small>
+      </th>
+      <td data-label="does" colSpan={6}>
+        <State {...absent(kept)} />
+      </td>
+      <td class="actions">{props.children}</td>
+    </tr>
+  );
+}
+
+function Legend(): JSX.Element {
+  return (
+    <p class="legend">
+      {STAGES.map(([name, words]) => (
+        <span key={name}>
+          <i class={name} aria-hidden="true" /> {words}
+        </span>
+      ))}
+    </p>
+  );
 }
 
 export function Processes(): JSX.Element {
   const now = useWatched(config);
+  const loads = useWatched(load);
+  const kept = useWatched(staff);
+  const findings = useWatched(diagnosis)?.findings ?? [];
+  const at = useWatched(flow)?.at ?? Date.now() / 1000;
+  const [problem, setProblem] = useState<Error>();
+  const [asked, setAsked] = useState<readonly string[]>([]);
+
+  async function ask(path: string, body?: unknown): Promise<void> {
+    try {
+      await post(path, body);
+      setProblem(undefined);
+    } catch (error) {
+      setProblem(error instanceof Error ? error : new Error(String(error)));
+    }
+    staff.again();
+    config.again();
+  }
+  async function stop(name: string): Promise<void> {
+    setAsked((names) => [...names, name]);
+    await ask(`workers/${encodeURIComponent(name)}/stop`);
+    setAsked((names) => names.filter((one) => one !== name));
+  }
+  const workers = new Map((kept?.workers ?? []).map((one) => [one.name, one]));
+  function stopButton(name: string): JSX.Element | null {
+    const one = workers.get(name);
+    if (!kept?.can_start || !one) return null;
+    return (
+      <button type="button" aria-label={`Stop ${name}`} disabled={one.state === "stopping" || asked.includes(name)} onClick={() => void stop(name)}>
+        stop
+      </button>
+    );
+  }
+  function saidOf(process: Process): Said {
+    const said = does(process, loads?.[process.name], workers.get(process.name), at);
+    const finding = findings.find((one) => one.about === process.name);
+    if (!finding || said.tone === "trouble") return said;
+    return { tone: finding.gravity === "note" ? said.tone : finding.gravity, text: said.text, why: finding.what };
+  }
   const lines = now ? linesOf(now) : [];
+  const present = new Set(lines.map((one) => one.process.name));
+  const away = [...workers.values()].filter((one) => !present.has(one.name));
+  const kinds = kept?.kinds ?? [];
   return (
-    <Panel title="Processes" id="processes">
-      <Problem error={config.error.value} />
+    <Panel
+      title="Processes"
+      id="processes"
+      aside={kinds.map((kind, place) => (
+        <button key={place} type="button" onClick={() => void ask("workers", { count: 1, kind: place })}>
+          {kinds.length === 1 ? "add a worker" : `add a worker (${kind.tags.join(", ")})`}
+        </button>
+      ))}
+    >
+      <Problem error={problem ?? config.error.value} />
       {lines.length ? (
-        <div class="wide">
-          <table>
-            <thead>
-              <tr>
-                <th>name</th>
-                <th>role</th>
-                <th>what</th>
-                <th class="number">events</th>
-                <th class="number">per second</th>
-              </tr>
-            </thead>
-            <tbody>
-              {lines.map(({ process, role, what }) => (
-                <tr key={process.service_uuid} data-process={process.service_uuid}>
-                  <th scope="row">{process.name}</th>
-                  <td>{role}</td>
-                  <td class={process.fault ? "trouble" : ""}>{process.fault ?? what}</td>
-                  <td class="number">{count(process.processed_events)}</td>
-                  <td class="number">{rate(process.event_rate)}</td>
+        <>
+          <Legend />
+          <div class="wide">
+            <table class="stack">
+              <thead>
+                <tr>
+                  <th>name</th>
+                  <th>does</th>
+                  <th>time of the last 5 s</th>
+                  <th class="number">events</th>
+                  <th class="number">per second</th>
+                  <th>memory</th>
+                  <th>where</th>
+                  <th />
                 </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+              </thead>
+              <tbody>
+                {lines.map((line) => (
+                  <Row key={line.process.service_uuid} line={line} load={loads?.[line.process.name]} said={saidOf(line.process)}>
+                    {stopButton(line.process.name)}
+                  </Row>
+                ))}
+                {away.map((one) => (
+                  <Absent key={one.name} kept={one}>
+                    {stopButton(one.name)}
+                  </Absent>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        </>
       ) : (
         <Empty>No process takes part; start the pipeline with: beamloom up pipeline.yaml</Empty>
       )}
+      {kept?.why_not ? <p class="empty">{kept.why_not.charAt(0).toUpperCase() + kept.why_not.slice(1)}.</p> : null}
     </Panel>
   );
 }

@@ -1,60 +1,84 @@
-/** The streams of this run: how far each is, and what was unusual about it. */
+/** The streams: how each is at this moment, what it carries, how fast, and what was unusual about it in this run. */
 import type { JSX } from "preact";
-import type { Stream } from "../api/answers";
-import { streams } from "../api/pipeline";
+import { flow, type StreamFlow } from "../api/flow";
+import { diagnosis, streams } from "../api/pipeline";
 import { useWatched } from "../api/watch";
-import { count } from "../ui/format";
+import { bytes, count, rate } from "../ui/format";
 import { Empty, Panel, Problem } from "../ui/parts";
+import { carries, fill, speaks, unusual } from "./stream";
+import { Level, State } from "./cells";
 
-const UNUSUAL: Partial<Record<keyof Stream, string>> = {
-  gaps: "missing",
-  malformed: "unreadable",
-  dropped: "given up",
-  duplicates: "came twice",
-  late: "late",
-  reordered: "put in order",
-  restarts: "times begun anew",
-  reconnects: "times reconnected",
-  discarded_before_start: "before the start",
-};
-
-export function unusual(stream: Stream): string[] {
-  const words = Object.entries(UNUSUAL)
-    .filter(([key]) => Boolean(stream[key as keyof Stream]))
-    .map(([key, word]) => `${count(stream[key as keyof Stream] as number)} ${word}`);
-  return stream.stalled ? ["stalled", ...words] : words;
+function Row(props: { name: string; one: StreamFlow; odd: string[]; finding: string | undefined }): JSX.Element {
+  const { name, one } = props;
+  const said = speaks(one);
+  const kept = fill(one);
+  return (
+    <tr data-stream={name}>
+      <th scope="row">
+        {name}
+        <small>{one.device}</small>
+      </th>
+      <td data-label="state">
+        <State tone={said.tone} text={said.text} why={props.finding ?? said.why} />
+      </td>
+      <td class="number" data-label="last packet">
+        {count(one.last_number)}
+      </td>
+      <td class="number" data-label="per second">
+        {rate(one.packets_per_second)}
+        <small>{one.bytes_per_second === null || one.bytes_per_second === undefined ? "" : `${bytes(one.bytes_per_second)}/s`}</small>
+      </td>
+      <td data-label="carries">
+        {carries(one.layout)}
+        <small>{one.packet_bytes ? `${bytes(one.packet_bytes)} a packet` : ""}</small>
+      </td>
+      <td data-label="kept until reduced">
+        <Level share={kept.share} text={kept.text} tone={kept.tone} />
+      </td>
+      <td class="many" data-label="unusual">
+        {props.odd.join(", ") || "nothing"}
+      </td>
+    </tr>
+  );
 }
 
 export function Streams(): JSX.Element {
+  const now = useWatched(flow);
   const all = useWatched(streams);
+  const findings = useWatched(diagnosis)?.findings ?? [];
+  const lines = Object.entries(now?.streams ?? {});
   return (
     <Panel title="Streams" id="streams">
-      <Problem error={streams.error.value} />
-      {all && Object.keys(all).length ? (
+      <Problem error={flow.error.value ?? streams.error.value} />
+      {lines.length ? (
         <div class="wide">
-          <table>
+          <table class="stack">
             <thead>
               <tr>
                 <th>stream</th>
-                <th class="number">packets</th>
-                <th class="number">complete until</th>
-                <th>what was unusual</th>
+                <th>state</th>
+                <th class="number">last packet</th>
+                <th class="number">per second</th>
+                <th>carries</th>
+                <th>kept until reduced</th>
+                <th>unusual in this run</th>
               </tr>
             </thead>
             <tbody>
-              {Object.entries(all).map(([name, one]) => (
-                <tr key={name}>
-                  <th scope="row">{name}</th>
-                  <td class="number">{count(one.packets)}</td>
-                  <td class="number">{count(one.complete_until)}</td>
-                  <td>{unusual(one).join(", ") || "nothing"}</td>
-                </tr>
+              {lines.map(([name, one]) => (
+                <Row
+                  key={name}
+                  name={name}
+                  one={one}
+                  odd={all?.[name] ? unusual(all[name]) : []}
+                  finding={findings.find((found) => found.about === name)?.what}
+                />
               ))}
             </tbody>
           </table>
         </div>
       ) : (
-        <Empty>Streams are shown here when a run is armed that uses them.</Empty>
+        <Empty>No ingester takes part, so that there are no streams. Start the pipeline with: beamloom up pipeline.yaml</Empty>
       )}
     </Panel>
   );

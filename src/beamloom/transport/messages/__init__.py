@@ -32,7 +32,7 @@ from beamloom.transport.messages._membership import (
     Unknown,
     Welcome,
 )
-from beamloom.transport.messages._questions import Explain, Explained, Trace
+from beamloom.transport.messages._questions import Explain, Explained, Look, Trace
 from beamloom.transport.messages._runs import (
     Announce,
     Arm,
@@ -82,6 +82,7 @@ __all__ = [
     "Lacking",
     "Leaving",
     "LogRecords",
+    "Look",
     "Message",
     "Offer",
     "Orders",
@@ -146,6 +147,7 @@ AnyMessage = (
     | Fenced
     | Explain
     | Explained
+    | Look
     | Trace
     | Parameters
     | Tick

@@ -1,4 +1,4 @@
-"""Somebody asks what became of an event, or what a process does with its time."""
+"""Somebody asks what became of an event, how streams are, or what a process does with its time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,18 @@ class Explain(Message):
     """To be said again in the answer."""
 
 
+class Look(Message):
+    """Controller → an ingester: somebody looks at its streams; say how each is at this moment."""
+
+    question: int
+    """To be said again in the answer."""
+    run: str | None = None
+    event: int | None = None
+    """Say also when the packet of this event of the run came."""
+
+
 class Explained(Message):
-    """A process → controller: what it knows, in answer to ``Explain`` or ``Trace``."""
+    """A process → controller: what it knows, in answer to ``Explain``, ``Look`` or ``Trace``."""
 
     question: int
     known: dict[str, Any]

@@ -1,0 +1,118 @@
+"""Workers that come and go while a pipeline runs: started beyond those of the pipeline file, and stopped, by whoever asks.
+
+Policy: a worker that is stopped ends after the event that it is in; the rest of what it holds goes to others, and nothing is lost. It is
+never killed for being slow: ``event_timeout`` ends an event that takes for ever. A name is never given twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from beamloom.errors import UserError, did_you_mean
+from beamloom.placement.processes import ProcessSpec, ProcessStatus
+
+MOST_AT_ONCE = 64
+
+
+class StaffError(UserError):
+    """Workers cannot be started or stopped as asked."""
+
+
+class UnknownWorker(StaffError):
+    """No worker of this name is kept alive here."""
+
+
+class WorkerMaker(Protocol):
+    """Makes the command line of a worker."""
+
+    def __call__(self, name: str, /) -> ProcessSpec:
+        """That of the worker of this name."""
+
+
+class WorkerKind(msgspec.Struct, frozen=True, kw_only=True):
+    """One group of workers in the pipeline file."""
+
+    worker_class: str
+    tags: tuple[str, ...]
+    make: WorkerMaker
+
+
+class House(Protocol):
+    """Who starts and ends processes."""
+
+    def status(self) -> list[ProcessStatus]:
+        """How each process is at this moment."""
+
+    def begin(self, specs: Sequence[ProcessSpec]) -> None:
+        """Start further processes, and keep them alive."""
+
+    def retire(self, name: str) -> None:
+        """Tell a process to end and do not start it again; returns at once, and it is forgotten when it has ended."""
+
+
+class Staff:
+    """The workers of a pipeline, as those see them who may start and stop some; to be used in one thread."""
+
+    def __init__(self, house: House, kinds: Sequence[WorkerKind]) -> None:
+        self._house = house
+        self._kinds = tuple(kinds)
+        self._last_number = 0
+
+    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """What the controller is told who asks; ``problem`` is a sentence where that cannot be."""
+        try:
+            match question:
+                case {"do": "start", "count": int(count), "kind": int(kind)}:
+                    return {"started": self.start(count, kind)}
+                case {"do": "stop", "name": str(name)}:
+                    self.stop(name)
+                    return {"stopping": name}
+                case {"do": "list"}:
+                    return self.listed()
+        except UnknownWorker as error:
+            return {"problem": str(error), "unknown": True}
+        except StaffError as error:
+            return {"problem": str(error)}
+        return {
+            "problem": "this was not understood; the controller and its supervisor are of different versions"
+        }
+
+    def listed(self) -> dict[str, Any]:
+        """The kinds of workers that can be started, and all workers that are kept alive."""
+        return {
+            "kinds": [{"class": kind.worker_class, "tags": list(kind.tags)} for kind in self._kinds],
+            "workers": [msgspec.to_builtins(one) for one in self._workers()],
+        }
+
+    def start(self, count: int, kind: int) -> list[str]:
+        """Start so many workers like those of the pipeline file's group ``kind``, from 0; returns their names. Raises StaffError."""
+        if not 1 <= count <= MOST_AT_ONCE:
+            raise StaffError(f"count is a number from 1 to {MOST_AT_ONCE}, not {count}")
+        if not 0 <= kind < len(self._kinds):
+            raise StaffError(
+                f"there is no kind {kind} of workers; the kinds are numbered from 0 to {len(self._kinds) - 1}"
+            )
+        numbers = [
+            int(found[1]) for one in self._workers() if (found := re.fullmatch(r"worker-(\d{1,9})", one.name))
+        ]
+        first = max([self._last_number, *numbers]) + 1
+        self._last_number = first + count - 1
+        names = [f"worker-{number}" for number in range(first, first + count)]
+        self._house.begin([self._kinds[kind].make(name) for name in names])
+        return names
+
+    def stop(self, name: str) -> None:
+        """Have a worker end after the event that it is in. Raises StaffError."""
+        names = [one.name for one in self._workers()]
+        if name not in names:
+            raise UnknownWorker(
+                f"no worker {name!r} was started here{did_you_mean(name, names)}; stop it where it was started"
+            )
+        self._house.retire(name)
+
+    def _workers(self) -> list[ProcessStatus]:
+        return [one for one in self._house.status() if one.is_worker]
