@@ -62,11 +62,11 @@ describe("the numbers of the strip", () => {
     expect(lagOf(flow).text).toBe("6.3 ms");
   });
   it("are a dash where nobody knows, never 0", () => {
-    expect(perSecond(null)).toBe("—");
-    expect(inResult({ ...RUNNING, reduced: 0 })).toBe("—");
-    expect(lagOf(undefined).text).toBe("—");
+    expect(perSecond(null)).toBe("–");
+    expect(inResult({ ...RUNNING, reduced: 0 })).toBe("–");
+    expect(lagOf(undefined).text).toBe("–");
     const unknown = lagOf({ ...flow, lag: { seconds: null, event: 7, seconds_ago: 1, why: "the ingester of camera does not answer" } });
-    expect(unknown).toEqual({ text: "—", hint: "Not known: the ingester of camera does not answer" });
+    expect(unknown).toEqual({ text: "–", hint: "Not known: the ingester of camera does not answer" });
   });
   it("do not say all where one is missing", () => {
     expect(inResult({ ...RUNNING, reduced: 4 })).toBe("100 %");

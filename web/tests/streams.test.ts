@@ -17,7 +17,7 @@ describe("a stream", () => {
     expect(carries({ shape: [2], dtype: "float64" })).toBe("2 values, float64");
     expect(carries({ fields: ["x", "y"] })).toBe("x, y");
     expect(carries({ problem: "no parser" })).toBe("cannot be read");
-    expect(carries(null)).toBe("—");
+    expect(carries(null)).toBe("–");
   });
   it("says in words why nothing comes, and for how long", () => {
     expect(speaks(STREAM)).toMatchObject({ tone: "good", text: "receiving" });
@@ -29,7 +29,7 @@ describe("a stream", () => {
     expect(speaks({ ...STREAM, state: "disconnected", why: "refused" })).toMatchObject({ tone: "trouble", why: "refused" });
   });
   it("shows how full its memory is, and warns before it is", () => {
-    expect(fill(STREAM)).toEqual({ share: null, text: "—", tone: "good" });
+    expect(fill(STREAM)).toEqual({ share: null, text: "–", tone: "good" });
     expect(fill({ ...STREAM, retained_bytes: 2e8, retention_limit: 1e9 })).toEqual({ share: 0.2, text: "200 MB of 1.0 GB", tone: "good" });
     expect(fill({ ...STREAM, retained_bytes: 7e8, retention_limit: 1e9 }).tone).toBe("warning");
     expect(fill({ ...STREAM, retained_bytes: 1e9, retention_limit: 1e9, spooled_events: 12 })).toMatchObject({
@@ -51,7 +51,7 @@ describe("a process", () => {
     expect(inWords(parts)).toBe("60 % user code, under 1 % other, 40 % waiting");
     expect(most(parts)).toBe("60 % user code");
     expect(shares({ ...LOAD, seconds: 0 })).toEqual([]);
-    expect(most([])).toBe("—");
+    expect(most([])).toBe("–");
   });
   it("says what it waits for, and a time only where that is long", () => {
     const wait = { what: "packets", about: "7", why: "of camera", since: 99, stalled: false };
@@ -72,7 +72,7 @@ describe("a process", () => {
   it("shows its memory, of its limit where it has one", () => {
     expect(memory({ ...LOAD, memory_bytes: 5e7, memory_limit: 0 })).toEqual({ share: null, text: "50.0 MB", tone: "good" });
     expect(memory({ ...LOAD, memory_bytes: 9.5e8, memory_limit: 1e9 })).toMatchObject({ tone: "trouble", text: "950 MB of 1.0 GB" });
-    expect(memory(undefined).text).toBe("—");
+    expect(memory(undefined).text).toBe("–");
     expect(whereabouts(PROCESS)).toBe("vm, process 7");
   });
 });

@@ -3,7 +3,7 @@ import type { Progress } from "../api/answers";
 import type { Flow } from "../api/flow";
 import { count, duration, rate } from "../ui/format";
 
-export const UNKNOWN = "—";
+export const UNKNOWN = "–";
 
 /** "40 /s". */
 export function perSecond(value: number | null | undefined): string {

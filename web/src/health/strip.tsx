@@ -9,7 +9,7 @@ import { useWatched } from "../api/watch";
 import { hashOf } from "../route";
 import { count, duration } from "../ui/format";
 import { Bar } from "../ui/parts";
-import { inResult, lagOf, perSecond } from "./figures";
+import { UNKNOWN, inResult, lagOf, perSecond } from "./figures";
 import { Rate } from "./rates";
 import { say } from "./sentence";
 
@@ -27,7 +27,7 @@ function Figure(props: { name: string; value: string; tone?: string; hint: strin
 }
 
 function left(now: Progress, rate: number | null): string {
-  if (now.finished || now.total_events === null || !rate) return "—";
+  if (now.finished || now.total_events === null || !rate) return UNKNOWN;
   return duration((now.total_events - now.completed_events) / rate);
 }
 

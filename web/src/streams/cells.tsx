@@ -22,7 +22,7 @@ export function Level(props: { share: number | null; text: string; tone: string 
           <i style={{ width: `${100 * Math.min(props.share, 1)}%` }} />
         </div>
       )}
-      <small>{props.text}</small>
+      {props.share === null ? props.text : <small>{props.text}</small>}
     </div>
   );
 }

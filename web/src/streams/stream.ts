@@ -51,7 +51,7 @@ export function speaks(one: StreamFlow): Said {
 
 /** "256 × 256, uint16", or the names of its values. */
 export function carries(layout: Layout | null | undefined): string {
-  if (!layout) return "—";
+  if (!layout) return "–";
   if (layout.problem) return "cannot be read";
   if (layout.shape) return `${layout.shape.join(" × ")}${layout.shape.length === 1 ? (layout.shape[0] === 1 ? " value" : " values") : ""}, ${layout.dtype}`;
   return layout.fields?.join(", ") || "no values";
@@ -67,7 +67,7 @@ export interface Fill {
 /** How much of the memory for packets is taken that may have to be sent again. */
 export function fill(one: StreamFlow): Fill {
   const { retained_bytes: kept, retention_limit: limit } = one;
-  if (kept === undefined || kept === null || !limit) return { share: null, text: "—", tone: "good" };
+  if (kept === undefined || kept === null || !limit) return { share: null, text: "–", tone: "good" };
   const share = kept / limit;
   const disk = one.spooled_events ? `, and ${count(one.spooled_events)} on disk` : "";
   const tone = share >= 0.9 ? "trouble" : share >= 0.6 ? "warning" : "good";

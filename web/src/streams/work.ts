@@ -46,6 +46,8 @@ const DOES: Record<string, (wait: Wait) => string> = {
 
 /** Waits shorter than this (s) are how work goes, and not worth a time. */
 const WORTH_TELLING = 2;
+/** What a process waits for again and again, so that a time would not be that of one wait. */
+const COMES_AGAIN = ["run", "results", "lease", "device"];
 
 /** What a process does, from what it said last; `now` is Unix time (s). */
 export function does(process: Process, load: ProcessLoad | undefined, kept: Kept | undefined, now: number): Said {
@@ -55,7 +57,7 @@ export function does(process: Process, load: ProcessLoad | undefined, kept: Kept
   const wait = waits.find((one) => one.stalled) ?? waits[0];
   if (!wait) return { tone: "good", text: "works" };
   const since = now - wait.since;
-  const text = (DOES[wait.what]?.(wait) ?? wait.why) + (since >= WORTH_TELLING && wait.what !== "run" ? ` for ${duration(since)}` : "");
+  const text = (DOES[wait.what]?.(wait) ?? wait.why) + (since >= WORTH_TELLING && (wait.stalled || !COMES_AGAIN.includes(wait.what)) ? ` for ${duration(since)}` : "");
   if (wait.stalled || wait.what === "reducer" || wait.what === "room") return { tone: "warning", text, why: wait.why };
   return { tone: wait.what === "run" ? "idle" : "good", text };
 }
@@ -70,7 +72,7 @@ export function absent(kept: Kept): Said {
 /** Its memory, of the limit where it has one. */
 export function memory(load: ProcessLoad | undefined): Fill {
   const used = load?.memory_bytes;
-  if (!used) return { share: null, text: "—", tone: "good" };
+  if (!used) return { share: null, text: "–", tone: "good" };
   const limit = load.memory_limit;
   if (!limit) return { share: null, text: bytes(used), tone: "good" };
   const share = used / limit;
@@ -85,7 +87,7 @@ export function inWords(parts: readonly Part[]): string {
 /** The stage that takes most. */
 export function most(parts: readonly Part[]): string {
   const first = [...parts].sort((one, other) => other.share - one.share)[0];
-  return first ? `${percent(first.share)} ${first.words}` : "—";
+  return first ? `${percent(first.share)} ${first.words}` : "–";
 }
 
 /** "worker-1 on vm, process 4711". */
