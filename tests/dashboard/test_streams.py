@@ -158,7 +158,7 @@ def test_workers_come_and_go_while_a_run_goes_on_and_each_event_counts_once(
     endless = {"parts": {"main": cells}, "sequence": [{"part": "main", "repeat": None}]}
     with (
         running({"camera": camera}, worker="tally:Worker", reducer="tally:Reducer") as live,
-        a_page(browser, live.placement.controller_url) as page,
+        a_page(browser, live.placement.controller_url, allow="409") as page,
     ):
         live.arm(endless, all_wrap=False)
         page.get_by_role("button", name="add a worker").click()

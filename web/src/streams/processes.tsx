@@ -18,11 +18,15 @@ interface Line {
   readonly what: string;
 }
 
+const ORDER = new Intl.Collator("en", { numeric: true });
+
 function linesOf(now: Config): Line[] {
+  // By name, as they were started anew in whatever order; worker-10 stands behind worker-9.
+  const inOrder = <T extends Process>(some: T[]): T[] => some.toSorted((one, other) => ORDER.compare(one.name, other.name));
   const generic = (tags: string[]): string => tags.filter((tag) => tag !== "generic").join(", ");
   return [
-    ...now.ingesters.map((one) => ({ process: one, role: "ingester", what: one.streams.join(", ") })),
-    ...now.workers.map((one) => ({ process: one, role: one.role, what: generic(one.tags) })),
+    ...inOrder(now.ingesters).map((one) => ({ process: one, role: "ingester", what: one.streams.join(", ") })),
+    ...inOrder(now.workers).map((one) => ({ process: one, role: one.role, what: generic(one.tags) })),
     ...(now.reducer ? [{ process: now.reducer, role: "reducer", what: "" }] : []),
   ];
 }

@@ -46,7 +46,7 @@ export function Streams(): JSX.Element {
   const now = useWatched(flow);
   const all = useWatched(streams);
   const findings = useWatched(diagnosis)?.findings ?? [];
-  const lines = Object.entries(now?.streams ?? {});
+  const lines = Object.entries(now?.streams ?? {}).sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }));
   return (
     <Panel title="Streams" id="streams">
       <Problem error={flow.error.value ?? streams.error.value} />
