@@ -69,7 +69,9 @@ class Screen:
             row, column = (int(number or 1) for number in (numbers or ";").split(";"))
             self._row, self._column = min(row, self.rows) - 1, min(column, self.columns) - 1
         elif letter == "K":
-            self._cells[self._row][self._column :] = [" "] * (self.columns - self._column)
+            # Behind a row that is full the cursor is still on its last cell.
+            first = min(self._column, self.columns - 1)
+            self._cells[self._row][first:] = [" "] * (self.columns - first)
         elif letter == "J":
             first = 0 if numbers == "2" else self._row
             for row in range(first, self.rows):

@@ -36,6 +36,8 @@ def test_a_pipeline_is_followed_from_its_first_run_over_the_death_of_its_control
     with InTerminal(top(live.placement.controller_url or "", "--interval", "0.1")) as screen:
         lines = screen.wait_for("Ready: no run has been armed yet.")
         assert (len(lines), "q quit" in lines[-1]) == (24, True)
+        wide = max(map(len, screen.wait_for(lambda lines: "version" in lines[0])))
+        assert wide == 79  # the title ends with a blank
         assert "Streams are shown here when a run is armed" in "\n".join(lines)
         run = live.arm(uniform_map(["camera"], EVENTS))
         camera.play("camera", pictures(EVENTS), rate=200)

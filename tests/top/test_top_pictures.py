@@ -122,6 +122,7 @@ def test_a_run_without_end_has_no_time_left_and_no_share() -> None:
     assert "1,201 events, open end" in shown
     assert " left" not in shown
     assert "%)" not in shown
+    assert "[" not in shown.splitlines()[2]
     assert "pending –" in shown
 
 

@@ -77,9 +77,8 @@ def _run(moment: Moment, columns: int) -> list[Line]:
         told = told.replace(" events", "")
     room = min(WIDEST_BAR, columns - width(name) - width(told) - 4)
     line: list[Span] = [Span(name)]
-    if room >= LEAST_BAR:
-        whole = total or max(settled + progress.assigned, 1)
-        line += [Span("["), *bar(_shares(moment), whole, room), Span("]  ")]
+    if total and room >= LEAST_BAR:
+        line += [Span("["), *bar(_shares(moment), total, room), Span("]  ")]
     line.append(Span(told))
     behind = _behind(moment)
     going = not progress.finished

@@ -10,7 +10,7 @@ from beamloom.client import Failure
 from beamloom.top.history import Moment
 from beamloom.top.look import Look, Process
 from beamloom.top.paper import Line, Share, Span, Style, bar
-from beamloom.top.tables import Cell, Column, table
+from beamloom.top.tables import GAP, Cell, Column, table, widths_of
 from beamloom.top.words import capital, count, counted, percent, rate, unusual
 
 STAGES = (
@@ -76,7 +76,7 @@ def processes(moment: Moment, sort: str, columns: int, *, workers_only: bool = F
         found = sorted(found, key=lambda member: _key(member[0], busy[member[0].name], sort))
     wide = columns >= WIDE
     heads = [
-        Column("name", most=20),
+        Column("name", most=24),
         Column("role", most=11),
         Column("events", right=True),
         Column("per s", right=True),
@@ -84,7 +84,6 @@ def processes(moment: Moment, sort: str, columns: int, *, workers_only: bool = F
     ]
     if wide:
         heads += [Column("where", most=28), Column("of", most=28)]
-    heads.append(Column("time spent"))
     rows: list[list[Cell]] = []
     for one, role, what in found:
         row: list[Cell] = [
@@ -96,9 +95,12 @@ def processes(moment: Moment, sort: str, columns: int, *, workers_only: bool = F
         ]
         if wide:
             row += [Span(f"{one.host}:{one.pid}"), Span(what)]
-        room = max(LEAST_BAR, min(MOST_BAR, columns - (60 if not wide else 116)))
-        row.append(Span(one.fault, Style.TROUBLE) if one.fault else _stages(moment, one, room))
         rows.append(row)
+    taken = sum(cells + len(GAP) for cells in widths_of(heads, rows)) + 1
+    room = max(LEAST_BAR, min(MOST_BAR, columns - taken - 1))
+    heads.append(Column("time spent"))
+    for row, (one, _, _) in zip(rows, found, strict=True):
+        row.append(Span(one.fault, Style.TROUBLE) if one.fault else _stages(moment, one, room))
     legend: list[Span] = [Span(" ")]
     shown = {stage for shares in moment.pace.stages.values() for stage, share in shares.items() if share}
     for name, words, (_, glyph, style) in STAGES:

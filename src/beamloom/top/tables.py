@@ -26,10 +26,7 @@ Cell = Span | Sequence[Span]
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Line]:
     """A head and a line for each row. The last column takes what is left."""
-    widths = [
-        min(column.most, max([width(column.head), *(_width(row[place]) for row in rows)]))
-        for place, column in enumerate(columns)
-    ]
+    widths = widths_of(columns, rows)
     head = [Span(f" {_row_text(columns, widths)}", Style.FAINT)]
     lines: list[Line] = [head]
     for row in rows:
@@ -45,6 +42,14 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Lin
                 line.append(Span(padded(cell.text, widths[place], right=columns[place].right), cell.style))
         lines.append(line)
     return lines
+
+
+def widths_of(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[int]:
+    """Cells of each column; rows may have more cells than there are columns."""
+    return [
+        min(column.most, max([width(column.head), *(_width(row[place]) for row in rows)]))
+        for place, column in enumerate(columns)
+    ]
 
 
 def _row_text(columns: Sequence[Column], widths: Sequence[int]) -> str:

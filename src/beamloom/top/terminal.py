@@ -127,7 +127,8 @@ class Terminal:
             written.append("\x1b[2J")
         for row, line in enumerate(lines):
             if row >= len(self._drawn) or self._drawn[row] != line:
-                written.append(f"\x1b[{row + 1};1H{line}\x1b[K")
+                # First erased, then written: behind a line that fills its row the cursor is still on its last cell.
+                written.append(f"\x1b[{row + 1};1H\x1b[K{line}")
         if len(lines) < len(self._drawn):
             written.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
         self._drawn = list(lines)
