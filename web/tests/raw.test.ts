@@ -31,7 +31,7 @@ describe("an array", () => {
     expect(shapeOf({ shape: [2, 3, 4, 5], dtype: "int8" })).toEqual({ kind: "image", layers: 6, rows: 4, columns: 5 });
   });
   it("that is small, empty or of no numbers is text", () => {
-    expect(shapeOf({ shape: [2], dtype: "float64", values: [0.5, null] })).toEqual({ kind: "text", text: "[0.5,null]" });
+    expect(shapeOf({ shape: [2], dtype: "float64", values: [0.5, null] })).toEqual({ kind: "text", text: "[0.5, –]" });
     expect(shapeOf({ shape: [0, 7], dtype: "uint8" })).toEqual({ kind: "text", text: "empty" });
     expect(shapeOf({ shape: [99], dtype: "<U7" })).toEqual({ kind: "text", text: "values of type <U7, which have no picture" });
   });

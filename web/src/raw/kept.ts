@@ -74,7 +74,7 @@ const LONG = 16;
 
 /** What shows an array: few values as text, spectra as curves, all else as images, layer by layer. */
 export function shapeOf(array: ArrayLine): Shape {
-  if (array.values !== undefined) return { kind: "text", text: JSON.stringify(array.values) };
+  if (array.values !== undefined) return { kind: "text", text: valueText(array.values) };
   if (array.shape.includes(0)) return { kind: "text", text: "empty" };
   if (!/^(u?int|float|bool|complex)/.test(array.dtype)) return { kind: "text", text: `values of type ${array.dtype}, which have no picture` };
   const [rows, columns] = array.shape.length === 1 ? [1, array.shape[0]!] : [array.shape.at(-2)!, array.shape.at(-1)!];

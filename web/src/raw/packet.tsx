@@ -1,5 +1,6 @@
 /** The packet of one stream: what its device sent, and what the parser made of it. */
 import type { JSX } from "preact";
+import type { NdArray } from "../plots/npy";
 import { bytes, count } from "../ui/format";
 import { Empty, Panel } from "../ui/parts";
 import { PacketArray } from "./arrays";
@@ -39,8 +40,15 @@ function Frames(props: { packet: RawPacket }): JSX.Element {
   );
 }
 
-export function PacketPanel(props: { worker: string; place: number; stream: string; packet: RawPacket }): JSX.Element {
-  const { worker, place, stream, packet } = props;
+interface Props {
+  readonly stream: string;
+  readonly packet: RawPacket;
+  /** What was fetched of its arrays, by name. */
+  readonly arrays: Readonly<Record<string, NdArray | Error>>;
+}
+
+export function PacketPanel(props: Props): JSX.Element {
+  const { stream, packet } = props;
   const size = packet.frames.reduce((sum, frame) => sum + frame.bytes, 0);
   const kind = KINDS[packet.kind];
   const said = [kind, packet.number === null ? undefined : `number ${count(packet.number)}`, bytes(size), packet.typ].filter(Boolean).join(", ");
@@ -54,7 +62,7 @@ export function PacketPanel(props: { worker: string; place: number; stream: stri
         </p>
       ))}
       {arrays.map(([name, array]) => (
-        <PacketArray key={name} worker={worker} place={place} stream={stream} name={name} array={array} />
+        <PacketArray key={name} stream={stream} name={name} array={array} found={props.arrays[name]} />
       ))}
       {!arrays.length && kind ? <Empty>This packet is the {kind}: it has no array.</Empty> : null}
       <Values values={packet.values ?? {}} />

@@ -1,14 +1,14 @@
 /** Raw events as the debug workers keep them: the newest, or one that is looked at for longer, and from there to those beside it. */
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import type { Worker } from "../api/answers";
-import { get } from "../api/client";
 import { config } from "../api/pipeline";
 import { useWatched, watchPath } from "../api/watch";
 import { place as here, setQuery } from "../route";
 import { bytes, count } from "../ui/format";
 import { Empty, Panel, Problem } from "../ui/parts";
 import { addressOf, beside, moment, placeOf, type Kept, type RawEvent, type RawPacket } from "./kept";
+import { useEvent } from "./load";
 import { PacketPanel } from "./packet";
 import "./raw.css";
 
@@ -34,23 +34,6 @@ function NoEvents(): JSX.Element {
       <code>&#123;"tags": ["debug"]&#125;</code> for the events that you want to see, such as every tenth.
     </p>
   );
-}
-
-/** The event at a place; the one before stays until it is there, and when it is kept no more. */
-function useEvent(worker: string, at: number | undefined, following: boolean): { event: RawEvent | undefined; error: Error | undefined } {
-  const [state, setState] = useState<{ event: RawEvent | undefined; error: Error | undefined }>({ event: undefined, error: undefined });
-  useEffect(() => setState({ event: undefined, error: undefined }), [worker]);
-  useEffect(() => {
-    if (at === undefined) return;
-    const over = new AbortController();
-    get<RawEvent>(addressOf(worker, `/${at}`), over.signal).then(
-      (event) => setState({ event, error: undefined }),
-      // The newest one may have gone before it was asked for, and the next is asked for soon.
-      (error: Error) => over.signal.aborted || setState((before) => ({ event: before.event, error: following ? undefined : error })),
-    );
-    return () => over.abort();
-  }, [worker, at]);
-  return state;
 }
 
 function List(props: { kept: Kept; shown: number | undefined }): JSX.Element {
@@ -115,7 +98,8 @@ function Events(props: { worker: string }): JSX.Element {
   const chosen = asked !== null && /^\d+$/.test(asked) ? Number(asked) : undefined;
   const following = chosen === undefined;
   const shown = placeOf(kept, chosen);
-  const { event, error } = useEvent(worker, shown, following);
+  const { loaded, error } = useEvent(worker, shown, following);
+  const event = loaded?.event;
   const gone = event !== undefined && kept !== undefined && !kept.events.some((one) => one.place === event.place);
   if (!kept) return watched.error.value ? <Problem error={watched.error.value} /> : <Empty>Asking for its events…</Empty>;
   if (!kept.events.length && !event) {
@@ -147,7 +131,7 @@ function Events(props: { worker: string }): JSX.Element {
             </h2>
             {gone ? <p class="faint">The debug worker keeps it no more; what you see is what it was.</p> : null}
             {inOrder(event).map(([stream, packet]) => (
-              <PacketPanel key={stream} worker={worker} place={event.place} stream={stream} packet={packet} />
+              <PacketPanel key={stream} stream={stream} packet={packet} arrays={loaded?.arrays[stream] ?? {}} />
             ))}
           </>
         ) : null}
