@@ -1,0 +1,54 @@
+"""Serial crystallography: the search for Bragg peaks, and the geometry of the detector.
+
+Everything is imported when it is first used: the geometry needs numpy alone, the peak search what
+``pip install 'beamloom[crystallography]'`` brings.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beamloom.apps.crystallography.geometry import Geometry, GeometryError, read_geometry
+    from beamloom.apps.crystallography.peaks import (
+        LengthVeto,
+        PeakFinder,
+        Peaks,
+        PeakSettings,
+        find_peaks,
+    )
+
+__all__ = [
+    "Geometry",
+    "GeometryError",
+    "LengthVeto",
+    "PeakFinder",
+    "PeakSettings",
+    "Peaks",
+    "find_peaks",
+    "read_geometry",
+]
+
+_HOMES = {
+    "Geometry": "geometry",
+    "GeometryError": "geometry",
+    "read_geometry": "geometry",
+    "LengthVeto": "peaks",
+    "PeakFinder": "peaks",
+    "PeakSettings": "peaks",
+    "Peaks": "peaks",
+    "find_peaks": "peaks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
