@@ -18,7 +18,7 @@ from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run, RunSettings, Step
 from beamloom.engine.weave import Packets, Stage, Weave, weave
 from beamloom.triggermap import TriggerMap, open_ended, overlapping, uniform
-from engine.mill import GENEROUS, Mill
+from engine.mill import GENEROUS, Mill, numbered
 from engine.test_any_order import DEEP, MAPS, AnyOrder, mixed_map
 
 STATES = {
@@ -91,27 +91,50 @@ def check_picture(run: Run, chronicle: Chronicle, seen: Weave) -> None:
         assert (stage is Stage.QUARANTINED) == (
             event in run.faults.quarantined and event in run.ledger.failed
         )
-        leases = {lease.span.slot: lease.span for lease in chronicle.of(event).leases}
-        held = dict(sorted(leases.items()))
+        held = leases_of(run, chronicle, event)
         assert (event in several) == (len(held) > 1)
         if held:
-            assert seen.workers[seen.worker[place]] == next(iter(held.values())).worker
-            assert seen.attempt[place] == max(span.attempt for span in held.values())
+            assert seen.workers[seen.worker[place]] == next(iter(held.values()))[0].worker
+            assert seen.attempt[place] == max(times for _, times in held.values())
         else:
             assert (seen.worker[place], seen.attempt[place]) == (NOBODY, 0)
         if stage in STATES[EventState.ASSIGNED] and held:
-            gone = all(span.worker in run_gone(chronicle, event) for span in held.values())
+            gone = all(span.worker in run_gone(chronicle, event) for span, _ in held.values())
             assert (stage is Stage.ORPHANED) == gone
         check_reason(run, event, seen, place)
         check_packets(run, event, seen, place)
-    check_deliveries(chronicle, seen)
+    check_deliveries(run, chronicle, seen)
+    check_unusual(run, chronicle, seen)
+
+
+def check_unusual(run: Run, chronicle: Chronicle, seen: Weave) -> None:
+    """What is unusual before and behind the window begins where it is said to."""
+    end = max(40, seen.stop) + 1
+    again = [any(times > 1 for _, times in leases_of(run, chronicle, e).values()) for e in range(end)]
+    kinds = [
+        [event in run.ledger.failed for event in range(end)],
+        [event in run.ledger.lost for event in range(end)],
+        again,
+    ]
+    begins = [e for kind in kinds for e in range(end) if kind[e] and (e == 0 or not kind[e - 1])]
+    assert seen.unusual_before == max((e for e in begins if e < seen.first), default=None)
+    assert seen.unusual_after == min((e for e in begins if e >= seen.stop), default=None)
+
+
+def leases_of(run: Run, chronicle: Chronicle, event: int) -> dict[int, tuple[Span, int]]:
+    """The latest lease of each delivery of an event, with how often it was leased as that event."""
+    cut, base = (event + 1, 1) if run.cut_at is None else run.cut_at
+    before = base - 1 if event >= cut else 0
+    spans = [lease.span for lease in chronicle.of(event).leases if lease.span.attempt > before]
+    found = {span.slot: (span, span.attempt - before) for span in spans}
+    return dict(sorted(found.items()))
 
 
 def run_gone(chronicle: Chronicle, event: int) -> set[str]:
     return set(chronicle.of(event).lost)
 
 
-def check_deliveries(chronicle: Chronicle, seen: Weave) -> None:
+def check_deliveries(run: Run, chronicle: Chronicle, seen: Weave) -> None:
     rows = list(
         zip(
             seen.deliveries.event,
@@ -122,14 +145,14 @@ def check_deliveries(chronicle: Chronicle, seen: Weave) -> None:
         )
     )
     for event in set(seen.deliveries.event):
-        latest = {lease.span.slot: lease.span for lease in chronicle.of(event).leases}
+        latest = leases_of(run, chronicle, event)
         told = [
             (seen.workers[worker], attempt, None if streams == NOBODY else seen.stream_sets[streams])
             for number, worker, attempt, streams in rows
             if number == event
         ]
         assert sorted(told, key=str) == sorted(
-            ((span.worker, span.attempt, span.streams) for span in latest.values()), key=str
+            ((span.worker, times, span.streams) for span, times in latest.values()), key=str
         )
 
 
@@ -221,6 +244,19 @@ def test_an_event_that_was_given_out_again_names_its_new_worker_and_the_attempt(
     seen = weave(glimpse(run, chronicle, 0, 12))
     assert [seen.workers[number] for number in seen.worker[:5]] == ["w2@1"] * 3 + ["w1@1"] * 2
     assert seen.attempt == [2] * 3 + [1] * 7 + [0] * 2
+
+
+def test_an_event_that_was_planned_as_another_one_was_not_given_out_again() -> None:
+    mill = Remembering(open_ended(["a"]), {"w": frozenset({"generic"})}, GENEROUS)
+    mill.quiet()
+    assert mill.run.last_assigned > 4, "events are given out ahead"
+    mill.read("a", [numbered("a", item, 4) for item in range(5)])
+    mill.settle()
+    assert mill.run.ledger.total == 5
+    seen = weave(glimpse(mill.run, mill.chronicle, 0, 5))
+    assert seen.stages == [Stage.REDUCED] * 5
+    assert seen.attempt == [1] * 5
+    assert overview(whole_glimpse(mill.run, mill.chronicle), 5).again == [0] * 5
 
 
 def test_a_gap_is_shown_in_the_row_of_the_stream_that_has_it() -> None:

@@ -3,6 +3,7 @@ import { holdersOf, sharedOf, type RunWeave } from "../src/weave/answer";
 import { pathOf } from "../src/weave/asking";
 import { paints, shortOf } from "../src/weave/paint";
 import { since } from "../src/weave/story";
+import { nextUnusual } from "../src/weave/unusual";
 import { eventAt, moved, mostCount, showing, ticks, usualCount, within, zoomed } from "../src/weave/window";
 import { describe as told, listed, summary } from "../src/weave/words";
 
@@ -22,7 +23,7 @@ const SEEN: RunWeave = {
     { stream: "camera", complete_until: 15, packets: [3, 3, 2, 2, 2, 2, 2, 4, 4], wanted_by: [0, 0, 0, 0, 0, 0, 0, 0, 0] },
     { stream: "stage", complete_until: 15, packets: [0, 2, 1, 2, 2, 2, 2, 2, 2], wanted_by: [] },
   ],
-  virtual_workers: ["constraint 3 with generic"], marks: [{ event: 14, kind: "epoch", text: "the parameters of epoch 2 hold from here on" }], overview: null,
+  virtual_workers: ["constraint 3 with generic"], marks: [{ event: 14, kind: "epoch", text: "the parameters of epoch 2 hold from here on" }], unusual_before: 3, unusual_after: null, overview: null,
 }; // prettier-ignore
 const SHARED = sharedOf(SEEN);
 
@@ -116,6 +117,16 @@ describe("the workers of an event", () => {
     expect(new Set([...found.values()].map((one) => `${one.colour} ${one.striped}`)).size).toBe(12);
     expect(found.get("worker-9")?.striped).toBe(true);
     expect([shortOf("worker-12"), shortOf("gpu"), shortOf("w3@host")]).toEqual(["12", "gp", "3"]);
+  });
+});
+
+describe("what is unusual", () => {
+  it("is found where it begins, in the window and beyond it", () => {
+    expect(nextUnusual(SEEN, 9, 1)).toBe(13);
+    expect(nextUnusual(SEEN, 13, 1)).toBe(14);
+    expect(nextUnusual(SEEN, 17, 1)).toBeUndefined();
+    expect(nextUnusual(SEEN, 100, -1)).toBe(17);
+    expect(nextUnusual(SEEN, 13, -1)).toBe(3);
   });
 });
 

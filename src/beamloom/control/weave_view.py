@@ -112,6 +112,10 @@ class RunWeave(msgspec.Struct):
     rows: list[WeaveRow] = []
     virtual_workers: list[str] = []
     marks: list[WeaveMark] = []
+    unusual_before: int | None = None
+    """Where the last events before the window begin that have failed, are lost, or were given out again."""
+    unusual_after: int | None = None
+    """The same of the next ones behind it."""
     overview: WeaveOverview | None = None
 
 
@@ -214,6 +218,8 @@ def picture(found: Any, asked: Wanted) -> RunWeave:
         ],
         virtual_workers=one.virtual_workers,
         marks=sorted(_marks(seen), key=lambda mark: mark.event)[:MOST_MARKS],
+        unusual_before=one.unusual_before,
+        unusual_after=one.unusual_after,
         overview=None if whole is None else WeaveOverview(**vars(whole)),
     )
 

@@ -46,6 +46,11 @@ class Attempts:
         self._cut_at = event
 
     @property
+    def cut_at(self) -> tuple[int, int] | None:
+        """From which event on the run went on with others, and the number of their first lease; None: it never did."""
+        return None if self._cut_at is None else (self._cut_at, self._behind_cut)
+
+    @property
     def was_cut(self) -> bool:
         """Whether events may have been leased that are not the run's."""
         return self._cut_at is not None

@@ -6,11 +6,14 @@ from the copies elsewhere (see ``weave`` and ``overview``), so that looking at a
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from beamloom.engine.chronicle import Chronicle, Remembered
+from beamloom.engine.chronicle import Chronicle, Lease, Remembered
 from beamloom.engine.ledger import Loss
-from beamloom.engine.ranges import Range
+from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.run import Run
 from beamloom.triggermap import TriggerMap
 
@@ -42,7 +45,13 @@ class Glimpse:
     """Of each stream, the event before which every packet has come or is known to be missing."""
     workers: list[str]
     """Those that take part."""
+    unusual_before: list[int]
+    """Where the last failed and the last lost events begin that begin before these."""
+    unusual_after: list[int]
+    """Where the next failed and the next lost events begin behind these."""
     remembered: Remembered
+    cut_at: tuple[int, int] | None = None
+    """As of a Run."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,8 @@ class WholeGlimpse:
     failed: Columns
     lost: Columns
     remembered: Remembered
+    cut_at: tuple[int, int] | None = None
+    """As of a Run."""
 
 
 def glimpse(run: Run, chronicle: Chronicle | None, first: int, stop: int) -> Glimpse:
@@ -81,7 +92,10 @@ def glimpse(run: Run, chronicle: Chronicle | None, first: int, stop: int) -> Gli
         ledger.losses if lost else [],
         {stream: run.standing[stream].complete_until for stream in run.trigger_map.streams},
         run.workers,
+        [begin for one in (ledger.failed, ledger.lost) if (begin := one.last_begin(first)) is not None],
+        [begin for one in (ledger.failed, ledger.lost) if (begin := next_begin(one, stop)) is not None],
         _remembered(chronicle),
+        run.cut_at,
     )
 
 
@@ -95,11 +109,43 @@ def whole_glimpse(run: Run, chronicle: Chronicle | None) -> WholeGlimpse:
         ledger.failed.columns(),
         ledger.lost.columns(),
         _remembered(chronicle),
+        run.cut_at,
     )
+
+
+def next_begin(events: RangeSet, stop: int) -> int | None:
+    """Where those begin that do not go on from the event before ``stop``."""
+    return events.first_from(events.run_from(stop) if stop - 1 in events else stop)
 
 
 def _remembered(chronicle: Chronicle | None) -> Remembered:
     return Remembered([], {}, []) if chronicle is None else chronicle.copies()
+
+
+class Given(NamedTuple):
+    """Events that were given to a worker, for the how-manieth time."""
+
+    first: int
+    stop: int
+    times: int
+    lease: Lease
+
+
+def given(leases: Iterable[Lease], cut_at: tuple[int, int] | None) -> Iterator[Given]:
+    """What these leases gave; ``cut_at`` as of a Run. What was leased as an event that the run then never had is left out."""
+    cut, base = (sys.maxsize, 1) if cut_at is None else cut_at
+    for lease in leases:
+        first, stop, attempt = lease.span.first, lease.span.stop, lease.span.attempt
+        if first < cut:
+            yield Given(first, min(stop, cut), attempt, lease)
+        if stop > cut and attempt >= base:
+            yield Given(max(first, cut), stop, attempt - base + 1, lease)
+
+
+def again(seen: Glimpse | WholeGlimpse) -> RangeSet:
+    """The events that were given out more than once."""
+    leases = [lease for lease in seen.remembered.leases if lease.span.attempt > 1]
+    return RangeSet((one.first, one.stop) for one in given(leases, seen.cut_at) if one.times > 1)
 
 
 def newest(run: Run, count: int) -> Range:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from beamloom.engine.chronicle import Lease
-from beamloom.engine.glimpse import Glimpse
+from beamloom.engine.glimpse import Given, Glimpse, given
 
 NOBODY = -1
 """Instead of a number: nobody has the event, or nobody knows any more who had it."""
@@ -46,8 +45,9 @@ class Handed:
         """The workers that take part, and those that had one of the events."""
         self.stream_sets: dict[tuple[str, ...], int] = {}
         self._slots: dict[int, tuple[Numbers, Numbers, Numbers]] = {}
-        for lease in sorted(leases, key=lambda one: (one.span.attempt, one.at)):
-            self._enter(lease, count)
+        for one in sorted(given(leases, seen.cut_at), key=lambda one: (one.times, one.lease.at)):
+            if seen.first < one.stop:
+                self._enter(one, count)
         gone = np.array([peer in seen.remembered.lost for peer in self.numbers] + [True], np.bool_)
         self.worker: Numbers = np.full(count, NOBODY, np.int64)
         """Per event who had it last, by ``numbers``; of several deliveries, who had the first one."""
@@ -63,19 +63,19 @@ class Handed:
             self.attempt = np.maximum(self.attempt, attempt)
             self._held += here
 
-    def _enter(self, lease: Lease, count: int) -> None:
-        span = lease.span
+    def _enter(self, one: Given, count: int) -> None:
+        span = one.lease.span
         if span.slot not in self._slots:
             unknown = np.full(count, NOBODY, np.int64)
             self._slots[span.slot] = unknown, np.zeros(count, np.int64), unknown.copy()
-        here = slice(max(span.first - self._first, 0), span.stop - self._first)
+        here = slice(max(one.first - self._first, 0), one.stop - self._first)
         whose = (
             NOBODY
             if span.streams is None
             else self.stream_sets.setdefault(span.streams, len(self.stream_sets))
         )
         for column, value in zip(
-            self._slots[span.slot], (self.numbers[span.worker], span.attempt, whose), strict=True
+            self._slots[span.slot], (self.numbers[span.worker], one.times, whose), strict=True
         ):
             column[here] = value
 

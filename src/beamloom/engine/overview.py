@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from beamloom.engine.glimpse import Columns, WholeGlimpse
+from beamloom.engine.glimpse import Columns, WholeGlimpse, again
 from beamloom.engine.ranges import RangeSet
 
 Counts = npt.NDArray[np.int64]
@@ -46,10 +46,7 @@ def overview(seen: WholeGlimpse, bins: int) -> Overview:
     settled_ahead = _counted(_behind(seen), at)
     assigned = given - (reduced + failed + lost - settled_ahead)
     pending = np.diff(at) - reduced - failed - lost - assigned
-    again = RangeSet(
-        (lease.span.first, lease.span.stop) for lease in seen.remembered.leases if lease.span.attempt > 1
-    )
-    columns = (reduced, failed, lost, assigned, pending, _counted(again.columns(), at))
+    columns = (reduced, failed, lost, assigned, pending, _counted(again(seen).columns(), at))
     return Overview(edges, *(column.tolist() for column in columns))
 
 

@@ -100,6 +100,11 @@ class RangeSet:
         i = bisect_right(self._stops, number)
         return None if i == len(self._starts) else max(self._starts[i], number)
 
+    def last_begin(self, number: int) -> int | None:
+        """Where the last run of members begins that begins before ``number``; None when there is none."""
+        i = bisect_left(self._starts, number)
+        return self._starts[i - 1] if i else None
+
     def run_from(self, number: int) -> int:
         """The end of the run of members that begins at ``number``; ``number`` itself when it is not in."""
         i = bisect_right(self._stops, number)

@@ -463,6 +463,11 @@ class Run:
         return [worker.name for worker in self._scheduler.workforce]
 
     @property
+    def cut_at(self) -> tuple[int, int] | None:
+        """Where an open-ended run was closed: from which event on it has others than were planned, and the number of their first lease."""
+        return self._scheduler.cut_at
+
+    @property
     def last_assigned(self) -> int:
         """One past the last event that has been leased."""
         return self._scheduler.cursor

@@ -141,6 +141,11 @@ class Scheduler:
         return spans
 
     @property
+    def cut_at(self) -> tuple[int, int] | None:
+        """From which event on the run went on with others, and the number of their first lease; None: it never did."""
+        return self._attempts.cut_at
+
+    @property
     def was_cut(self) -> bool:
         """Whether events may have been leased that are not the run's."""
         return self._attempts.was_cut

@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from beamloom.engine.glimpse import Glimpse
+from beamloom.engine.glimpse import Glimpse, again, next_begin
 from beamloom.engine.handed import NOBODY, Deliveries, Handed, Numbers
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.retention import DROPPED
@@ -79,6 +79,10 @@ class Weave:
     virtual_workers: list[str]
     gone: dict[str, str]
     """Why those of the workers are gone that are."""
+    unusual_before: int | None
+    """Where the last events before these begin that have failed, are lost, or were given out again; None: there are none."""
+    unusual_after: int | None
+    """The same of the next ones behind these."""
 
 
 def weave(seen: Glimpse, *, with_words: bool = True) -> Weave:
@@ -107,6 +111,17 @@ def weave(seen: Glimpse, *, with_words: bool = True) -> Weave:
         {stream: maps[stream].wanted_by for stream in maps},
         list(words or ()),
         {one: lost.cause for one, lost in seen.remembered.lost.items() if one in numbers},
+        *_unusual(seen),
+    )
+
+
+def _unusual(seen: Glimpse) -> tuple[int | None, int | None]:
+    """Where to look next, before and behind the window."""
+    repeated = again(seen)
+    before, after = repeated.last_begin(seen.first), next_begin(repeated, seen.stop)
+    return (
+        max([*seen.unusual_before, *(() if before is None else (before,))], default=None),
+        min([*seen.unusual_after, *(() if after is None else (after,))], default=None),
     )
 
 

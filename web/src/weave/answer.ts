@@ -60,6 +60,9 @@ export interface RunWeave {
   rows: WeaveRow[];
   virtual_workers: string[];
   marks: Mark[];
+  /** Where what is unusual begins, before and behind the window. */
+  unusual_before: number | null;
+  unusual_after: number | null;
   overview: Overview | null;
 }
 

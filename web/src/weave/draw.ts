@@ -123,7 +123,7 @@ export function drawAgain(pen: Pen, box: Box, theme: Theme): void {
     pen.fillRect(box.x, box.y - 2, box.w, 3);
     return;
   }
-  const side = Math.min(9, box.w * 0.7, box.h * 0.5);
+  const side = Math.min(11, box.w * 0.9, box.h * 0.6);
   pen.strokeStyle = theme.paper;
   pen.lineWidth = 1;
   pen.beginPath();
@@ -135,12 +135,24 @@ export function drawAgain(pen: Pen, box: Box, theme: Theme): void {
   pen.stroke();
 }
 
+/** For the how-manieth time an event was given out. */
+function drawTimes(pen: Pen, box: Box, attempt: number, theme: Theme): void {
+  pen.fillStyle = theme.paper;
+  pen.font = "600 11px system-ui, sans-serif";
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.fillText(`×${attempt}`, box.x + box.w / 2, box.y + box.h * 0.66);
+}
+
 function drawHolder(pen: Pen, box: Box, paint: Paint, theme: Theme, strength: number, written: boolean): void {
   pen.globalAlpha = strength;
   pen.fillStyle = paint.colour;
   pen.fillRect(box.x, box.y, box.w, box.h);
-  if (paint.striped) hatch(pen, box, theme.paper, false);
-  if (written && box.w >= 9 + 7 * paint.short.length && box.h >= 12) {
+  const named = written && box.w >= 9 + 7 * paint.short.length && box.h >= 12;
+  // Beneath a name there are stripes only where they leave it legible.
+  const foot = named ? 5 : box.h;
+  if (paint.striped) hatch(pen, { ...box, y: box.y + box.h - foot, h: foot }, theme.paper, false);
+  if (named) {
     pen.fillStyle = paint.ink;
     pen.font = "600 11px system-ui, sans-serif";
     pen.textAlign = "center";
@@ -248,7 +260,10 @@ export function draw(pen: Pen, scene: Scene): void {
     }
   });
   for (let event = first; event < stop; event++) {
-    if ((seen.attempt[event - seen.first] ?? 0) < 2) continue;
+    const attempt = seen.attempt[event - seen.first] ?? 0;
+    if (attempt < 2) continue;
+    const box = boxOf(0, event);
+    if (box.w >= 16) drawTimes(pen, box, attempt, theme);
     for (let lane = 0; lane <= seen.rows.length; lane++) {
       const wanted = lane === 0 || ["come", "absent", "missing"].includes(packetOf(seen, lane - 1, event) ?? "");
       if (wanted) drawAgain(pen, boxOf(lane, event), theme);

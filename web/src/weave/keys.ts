@@ -1,4 +1,4 @@
-/** The keys of the weave: arrows, + and -, Enter, f and Escape, wherever the focus is, but in fields. */
+/** The keys of the weave: arrows, + and -, Enter, f, n, p and Escape, wherever the focus is, but in fields. */
 import { useEffect, useRef } from "preact/hooks";
 
 export interface Keys {
@@ -7,6 +7,8 @@ export interface Keys {
   zoom(factor: number): void;
   open(): void;
   follow(): void;
+  /** To the next trouble, or to the one before. */
+  trouble(step: 1 | -1): void;
   close(): void;
 }
 
@@ -34,6 +36,10 @@ function onKey(event: KeyboardEvent, keys: Keys): boolean {
       return true;
     case "f":
       keys.follow();
+      return true;
+    case "n":
+    case "p":
+      keys.trouble(event.key === "n" ? 1 : -1);
       return true;
     case "Escape":
       keys.close();

@@ -1,6 +1,6 @@
 /** What the colours and shapes mean: each worker by name, and each mark as it is drawn. */
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { RunWeave } from "./answer";
 import { drawAgain, drawStage } from "./draw";
 import type { Paint, Theme } from "./paint";
@@ -22,7 +22,7 @@ const MARKS: readonly [string, string][] = [
 function Mark(props: { name: string; says: string; theme: Theme }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { name, says, theme } = props;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const pen = canvas.current && penOf(canvas.current, 16, 16);
     if (!pen) return;
     const box = { x: 1, y: 1, w: 14, h: 14 };

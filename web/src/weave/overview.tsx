@@ -1,6 +1,6 @@
 /** The whole run in one bar: where something was lost, failed or was given out again, and which events are in sight. */
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { useSize } from "../plots/size";
 import { count } from "../ui/format";
 import type { Overview } from "./answer";
@@ -8,8 +8,8 @@ import type { Theme } from "./paint";
 import { penOf, useTheme } from "./picture";
 import type { Span } from "./window";
 
-const HEIGHT = 34;
-const BAR = 26;
+const HEIGHT = 38;
+const BAR = 27;
 
 /** Of each bin the shares of its states, from the ground up; what is rare keeps two pixels, so that one lost event in a million is seen. */
 function drawOverview(pen: CanvasRenderingContext2D, whole: Overview, width: number, theme: Theme): void {
@@ -40,11 +40,15 @@ function drawOverview(pen: CanvasRenderingContext2D, whole: Overview, width: num
     const wide = Math.max(across, 3);
     if (whole.failed[bin]! + whole.lost[bin]! > 0) {
       pen.fillStyle = whole.failed[bin]! ? theme.trouble : theme.warning;
-      pen.fillRect(left, 0, wide, 3);
+      pen.fillRect(left, 5, wide, 3);
     }
     if (whole.again[bin]!) {
       pen.fillStyle = theme.ink;
-      pen.fillRect(left, 4, wide, 2);
+      pen.beginPath();
+      pen.moveTo(left - 2, 0);
+      pen.lineTo(left + wide + 2, 0);
+      pen.lineTo(left + wide / 2, 4);
+      pen.fill();
     }
   }
 }
@@ -57,7 +61,7 @@ export function OverviewBar(props: { whole: Overview; span: Span; total: number 
   const { width } = useSize(box);
   const theme = useTheme(box);
   const end = Math.max(whole.edges.at(-1) ?? 0, 1);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!canvas.current || !theme || !width) return;
     const pen = penOf(canvas.current, width, HEIGHT);
     if (pen) drawOverview(pen, whole, width, theme);

@@ -1,12 +1,16 @@
 /** The picture of some events: streams as rows, events as columns; the pointer reads it, a click or Enter asks for the story of an event. */
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useSize } from "../plots/size";
 import { sharedOf, type RunWeave } from "./answer";
 import { draw, type Shape } from "./draw";
 import { isDark, paints, themeOf, type Paint, type Theme } from "./paint";
 import { eventAt, type Span } from "./window";
 import { describe, summary } from "./words";
+
+/** What is said while nothing is pointed at. */
+const HINT = "Choose an event for its story.";
+const KEYS = " Keys: arrows and Enter, + and − zoom, n and p go to the next trouble and back, f follows the newest.";
 
 export interface PictureProps {
   readonly seen: RunWeave;
@@ -77,7 +81,8 @@ export function Picture(props: PictureProps): JSX.Element {
   useEffect(() => {
     if (width) props.onWidth?.(width);
   }, [width]);
-  useEffect(() => {
+  // At once, so that the lanes and what stands around them are of the same moment.
+  useLayoutEffect(() => {
     if (!canvas.current || !theme || !width) return;
     const pen = penOf(canvas.current, width, height);
     if (pen) draw(pen, { seen, span, width, shape, theme, paints: colours, only });
@@ -120,7 +125,14 @@ export function Picture(props: PictureProps): JSX.Element {
       </div>
       {small ? null : (
         <output class="weave-said" aria-live="polite">
-          {read && read.event >= seen.first && read.event < seen.stop ? describe(seen, shared, read.event, read.lane - 1) : " "}
+          {read && read.event >= seen.first && read.event < seen.stop ? (
+            describe(seen, shared, read.event, read.lane - 1)
+          ) : (
+            <span class="faint">
+              {HINT}
+              <span class="weave-keys">{KEYS}</span>
+            </span>
+          )}
         </output>
       )}
     </div>

@@ -14,6 +14,7 @@ import { Legend } from "./legend";
 import { OverviewBar } from "./overview";
 import { Picture, usePaints, useTheme } from "./picture";
 import { StoryOf } from "./story";
+import { nextUnusual } from "./unusual";
 import { mostCount, moved, showing, usualCount, within, zoomed, type Span } from "./window";
 import "./weave.css";
 
@@ -61,22 +62,25 @@ export function Weave(): JSX.Element {
   const now = useWatched(progress);
   const lines = useWatched(runs);
   const [width, setWidth] = useState(800);
+  const [none, setNone] = useState(false);
   const [only, setOnly] = useState<string>();
   const [cursor, setCursor] = useState<number>();
   const panel = useRef<HTMLDivElement>(null);
   const theme = useTheme(panel);
   const run = place.value.query.get("run") ?? "";
-  const from = numberOf("from");
   const chosen = numberOf("event");
   const [total, setTotal] = useState<number | null>(null);
   const most = Math.min(mostCount(width), total || Infinity);
   const wide = Math.max(1, Math.min(numberOf("count") ?? usualCount(width), most));
+  // A link that names an event alone shows it in the middle.
+  const from = numberOf("from") ?? (chosen === undefined ? undefined : Math.max(0, chosen - Math.floor(wide / 2)));
   const asked: Asked = { run, from, count: wide, bins: 0 };
   const stamp = `${now?.run ?? ""} ${now?.finished ?? ""}`;
   const events = useWeave(asked, PERIOD, stamp);
   const whole = useWeave({ run, from: 0, count: 1, bins: BINS }, OVERVIEW_PERIOD, stamp);
   const seen = events.value.value;
   const paints = usePaints(seen, theme);
+  useEffect(() => setNone(false), [chosen, cursor, from]);
   useEffect(() => setTotal(seen?.total_events ?? null), [seen?.total_events]);
   const span: Span = { first: from ?? seen?.first ?? 0, count: wide };
   const following = from === undefined;
@@ -92,7 +96,7 @@ export function Weave(): JSX.Element {
     else show(next);
   }
   function follow(): void {
-    setQuery({ from: following ? String(span.first) : undefined });
+    setQuery(following ? { from: String(span.first) } : { run: undefined, from: undefined, event: undefined });
   }
   function go(event: number): void {
     const last = total === null ? Infinity : total - 1;
@@ -110,10 +114,20 @@ export function Weave(): JSX.Element {
     setCursor(inside);
     if (next.first !== span.first) show(next);
   }
+  function trouble(by: 1 | -1): void {
+    if (!seen) return;
+    const found = nextUnusual(seen, chosen ?? cursor ?? (by > 0 ? span.first - 1 : span.first + span.count), by);
+    setNone(found === undefined);
+    if (found === undefined) return;
+    const inSight = found >= span.first && found < span.first + span.count;
+    const first = inSight ? span.first : within({ first: found - span.count / 3, count: span.count }, total).first;
+    setCursor(found);
+    setQuery({ run: seen.run ?? run, event: String(found), from: String(first), count: String(span.count) });
+  }
   function close(): void {
     setQuery({ event: undefined });
   }
-  useKeys({ step, zoom, follow, close, open: () => cursor !== undefined && go(cursor) });
+  useKeys({ step, zoom, follow, close, trouble, open: () => cursor !== undefined && go(cursor) });
 
   if (seen && seen.run === null) {
     return (
@@ -146,10 +160,23 @@ export function Weave(): JSX.Element {
               −
             </button>
           </div>
+          <div class="weave-buttons" role="group" aria-label="Failed, lost, or given out again">
+            <button type="button" title="the trouble before: failed, lost, or given out again (p)" onClick={() => trouble(-1)}>
+              ◂ trouble
+            </button>
+            <button type="button" title="the next trouble: failed, lost, or given out again (n)" onClick={() => trouble(1)}>
+              trouble ▸
+            </button>
+          </div>
           <button type="button" class={following ? "first" : ""} aria-pressed={following} title="key f" onClick={follow}>
             follow the newest
           </button>
         </div>
+        {none ? (
+          <p class="faint" role="status">
+            There is no further event that failed, was lost or was given out again in this direction.
+          </p>
+        ) : null}
         {seen ? (
           <>
             <Picture seen={seen} span={span} only={only} chosen={chosen} cursor={cursor} onChoose={go} onWidth={setWidth} />
@@ -158,9 +185,6 @@ export function Weave(): JSX.Element {
             ) : null}
             {theme ? <Legend seen={seen} paints={paints} theme={theme} only={only} onOnly={setOnly} /> : null}
             <Unknown seen={seen} />
-            <p class="faint weave-keys">
-              Click an event for its story. Keys: arrows go from event to event, Enter tells its story, + and − zoom, f follows the newest.
-            </p>
           </>
         ) : (
           <Empty>Asking the controller…</Empty>
