@@ -19,7 +19,7 @@ from comparison.measuring import FRAME_BYTES, Bench, Setup
 from comparison.table import BEAMLOOM, DRANSPOSE, PLAIN, Floor, Row
 
 SCRIPT = Path(__file__).with_name("replay_once.py")
-SIZES = {"1kB": (FRAME_BYTES, 60_000, "CountingWorker"), "512kB": (1 << 19, 600, "ReadingWorker")}
+SIZES = {"1kB": (FRAME_BYTES, 200_000, "CountingWorker"), "512kB": (1 << 19, 2_000, "ReadingWorker")}
 """Bytes of a frame, how many of them, and what is done with each."""
 TITLES = {
     "1kB": "replay of 1 kB frames, time beside a plain loop",

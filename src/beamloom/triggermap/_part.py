@@ -138,7 +138,8 @@ def _templates(
     starts = np.cumsum(filled) - filled
     templates: list[Template] = []
     template_of = np.empty(len(sizes), dtype=np.int64)
-    for size in np.unique(sizes).tolist():
+    # Without return_inverse, np.unique would load numpy.ma, which takes longer than to arm a run.
+    for size in sorted(set(sizes.tolist())):
         rows = np.flatnonzero(sizes == size)
         base = len(templates)
         if size <= 0:

@@ -118,7 +118,7 @@ def _check_worker_count(occurrence: Occurrence, workers: Sequence[frozenset[str]
     row, group = row[order], group[order]
     is_new = np.append(True, (np.diff(row) != 0) | (np.diff(group) != 0))
     row, tags_of_pair = row[is_new], occurrence.group_tags[group[is_new]]
-    used = np.unique(tags_of_pair).tolist()
+    used = np.flatnonzero(np.bincount(tags_of_pair)).tolist()
     demands = [([number], row[tags_of_pair == number]) for number in used]
     if len(used) > 1:
         demands.append((used, row))
