@@ -79,6 +79,7 @@ def test_errors_are_told_with_traceback_worker_and_events(troubled: Live) -> Non
     assert (error["first_event"], error["last_event"], error["ranges"]) == (2, 5, [[2, 3], [5, 5]])
     assert error["worker"] in error["workers"]
     assert error["place"].endswith(" in process_event")
+    assert troubled.read("errors?listed=false") == [{**error, "events": []}]
     assert error["what_to_do"].endswith(".")
 
 

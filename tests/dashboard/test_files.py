@@ -58,7 +58,7 @@ def test_files_are_sent_as_they_are_to_those_who_refuse_gzip(accepted: str) -> N
     with Live() as live:
         answer = get(live, "/assets/index.js", **{"Accept-Encoding": accepted})
         assert "content-encoding" not in answer.headers
-        assert answer.headers["vary"] == "Accept-Encoding"
+        assert "Accept-Encoding" in answer.headers["vary"]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,8 @@ def test_what_the_reducer_shows_is_read_under_the_address_of_the_controller(tmp_
                 live, "/results/api/v1/result/$?format=json", **{"If-None-Match": passed.headers["etag"]}
             )
             assert again.status_code == 304
+            said = get(live, "/api/v1/logs?level=INFO").json()
+            assert [line["msg"] for line in said if line["name"] == "httpx"] == []
             wrong = get(live, "/results/api/v1/result/$.nothing")
             assert (wrong.status_code, "nothing" in wrong.json()["detail"]) == (404, True)
         gone = get(live, "/results/api/v1/status")

@@ -25,6 +25,7 @@ STANDARD = {
     "fail_every": 0,
     "band": [-10, 10],
     "keep_dark": False,
+    "scaling": "counts",
     "flat_field": "",
     "flat_field_file": "",
     "roi_x": 80,
@@ -78,21 +79,28 @@ def test_what_is_set_by_the_form_is_one_epoch_that_reaches_the_workers_and_can_b
     put(page, "sample", "D-4")
     put(page, "line", "700")
     field(page, "keep_dark").get_by_role("checkbox").check()
+    field(page, "scaling").get_by_role("combobox").select_option("log")
     expect(field(page, "sample")).to_contain_text("not set yet")
-    expect(page.locator("#parameters")).to_contain_text("Not set yet: keep_dark, line, sample.")
+    expect(page.locator("#parameters")).to_contain_text("Not set yet: keep_dark, line, sample, scaling.")
     show(page, "parameters-edited", pictures)
     assert showcase.get("epochs") == before
-    page.get_by_role("button", name="set 3 from the next event on").click()
+    page.get_by_role("button", name="set 4 from the next event on").click()
     newest = page.locator("#epochs tbody tr").first
     expect(newest).to_contain_text("sample: C-17 → D-4")
     expect(newest).to_contain_text("line: 512 → 700")
     expect(newest).to_contain_text("keep_dark: false → true")
+    expect(newest).to_contain_text("scaling: counts → log")
     wait_until(
         lambda: showcase.published()["about"]["sample"] == "D-4", "the sample in the result", showcase.state
     )
     after = showcase.get("epochs")
     assert after["epoch"] == before["epoch"] + 1
-    assert [after["values"][name] for name in ("sample", "line", "keep_dark")] == ["D-4", 700, True]
+    assert [after["values"][name] for name in ("sample", "line", "keep_dark", "scaling")] == [
+        "D-4",
+        700,
+        True,
+        "log",
+    ]
     expect(newest).to_contain_text(f"{after['epochs'][-1]['first_event']:,} on")
     expect(field(page, "sample")).not_to_contain_text("not set yet")
     show(page, "parameters", pictures)
@@ -214,9 +222,11 @@ def test_a_kind_of_failure_is_opened_and_its_capsule_makes_the_call_again(
     )
     assert again.returncode == 1, again.stderr
     assert "ValueError: the shutter was closed at event" in again.stderr
+    facts.get_by_role("link").first.click()
+    expect(page.locator("main")).to_contain_text(f"the shutter was closed at event {told['first_event']}")
     showcase.set(fail_every=0)
     measure(showcase)
-    page.reload()
+    go(page, "errors")
     expect(page.locator("#failures")).to_contain_text("Nothing has failed in this run.")
     go(page, f"errors?run={run}&open={told['signature']}")
     expect(page.locator("#failures .culprit")).to_be_visible()

@@ -86,7 +86,7 @@ describe("the history of parameters", () => {
     expect(pending({ epoch: 5, values: { a: 9 }, run: "r", epochs })).toEqual([]);
     expect(pending({ epoch: 6, values: { ...epochs[2]!.values, a: 9 }, run: "r", epochs })).toEqual([{ name: "a", before: 2, after: 9 }]);
     expect(changes({ a: 1 }, {})).toEqual([{ name: "a", before: 1, after: undefined }]);
-    expect([written("x"), written([1, 2]), written(undefined), written(true)]).toEqual(["x", "[1,2]", "not set", "true"]);
+    expect([written("x"), written([1, 2]), written(undefined), written(true)]).toEqual(["x", "[1, 2]", "not set", "true"]);
   });
 });
 

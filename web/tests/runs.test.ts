@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Group } from "../src/results/outline";
 import { common, difference, drawn, filled, pairs } from "../src/runs/numbers";
-import { FIRST, limitsOf, planOf, told } from "../src/runs/plan";
+import { FIRST, limitsOf, nameable, planOf, told } from "../src/runs/plan";
 import { differences } from "../src/runs/template";
 
 const STREAMS = ["camera", "stage"];
@@ -14,6 +14,10 @@ describe("a plan by a form", () => {
     expect(planOf({ ...FIRST, every: { stage: "10", camera: "1" } }, STREAMS)).toEqual({ streams: STREAMS, events: 1000, every: { stage: 10, camera: 1 } });
     expect(planOf({ ...FIRST, kind: "windows", endless: true, every: { stage: "2" } }, STREAMS)).toEqual({ streams: STREAMS, events: 1000, share: 1 });
     expect(planOf({ ...FIRST, like: "r-1", events: "" }, [])).toEqual({ like: "r-1" });
+  });
+  it("names a detector in the place of its streams, where all of them are there", () => {
+    const ingesters = [{ streams: ["d0", "d1", "stage"] }, { streams: ["m0"] }] as unknown as Parameters<typeof nameable>[0]["ingesters"];
+    expect(nameable({ ingesters, detectors: { jungfrau: ["d0", "d1"], moench: ["m0", "m1"] } })).toEqual(["jungfrau", "m0", "stage"]);
   });
   it("says what is missing", () => {
     const wrong = [

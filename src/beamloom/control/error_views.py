@@ -25,12 +25,12 @@ _ADVICE = {
 _GENERAL = "mend the line that the traceback ends with"
 
 
-def errors(record: RunRecord | None) -> list[dict[str, Any]]:
-    """The failures of a run, each kind once, with its traceback and its events."""
-    return [] if record is None else [_error(group) for group in record.run.faults.groups]
+def errors(record: RunRecord | None, *, listed: bool = True) -> list[dict[str, Any]]:
+    """The failures of a run, each kind once, with its traceback and its events; these one by one only where they are ``listed``."""
+    return [] if record is None else [_error(group, listed) for group in record.run.faults.groups]
 
 
-def _error(group: FailureGroup) -> dict[str, Any]:
+def _error(group: FailureGroup, listed: bool) -> dict[str, Any]:
     failure = group.failure
     ranges = list(itertools.islice(group.events, RANGES_LISTED))
     return {
@@ -43,7 +43,7 @@ def _error(group: FailureGroup) -> dict[str, Any]:
         "worker": _name(group.worker),
         "workers": list(dict.fromkeys(map(_name, group.workers))),
         "count": group.count,
-        "events": one_by_one(group.events),
+        "events": one_by_one(group.events) if listed else [],
         "ranges": [[first, stop - 1] for first, stop in ranges],
         "first_event": ranges[0][0] if ranges else None,
         "last_event": None if not ranges else _last(group),

@@ -7,6 +7,7 @@ address alone. Only reading passes.
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -82,6 +83,8 @@ class Relay:
         if self._client is None:
             timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
             verify = True if self._tls is None else self._tls
+            # It says each request aloud: a page that looks at results would fill the log of the pipeline with them.
+            logging.getLogger("httpx").setLevel(logging.WARNING)
             self._client = httpx.AsyncClient(verify=verify, timeout=timeout, trust_env=False)
         return self._client
 

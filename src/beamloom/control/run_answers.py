@@ -129,12 +129,11 @@ class RunAnswers(Asking):
 
     async def errors(self, request: Request) -> Response:
         """What failed, with tracebacks; of the run that ``run`` names, else of the present one."""
-        wanted = request.query_params.get("run")
+        wanted, listed = request.query_params.get("run"), flag_of(request, "listed", default=True)
         if wanted is None:
-            return await self._show(error_views.errors)
-
+            return await self._show(lambda record: error_views.errors(record, listed=listed))
         record = await self._record(wanted)
-        return as_json(await self._ask(lambda: error_views.errors(record)))
+        return as_json(await self._ask(lambda: error_views.errors(record, listed=listed)))
 
     async def events(self, request: Request) -> Response:
         """What became of events, as it happens, without end."""

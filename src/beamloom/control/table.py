@@ -133,7 +133,19 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
         Told(f"{V1}/runs/{{run}}", api.run, answers=answers.RunDetail),
         Told(f"{V1}/ledger", api.ledger, answers=answers.RunLedger),
         Told(f"{V1}/coverage", api.coverage, answers=answers.RunCoverage),
-        Told(f"{V1}/errors", api.errors, answers=list[answers.FailureKind]),
+        Told(
+            f"{V1}/errors",
+            api.errors,
+            answers=list[answers.FailureKind],
+            query=[
+                Value(name="run", says="The id of a run; the present or last one unless given."),
+                Value(
+                    name="listed",
+                    kind=bool,
+                    says="Whether events are told one by one, besides as ranges; true unless given.",
+                ),
+            ],
+        ),
         capsule_route(f"{V1}/capsules/{{name:path}}", capsules, api.hosts),
         Told(f"{V1}/events", api.events, answers="text/event-stream", endless=True),
         Told(

@@ -78,6 +78,8 @@ export interface Config {
   ingesters: Ingester[];
   workers: Worker[];
   reducer: Process | null;
+  /** The streams of each detector that has several. */
+  detectors: Record<string, string[]>;
   controller_version: string;
   parameters_hash: string;
   parameters_epoch: number;

@@ -22,7 +22,7 @@ function chosenRun(): string {
 
 const failures = watch<Answer>(async () => {
   const run = chosenRun();
-  return { run, kinds: await get<FailureKind[]>(run ? `errors?run=${encodeURIComponent(run)}` : "errors") };
+  return { run, kinds: await get<FailureKind[]>(`errors?listed=false${run ? `&run=${encodeURIComponent(run)}` : ""}`) };
 }, 1000);
 
 function LossLine(props: { loss: Loss }): JSX.Element {
@@ -38,7 +38,8 @@ function LossLine(props: { loss: Loss }): JSX.Element {
 
 export function Errors(): JSX.Element {
   const answer = useWatched(failures);
-  const losses = useWatched(progress)?.losses;
+  const now = useWatched(progress);
+  const losses = now?.losses;
   const { query } = place.value;
   const run = query.get("run") ?? "";
   const open = (query.get("open") ?? "").split(",").filter(Boolean);
@@ -58,7 +59,7 @@ export function Errors(): JSX.Element {
       <Panel title="Failures" id="failures" aside={which}>
         <Problem error={failures.error.value} />
         {all?.length ? (
-          all.map((one) => <FailureGroup key={one.signature} failure={one} open={open.includes(one.signature)} onOpen={(now) => onOpen(one.signature, now)} />)
+          all.map((one) => <FailureGroup key={one.signature} failure={one} run={run || (now?.run ?? "")} open={open.includes(one.signature)} onOpen={(now) => onOpen(one.signature, now)} />)
         ) : all ? (
           <Empty>Nothing has failed in this run.</Empty>
         ) : failures.error.value ? null : (

@@ -1,6 +1,7 @@
 /** One kind of failure: what it is, whom it hit, where in the code, and the calls that were kept to be made again. */
 import type { JSX } from "preact";
 import type { FailureKind } from "../api/answers";
+import { hashOf } from "../route";
 import { Copied } from "../ui/copy";
 import "../ui/facts.css";
 import { count } from "../ui/format";
@@ -44,7 +45,12 @@ function Capsules(props: { failure: FailureKind }): JSX.Element {
   );
 }
 
-export function FailureGroup(props: { failure: FailureKind; open: boolean; onOpen: (open: boolean) => void }): JSX.Element {
+/** An event, which leads to its story. */
+function Story(props: { run: string; event: number | null }): JSX.Element {
+  return props.event === null ? <>–</> : <a href={hashOf("weave", { run: props.run, event: String(props.event) })}>{count(props.event)}</a>;
+}
+
+export function FailureGroup(props: { failure: FailureKind; run: string; open: boolean; onOpen: (open: boolean) => void }): JSX.Element {
   const { failure } = props;
   const events = failure.ranges.length ? rangesAsText(failure.ranges) : "in no event";
   return (
@@ -68,7 +74,7 @@ export function FailureGroup(props: { failure: FailureKind; open: boolean; onOpe
           <>
             <dt>first and last</dt>
             <dd>
-              {count(failure.first_event)} and {count(failure.last_event)}
+              <Story run={props.run} event={failure.first_event} /> and <Story run={props.run} event={failure.last_event} />
             </dd>
           </>
         )}

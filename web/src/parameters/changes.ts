@@ -52,5 +52,11 @@ export function pending(now: Epochs): Change[] {
 export function written(value: unknown): string {
   const stored = storedOf(value);
   if (stored) return storedAsText(stored);
-  return typeof value === "string" ? value : value === undefined ? "not set" : JSON.stringify(value);
+  if (typeof value === "string") return value;
+  return value === undefined ? "not set" : JSON.stringify(value).replaceAll(",", ", ");
+}
+
+/** The same in a sentence, where an empty text has to be seen. */
+export function said(value: unknown): string {
+  return written(value) || "nothing";
 }

@@ -1,9 +1,10 @@
 /** Every change of this run with the events that it held for; any of them can be gone back to. */
 import type { JSX } from "preact";
 import type { Epochs } from "../api/answers";
+import { hashOf } from "../route";
 import { count } from "../ui/format";
 import { Empty } from "../ui/parts";
-import { history, pending, written, type Change } from "./changes";
+import { history, pending, said, type Change } from "./changes";
 
 function Changes(props: { changes: readonly Change[]; otherwise: string }): JSX.Element {
   if (!props.changes.length) return <>{props.otherwise}</>;
@@ -11,7 +12,7 @@ function Changes(props: { changes: readonly Change[]; otherwise: string }): JSX.
     <>
       {props.changes.map((one) => (
         <div key={one.name}>
-          {one.name}: {written(one.before)} → <strong>{written(one.after)}</strong>
+          {one.name}: {said(one.before)} → <strong>{said(one.after)}</strong>
         </div>
       ))}
     </>
@@ -51,7 +52,9 @@ export function History(props: { now: Epochs; busy: boolean; onRestore: (epoch: 
           ) : null}
           {steps.map(({ epoch, last, changes }, place) => (
             <tr key={epoch.epoch} data-epoch={epoch.epoch}>
-              <td title={`epoch ${epoch.epoch}`}>{last === undefined ? `${count(epoch.first_event)} on` : `${count(epoch.first_event)} to ${count(last)}`}</td>
+              <td title={`epoch ${epoch.epoch}`}>
+                <a href={hashOf("weave", { run: now.run!, event: String(epoch.first_event) })}>{count(epoch.first_event)}</a> {last === undefined ? "on" : `to ${count(last)}`}
+              </td>
               <td class="many">
                 <Changes changes={changes} otherwise={place === steps.length - 1 ? "as the run began" : "the same values again"} />
               </td>

@@ -9,7 +9,7 @@ import { useWatched } from "../api/watch";
 import { place, setQuery } from "../route";
 import { ago, count } from "../ui/format";
 import { Empty, Panel, Problem } from "../ui/parts";
-import { FIRST, limitsOf, planOf, told, whole, type Draft, type Kind, type Plan } from "./plan";
+import { FIRST, limitsOf, nameable, planOf, told, whole, type Draft, type Kind, type Plan } from "./plan";
 import { Preview } from "./preview";
 import { Stop } from "./stop";
 import { differences, setAsThen, TemplateParameters } from "./template";
@@ -119,7 +119,7 @@ export function Arm(props: { runs: readonly RunLine[] }): JSX.Element {
   const [asThen, setAsThenToo] = useState(true);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error>();
-  const streams = [...new Set((there?.ingesters ?? []).flatMap((one) => one.streams))].sort();
+  const streams = there ? nameable(there) : [];
   const processes = JSON.stringify([streams, there?.workers.map((one) => [one.name, one.fault]), there?.reducer?.name]);
   const wanted = there ? planOf({ ...now, like: template }, streams) : "Asking which streams there are…";
   const plan = typeof wanted === "string" ? undefined : wanted;

@@ -1,7 +1,7 @@
 /** Two runs side by side: what came of them, the parameters in which they differ, and their results. */
 import type { JSX } from "preact";
 import type { RunDetail, RunLine } from "../api/answers";
-import { changes, written } from "../parameters/changes";
+import { changes, said } from "../parameters/changes";
 import { count, duration, moment, rate } from "../ui/format";
 import { Panel, Problem } from "../ui/parts";
 import { useDetail } from "./detail";
@@ -53,11 +53,11 @@ function Parameters(props: { first: RunDetail; second: RunDetail }): JSX.Element
         <tr key={one.name} class="differs">
           <th scope="row">{one.name}</th>
           <td class="many">
-            {written(one.before)}
+            {said(one.before)}
             <span class="faint">{changed(props.first, one.name)}</span>
           </td>
           <td class="many">
-            {written(one.after)}
+            {said(one.after)}
             <span class="faint">{changed(props.second, one.name)}</span>
           </td>
           <td>{typeof one.before === "number" && typeof one.after === "number" ? difference(one.before, one.after, (value) => rate(value)) : ""}</td>

@@ -3,7 +3,7 @@ import { Fragment, type JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { RunDetail, RunLine } from "../api/answers";
 import { get } from "../api/client";
-import { history, written } from "../parameters/changes";
+import { history, said } from "../parameters/changes";
 import "../ui/facts.css";
 import { count } from "../ui/format";
 import { Empty, Problem } from "../ui/parts";
@@ -48,7 +48,7 @@ export function Detail(props: { run: RunLine }): JSX.Element {
           <div class="values">
             {Object.entries(first).map(([name, value]) => (
               <span key={name}>
-                <span class="faint">{name}</span> {written(value) || "nothing"}
+                <span class="faint">{name}</span> {said(value)}
               </span>
             ))}
           </div>
@@ -57,7 +57,7 @@ export function Detail(props: { run: RunLine }): JSX.Element {
       {steps.slice(1).map(({ epoch, changes }) => (
         <Fragment key={epoch.epoch}>
           <dt>from event {count(epoch.first_event)} on</dt>
-          <dd>{changes.map((one) => `${one.name}: ${written(one.before)} → ${written(one.after)}`).join(", ") || "the same values again"}</dd>
+          <dd>{changes.map((one) => `${one.name}: ${said(one.before)} → ${said(one.after)}`).join(", ") || "the same values again"}</dd>
         </Fragment>
       ))}
     </dl>

@@ -1,4 +1,5 @@
 /** A run in the words of the form: what stands in its fields, what is asked of the controller for it, and what it is in a sentence. */
+import type { Config } from "../api/answers";
 import { count } from "../ui/format";
 
 /** As /api/v1/plan takes it. */
@@ -31,6 +32,14 @@ export interface Draft {
 }
 
 export const FIRST: Draft = { kind: "each", left: [], every: {}, events: "1000", endless: false, size: "10", share: "1", like: "", maxFailed: "", idle: "" };
+
+/** What a map may name: the streams that are there, and in the place of all of its streams a detector that has several. */
+export function nameable(there: Pick<Config, "ingesters" | "detectors">): string[] {
+  const streams = new Set(there.ingesters.flatMap((one) => one.streams));
+  const whole = Object.entries(there.detectors).filter(([, tiles]) => tiles.every((one) => streams.has(one)));
+  const tiles = new Set(whole.flatMap(([, own]) => own));
+  return [...whole.map(([name]) => name), ...[...streams].filter((one) => !tiles.has(one))].sort();
+}
 
 export function whole(text: string): number | undefined {
   const plain = text.replace(/[\s,]/g, "");

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Epochs, RunDetail } from "../api/answers";
 import { get, post } from "../api/client";
-import { changes, written, type Change } from "../parameters/changes";
+import { changes, said, type Change } from "../parameters/changes";
 import { storedOf } from "../parameters/stored";
 import { Problem } from "../ui/parts";
 
@@ -60,12 +60,12 @@ export function TemplateParameters(props: { run: string; wanted: boolean; onWant
       <ul class="plain">
         {found.settable.map((one) => (
           <li key={one.name}>
-            {one.name}: {written(one.before)} → <strong>{written(one.after)}</strong>
+            {one.name}: {said(one.before)} → <strong>{said(one.after)}</strong>
           </li>
         ))}
         {found.lost.map((one) => (
           <li key={one.name} class="faint">
-            {one.name} was {written(one.after)}, of which nothing but that is kept; choose the file again under Parameters.
+            {one.name} was {said(one.after)}, of which nothing but that is kept; choose the file again under Parameters.
           </li>
         ))}
       </ul>
