@@ -17,7 +17,7 @@ import numpy as np
 
 from beamloom.apps.crystallography.peaks import radial
 from beamloom.apps.crystallography.peaks.bands import Crew, bands
-from beamloom.apps.crystallography.peaks.blocks import floors_of_blocks, scan
+from beamloom.apps.crystallography.peaks.blocks import as_whole_numbers, floors_of_blocks, scan
 from beamloom.apps.crystallography.peaks.layout import Layout
 from beamloom.apps.crystallography.peaks.statistics import Clipping, FrameStatistics
 
@@ -167,12 +167,14 @@ class CarriedStatistics:
 
     def _candidates(self, frame: Array, standing: _Standing) -> Array:
         columns = frame.shape[1]
+        whole = as_whole_numbers(frame)
 
         def search(band: int) -> Array:
             first, last = self._bands[band]
             found = self._found[first * columns : last * columns]
             count = scan(
                 frame,
+                whole,
                 self._layout.labels,
                 standing.thresholds,
                 standing.floors,
