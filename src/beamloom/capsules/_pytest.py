@@ -9,6 +9,7 @@ from pathlib import Path
 from beamloom.capsules._capsule import Capsule
 from beamloom.capsules._shelf import default_name
 from beamloom.errors import UsageError
+from beamloom.whole_files import write_whole
 
 _TEST = '''\
 """{sentence}"""
@@ -46,9 +47,7 @@ def write_test(
         target.parent.mkdir(parents=True, exist_ok=True)
         if copy.absolute() != path.absolute():
             shutil.copyfile(path, copy)
-        part = target.with_name(target.name + ".part")
-        part.write_text(_text(capsule, copy, target, analysis), encoding="utf-8")
-        part.replace(target)
+        write_whole(target, _text(capsule, copy, target, analysis).encode())
     except OSError as error:
         raise UsageError(f"the test cannot be written: {error.strerror}: {error.filename}") from error
     return target

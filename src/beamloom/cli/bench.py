@@ -11,6 +11,7 @@ from pathlib import Path
 
 from beamloom.cli._recording_arguments import add_recording_arguments
 from beamloom.errors import UsageError
+from beamloom.whole_files import write_whole
 
 EXAMPLE = """\
 beamloom bench -w worker:FluorescenceWorker -r reducer:FluorescenceReducer -f recordings/*.cbors
@@ -101,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json == "-":
             print(found.to_json().decode())
         else:
-            Path(arguments.json).write_bytes(found.to_json() + b"\n")
+            write_whole(Path(arguments.json), found.to_json() + b"\n")
     if arguments.json != "-":
         print("\n".join(lines(found)))
     return 1 if found.plain.failed or (found.live is not None and found.live.failed + found.live.lost) else 0

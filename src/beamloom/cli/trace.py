@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from beamloom.whole_files import write_whole
+
 EXAMPLE = """\
 beamloom trace -o trace.json
 beamloom trace --seconds 2 -o trace.json --url http://beamline:5000"""
@@ -51,9 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         told: dict[str, Any] = processes.controller.get("/api/v1/trace", dict[str, Any])
     finally:
         processes.close()
-    part = arguments.output.with_name(f"{arguments.output.name}.part")
-    part.write_bytes(msgspec.json.encode(told))
-    part.replace(arguments.output)
+    write_whole(arguments.output, msgspec.json.encode(told))
     bars = sum(event["ph"] == "X" for event in told["traceEvents"])
     print(f"{bars} bars in {arguments.output}; open it at https://ui.perfetto.dev or chrome://tracing")
     for name in told["otherData"]["missing"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import secrets
 import tempfile
 import threading
 import time
@@ -15,6 +14,7 @@ import numpy as np
 
 from beamloom.devices.file_urls import path_of
 from beamloom.errors import UsageError
+from beamloom.whole_files import write_whole
 
 _FORMATS: Final = {"tif": "tifimage.TifImage", "cbf": "cbfimage.CbfImage", "edf": "edfimage.EdfImage"}
 
@@ -63,10 +63,7 @@ class ImageFilesSimulator:
             return
 
     def _write(self, name: str, content: bytes) -> None:
-        path = self._folder / Path(name).name
-        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        write_whole(self._folder / Path(name).name, content)
 
 
 def generate(

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ import msgspec
 
 from beamloom.detectors.geometry import Detector, Detectors, check_geometry
 from beamloom.errors import UsageError
+from beamloom.whole_files import write_whole
 
 _RUN_AT_END = re.compile(
     r"-([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})"
@@ -123,7 +123,7 @@ def find_companions(recording: str | Path) -> Companions:
 
 def write_mapping(names: RecordingNames, mapping: bytes) -> Path:
     """Write a trigger map, given as the JSON text of its parts and sequence."""
-    return _write_whole(names.mapping, mapping)
+    return write_whole(names.mapping, mapping)
 
 
 def write_parameters(names: RecordingNames, parameters: Mapping[str, bytes]) -> Path:
@@ -131,14 +131,14 @@ def write_parameters(names: RecordingNames, parameters: Mapping[str, bytes]) -> 
     texts = {name: _as_text(value) for name, value in parameters.items()}
     if None not in texts.values():
         listed = [{"name": name, "data": text} for name, text in texts.items()]
-        return _write_whole(names.parameters_text, msgspec.json.encode(listed))
+        return write_whole(names.parameters_text, msgspec.json.encode(listed))
     raw = [{"name": name, "data": bytes(value)} for name, value in parameters.items()]
-    return _write_whole(names.parameters_binary, cbor2.dumps(raw))
+    return write_whole(names.parameters_binary, cbor2.dumps(raw))
 
 
 def write_detectors(names: RecordingNames, detectors: Detectors) -> Path:
     """Write the geometry of detectors, as the pipeline file has it."""
-    return _write_whole(names.detectors, msgspec.json.encode(detectors))
+    return write_whole(names.detectors, msgspec.json.encode(detectors))
 
 
 def read_detectors(path: Path) -> dict[str, Detector]:
@@ -163,7 +163,7 @@ def write_epochs(names: RecordingNames, epochs: Iterable[RecordedEpoch]) -> Path
         }
         for epoch in epochs
     ]
-    return _write_whole(names.epochs, msgspec.json.encode(listed))
+    return write_whole(names.epochs, msgspec.json.encode(listed))
 
 
 def read_epochs(path: Path) -> list[RecordedEpoch]:
@@ -218,11 +218,3 @@ def _as_text(value: bytes) -> str | None:
         return value.decode()
     except UnicodeDecodeError:
         return None
-
-
-def _write_whole(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-    return path

@@ -22,6 +22,7 @@ from typing import IO
 import msgspec
 
 from beamloom.engine.faults import PROCESS, Failure
+from beamloom.whole_files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -200,10 +201,8 @@ class LastWords:
         if self._folder is None:
             return
         kept = _Kept(run, [(slot, event, deaths) for (slot, event), deaths in self._deaths.items()])
-        part = self._folder / f"{DEATHS}.part"
         try:
-            part.write_bytes(msgspec.msgpack.encode(kept))
-            part.replace(self._folder / DEATHS)
+            write_whole(self._folder / DEATHS, msgspec.msgpack.encode(kept))
         except OSError as error:
             logger.warning("what the reducer before died of is not kept: %s", error)
 
