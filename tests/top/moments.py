@@ -9,7 +9,20 @@ import msgspec
 
 from beamloom.client import Failure, Progress
 from beamloom.top.history import History, Moment
-from beamloom.top.look import Config, Diagnosis, Finding, Load, Look, Process, Stream
+from beamloom.top.look import (
+    Config,
+    Diagnosis,
+    Finding,
+    Flow,
+    Lag,
+    Layout,
+    Load,
+    Look,
+    Process,
+    Stream,
+    StreamFlow,
+    Wait,
+)
 
 NOW = 1_763_000_000.0
 ADDRESS = "http://127.0.0.1:5000"
@@ -24,10 +37,25 @@ STALL = Finding(
     "trouble",
 )
 
+NOTE = Finding("worker-2 was gone and is back", "look at its log", "note")
 
-def a_load(role: str, whole: float, **stages: float) -> Load:
-    """Seconds by stage, the rest of ``whole`` waiting."""
-    return Load(role, 0, whole, {"waiting": whole - sum(stages.values()), **stages})
+
+def a_load(**stages: float) -> Load:
+    """Seconds of ten by stage, the rest waiting."""
+    waits = [Wait("lease", "", "no event is free for it", NOW - 3)]
+    return Load({"waiting": 10.0 - sum(stages.values()), **stages}, 120_000_000, 500_000_000, waits)
+
+
+def a_flow(state: str = "receiving", **more: Any) -> StreamFlow:
+    """A stream of images at 40 packets per second."""
+    told = {
+        "layout": Layout([256, 256], "uint16"),
+        "packets_per_second": 40.0,
+        "retained_bytes": 2e7,
+        "retention_limit": 1e8,
+        **more,
+    }
+    return StreamFlow(state, **told)
 
 
 def a_look(
@@ -83,13 +111,16 @@ def a_look(
             "stage": Stream(packets=settled + 9, complete_until=settled + 9),
         },
         Config(ingesters, processes, Process("reducer", settled, 40.0, "beamline7", 98)),
+        Flow(
+            40.0,
+            39.5,
+            Lag(0.0063),
+            {"stage": a_flow(layout=Layout(fields=["x", "y"])), "camera": a_flow()},
+        ),
         {
-            "camera-ingester": a_load("ingester", 10 * at, reading=2 * at, sending=1 * at),
-            "reducer": a_load("reducer", 10 * at, user=1 * at),
-            **{
-                one.name: a_load("worker", 10 * at, user=n * at / 2, receiving=at)
-                for n, one in enumerate(processes)
-            },
+            "camera-ingester": a_load(reading=2.0, sending=1.0),
+            "reducer": a_load(user=1.0),
+            **{one.name: a_load(user=min(n, 18) / 2, receiving=0.5) for n, one in enumerate(processes)},
         },
     )
 
@@ -98,24 +129,9 @@ def a_moment(look: Look | None = None, **more: Any) -> Moment:
     """The moment after this look, and one 200 events and 5 s before it."""
     look = look or a_look()
     history = History()
+    settled = look.progress.completed_events - 200
     before = msgspec.structs.replace(
-        look,
-        at=look.at - 5.0,
-        progress=msgspec.structs.replace(
-            look.progress, completed_events=look.progress.completed_events - 200
-        ),
-        streams={
-            name: msgspec.structs.replace(
-                one, packets=one.packets - 200, complete_until=one.complete_until - 200
-            )
-            for name, one in look.streams.items()
-        },
-        load={
-            name: Load(
-                one.role, 0, one.seconds / 2, {stage: spent / 2 for stage, spent in one.stages.items()}
-            )
-            for name, one in look.load.items()
-        },
+        look, at=look.at - 5.0, progress=msgspec.structs.replace(look.progress, completed_events=settled)
     )
     history.add(before)
     return dataclasses.replace(Moment(ADDRESS, NOW, look, history.add(look)), **more)

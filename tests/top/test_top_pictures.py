@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beamloom.top.history import History, Moment, Pace
-from beamloom.top.look import Stream
+from beamloom.top.history import History, Moment
+from beamloom.top.look import Flow, Load, Stream, StreamFlow
 from beamloom.top.page import picture, whole
 from beamloom.top.paper import Paper, Share, Span, bar, fitted, padded, width
 from beamloom.top.terminal import keys_of
 from beamloom.top.view import SORTS, Page, View, after
-from beamloom.top.words import Tone, health, rate
-from top.moments import ADDRESS, NOW, STALL, a_failure, a_look, a_moment
+from beamloom.top.words import Tone, health, in_result, percent, rate
+from top.moments import ADDRESS, NOTE, NOW, STALL, a_failure, a_flow, a_look, a_moment
 
 BARE = Paper(styled=False)
 SGR = re.compile(r"\x1b\[[0-9;]*m")
@@ -37,6 +37,7 @@ MOMENTS = {
     "away": Moment(ADDRESS, NOW, away="no controller answers at http://127.0.0.1:5000", away_since=NOW - 12),
     "no run": a_moment(a_look(0, run=None, phase="idle", total_events=0, pending=0)),
     "well": a_moment(),
+    "well again": a_moment(a_look(findings=(NOTE,))),
     "open end": a_moment(a_look(total_events=None, pending=None)),
     "in trouble": a_moment(a_look(failed=2, lost=1, findings=(STALL,), workers=40)),
     "in detail": a_moment(msgspec.structs.replace(a_look(failed=2), failures=[a_failure()])),
@@ -103,18 +104,30 @@ def test_the_environment_says_what_the_terminal_can_show(
 def test_the_run_is_told_in_numbers_with_units() -> None:
     shown = text(a_moment())
     assert "1,201 of 5,000 events (24 %), 1 min 35 s left" in shown
-    assert re.search(r"in 40.0/s +out 40.0/s +behind 6 events +in the result 1,201 +failed 0", shown)
-    assert re.search(r"camera +1,213 +40.0 +1,207 +open +1 missing", shown)
-    assert re.search(r"worker-2 +worker +600 +20.0 +15 %", shown)
+    assert re.search(
+        r"in 40.0/s +out 39.5/s +newest result took 6.3 ms +in the result 100 % +failed 0", shown
+    )
+    assert re.search(r"camera +1,213 +40.0 +256 × 256 uint16 +20 % +receiving; 1 missing", shown)
+    assert re.search(r"stage +1,210 +40.0 +x, y +20 % +receiving$", shown, re.MULTILINE)
+    assert re.search(r"worker-2 +worker +600 +20.0 +10 %", shown)
 
 
 def test_what_is_not_known_yet_is_a_dash() -> None:
-    look = a_look()
-    shown = text(Moment(ADDRESS, NOW, look, Pace()))
-    assert "in –/s" in shown
+    look = msgspec.structs.replace(
+        a_look(0), flow=Flow(streams={"camera": StreamFlow("receiving")}), load={}, streams={}
+    )
+    shown = text(Moment(ADDRESS, NOW, look))
+    assert re.search(r"in –/s +out –/s +newest result took – +in the result –", shown)
     assert " left" not in shown
-    assert re.search(r"camera +1,213 +– ", shown)
+    assert re.search(r"camera +– +– +– +– +receiving", shown)
+    assert re.search(r"worker-2 +worker +0 +20.0 +– +–", shown)
     assert rate(None) == "–"
+
+
+def test_not_quite_all_is_never_told_as_all() -> None:
+    assert in_result(a_look(100_000, failed=1).progress) == "99.9 %"
+    assert in_result(a_look(100).progress) == "100 %"
+    assert percent(0.9999) == "99 %"
 
 
 def test_a_run_without_end_has_no_time_left_and_no_share() -> None:
@@ -144,10 +157,26 @@ def test_failures_in_detail_have_their_traceback_and_what_to_do() -> None:
     assert "Nothing has failed" in text(none, View(page=Page.ERRORS))
 
 
-def test_a_stalled_stream_says_so_and_for_how_long() -> None:
-    stalled = Stream(packets=9, complete_until=9, stalled=True, silent_since=NOW - 75)
-    look = msgspec.structs.replace(a_look(), streams={"stage": stalled})
-    assert re.search(r"stage .*stalled for 1 min 15 s", text(a_moment(look)))
+@pytest.mark.parametrize(
+    ("flow", "stream", "said"),
+    [
+        (a_flow("silent"), Stream(stalled=True, silent_since=NOW - 75), "stalled for 1 min 15 s"),
+        (a_flow("silent", seconds_since_last=3.0), Stream(), "silent for 3.0 s"),
+        (a_flow("disconnected", why="nobody listens there"), None, "not connected: nobody listens there"),
+        (a_flow("complete", why="its end has come"), Stream(late=2), "all packets are here; 2 late"),
+        (a_flow("yet another"), None, "yet another"),
+    ],
+)
+def test_a_stream_says_how_it_is(flow: StreamFlow, stream: Stream | None, said: str) -> None:
+    streams = {} if stream is None else {"stage": stream}
+    look = msgspec.structs.replace(a_look(), flow=Flow(streams={"stage": flow}), streams=streams)
+    assert re.search(rf"^ stage .*  {said}$", text(a_moment(look)), re.MULTILINE)
+
+
+def test_workers_alone_have_room_for_memory_and_what_they_wait_for() -> None:
+    shown = text(a_moment(), View(page=Page.WORKERS), (140, 30))
+    assert re.search(r"worker-1 +600 +20.0 +5 % +120 MB of 500 MB +beamline7:101 +lease +", shown)
+    assert "camera-ingester" not in shown
 
 
 @pytest.mark.parametrize(
@@ -157,6 +186,7 @@ def test_a_stalled_stream_says_so_and_for_how_long() -> None:
         ("no run", Tone.IDLE, "Ready: no run has been armed yet."),
         ("in trouble", Tone.TROUBLE, "Stream 'stage' is stalled"),
         ("in detail", Tone.WARNING, "2 events of this run are not in the result."),
+        ("well again", Tone.GOOD, "All is well."),
         ("before the first answer", Tone.UNKNOWN, "Asking the controller"),
         ("away", Tone.UNKNOWN, "No answer for 12 s: No controller answers at"),
     ],
@@ -164,6 +194,13 @@ def test_a_stalled_stream_says_so_and_for_how_long() -> None:
 def test_well_is_said_only_when_it_is_true(name: str, tone: Tone, sentence: str) -> None:
     said = health(MOMENTS[name])
     assert (said.tone, said.text[: len(sentence)]) == (tone, sentence)
+
+
+def test_what_is_over_is_noted_and_no_warning() -> None:
+    assert "Worker-2 was gone and is back." in text(MOMENTS["well again"])
+    both = a_moment(a_look(findings=(NOTE, STALL)))
+    assert health(both).text.startswith("Stream 'stage' is stalled")
+    assert "more" not in health(both).text
 
 
 def test_what_is_shown_of_a_controller_that_is_away_is_how_things_were() -> None:
@@ -203,19 +240,19 @@ def test_all_of_it_is_printed_where_there_is_no_screen() -> None:
 # ---- rates ------------------------------------------------------------------------------------------------------------------
 
 
-def test_rates_begin_anew_with_a_run_and_forget_what_is_long_ago() -> None:
+def test_the_pace_begins_anew_with_a_run_and_forgets_what_is_long_ago() -> None:
     history = History(window=10)
-    assert history.add(a_look(100, at=0)).events_out is None
-    assert history.add(a_look(200, at=10)).events_out == 10
-    assert history.add(a_look(1200, at=20)).events_out == 100
-    other = history.add(a_look(5, at=21, run="another"))
-    assert (other.events_out, other.packets) == (None, {})
+    assert history.add(a_look(100, at=0)) is None
+    assert history.add(a_look(200, at=10)) == 10
+    assert history.add(a_look(1200, at=20)) == 100
+    assert history.add(a_look(5, at=21, run="another")) is None
 
 
-def test_shares_of_time_are_those_of_now_and_add_up() -> None:
-    stages = a_moment(a_look()).pace.stages["worker-2"]
-    assert sum(stages.values()) == pytest.approx(1)
-    assert stages["user"] == pytest.approx(0.05)
+def test_shares_of_time_add_up() -> None:
+    look = a_look()
+    assert sum(look.load["worker-2"].shares.values()) == pytest.approx(1)
+    assert look.load["worker-2"].shares["user"] == pytest.approx(0.05)
+    assert Load().shares == {}
 
 
 # ---- keys -------------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import time
 
 from beamloom.top.history import Moment
 from beamloom.top.paper import Line, Share, Span, Style, bar, padded, width
-from beamloom.top.words import Tone, count, counted, health, left, percent, rate
+from beamloom.top.words import Tone, count, health, in_result, left, milliseconds, percent, rate
 
 STYLES = {
     Tone.GOOD: Style.GOOD,
@@ -46,6 +46,11 @@ def _sentence(moment: Moment, columns: int) -> list[Line]:
     lines += [[Span(indent), Span(line, Style.BOLD)] for line in rest]
     if said.todo:
         lines += [[indent, line] for line in _wrapped(said.todo, max(columns - width(mark), 12))]
+    if said.note:
+        lines += [
+            [Span(indent), Span(line, Style.FAINT)]
+            for line in _wrapped(said.note, max(columns - width(mark), 12))
+        ]
     return lines
 
 
@@ -59,7 +64,7 @@ def _wrapped(text: str, columns: int) -> list[str]:
 def _run(moment: Moment, columns: int) -> list[Line]:
     if moment.look is None or moment.look.progress.run is None:
         return [[]]
-    progress, pace = moment.look.progress, moment.pace
+    progress, flow = moment.look.progress, moment.look.flow
     run = progress.run or ""
     settled, total = progress.completed_events, progress.total_events
     told = (
@@ -80,13 +85,12 @@ def _run(moment: Moment, columns: int) -> list[Line]:
     if total and room >= LEAST_BAR:
         line += [Span("["), *bar(_shares(moment), total, room), Span("]  ")]
     line.append(Span(told))
-    behind = _behind(moment)
     going = not progress.finished
     figures = [
-        ("in", f"{rate(pace.events_in if going else None)}/s"),
-        ("out", f"{rate(pace.events_out if going else None)}/s"),
-        ("behind", "–" if behind is None else counted(behind, "event")),
-        ("in the result", count(progress.reduced)),
+        ("in", f"{rate(flow.rate_in if going else None)}/s"),
+        ("out", f"{rate(flow.rate_out if going else None)}/s"),
+        ("newest result took", milliseconds(flow.lag.seconds if going else None)),
+        ("in the result", in_result(progress)),
         ("failed", count(progress.failed)),
         ("lost", count(progress.lost)),
         ("pending", count(progress.pending)),
@@ -106,15 +110,6 @@ def _shares(moment: Moment) -> list[Share]:
         Share(progress.lost, "?", Style.WARNING),
         Share(progress.assigned, "░", Style.ACCENT),
     ]
-
-
-def _behind(moment: Moment) -> int | None:
-    """Events whose packets have all come and that are not settled: how far the newest result is behind what is measured."""
-    look = moment.look
-    if look is None or not look.streams or look.progress.finished:
-        return None
-    came = min(stream.complete_until for stream in look.streams.values())
-    return max(0, came - look.progress.completed_events)
 
 
 def _figures(figures: list[tuple[str, str]], columns: int) -> list[Line]:

@@ -41,6 +41,44 @@ class Stream(msgspec.Struct, frozen=True):
     reconnects: int | None = None
 
 
+class Layout(msgspec.Struct, frozen=True):
+    """What the packets of a stream carry."""
+
+    shape: list[int] | None = None
+    dtype: str = ""
+    fields: list[str] | None = None
+    problem: str | None = None
+
+
+class StreamFlow(msgspec.Struct, frozen=True):
+    """One stream at this moment."""
+
+    state: str = "unknown"
+    why: str | None = None
+    seconds_since_last: float | None = None
+    layout: Layout | None = None
+    packets_per_second: float | None = None
+    retained_bytes: float | None = None
+    retention_limit: float | None = None
+    spooled_events: int | None = None
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """How long the newest result took, from its last packet to the reducer."""
+
+    seconds: float | None = None
+    why: str | None = None
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """How data flows at this moment; events per second."""
+
+    rate_in: float | None = None
+    rate_out: float | None = None
+    lag: Lag = Lag()
+    streams: dict[str, StreamFlow] = {}
+
+
 class Process(msgspec.Struct, frozen=True):
     """One process that takes part."""
 
@@ -64,13 +102,28 @@ class Config(msgspec.Struct, frozen=True):
     reducer: Process | None = None
 
 
-class Load(msgspec.Struct, frozen=True):
-    """Where the time of a process went since the run began."""
+class Wait(msgspec.Struct, frozen=True):
+    """Something that a process waits for."""
 
-    role: str = ""
-    events: int = 0
-    seconds: float = 0.0
+    what: str = ""
+    about: str = ""
+    why: str = ""
+    since: float = 0.0
+
+
+class Load(msgspec.Struct, frozen=True):
+    """Where the time of a process went lately (s), and what it takes."""
+
     stages: dict[str, float] = {}
+    memory_bytes: int = 0
+    memory_limit: int = 0
+    waits: list[Wait] = []
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of its time, by stage; empty where it has told nothing yet."""
+        whole = sum(self.stages.values())
+        return {name: spent / whole for name, spent in self.stages.items()} if whole > 0 else {}
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -84,6 +137,7 @@ class Look(msgspec.Struct, frozen=True):
     doctor: Diagnosis
     streams: dict[str, Stream]
     config: Config
+    flow: Flow
     load: dict[str, Load]
     failures: list[Failure] | None = None
     """In detail, where they were asked for."""

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from beamloom.top.head import head
 from beamloom.top.history import Moment
-from beamloom.top.panels import failures, failures_in_detail, help_lines, processes, streams
+from beamloom.top.panels import failures, failures_in_detail, help_lines, streams
 from beamloom.top.paper import Line, Paper, Span, Style, width
+from beamloom.top.processes import processes
 from beamloom.top.view import Page, View
 
 LEAST_BODY = 3

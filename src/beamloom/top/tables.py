@@ -1,4 +1,4 @@
-"""Columns of text of one width, as lines."""
+"""Titles, and columns of text of one width, as lines."""
 
 from __future__ import annotations
 
@@ -42,6 +42,11 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Lin
                 line.append(Span(padded(cell.text, widths[place], right=columns[place].right), cell.style))
         lines.append(line)
     return lines
+
+
+def title(text: str) -> Line:
+    """The line above a panel."""
+    return [Span(f" {text}", Style.BOLD)]
 
 
 def widths_of(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[int]:

@@ -14,9 +14,11 @@ from beamloom.client import Failure, Progress
 from beamloom.client._http import Service
 from beamloom.errors import PipelineError, RequestRefused
 from beamloom.top.history import History, Moment
-from beamloom.top.look import Config, Diagnosis, Load, Look, Stream
+from beamloom.top.look import Config, Diagnosis, Flow, Load, Look, Stream
 
 V1 = "/api/v1"
+LATELY = {"stages": "true", "scan": "false", "seconds": "10"}
+"""Where the time of processes goes, and over how much of the past."""
 
 
 def look_at(controller: Service, *, failures: bool) -> Look:
@@ -36,7 +38,8 @@ def look_at(controller: Service, *, failures: bool) -> Look:
         controller.get(f"{V1}/doctor", Diagnosis),
         controller.get(f"{V1}/streams", dict[str, Stream]),
         controller.get(f"{V1}/config", Config),
-        controller.get(f"{V1}/load", dict[str, Load], {"stages": "true", "scan": "false"}),
+        controller.get(f"{V1}/flow", Flow),
+        controller.get(f"{V1}/load", dict[str, Load], LATELY),
         controller.get(f"{V1}/errors", list[Failure]) if failures else None,
     )
 
