@@ -90,6 +90,24 @@ def test_a_pipeline_is_followed_from_its_first_run_over_the_death_of_its_control
         assert screen.settings == screen.settings_before
 
 
+@pytest.mark.expects_errors
+def test_what_fails_is_counted_at_once_and_told_with_its_traceback(camera: Bench) -> None:
+    with running(of_camera(camera), worker="harmful:Worker", reducer="harmful:Reducer") as live:
+        live.set(harm="raise", harm_at=3)
+        live.arm(uniform_map(["camera"], 9))
+        camera.play("camera", pictures(9))
+        with InTerminal(top(live.placement.controller_url or "", "--interval", "0.1"), (100, 40)) as screen:
+            failed = live.finished()["failed"]
+            screen.wait_for(has(rf"failed {failed} "))
+            screen.wait_for(has(r"^ 1 × Worker.process_event, events 3: SystemExit: enough"))
+            screen.type("e")
+            screen.wait_for(has(r"^ 1 time: Worker.process_event: SystemExit: enough"))
+            screen.wait_for(has(r"in process_event$"))
+            last = live.get("errors")[-1]["error"]
+            screen.type("\x1b[F")
+            screen.wait_for(has(rf"^ 1 time: Worker.process_event: {last}: "))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_with_the_terminal_as_it_was(number: int) -> None:
     with InTerminal(top(f"http://{quiet_address()}")) as screen:
