@@ -99,3 +99,13 @@ def test_the_time_of_processes_can_be_had_of_the_last_seconds() -> None:
         assert {"worker-1", "worker-2", "reducer", "eiger-ingester"} <= set(load)
         assert load["worker-1"]["memory_limit"] == 0
         assert "seconds is a time" in live.refused(live.get("load?stages=true&seconds=soon"), 400)
+
+
+def test_a_device_that_went_away_is_named_with_the_reason() -> None:
+    with Live() as live:
+        live.arm(simple_map(9))
+        live.feeds["eiger"].send([start(), frame(1)])
+        live.wait_for("flow", lambda flow: flow["lag"]["event"] == 1)
+        live.do(lambda: setattr(live.feeds["eiger"], "problem", "nothing listens at tcp://eiger:9999"))
+        flow = live.wait_for("flow", lambda flow: flow["streams"]["eiger"]["state"] == "disconnected")
+        assert flow["streams"]["eiger"]["why"] == "nothing listens at tcp://eiger:9999"

@@ -61,6 +61,13 @@ def test_whoever_has_the_tokens_runs_and_reads_and_nobody_else(guarded: Guarded,
         with pytest.raises(RequestRefused, match="only reads"):
             reading.stop()
         assert not reading.progress().finished
+    answer = requests.post(
+        f"{placement.controller_url}/api/v1/workers",
+        headers={"Authorization": f"Bearer {tokens.read}"},
+        verify=guarded.certificate,
+        timeout=20,
+    )
+    assert (answer.status_code, "only reads" in answer.json()["detail"]) == (403, True)
 
     with guarded.connect(tokens.control) as pipeline:
         pipeline.arm(["camera"], 5)

@@ -27,12 +27,13 @@ describe("the sentence on top", () => {
     expect(say({ ...RUNNING, run: null }, WELL, undefined).tone).toBe("idle");
     expect(say({ ...RUNNING, finished: true, stopped: "asked to stop" }, WELL, undefined)).toMatchObject({ tone: "idle" });
   });
-  it("says the gravest finding first, and how many more there are", () => {
+  it("says the gravest finding first, and the others as well", () => {
     const findings = [finding("warning", "a disk is full"), finding("trouble", "a worker is gone"), finding("note", "a hint")];
     expect(say(RUNNING, { ...WELL, findings }, undefined)).toEqual({
       tone: "trouble",
-      text: "A worker is gone. And 1 more.",
+      text: "A worker is gone.",
       todo: "Look at it.",
+      others: ["A disk is full. Look at it."],
     });
   });
 });
@@ -60,6 +61,8 @@ describe("the numbers of the strip", () => {
     expect(perSecond(0)).toBe("0 /s");
     expect([0.0063, 0.34, 2.5, 75].map(milliseconds)).toEqual(["6.3 ms", "340 ms", "2,500 ms", "1 min 15 s"]);
     expect(lagOf(flow).text).toBe("6.3 ms");
+    expect(lagOf({ ...flow, lag: { ...flow.lag, seconds_ago: 8.2 } }).text).toBe("6.3 ms, 8.2 s ago");
+    expect(milliseconds(0.00001)).toBe("under 0.1 ms");
   });
   it("are a dash where nobody knows, never 0", () => {
     expect(perSecond(null)).toBe("–");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Process, Stream } from "../src/api/answers";
+import type { Finding, Process, Stream } from "../src/api/answers";
 import type { Kept, ProcessLoad, StreamFlow } from "../src/api/flow";
-import { carries, fill, speaks, unusual } from "../src/streams/stream";
+import { carries, fill, reason, speaks, unusual } from "../src/streams/stream";
 import { absent, does, inWords, memory, most, shares, whereabouts } from "../src/streams/work";
 
 const STREAM: StreamFlow = { device: "eiger", ingesters: ["eiger-ingester"], answered: true, state: "receiving", why: "" };
@@ -27,6 +27,12 @@ describe("a stream", () => {
       why: "no packet comes, for 12 s",
     });
     expect(speaks({ ...STREAM, state: "disconnected", why: "refused" })).toMatchObject({ tone: "trouble", why: "refused" });
+  });
+  it("does not say twice what the doctor says better", () => {
+    const stalled: Finding = { check: "stream-stalled", about: "eiger", what: "it is stalled", do: "", since: null, gravity: "trouble" };
+    expect(reason("no packet comes", stalled)).toBe("it is stalled");
+    expect(reason("no packet comes", { ...stalled, check: "events-lost", what: "1 event is lost" })).toBe("no packet comes; 1 event is lost");
+    expect(reason("", undefined)).toBe("");
   });
   it("shows how full its memory is, and warns before it is", () => {
     expect(fill(STREAM)).toEqual({ share: null, text: "–", tone: "good" });

@@ -2,20 +2,24 @@
 
 Policy: asked of the ingesters when somebody looks, and computed from what is noted anyhow; an event costs nothing by it. The lag is that of
 the newest event whose result the reducer has taken: from the moment when the last of its packets was read by its ingester to the moment
-when the reducer's word of its result was heard. The ingester says how long ago the packet came, so that no two clocks are compared; the
-way of a message (on one machine less than a millisecond) is the uncertainty. What somebody did not answer is not guessed.
+when the reducer's word of its result was heard. On one machine both times are of one clock. The clock of another machine is set right by
+what its signs of life say of it, which is uncertain by the time of the quickest message. What somebody did not answer is not guessed, and
+what cannot be, a result before its packet, is not told.
 """
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from beamloom.engine.chronicle import Took
 
 SECONDS = 2.0
 """Over which rates are told."""
+CLOCKS_AGREE = 0.001
+"""Seconds to which clocks that are synchronized agree."""
 COMPLETE = ("complete", "stopped", "idle")
 """States of streams from which nothing more is to come."""
 SUMS = (
@@ -29,7 +33,7 @@ SUMS = (
 """Of a stream that several ingesters share, the sum of what each says; of all else the largest."""
 MAXIMA = ("last_number", "last_event", "packet_bytes", "events_per_second", "complete_until")
 
-Answers = dict[str, dict[str, Any] | None]
+Answers = Mapping[str, dict[str, Any] | None]
 """By process id; None of one that has not answered."""
 
 
@@ -90,7 +94,10 @@ def _lag(newest: Took | None, streams: dict[str, dict[str, Any]], *, whole: bool
     came = [one["came"] for one in streams.values() if one.get("came") is not None]
     if not came or any(one.get("forgotten") for one in streams.values()):
         return {**lag, "why": f"it is too long ago that the packets of event {event} came"}
-    return {**lag, "seconds": max(newest.at - max(came), 0.0)}
+    seconds = newest.at - max(came)
+    if seconds < -CLOCKS_AGREE:
+        return {**lag, "why": "the clocks of the machines are too far apart; synchronize them by NTP"}
+    return {**lag, "seconds": max(seconds, 0.0)}
 
 
 def _streams(controller: Any, answers: Answers) -> dict[str, dict[str, Any]]:
@@ -99,19 +106,25 @@ def _streams(controller: Any, answers: Answers) -> dict[str, dict[str, Any]]:
     for member in controller.ensemble.ingesters:
         answer = answers.get(member.peer)
         told = (answer or {}).get("streams", {})
-        heard_at = float((answer or {}).get("heard_at", time.time()))
+        clock = None if answer is None or "clock" not in answer else float(answer["clock"]) - _ahead(member)
         for stream, device in member.register.streams.items():
-            one = _one(told.get(stream), heard_at, member.register.fault)
+            one = _one(told.get(stream), clock, member.register.fault)
             one = {"device": device, "ingesters": [member.name], **one}
             streams[stream] = one if stream not in streams else _joined(streams[stream], one)
     return streams
 
 
-def _one(told: dict[str, Any] | None, heard_at: float, fault: str | None) -> dict[str, Any]:
-    if told is None:
+def _ahead(member: Any) -> float:
+    """Seconds by which the clock of a process is ahead of this one."""
+    here = member.register.host == socket.gethostname()
+    return 0.0 if here or member.clock_offset is None else float(member.clock_offset)
+
+
+def _one(told: dict[str, Any] | None, clock: float | None, fault: str | None) -> dict[str, Any]:
+    if told is None or clock is None:
         return {"answered": False, "state": "unknown", "why": "its ingester does not answer", "came": None}
     came = told.get("came")
-    at = None if came is None else heard_at - float(came["seconds_ago"])
+    at = None if came is None else clock - float(came["seconds_ago"])
     said = {**told, "answered": True, "came": at}
     return {**said, "state": "faulty", "why": fault} if fault is not None else said
 

@@ -166,7 +166,8 @@ class IngesterService:
                 known = {stream: one.known_of(event) for stream, one in of_streams.items()}
                 self._channel.send(CONTROLLER, Explained(question, {"streams": known} if known else {}))
             case Look() as look:
-                self._channel.send(CONTROLLER, Explained(look.question, {"streams": self._look(look)}))
+                known = {"streams": self._look(look), "clock": time.time()}
+                self._channel.send(CONTROLLER, Explained(look.question, known))
             case TakeStock(run=run):
                 self._take_stock(run, now)
             case Trace() as trace:

@@ -5,6 +5,9 @@ import { count, duration, rate } from "../ui/format";
 
 export const UNKNOWN = "–";
 
+/** Seconds after which the newest result is told to be old: how quickly it came says little of now. */
+const OLD = 3;
+
 /** "40 /s". */
 export function perSecond(value: number | null | undefined): string {
   return value === null || value === undefined ? UNKNOWN : `${rate(value)} /s`;
@@ -14,6 +17,7 @@ export function perSecond(value: number | null | undefined): string {
 export function milliseconds(seconds: number): string {
   if (seconds >= 10) return duration(seconds);
   const ms = seconds * 1000;
+  if (ms < 0.1) return "under 0.1 ms";
   return `${ms < 10 ? ms.toFixed(1) : count(ms)} ms`;
 }
 
@@ -21,8 +25,9 @@ export function milliseconds(seconds: number): string {
 export function lagOf(flow: Flow | undefined): { text: string; hint: string } {
   const lag = flow?.lag;
   if (!lag || lag.seconds === null) return { text: UNKNOWN, hint: `Not known: ${lag?.why ?? "nothing was answered yet"}` };
-  const ago = lag.seconds_ago === null ? "" : `; that was ${duration(lag.seconds_ago)} ago`;
-  return { text: milliseconds(lag.seconds), hint: `Event ${count(lag.event)} took so long from its last packet to the result${ago}` };
+  const ago = lag.seconds_ago ?? 0;
+  const hint = `Event ${count(lag.event)} took so long from its last packet to the result; that was ${duration(ago)} ago`;
+  return { text: milliseconds(lag.seconds) + (ago > OLD ? `, ${duration(ago)} ago` : ""), hint };
 }
 
 /** The share of settled events that are in the result; never rounded up to all. */

@@ -9,6 +9,8 @@ export interface Say {
   readonly text: string;
   /** What to do, where something is to be done. */
   readonly todo?: string;
+  /** What else is wrong, each in a sentence with what to do. */
+  readonly others?: readonly string[];
   /** What is over, and somebody may want to know. */
   readonly note?: string;
 }
@@ -31,11 +33,12 @@ function now(progress: Progress | undefined, doctor: Diagnosis | undefined, away
   if (!progress || !doctor) return { tone: "unknown", text: "Asking the controller…" };
   const worst = doctor.findings.find((one) => one.gravity === "trouble") ?? doctor.findings.find((one) => one.gravity === "warning");
   if (worst) {
-    const more = doctor.findings.filter((one) => one.gravity !== "note").length - 1;
+    const others = doctor.findings.filter((one) => one.gravity !== "note" && one !== worst);
     return {
       tone: worst.gravity === "trouble" ? "trouble" : "warning",
-      text: capital(worst.what) + "." + (more > 0 ? ` And ${count(more)} more.` : ""),
+      text: capital(worst.what) + ".",
       todo: capital(worst.do) + ".",
+      ...(others.length ? { others: others.map((one) => `${capital(one.what)}. ${capital(one.do)}.`) } : {}),
     };
   }
   if (!progress.run) return { tone: "idle", text: "Ready: no run has been armed yet." };

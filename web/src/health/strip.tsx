@@ -76,6 +76,16 @@ export function HealthStrip(): JSX.Element {
         <div role="status">
           <strong>{sentence.text}</strong>
           {sentence.todo ? <span class="todo">{sentence.todo}</span> : null}
+          {sentence.others ? (
+            <details>
+              <summary>and {count(sentence.others.length)} more</summary>
+              <ul>
+                {sentence.others.map((one) => (
+                  <li key={one}>{one}</li>
+                ))}
+              </ul>
+            </details>
+          ) : null}
           {sentence.note ? <span class="todo">{sentence.note}</span> : null}
         </div>
       </div>

@@ -134,6 +134,7 @@ export function Processes(): JSX.Element {
   const lines = now ? linesOf(now) : [];
   const present = new Set(lines.map((one) => one.process.name));
   const away = [...workers.values()].filter((one) => !present.has(one.name));
+  const gone = findings.filter((one) => one.check === "process-gone" && !present.has(one.about) && !workers.has(one.about));
   const kinds = kept?.kinds ?? [];
   return (
     <Panel
@@ -146,7 +147,7 @@ export function Processes(): JSX.Element {
       ))}
     >
       <Problem error={problem ?? config.error.value} />
-      {lines.length ? (
+      {lines.length || gone.length ? (
         <>
           <Legend />
           <div class="wide">
@@ -168,6 +169,14 @@ export function Processes(): JSX.Element {
                   <Row key={line.process.service_uuid} line={line} load={loads?.[line.process.name]} said={saidOf(line.process)}>
                     {stopButton(line.process.name)}
                   </Row>
+                ))}
+                {gone.map((one) => (
+                  <tr key={one.about} data-name={one.about}>
+                    <th scope="row">{one.about}</th>
+                    <td data-label="does" colSpan={7}>
+                      <State tone={one.gravity} text="gone" why={one.what} />
+                    </td>
+                  </tr>
                 ))}
                 {away.map((one) => (
                   <Absent key={one.name} kept={one}>

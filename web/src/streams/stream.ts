@@ -1,5 +1,5 @@
 /** What is to be said of one stream. */
-import type { Stream } from "../api/answers";
+import type { Finding, Stream } from "../api/answers";
 import type { Layout, StreamFlow } from "../api/flow";
 import { bytes, count, duration } from "../ui/format";
 
@@ -47,6 +47,15 @@ export function speaks(one: StreamFlow): Said {
   const said = STATES[one.state] ?? { tone: "warning", text: one.state };
   const since = one.state === "silent" && one.seconds_since_last ? `, for ${duration(one.seconds_since_last)}` : "";
   return one.why ? { ...said, why: one.why + since } : said;
+}
+
+/** Findings that say better what the state says. */
+const SAME = ["stream-stalled", "device-away", "retention-full"];
+
+/** Why a stream is as it is, and what the doctor has to say of it. */
+export function reason(why: string | undefined, finding: Finding | undefined): string {
+  if (finding && SAME.includes(finding.check)) return finding.what;
+  return [why, finding?.what].filter(Boolean).join("; ");
 }
 
 /** "256 × 256, uint16", or the names of its values. */

@@ -1,14 +1,15 @@
 /** The streams: how each is at this moment, what it carries, how fast, and what was unusual about it in this run. */
 import type { JSX } from "preact";
+import type { Finding } from "../api/answers";
 import { flow, type StreamFlow } from "../api/flow";
 import { diagnosis, streams } from "../api/pipeline";
 import { useWatched } from "../api/watch";
 import { bytes, count, rate } from "../ui/format";
 import { Empty, Panel, Problem } from "../ui/parts";
-import { carries, fill, speaks, unusual } from "./stream";
+import { carries, fill, reason, speaks, unusual } from "./stream";
 import { Level, State } from "./cells";
 
-function Row(props: { name: string; one: StreamFlow; odd: string[]; finding: string | undefined }): JSX.Element {
+function Row(props: { name: string; one: StreamFlow; odd: string[]; finding: Finding | undefined }): JSX.Element {
   const { name, one } = props;
   const said = speaks(one);
   const kept = fill(one);
@@ -19,7 +20,7 @@ function Row(props: { name: string; one: StreamFlow; odd: string[]; finding: str
         <small>{one.device}</small>
       </th>
       <td data-label="state">
-        <State tone={said.tone} text={said.text} why={props.finding ?? said.why} />
+        <State tone={said.tone} text={said.text} why={reason(said.why, props.finding)} />
       </td>
       <td class="number" data-label="last packet">
         {count(one.last_number)}
@@ -71,7 +72,7 @@ export function Streams(): JSX.Element {
                   name={name}
                   one={one}
                   odd={all?.[name] ? unusual(all[name]) : []}
-                  finding={findings.find((found) => found.about === name)?.what}
+                  finding={findings.find((found) => found.about === name)}
                 />
               ))}
             </tbody>
