@@ -166,8 +166,7 @@ class IngesterService:
                 known = {stream: one.known_of(event) for stream, one in of_streams.items()}
                 self._channel.send(CONTROLLER, Explained(question, {"streams": known} if known else {}))
             case Look() as look:
-                known = {"streams": self._look(look), "clock": time.time()}
-                self._channel.send(CONTROLLER, Explained(look.question, known))
+                self._channel.send(CONTROLLER, Explained(look.question, self._look(look)))
             case TakeStock(run=run):
                 self._take_stock(run, now)
             case Trace() as trace:
@@ -310,7 +309,8 @@ class IngesterService:
         connecting = self._arming_until is not None
         event = look.event if look.run == self._run else None
         others = self._settings.streams
-        return self._looks.at(self._run, self._streams, others, connecting=connecting, event=event)
+        streams = self._looks.at(self._run, self._streams, others, connecting=connecting, event=event)
+        return {"streams": streams, "clock": time.time()}
 
     # ---- time ------------------------------------------------------------------------------------------------------------
 
