@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from beamloom.analysis import ReducerAnalysis
+from beamloom.devices.at_hand import AtHand
 from beamloom.devices.device import Source
 from beamloom.devices.generator import GeneratorSource
 from beamloom.devices.generator_truth import GeneratorSettings
@@ -28,30 +29,14 @@ Epochs = Sequence[tuple[int, int]]
 """The gain from each of these events on."""
 
 
-class Read:
+class Read(AtHand):
     """A source of packets that have been read already."""
 
     def __init__(self, items: Iterable[Packet | Malformed]) -> None:
         self._items = deque(items)
 
-    def open(self) -> None:
-        """There is nothing to open."""
-
-    def connected(self) -> bool:
-        return True
-
-    def connection_problem(self) -> str | None:
-        return None
-
-    @property
-    def pollable(self) -> Any:
-        return None
-
     def read(self, limit: int) -> list[Packet | Malformed]:
         return [self._items.popleft() for _ in range(min(limit, len(self._items)))]
-
-    def close(self) -> None:
-        """There is nothing to close."""
 
 
 class Expected(msgspec.Struct, frozen=True):

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beamloom.benching.material import Extent
+from beamloom.devices.at_hand import AtHand
 from beamloom.devices.timer import Timer
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.recordings import RecordingReader
 
 
-class PlayedSource:
+class PlayedSource(AtHand):
     """The packets of one stream, those in the middle as often as the run wants them."""
 
     def __init__(self, packets: dict[int, Packet], extent: Extent, *, wrapped: bool) -> None:
@@ -35,14 +36,6 @@ class PlayedSource:
         if self._timer is None:
             self._timer = Timer()
             self._timer.set(0)
-
-    def connected(self) -> bool:
-        """Memory is always there."""
-        return True
-
-    def connection_problem(self) -> str | None:
-        """There is none."""
-        return None
 
     @property
     def pollable(self) -> int:

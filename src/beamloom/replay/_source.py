@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
+from beamloom.devices.at_hand import AtHand
 from beamloom.engine.layout import wanted_events
 from beamloom.engine.ledger import Loss
 from beamloom.engine.packet_rows import PacketRow
@@ -62,7 +62,7 @@ class SharedFeed:
         return not self.exhausted or bool(self._queues[stream])
 
 
-class RecordedSource:
+class RecordedSource(AtHand):
     """A source whose packets come from recordings: the recorded event numbers place them, whatever the device counted."""
 
     def __init__(
@@ -78,22 +78,6 @@ class RecordedSource:
         self._placed_until = 0
         self.outside = 0
         """Packets for whose events the trigger map has no packet of this stream, or that come after a later event's."""
-
-    def open(self) -> None:
-        """Nothing to connect to."""
-
-    def connected(self) -> bool:
-        """Recordings are always there."""
-        return True
-
-    def connection_problem(self) -> str | None:
-        """There is none."""
-        return None
-
-    @property
-    def pollable(self) -> Any:
-        """Nothing to wait for."""
-        return None
 
     @property
     def exhausted(self) -> bool:
@@ -187,9 +171,6 @@ class RecordedSource:
             yield packets.part(begin, end).numbered(item + begin, PacketKind.DATA)
         if closes:
             yield packets.part(end, end + 1).numbered(item + end, PacketKind.END)
-
-    def close(self) -> None:
-        """Nothing to release."""
 
 
 def _event_of_first(ahead: deque[Placed]) -> int:

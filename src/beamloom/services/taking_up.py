@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from beamloom.devices.at_hand import AtHand
 from beamloom.devices.device import (
     EndlessSource,
     RereadableSource,
@@ -20,19 +21,8 @@ from beamloom.events import Malformed, Packet
 REFUSAL = "stream {!r} cannot be taken up by another ingester in the middle of a run"
 
 
-class NothingMore:
+class NothingMore(AtHand):
     """The source of a stream of which all has come: its device may be about another run."""
-
-    def open(self) -> None:
-        """Nothing to open."""
-
-    def connected(self) -> bool:
-        """Nothing is missing."""
-        return True
-
-    def connection_problem(self) -> str | None:
-        """There is none."""
-        return None
 
     @property
     def pollable(self) -> int:
@@ -42,9 +32,6 @@ class NothingMore:
     def read(self, limit: int) -> Sequence[Packet | Malformed]:
         """Nothing."""
         return ()
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 class Resumption(msgspec.Struct, frozen=True):
