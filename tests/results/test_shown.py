@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beamloom.results.encodings import as_npy
 from beamloom.results.selection import SelectionError
-from beamloom.results.shown import Size, as_npy, shown
+from beamloom.results.shown import Size, shown
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 50), st.integers(1, 50))
@@ -30,7 +31,9 @@ def test_a_block_becomes_its_mean_or_its_largest_value(rows: int, columns: int, 
 
 def test_what_is_small_enough_stays_as_it_is() -> None:
     image = np.arange(12, dtype=np.uint16).reshape(3, 4)
-    assert shown(image, Size((3, 4))) is image
+    got = shown(image, Size((3, 4)))
+    assert np.shares_memory(got, image)
+    assert got.tolist() == image.tolist()
 
 
 def test_a_single_bright_pixel_stays_visible_by_the_largest_value() -> None:
@@ -55,7 +58,7 @@ def test_a_single_bright_pixel_stays_visible_by_the_largest_value() -> None:
 )
 def test_types_become_those_that_pages_compute_with(given_type: str, becomes: str) -> None:
     array = np.array([0, 1, 1], given_type)
-    read = np.load(io.BytesIO(as_npy(shown(array, Size()))))
+    read = np.load(io.BytesIO(as_npy([shown(array, Size())])))
     assert read.dtype == np.dtype(becomes).newbyteorder("<")
     assert read.tolist() == [0, 1, 1]
 
@@ -86,3 +89,36 @@ def test_what_is_no_number_is_refused_in_words(array: Any) -> None:
 def test_more_sizes_than_axes_are_refused() -> None:
     with pytest.raises(SelectionError, match="has 1 axes"):
         shown(np.zeros(5), Size((2, 2)))
+
+
+def test_what_is_not_a_number_counts_only_where_nothing_else_is() -> None:
+    nan = np.nan
+    image = np.array([[1.0, nan, 5.0, nan], [3.0, nan, nan, nan], [nan, nan, nan, 8.0], [nan, nan, nan, 2.0]])
+    mean = shown(image, Size((2, 2), "mean"))
+    np.testing.assert_array_equal(mean, [[2.0, 5.0], [nan, 5.0]])
+    np.testing.assert_array_equal(shown(image, Size((2, 2), "max")), [[3.0, 5.0], [nan, 8.0]])
+
+
+def test_a_mean_with_infinity_is_infinite_and_with_both_is_no_number() -> None:
+    values = np.array([1.0, np.inf, np.inf, -np.inf, 1e308, 1e308])
+    np.testing.assert_array_equal(shown(values, Size((3,), "mean")), [np.inf, np.nan, np.inf])
+
+
+@pytest.mark.parametrize(
+    ("part", "becomes"), [("abs", 5.0), ("real", 3.0), ("imag", -4.0), ("phase", np.arctan2(-4.0, 3.0))]
+)
+def test_of_complex_numbers_the_part_is_shown_that_is_asked_for(part: str, becomes: float) -> None:
+    got = shown(np.array([3 - 4j]), Size.asked("", "mean", part))
+    assert got.tolist() == [pytest.approx(becomes)]
+    with pytest.raises(SelectionError, match="part is abs"):
+        Size.asked("", "mean", "angle")
+
+
+def test_an_array_without_axes_keeps_none() -> None:
+    assert shown(np.array(7, ">i4"), Size()).shape == ()
+
+
+def test_arrays_that_are_not_row_major_are_read_as_they_are_shown() -> None:
+    image = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    assert shown(image, Size()).flags.c_contiguous
+    assert shown(image, Size()).tolist() == image.tolist()

@@ -1,14 +1,14 @@
 """Arrays in the size in which they are shown: a screen has a few megapixels, and a page draws some of them ten times a second.
 
 An array that has more elements along an axis than are asked for is taken in blocks, the last of which may be smaller; a block becomes its
-mean, or its largest value, as which single bright pixels stay visible. Types become those that pages compute with: truth values and bytes
-stay as they are, other integers up to 16 bits too, 64 bits become float64, everything else float32. Complex numbers show their magnitude.
+mean, or its largest value, as which single bright pixels stay visible. What is not a number (NaN) counts in neither, unless nothing else is
+there. Types become those that pages compute with: truth values and bytes stay as they are, other integers up to 16 bits too, 64 bits become
+float64, everything else float32. Complex numbers show their magnitude, or the part that is asked for.
 """
 
 from __future__ import annotations
 
-import io
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ import numpy.typing as npt
 from beamloom.results.selection import SelectionError
 
 Array: TypeAlias = npt.NDArray[Any]
+By: TypeAlias = Literal["mean", "max"]
+Part: TypeAlias = Literal["abs", "real", "imag", "phase"]
 
 
 class Size(NamedTuple):
@@ -23,12 +25,14 @@ class Size(NamedTuple):
 
     most: tuple[int, ...] = ()
     """Elements along each of the last axes; axes before them stay as they are."""
-    by: Literal["mean", "max"] = "mean"
+    by: By = "mean"
     """What a block becomes."""
+    part: Part = "abs"
+    """What is shown of complex numbers; the phase is in radians."""
 
     @classmethod
-    def asked(cls, most: str, by: str) -> Size:
-        """As it is written in an address: ``600,800`` and ``max``. Raises SelectionError."""
+    def asked(cls, most: str, by: str, part: str = "abs") -> Size:
+        """As it is written in an address: ``600,800``, ``max`` and ``phase``. Raises SelectionError."""
         texts = [text.strip() for text in most.split(",")] if most.strip() else []
         if not all(text.isdigit() and 0 < int(text) < 2**31 for text in texts):
             raise SelectionError(
@@ -36,53 +40,78 @@ class Size(NamedTuple):
             )
         if by not in ("mean", "max"):
             raise SelectionError(f"by is mean or max, not {by[:40]!r}.")
-        return cls(tuple(map(int, texts)), "max" if by == "max" else "mean")
+        if part not in ("abs", "real", "imag", "phase"):
+            raise SelectionError(f"part is abs, real, imag or phase, not {part[:40]!r}.")
+        return cls(tuple(map(int, texts)), cast(By, by), cast(Part, part))
 
 
 def shown(part: Array, size: Size) -> Array:
-    """``part`` in that size. Raises SelectionError for what is no array of numbers, or has fewer axes."""
-    values = _as_numbers(part)
+    """``part`` in that size, row-major and little-endian. Raises SelectionError for what is no array of numbers, or has fewer axes."""
+    values = _as_numbers(part, size)
     first = values.ndim - len(size.most)
     if first < 0:
         raise SelectionError(
             f"the array has {values.ndim} axes, and sizes are given for {len(size.most)}; give fewer."
         )
+    starts = {}
     for axis, most in enumerate(size.most, first):
         step = -(-values.shape[axis] // most)
         if step > 1:
-            values = _in_blocks(values, axis, step, size.by)
-    return _as_shown(values)
+            starts[axis] = np.arange(0, values.shape[axis], step)
+    if starts:
+        values = _largest(values, starts) if size.by == "max" else _mean(values, starts)
+    values = _as_shown(values)
+    return np.asarray(values, values.dtype.newbyteorder("<"), order="C")
 
 
-def as_npy(values: Array) -> bytes:
-    """The array as a file of numpy, row-major and little-endian."""
-    file = io.BytesIO()
-    little = values.dtype.newbyteorder("<")
-    np.save(file, np.ascontiguousarray(values, little), allow_pickle=False)
-    return file.getvalue()
+Starts: TypeAlias = dict[int, npt.NDArray[np.intp]]
+"""By axis, where its blocks begin."""
 
 
-def _as_numbers(part: Array) -> Array:
+def _as_numbers(part: Array, size: Size) -> Array:
     if part.dtype.kind == "c":
+        match size.part:
+            case "real" | "imag":
+                of: Array = getattr(part, size.part)
+                return of
+            case "phase":
+                return np.angle(part)
         return np.abs(part)
     if part.dtype.kind not in "buif":
         raise SelectionError(
-            f"an array of {part.dtype} cannot be shown as numbers; ask for it at /api/v1/result or as HDF5."
+            f"an array of {part.dtype} cannot be shown as numbers; ask for it at /api/v1/elements, /api/v1/result or as HDF5."
         )
     return part
 
 
-def _in_blocks(values: Array, axis: int, step: int, by: str) -> Array:
-    starts = np.arange(0, values.shape[axis], step)
-    if by == "max":
-        return np.maximum.reduceat(values, starts, axis=axis)
+def _largest(values: Array, starts: Starts) -> Array:
+    larger = np.fmax if values.dtype.kind == "f" else np.maximum
+    for axis, begins in starts.items():
+        values = larger.reduceat(values, begins, axis=axis)
+    return values
+
+
+def _mean(values: Array, starts: Starts) -> Array:
     wide = np.float64 if values.dtype.itemsize > 4 else np.float32
-    sums = np.add.reduceat(values, starts, axis=axis, dtype=wide)
-    counts = np.diff(np.append(starts, values.shape[axis]))
-    across = [1] * values.ndim
-    across[axis] = len(counts)
-    quotient: Array = sums / counts.reshape(across).astype(wide)
+    missing = np.isnan(values) if values.dtype.kind == "f" else None
+    if missing is None or not missing.any():
+        counts: Any = 1
+        for axis, begins in starts.items():
+            across = [1] * values.ndim
+            across[axis] = len(begins)
+            counts = counts * np.diff(np.append(begins, values.shape[axis])).reshape(across)
+    else:
+        values = np.where(missing, 0, values)
+        counts = _sums(~missing, starts, np.int64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        quotient: Array = _sums(values, starts, wide) / np.asarray(counts, wide)
     return quotient
+
+
+def _sums(values: Array, starts: Starts, dtype: Any) -> Array:
+    for axis, begins in starts.items():
+        values = np.add.reduceat(values, begins, axis=axis, dtype=dtype)
+    return values
 
 
 def _as_shown(values: Array) -> Array:
@@ -91,4 +120,5 @@ def _as_shown(values: Array) -> Array:
         return values.astype(np.uint8)
     if kind in "ui" and size <= 2:
         return values
-    return values.astype(np.float64 if size >= 8 else np.float32)
+    with np.errstate(over="ignore"):
+        return values.astype(np.float64 if size >= 8 else np.float32)

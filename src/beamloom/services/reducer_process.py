@@ -51,7 +51,9 @@ def serve(settings: ReducerSettings) -> int:
     desk.more_status["process"] = channel.meter.figures
     if journal.remains:
         desk.turn_away(TAKING_UP)
-    app = make_app(desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record)])
+    app = make_app(
+        desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record, keeping.past)]
+    )
     server = HttpServer(app, settings.http_host, settings.http_port, access, is_question)
     disks = DiskWatch({"journal": journals_of(settings), "results": folder_of(settings.autosave)})
     try:

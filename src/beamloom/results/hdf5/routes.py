@@ -8,8 +8,7 @@
     GET  /groups/{id}/links[/{name}]              what is in it
     GET  /datasets/{id}[/type | /shape]           a dataset
     GET  /datasets/{id}/value?select=[0:4,7]      its elements, or some; as bytes where the client accepts those
-    GET  /api/v1/tree?path=a/b                    all that is in there, without elements, in one answer (no part of that API)
-    GET  /api/v1/shown?path=a/b&most=600,800      a dataset in the size in which it is shown (no part of that API)
+    GET  /api/v1/tree, /shown, /elements          what pages ask for, no part of that API: see ``pages.py``
     POST /datasets/{id}/value                     the same with a long selection, or single points
     GET  /{groups|datasets}/{id}/attributes[/{name}]
     GET  /about  /info  /domains  /acls[/{user}]  what this server is; everybody may read
@@ -19,12 +18,9 @@ Nothing can be written. Each answer carries an ETag of what it holds, and is not
 
 from __future__ import annotations
 
-import asyncio
-import gzip
-import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,31 +29,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from beamloom.openapi import Told, Value
-from beamloom.results.encodings import NPY, accepts_gzip
 from beamloom.results.hdf5 import views
+from beamloom.results.hdf5.answers import BINARY, JSON, json_answer, json_later, send
 from beamloom.results.hdf5.catalog import Catalog, Entry
-from beamloom.results.hdf5.encoding import json_bytes, to_bytes, value_json
+from beamloom.results.hdf5.encoding import to_bytes, value_json
+from beamloom.results.hdf5.pages import entry_at, page_routes, told
 from beamloom.results.hdf5.selecting import read_points, read_selection
 from beamloom.results.hdf5.shelf import SNAPSHOT_DOMAIN, Shelf
 from beamloom.results.hdf5.types import shape_of, type_of
-from beamloom.results.outline import outline
 from beamloom.results.past import PastRuns
-from beamloom.results.selection import NothingSelected, SelectionError
-from beamloom.results.shown import Size, as_npy, shown
+from beamloom.results.selection import SelectionError
 from beamloom.results.snapshot import ResultsReader
 
-BINARY = "application/octet-stream"
-JSON = "application/json"
 ELEMENTS = f"{JSON} {BINARY}"
-COMPRESS_FROM = 1024
-"""Bodies of more bytes than this are compressed for clients elsewhere that accept it, where that makes them smaller."""
-SAMPLE = 2**16
-"""Bytes that tell whether a body can be made smaller."""
 
 
 def hdf5_routes(reader: ResultsReader, past: PastRuns | None = None) -> list[Told]:
     """The routes of this module; ``past`` are the runs that have ended."""
-    service = _Hdf5(reader, past)
+    shelf = Shelf(reader, past)
+    service = _Hdf5(shelf)
     either = "/{collection}/{id}"
     flags = [Value(name=name, kind=bool) for name in ("include_attrs", "include_links")]
     paging = [Value(name="Limit", kind=Annotated[int, Meta(ge=0)]), Value(name="Marker")]
@@ -82,25 +72,7 @@ def hdf5_routes(reader: ResultsReader, past: PastRuns | None = None) -> list[Tol
             query=[domain, Value(name="parent_id"), *flags],
             asks=True,
         ),
-        told(
-            "/api/v1/tree",
-            service.tree,
-            "Names, attributes, shapes and types.",
-            query=[domain, Value(name="path")],
-        ),
-        told(
-            "/api/v1/shown",
-            service.shown,
-            "A dataset of numbers in the size in which it is shown.",
-            answers=NPY.media_type,
-            query=[
-                domain,
-                Value(name="path"),
-                Value(name="select", says="As in [0:10:2,4]."),
-                Value(name="most", says="Elements along each of the last axes at the most, as in 600,800."),
-                Value(name="by", kind=Literal["mean", "max"], says="What a block of elements becomes."),
-            ],
-        ),
+        *page_routes(shelf),
         told("/about", service.about, "What this server is."),
         told("/info", service.about, "The same."),
         told("/domains", service.domains, "The domains there are."),
@@ -151,11 +123,6 @@ def hdf5_routes(reader: ResultsReader, past: PastRuns | None = None) -> list[Tol
     ]
 
 
-def told(path: str, endpoint: Callable[..., Any], says: str, **more: Any) -> Told:
-    """A route of this module: what it answers is as HSDS has it, and may be known already."""
-    return Told(path, endpoint, says=says, also={304: None}, **{"answers": dict[str, Any], **more})
-
-
 class ByPaths(Struct):
     """Objects that are asked for by their paths."""
 
@@ -186,34 +153,34 @@ def _in(collection: str, endpoint: Endpoint) -> Callable[[Request], Awaitable[Re
 
 
 class _Hdf5:
-    def __init__(self, reader: ResultsReader, past: PastRuns | None) -> None:
-        self._shelf = Shelf(reader, past)
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
 
     # ---- the server and its domain ----------------------------------------------------------------------------------------
 
     async def about(self, request: Request) -> Response:
-        return _json(request, views.about())
+        return json_answer(request, views.about())
 
     async def domains(self, request: Request) -> Response:
         catalog = await self._shelf.of_domain("/")
         names = ["/", SNAPSHOT_DOMAIN, *await self._shelf.runs()]
-        return _json(request, {"domains": [views.folder(name, catalog) for name in names]})
+        return json_answer(request, {"domains": [views.folder(name, catalog) for name in names]})
 
     async def acls(self, request: Request) -> Response:
-        return _json(request, {"acls": [views.acl("default")]})
+        return json_answer(request, {"acls": [views.acl("default")]})
 
     async def acl(self, request: Request) -> Response:
-        return _json(request, {"acl": views.acl(request.path_params["user"])})
+        return json_answer(request, {"acl": views.acl(request.path_params["user"])})
 
     async def domain(self, request: Request) -> Response:
         catalog = await self._shelf.of_domain(request.query_params.get("domain", "/"))
         times = self._shelf.times
         path = request.query_params.get("h5path")
         if path is not None:
-            entry = _at(catalog, catalog.root, path)
+            entry = entry_at(catalog, catalog.root, path)
             return await self._entity(request, catalog, entry)
         verbose = _flag(request, "verbose")
-        return await _json_later(request, lambda: views.domain(catalog, times, verbose=verbose))
+        return await json_later(request, lambda: views.domain(catalog, times, verbose=verbose))
 
     async def by_paths(self, request: Request) -> Response:
         wanted = _dictionary(await request.body())
@@ -226,10 +193,10 @@ class _Hdf5:
             parent = catalog.root
         else:
             catalog, parent = await self._shelf.find(parent_id, "groups")
-        found = {path: _at(catalog, parent, path) for path in paths}
+        found = {path: entry_at(catalog, parent, path) for path in paths}
         with_attributes, with_links = _flag(request, "include_attrs"), _flag(request, "include_links")
         times = self._shelf.times
-        return await _json_later(
+        return await json_later(
             request,
             lambda: {
                 "h5paths": {
@@ -239,28 +206,10 @@ class _Hdf5:
             },
         )
 
-    async def tree(self, request: Request) -> Response:
-        catalog = await self._shelf.of_domain(request.query_params.get("domain", "/"))
-        entry = _at(catalog, catalog.root, request.query_params.get("path", ""))
-        return await _json_later(request, lambda: outline(entry.node))
-
-    async def shown(self, request: Request) -> Response:
-        asked = request.query_params
-        catalog = await self._shelf.of_domain(asked.get("domain", "/"))
-        entry = _at(catalog, catalog.root, asked.get("path", ""))
-        values = views.dataset_of(entry).values
-        if values is None:
-            raise SelectionError("there is no value here.")
-        size = Size.asked(asked.get("most", ""), asked.get("by", "mean"))
-        select = asked.get("select")
-        return await _send(
-            request, lambda: (as_npy(shown(read_selection(values, select), size)), NPY.media_type)
-        )
-
     async def collection(self, request: Request) -> Response:
         name = request.url.path.strip("/")
         catalog = await self._shelf.of_domain(request.query_params.get("domain", "/"))
-        return _json(request, {name: [entry.id for entry in catalog.entries(name)]})
+        return json_answer(request, {name: [entry.id for entry in catalog.entries(name)]})
 
     # ---- groups and datasets -----------------------------------------------------------------------------------------------
 
@@ -268,13 +217,13 @@ class _Hdf5:
         catalog, entry = await self._find(request, collection)
         path = request.query_params.get("h5path")
         if path is not None:
-            entry = _at(catalog, entry, path)
+            entry = entry_at(catalog, entry, path)
         return await self._entity(request, catalog, entry)
 
     async def _entity(self, request: Request, catalog: Catalog, entry: Entry) -> Response:
         attributes, links = _flag(request, "include_attrs"), _flag(request, "include_links")
         times = self._shelf.times
-        return await _json_later(
+        return await json_later(
             request, lambda: views.entity(catalog, times, entry, attributes=attributes, links=links)
         )
 
@@ -282,14 +231,12 @@ class _Hdf5:
         catalog, entry = await self._find(request, "groups")
         limit, marker = _limit(request), request.query_params.get("Marker")
         times = self._shelf.times
-        return await _json_later(
-            request, lambda: {"links": views.links(catalog, times, entry, limit, marker)}
-        )
+        return await json_later(request, lambda: {"links": views.links(catalog, times, entry, limit, marker)})
 
     async def link(self, request: Request) -> Response:
         catalog, entry = await self._find(request, "groups")
         name, times = request.path_params["name"], self._shelf.times
-        return await _json_later(request, lambda: {"link": views.named_link(catalog, times, entry, name)})
+        return await json_later(request, lambda: {"link": views.named_link(catalog, times, entry, name)})
 
     async def attributes(self, request: Request, collection: str) -> Response:
         catalog, entry = await self._find(request, collection)
@@ -299,7 +246,7 @@ class _Hdf5:
             _flag(request, "IncludeData"),
         )
         times = self._shelf.times
-        return await _json_later(
+        return await json_later(
             request,
             lambda: {"attributes": views.attributes(catalog, times, entry, limit, marker, values=values)},
         )
@@ -307,15 +254,15 @@ class _Hdf5:
     async def attribute(self, request: Request, collection: str) -> Response:
         catalog, entry = await self._find(request, collection)
         name, times = request.path_params["name"], self._shelf.times
-        return await _json_later(request, lambda: views.named_attribute(catalog, times, entry, name))
+        return await json_later(request, lambda: views.named_attribute(catalog, times, entry, name))
 
     async def type(self, request: Request) -> Response:
         _, entry = await self._find(request, "datasets")
-        return _json(request, {"type": type_of(views.dataset_of(entry).values)})
+        return json_answer(request, {"type": type_of(views.dataset_of(entry).values)})
 
     async def shape(self, request: Request) -> Response:
         _, entry = await self._find(request, "datasets")
-        return _json(request, {"shape": shape_of(views.dataset_of(entry).values)})
+        return json_answer(request, {"shape": shape_of(views.dataset_of(entry).values)})
 
     async def _find(self, request: Request, collection: str) -> tuple[Catalog, Entry]:
         return await self._shelf.find(request.path_params["id"], collection)
@@ -352,7 +299,7 @@ async def _value(
     binary = BINARY in request.headers.get("accept", "")
     values = views.dataset_of(entry).values
     if values is None:
-        return _json(request, {"value": None})
+        return json_answer(request, {"value": None})
 
     def read() -> tuple[bytes, str]:
         if points is None:
@@ -370,7 +317,7 @@ async def _value(
             return to_bytes(part), BINARY
         return value_json(part), JSON
 
-    return await _send(request, read)
+    return await send(request, read)
 
 
 def _fields(part: npt.NDArray[Any], fields: str | None) -> npt.NDArray[Any]:
@@ -397,15 +344,6 @@ def _points(points: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _at(catalog: Catalog, parent: Entry, path: str) -> Entry:
-    absolute = () if path.startswith("/") else parent.path
-    names = (*absolute, *filter(None, path.split("/")))
-    entry = catalog.at(names)
-    if entry is None:
-        raise NothingSelected(views.nothing_at(catalog, names))
-    return entry
-
-
 def _dictionary(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
@@ -429,54 +367,3 @@ def _limit(request: Request) -> int | None:
     if not text.isdigit():
         raise SelectionError(f"the limit {text} is no number; give how many to list.")
     return int(text)
-
-
-# ---- answers -------------------------------------------------------------------------------------------------------------------
-
-
-async def _json_later(request: Request, make: Callable[[], Any]) -> Response:
-    return await _send(request, lambda: (json_bytes(make()), JSON))
-
-
-def _json(request: Request, content: Any) -> Response:
-    body = json_bytes(content)
-    return _response(request, body, JSON, _tag(body), False)
-
-
-async def _send(request: Request, make: Callable[[], tuple[bytes, str]]) -> Response:
-    """What ``make`` makes, in another thread, since reading and compressing may take long."""
-    compress = accepts_gzip(request.headers.get("accept-encoding")) and not _is_on_this_machine(request)
-
-    def prepare() -> tuple[bytes, str, str, bool]:
-        body, media_type = make()
-        tag = _tag(body)
-        if compress and len(body) > COMPRESS_FROM and _is_compressible(body):
-            return gzip.compress(body, 1), media_type, tag, True
-        return body, media_type, tag, False
-
-    return _response(request, *await asyncio.to_thread(prepare))
-
-
-def _response(request: Request, body: bytes, media_type: str, tag: str, compressed: bool) -> Response:
-    headers = {"ETag": tag, "Vary": "Accept, Accept-Encoding", "Cache-Control": "no-cache"}
-    if tag in [known.strip() for known in request.headers.get("if-none-match", "").split(",")]:
-        return Response(status_code=304, headers=headers)
-    if compressed:
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, media_type=media_type, headers=headers)
-
-
-def _is_on_this_machine(request: Request) -> bool:
-    """Whether the answer goes to no network, where compressing takes longer than sending."""
-    forwarded = "forwarded" in request.headers or "x-forwarded-for" in request.headers
-    return request.client is not None and request.client.host in ("127.0.0.1", "::1") and not forwarded
-
-
-def _tag(body: bytes) -> str:
-    """Weak, because the same content may be compressed or not."""
-    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-
-
-def _is_compressible(body: bytes) -> bool:
-    sample = body[:SAMPLE]
-    return len(gzip.compress(sample, 1)) < 0.8 * len(sample)
