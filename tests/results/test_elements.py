@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -98,6 +99,20 @@ def test_rows_of_an_image_are_rows_and_the_newest_can_be_asked_for(url: str) -> 
 def test_what_cannot_be_had_is_said_in_words(url: str, asked: dict[str, Any], sentence: str) -> None:
     answer = requests.get(url, params=asked, timeout=10)
     assert (answer.status_code, sentence in answer.json()["detail"]) == (400, True)
+
+
+def test_the_tree_is_json_also_where_values_are_no_numbers() -> None:
+    odd = {
+        "nan": float("nan"),
+        "huge": 2**80,
+        "inf": np.float64(np.inf),
+        "inf_attrs": {"limits": [np.nan, 1.0]},
+    }
+    with HttpServer(make_app(FixedReader(odd))) as server:
+        answer = requests.get(f"{server.url}/api/v1/tree", timeout=10)
+    tree = json.loads(answer.text, parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))["children"]
+    assert (tree["nan"]["value"], tree["inf"]["value"]) == (None, None)
+    assert tree["inf"]["attributes"]["limits"] == [None, 1.0]
 
 
 def test_tables_that_are_too_large_are_refused_before_they_are_made() -> None:

@@ -5,7 +5,6 @@ import { blamed, wrong } from "../src/parameters/checks";
 import { edit, edits, forget } from "../src/parameters/edits";
 import { grouped } from "../src/parameters/groups";
 import { storedOf } from "../src/parameters/stored";
-import { regionsOf, valuesOf } from "../src/results/region";
 
 const LINE: Described = { name: "line", description: null, dtype: "int", default: 5, min: 0, max: 10 };
 
@@ -87,15 +86,5 @@ describe("the history of parameters", () => {
     expect(pending({ epoch: 6, values: { ...epochs[2]!.values, a: 9 }, run: "r", epochs })).toEqual([{ name: "a", before: 2, after: 9 }]);
     expect(changes({ a: 1 }, {})).toEqual([{ name: "a", before: 1, after: undefined }]);
     expect([written("x"), written([1, 2]), written(undefined), written(true)]).toEqual(["x", "[1, 2]", "not set", "true"]);
-  });
-});
-
-describe("a rectangle", () => {
-  it("becomes the parameters that are named as its edges are", () => {
-    const names = ["roi_x", "roi_y", "roi_width", "roi_height", "max", "left", "text_x"];
-    const found = regionsOf(names.map((name) => ({ name, dtype: name === "text_x" ? "str" : "int" })));
-    expect([...found]).toEqual([["roi", ["roi_x", "roi_y", "roi_width", "roi_height"]]]);
-    expect(valuesOf(found.get("roi")!, { x: 3, y: 4, width: 10, height: 20 })).toEqual({ roi_x: 3, roi_y: 4, roi_width: 10, roi_height: 20 });
-    expect(valuesOf(["left", "top", "right", "bottom"], { x: 3, y: 4, width: 10, height: 20 })).toEqual({ left: 3, top: 4, right: 13, bottom: 24 });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MAPS, palette } from "../src/plots/colours";
-import { autoLevels, colour } from "../src/plots/levels";
+import { autoLevels, colour, colourRgb, usable } from "../src/plots/levels";
 import { readNpy } from "../src/plots/npy";
 
 function npy(descr: string, shape: string, data: ArrayBufferView, version = 1): ArrayBuffer {
@@ -45,6 +45,17 @@ describe("levels", () => {
     expect(autoLevels(new Float32Array(10).fill(NaN), false)).toEqual({ low: 0, high: 1 });
     expect(autoLevels(new Float32Array(10), true)).toEqual({ low: 1, high: 10 });
   });
+  it("are finite for the largest numbers, and above 0 for the logarithm", () => {
+    expect(autoLevels(new Float64Array([1.7e308, 1.7e308]), false)).toEqual({ low: 0.85e308, high: 1.7e308 });
+    expect(autoLevels(new Float64Array([-1.7e308, 1.7e308]), false)).toEqual({ low: -1.7e308, high: 1.7e308 });
+    expect(usable({ low: 0, high: 100 }, true)).toEqual({ low: 1e-4, high: 100 });
+    expect(usable({ low: -5, high: -1 }, true)).toEqual({ low: 1e-5, high: 10 });
+    expect(usable({ low: -5, high: -1 }, false)).toEqual({ low: -5, high: -1 });
+  });
+  it("do not depend on single columns", () => {
+    const image = new Float32Array(400 * 1000).map((_, index) => (index % 20 === 0 ? 50 : 5));
+    expect(autoLevels(image, false)).toEqual({ low: 5, high: 50 });
+  });
   it("show sparse images: the few pixels that are not zero", () => {
     const image = new Float32Array(10_000);
     image[3] = 7;
@@ -63,6 +74,27 @@ describe("colours", () => {
     const out = new Uint32Array(5);
     colour(new Float64Array([1, 10, 100, 0, -3]), { low: 1, high: 100 }, true, palette("grey"), out);
     expect([...out].map((one) => (one >>> 24 ? one & 255 : -1))).toEqual([0, 127, 255, -1, -1]);
+  });
+  it("are there for infinity and for the largest ranges", () => {
+    const out = new Uint32Array(4);
+    const shades = (): number[] => [...out].map((one) => (one >>> 24 ? one & 255 : -1));
+    colour(new Float64Array([-Infinity, Infinity, NaN, 0]), { low: -1.7e308, high: 1.7e308 }, false, palette("grey"), out);
+    expect(shades()).toEqual([0, 255, -1, 127]);
+  });
+  it("of many small integers are those of each", () => {
+    const data = new Uint16Array(70_000).map((_, index) => index % 1000);
+    const out = new Uint32Array(70_000);
+    colour(data, { low: 0, high: 999 }, false, palette("grey"), out);
+    const few = new Uint32Array(1000);
+    colour(data.subarray(0, 1000), { low: 0, high: 999 }, false, palette("grey"), few);
+    expect(out.subarray(0, 1000)).toEqual(few);
+  });
+  it("are those of the data where it has red, green and blue", () => {
+    const out = new Uint32Array(2);
+    colourRgb(new Uint8Array([1, 2, 3, 255, 0, 128]), 3, out);
+    expect([...out].map((one) => one.toString(16))).toEqual(["ff030201", "ff8000ff"]);
+    colourRgb(new Float32Array([0, 0.5, 1, 0, 2, NaN, -1, 1]), 4, out);
+    expect([...out].map((one) => one.toString(16))).toEqual(["ff8000", "ff0000ff"]);
   });
   it("of all maps are opaque, and get lighter", () => {
     for (const name of MAPS) {

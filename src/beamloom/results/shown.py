@@ -2,8 +2,8 @@
 
 An array that has more elements along an axis than are asked for is taken in blocks, the last of which may be smaller; a block becomes its
 mean, or its largest value, as which single bright pixels stay visible. What is not a number (NaN) counts in neither, unless nothing else is
-there. Types become those that pages compute with: truth values and bytes stay as they are, other integers up to 16 bits too, 64 bits become
-float64, everything else float32. Complex numbers show their magnitude, or the part that is asked for.
+there. Types become those that pages compute with: integers up to 32 bits stay as they are, truth values become bytes, 64 bits float64,
+everything else float32. Times are counts of their unit. Complex numbers show their magnitude, or the part that is asked for.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ def _as_numbers(part: Array, size: Size) -> Array:
             case "phase":
                 return np.angle(part)
         return np.abs(part)
+    if part.dtype.kind in "mM":
+        return np.where(np.isnat(part), np.nan, part.astype(np.int64).astype(np.float64))
     if part.dtype.kind not in "buif":
         raise SelectionError(
             f"an array of {part.dtype} cannot be shown as numbers; ask for it at /api/v1/elements, /api/v1/result or as HDF5."
@@ -118,7 +120,7 @@ def _as_shown(values: Array) -> Array:
     kind, size = values.dtype.kind, values.dtype.itemsize
     if kind == "b":
         return values.astype(np.uint8)
-    if kind in "ui" and size <= 2:
+    if kind in "ui" and size <= 4:
         return values
     with np.errstate(over="ignore"):
         return values.astype(np.float64 if size >= 8 else np.float32)

@@ -1,91 +1,175 @@
-/** Curves over one axis, drawn by uPlot: dragging zooms, a double click shows all, the legend tells the values under the cursor. */
+/**
+ * Curves over one axis, drawn by uPlot: dragging zooms (or marks a range, where that is chosen), a double click shows all, the legend tells the
+ * values under the cursor. Curves differ in colour and in dashes.
+ */
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { CURVES } from "./colours";
+import { columnsOf, type Column } from "./columns";
+import { figure } from "./figure";
 import type { Numbers } from "./npy";
 import { useSize } from "./size";
 
-export interface Curve {
+export interface Curve extends Column {
   readonly label: string;
-  readonly values: Numbers;
-  readonly errors?: Numbers | undefined;
+}
+
+/** Part of the x axis, and of the y axis where that is chosen too. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly bottom?: number | undefined;
+  readonly top?: number | undefined;
 }
 
 export interface CurvesProps {
-  /** Ascending; without it elements are counted from 0. */
+  /** Without it elements are counted from 0. */
   readonly x: Numbers | undefined;
+  /** x has the edges of steps. */
+  readonly edges: boolean;
+  /** x is the time since 1970, in s. */
+  readonly time: boolean;
   readonly xLabel: string;
   readonly yLabel: string;
   readonly curves: readonly Curve[];
   readonly log: boolean;
+  readonly marks: boolean;
+  readonly region?: Range | undefined;
+  readonly onRegion: (region: Range) => void;
+  readonly seen?: Range | undefined;
+  readonly onSeen: (seen: Range | undefined) => void;
 }
 
-function band(curve: Curve, sign: number): number[] {
-  return Array.from(curve.values, (value, index) => value + sign * (curve.errors![index] ?? 0));
+const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [14, 4], [4, 4]];
+const FEW = 60;
+/** Steps between elements that are only counted. */
+const WHOLE = Array.from({ length: 27 }, (_, index) => [1, 2, 5][index % 3]! * 10 ** Math.floor(index / 3));
+
+/** A range around a single point. */
+function around(place: number): [number, number] {
+  const room = Math.abs(place) / 10 || 1;
+  return [place - room, place + room];
 }
 
-function columnsOf(props: CurvesProps): uPlot.AlignedData {
-  const length = props.curves[0]?.values.length ?? 0;
-  const x = props.x?.length === length ? Array.from(props.x) : Array.from({ length }, (_, index) => index);
-  const clean = (values: ArrayLike<number>): (number | null)[] =>
-    Array.from(values, (value) => (Number.isFinite(value) && (!props.log || value > 0) ? value : null));
-  const columns = props.curves.flatMap((curve) => [
-    clean(curve.values),
-    ...(curve.errors ? [clean(band(curve, 1)), clean(band(curve, -1))] : []),
-  ]);
-  return [x, ...columns] as uPlot.AlignedData;
+function text(value: number | null | undefined): string {
+  return value === null || value === undefined ? "–" : figure(value);
 }
 
-function optionsOf(props: CurvesProps, width: number, height: number, ink: string, line: string): uPlot.Options {
-  const series: uPlot.Series[] = [{ label: props.xLabel }];
+function seriesOf(props: CurvesProps): { series: uPlot.Series[]; bands: uPlot.Band[] } {
+  const named: uPlot.Series = { label: props.xLabel };
+  if (!props.time) named.value = (_, value) => text(value as number | null);
+  const series: uPlot.Series[] = [named];
   const bands: uPlot.Band[] = [];
+  const steps = props.edges && uPlot.paths.stepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {};
   props.curves.forEach((curve, index) => {
     const stroke = CURVES[index % CURVES.length]!;
-    series.push({ label: curve.label, stroke, width: 1.5, points: { show: curve.values.length < 60 } });
+    const dash = DASHES[index % DASHES.length]!;
+    const value = (_: uPlot, one: number | null): string => text(one);
+    series.push({ label: curve.label, stroke, width: 1.5, dash, value, points: { show: !props.edges && curve.values.length < FEW }, ...steps });
     if (curve.errors) {
       const place = series.length;
-      for (const edge of ["+", "-"]) series.push({ label: `${curve.label} ${edge} error`, stroke: `${stroke}55`, width: 1, points: { show: false }, class: "edge" });
-      bands.push({ series: [place, place + 1], fill: `${stroke}22` });
+      for (const edge of ["+", "-"]) {
+        series.push({ label: `${curve.label} ${edge} error`, stroke: `${stroke}55`, width: 1, value, points: { show: false }, class: "edge", ...steps });
+      }
+      bands.push({ series: [place, place + 1], fill: `${stroke}33` });
     }
   });
+  return { series, bands };
+}
+
+function optionsOf(props: CurvesProps, hooks: uPlot.Hooks.Arrays, width: number, height: number, ink: string, line: string): uPlot.Options {
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+  const numbers = { values: (_: uPlot, splits: (number | null)[]) => splits.map((one) => (one === null ? "" : figure(one))) };
+  const widest = (_: uPlot, values: string[] | null): number => 24 + 7 * Math.max(3, ...(values ?? []).map((one) => one.length));
   return {
     width,
     height,
-    scales: { x: { time: false }, y: { distr: props.log ? 3 : 1 } },
-    axes: [{ ...axis, label: props.xLabel }, { ...axis, label: props.yLabel, size: 70 }],
-    series,
-    bands,
-    cursor: { drag: { x: true, y: true, uni: 20 } },
+    scales: { x: { time: props.time, range: (_, low, high) => (low === high ? around(low) : [low, high]) }, y: { distr: props.log ? 3 : 1 } },
+    axes: [{ ...axis, ...(props.time ? {} : numbers), ...(props.x ? {} : { incrs: WHOLE }), label: props.xLabel }, { ...axis, ...numbers, label: props.yLabel, size: widest }],
+    ...seriesOf(props),
+    cursor: { drag: { x: true, y: !props.marks, uni: 20, setScale: false }, bind: { dblclick: () => null } },
+    hooks,
   };
 }
 
 export function Curves(props: CurvesProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
+  const latest = useRef(props);
+  latest.current = props;
   const { width } = useSize(box);
-  const shape = JSON.stringify([props.xLabel, props.yLabel, props.log, props.curves.map((one) => [one.label, Boolean(one.errors), one.values.length < 60])]);
+  const drawn = useMemo(
+    () => columnsOf(props.x, props.curves, props.log, props.edges),
+    [props.x, props.log, props.edges, ...props.curves.flatMap((one) => [one.values, one.errors])],
+  );
+  const data = [drawn.x, ...drawn.y] as uPlot.AlignedData;
+  const few = props.curves.map((one) => [one.label, Boolean(one.errors), one.values.length < FEW]);
+  const shape = JSON.stringify([props.xLabel, props.yLabel, props.log, props.edges, props.time, props.marks, few]);
+
+  function fit(one: uPlot): void {
+    const seen = latest.current.seen;
+    one.batch(() => {
+      if (!seen) return one.setData(one.data, true);
+      one.setScale("x", { min: seen.from, max: seen.to });
+      if (seen.bottom !== undefined && seen.top !== undefined) one.setScale("y", { min: seen.bottom, max: seen.top });
+    });
+  }
+  function onSelect(one: uPlot): void {
+    const { left, top, width: wide, height: high } = one.select;
+    if (wide < 3 && high < 3) return;
+    const at = (place: number): number => one.posToVal(place, "x");
+    const range = wide >= 3 ? { from: at(left), to: at(left + wide) } : { from: one.scales["x"]!.min!, to: one.scales["x"]!.max! };
+    one.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    if (latest.current.marks) return latest.current.onRegion(range);
+    // A choice over the whole height is one of x alone.
+    const whole = high >= one.over.clientHeight - 1;
+    latest.current.onSeen(whole ? range : { ...range, bottom: one.posToVal(top + high, "y"), top: one.posToVal(top, "y") });
+  }
+  function shade(one: uPlot): void {
+    const region = latest.current.region;
+    if (!region) return;
+    const [from, to] = [region.from, region.to].map((value) => one.valToPos(value, "x", true)) as [number, number];
+    one.ctx.save();
+    one.ctx.fillStyle = "#8886";
+    one.ctx.fillRect(from, one.bbox.top, to - from, one.bbox.height);
+    one.ctx.strokeStyle = getComputedStyle(one.root).color;
+    one.ctx.strokeRect(from, one.bbox.top, to - from, one.bbox.height);
+    one.ctx.restore();
+  }
+
   useEffect(() => {
     if (!box.current || width < 50) return;
     const style = getComputedStyle(box.current);
     const height = Math.max(220, Math.min(480, width * 0.55));
-    const options = optionsOf(props, width, height, style.color, style.getPropertyValue("--line-shown") || "#8884");
-    plot.current = new uPlot(options, columnsOf(props), box.current);
+    const options = optionsOf(props, { setSelect: [onSelect], draw: [shade] }, width, height, style.color, style.getPropertyValue("--line-shown") || "#8884");
+    plot.current = new uPlot(options, data, box.current);
+    fit(plot.current);
     return () => {
       plot.current?.destroy();
       plot.current = undefined;
     };
   }, [shape, width]);
   useEffect(() => {
-    const drawn = plot.current;
-    if (!drawn) return;
-    const { min, max } = drawn.scales["x"]!;
-    const [first, last] = [drawn.data[0][0], drawn.data[0].at(-1)];
-    const zoomedIn = min !== first || max !== last;
-    drawn.setData(columnsOf(props), !zoomedIn);
-    if (zoomedIn) drawn.redraw();
-  }, [props.x, ...props.curves.map((one) => one.values)]);
-  return <div class="curves" ref={box} />;
+    const one = plot.current;
+    if (!one) return;
+    one.setData(data, !latest.current.seen);
+    if (latest.current.seen) fit(one);
+  }, [drawn]);
+  useEffect(() => {
+    if (plot.current) fit(plot.current);
+  }, [props.seen?.from, props.seen?.to, props.seen?.bottom, props.seen?.top]);
+  useEffect(() => plot.current?.redraw(false), [props.region]);
+
+  const said = [
+    drawn.sorted ? "The points are drawn in the order of their places." : "",
+    drawn.placeless ? `${drawn.placeless} points have no place on the axis and are left out.` : "",
+  ].filter(Boolean);
+  return (
+    <>
+      <div class="curves" ref={box} onDblClick={() => props.onSeen(undefined)} />
+      {said.length ? <p class="faint">{said.join(" ")}</p> : null}
+    </>
+  );
 }

@@ -8,7 +8,7 @@ export interface NdArray {
   readonly shape: readonly number[];
 }
 
-const TYPES: Record<string, new (buffer: ArrayBuffer) => Numbers> = {
+const TYPES: Record<string, { new (buffer: ArrayBuffer, offset?: number): Numbers; readonly BYTES_PER_ELEMENT: number }> = {
   "|u1": Uint8Array,
   "|i1": Int8Array,
   "<u2": Uint16Array,
@@ -32,7 +32,8 @@ export function readNpy(file: ArrayBuffer): NdArray {
   const Type = TYPES[type];
   if (!Type || /'fortran_order':\s*True/.test(head)) throw new Error(`Arrays of ${type || "this kind"} cannot be shown.`);
   const shape = [...(/'shape':\s*\(([^)]*)\)/.exec(head)?.[1] ?? "").matchAll(/\d+/g)].map(Number);
-  const data = new Type(file.slice(end));
+  // numpy puts elements where they can be read in place.
+  const data = end % Type.BYTES_PER_ELEMENT ? new Type(file.slice(end)) : new Type(file, end);
   if (data.length !== shape.reduce((product, length) => product * length, 1)) throw new Error("The array is not whole.");
   return { data, shape };
 }

@@ -1,19 +1,23 @@
 /** The scale of colours beside a picture, and what chooses it: map, levels, logarithm, square pixels. */
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { rate } from "../ui/format";
 import { MAPS, palette } from "./colours";
+import { figure } from "./figure";
 import type { Levels } from "./levels";
 
 export interface Look {
   readonly map: string;
   readonly log: boolean;
   readonly square: boolean;
+  /** Rows grow upwards, as in a graph, not downwards as in a picture. */
+  readonly up: boolean;
   /** Levels that somebody chose; without them they follow the data. */
   readonly levels?: Levels | undefined;
 }
 
-export function Scale(props: { levels: Levels; map: string }): JSX.Element {
+export function Scale(props: { levels: Levels; map: string; log: boolean; units: string }): JSX.Element {
+  const { low, high } = props.levels;
+  const middle = props.log ? Math.sqrt(low) * Math.sqrt(high) : low / 2 + high / 2;
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const pen = canvas.current?.getContext("2d");
@@ -23,15 +27,19 @@ export function Scale(props: { levels: Levels; map: string }): JSX.Element {
     pen.putImageData(data, 0, 0);
   }, [props.map]);
   return (
-    <div class="scale">
-      <span>{rate(props.levels.low)}</span>
+    <div class="scale" data-map={props.map} title={props.log ? "Colours by the logarithm" : "Colours"}>
       <canvas ref={canvas} width={256} height={1} aria-hidden="true" />
-      <span>{rate(props.levels.high)}</span>
+      <span>{figure(Number(low.toPrecision(4)))}</span>
+      <span>{figure(Number(middle.toPrecision(4)))}</span>
+      <span>
+        {figure(Number(high.toPrecision(4)))} {props.units}
+      </span>
     </div>
   );
 }
 
-export function LookForm(props: { look: Look; levels: Levels; onLook: (look: Look) => void }): JSX.Element {
+/** `pixels`: what is shown has rows, which can grow up or down. */
+export function LookForm(props: { look: Look; levels: Levels; pixels: boolean; onLook: (look: Look) => void; children?: ComponentChildren }): JSX.Element {
   const { look, levels, onLook } = props;
   function onLevel(which: "low" | "high", text: string): void {
     const value = Number(text);
@@ -65,8 +73,14 @@ export function LookForm(props: { look: Look; levels: Levels; onLook: (look: Loo
         <input type="checkbox" checked={look.log} onChange={(event) => onLook({ ...look, log: event.currentTarget.checked, levels: undefined })} /> log
       </label>
       <label>
-        <input type="checkbox" checked={look.square} onChange={(event) => onLook({ ...look, square: event.currentTarget.checked })} /> square pixels
+        <input type="checkbox" checked={look.square} onChange={(event) => onLook({ ...look, square: event.currentTarget.checked })} /> {props.pixels ? "square pixels" : "same scale"}
       </label>
+      {props.pixels ? (
+        <label>
+          <input type="checkbox" checked={look.up} onChange={(event) => onLook({ ...look, up: event.currentTarget.checked })} /> upwards
+        </label>
+      ) : null}
+      {props.children}
     </form>
   );
 }

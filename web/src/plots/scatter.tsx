@@ -1,89 +1,82 @@
 /** Values at scattered places: points coloured by value, as large as leaves no gaps. */
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { rate } from "../ui/format";
+import { useMemo } from "preact/hooks";
+import { STRAIGHT } from "./along";
 import { palette } from "./colours";
+import { figure } from "./figure";
 import { colour, type Levels } from "./levels";
 import type { Numbers } from "./npy";
-import { useSize } from "./size";
+import { Pane, type Frame, type PaneProps } from "./pane";
+import { toPage, type Box } from "./view";
 
-export interface ScatterProps {
-  readonly x: Numbers;
-  readonly y: Numbers;
+export interface ScatterProps extends Omit<PaneProps, "paint" | "painted" | "says" | "least" | "whole" | "x" | "y" | "up" | "onRegion"> {
+  readonly xs: Numbers;
+  readonly ys: Numbers;
   readonly values: Numbers;
   readonly levels: Levels;
   readonly log: boolean;
   readonly map: string;
-  readonly square: boolean;
-  readonly label: string;
+  readonly units: string;
 }
 
-const EDGE = 12;
-
-interface Frame {
-  readonly at: (index: number) => { x: number; y: number };
-  readonly radius: number;
+/** The rectangle that all points lie in, with room around; of finite places alone. */
+export function extent(xs: Numbers, ys: Numbers): Box {
+  const [left, right] = limits(xs);
+  const [bottom, top] = limits(ys);
+  const [across, up] = [0.03 * (right - left), 0.03 * (top - bottom)];
+  return { x: left - across, y: bottom - up, width: right - left + 2 * across, height: top - bottom + 2 * up };
 }
 
 function limits(values: Numbers): [number, number] {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
+    if (!Number.isFinite(value)) continue;
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  return low < high ? [low, high] : [low - 0.5, low + 0.5];
-}
-
-function frameOf(props: ScatterProps, width: number, height: number): Frame {
-  const [[left, right], [bottom, top]] = [limits(props.x), limits(props.y)];
-  let [across, up] = [(width - 2 * EDGE) / (right - left), (height - 2 * EDGE) / (top - bottom)];
-  if (props.square) across = up = Math.min(across, up);
-  const area = (right - left) * across * (top - bottom) * up;
-  const radius = Math.min(12, Math.max(1.5, 0.55 * Math.sqrt(area / Math.max(props.x.length, 1))));
-  return { at: (index) => ({ x: EDGE + (props.x[index]! - left) * across, y: height - EDGE - (props.y[index]! - bottom) * up }), radius };
+  if (low < high) return [low, high];
+  return Number.isFinite(low) ? [low - (Math.abs(low) / 2 || 0.5), low + (Math.abs(low) / 2 || 0.5)] : [0, 1];
 }
 
 export function Scatter(props: ScatterProps): JSX.Element {
-  const box = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const { width, height } = useSize(box);
-  const [said, setSaid] = useState(" ");
-  useEffect(() => {
-    const target = canvas.current;
-    const pen = target?.getContext("2d");
-    if (!target || !pen || !width || !height) return;
-    const sharp = window.devicePixelRatio || 1;
-    target.width = Math.round(width * sharp);
-    target.height = Math.round(height * sharp);
-    pen.setTransform(sharp, 0, 0, sharp, 0, 0);
-    const frame = frameOf(props, width, height);
-    const colours = new Uint32Array(props.values.length);
-    colour(props.values, props.levels, props.log, palette(props.map), colours);
-    for (let index = 0; index < colours.length; index++) {
+  const { xs, ys, values, levels, log, map } = props;
+  const count = Math.min(xs.length, ys.length, values.length);
+  const whole = useMemo(() => extent(xs, ys), [xs, ys]);
+  const colours = useMemo(() => {
+    const made = new Uint32Array(values.length);
+    colour(values, levels, log, palette(map), made);
+    return made;
+  }, [values, levels.low, levels.high, log, map]);
+
+  function radiusIn({ seen, shown }: Frame): number {
+    const area = (whole.width / seen.width) * shown.width * (whole.height / seen.height) * shown.height;
+    return Math.min(10, Math.max(1.5, 0.5 * Math.sqrt(area / Math.max(count, 1))));
+  }
+
+  function paint(pen: CanvasRenderingContext2D, frame: Frame): void {
+    const radius = radiusIn(frame);
+    for (let index = 0; index < count; index++) {
       const one = colours[index]!;
       if (!(one >>> 24)) continue;
-      const { x, y } = frame.at(index);
+      const { x, y } = toPage(frame.seen, frame.shown, xs[index]!, ys[index]!, true);
       pen.fillStyle = `rgb(${one & 255} ${(one >> 8) & 255} ${(one >> 16) & 255})`;
-      pen.fillRect(x - frame.radius, y - frame.radius, 2 * frame.radius, 2 * frame.radius);
+      pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
     }
-  });
-  function onMove(event: PointerEvent): void {
-    const corner = canvas.current!.getBoundingClientRect();
-    const frame = frameOf(props, width, height);
-    let [nearest, least] = [-1, (3 * frame.radius) ** 2];
-    for (let index = 0; index < props.x.length; index++) {
-      const { x, y } = frame.at(index);
-      const distance = (x - event.clientX + corner.left) ** 2 + (y - event.clientY + corner.top) ** 2;
+  }
+
+  function says(place: { x: number; y: number } | undefined, frame: Frame): string {
+    if (!place) return " ";
+    const cursor = toPage(frame.seen, frame.shown, place.x, place.y, true);
+    let [nearest, least] = [-1, (2 * radiusIn(frame)) ** 2];
+    for (let index = 0; index < count; index++) {
+      const { x, y } = toPage(frame.seen, frame.shown, xs[index]!, ys[index]!, true);
+      const distance = (x - cursor.x) ** 2 + (y - cursor.y) ** 2;
       if (distance < least) [nearest, least] = [index, distance];
     }
-    setSaid(nearest < 0 ? " " : `x ${rate(props.x[nearest])}, y ${rate(props.y[nearest])}: ${rate(props.values[nearest])}`);
+    if (nearest < 0) return " ";
+    return `x ${figure(xs[nearest])}, y ${figure(ys[nearest])}: ${figure(values[nearest])}${props.units ? ` ${props.units}` : ""}`;
   }
-  return (
-    <div class="image">
-      <div class="canvas" ref={box}>
-        <canvas ref={canvas} role="img" aria-label={props.label} onPointerMove={onMove} onPointerLeave={() => setSaid(" ")} />
-      </div>
-      <output>{said}</output>
-    </div>
-  );
+
+  const least = Math.min(whole.width, whole.height) / 1e4;
+  return <Pane {...props} whole={whole} least={least} up={true} x={STRAIGHT} y={STRAIGHT} paint={paint} painted={[colours, xs, ys]} says={says} />;
 }

@@ -15,22 +15,40 @@ export function place(seen: Box, width: number, height: number, square: boolean)
   return { x: (width - wide) / 2, y: (height - high) / 2, width: wide, height: high };
 }
 
-/** The place in the image that is shown at a place of the page. */
-export function toImage(seen: Box, shown: Box, x: number, y: number): { x: number; y: number } {
-  return { x: seen.x + ((x - shown.x) / shown.width) * seen.width, y: seen.y + ((y - shown.y) / shown.height) * seen.height };
+/** The place in the image that is shown at a place of the page; `up`: y grows upwards. */
+export function toImage(seen: Box, shown: Box, x: number, y: number, up = false): { x: number; y: number } {
+  const down = (y - shown.y) / shown.height;
+  return { x: seen.x + ((x - shown.x) / shown.width) * seen.width, y: seen.y + (up ? 1 - down : down) * seen.height };
 }
 
 /** The place of the page at which a place of the image is shown. */
-export function toPage(seen: Box, shown: Box, x: number, y: number): { x: number; y: number } {
-  return { x: shown.x + ((x - seen.x) / seen.width) * shown.width, y: shown.y + ((y - seen.y) / seen.height) * shown.height };
+export function toPage(seen: Box, shown: Box, x: number, y: number, up = false): { x: number; y: number } {
+  const down = (y - seen.y) / seen.height;
+  return { x: shown.x + ((x - seen.x) / seen.width) * shown.width, y: shown.y + (up ? 1 - down : down) * shown.height };
 }
 
-/** `seen` made larger (`factor` above 1) or smaller around a place of the image that stays where it is. */
-export function zoomed(seen: Box, factor: number, x: number, y: number, whole: Box): Box {
-  const least = 4;
-  const width = Math.min(whole.width, Math.max(least, seen.width * factor));
-  const height = Math.min(whole.height, Math.max(least, seen.height * factor));
+/** `seen` made larger (`factor` above 1) or smaller around a place of the image that stays where it is; never smaller than `least`. */
+export function zoomed(seen: Box, factor: number, x: number, y: number, whole: Box, least = 4): Box {
+  const width = Math.min(whole.width, Math.max(Math.min(least, whole.width), seen.width * factor));
+  const height = Math.min(whole.height, Math.max(Math.min(least, whole.height), seen.height * factor));
   return within({ x: x - ((x - seen.x) / seen.width) * width, y: y - ((y - seen.y) / seen.height) * height, width, height }, whole);
+}
+
+/** As much of `box` as lies in `whole`, moved into it; all of it where nothing was chosen. */
+export function fitted(box: Box | undefined, whole: Box): Box {
+  return box ? within({ ...box, width: Math.min(box.width, whole.width), height: Math.min(box.height, whole.height) }, whole) : whole;
+}
+
+/** A box as it stands in an address, and back; undefined for what is none. */
+export function boxText(box: Box | undefined): string | undefined {
+  return box && [box.x, box.y, box.width, box.height].map((one) => Number(one.toPrecision(7))).join(",");
+}
+
+export function boxOf(text: string | undefined): Box | undefined {
+  const numbers = text?.split(",").map(Number) ?? [];
+  const [x, y, width, height] = numbers;
+  if (numbers.length !== 4 || !numbers.every(Number.isFinite) || !(width! > 0) || !(height! > 0)) return undefined;
+  return { x: x!, y: y!, width: width!, height: height! };
 }
 
 /** `box` moved so that it lies within `whole`. */

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { getRaw } from "../api/client";
 import { readNpy, type NdArray } from "../plots/npy";
 import { concerns, newest } from "./updates";
+import type { Window } from "./wishes";
 
 export interface Wish {
   readonly path: string;
@@ -10,12 +11,23 @@ export interface Wish {
   readonly most?: readonly number[];
   readonly by?: "mean" | "max";
   /** Which part of it, as `[5,:,:]`. */
-  readonly select?: string;
+  readonly select?: string | undefined;
+  /** Of complex numbers. */
+  readonly part?: string | undefined;
+  /** Where the answer belongs. */
+  readonly window?: Window;
+}
+
+export interface Answer extends NdArray {
+  /** The shape of the whole dataset. */
+  readonly whole: readonly number[];
+  /** What was asked for: meanwhile it may be something else. */
+  readonly wish: Wish;
 }
 
 export interface Arrays {
   /** By the names of the wishes; undefined before the first answer. */
-  readonly arrays: Record<string, NdArray> | undefined;
+  readonly arrays: Record<string, Answer> | undefined;
   readonly error: Error | undefined;
 }
 
@@ -27,20 +39,22 @@ export function addressOf(wish: Wish, domain: string): string {
   if (wish.most?.length) query.set("most", wish.most.join(","));
   if (wish.by) query.set("by", wish.by);
   if (wish.select) query.set("select", wish.select);
+  if (wish.part) query.set("part", wish.part);
   return `/results/api/v1/shown?${query.toString()}`;
 }
 
 class Fetcher {
-  private readonly known = new Map<string, { tag: string; array: NdArray }>();
+  private readonly known = new Map<string, { tag: string; answer: Answer }>();
 
-  async get(address: string, signal: AbortSignal): Promise<NdArray> {
+  async get(wish: Wish, address: string, signal: AbortSignal): Promise<Answer> {
     const before = this.known.get(address);
     const answer = await getRaw(address, before ? { "If-None-Match": before.tag } : {}, signal);
     const tag = answer.headers.get("etag") ?? "";
-    if (before && (answer.status === 304 || tag === before.tag)) return before.array;
-    const array = readNpy(await answer.arrayBuffer());
-    this.known.set(address, { tag, array });
-    return array;
+    if (before && (answer.status === 304 || tag === before.tag)) return before.answer;
+    const whole = (answer.headers.get("x-beamloom-shape") ?? "").split(",").filter(Boolean).map(Number);
+    const made = { ...readNpy(await answer.arrayBuffer()), whole, wish };
+    this.known.set(address, { tag, answer: made });
+    return made;
   }
 }
 
@@ -64,7 +78,7 @@ export function useArrays(wishes: Record<string, Wish>, domain = "/"): Arrays {
       dirty = false;
       const begin = performance.now();
       try {
-        const found = await Promise.all(Object.entries(addresses).map(async ([name, one]) => [name, await fetcher.get(one, over.signal)] as const));
+        const found = await Promise.all(Object.entries(wishes).map(async ([name, wish]) => [name, await fetcher.get(wish, addresses[name]!, over.signal)] as const));
         setState({ arrays: Object.fromEntries(found), error: undefined });
       } catch (problem) {
         if (over.signal.aborted) return;

@@ -1,4 +1,5 @@
 /** The publish tree without its elements, as the reducer tells it at /api/v1/tree. */
+import { figure } from "../plots/figure";
 
 export type Attribute = string | number | boolean | null | Attribute[] | { [name: string]: Attribute };
 export type Attributes = Record<string, Attribute>;
@@ -53,15 +54,58 @@ export function label(node: Node | undefined, name: string): string {
   return (text(node, "long_name") ?? name) + (units ? ` (${units})` : "");
 }
 
-/** "256 × 256 uint16" or the value itself. */
+const LONGEST = 40;
+
+/** "256 × 256 uint16" or the value itself, where that is short. */
 export function brief(node: Dataset): string {
   if (node.shape === null) return "nothing";
-  if (!node.shape.length) return node.value === undefined ? (node.dtype ?? "") : String(node.value);
-  return `${node.shape.join(" × ")} ${node.dtype ?? ""}`;
+  const type = typeText(node.dtype ?? "");
+  return node.shape.length ? `${node.shape.join(" × ")} ${type}` : valueText(node.value, type);
 }
 
-const NUMBER = /^(bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128))$/;
+function valueText(value: unknown, type: string): string {
+  if (typeof value === "string") return value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
+  if (value === null && /float/.test(type)) return "not a number";
+  // More digits than pages compute with: the view of it has them all.
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value) ? `about ${figure(value)}` : figure(value);
+  if (Array.isArray(value) && value.length === 2 && /complex/.test(type)) {
+    const [real, imaginary] = value as [number, number];
+    return `${figure(real)} ${imaginary < 0 ? "−" : "+"} ${figure(Math.abs(imaginary))}i`;
+  }
+  return value === undefined || value === null || typeof value === "object" ? type : String(value);
+}
+
+/** Types of records by the names of their fields. */
+function typeText(type: string): string {
+  if (!type.startsWith("[") && !type.startsWith("{")) return type;
+  return `records of ${[...type.matchAll(/\('([^']+)'/g)].map((one) => one[1]).join(", ")}`;
+}
+
+const NUMBER = /^([<>]?(bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|[iufc](2|4|8|16))|timedelta64.*|<m8.*)$/;
+const TIME = /^(?:datetime64|[<>]M8)\[(?:(\d+))?(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\]$/;
+const SECONDS: Record<string, number> = { W: 604800, D: 86400, h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, ns: 1e-9, ps: 1e-12, fs: 1e-15, as: 1e-18 };
 
 export function isNumeric(node: Node | undefined): node is Dataset {
   return node !== undefined && !isGroup(node) && node.dtype !== null && NUMBER.test(node.dtype);
+}
+
+export function isComplex(node: Node | undefined): boolean {
+  return node !== undefined && !isGroup(node) && /complex|c(8|16)$/.test(node.dtype ?? "");
+}
+
+/** Seconds of one count where these are moments (datetime64); undefined where they are not. */
+export function timeStep(node: Node | undefined): number | undefined {
+  const found = node !== undefined && !isGroup(node) ? TIME.exec(node.dtype ?? "") : null;
+  const unit = found ? SECONDS[found[2]!] : undefined;
+  return unit === undefined ? undefined : unit * Number(found![1] ?? 1);
+}
+
+/** Elements of a dataset; 0 where it has no value. */
+export function sizeOf(node: Dataset): number {
+  return node.shape === null ? 0 : node.shape.reduce((product, length) => product * length, 1);
+}
+
+/** A number that is told with the tree: an attribute, or a dataset of one value. */
+export function number(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
 }

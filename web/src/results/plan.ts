@@ -1,110 +1,187 @@
 /** Which plot is the right one for a part of the publish tree: by its shape, and by what its NXdata attributes say. */
-import { at, isGroup, isNumeric, join, label, text, texts, type Dataset, type Group, type Node } from "./outline";
+import { axis, isLog, nxdata, placesOf, series, titleOf, type Axis, type NxData, type Series } from "./nxdata";
+import { at, isComplex, isGroup, isNumeric, join, label, sizeOf, text, type Dataset, type Group, type Node } from "./outline";
 
-export interface Axis {
-  /** Where its numbers are; without one they count from 0. */
-  readonly path?: string;
-  readonly label: string;
+export type { Axis, Series } from "./nxdata";
+
+/** A dimension before those that are plotted: one of its elements is chosen. */
+export interface Leading {
+  readonly length: number;
+  readonly axis: Axis;
 }
 
-export interface Series {
-  readonly path: string;
-  readonly label: string;
-  /** Where its standard errors are. */
-  readonly errors?: string;
+interface Shared {
+  readonly title: string;
+  /** What else it could be shown as. */
+  readonly ways: readonly Way[];
 }
 
-export type Plan =
-  | { readonly kind: "curves"; readonly x: Axis; readonly y: string; readonly series: readonly Series[]; readonly title: string }
-  | { readonly kind: "image"; readonly path: string; readonly shape: readonly number[]; readonly x: Axis; readonly y: Axis; readonly title: string }
-  | { readonly kind: "scatter"; readonly value: Series; readonly x: Required<Axis>; readonly y: Required<Axis>; readonly title: string }
-  | { readonly kind: "table"; readonly columns: readonly Series[]; readonly rows: number; readonly title: string }
-  | { readonly kind: "value"; readonly value: unknown; readonly title: string }
-  | { readonly kind: "group"; readonly title: string }
-  | { readonly kind: "none"; readonly why: string; readonly title: string };
+export type Way = "curves" | "image" | "scatter" | "table";
 
-/** What shows the node at `path`. */
-export function planOf(root: Node, path: string): Plan {
+export type Plan = Shared &
+  (
+    | {
+        readonly kind: "curves";
+        readonly shape: readonly number[];
+        readonly leading: readonly Leading[];
+        readonly x: Axis;
+        readonly y: string;
+        readonly series: readonly Series[];
+        readonly log: boolean;
+      }
+    | {
+        readonly kind: "image";
+        /** One of them is shown. */
+        readonly signals: readonly Series[];
+        /** Of the last two dimensions before those of `leading`; bands come after them. */
+        readonly shape: readonly number[];
+        readonly leading: readonly Leading[];
+        readonly bands?: number;
+        readonly x: Axis;
+        readonly y: Axis;
+        readonly log: boolean;
+      }
+    | { readonly kind: "scatter"; readonly value: Series; readonly shape: readonly number[]; readonly x: Required<Pick<Axis, "path" | "label">>; readonly y: Required<Pick<Axis, "path" | "label">>; readonly log: boolean } // prettier-ignore
+    | { readonly kind: "table"; readonly columns: readonly Series[]; readonly shape: readonly number[]; readonly leading: readonly Leading[] }
+    | { readonly kind: "value"; readonly path: string; readonly units: string; readonly value: unknown }
+    | { readonly kind: "group"; readonly path: string; readonly group: Group }
+    /** `missing`: something may be there later. */
+    | { readonly kind: "none"; readonly why: string; readonly missing: boolean }
+  );
+
+type Made = Plan extends infer One ? (One extends Plan ? Omit<One, "ways" | "title"> : never) : never;
+
+const MOST_DEPTH = 10;
+
+/** What shows the node at `path`; `way`: as somebody chose to see it, where that is possible. */
+export function planOf(root: Node, path: string, way?: string): Plan {
   const node = at(root, path);
   const name = path.split("/").pop() ?? "";
-  if (node === undefined) return { kind: "none", why: `There is no ${path} in the results now; the analysis may publish it later.`, title: name };
-  return isGroup(node) ? ofGroup(node, path, name) : ofDataset(node, path, name);
-}
-
-function ofDataset(node: Dataset, path: string, name: string): Plan {
-  const title = label(node, name);
-  if (node.shape === null) return { kind: "none", why: "It has no value (None).", title };
-  if (!node.shape.length) return { kind: "value", value: node.value, title };
-  if (node.shape.includes(0)) return { kind: "none", why: "It is empty: nothing has been added to it yet.", title };
-  const type = node.dtype;
-  if (!isNumeric(node)) return { kind: "none", why: `Values of type ${type} have no plot; download them, or open the address with silx or h5web.`, title };
-  if (node.shape.length === 1) {
-    return { kind: "curves", x: { label: "element" }, y: title, series: [{ path, label: text(node, "long_name") ?? name }], title };
+  if (node === undefined) {
+    return { kind: "none", why: `There is no ${path} in the results now; the analysis may publish it later.`, missing: true, title: name, ways: [] };
   }
-  return { kind: "image", path, shape: node.shape, x: { label: "column" }, y: { label: "row" }, title };
+  return ofNode(node, path, name, way, 0);
 }
 
-function ofGroup(group: Group, path: string, name: string): Plan {
-  const signal = text(group, "signal");
-  const main = signal === undefined ? undefined : group.children[signal];
-  const title = text(group, "title") ?? name;
-  if (signal === undefined || !isNumeric(main) || main.shape === null) {
+function ofNode(node: Node, path: string, name: string, way: string | undefined, depth: number): Plan {
+  return isGroup(node) ? ofGroup(node, path, name, way, depth) : ofDataset(node, path, name, way);
+}
+
+function emptyOf(node: Dataset, title: string): Plan | undefined {
+  if (node.shape === null) return { kind: "none", why: "It has no value (None).", missing: true, title, ways: [] };
+  if (sizeOf(node) === 0) return { kind: "none", why: "It is empty: nothing has been added to it yet.", missing: true, title, ways: [] };
+  return undefined;
+}
+
+function ofDataset(node: Dataset, path: string, name: string, way: string | undefined): Plan {
+  const title = text(node, "long_name") ?? name;
+  const empty = emptyOf(node, title);
+  if (empty) return empty;
+  if (!node.shape!.length) return { kind: "value", path, units: text(node, "units") ?? "", value: node.value, title, ways: [] };
+  const parent: Group = { attributes: {}, children: { [name]: node } };
+  const folder = path.split("/").slice(0, -1).join("/");
+  const found: NxData = { signal: name, main: node, shape: node.shape!, others: [], axes: node.shape!.map(() => undefined) };
+  return chosen(parent, folder, found, title, way);
+}
+
+function ofGroup(group: Group, path: string, name: string, way: string | undefined, depth: number): Plan {
+  const title = titleOf(group) ?? name;
+  const found = nxdata(group);
+  if (!found) {
     const shown = text(group, "default");
-    if (shown !== undefined && group.children[shown]) return ofChild(group.children[shown], join(path, shown), shown);
-    return { kind: "group", title };
+    const child = shown === undefined ? undefined : at(group, shown);
+    if (shown !== undefined && child && depth < MOST_DEPTH) return ofNode(child, join(path, shown), shown.split("/").pop()!, way, depth + 1);
+    const signal = text(group, "signal");
+    const named = signal === undefined ? undefined : group.children[signal];
+    if (signal !== undefined && named && !isGroup(named)) return ofDataset(named, join(path, signal), signal, way);
+    return { kind: "group", path, group, title, ways: [] };
   }
-  if (!main.shape.length) return { kind: "value", value: main.value, title: label(main, signal) };
-  if (main.shape.includes(0)) return { kind: "none", why: "It is empty: no event has been added to it yet.", title };
-  const axes = texts(group, "axes").map((axis) => (axis === "." ? undefined : axis));
-  if (main.shape.length >= 2) {
-    const [y, x] = axes.length >= 2 ? axes.slice(-2) : [undefined, undefined];
-    return {
-      kind: "image",
-      path: join(path, signal),
-      shape: main.shape,
-      x: axis(group, path, x, "column"),
-      y: axis(group, path, y, "row"),
-      title: label(main, signal),
-    };
+  const empty = emptyOf(found.main, title);
+  if (empty) return empty;
+  if (!found.shape.length) {
+    const { units } = series(group, path, found.signal, true);
+    return { kind: "value", path: join(path, found.signal), units, value: found.main.value, title: text(found.main, "long_name") ?? found.signal, ways: [] };
   }
-  return ofColumns(group, path, signal, main, axes, title);
+  return chosen(group, path, found, titleOf(group) ?? text(found.main, "long_name") ?? name, way);
 }
 
-function ofChild(node: Node, path: string, name: string): Plan {
-  return isGroup(node) ? ofGroup(node, path, name) : ofDataset(node, path, name);
+/** The first of all ways that there are, or the one that was chosen. */
+function chosen(group: Group, path: string, found: NxData, title: string, way: string | undefined): Plan {
+  const ways = waysOf(group, found);
+  const taken = ways.find((one) => one === way) ?? ways[0]!;
+  return { ...MAKE[taken](group, path, found), title, ways } as Plan;
 }
 
-function ofColumns(group: Group, path: string, signal: string, main: Dataset, axes: readonly (string | undefined)[], title: string): Plan {
-  const length = main.shape![0]!;
-  const [first, second] = axes;
-  if (first && second && isLong(group.children[first], length) && isLong(group.children[second], length)) {
-    const along = (name: string): Required<Axis> => ({ path: join(path, name), label: label(group.children[name], name) });
-    return { kind: "scatter", value: series(group, path, signal), x: along(second), y: along(first), title: label(main, signal) };
-  }
-  const others = texts(group, "auxiliary_signals").filter((name) => isLong(group.children[name], length));
-  if (!first && others.length) {
-    const columns = [signal, ...others].map((name) => series(group, path, name));
-    return { kind: "table", columns, rows: length, title };
-  }
+/** How it can be shown, the right one first. */
+function waysOf(group: Group, found: NxData): Way[] {
+  const { main, shape, axes, others } = found;
+  if (!isNumeric(main)) return ["table"];
+  const scattered = placesOf(group, found) !== undefined;
+  const meant = text(main, "interpretation") ?? text(group, "interpretation");
+  const ways: Way[] = [...(scattered ? ["scatter" as const] : []), ...(shape.length > 1 ? ["image" as const] : []), "curves", "table"];
+  const bare = shape.length === 1 && !axes[0] && others.length > 0;
+  const first: Way | undefined = meant === "scalar" && shape.length > 1 ? "table" : meant === undefined ? (bare ? "table" : undefined) : MEANT[meant];
+  return first && ways.includes(first) ? [first, ...ways.filter((one) => one !== first)] : ways;
+}
+
+const MEANT: Record<string, Way> = { spectrum: "curves", image: "image", "rgb-image": "image", "rgba-image": "image" };
+
+const MAKE: Record<Way, (group: Group, path: string, found: NxData) => Made> = { curves, image, scatter, table };
+
+function leadingOf(group: Group, path: string, found: NxData, count: number): Leading[] {
+  return found.shape.slice(0, count).map((length, place) => ({ length, axis: axis(group, path, found.axes[place], length, `axis ${place}`) }));
+}
+
+function signalsOf(group: Group, path: string, found: NxData): Series[] {
+  return [found.signal, ...found.others].map((name) => series(group, path, name, name === found.signal));
+}
+
+function curves(group: Group, path: string, found: NxData): Made {
+  const last = found.shape.length - 1;
   return {
     kind: "curves",
-    x: axis(group, path, first, "element"),
-    y: label(main, signal),
-    series: [signal, ...others].map((name) => series(group, path, name)),
-    title: others.length ? title : (text(main, "long_name") ?? title),
+    shape: found.shape,
+    leading: leadingOf(group, path, found, last),
+    x: axis(group, path, found.axes[last], found.shape[last]!, "element"),
+    y: label(found.main, found.signal),
+    series: signalsOf(group, path, found),
+    log: isLog(group),
   };
 }
 
-function isLong(node: Node | undefined, length: number): boolean {
-  return isNumeric(node) && node.shape?.length === 1 && node.shape[0] === length;
+function bandsOf(found: NxData): number | undefined {
+  const meant = text(found.main, "interpretation") ?? "";
+  const last = found.shape.at(-1)!;
+  return /^rgba?-image$/.test(meant) && found.shape.length > 2 && (last === 3 || last === 4) && !isComplex(found.main) ? last : undefined;
 }
 
-function series(group: Group, path: string, name: string): Series {
-  const errors = [`${name}_errors`, "errors"].find((one) => isNumeric(group.children[one]));
-  return { path: join(path, name), label: text(group.children[name], "long_name") ?? name, ...(errors ? { errors: join(path, errors) } : {}) };
+function image(group: Group, path: string, found: NxData): Made {
+  const bands = bandsOf(found);
+  const row = found.shape.length - (bands ? 3 : 2);
+  return {
+    kind: "image",
+    signals: signalsOf(group, path, found),
+    shape: found.shape,
+    leading: leadingOf(group, path, found, row),
+    ...(bands ? { bands } : {}),
+    x: axis(group, path, found.axes[row + 1], found.shape[row + 1]!, "column"),
+    y: axis(group, path, found.axes[row], found.shape[row]!, "row"),
+    log: isLog(group),
+  };
 }
 
-function axis(group: Group, path: string, name: string | undefined, otherwise: string): Axis {
-  const node = name === undefined ? undefined : group.children[name];
-  return name !== undefined && isNumeric(node) ? { path: join(path, name), label: label(node, name) } : { label: otherwise };
+function scatter(group: Group, path: string, found: NxData): Made {
+  const [x, y] = placesOf(group, found)!;
+  const along = (name: string): { path: string; label: string } => ({ path: join(path, name), label: label(group.children[name], name) });
+  return { kind: "scatter", value: series(group, path, found.signal, true), shape: found.shape, x: along(x), y: along(y), log: isLog(group) };
+}
+
+function table(group: Group, path: string, found: NxData): Made {
+  const first = found.shape.length === 1 && found.axes[0] && !isGroup(group.children[found.axes[0]]!) ? [series(group, path, found.axes[0], false)] : [];
+  return {
+    kind: "table",
+    columns: [...first, ...signalsOf(group, path, found)].slice(0, found.shape.length > 1 ? 1 : undefined),
+    shape: found.shape,
+    leading: leadingOf(group, path, found, Math.max(0, found.shape.length - 2)),
+  };
 }

@@ -1,14 +1,15 @@
 /** The results as they grow: what there is at the left, the right plot for it beside. */
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { diagnosis, progress } from "../api/pipeline";
-import { get } from "../api/client";
+import { get, Refusal } from "../api/client";
 import { useWatched, watch } from "../api/watch";
-import { place } from "../route";
+import { place, setQuery } from "../route";
 import { Empty, Panel, Problem } from "../ui/parts";
-import { capital } from "../health/sentence";
-import { at, isGroup, isNumeric, text, type Group } from "./outline";
-import { planOf } from "./plan";
+import { Downloads } from "./downloads";
+import { Nothing } from "./empty";
+import { signalOf } from "./nxdata";
+import { at, isGroup, text, type Group } from "./outline";
+import { planOf, type Plan } from "./plan";
 import { Plot } from "./plots";
 import { Branches } from "./tree";
 import { listen, live, newest } from "./updates";
@@ -27,49 +28,30 @@ const outline = watch(outlineOf, 1000);
 /** What is looked at when nothing was chosen: the default of the tree, else its first group that can be plotted. */
 function firstOf(root: Group): string {
   const shown = text(root, "default");
-  if (shown !== undefined && root.children[shown]) return shown;
-  const plotted = Object.entries(root.children).find(([, node]) => isGroup(node) && text(node, "signal"));
+  if (shown !== undefined && at(root, shown)) return shown;
+  const plotted = Object.entries(root.children).find(([, node]) => isGroup(node) && signalOf(node) !== undefined);
   return plotted?.[0] ?? Object.keys(root.children)[0] ?? "";
 }
 
-function Why(): JSX.Element {
-  const now = useWatched(progress);
-  const doctor = useWatched(diagnosis);
-  const finding = doctor?.findings[0];
-  if (finding) {
-    return (
-      <Empty>
-        Nothing is published yet. {capital(finding.what)}. {capital(finding.do)}.
-      </Empty>
-    );
-  }
-  if (!now?.run) return <Empty>Nothing is published yet: no run has been armed.</Empty>;
-  if (!now.reduced) return <Empty>Nothing is published yet: no event of this run has been reduced.</Empty>;
-  return <Empty>The reducer has taken {now.reduced} events, and its publish is empty; what it puts there is shown here.</Empty>;
+/** The events that are in what is shown, as the reducer notes them at each dataset; undefined where it does not. */
+function eventsOf(root: Group, path: string, plan: Plan): string | undefined {
+  const paths = plan.kind === "image" ? [plan.signals[0]!.path] : plan.kind === "curves" ? [plan.series[0]!.path] : plan.kind === "scatter" ? [plan.value.path] : plan.kind === "table" ? [plan.columns[0]!.path] : [path]; // prettier-ignore
+  const noted = at(root, paths[0]!)?.attributes["coverage"];
+  return typeof noted === "string" ? noted.replaceAll(",", ", ").replaceAll("-", " to ") : undefined;
 }
 
-function Downloads(props: { root: Group; path: string; domain: string; run: string | undefined }): JSX.Element {
-  const { root, path, domain, run } = props;
-  const base = run ? `/results/api/v1/runs/${run}/result` : "/results/api/v1/result";
-  const name = path.split("/").pop() || "results";
-  const steps = path.split("/").filter(Boolean).map((step) => `['${step.replace(/['\\]/g, "\\$&")}']`);
-  const json = `${base}/${encodeURIComponent(`$${steps.join("")}`)}?format=json`;
+/** What else it can be shown as. */
+function Ways(props: { plan: Plan }): JSX.Element | null {
+  const { plan } = props;
+  if (plan.ways.length < 2) return null;
   return (
-    <span class="downloads">
-      <a href={json} download={`${name}.json`}>
-        JSON
-      </a>
-      {isNumeric(at(root, path)) ? (
-        <a href={`/results/api/v1/shown?${new URLSearchParams({ path, domain }).toString()}`} download={`${name}.npy`}>
-          npy
-        </a>
-      ) : null}
-      {run ? null : (
-        <a href="/results/api/v1/file" download="results.h5">
-          HDF5 (all)
-        </a>
-      )}
-    </span>
+    <div class="ways" role="group" aria-label="Shown as">
+      {[...plan.ways].sort().map((way) => (
+        <button type="button" key={way} aria-pressed={way === plan.kind} onClick={() => setQuery({ as: way === plan.ways[0] ? undefined : way, see: undefined })}>
+          {way}
+        </button>
+      ))}
+    </div>
   );
 }
 
@@ -81,15 +63,19 @@ export function Results(): JSX.Element {
   useEffect(() => outline.again(), [run]);
   const error = outline.error.value;
   if (!root || !Object.keys(root.children).length) {
+    // Before the first run the reducer has nothing to answer with, and says so.
+    const unknown = error !== undefined && !(error instanceof Refusal && error.status === 404);
     return (
-      <Panel title="Results">
-        <Problem error={error} />
-        {root || error ? <Why /> : <Empty>Asking for the results…</Empty>}
+      <Panel title="Results" id="plot">
+        {unknown || run ? <Problem error={error} /> : null}
+        {root || error ? <Nothing what="Nothing is published yet." run={run} /> : <Empty>Asking for the results…</Empty>}
       </Panel>
     );
   }
-  const path = place.value.query.get("path") ?? firstOf(root);
-  const plan = planOf(root, path);
+  const query = place.value.query;
+  const path = query.get("path") ?? firstOf(root);
+  const plan = planOf(root, path, query.get("as") ?? undefined);
+  const events = eventsOf(root, path, plan);
   const version = run ? `of run ${run.slice(0, 8)}` : live.value ? <span title={`version ${newest.value?.version ?? ""}`}>live</span> : "not live";
   return (
     <div class="beside">
@@ -97,8 +83,10 @@ export function Results(): JSX.Element {
         <Problem error={error} />
         <Branches group={root} path="" chosen={path} run={run} />
       </Panel>
-      <Panel title={plan.title || "Results"} id="plot" aside={<Downloads root={root} path={path} domain={domain} run={run} />}>
-        <Plot key={path} plan={plan} domain={domain} />
+      <Panel title={plan.title || "Results"} id="plot" aside={<Downloads plan={plan} path={path} domain={domain} run={run} />}>
+        <Ways plan={plan} />
+        <Plot key={`${run} ${path} ${plan.kind}`} plan={plan} whose={{ domain, run, events }} />
+        {events && plan.kind !== "none" && plan.kind !== "group" ? <p class="faint">The result of events {events}.</p> : null}
       </Panel>
     </div>
   );

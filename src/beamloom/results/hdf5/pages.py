@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
@@ -27,9 +28,8 @@ from beamloom.results.arrays import ArrayLike, Converted, unit_of_time
 from beamloom.results.elements import as_csv, table_of
 from beamloom.results.encodings import NPY, as_npy
 from beamloom.results.hdf5 import views
-from beamloom.results.hdf5.answers import JSON, json_later, send
+from beamloom.results.hdf5.answers import JSON, send
 from beamloom.results.hdf5.catalog import Catalog, Entry
-from beamloom.results.hdf5.encoding import json_bytes
 from beamloom.results.hdf5.selecting import read_selection
 from beamloom.results.hdf5.shelf import Shelf
 from beamloom.results.outline import outline
@@ -109,7 +109,8 @@ class _Pages:
     async def tree(self, request: Request) -> Response:
         catalog = await self._shelf.of_domain(request.query_params.get("domain", "/"))
         entry = entry_at(catalog, catalog.root, request.query_params.get("path", ""))
-        return await json_later(request, lambda: outline(entry.node))
+        # By msgspec, which writes null for what is not finite: pages read JSON as it is defined.
+        return await send(request, lambda: (msgspec.json.encode(outline(entry.node)), JSON))
 
     async def shown(self, request: Request) -> Response:
         asked = request.query_params
@@ -145,9 +146,8 @@ class _Pages:
             table = table_of(parts)
             if form == "csv":
                 return as_csv(table), CSV
-            return json_bytes(
-                {"columns": table.columns, "rows": table.rows, "first": _first(found, last)}
-            ), JSON
+            told = {"columns": table.columns, "rows": table.rows, "first": _first(found, last)}
+            return msgspec.json.encode(told), JSON
 
         return await send(request, make, {SHAPE: _shape(found[0][1])})
 

@@ -1,0 +1,26 @@
+/** Round numbers along an axis. */
+import { figure } from "./figure";
+
+/** At most about `most` round numbers from `low` to `high`, ascending. */
+export function ticks(low: number, high: number, most: number): number[] {
+  const span = high - low;
+  if (!(span > 0) || !Number.isFinite(span) || most < 1) return Number.isFinite(low) ? [low] : [];
+  const rough = span / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough * 0.999) ?? 10 * power;
+  if (!(step > 0)) return [low];
+  const first = Math.ceil(low / step - 1e-9);
+  const count = Math.floor(high / step + 1e-9) - first + 1;
+  // By multiplication: 0.1 + 0.2 would not be 0.3.
+  return Array.from({ length: Math.max(0, Math.min(count, 100)) }, (_, index) => clean((first + index) * step, step));
+}
+
+function clean(value: number, step: number): number {
+  const digits = Math.max(0, 1 - Math.floor(Math.log10(step)));
+  return digits > 15 ? value : Number(value.toFixed(digits));
+}
+
+/** How they are written. */
+export function tickTexts(values: readonly number[]): string[] {
+  return values.map(figure);
+}

@@ -1,0 +1,65 @@
+/** What somebody chose to see and how, as it stands in the address: whoever opens the same address sees the same. */
+import type { Range } from "../plots/curves";
+import type { Look } from "../plots/scale";
+import { boxOf, boxText, type Box } from "../plots/view";
+import { place, setQuery } from "../route";
+
+type Query = URLSearchParams;
+
+/** A choice by its name, and how to change it. */
+export function choice(name: string): [string | undefined, (value: string | undefined) => void] {
+  return [place.value.query.get(name) ?? undefined, (value) => setQuery({ [name]: value })];
+}
+
+/** Numbers with commas between; undefined unless there are as many finite ones. */
+export function numbersOf(text: string | null, count?: number): number[] | undefined {
+  if (!text) return undefined;
+  const numbers = text.split(",").map((one) => (one.trim() === "" ? NaN : Number(one)));
+  return numbers.every(Number.isFinite) && (count === undefined || numbers.length === count) ? numbers : undefined;
+}
+
+/** How colours are chosen; `otherwise` is what holds where the address says nothing. */
+export function lookOf(query: Query, otherwise: { log: boolean; square: boolean; up: boolean }): Look {
+  const levels = numbersOf(query.get("levels"), 2);
+  const flag = (name: string, usual: boolean): boolean => (query.has(name) ? query.get(name) === "1" : usual);
+  return {
+    map: query.get("map") ?? "viridis",
+    log: flag("log", otherwise.log),
+    square: flag("square", otherwise.square),
+    up: flag("up", otherwise.up),
+    ...(levels ? { levels: { low: levels[0]!, high: levels[1]! } } : {}),
+  };
+}
+
+/** What the address says of a look. */
+export function lookQuery(look: Look): Record<string, string | undefined> {
+  const flag = (on: boolean): string => (on ? "1" : "0");
+  const levels = look.levels && `${look.levels.low},${look.levels.high}`;
+  return { map: look.map, log: flag(look.log), square: flag(look.square), up: flag(look.up), levels };
+}
+
+/** The chosen elements of the leading dimensions: "-1", the last, where none was chosen or there are not so many. */
+export function planeOf(text: string | null, lengths: readonly number[]): number[] {
+  const chosen = numbersOf(text) ?? [];
+  return lengths.map((length, axis) => {
+    const one = chosen[axis];
+    return one !== undefined && Number.isInteger(one) && one >= 0 && one < length ? one : -1;
+  });
+}
+
+export function rangeOf(text: string | null): Range | undefined {
+  const [from, to, bottom, top] = numbersOf(text) ?? [];
+  return from === undefined || to === undefined || !(from < to) ? undefined : { from, to, bottom, top };
+}
+
+export function rangeText(range: Range | undefined): string | undefined {
+  if (!range) return undefined;
+  return [range.from, range.to, range.bottom, range.top]
+    .filter((one) => one !== undefined)
+    .map((one) => Number(one.toPrecision(9)))
+    .join(",");
+}
+
+export function seenBox(): [Box | undefined, (box: Box | undefined) => void] {
+  return [boxOf(place.value.query.get("see") ?? undefined), (box) => setQuery({ see: boxText(box) })];
+}
