@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -17,7 +18,7 @@ from live.pipelines import TIMEOUT, Live
 _FOUR = re.compile(r"^[^,]+,[^,]+,[^,]+,[^,]+$")
 
 
-def array(live: Live, path: str) -> npt.NDArray[np.generic]:
+def array(live: Live, path: str) -> npt.NDArray[Any]:
     """What the reducer itself has at a path of the tree, as it is."""
     answer = requests.get(
         f"{live.placement.reducer_url}/api/v1/elements",
@@ -39,29 +40,29 @@ def canvas(page: Page) -> Locator:
     return page.locator("#plot .canvas canvas")
 
 
-def boxes(page: Page) -> tuple[list[float], list[float], bool]:
+def boxes(page: Page, drawn: Locator | None = None) -> tuple[list[float], list[float], bool]:
     """What is seen (x, y, width, height in the data), where on the canvas it is drawn, and whether y grows upwards."""
-    drawn = canvas(page)
+    drawn = drawn or canvas(page)
     expect(drawn).to_have_attribute("data-shown", _FOUR)
     seen, shown = (drawn.get_attribute(f"data-{name}") or "" for name in ("seen", "shown"))
     numbers = [[float(one) for one in text.split(",")] for text in (seen, shown)]
     return numbers[0], numbers[1], drawn.get_attribute("data-up") == "true"
 
 
-def place(page: Page, x: float, y: float) -> tuple[float, float]:
+def place(page: Page, x: float, y: float, drawn: Locator | None = None) -> tuple[float, float]:
     """Where on the page the place of the data is drawn."""
-    seen, shown, up = boxes(page)
-    corner = canvas(page).bounding_box()
+    seen, shown, up = boxes(page, drawn)
+    corner = (drawn or canvas(page)).bounding_box()
     assert corner is not None
     down = (y - seen[1]) / seen[3]
     across = shown[0] + (x - seen[0]) / seen[2] * shown[2]
     return corner["x"] + across, corner["y"] + shown[1] + (1 - down if up else down) * shown[3]
 
 
-def point_at(page: Page, column: int, row: int) -> None:
+def point_at(page: Page, column: int, row: int, drawn: Locator | None = None) -> None:
     """Put the cursor in the middle of a pixel."""
-    canvas(page).scroll_into_view_if_needed()
-    page.mouse.move(*place(page, column + 0.5, row + 0.5))
+    (drawn or canvas(page)).scroll_into_view_if_needed()
+    page.mouse.move(*place(page, column + 0.5, row + 0.5, drawn))
 
 
 def mark(page: Page, first: tuple[float, float], second: tuple[float, float]) -> None:

@@ -19,6 +19,7 @@ from beamloom import Event
 from control.live import Live as InProcess
 from dashboard.browser import PHONE, a_page, show
 from dashboard.conftest import SHOWCASE
+from dashboard.plotting import point_at
 from live.pipelines import TIMEOUT, Live, quiet_address, running, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
@@ -118,13 +119,8 @@ def test_the_pixel_under_the_cursor_is_that_of_the_event(
     heading(page, number)
     image = sampled_run[number].streams["camera"].parse().array
     canvas = page.get_by_role("img", name="camera: array")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
-    side = min(box["width"], box["height"])
     row = 60
-    corner = (box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2)
-    page.mouse.move(corner[0] + (column + 0.5) * side / 256, corner[1] + (row + 0.5) * side / 256)
+    point_at(page, column, row, canvas)
     expect(page.locator("#raw-camera output")).to_have_text(
         f"column {column}, row {row}: {image[row, column]:,}"
     )
@@ -142,7 +138,7 @@ def test_a_spectrum_is_a_curve_and_a_position_is_told_in_numbers(
     plot.scroll_into_view_if_needed()
     plot.hover()
     values = page.locator("#raw-spectrometer .u-legend .u-value")
-    expect(values.first).not_to_have_text("--")
+    expect(values.first).not_to_have_text("–")
     element, counts = (int(text.replace(",", "")) for text in values.all_text_contents())
     assert counts == spectrum[element]
     stage = sampled_run[number].streams["stage"].parse()

@@ -16,9 +16,10 @@ from starlette.routing import Route
 
 from beamloom.glance.event_view import arrays_of, show_event
 from beamloom.glance.kept import Kept, KeptEvents
+from beamloom.results.encodings import as_npy
 from beamloom.results.plain import to_json
 from beamloom.results.selection import SelectionError
-from beamloom.results.shown import Size, as_npy, shown
+from beamloom.results.shown import Size, shown
 
 NPY = "application/x-npy"
 
@@ -51,7 +52,7 @@ def kept_routes(events: KeptEvents) -> list[Route]:
             return _refused(found, 404)
         try:
             size = Size.asked(asked.get("most", ""), asked.get("by", "max"))
-            body = as_npy(shown(found, size))
+            body = as_npy([shown(found, size)])
         except SelectionError as error:
             return _refused(str(error), 400)
         return Response(body, media_type=NPY)

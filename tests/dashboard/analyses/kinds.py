@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 sys.path.append(str(Path(__file__).parents[3] / "examples" / "showcase"))
 
-import showcase
+showcase: Any = importlib.import_module("showcase")
 
 ROWS, COLUMNS = 1500, 3000
 """Of an image that is larger than what a page shows at once."""
 
 
-def large() -> np.ndarray:
+def large() -> npt.NDArray[np.uint16]:
     """Every pixel tells where it is, up to 16 bits."""
     rows, columns = np.mgrid[:ROWS, :COLUMNS]
-    return ((rows * 31 + columns * 7) % 65_521).astype(np.uint16)
+    return np.asarray((rows * 31 + columns * 7) % 65_521, np.uint16)
 
 
-def stack() -> np.ndarray:
+def stack() -> npt.NDArray[np.float64]:
     """Four planes, each with its number in it."""
     return np.arange(4)[:, None, None] * 100.0 + np.arange(30)[:, None] + np.arange(40) / 100
 
@@ -120,11 +122,11 @@ def kinds() -> dict[str, Any]:
     }
 
 
-class Worker(showcase.Worker):
+class Worker(showcase.Worker):  # type: ignore[misc]
     """That of the showcase."""
 
 
-class Reducer(showcase.Reducer):
+class Reducer(showcase.Reducer):  # type: ignore[misc]
     """That of the showcase, with one of every kind beside it."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
  * values under the cursor. Curves differ in colour and in dashes.
  */
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { CURVES } from "./colours";
@@ -28,17 +28,23 @@ export interface CurvesProps {
   /** Without it elements are counted from 0. */
   readonly x: Numbers | undefined;
   /** x has the edges of steps. */
-  readonly edges: boolean;
+  readonly edges?: boolean | undefined;
   /** x is the time since 1970, in s. */
-  readonly time: boolean;
+  readonly time?: boolean | undefined;
   readonly xLabel: string;
   readonly yLabel: string;
   readonly curves: readonly Curve[];
   readonly log: boolean;
-  readonly marks: boolean;
+  /** Dragging marks a range, and does not zoom. */
+  readonly marks?: boolean | undefined;
   readonly region?: Range | undefined;
-  readonly onRegion: (region: Range) => void;
+  readonly onRegion?: ((region: Range) => void) | undefined;
+  /** What is seen, where somebody else keeps it. */
   readonly seen?: Range | undefined;
+  readonly onSeen?: ((seen: Range | undefined) => void) | undefined;
+}
+
+interface Kept extends CurvesProps {
   readonly onSeen: (seen: Range | undefined) => void;
 }
 
@@ -86,7 +92,7 @@ function optionsOf(props: CurvesProps, hooks: uPlot.Hooks.Arrays, width: number,
   return {
     width,
     height,
-    scales: { x: { time: props.time, range: (_, low, high) => (low === high ? around(low) : [low, high]) }, y: { distr: props.log ? 3 : 1 } },
+    scales: { x: { time: props.time === true, range: (_, low, high) => (low === high ? around(low) : [low, high]) }, y: { distr: props.log ? 3 : 1 } },
     axes: [{ ...axis, ...(props.time ? {} : numbers), ...(props.x ? {} : { incrs: WHOLE }), label: props.xLabel }, { ...axis, ...numbers, label: props.yLabel, size: widest }],
     ...seriesOf(props),
     cursor: { drag: { x: true, y: !props.marks, uni: 20, setScale: false }, bind: { dblclick: () => null } },
@@ -94,7 +100,9 @@ function optionsOf(props: CurvesProps, hooks: uPlot.Hooks.Arrays, width: number,
   };
 }
 
-export function Curves(props: CurvesProps): JSX.Element {
+export function Curves(given: CurvesProps): JSX.Element {
+  const [own, setOwn] = useState<Range>();
+  const props: Kept = { ...given, seen: given.onSeen ? given.seen : own, onSeen: given.onSeen ?? setOwn };
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const latest = useRef(props);
@@ -122,7 +130,7 @@ export function Curves(props: CurvesProps): JSX.Element {
     const at = (place: number): number => one.posToVal(place, "x");
     const range = wide >= 3 ? { from: at(left), to: at(left + wide) } : { from: one.scales["x"]!.min!, to: one.scales["x"]!.max! };
     one.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    if (latest.current.marks) return latest.current.onRegion(range);
+    if (latest.current.marks) return latest.current.onRegion?.(range);
     // A choice over the whole height is one of x alone.
     const whole = high >= one.over.clientHeight - 1;
     latest.current.onSeen(whole ? range : { ...range, bottom: one.posToVal(top + high, "y"), top: one.posToVal(top, "y") });

@@ -10,12 +10,12 @@ export interface Look {
   readonly log: boolean;
   readonly square: boolean;
   /** Rows grow upwards, as in a graph, not downwards as in a picture. */
-  readonly up: boolean;
+  readonly up?: boolean | undefined;
   /** Levels that somebody chose; without them they follow the data. */
   readonly levels?: Levels | undefined;
 }
 
-export function Scale(props: { levels: Levels; map: string; log: boolean; units: string }): JSX.Element {
+export function Scale(props: { levels: Levels; map: string; log?: boolean; units?: string }): JSX.Element {
   const { low, high } = props.levels;
   const middle = props.log ? Math.sqrt(low) * Math.sqrt(high) : low / 2 + high / 2;
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -38,8 +38,8 @@ export function Scale(props: { levels: Levels; map: string; log: boolean; units:
   );
 }
 
-/** `pixels`: what is shown has rows, which can grow up or down. */
-export function LookForm(props: { look: Look; levels: Levels; pixels: boolean; onLook: (look: Look) => void; children?: ComponentChildren }): JSX.Element {
+/** `pixels`: what is shown has some, unless told that it has not. */
+export function LookForm(props: { look: Look; levels: Levels; pixels?: boolean; onLook: (look: Look) => void; children?: ComponentChildren }): JSX.Element {
   const { look, levels, onLook } = props;
   function onLevel(which: "low" | "high", text: string): void {
     const value = Number(text);
@@ -73,9 +73,9 @@ export function LookForm(props: { look: Look; levels: Levels; pixels: boolean; o
         <input type="checkbox" checked={look.log} onChange={(event) => onLook({ ...look, log: event.currentTarget.checked, levels: undefined })} /> log
       </label>
       <label>
-        <input type="checkbox" checked={look.square} onChange={(event) => onLook({ ...look, square: event.currentTarget.checked })} /> {props.pixels ? "square pixels" : "same scale"}
+        <input type="checkbox" checked={look.square} onChange={(event) => onLook({ ...look, square: event.currentTarget.checked })} /> {props.pixels === false ? "same scale" : "square pixels"}
       </label>
-      {props.pixels ? (
+      {look.up !== undefined ? (
         <label>
           <input type="checkbox" checked={look.up} onChange={(event) => onLook({ ...look, up: event.currentTarget.checked })} /> upwards
         </label>

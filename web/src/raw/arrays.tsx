@@ -29,14 +29,14 @@ function Picture(props: Props<"image">): JSX.Element {
   return (
     <>
       <LookForm look={look} levels={levels} onLook={setLook} />
-      <Scale levels={levels} map={look.map} />
+      <Scale levels={levels} map={look.map} log={look.log} />
       {layers > 1 ? (
         <label class="plane">
           layer {chosen} of {layers}
           <input type="range" min={0} max={layers - 1} value={chosen} onInput={(event) => setLayer(Number(event.currentTarget.value))} />
         </label>
       ) : null}
-      <Image image={image} levels={levels} log={look.log} map={look.map} square={look.square} full={{ rows, columns }} label={props.label} />
+      <Image image={image} levels={levels} log={look.log} map={look.map} square={look.square} whole={{ x: 0, y: 0, width: columns, height: rows }} label={props.label} />
     </>
   );
 }

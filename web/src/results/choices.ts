@@ -19,14 +19,14 @@ export function numbersOf(text: string | null, count?: number): number[] | undef
 }
 
 /** How colours are chosen; `otherwise` is what holds where the address says nothing. */
-export function lookOf(query: Query, otherwise: { log: boolean; square: boolean; up: boolean }): Look {
+export function lookOf(query: Query, otherwise: { log: boolean; square: boolean; up?: boolean }): Look {
   const levels = numbersOf(query.get("levels"), 2);
   const flag = (name: string, usual: boolean): boolean => (query.has(name) ? query.get(name) === "1" : usual);
   return {
     map: query.get("map") ?? "viridis",
     log: flag("log", otherwise.log),
     square: flag("square", otherwise.square),
-    up: flag("up", otherwise.up),
+    ...(otherwise.up === undefined ? {} : { up: flag("up", otherwise.up) }),
     ...(levels ? { levels: { low: levels[0]!, high: levels[1]! } } : {}),
   };
 }
@@ -35,7 +35,7 @@ export function lookOf(query: Query, otherwise: { log: boolean; square: boolean;
 export function lookQuery(look: Look): Record<string, string | undefined> {
   const flag = (on: boolean): string => (on ? "1" : "0");
   const levels = look.levels && `${look.levels.low},${look.levels.high}`;
-  return { map: look.map, log: flag(look.log), square: flag(look.square), up: flag(look.up), levels };
+  return { map: look.map, log: flag(look.log), square: flag(look.square), up: look.up === undefined ? undefined : flag(look.up), levels };
 }
 
 /** The chosen elements of the leading dimensions: "-1", the last, where none was chosen or there are not so many. */

@@ -79,7 +79,7 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
       <Problem error={error} />
       {plan.bands ? null : (
         <>
-          <LookForm look={look} levels={levels} pixels={true} onLook={onLook}>
+          <LookForm look={look} levels={levels} onLook={onLook}>
             {plan.signals.length > 1 ? (
               <label>
                 signal{" "}
@@ -108,7 +108,7 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
         log={look.log}
         map={look.map}
         square={look.square}
-        up={look.up !== ys.falls}
+        up={(look.up ?? false) !== ys.falls}
         whole={{ x: 0, y: 0, width: columns, height: rows }}
         x={xs}
         y={ys}

@@ -16,7 +16,7 @@ const MOST_POINTS = 50_000;
 
 export function ScatterPlot(props: { plan: Of<"scatter">; domain: string; run: string | undefined; events: string | undefined }): JSX.Element {
   const { plan, domain } = props;
-  const look = lookOf(place.value.query, { log: plan.log, square: false, up: true });
+  const look = lookOf(place.value.query, { log: plan.log, square: false });
   const [part] = choice("part");
   const [seen, setSeen] = seenBox();
   const count = plan.shape.reduce((product, length) => product * length, 1);

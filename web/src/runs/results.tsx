@@ -60,7 +60,7 @@ function Beside(props: Runs & { drawn: Drawn }): JSX.Element {
       {sides.map(([run, plan]) => (
         <section key={run.run}>
           <h3>run {nameOf(run)}</h3>
-          <Plot plan={plan} domain={domain(run)} />
+          <Plot plan={plan} whose={{ domain: domain(run), run: run.finished_at === null ? undefined : run.run, events: undefined }} />
         </section>
       ))}
     </div>
@@ -75,7 +75,7 @@ function Together(props: Runs & { drawn: Drawn }): JSX.Element {
   if (!one.arrays || !other.arrays) return one.error || other.error ? <Problem error={one.error ?? other.error} /> : <Empty>Asking for it…</Empty>;
   const [x, otherX] = [one.arrays["x"]?.data, other.arrays["x"]?.data];
   const shared = common(x, otherX);
-  if ((x || otherX) && !shared) return <Beside {...props} />;
+  if (((x || otherX) && !shared) || first.leading.length || second.leading.length) return <Beside {...props} />;
   const sides = [
     [props.first, first, one.arrays],
     [props.second, second, other.arrays],
@@ -84,7 +84,7 @@ function Together(props: Runs & { drawn: Drawn }): JSX.Element {
   const curves = sides.flatMap(([run, plan, arrays]) =>
     plan.series.map((series, index) => ({ label: `${series.label}, run ${nameOf(run)}`, values: filled(arrays[`y${index}`]!.data, length) })),
   );
-  return <Curves x={shared} xLabel={first.x.label} yLabel={first.y} log={false} curves={curves} />;
+  return <Curves x={shared} edges={first.x.edges} xLabel={first.x.label} yLabel={first.y} log={false} curves={curves} />;
 }
 
 function cell(value: unknown): string {
