@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from beamloom.control.plans import Plan, map_of
 from control.live import Live, simple_map
 from services.bench import series
 
@@ -113,3 +116,24 @@ def test_one_run_is_told_of_with_its_parameters_and_its_coverage(live: Live) -> 
         name: line[name] for name in line if name != "result"
     }
     assert "there is no run 'x'" in live.refused(live.get("runs/x"), 404)
+
+
+@given(
+    events=st.one_of(st.none(), st.integers(1, 3000)),
+    size=st.integers(1, 40),
+    slow=st.integers(1, 12),
+    at=st.integers(0, 2999),
+)
+def test_a_plan_means_so_many_events_in_batches_with_slow_packets_at_their_intervals(
+    events: int | None, size: int, slow: int, at: int
+) -> None:
+    plan = Plan(streams=["fast", "slow"], events=events, size=size, every={"slow": slow})
+    made = map_of(plan)
+    assert made.total_events == (None if events is None else events + 2)
+    at %= events or 3000
+    (fast,) = made.cell("fast", 1 + at) or ()
+    assert (made.cell("slow", 1 + at) is not None) == (at % slow == slow - 1)
+    if at % size:
+        before, now = made.locate(at), made.locate(1 + at)
+        assert made.cell("fast", at) == (fast,)
+        assert before.occurrence == now.occurrence

@@ -297,3 +297,10 @@ def test_no_bytes_are_an_internal_error(data: bytes) -> None:
             parameter.parse(data)
         except ParameterError:
             continue
+
+
+def test_a_number_among_choices_may_be_written_as_other_programs_write_it() -> None:
+    step = ChoiceParameter(name="step", choices=(0.5, 1.0, "auto"))
+    assert [step.parse(text) for text in (b"1", b"1.0", b"5e-1", b"auto")] == [1.0, 1.0, 0.5, "auto"]
+    with pytest.raises(ParameterError, match="one of"):
+        step.parse(b"2")

@@ -195,6 +195,7 @@ def test_a_set_is_readable_as_plain_values_and_files_by_their_digests() -> None:
     described = [
         ArrayParameter(name="band", default=[1, 2], element="int64"),
         BinaryParameter(name="table"),
+        FloatParameter(name="top", default=float("inf")),
         IntParameter(name="line", default=5),
     ]
     given = {"table": b"a,b\n1,2\n", "free": b"[1, 2]", "word": b"fast"}
@@ -202,6 +203,7 @@ def test_a_set_is_readable_as_plain_values_and_files_by_their_digests() -> None:
         "band": [1, 2],
         "free": [1, 2],
         "line": 5,
+        "top": "inf",
         "table": f"8 bytes, SHA-256 {hashlib.sha256(given['table']).hexdigest()}",
         "word": "fast",
     }

@@ -34,6 +34,10 @@ describe("the log", () => {
     expect(shown("DEBUG", "", "RUN  armed")).toEqual(["Run armed"]);
     expect(shown("DEBUG", "", "stage")).toEqual(["shutter stuck"]);
   });
+  it("has lines that arrived late where they belong", () => {
+    const { lines } = append(EMPTY, [line(1, "second"), line(2, "first"), line(3, "also first")].map((one, place) => ({ ...one, created: place ? "1.5" : "2.0" })));
+    expect(choose(lines, { level: "DEBUG", service: "", text: "" }).map((one) => one.line.msg)).toEqual(["second", "also first", "first"]);
+  });
   it("marks the words that are sought", () => {
     expect(marked("Run (a) is armed", words("ARMED (a)"))).toEqual(["Run ", "(a)", " is ", "armed", ""]);
     expect(marked("as it is", [])).toEqual(["as it is"]);

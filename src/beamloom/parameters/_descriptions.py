@@ -189,7 +189,7 @@ class BoolParameter(Parameter, frozen=True, kw_only=True, tag="bool"):
 
 
 class ChoiceParameter(Parameter, frozen=True, kw_only=True, tag="choice"):
-    """One of ``choices``, written as the choice is; the first one by default."""
+    """One of ``choices``, written as the choice is, numbers in any way that means them; the first one by default."""
 
     choices: Sequence[str | int | float] = ()
     default: str | int | float | None = None
@@ -202,7 +202,7 @@ class ChoiceParameter(Parameter, frozen=True, kw_only=True, tag="choice"):
         """The choice, as it stands in ``choices``."""
         text = self._text(data)
         for choice in self.choices:
-            if str(choice) == text:
+            if str(choice) == text or (isinstance(choice, float) and choice == _number(text)):
                 return choice
         raise self._refuse(data, f"one of {', '.join(map(repr, self.choices))}")
 
@@ -393,6 +393,13 @@ def _quote(data: bytes) -> str:
     except UnicodeDecodeError:
         return f"a value of {len(data)} bytes that is not UTF-8"
     return repr(text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "…")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _limits(parameter: Limited) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ def readable(parameters: Mapping[str, ParameterValue]) -> dict[str, Any]:
 def _readable(value: Any, data: bytes) -> Any:
     if len(data) > LONGEST or isinstance(value, bytes) or not is_text(data):
         return f"{len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return data.decode()  # JSON has no word for it
     try:
         return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_as_lists))
     except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):

@@ -17,7 +17,7 @@ export function words(text: string): string[] {
   return text.toLowerCase().split(/\s+/).filter(Boolean);
 }
 
-/** The lines that are wanted, the newest first. */
+/** The lines that are wanted, the newest first: by their own times, as those of some processes arrive later than those of others. */
 export function choose(lines: readonly Kept[], wanted: Wanted): Kept[] {
   const least = ORDER[wanted.level] ?? 0;
   const sought = words(wanted.text);
@@ -27,7 +27,7 @@ export function choose(lines: readonly Kept[], wanted: Wanted): Kept[] {
       const text = `${line.msg} ${line.name} ${line.service}`.toLowerCase();
       return sought.every((word) => text.includes(word));
     })
-    .reverse();
+    .sort((one, other) => Number(other.line.created) - Number(one.line.created) || other.key - one.key);
 }
 
 /** A text cut where a word that is sought begins and ends: every second piece is one. */

@@ -35,17 +35,6 @@ export function wrong(one: Described, text: string): string | undefined {
   return undefined;
 }
 
-/** What is posted for a text of the form: numbers, truth values and arrays as JSON, texts as they are. */
-export function valueOf(one: Described, text: string): unknown {
-  if (one.dtype === "str" || one.dtype === "file") return text;
-  if (one.dtype === "choice") return one.choices?.find((choice) => String(choice) === text) ?? text;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-}
-
 /** The parameter that a refusal names, and its sentence; undefined where it names none. */
 export function blamed(sentence: string): { name: string; said: string } | undefined {
   const found = /^parameter '([^']+)': (.+)$/s.exec(sentence);

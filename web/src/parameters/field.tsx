@@ -22,7 +22,8 @@ const ROWS = /\],\s*\[/g;
 
 /** A value as it stands in its field: of an array of rows each in a line. */
 export function typed(one: Described, value: unknown): string {
-  const text = written(value);
+  // JSON knows no number that is none.
+  const text = one.dtype === "float" && value === null ? "nan" : written(value);
   return one.dtype === "array" ? text.replace(ROWS, "],\n [") : text;
 }
 
@@ -51,7 +52,7 @@ export function Field(props: FieldProps): JSX.Element {
   const stored = described.dtype === "file" ? props.content : (storedOf(value) ?? (described.dtype === "binary" ? { size: 0, digest: "" } : undefined));
   const base = edited?.base ?? holds;
   const standard = typed(described, described.default);
-  const asFile = described.dtype === "file" || described.dtype === "binary";
+  const asFile = described.dtype === "file" || stored !== undefined;
   const onText = (text: string): void => edit(described.name, text === holds ? undefined : { text, base });
   const bounds = [described.unit, limits(described), described.shape && shapeOf(described.shape)];
   return (
@@ -67,7 +68,7 @@ export function Field(props: FieldProps): JSX.Element {
         <Input
           id={id}
           described={described}
-          text={edited?.text ?? (described.dtype === "array" && stored ? "" : holds)}
+          text={edited?.text ?? (stored && described.dtype !== "file" ? "" : holds)}
           file={edited?.file}
           stored={stored}
           wrong={problem !== undefined}

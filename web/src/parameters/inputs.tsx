@@ -66,6 +66,9 @@ function FileInput(props: InputProps & { content: string; accept?: string; name:
 
 export function Input(props: InputProps): JSX.Element {
   const { described, text, id, onText } = props;
+  const isFile = described.dtype === "file" || described.dtype === "array";
+  // What is too long to be written out is exchanged as a whole, whatever it means.
+  if (!isFile && (props.stored || props.file)) return <FileInput {...props} name="" content={described.name} />;
   const shared = { id, "aria-invalid": props.wrong, "aria-describedby": `${id}-about` };
   switch (described.dtype) {
     case "bool":
@@ -85,8 +88,6 @@ export function Input(props: InputProps): JSX.Element {
       );
     case "file":
       return <FileInput {...props} name={text} content={`${described.name}_file`} />;
-    case "binary":
-      return <FileInput {...props} name="" content={described.name} />;
     case "array":
       return (
         <>
@@ -105,6 +106,8 @@ export function Input(props: InputProps): JSX.Element {
         <input {...shared} class="short" inputMode={described.dtype === "int" ? "numeric" : "decimal"} value={text} onInput={(event) => onText(event.currentTarget.value)} />
       );
     default:
+      // An input of one line would throw the others away.
+      if (text.includes("\n")) return <textarea {...shared} rows={Math.min(12, text.split("\n").length)} value={text} onInput={(event) => onText(event.currentTarget.value)} />;
       return <input {...shared} value={text} onInput={(event) => onText(event.currentTarget.value)} />;
   }
 }

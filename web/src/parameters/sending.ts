@@ -1,13 +1,12 @@
-/** Setting parameters: all that was edited as one epoch, files among them. */
+/** Setting parameters: all that was edited as one epoch, files among them. Texts are sent as they were typed: no number is rounded here. */
 import type { Described } from "../api/answers";
 import { post } from "../api/client";
-import { valueOf } from "./checks";
 import type { Edit, Edits } from "./edits";
 import { contentOf } from "./groups";
 
 interface Entry {
   readonly name: string;
-  readonly data: unknown;
+  readonly data: string;
   readonly encoding?: "base64";
 }
 
@@ -26,7 +25,7 @@ async function entriesOf(one: Described, edit: Edit): Promise<Entry[]> {
     return [{ name: one.name, data: edit.text }, content];
   }
   if (edit.file) return [{ name: one.name, data: await base64(edit.file), encoding: "base64" }];
-  return [{ name: one.name, data: one.dtype === "binary" ? edit.text : valueOf(one, edit.text) }];
+  return [{ name: one.name, data: edit.text }];
 }
 
 /** Set what was edited, as one epoch: all of it, or none. */
@@ -40,6 +39,6 @@ export async function send(edited: Edits, described: readonly Described[]): Prom
 export async function check(edited: Edits, described: readonly Described[]): Promise<Record<string, string>> {
   const typed = described.filter((one) => edited[one.name] && !edited[one.name]!.file);
   if (!typed.length) return {};
-  const values = Object.fromEntries(typed.map((one) => [one.name, valueOf(one, edited[one.name]!.text)]));
+  const values = Object.fromEntries(typed.map((one) => [one.name, edited[one.name]!.text]));
   return (await post<Record<string, string>>("parameters/check", values)) ?? {};
 }
