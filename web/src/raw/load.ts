@@ -54,6 +54,7 @@ export function useEvent(worker: string, place: number | undefined, following: b
   const wish = useRef({ place, following });
   wish.current = { place, following };
   const asking = useRef(false);
+  const held = useRef<number | undefined>(undefined);
   const over = useRef(new AbortController());
   useEffect(() => {
     over.current = new AbortController();
@@ -62,11 +63,18 @@ export function useEvent(worker: string, place: number | undefined, following: b
   useEffect(() => {
     async function ask(): Promise<void> {
       asking.current = true;
-      let done: number | undefined;
+      let done = held.current;
+      if (wish.current.place === done) setState((before) => (before.error ? { ...before, error: undefined } : before));
       while (wish.current.place !== undefined && wish.current.place !== done && !over.current.signal.aborted) {
         done = wish.current.place;
         try {
           const loaded = await load(worker, done, over.current.signal);
+          // Somebody may have chosen another one meanwhile, such as the one that is shown.
+          if (!wish.current.following && wish.current.place !== done) {
+            done = held.current;
+            continue;
+          }
+          held.current = done;
           setState({ loaded, error: undefined });
         } catch (problem) {
           // The newest one may have gone before it was asked for, and the next is asked for soon.

@@ -115,7 +115,7 @@ function Events(props: { worker: string }): JSX.Element {
     <div class="beside">
       <Panel title="Kept events" id="kept" aside={<span title={`The last ${count(kept.keeps)} are kept.`}>{`${count(kept.events.length)} of ${count(kept.seen)}`}</span>}>
         <Problem error={watched.error.value} />
-        <Steps kept={kept} shown={shown} following={following} />
+        <Steps kept={kept} shown={following ? (event?.place ?? shown) : shown} following={following} />
         <List kept={kept} shown={event?.place ?? shown} />
       </Panel>
       <div class="packets" id="raw-event" data-place={event?.place}>
