@@ -53,6 +53,12 @@ def test_slow_streams_windows_and_open_runs_are_shown(live: Live) -> None:
     assert (long["total_events"], len(long["shown"])) == (10_000_002, 24)
 
 
+def test_one_in_so_many_events_is_for_the_debug_worker_which_must_be_there(live: Live) -> None:
+    told = shown(live, streams=["eiger"], events=4, debug_every=2)
+    assert cells(told, "eiger")[1:-1] == ["0", "{debug,1}", "2", "{debug,3}"]
+    assert "debug" in told["problem"]
+
+
 def test_what_is_in_the_way_is_said_before_it_is_armed(live: Live) -> None:
     told = shown(live, streams=["eiger", "pilatus"], events=3)
     assert told["problem"].startswith("stream 'pilatus' not available")
@@ -73,6 +79,8 @@ def test_what_is_in_the_way_is_said_before_it_is_armed(live: Live) -> None:
         ({"streams": ["eiger"], "events": 10**9, "share": 1}, "at most 1000000"),
         ({"streams": ["eiger"], "events": 9, "every": {"orca": 2}}, "not among the streams"),
         ({"streams": ["eiger"], "size": 1_000_000, "every": {"eiger": 999_999}}, "divide each other"),
+        ({"streams": ["eiger"], "events": 9, "debug_every": 0}, "the interval of debug workers is 0"),
+        ({"streams": ["eiger"], "events": 9, "share": 1, "debug_every": 2}, "no debug worker sees windows"),
         ({"streams": ["eiger"], "number": 3}, "this is no plan"),
     ],
 )

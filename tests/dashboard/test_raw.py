@@ -168,6 +168,22 @@ def test_nothing_of_it_sticks_out_on_a_phone(
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_the_form_of_a_run_chooses_which_events_are_seen(
+    page: Page, watched: Live, sampled_run: dict[int, Event]
+) -> None:
+    page.evaluate("location.hash = 'runs'")
+    page.get_by_label("events", exact=True).fill("8")
+    page.get_by_label("for the debug worker one in").fill("4")
+    expect(page.locator("#arm")).to_contain_text("one in 4 is for the debug worker, too")
+    page.get_by_role("button", name="arm", exact=True).click()
+    wait_until(lambda: watched.progress()["total_events"] == 10, "the new run", watched.state)
+    watched.finished()
+    page.evaluate("location.hash = 'debug'")
+    rows = page.locator("#kept tbody tr td:first-child")
+    expect(rows.nth(3)).to_have_text("0")
+    assert rows.all_text_contents()[:4] == ["9", "8", "4", "0"]
+
+
 def test_new_events_come_by_themselves_until_it_is_paused(page: Page, watched: Live) -> None:
     watched.arm(sampled(None))
     shown = page.locator("#raw-event")

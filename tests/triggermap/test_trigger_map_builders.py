@@ -60,6 +60,29 @@ def test_slow_streams_send_with_the_last_of_their_events(n: int, size: int, slow
         assert kinds_of(trigger_map, stream) == expected
 
 
+@given(counts, st.integers(1, 12), st.integers(1, 12), st.integers(1, 12))
+def test_one_in_so_many_events_is_for_the_debug_workers_and_nothing_else_changes(
+    n: int, size: int, slow: int, debug_every: int
+) -> None:
+    plain = sparse(["det", "x"], n, {"x": slow}, size=size, all_wrap=False)
+    sampled = sparse(["det", "x"], n, {"x": slow}, size=size, debug_every=debug_every, all_wrap=False)
+    debug = VirtualWorker(("debug",))
+    for event in {*range(min(n, 50)), *range(max(0, n - 50), n)}:
+        for stream in ("det", "x"):
+            before, now = plain.cell(stream, event), sampled.cell(stream, event)
+            chosen = (event + 1) % debug_every == 0 and before is not None
+            others = [one for one in now or () if one != debug]
+            assert len(others) == len(before or ())
+            if n <= 500:  # longer maps repeat a part, whose length depends on debug_every
+                assert others == list(before or ())
+            assert (debug in (now or ())) is chosen
+    endless = open_ended(["det", "x"], batch=size, every={"x": slow}, debug_every=debug_every)
+    assert [debug in (endless.cell("det", 1 + event) or ()) for event in range(3 * debug_every)] == 3 * [
+        *[False] * (debug_every - 1),
+        True,
+    ]
+
+
 def test_events_in_which_every_stream_is_slow_have_nobody() -> None:
     assert single_of(sparse(["x"], 5, {"x": 2}, all_wrap=False)) == [-2, 0, -2, 1, -2]
 
@@ -137,6 +160,8 @@ def test_the_map_of_a_real_tomography_scan_has_a_packet_wherever_the_recording_h
         (lambda: overlapping(["a"], 2, 2), "no window of 3 consecutive frames"),
         (lambda: overlapping(["a"], 2, 0), "share is 0"),
         (lambda: open_ended(["a"], batch=0), "batch is 0"),
+        (lambda: open_ended(["a"], debug_every=0), "debug_every is 0"),
+        (lambda: sparse(["a"], 9, {}, debug_every=-1), "debug_every is -1"),
     ],
 )
 def test_numbers_that_make_no_scan_are_refused(build: Any, says: str) -> None:

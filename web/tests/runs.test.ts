@@ -19,6 +19,12 @@ describe("a plan by a form", () => {
     const ingesters = [{ streams: ["d0", "d1", "stage"] }, { streams: ["m0"] }] as unknown as Parameters<typeof nameable>[0]["ingesters"];
     expect(nameable({ ingesters, detectors: { jungfrau: ["d0", "d1"], moench: ["m0", "m1"] } })).toEqual(["jungfrau", "m0", "stage"]);
   });
+  it("has some events for the debug worker where that is wanted", () => {
+    expect(planOf({ ...FIRST, debugEvery: "10" }, STREAMS)).toEqual({ streams: STREAMS, events: 1000, debug_every: 10 });
+    expect(planOf({ ...FIRST, debugEvery: "10", kind: "windows" }, STREAMS)).toEqual({ streams: STREAMS, events: 1000, share: 1 });
+    expect(planOf({ ...FIRST, debugEvery: "x" }, STREAMS)).toContain("for the debug worker");
+    expect(told({ streams: STREAMS, events: 9, debug_every: 10 })).toContain("; one in 10 is for the debug worker, too.");
+  });
   it("says what is missing", () => {
     const wrong = [
       planOf(FIRST, []),

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from beamloom.control.asking import BadRequest
-from beamloom.triggermap import TriggerMap, batched, open_ended, overlapping, show, sparse, summary
+from beamloom.triggermap import TriggerMap, open_ended, overlapping, show, sparse, summary
 
 MOST_EVENTS = 10**9
 MOST_CELLS = 10**6
@@ -32,6 +32,8 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True):
     """So many frames belong to two neighbouring windows, each of which one worker sees whole; 0: no windows."""
     every: dict[str, int] = {}
     """Events for each packet, of streams that are slower than the others."""
+    debug_every: int | None = None
+    """Of so many events the last one is for the debug workers, too; None: none is."""
     like: str | None = None
     """The id of a run whose map this one has; all else is as that has it."""
 
@@ -64,16 +66,14 @@ def map_of(plan: Plan) -> TriggerMap:
     _check_numbers(plan)
     if plan.share:
         return _windows(plan)
-    if math.lcm(plan.size, *plan.every.values()) > MOST_CELLS:
+    if math.lcm(plan.size, plan.debug_every or 1, *plan.every.values()) > MOST_CELLS:
         raise BadRequest(
-            f"batches of {plan.size} and the intervals of the slow streams repeat only after more than {MOST_CELLS} events; "
+            f"batches of {plan.size} and the intervals of slow streams and debug workers repeat only after more than {MOST_CELLS} events; "
             "choose numbers that divide each other"
         )
     if plan.events is None:
-        return open_ended(plan.streams, batch=plan.size, every=plan.every)
-    if plan.every:
-        return sparse(plan.streams, plan.events, plan.every, size=plan.size)
-    return batched(plan.streams, plan.events, plan.size)
+        return open_ended(plan.streams, batch=plan.size, every=plan.every, debug_every=plan.debug_every)
+    return sparse(plan.streams, plan.events, plan.every, size=plan.size, debug_every=plan.debug_every)
 
 
 def shown(trigger_map: TriggerMap, problem: str | None) -> ShownPlan:
@@ -91,6 +91,10 @@ def _windows(plan: Plan) -> TriggerMap:
         raise BadRequest(
             "windows that overlap have neither batches nor slow streams; choose one of these three"
         )
+    if plan.debug_every is not None:
+        raise BadRequest(
+            "no debug worker sees windows that overlap; leave debug_every out, or choose batches"
+        )
     if plan.events > MOST_CELLS:
         raise BadRequest(f"windows that overlap are written out one by one, at most {MOST_CELLS} of them")
     return overlapping(plan.streams, plan.events, plan.share)
@@ -103,6 +107,8 @@ def _check_numbers(plan: Plan) -> None:
         _check("the number of events", plan.events, 1, MOST_EVENTS)
     _check("the size of a batch", plan.size, 1, MOST_CELLS)
     _check("the overlap of two windows", plan.share, 0, MOST_SHARED)
+    if plan.debug_every is not None:
+        _check("the interval of debug workers", plan.debug_every, 1, MOST_CELLS)
     for stream, interval in plan.every.items():
         _check(f"the interval of {stream}", interval, 1, MOST_CELLS)
     if doubled := _first_double(plan.streams):

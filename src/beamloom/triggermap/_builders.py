@@ -61,25 +61,28 @@ def sparse(
     every: Mapping[str, int],
     *,
     size: int = 1,
+    debug_every: int | None = None,
     all_wrap: bool = True,
 ) -> TriggerMap:
     """As ``batched``, with streams that are slower than the trigger.
 
     A stream in ``every`` has a packet only at the last of each ``every[stream]`` events, the others at each event. To bring a
-    slow packet and all events that it stands for to the same worker, give ``size`` the same number.
+    slow packet and all events that it stands for to the same worker, give ``size`` the same number. With ``debug_every`` the last
+    of each so many events goes to the workers with the tag debug, too.
     """
     _check_streams(streams)
     _check_count("n", n)
     _check_count("size", size)
     _check_intervals(streams, every)
-    period = math.lcm(size, *every.values())
+    _check_debug(debug_every)
+    period = math.lcm(size, debug_every or 1, *every.values())
     repeats, rest = divmod(n, period * max(1, _PART_EVENTS // period))
     length = (n - rest) // max(repeats, 1)
     parts = {}
     if repeats:
-        parts["main"] = _sparse_part(streams, length, every, size)
+        parts["main"] = _sparse_part(streams, length, every, size, debug_every)
     if rest:
-        parts["rest" if repeats else "main"] = _sparse_part(streams, rest, every, size)
+        parts["rest" if repeats else "main"] = _sparse_part(streams, rest, every, size, debug_every)
     sequence = [Repeat("main", max(repeats, 1))] + ([Repeat("rest")] if repeats and rest else [])
     return TriggerMap(parts, sequence, all_wrap=all_wrap)
 
@@ -108,6 +111,7 @@ def open_ended(
     *,
     batch: int = 1,
     every: Mapping[str, int] | None = None,
+    debug_every: int | None = None,
     all_wrap: bool = True,
 ) -> TriggerMap:
     """As ``sparse`` with batches of ``batch``, until told to stop."""
@@ -115,18 +119,25 @@ def open_ended(
     _check_streams(streams)
     _check_count("batch", batch)
     _check_intervals(streams, every)
-    part = _sparse_part(streams, math.lcm(batch, *every.values()), every, batch)
+    _check_debug(debug_every)
+    length = math.lcm(batch, debug_every or 1, *every.values())
+    part = _sparse_part(streams, length, every, batch, debug_every)
     return TriggerMap({"main": part}, [Repeat("main", None)], all_wrap=all_wrap)
 
 
-def _sparse_part(streams: Sequence[str], length: int, every: Mapping[str, int], size: int) -> Part:
+def _sparse_part(
+    streams: Sequence[str], length: int, every: Mapping[str, int], size: int, debug_every: int | None
+) -> Part:
     event = np.arange(length)
+    worker = Slot(("generic",), True)
+    templates = [None, (worker,)] + ([] if debug_every is None else [(Slot(("debug",), False), worker)])
+    seen = np.zeros(length, bool) if debug_every is None else event % debug_every == debug_every - 1
     columns = {}
     for stream in streams:
         interval = every.get(stream, 1)
         present = event % interval == interval - 1
-        templates = [None, (Slot(("generic",), True),)]
-        columns[stream] = Column(templates, present.astype(np.uint8), (event // size)[present])
+        template = present.astype(np.uint8) + (present & seen)
+        columns[stream] = Column(templates, template, (event // size)[present])
     return Part(columns)
 
 
@@ -140,6 +151,11 @@ def _check_streams(streams: Sequence[str]) -> None:
 def _check_count(name: str, number: int) -> None:
     if number < 1:
         raise TriggerMapError(f"{name} is {number}; it must be at least 1")
+
+
+def _check_debug(debug_every: int | None) -> None:
+    if debug_every is not None:
+        _check_count("debug_every", debug_every)
 
 
 def _check_intervals(streams: Sequence[str], every: Mapping[str, int]) -> None:

@@ -30,8 +30,8 @@ function NoWorker(): JSX.Element {
 function NoEvents(): JSX.Element {
   return (
     <p>
-      Only events whose trigger map asks for its tag come to it: beside <code>&#123;"constraint": 0&#125;</code> write{" "}
-      <code>&#123;"tags": ["debug"]&#125;</code> for the events that you want to see, such as every tenth.
+      Only events whose trigger map asks for its tag come to it. Under <a href="#runs">Runs</a> say of how many events one is for the debug worker; in a map of
+      your own write <code>&#123;"tags": ["debug"]&#125;</code> beside <code>&#123;"constraint": 0&#125;</code> where you want to see an event.
     </p>
   );
 }

@@ -62,7 +62,7 @@ function Choice(props: { kind: Kind; now: Kind; onKind: (kind: Kind) => void; ch
   );
 }
 
-function Fields(props: { now: Draft; streams: readonly string[]; change: (part: Partial<Draft>) => void }): JSX.Element {
+function Fields(props: { now: Draft; streams: readonly string[]; debugs: boolean; change: (part: Partial<Draft>) => void }): JSX.Element {
   const { now, streams, change } = props;
   const windows = now.kind === "windows";
   return (
@@ -107,6 +107,18 @@ function Fields(props: { now: Draft; streams: readonly string[]; change: (part: 
         {now.kind === "batches" ? <Short label="in a row" value={now.size} onText={(size) => change({ size })} /> : null}
         {windows ? <Short label="frames shared by neighbours" value={now.share} onText={(share) => change({ share })} /> : null}
       </fieldset>
+      {props.debugs && !windows ? (
+        <fieldset>
+          <legend>to look at</legend>
+          <Short
+            label="for the debug worker one in"
+            unit="events"
+            value={now.debugEvery}
+            onText={(debugEvery) => change({ debugEvery })}
+            hint="It keeps them as they are, and Raw shows them; empty: none"
+          />
+        </fieldset>
+      ) : null}
     </>
   );
 }
@@ -120,8 +132,9 @@ export function Arm(props: { runs: readonly RunLine[] }): JSX.Element {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error>();
   const streams = there ? nameable(there) : [];
+  const debugs = (there?.workers ?? []).some((one) => one.tags.includes("debug"));
   const processes = JSON.stringify([streams, there?.workers.map((one) => [one.name, one.fault]), there?.reducer?.name]);
-  const wanted = there ? planOf({ ...now, like: template }, streams) : "Asking which streams there are…";
+  const wanted = there ? planOf({ ...now, like: template, ...(debugs ? {} : { debugEvery: "" }) }, streams) : "Asking which streams there are…";
   const plan = typeof wanted === "string" ? undefined : wanted;
   const looked = useLook(plan, processes);
   function change(part: Partial<Draft>): void {
@@ -165,7 +178,7 @@ export function Arm(props: { runs: readonly RunLine[] }): JSX.Element {
             ))}
           </select>
         </label>
-        {template ? <TemplateParameters key={template} run={template} wanted={asThen} onWanted={setAsThenToo} /> : <Fields now={now} streams={streams} change={change} />}
+        {template ? <TemplateParameters key={template} run={template} wanted={asThen} onWanted={setAsThenToo} /> : <Fields now={now} streams={streams} debugs={debugs} change={change} />}
         <details>
           <summary>end it early by itself</summary>
           <p class="filters">

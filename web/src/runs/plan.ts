@@ -9,6 +9,8 @@ export interface Plan {
   readonly size?: number;
   readonly share?: number;
   readonly every?: Readonly<Record<string, number>>;
+  /** Of so many events one is for the debug workers, too. */
+  readonly debug_every?: number;
   readonly like?: string;
 }
 
@@ -25,13 +27,15 @@ export interface Draft {
   readonly endless: boolean;
   readonly size: string;
   readonly share: string;
+  /** One in so many events is for the debug workers; empty for none. */
+  readonly debugEvery: string;
   /** The run that it is to be like; empty for none. */
   readonly like: string;
   readonly maxFailed: string;
   readonly idle: string;
 }
 
-export const FIRST: Draft = { kind: "each", left: [], every: {}, events: "1000", endless: false, size: "10", share: "1", like: "", maxFailed: "", idle: "" };
+export const FIRST: Draft = { kind: "each", left: [], every: {}, events: "1000", endless: false, size: "10", share: "1", debugEvery: "", like: "", maxFailed: "", idle: "" };
 
 /** What a map may name: the streams that are there, and in the place of all of its streams a detector that has several. */
 export function nameable(there: Pick<Config, "ingesters" | "detectors">): string[] {
@@ -63,8 +67,12 @@ export function planOf(draft: Draft, streams: readonly string[]): Plan | string 
   const every = slow.map((one) => [one, whole(draft.every[one]!)] as const);
   const wrong = every.find(([, interval]) => interval === undefined);
   if (wrong) return `Say in how many events ${wrong[0]} has one packet: a whole number from 1 on.`;
+  const debugs = draft.debugEvery.trim() !== "" && draft.kind !== "windows";
+  const debugEvery = debugs ? whole(draft.debugEvery) : 0;
+  if (debugEvery === undefined) return "Say of how many events one is for the debug worker: a whole number from 1 on.";
   return {
     streams: chosen,
+    ...(debugEvery ? { debug_every: debugEvery } : {}),
     ...(endless ? {} : { events: events! }),
     ...(size > 1 ? { size } : {}),
     ...(share ? { share } : {}),
@@ -94,5 +102,6 @@ export function told(plan: Plan): string {
       ? `; ${count(plan.size)} in a row go to the same worker`
       : "; each goes to the next free worker";
   const slow = Object.entries(plan.every ?? {}).map(([name, interval]) => `${name} has a packet every ${count(interval)} events`);
-  return `${events}${whom}${slow.length ? `; ${slow.join(", ")}` : ""}. An event for the beginning and one for the end are added.`;
+  const raw = !plan.debug_every ? "" : plan.debug_every === 1 ? "; all are for the debug worker, too" : `; one in ${count(plan.debug_every)} is for the debug worker, too`;
+  return `${events}${whom}${slow.length ? `; ${slow.join(", ")}` : ""}${raw}. An event for the beginning and one for the end are added.`;
 }
