@@ -19,37 +19,55 @@ Array = np.ndarray[Any, np.dtype[Any]]
 BLOCK: Final = 64
 
 
-@compiled
-def _least_thresholds(labels: Array, thresholds: Array, least: Array) -> None:
-    rows, columns = labels.shape
-    for row in range(rows):
-        for block in range(least.shape[1]):
-            lowest = np.inf
-            for column in range(block * 64, min(block * 64 + 64, columns)):
-                lowest = min(lowest, thresholds[labels[row, column]])
-            least[row, block] = lowest
+class Blocks:
+    """The blocks of a detector: which radial bins they reach over."""
+
+    def __init__(self, labels: Array, bins: int) -> None:
+        rows, columns = labels.shape
+        blocks = -(-columns // BLOCK)
+        padded = np.full((rows, blocks * BLOCK), bins, np.int64)
+        padded[:, :columns] = labels
+        by_block = padded.reshape(rows, blocks, BLOCK)
+        self._first = by_block.min(axis=2)
+        self._last = np.where(by_block < bins, by_block, -1).max(axis=2)
+        self.live: Array = self._last >= 0
+        """Whether a block has any pixel that counts; of shape (rows, blocks of a row)."""
+        self._first[~self.live] = self._last[~self.live] = 0
+        self._level = np.int64(np.log2(self._last - self._first + 1))
+
+    def floors(self, thresholds: Array, dtype: np.dtype[Any]) -> Array:
+        """The floor of each block for frames of ``dtype``, by the threshold of each bin; of the shape of ``live``.
+
+        It is that of all bins between the block's first and last one, so that one that has no pixel in the block may lower it.
+        """
+        least = _least_of_ranges(thresholds, self._first, self._last, self._level)
+        if np.issubdtype(dtype, np.integer):
+            bounds = np.iinfo(dtype)
+            top = np.floor(least) + 1
+            floors = np.full(top.shape, bounds.max, dtype)
+            np.copyto(floors, np.maximum(top, bounds.min), where=top < bounds.max, casting="unsafe")
+            return floors
+        # Rounded to the frame's type it might lie above the threshold.
+        with np.errstate(over="ignore"):
+            floors = np.nextafter(least.astype(dtype), dtype.type(-np.inf))
+        whole = as_whole_numbers(floors)
+        return np.where(floors > 0, whole, np.iinfo(whole.dtype).min)
 
 
-def floors_of_blocks(labels: Array, thresholds: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    """The floor of each block, and whether it has any pixel that counts; ``thresholds``: of each label, infinite where it does not count.
+def _least_of_ranges(values: Array, first: Array, last: Array, level: Array) -> Array:
+    """The least of ``values`` from each of ``first`` to ``last``, inclusive; ``level``: log2 of how many these are, rounded down.
 
-    Both of shape (rows, blocks of a row).
+    By the least of all runs of 1, 2, 4 and so on: two of them that overlap make up any range.
     """
-    least = np.empty((labels.shape[0], -(-labels.shape[1] // BLOCK)), np.float64)
-    _least_thresholds(labels, thresholds, least)
-    live = np.isfinite(least)
-    least[~live] = 0.0
-    if np.issubdtype(dtype, np.integer):
-        bounds = np.iinfo(dtype)
-        top = np.floor(least) + 1
-        floors = np.full(top.shape, bounds.max, dtype)
-        np.copyto(floors, np.maximum(top, bounds.min), where=top < bounds.max, casting="unsafe")
-        return floors, live
-    # Rounded to the frame's type it might lie above the threshold.
-    with np.errstate(over="ignore"):
-        floors = np.nextafter(least.astype(dtype), dtype.type(-np.inf))
-    whole = as_whole_numbers(floors)
-    return np.where(floors > 0, whole, np.iinfo(whole.dtype).min), live
+    runs = [values]
+    for power in range(int(level.max())):
+        shorter, step = runs[-1], 1 << power
+        longer = shorter.copy()
+        np.minimum(shorter[:-step], shorter[step:], out=longer[:-step])
+        runs.append(longer)
+    table = np.stack(runs)
+    least: Array = np.minimum(table[level, first], table[level, last + 1 - (1 << level)])
+    return least
 
 
 def as_whole_numbers(frame: Array) -> Array:

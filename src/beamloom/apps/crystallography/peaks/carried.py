@@ -17,7 +17,7 @@ import numpy as np
 
 from beamloom.apps.crystallography.peaks import radial
 from beamloom.apps.crystallography.peaks.bands import Crew, bands
-from beamloom.apps.crystallography.peaks.blocks import as_whole_numbers, floors_of_blocks, scan
+from beamloom.apps.crystallography.peaks.blocks import Blocks, as_whole_numbers, scan
 from beamloom.apps.crystallography.peaks.layout import Layout
 from beamloom.apps.crystallography.peaks.statistics import Clipping, FrameStatistics
 
@@ -65,7 +65,6 @@ class _Standing:
     cores: Array
     thresholds: Array
     floors: Array
-    live: Array
     gathered: Array
     """Number, and sums of value - low and of its square, of what the frames since have added to each bin."""
 
@@ -79,6 +78,7 @@ class CarriedStatistics:
         self._of_frames = of_frames
         self._labels = layout.labels.reshape(-1)
         self._bands = bands(layout.labels.shape[0])
+        self._blocks = Blocks(layout.labels, layout.bins)
         self._row_counts = [layout.pixel_counts(phase, STEP) for phase in range(STEP)]
         self._tail = np.empty(-(-layout.labels.shape[0] // STEP) * layout.labels.shape[1], np.int32)
         self._found = np.empty(layout.labels.size, np.int32)
@@ -128,7 +128,6 @@ class CarriedStatistics:
         cores[bins:, radial.HIGH] = np.inf
         thresholds = np.full(2 * bins, np.inf)
         thresholds[:bins] = states[:, 3]
-        floors, live = floors_of_blocks(self._layout.labels, thresholds, dtype)
         self._phase = 0
         self._standing = _Standing(
             states,
@@ -137,8 +136,7 @@ class CarriedStatistics:
             background,
             cores,
             thresholds,
-            floors,
-            live,
+            self._blocks.floors(states[:, 3], dtype),
             np.zeros((bins, 3), np.float64),
         )
 
@@ -178,7 +176,7 @@ class CarriedStatistics:
                 self._layout.labels,
                 standing.thresholds,
                 standing.floors,
-                standing.live,
+                self._blocks.live,
                 first,
                 last,
                 found,
