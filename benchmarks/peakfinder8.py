@@ -130,7 +130,7 @@ def frame(
 def frames_of(case: Case, count: int) -> list[Array]:
     random = np.random.default_rng(1)
     return [
-        frame(random, case.detector, case.level, np.exp(random.uniform(3.4, 8, case.peaks)))[0]
+        frame(random, case.detector, case.level, np.exp(random.uniform(3.4, 8, case.peaks)).tolist())[0]
         for _ in range(count)
     ]
 

@@ -33,7 +33,7 @@ class Blocks:
         self.live: Array = self._last >= 0
         """Whether a block has any pixel that counts; of shape (rows, blocks of a row)."""
         self._first[~self.live] = self._last[~self.live] = 0
-        self._level = np.int64(np.log2(self._last - self._first + 1))
+        self._level: Array = np.log2(self._last - self._first + 1).astype(np.int64)
 
     def floors(self, thresholds: Array, dtype: np.dtype[Any]) -> Array:
         """The floor of each block for frames of ``dtype``, by the threshold of each bin; of the shape of ``live``.
