@@ -36,6 +36,14 @@ def test_what_is_small_enough_stays_as_it_is() -> None:
     assert got.tolist() == image.tolist()
 
 
+def test_blocks_of_any_size_have_their_largest_value() -> None:
+    image = np.random.default_rng(5).normal(size=(5, 1000))
+    for most in (1000 // 64, 1000 // 7, 1):
+        step = -(-1000 // most)
+        truth = [[block.max() for block in np.split(row, np.arange(step, 1000, step))] for row in image]
+        np.testing.assert_array_equal(shown(image, Size((5, most), "max")), truth)
+
+
 def test_a_single_bright_pixel_stays_visible_by_the_largest_value() -> None:
     image = np.zeros((1000, 1000), np.uint32)
     image[137, 911] = 500

@@ -1,6 +1,6 @@
 /** An image: its numbers become colours once for each version, and are drawn as often as it is zoomed or moved. */
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { COUNTED } from "./along";
 import { palette } from "./colours";
 import { figure } from "./figure";
@@ -35,17 +35,21 @@ export function Image(props: ImageProps): JSX.Element {
   const block = props.block ?? { rows: Math.ceil(whole.height / rows), columns: Math.ceil(whole.width / columns) };
   const covers: Box = { x: begins.column, y: begins.row, width: columns * block.columns, height: rows * block.rows };
 
-  const picture = useMemo(() => {
-    const drawn = document.createElement("canvas");
-    drawn.width = columns;
-    drawn.height = rows;
-    const data = new ImageData(columns, rows);
+  // One canvas for all versions: memory for millions of pixels is not asked for ten times a second.
+  const kept = useRef<{ canvas: HTMLCanvasElement; data: ImageData }>(undefined);
+  const version = useMemo(() => {
+    if (kept.current?.data.width !== columns || kept.current.data.height !== rows) {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [columns, rows];
+      kept.current = { canvas, data: new ImageData(columns, rows) };
+    }
+    const { canvas, data } = kept.current;
     const pixels = new Uint32Array(data.data.buffer);
     const last = image.data.subarray(image.data.length - rows * columns * (bands ?? 1));
     if (bands) colourRgb(last, bands, pixels);
     else colour(last, levels, log, palette(map), pixels);
-    drawn.getContext("2d")?.putImageData(data, 0, 0);
-    return drawn;
+    canvas.getContext("2d")?.putImageData(data, 0, 0);
+    return {};
   }, [image, bands, levels.low, levels.high, log, map]);
 
   function paint(pen: CanvasRenderingContext2D, { seen, shown, up }: Frame): void {
@@ -56,7 +60,7 @@ export function Image(props: ImageProps): JSX.Element {
     pen.scale((to.x - from.x) / columns, (to.y - from.y) / rows);
     const sharp = window.devicePixelRatio || 1;
     pen.imageSmoothingEnabled = (Math.abs(to.x - from.x) * sharp) / columns < 1;
-    pen.drawImage(picture, 0, 0);
+    if (kept.current) pen.drawImage(kept.current.canvas, 0, 0);
     pen.restore();
   }
 
@@ -88,7 +92,7 @@ export function Image(props: ImageProps): JSX.Element {
     return `at most ${values}${units} in ${block.columns} × ${block.rows} pixels`;
   }
 
-  const painted = [picture, covers.x, covers.y, covers.width, covers.height];
+  const painted = [version, covers.x, covers.y, covers.width, covers.height];
   return (
     <Pane
       xLabel="column"
