@@ -109,14 +109,30 @@ def test_a_window_that_makes_no_sense_is_refused_with_a_sentence(query: str) -> 
         assert "whole number" in sentence
 
 
+ENDLESS: dict[str, Any] = {
+    "parts": {"main": {"eiger": [[{"constraint": 0}]]}},
+    "sequence": [{"part": "main", "repeat": None}],
+}
+
+
+def test_the_end_event_of_an_open_run_was_given_out_once_though_its_number_had_been_before() -> None:
+    with Live() as live:
+        live.arm(ENDLESS)
+        live.wait_for("progress", lambda progress: progress["last_assigned"] > 4)
+        live.feeds["eiger"].send(series(3))
+        live.finished()
+        seen = live.read("weave")
+        assert (seen["total_events"], set(seen["attempt"])) == (5, {1})
+        story = live.read("events/4")
+        assert {one["attempt"] for one in story["attempts"]} == {1}
+        assert story["part"]["name"] == "reserved_start_end"
+        assert story["wanted"] == {"eiger": "all workers with generic"}
+
+
 def test_an_open_run_is_seen_while_it_goes_on() -> None:
-    endless: dict[str, Any] = {
-        "parts": {"main": {"eiger": [[{"constraint": 0}]]}},
-        "sequence": [{"part": "main", "repeat": None}],
-    }
     with Live() as live:
         live.feeds["eiger"].send(series(100)[:6])
-        live.arm(endless)
+        live.arm(ENDLESS)
 
         def reduced(seen: Any) -> bool:
             names = [seen["stage_names"][number] for number in seen["stages"]]

@@ -14,7 +14,9 @@ from beamloom.control.run_records import NoSuchEvent, record_of
 from beamloom.control.story_lines import lines
 from beamloom.control.waits_view import waits_of
 from beamloom.engine.chronicle import Chronicle, Past
-from beamloom.triggermap import Cell
+from beamloom.engine.glimpse import given
+from beamloom.engine.run import Run
+from beamloom.triggermap import RESERVED_PART, Cell, TriggerMap
 
 Answers = dict[str, dict[str, Any] | None]
 """What processes have answered, by their ids; None of one that has not."""
@@ -58,7 +60,7 @@ def story(controller: Any, record: Any, event: int, answers: Answers) -> dict[st
         **_place(run, event),
         **_epoch(record, event),
         "streams": _streams(run, event, answers, past),
-        "attempts": _attempts(past),
+        "attempts": _attempts(run, event, past),
         "processes": {
             member.name: _said(member, event, answers)
             for member in controller.ensemble
@@ -97,15 +99,21 @@ def _outcome(run: Any, event: int) -> dict[str, Any]:
 
 def _place(run: Any, event: int) -> dict[str, Any]:
     """Where it is in the map, and what the map wants of each stream."""
+    trigger_map, total = run.trigger_map, run.ledger.total
+    if trigger_map.total_events is None and trigger_map.wrapped and event + 1 == total:
+        # An endless map has no number for its end event, which is as the start event is.
+        part = {"name": RESERVED_PART, "round": 2, "offset": 0}
+        return {"part": part, "wanted": _wanted(trigger_map, 0)}
     try:
-        place = run.trigger_map.locate(event)
-        cells = {stream: run.trigger_map.cell(stream, event) for stream in run.trigger_map.streams}
+        place = trigger_map.locate(event)
     except IndexError:
         return {"part": None, "wanted": {}}
-    return {
-        "part": {"name": place.part, "round": place.round, "offset": place.offset},
-        "wanted": {stream: _words(cell) for stream, cell in cells.items()},
-    }
+    part = {"name": place.part, "round": place.round, "offset": place.offset}
+    return {"part": part, "wanted": _wanted(trigger_map, event)}
+
+
+def _wanted(trigger_map: TriggerMap, event: int) -> dict[str, str]:
+    return {stream: _words(trigger_map.cell(stream, event)) for stream in trigger_map.streams}
 
 
 def _words(cell: Cell) -> str:
@@ -147,17 +155,20 @@ def _streams(run: Any, event: int, answers: Answers, past: Past) -> dict[str, An
     return streams
 
 
-def _attempts(past: Past) -> list[dict[str, Any]]:
+def _attempts(run: Run, event: int, past: Past) -> list[dict[str, Any]]:
+    """Its leases, but for those as an event of an open-ended run that the run then never had."""
     attempts = []
-    for lease in past.leases:
-        span = lease.span
+    for one in given(past.leases, run.cut_at):
+        if not one.first <= event < one.stop:
+            continue
+        lease, span = one.lease, one.lease.span
         lost = past.lost.get(span.worker)
-        took = [one for one in past.taken if (one.worker, one.slot) == (span.worker, span.slot)]
-        fell = [one for one in past.failures if (one.worker, one.slot) == (span.worker, span.slot)]
+        took = [end for end in past.taken if (end.worker, end.slot) == (span.worker, span.slot)]
+        fell = [end for end in past.failures if (end.worker, end.slot) == (span.worker, span.slot)]
         ended = bool(took or fell)
         attempts.append(
             {
-                "attempt": span.attempt,
+                "attempt": one.times,
                 "slot": span.slot,
                 "worker": span.worker,
                 "streams": None if span.streams is None else list(span.streams),
