@@ -60,5 +60,7 @@ def test_a_killed_worker_is_seen_within_two_seconds_and_its_successor_too(browse
         expect(lines).to_have_count(1)
         expect(page.get_by_label("Health")).to_contain_text("Worker-1 was gone")
         expect(page.get_by_label("Health")).to_contain_text("is back")
+        expect(lines).to_contain_text("was gone")
+        expect(lines).not_to_have_attribute("data-process", key)
         live.post("stop")
         live.finished()

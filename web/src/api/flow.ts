@@ -80,6 +80,6 @@ export interface Staff {
   workers: Kept[];
 }
 
-export const flow = watchPath<Flow>("flow", 700);
-export const load = watchPath<Record<string, ProcessLoad>>("load?stages=true&seconds=5", 700);
-export const staff = watchPath<Staff>("workers", 1000);
+export const flow = watchPath<Flow>("flow", 1000);
+export const load = watchPath<Record<string, ProcessLoad>>("load?stages=true&seconds=5", 1000);
+export const staff = watchPath<Staff>("workers", 1500);

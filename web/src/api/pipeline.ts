@@ -5,4 +5,4 @@ import { watchPath } from "./watch";
 export const progress = watchPath<Progress>("progress", 400);
 export const diagnosis = watchPath<Diagnosis>("doctor", 1000);
 export const config = watchPath<Config>("config", 500);
-export const streams = watchPath<Record<string, Stream>>("streams", 500);
+export const streams = watchPath<Record<string, Stream>>("streams", 1000);

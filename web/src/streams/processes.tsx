@@ -161,7 +161,7 @@ export function Processes(): JSX.Element {
                   <th class="number">per second</th>
                   <th>memory</th>
                   <th>where</th>
-                  <th />
+                  <th aria-label="what can be done" />
                 </tr>
               </thead>
               <tbody>
