@@ -174,6 +174,10 @@ def test_an_earlier_epoch_is_set_again_with_the_bytes_that_it_had(live: Live) ->
     assert hash_then == live.read("config")["parameters_hash"]
     assert live.get("parameter/mask").content == b"\x00\x01"
     assert live.get("parameter/gain").content == b"1"
+    whole = live.read("epochs")
+    assert live.read("epochs?last=1") == {**whole, "epochs": whole["epochs"][-1:]}
+    assert whole["count"] == len(whole["epochs"])
+    assert "last is how many" in live.refused(live.get("epochs?last=0"), 400)
     number = live.read("epochs")["epoch"]
     assert live.post(f"epochs/{first}").json() == hash_then
     assert live.read("epochs")["epoch"] == number, "what holds already is no change"

@@ -82,8 +82,9 @@ describe("the history of parameters", () => {
       [0, []],
     ]);
     expect(history(epochs).map((one) => one.last)).toEqual([undefined, 89, 39]);
-    expect(pending({ epoch: 5, values: { a: 9 }, run: "r", epochs })).toEqual([]);
-    expect(pending({ epoch: 6, values: { ...epochs[2]!.values, a: 9 }, run: "r", epochs })).toEqual([{ name: "a", before: 2, after: 9 }]);
+    expect(history(epochs.slice(1), 3).map((one) => one.epoch.epoch)).toEqual([5]);
+    expect(pending({ epoch: 5, values: { a: 9 }, run: "r", epochs, count: 3 })).toEqual([]);
+    expect(pending({ epoch: 6, values: { ...epochs[2]!.values, a: 9 }, run: "r", epochs, count: 3 })).toEqual([{ name: "a", before: 2, after: 9 }]);
     expect(changes({ a: 1 }, {})).toEqual([{ name: "a", before: 1, after: undefined }]);
     expect([written("x"), written([1, 2]), written(undefined), written(true)]).toEqual(["x", "[1, 2]", "not set", "true"]);
   });

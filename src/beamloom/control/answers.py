@@ -126,6 +126,8 @@ class ParameterEpochs(msgspec.Struct):
     values: dict[str, Any]
     run: str | None
     epochs: list[ParameterEpoch]
+    count: int
+    """Epochs that the run has had, told or not."""
 
 
 class ProcessLine(msgspec.Struct):

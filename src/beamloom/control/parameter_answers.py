@@ -20,15 +20,20 @@ class ParameterAnswers(Asking):
         return as_json(await self._ask(self._controller.parameters.listing))
 
     async def parameter_epochs(self, request: Request) -> Response:
-        """The values that hold now, and those of the run with the event that each set holds from."""
+        """The values that hold now, and those of the run with the event that each set holds from; the ``last`` of them alone if given."""
+        last = request.query_params.get("last")
+        if last is not None and not (last.isdecimal() and int(last)):
+            raise BadRequest(f"last is how many epochs are told, such as last=20, not {last!r:.40}")
 
         def view() -> dict[str, Any]:
             active = self._controller.active
+            epochs = [] if active is None else active.epochs
             return {
                 "epoch": self._controller.epochs.number,
                 "values": self._controller.parameters.current.readable,
                 "run": None if active is None else active.run.run_id,
-                "epochs": [] if active is None else msgspec.to_builtins(active.epochs),
+                "epochs": msgspec.to_builtins(epochs[-int(last) :] if last else epochs),
+                "count": len(epochs),
             }
 
         return as_json(await self._ask(view))

@@ -105,7 +105,12 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
             takes=dict[str, Any] | list[answers.ParameterEntry],
             answers=dict[str, str],
         ),
-        Told(f"{V1}/epochs", api.parameter_epochs, answers=answers.ParameterEpochs),
+        Told(
+            f"{V1}/epochs",
+            api.parameter_epochs,
+            answers=answers.ParameterEpochs,
+            query=[Value(name="last", kind=int, says="So many of the last epochs; all unless given.")],
+        ),
         Told(f"{V1}/epochs/{{epoch:int}}", api.restore_epoch, methods=["POST"], answers=str),
         Told(f"{V1}/parameter/{{name:path}}", api.parameter, answers="application/x.bytes"),
         Told(

@@ -153,6 +153,8 @@ export interface Epochs {
   values: Record<string, unknown>;
   run: string | null;
   epochs: Epoch[];
+  /** Epochs that the run has had, told or not. */
+  count: number;
 }
 
 export interface RunLine {

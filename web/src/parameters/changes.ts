@@ -28,9 +28,9 @@ export interface Step {
   readonly changes: readonly Change[];
 }
 
-/** The epochs of a run, the newest first. */
-export function history(epochs: readonly Epoch[]): Step[] {
-  return epochs
+/** The epochs of a run, the newest first; of more than are told (`count`) the oldest one that is told only tells what changed after it. */
+export function history(epochs: readonly Epoch[], count = epochs.length): Step[] {
+  const steps = epochs
     .map((epoch, index) => {
       const next = epochs[index + 1];
       return {
@@ -40,6 +40,7 @@ export function history(epochs: readonly Epoch[]): Step[] {
       };
     })
     .reverse();
+  return count > epochs.length ? steps.slice(0, -1) : steps;
 }
 
 /** What was set since the run has ended, and holds from the next one on. */

@@ -22,7 +22,8 @@ function Changes(props: { changes: readonly Change[]; otherwise: string }): JSX.
 export function History(props: { now: Epochs; busy: boolean; onRestore: (epoch: number) => void }): JSX.Element {
   const { now, busy, onRestore } = props;
   if (!now.run) return <Empty>No run has been armed yet. The parameters of a run are listed here, each change with the event from which it holds.</Empty>;
-  const steps = history(now.epochs);
+  const steps = history(now.epochs, now.count);
+  const earlier = now.count - steps.length;
   const since = pending(now);
   const back = (epoch: number, name: string, hint: string): JSX.Element => (
     <button type="button" disabled={busy} title={hint} onClick={() => onRestore(epoch)}>
@@ -56,7 +57,7 @@ export function History(props: { now: Epochs; busy: boolean; onRestore: (epoch: 
                 <a href={hashOf("weave", { run: now.run!, event: String(epoch.first_event) })}>{count(epoch.first_event)}</a> {last === undefined ? "on" : `to ${count(last)}`}
               </td>
               <td class="many">
-                <Changes changes={changes} otherwise={place === steps.length - 1 ? "as the run began" : "the same values again"} />
+                <Changes changes={changes} otherwise={place === steps.length - 1 && !earlier ? "as the run began" : "the same values again"} />
               </td>
               <td>
                 {place === 0 && !since.length && steps[1] ? back(steps[1].epoch.epoch, "undo", "all parameters as they were before this change") : null}
@@ -66,6 +67,7 @@ export function History(props: { now: Epochs; busy: boolean; onRestore: (epoch: 
           ))}
         </tbody>
       </table>
+      {earlier ? <p class="faint">{count(earlier)} earlier ones are not shown.</p> : null}
     </div>
   );
 }

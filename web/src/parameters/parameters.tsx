@@ -17,12 +17,31 @@ import { check, send } from "./sending";
 import { storedOf } from "./stored";
 
 const described = watchPath<Described[]>("parameters", 2000);
-const epochs = watchPath<Epochs>("epochs", 700);
+/** Of a run with very many changes the last ones are shown. */
+const MOST_EPOCHS = 50;
+const epochs = watchPath<Epochs>(`epochs?last=${MOST_EPOCHS + 1}`, 700);
 
 /** Milliseconds after the last key until the controller is asked. */
 const CHECK_AFTER_MS = 250;
+const TOLD_AFTER_MS = 3000;
 /** From so many parameters on there is a field to find them. */
 const MANY = 12;
+
+/** Waits until a later epoch has been told, for a while. */
+function beyond(epoch: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, TOLD_AFTER_MS);
+    const stop = epochs.value.subscribe((now) => {
+      if (now && now.epoch > epoch) queueMicrotask(end);
+    });
+    function end(): void {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    }
+    epochs.again();
+  });
+}
 
 /** Why the controller does not take what is typed, by name. */
 function useRefusals(edited: Edits, all: readonly Described[] | undefined): Record<string, string> {
@@ -94,8 +113,11 @@ export function Parameters(): JSX.Element {
   const bad = waiting.some((one) => problemOf(one, edited[one.name], blamed(refusals[one.name] ?? "")?.said) !== undefined);
   const matching = all.filter((one) => !sought || `${one.name} ${one.description ?? ""}`.toLowerCase().includes(sought.toLowerCase()));
   function set(): void {
+    const { epoch } = now!;
     void change(async () => {
       await send(edited, all!);
+      // Else the fields would show for a moment what held before.
+      await beyond(epoch);
       forget(edited);
     });
   }
@@ -135,7 +157,7 @@ export function Parameters(): JSX.Element {
           <div class={`set ${waiting.length ? "waiting" : ""}`}>
             <p class="filters">
               <button type="submit" class="first" disabled={busy || bad || !waiting.length}>
-                {waiting.length > 1 ? `set ${waiting.length} from the next event on` : "set from the next event on"}
+                {busy ? "setting…" : waiting.length > 1 ? `set ${waiting.length} from the next event on` : "set from the next event on"}
               </button>
               <button type="button" disabled={!waiting.length} onClick={() => forget()}>
                 take back
