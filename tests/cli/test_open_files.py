@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from live.pipelines import quiet_address, wait_until
+from live.pipelines import wait_until
+from support.ports import quiet_address
 
 MEMBERS = """
 import resource

@@ -16,8 +16,8 @@ from beamloom.devices import dectris_v2, karabo, pandabox, pcap, pva, stins, xsp
 from beamloom.devices.captures import read_capture
 from beamloom.devices.device import Device, Simulator
 from beamloom.pipeline_file import check_streams
-from beamloom.placement.ports import free_ports
 from beamloom.settings import StreamSettings
+from support.ports import quiet_port
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def test_silence_says_what_to_check(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nobody_there_says_what_to_check(capsys: pytest.CaptureFixture[str]) -> None:
-    url = f"tcp://127.0.0.1:{free_ports(['127.0.0.1'])[0]}"
+    url = f"tcp://127.0.0.1:{quiet_port()}"
     assert main(["probe", url, "--seconds", "0.3"]) == 1
     assert f"nobody listens at {url}; check the host and the port" in capsys.readouterr().err
 

@@ -18,7 +18,7 @@ from beamloom.cli import main
 from beamloom.devices import karabo, stins, xspress3
 from beamloom.devices.captures import read_capture, write_capture
 from beamloom.devices.device import Device
-from beamloom.placement.ports import free_ports
+from support.ports import quiet_port
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def test_nothing_is_said_in_a_sentence_and_leaves_no_file(
 
 
 def test_nobody_there_is_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    url = f"tcp://127.0.0.1:{free_ports(['127.0.0.1'])[0]}"
+    url = f"tcp://127.0.0.1:{quiet_port()}"
     words = ["record", url, "-o", str(tmp_path / "none.cbors"), "--seconds", "0.2"]
     assert main(words) == 1
     assert "nobody listens at" in capsys.readouterr().err

@@ -15,9 +15,9 @@ import zmq
 from beamloom.cli import main
 from beamloom.devices.captures import read_capture
 from beamloom.pipeline_file import markdown
-from beamloom.placement.ports import free_ports
 from beamloom.settings import settings_markdown
 from beamloom.triggermap import TriggerMap, batched, render
+from support.ports import quiet_port
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def reader(kind: int, url: str) -> Iterator[zmq.Socket[bytes]]:
 
 def simulated(words: list[str], kind: int, count: int) -> tuple[int, list[list[bytes]]]:
     """The exit status of ``beamloom simulate``, and the first messages that it sent."""
-    url = f"tcp://127.0.0.1:{free_ports(['127.0.0.1'])[0]}"
+    url = f"tcp://127.0.0.1:{quiet_port()}"
     status: list[int] = []
     player = threading.Thread(
         target=lambda: status.append(main(["simulate", *words, "--stay", "0", "--bind", url]))

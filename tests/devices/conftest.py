@@ -16,8 +16,10 @@ from beamloom.devices.device import Device
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import OverZeroMq, ZmqSource
 from beamloom.events import Malformed, Packet
+from support.patience import PATIENCE
+from support.ports import quiet_port
 
-TIMEOUT = 10.0
+TIMEOUT = PATIENCE
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -33,7 +35,7 @@ class Link:
     """One simulator, one source, connected."""
 
     def __init__(self, device: Device, **settings: Any) -> None:
-        simulator, source = device.simulator("tcp://127.0.0.1:0"), None
+        simulator, source = device.simulator(f"tcp://127.0.0.1:{quiet_port()}"), None
         assert isinstance(simulator, ZmqPlayer)
         self.simulator = simulator
         source = device.source(device.settings(url=simulator.url, **settings))

@@ -41,6 +41,7 @@ from beamloom.devices import (
 )
 from beamloom.devices.device import Simulator
 from beamloom.devices.testing import Harm, Specimen
+from support.ports import quiet_port
 
 IN_PLACE: Final = frozenset({Harm.TRUNCATE, Harm.DAMAGE})
 """What a protocol without numbers can tell: the message is there and cannot be read."""
@@ -50,7 +51,7 @@ class PlainTcp:
     """A server that answers each client's line with OK and sends it whatever it is given."""
 
     def __init__(self, url: str) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", quiet_port()))
         self._clients: list[socket.socket] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()

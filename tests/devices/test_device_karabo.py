@@ -32,6 +32,7 @@ from beamloom.devices.registry import find_device
 from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from support.ports import quiet_port
 
 Until = Callable[[Callable[[], bool]], None]
 SOURCE = "SPB_DET_AGIPD1M-1/CAL/APPEND_CORRECTED"
@@ -316,7 +317,7 @@ def test_random_bytes_are_never_an_error_of_ours(one: bytes, two: bytes) -> None
 
 
 def test_a_bridge_that_is_started_anew_is_asked_again(opened: Callable[..., KaraboSource]) -> None:
-    simulator = BridgeSimulator("tcp://127.0.0.1:0")
+    simulator = BridgeSimulator(f"tcp://127.0.0.1:{quiet_port()}")
     source = opened(simulator.url)
     assert source.read(10) == []
     simulator.close()

@@ -25,6 +25,7 @@ from beamloom.devices.pandabox_stream import TYP
 from beamloom.devices.tcp import TcpSource
 from beamloom.events import Packet
 from devices.pandabox_bytes import Items, Until, outline, packed, problems
+from support.ports import quiet_port
 
 
 class Link:
@@ -210,7 +211,7 @@ def test_what_was_sent_before_the_connection_closed_is_read(panda: Link, until: 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     """A TCP server of this test's own."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", quiet_port())) as server:
         yield server
 
 

@@ -34,6 +34,7 @@ from beamloom.errors import UserError
 from beamloom.events import Event, Malformed, Packet, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from support.ports import quiet_port
 
 SCRIPT = Path(__file__).with_name("ntndarray_server.py")
 TIMEOUT = 20.0
@@ -222,7 +223,7 @@ def test_a_server_that_the_address_names_is_found_again_soon_after_it_is_back(un
     def images(first: int, count: int) -> list[list[bytes]]:
         return list(generate(frames=count, shape=(2, 3), first_id=first))
 
-    simulator = PvaSimulator("pva://127.0.0.1:0/IMAGE")
+    simulator = PvaSimulator(f"pva://127.0.0.1:{quiet_port()}/IMAGE")
     url = simulator.url
     source = PvaSource(PvaSettings(url=url))
     source.open()
@@ -245,7 +246,7 @@ def test_a_server_that_the_address_names_is_found_again_soon_after_it_is_back(un
 
 
 def test_a_server_that_starts_after_the_search_has_begun_is_found_soon(until: Until) -> None:
-    simulator = PvaSimulator("pva://127.0.0.1:0/IMAGE")
+    simulator = PvaSimulator(f"pva://127.0.0.1:{quiet_port()}/IMAGE")
     url = simulator.url
     simulator.close()
     source = PvaSource(PvaSettings(url=url))

@@ -13,6 +13,7 @@ import zmq
 from beamloom.devices import contrast, stins, xspress3
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
+from support.ports import quiet_port
 
 Until = Callable[[Callable[[], bool]], None]
 
@@ -35,7 +36,7 @@ def opened() -> Iterator[Callable[..., ZmqSource]]:
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
     """A TCP server of this test's own."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", quiet_port())) as server:
         yield server
 
 

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from devices.page_package import environment, run, write_package
-from live.pipelines import quiet_address, wait_until
+from live.pipelines import wait_until
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 

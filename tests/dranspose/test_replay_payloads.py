@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import socket
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from beamloom.errors import UserError
 from beamloom.events import Malformed, Packet
 from beamloom.recordings import Record, RecordingWriter
 from dranspose.replay import replay
+from support.ports import quiet_port
 
 SEEDS = Path(__file__).parent / "seeds"
 
@@ -98,9 +98,7 @@ def xrd(shared_data: Path) -> Path:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
+    return quiet_port()
 
 
 class Payload:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from live.pipelines import Bench, Live, quiet_address, running
+from live.pipelines import Bench, Live, running
+from support.ports import quiet_address
 
 CAMERAS = ("front", "side")
 

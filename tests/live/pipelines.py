@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import pickle
-import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,10 +22,12 @@ from beamloom.devices.registry import find_device
 from beamloom.pipeline_file import parse_pipeline
 from beamloom.placement import LocalPlacement
 from beamloom.placement.processes import RestartPolicy
+from support.patience import PATIENCE
+from support.ports import quiet_address
 
 ANALYSES = Path(__file__).parent / "analyses"
-TIMEOUT = 20.0
-"""Seconds after which waiting fails; long, because the machine may be busy with other tests."""
+TIMEOUT = PATIENCE
+"""Seconds after which waiting fails."""
 
 
 def wait_until(
@@ -41,14 +40,6 @@ def wait_until(
             pytest.fail(f"waited in vain for {what}\n{state()}", pytrace=True)
         time.sleep(0.01)
     return met
-
-
-def quiet_address() -> str:
-    """A free port that stays free until it is used: from below those that the system gives to outgoing connections."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return f"127.0.0.1:{port}"
 
 
 class Live:

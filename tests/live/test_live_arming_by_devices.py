@@ -11,8 +11,9 @@ import pytest
 from beamloom.devices import dectris_v2, sardana
 from beamloom.devices.bluesky import DocumentPublisher
 from devices.bluesky_engine import hutch
-from live.pipelines import Bench, Live, of_camera, quiet_address, running, wait_until
+from live.pipelines import Bench, Live, of_camera, running, wait_until
 from live.series import pictures
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 TIMEOUT = 20.0

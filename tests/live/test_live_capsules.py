@@ -16,8 +16,9 @@ import requests
 
 from beamloom import connect
 from beamloom.capsules import read_capsule
-from live.pipelines import ANALYSES, TIMEOUT, Bench, Live, of_camera, quiet_address, running, wait_until
+from live.pipelines import ANALYSES, TIMEOUT, Bench, Live, of_camera, running, wait_until
 from live.series import pictures, uniform_map
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 

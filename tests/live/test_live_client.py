@@ -12,8 +12,9 @@ import pytest
 
 import beamloom
 from beamloom.triggermap import uniform
-from live.pipelines import Bench, Live, quiet_address, running, wait_until
+from live.pipelines import Bench, Live, running, wait_until
 from live.series import pictures, pictures_until, uniform_map
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 

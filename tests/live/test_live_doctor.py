@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import zmq
 
-from live.pipelines import ANALYSES, Bench, Live, of_camera, quiet_address, running, wait_until
+from live.pipelines import ANALYSES, Bench, Live, of_camera, running, wait_until
 from live.series import open_map, pictures, uniform_map
+from support.ports import quiet_address, quiet_port
 
 pytestmark = pytest.mark.processes
 
@@ -238,7 +239,7 @@ def test_a_controller_that_is_away_and_one_that_hangs_are_told_apart(watched: Li
 
 
 def test_what_a_pipeline_file_needs_and_does_not_find_is_told(tmp_path: Path, camera: Bench) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", quiet_port())) as taken:
         port = taken.getsockname()[1]
         silent = quiet_address()
         file = tmp_path / "pipeline.json"

@@ -14,8 +14,9 @@ import pytest
 import requests
 
 from beamloom.devices.captures import read_capture
-from live.pipelines import Bench, quiet_address, running, wait_until
+from live.pipelines import Bench, running, wait_until
 from live.series import uniform_map
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 

@@ -11,8 +11,9 @@ import zmq
 
 from beamloom.transport.keys import new_keys, write_keys
 from beamloom.transport.messages import Register, encode
-from live.pipelines import ANALYSES, Bench, check_each_once, of_camera, quiet_address, running, wait_until
+from live.pipelines import ANALYSES, Bench, check_each_once, of_camera, running, wait_until
 from live.series import pictures, uniform_map
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 

@@ -14,8 +14,9 @@ import requests
 from beamloom.analysis import load_class
 from beamloom.devices import stins
 from beamloom.replay import replay
-from live.pipelines import ANALYSES, TIMEOUT, Bench, Live, quiet_address, running
+from live.pipelines import ANALYSES, TIMEOUT, Bench, Live, running
 from live.series import Message, uniform_map
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import beamloom
-from live.pipelines import Bench, Live, of_camera, quiet_address, running, wait_until
+from live.pipelines import Bench, Live, of_camera, running, wait_until
 from live.series import pictures
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 

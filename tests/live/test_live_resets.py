@@ -12,6 +12,7 @@ import pytest
 
 from live.pipelines import Bench, Live, check_each_once, of_camera, running, wait_until
 from live.series import pictures, uniform_map
+from support.ports import quiet_port
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -21,7 +22,7 @@ def can_reset() -> bool:
     if shutil.which("ss") is None:
         return False
     with (
-        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("127.0.0.1", quiet_port())) as server,
         socket.create_connection(server.getsockname()) as there,
     ):
         reset([server.getsockname()[1]])

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from live.pipelines import ANALYSES, Bench, quiet_address, wait_until
+from live.pipelines import ANALYSES, Bench, wait_until
 from live.series import pictures, uniform_map
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 

@@ -13,8 +13,9 @@ import beamloom
 from access.services import make_certificate
 from beamloom.access import Tokens, new_tokens, write_tokens
 from beamloom.errors import RequestRefused
-from live.pipelines import Bench, Live, of_camera, quiet_address, running
+from live.pipelines import Bench, Live, of_camera, running
 from live.series import pictures
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import socket
 import sys
 from contextlib import ExitStack
@@ -27,6 +28,7 @@ from beamloom.settings import (
     all_settings,
 )
 from placement.standins import python
+from support.ports import quiet_port
 
 PIPELINE = Pipeline(
     name="fluorescence",
@@ -165,6 +167,15 @@ def test_free_ports_differ_and_can_be_bound() -> None:
             stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
 
 
+def test_free_ports_do_not_follow_the_seed_of_the_users_random_numbers() -> None:
+    state = random.getstate()
+    try:
+        chosen = [(random.seed(1), free_ports(["127.0.0.1"] * 4))[1] for _ in range(2)]
+    finally:
+        random.setstate(state)
+    assert chosen[0] != chosen[1]
+
+
 CONTROLLER = """
 import json, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -182,7 +193,7 @@ HTTPServer(("127.0.0.1", int(sys.argv[1])), Config).serve_forever()
 
 def pipeline_with_a_late_worker(late: int) -> Layout:
     """Stand-ins for a pipeline whose controller knows the worker only after ``late`` questions."""
-    (port,) = free_ports(["127.0.0.1"])
+    port = quiet_port()
     controller = python("controller", CONTROLLER.format(late=late))
     wait = "import signal; print('waiting for the controller'); signal.pause()"
     return Layout(

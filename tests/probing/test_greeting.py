@@ -10,8 +10,8 @@ import pytest
 import zmq
 
 from beamloom.devices import stins
-from beamloom.placement.ports import free_ports
 from beamloom.probing.greeting import Peer, greet
+from support.ports import quiet_port
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_asking_takes_no_message_from_who_pushes() -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff\x00"])
 def test_what_speaks_something_else_is_no_zeromq(answer: bytes) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", quiet_port())) as listener:
 
         def reply() -> None:
             client, _ = listener.accept()
@@ -83,7 +83,7 @@ def test_what_speaks_something_else_is_no_zeromq(answer: bytes) -> None:
 
 
 def test_nobody_is_none() -> None:
-    assert greet(f"tcp://127.0.0.1:{free_ports(['127.0.0.1'])[0]}", 0.2) is None
+    assert greet(f"tcp://127.0.0.1:{quiet_port()}", 0.2) is None
 
 
 def test_other_addresses_are_refused() -> None:

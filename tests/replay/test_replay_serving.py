@@ -18,6 +18,7 @@ from beamloom import Event, IntParameter, ParameterSet
 from beamloom.replay import Audience, Replay, ReplayReport
 from beamloom.transport.http_server import CannotListen
 from replay.material import Echo, Gather, write
+from support.ports import quiet_port
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_what_a_reader_finds_after_the_end_and_how_it_sets_a_parameter(files: li
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_run(files: list[Path]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", quiet_port())) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CannotListen, match=f"port {port} of 127.0.0.1 is taken by another process"):
             Replay(Echo, Gather, files).run(port=port)

@@ -12,12 +12,12 @@ import pytest
 import zmq
 
 from beamloom.engine.faults import Death, Failure
-from beamloom.placement.ports import free_ports
 from beamloom.services.guard import Notes
 from beamloom.services.guarding import _Watch, resident, user_stack
 from beamloom.services.loop import EndOfService
 from beamloom.services.memory_budget import LONGEST_FAREWELL, MemoryBudget
 from beamloom.transport.messages import Gone, Pulse, decode
+from support.ports import quiet_port
 
 DUMP = """Fatal Python error: Segmentation fault
 
@@ -92,7 +92,7 @@ def test_the_word_of_an_end_is_kept_for_a_controller_that_is_away() -> None:
     notes = Notes()
     notes.call("worker-1@01234567")
     death = Death(7, Failure("process", "WorkerDied", "killed"))
-    [port] = free_ports(["127.0.0.1"])
+    port = quiet_port()
     with zmq.Context() as context, context.socket(zmq.PULL) as controller:
         with context.socket(zmq.PUSH) as socket:
             socket.set(zmq.LINGER, 0)

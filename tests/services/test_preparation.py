@@ -17,6 +17,7 @@ from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.transport.messages import CONTROLLER
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, counts, series
+from support.ports import quiet_port
 
 
 class Looking:
@@ -67,7 +68,7 @@ def test_what_cannot_be_opened_is_tried_again_every_second_and_the_rest_once() -
 @pytest.fixture
 def taken() -> Iterator[socket.socket]:
     """A port that another program has."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", quiet_port())) as server:
         yield server
 
 
@@ -106,7 +107,7 @@ def test_a_port_that_is_taken_is_the_fault_of_its_ingester_until_it_is_free(take
 
 
 def test_sardana_arms_run_after_run() -> None:
-    url = sardana.SardanaRecorder("http://127.0.0.1:0").url
+    url = sardana.SardanaRecorder(f"http://127.0.0.1:{quiet_port()}").url
     recorder = sardana.SardanaRecorder(url)
     with Bench({}, Looking) as bench:
         settings = IngesterSettings(

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
+from support.ports import quiet_port
+
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: closing sends RST, and what waits in either direction is lost."""
 
@@ -25,7 +27,7 @@ class BreakingProxy:
         host, port = target.removeprefix("tcp://").rsplit(":", 1)
         self._target = (host, int(port))
         self._breaks: Iterator[int | None] = itertools.chain(breaks, itertools.repeat(None))
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", quiet_port()))
         self.address = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
         self.broken = 0
         """Connections that were reset."""

@@ -18,6 +18,7 @@ from beamloom.transport.keys import KeyFileError, Keys, new_keys, read_keys, wri
 from beamloom.transport.messages import CONTROLLER, Tick, encode
 from beamloom.transport.outboxes import COPY_BYTES
 from beamloom.transport.zeromq import ZmqChannel
+from support.ports import quiet_port
 
 KEYS = new_keys()
 OTHERS = new_keys()
@@ -163,7 +164,7 @@ def test_a_mailbox_that_is_not_there_yet_is_no_refusal(opened: Callable[[Keys | 
 
 def test_one_broken_handshake_is_no_refusal(opened: Callable[[Keys | None], ZmqChannel]) -> None:
     member = opened(KEYS)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", quiet_port())) as listening:
         port = listening.getsockname()[1]
         member.connect(CONTROLLER, f"tcp://127.0.0.1:{port}")
         member.send(CONTROLLER, Tick("run"))

@@ -23,7 +23,8 @@ def free_ports(hosts: Sequence[str]) -> list[int]:
 
 def _hold_free_port(host: str, stack: contextlib.ExitStack) -> int:
     problem = OSError(f"no free port found on {host}")
-    for port in random.sample(QUIET_PORTS, ATTEMPTS):
+    # Whoever seeds the generator of all would be told the same ports each time, as another process that does so.
+    for port in random.SystemRandom().sample(QUIET_PORTS, ATTEMPTS):
         holder = socket.socket()
         try:
             holder.bind((host, port))
