@@ -27,6 +27,7 @@ from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.memory import Exchange
 from beamloom.transport.messages import CONTROLLER
+from support.patience import PATIENCE
 
 TOKENS = new_tokens()
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -70,7 +71,7 @@ def test_an_intruder_is_turned_away_from_every_route_by_every_method(make: type[
         assert found
         for path in [*found, "/no/such/thing"]:
             for method in METHODS:
-                answer = session.request(method, f"{url}{path}", timeout=20)
+                answer = session.request(method, f"{url}{path}", timeout=PATIENCE)
                 assert answer.status_code == 401, (method, path)
 
 
@@ -81,7 +82,7 @@ def test_the_token_that_reads_commands_nothing(make: type[Starlette]) -> None:
     with guarded(app) as url, requests.Session() as session:
         for route in app.routes:
             if isinstance(route, Route) and "POST" in (route.methods or ()) and not is_question(route.path):
-                answer = session.post(f"{url}{route.path}", headers=reading, timeout=20)
+                answer = session.post(f"{url}{route.path}", headers=reading, timeout=PATIENCE)
                 assert answer.status_code == 403, route.path
 
 
@@ -100,9 +101,9 @@ def test_tokens_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     secret = TOKENS.control
     with guarded(of_debug_worker()) as url:
-        requests.get(f"{url}/api/v1/status?token={secret}", timeout=20)
-        requests.get(f"{url}/api/v1/status", headers={"Authorization": f"Bearer {secret}"}, timeout=20)
-        requests.get(f"{url}/{secret}", timeout=20)
+        requests.get(f"{url}/api/v1/status?token={secret}", timeout=PATIENCE)
+        requests.get(f"{url}/api/v1/status", headers={"Authorization": f"Bearer {secret}"}, timeout=PATIENCE)
+        requests.get(f"{url}/{secret}", timeout=PATIENCE)
     # The client of this test is in the same process, and tells what it asks for.
     ours = [record.getMessage() for record in caplog.records if not record.name.startswith("urllib3")]
     assert not [line for line in ours if secret in line]

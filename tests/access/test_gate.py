@@ -16,6 +16,7 @@ from websockets.typing import Origin
 from access.services import Small
 from beamloom.access import Access, AccessError, new_tokens
 from beamloom.transport.http_server import HttpServer
+from support.patience import PATIENCE
 
 TOKENS = new_tokens()
 READ, CONTROL = {"Authorization": f"Bearer {TOKENS.read}"}, {"Authorization": f"Bearer {TOKENS.control}"}
@@ -42,7 +43,7 @@ def ask(method: str, url: str, **more: object) -> requests.Response:
     session = requests.Session()
     session.trust_env = False
     with session:
-        return session.request(method, url, timeout=20, **more)  # type: ignore[arg-type]
+        return session.request(method, url, timeout=PATIENCE, **more)  # type: ignore[arg-type]
 
 
 # ---- tokens ---------------------------------------------------------------------------------------------------------------------

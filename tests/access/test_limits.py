@@ -20,6 +20,7 @@ from access.services import Small
 from beamloom.access import Access, Limits
 from beamloom.transport import http_server
 from beamloom.transport.http_server import HttpServer
+from support.patience import PATIENCE
 
 LIMIT = 1000
 LIMITED = Access(limits=Limits(body=LIMIT))
@@ -33,7 +34,7 @@ def url() -> Iterator[str]:
 
 def talking_to(url: str) -> socket.socket:
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=PATIENCE)
 
 
 def answer_to(talk: socket.socket) -> bytes:
@@ -48,8 +49,8 @@ def answer_to(talk: socket.socket) -> bytes:
 
 
 def test_a_body_that_is_too_large_is_refused_with_a_sentence(url: str) -> None:
-    assert requests.post(f"{url}/change", data=b"a" * LIMIT, timeout=20).json() == LIMIT
-    answer = requests.post(f"{url}/change", data=b"a" * (LIMIT + 1), timeout=20)
+    assert requests.post(f"{url}/change", data=b"a" * LIMIT, timeout=PATIENCE).json() == LIMIT
+    answer = requests.post(f"{url}/change", data=b"a" * (LIMIT + 1), timeout=PATIENCE)
     assert answer.status_code == 413
     assert "more than 1000 bytes" in answer.json()["detail"]
 
@@ -59,8 +60,8 @@ def test_a_body_that_does_not_say_how_large_it_is_is_counted(url: str) -> None:
         for _ in range(number):
             yield b"a" * 100
 
-    assert requests.post(f"{url}/change", data=parts(10), timeout=20).json() == LIMIT
-    answer = requests.post(f"{url}/change", data=parts(11), timeout=20)
+    assert requests.post(f"{url}/change", data=parts(10), timeout=PATIENCE).json() == LIMIT
+    answer = requests.post(f"{url}/change", data=parts(11), timeout=PATIENCE)
     assert answer.status_code == 413
 
 
@@ -68,7 +69,7 @@ def test_a_body_that_lies_about_its_size_takes_no_more_memory(url: str) -> None:
     with talking_to(url) as talk:
         talk.sendall(b"POST /change HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999\r\n\r\n")
         assert talk.recv(100).startswith(b"HTTP/1.1 413")
-    assert requests.get(f"{url}/read", timeout=20).status_code == 200
+    assert requests.get(f"{url}/read", timeout=PATIENCE).status_code == 200
 
 
 def test_a_body_that_comes_too_slowly_is_given_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +110,7 @@ def test_a_client_that_goes_away_within_its_body_is_no_error_of_the_service(
         talk.sendall(b"POST /change HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
         talk.shutdown(socket.SHUT_WR)
         answer_to(talk)
-    assert requests.post(f"{url}/change", data=b"a", timeout=20).json() == 1
+    assert requests.post(f"{url}/change", data=b"a", timeout=PATIENCE).json() == 1
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
@@ -169,7 +170,7 @@ class Busy:
 
     def wait(self, request: Request) -> Response:
         self.begun.release()
-        self.enough.wait(30)
+        self.enough.wait(PATIENCE)
         return JSONResponse("done")
 
     async def change(self, request: Request) -> Response:
@@ -182,7 +183,7 @@ def test_however_many_readers_wait_a_command_gets_through(monkeypatch: pytest.Mo
     answers: list[int] = []
 
     def read() -> None:
-        answers.append(requests.get(f"{server.url}/wait", timeout=30).status_code)
+        answers.append(requests.get(f"{server.url}/wait", timeout=PATIENCE).status_code)
 
     with HttpServer(Starlette(routes=routes), access=Access(limits=Limits(readers=3))) as server:
         readers = [threading.Thread(target=read) for _ in range(3)]
@@ -190,18 +191,18 @@ def test_however_many_readers_wait_a_command_gets_through(monkeypatch: pytest.Mo
             for reader in readers:
                 reader.start()
             for _ in readers:
-                assert busy.begun.acquire(timeout=30)
-            refused = requests.get(f"{server.url}/wait", timeout=20)
+                assert busy.begun.acquire(timeout=PATIENCE)
+            refused = requests.get(f"{server.url}/wait", timeout=PATIENCE)
             assert refused.status_code == 503
             assert refused.headers["retry-after"] == "1"
             assert "3 readers" in refused.json()["detail"]
-            assert requests.post(f"{server.url}/change", data=b"stop", timeout=20).json() == 4
+            assert requests.post(f"{server.url}/change", data=b"stop", timeout=PATIENCE).json() == 4
         finally:
             busy.enough.set()
             for reader in readers:
                 reader.join()
         assert answers == [200, 200, 200]
-        assert requests.get(f"{server.url}/wait", timeout=20).status_code == 200
+        assert requests.get(f"{server.url}/wait", timeout=PATIENCE).status_code == 200
 
 
 def test_connections_beyond_the_limit_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from beamloom.devices.captures import read_capture
 from beamloom.devices.device import Device, Simulator
 from beamloom.pipeline_file import check_streams
 from beamloom.settings import StreamSettings
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 
@@ -25,7 +26,7 @@ def sending(simulator: Simulator, messages: Iterable[Sequence[bytes]], rate: flo
     """The address of a simulator that sends once somebody reads."""
 
     def play() -> None:
-        simulator.wait_for_client(10)
+        simulator.wait_for_client(PATIENCE)
         simulator.play(messages, rate=rate)
 
     player = threading.Thread(target=play)

@@ -18,6 +18,7 @@ from beamloom.cli import main
 from beamloom.devices import karabo, stins, xspress3
 from beamloom.devices.captures import read_capture, write_capture
 from beamloom.devices.device import Device
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 
@@ -27,7 +28,7 @@ def sending(device: Device, messages: Iterable[Sequence[bytes]]) -> Iterator[str
     simulator = device.simulator("tcp://127.0.0.1:0")
 
     def play() -> None:
-        simulator.wait_for_client(10)
+        simulator.wait_for_client(PATIENCE)
         simulator.play(messages)
 
     player = threading.Thread(target=play)
@@ -80,13 +81,13 @@ def test_ctrl_c_ends_the_capture_and_keeps_what_came(tmp_path: Path) -> None:
             text=True,
         )
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + PATIENCE
             while not (part.exists() and part.stat().st_size > 4 * 500_000):
                 assert recorder.poll() is None
                 assert time.monotonic() < until
                 os.sched_yield()
             recorder.send_signal(signal.SIGINT)
-            out, err = recorder.communicate(timeout=20)
+            out, err = recorder.communicate(timeout=PATIENCE)
         finally:
             recorder.kill()
             recorder.wait()

@@ -16,6 +16,7 @@ import requests
 
 from beamloom.cli import _commands
 from beamloom.recordings import Record, RecordingReader, RecordingWriter
+from support.patience import PATIENCE
 
 ANALYSIS = """
 import logging
@@ -82,7 +83,7 @@ class Command:
 
     def end(self) -> int:
         """Reads the rest; returns the exit status."""
-        rest, _ = self.process.communicate(timeout=20)
+        rest, _ = self.process.communicate(timeout=PATIENCE)
         self.lines += rest.splitlines()
         return self.process.returncode
 
@@ -113,7 +114,7 @@ def ran(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         env=os.environ | {"LOG_LEVEL": ""},
-        timeout=30,
+        timeout=PATIENCE,
     )
 
 
@@ -155,7 +156,7 @@ def test_what_fails_is_told_once_with_its_events_and_traceback_and_the_status_is
     *_, error, again, empty = done.stderr.removesuffix("\n").split("\n")
     assert (error, empty) == ("    ValueError: no peak", "")
     words = [sys.executable, "-m", "beamloom", *again.partition("beamloom ")[2].split()]
-    made = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
+    made = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert made.returncode == 1
     assert made.stderr.endswith("ValueError: no peak\n")
     assert done.stderr.count("no peak") == 2
@@ -251,10 +252,10 @@ def test_keep_alive_serves_until_ctrl_c(folder: Path, xrd: str, fails: bool, sta
         url = command.until(r"results at (http://127.0.0.1:\d+)/api/v1/result/\$")[1]
         command.until("11 reduced")
         command.until("stays until Ctrl-C")
-        answer = requests.get(f"{url}/api/v1/result/$.sum", params={"format": "json"}, timeout=5)
+        answer = requests.get(f"{url}/api/v1/result/$.sum", params={"format": "json"}, timeout=PATIENCE)
         assert answer.json() == [55]
-        requests.post(f"{url}/api/v1/parameter/factor", data=b"2", timeout=5).raise_for_status()
-        assert requests.get(f"{url}/api/v1/parameter/factor", timeout=5).content == b"2"
+        requests.post(f"{url}/api/v1/parameter/factor", data=b"2", timeout=PATIENCE).raise_for_status()
+        assert requests.get(f"{url}/api/v1/parameter/factor", timeout=PATIENCE).content == b"2"
         assert command.interrupt() == status
     assert "Traceback" not in command.lines[-1]
 
@@ -293,7 +294,7 @@ class TestWatch:
         url = watching.until(r"results at (.*)/api")[1]
         watching.until("^sum 55$")
         watching.until("waits for a change; Ctrl-C ends")
-        assert requests.get(f"{url}/api/v1/result/$.sum?format=json", timeout=5).json() == [55]
+        assert requests.get(f"{url}/api/v1/result/$.sum?format=json", timeout=PATIENCE).json() == [55]
 
         (folder / "analysis.py").write_text(ANALYSIS.replace("event.event_number *", "1000 *"))
         watching.until("^analysis.py changed$")

@@ -12,6 +12,7 @@ import pytest
 from beamloom import Packet
 from beamloom.devices import stins
 from beamloom.recordings import Record, RecordingWriter
+from support.patience import PATIENCE
 
 ANALYSIS = """
 class Worker:
@@ -44,7 +45,7 @@ def replayed(folder: Path, geometry: str) -> subprocess.CompletedProcess[str]:
     (folder / "geometry.yaml").write_text(geometry)
     words = "-w analysis:Worker -r analysis:Reducer -f upper.cbors lower.cbors --detectors geometry.yaml"
     command = [sys.executable, "-m", "beamloom", "replay", *words.split()]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_the_geometry_in_a_file_is_the_one_of_the_replay(folder: Path) -> None:

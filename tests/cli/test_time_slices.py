@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from support.patience import PATIENCE
+
 linux = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="needs the batch processes of Linux")
 
 TAKE_TURNS = """
@@ -22,7 +24,7 @@ def scheduled(before: str = "") -> list[str]:
     """What a process says that takes turns: whether it was set so, and how it is scheduled."""
     code = TAKE_TURNS.format(before=before)
     return subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=PATIENCE
     ).stdout.split()
 
 

@@ -23,6 +23,7 @@ from beamloom.client._result import jsonpath_of
 from beamloom.client._run import Progress
 from beamloom.client._values import with_arrays
 from beamloom.results.selection import select
+from support.patience import PATIENCE
 
 STEPS = st.none() | st.integers(-9, 9).filter(bool)
 BOUNDS = st.none() | st.integers(-9, 9)
@@ -36,7 +37,7 @@ def answering(body: bytes | None, content_type: str = "application/json") -> Ite
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if body is None:
-                over.wait(20)
+                over.wait(PATIENCE)
                 return
             self.send_response(200)
             self.send_header("Content-Type", content_type)

@@ -13,9 +13,9 @@ from beamloom.control.http import make_app
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
 from services.bench import Bench, Doubling, Feed, Gathering
+from support.patience import PATIENCE
 
 T = TypeVar("T")
-PATIENCE = 20.0
 PAUSE = 0.0005
 
 

@@ -16,6 +16,7 @@ from beamloom.cli import main
 from beamloom.transport.tracing import Tracer
 from control.live import Live
 from guard.real import small_pipeline
+from support.patience import PATIENCE
 
 CHROME = {
     "type": "object",
@@ -113,8 +114,8 @@ def test_the_bars_of_real_processes_lie_within_the_run(
         while tracing.is_alive():
             pipeline.run(20)
         tracing.join()
-        own = requests.get(f"{pipeline.reducer_url}/metrics", timeout=10).text
-        others = requests.get(f"{pipeline.url}/metrics", timeout=10).text
+        own = requests.get(f"{pipeline.reducer_url}/metrics", timeout=PATIENCE).text
+        others = requests.get(f"{pipeline.url}/metrics", timeout=PATIENCE).text
     assert "beamloom_reducer_process_cpu_seconds " in own
     for name in ("controller", "stream0-ingester", "worker-1", "worker-2", "reducer"):
         assert f'beamloom_process_waiting_seconds{{process="{name}"' in others

@@ -11,12 +11,12 @@ import requests
 
 from beamloom.control.dashboard import web_file
 from control.live import Live
+from support.patience import PATIENCE
 
 REPOSITORY = Path(__file__).parents[2]
 WEB = REPOSITORY / "src" / "beamloom" / "web"
 MOST_BYTES = 1_500_000
 """Of the whole dashboard, compressed."""
-PATIENCE = 10.0
 
 
 def get(live: Live, path: str, **headers: str) -> requests.Response:

@@ -19,6 +19,7 @@ from beamloom.demo.live import DemoError, Moment, live_scan
 from beamloom.demo.pictures import Style
 from beamloom.demo.sample import Picture, Sample
 from beamloom.demo.screen import LineScreen
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -114,7 +115,7 @@ def test_a_pipeline_that_is_kept_can_be_read_until_ctrl_c() -> None:
         published = http_client.get(found[1], found[2])
         assert len(published[0]["key_0"]) == 80
         demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=20)
+        demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 0
 
 
@@ -124,7 +125,7 @@ def test_a_demo_that_is_told_to_end_ends_soon_and_says_so(number: signal.Signals
         read_until(demo, "/702 events")
         begin = time.monotonic()
         demo.send_signal(number)
-        shown, _ = demo.communicate(timeout=20)
+        shown, _ = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 130
     assert "told to end" in shown
     assert time.monotonic() - begin < 8

@@ -28,6 +28,7 @@ from beamloom.devices.registry import find_device
 from beamloom.events import Event, Malformed, Packet, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from support.patience import PATIENCE
 
 Made = list[Packet | Malformed]
 DIALECTS: Sequence[Any] = ("adzmq", "odin")
@@ -190,7 +191,7 @@ def test_a_live_run_ends_after_its_images_although_the_camera_goes_on() -> None:
     plugin = simulator("tcp://127.0.0.1:0")
 
     def play() -> None:
-        plugin.wait_for_client(10)
+        plugin.wait_for_client(PATIENCE)
         plugin.play(message for place, message in enumerate(generate(frames=30)) if place != 7)
 
     def look(event: Event) -> int | None:

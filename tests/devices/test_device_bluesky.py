@@ -35,6 +35,7 @@ from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from devices.bluesky_scan import POINTS
 from devices.one_run import run_through
+from support.patience import PATIENCE
 
 SCRIPT = Path(__file__).with_name("bluesky_scan.py")
 Until = Callable[[Callable[[], bool]], None]
@@ -75,7 +76,7 @@ class Scan:
         self.process.stdin.flush()
 
     def close(self) -> None:
-        self.process.communicate("\n", timeout=20)
+        self.process.communicate("\n", timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
 from devices.specimens import SPECIMENS
+from support.patience import PATIENCE
 
 
 def read(messages: list[list[bytes]]) -> list[Packet | Malformed]:
@@ -170,7 +171,7 @@ def test_points_without_numbers_take_the_places_as_they_come(
     with Link(specimen, packets=8, opened=False) as link:
 
         def play() -> None:
-            link.simulator.wait_for_client(10)
+            link.simulator.wait_for_client(PATIENCE)
             link.play([start, *(points[at] for at in sent), end])
 
         outcome = run_through({"device": lambda: link.source}, uniform(["device"], 6), scanned, play)

@@ -32,6 +32,7 @@ from beamloom.devices.generator import (
 from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from support.patience import PATIENCE
 
 TIMEOUT = 10.0
 KINDS = ("images", "spectra", "encoder", "scan")
@@ -282,4 +283,4 @@ def test_a_pipeline_of_two_generators_needs_no_hardware() -> None:
 def test_what_the_page_of_the_generator_shows_is_so(repository: Path) -> None:
     page = (repository / "docs/devices/generator.md").read_text()
     (example,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    subprocess.run([sys.executable, "-c", example], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", example], check=True, timeout=PATIENCE)

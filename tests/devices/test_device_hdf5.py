@@ -29,6 +29,7 @@ from devices.hdf5_reading import (
     read_series,
 )
 from devices.one_run import run_through
+from support.patience import PATIENCE
 
 STACK = np.arange(6 * 8 * 10, dtype=np.uint16).reshape(6, 8, 10)
 
@@ -245,7 +246,7 @@ def following(tmp_path: Path) -> Iterator[Callable[..., BackgroundSource]]:
         sources.append(source)
         source.expect(packets)
         source.open()
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while not source.connected():
             assert time.monotonic() < end, source.connection_problem()
             time.sleep(0.001)
@@ -259,7 +260,7 @@ def following(tmp_path: Path) -> Iterator[Callable[..., BackgroundSource]]:
 def read_frames(source: BackgroundSource, count: int) -> list[Item]:
     """So many items, waited for."""
     items: list[Item] = []
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while len(items) < count:
         assert time.monotonic() < end, items
         select.select([source.pollable], [], [], 0.1)
@@ -353,7 +354,7 @@ def problem_of(url: Path | str, **settings: Any) -> str:
     source = hdf5.source(Hdf5Settings(url=str(url), poll_seconds=0.001, **settings))
     source.open()
     try:
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while "looked for" in (problem := source.connection_problem() or ""):
             assert time.monotonic() < end
             time.sleep(0.001)

@@ -30,6 +30,7 @@ from devices.hdf5_reading import (
 )
 from devices.hdf5_writer import image
 from devices.one_run import run_through
+from support.patience import PATIENCE
 
 FRAMES = 60
 STACK = np.stack([image(frame) for frame in range(FRAMES)])
@@ -110,7 +111,7 @@ def test_every_frame_of_a_writer_at_full_speed_comes_exactly_once(
     items = read_series(source)
     expect_stack(items, STACK)
     assert reason_of(items) == reason
-    assert writer.wait(20) == 0
+    assert writer.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize(("how", "name", "packets", "reason"), WAYS)

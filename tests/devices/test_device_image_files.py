@@ -33,6 +33,7 @@ from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices import image_writer
 from devices.one_run import run_through
+from support.patience import PATIENCE
 
 Item = Packet | Malformed
 
@@ -49,7 +50,7 @@ def write(folder: Path, number: int, pattern: str = "run_{:04d}.tif") -> Path:
 
 def read_until(source: Source, enough: Callable[[list[Item]], bool]) -> list[Item]:
     items: list[Item] = []
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not enough(items):
         assert time.monotonic() < end, f"only {items[-3:]}; {source.connection_problem()}"
         select.select([source.pollable], [], [], 0.1)
@@ -170,7 +171,7 @@ def test_every_file_of_a_second_process_comes_whole_and_exactly_once(
     command = [sys.executable, image_writer.__file__, how, str(tmp_path), str(files)]
     with subprocess.Popen(command) as writer:
         items = read_series(source)
-        assert writer.wait(20) == 0
+        assert writer.wait(PATIENCE) == 0
     came = [item for item in items if isinstance(item, Packet)]
     assert len(came) == len(items) == files + 2
     assert sorted(item.number or 0 for item in came) == list(range(files + 2))
@@ -186,7 +187,7 @@ def test_several_files_are_read_at_a_time_and_come_in_their_order(
 ) -> None:
     for each in range(1, 9):
         write(tmp_path, each)
-    together = threading.Barrier(4, timeout=20)
+    together = threading.Barrier(4, timeout=PATIENCE)
     read_bytes = Path.read_bytes
 
     def read_with_others(path: Path) -> bytes:
@@ -264,7 +265,7 @@ def test_a_file_that_is_no_image_fails_its_own_event_and_no_other(tmp_path: Path
 
 def test_an_absent_folder_is_said_in_a_sentence(tmp_path: Path, opened: Open) -> None:
     source = opened(tmp_path / "b" / "*.tif", follow=True, poll_seconds=0.001)
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while "there is no folder" not in (source.connection_problem() or ""):
         assert time.monotonic() < end
         time.sleep(0.001)

@@ -32,6 +32,7 @@ from beamloom.devices.registry import find_device
 from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 Until = Callable[[Callable[[], bool]], None]
@@ -150,7 +151,7 @@ def test_no_train_is_asked_for_after_the_last_of_the_run(
         assert kinds(receive(source, 5)) == [0, 1, 1, 1, 2]
         assert source.read(10) == []
         # The fourth train is still there for another client.
-        with karabo_bridge.Client(server.endpoint, timeout=10) as client:
+        with karabo_bridge.Client(server.endpoint, timeout=PATIENCE) as client:
             data, _ = client.next()
         assert data[SOURCE]["image.data"][0, 0] == 503
 
@@ -181,7 +182,7 @@ def test_the_start_packet_describes_the_first_train_in_both_protocols() -> None:
 def test_our_trains_are_read_by_the_facilitys_own_client() -> None:
     simulator = BridgeSimulator("tcp://127.0.0.1:0")
     try:
-        with karabo_bridge.Client(simulator.url, timeout=10) as client:
+        with karabo_bridge.Client(simulator.url, timeout=PATIENCE) as client:
             client._socket.send(b"next")
             client._recv_ready = True
             assert simulator.play(generate(trains=1, values={"gain": 2})) == 1

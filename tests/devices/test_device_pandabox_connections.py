@@ -25,6 +25,7 @@ from beamloom.devices.pandabox_stream import TYP
 from beamloom.devices.tcp import TcpSource
 from beamloom.events import Packet
 from devices.pandabox_bytes import Items, Until, outline, packed, problems
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 
@@ -34,7 +35,7 @@ class Link:
     def __init__(self, until: Until, form: str, kept_bytes: int = KEPT_BYTES) -> None:
         self.box = PandaServer("tcp://127.0.0.1:0", kept_bytes)
         self.source: TcpSource = source(PandaboxSettings(url=self.box.url, format=form))  # type: ignore[arg-type]
-        self.deadline = time.monotonic() + 20
+        self.deadline = time.monotonic() + PATIENCE
         self._until = until
 
     def open(self) -> None:
@@ -327,10 +328,10 @@ def test_the_makers_own_client_understands_the_simulator(until: Until) -> None:
     box = PandaServer("tcp://127.0.0.1:0")
     try:
         host, port = box.url.removeprefix("tcp://").split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
             reading = pandablocks.DataConnection()
             connection.sendall(reading.connect(scaled=True))
-            box.wait_for_client(10)
+            box.wait_for_client(PATIENCE)
             box.play(generate(rows=5, arms=2, reason="Ok"))
             found: list[Any] = []
             while sum(type(each).__name__ == "EndData" for each in found) < 2:

@@ -14,6 +14,7 @@ import zmq
 from beamloom.devices import contrast, stins, xspress3
 from beamloom.devices.device import Device
 from beamloom.devices.player import ZmqPlayer
+from support.patience import PATIENCE
 
 DEVICES = [stins.DEVICE, contrast.DEVICE, xspress3.DEVICE]
 devices = pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.name)
@@ -46,7 +47,7 @@ def test_a_plain_client_gets_what_is_played(
     simulator = device.simulator(f"ipc://{tmp_path}/device.sock" if url == "ipc" else url)
     assert simulator.url.startswith("ipc://" if url == "ipc" else "tcp://127.0.0.1:")
     with listen(context, device, simulator.url) as client:
-        simulator.wait_for_client(10)
+        simulator.wait_for_client(PATIENCE)
         messages = [list(message) for message in device.generate()]
         assert simulator.play(messages) == len(messages)
         assert [client.recv_multipart() for _ in messages] == messages
@@ -67,7 +68,7 @@ def test_a_client_that_left_is_not_waited_for_in_vain(
 ) -> None:
     simulator = device.simulator("tcp://127.0.0.1:0")
     with listen(context, device, simulator.url):
-        simulator.wait_for_client(10)
+        simulator.wait_for_client(PATIENCE)
 
     def alone() -> bool:
         try:
@@ -78,7 +79,7 @@ def test_a_client_that_left_is_not_waited_for_in_vain(
 
     until(alone)
     with listen(context, device, simulator.url):
-        simulator.wait_for_client(10)
+        simulator.wait_for_client(PATIENCE)
     simulator.close()
 
 
@@ -94,7 +95,7 @@ def test_an_address_that_is_taken_is_refused_with_a_sentence(device: Device) -> 
 def test_closing_sends_what_is_queued(device: Device, context: zmq.Context[zmq.Socket[bytes]]) -> None:
     simulator = device.simulator("tcp://127.0.0.1:0")
     with listen(context, device, simulator.url, receive_queue=1) as client:
-        simulator.wait_for_client(10)
+        simulator.wait_for_client(PATIENCE)
         # More than the system takes off our hands, less than what the simulator queues.
         assert simulator.play([[bytes(2**20)]] * 40) == 40
         closing = threading.Thread(target=simulator.close)
@@ -128,7 +129,7 @@ def test_the_rate_is_that_of_the_data_messages(
     assert isinstance(simulator, ZmqPlayer)
     points = {"positions": [(0, 0)] * 6} if device is contrast.DEVICE else {"frames": 6}
     with listen(context, device, simulator.url):
-        simulator.wait_for_client(10)
+        simulator.wait_for_client(PATIENCE)
         begin = time.monotonic()
         simulator.play(device.generate(**settings, **points), rate=50)
         took = time.monotonic() - begin

@@ -10,6 +10,7 @@ import zmq
 
 from beamloom.devices.karabo import BridgeSimulator
 from beamloom.devices.player import ZmqPlayer
+from support.patience import PATIENCE
 
 MANY = 2050
 """ZeroMQ keeps 2,000 reports for a monitor that is not read, and then waits."""
@@ -19,7 +20,7 @@ def come_and_go(url: str) -> None:
     """So many connections that end before anything is said; the last ones wait for a simulator that stands still."""
     where = urlsplit(url)
     for _ in range(MANY):
-        socket.create_connection((where.hostname, where.port or 0), timeout=10).close()
+        socket.create_connection((where.hostname, where.port or 0), timeout=PATIENCE).close()
 
 
 def check(url: str, exchange: Callable[[zmq.Context[zmq.Socket[bytes]]], bytes]) -> None:

@@ -8,6 +8,7 @@ import time
 import zmq
 
 from beamloom.devices import stins
+from support.patience import PATIENCE
 
 
 def test_a_port_scan_before_the_client_does_not_keep_the_simulator_waiting() -> None:
@@ -20,7 +21,7 @@ def test_a_port_scan_before_the_client_does_not_keep_the_simulator_waiting() -> 
                     knock.recv(10)
             client.connect(camera.url)
             begin = time.monotonic()
-            camera.wait_for_client(10)
+            camera.wait_for_client(PATIENCE)
             assert time.monotonic() - begin < 9
         finally:
             camera.close()

@@ -34,6 +34,7 @@ from beamloom.errors import UserError
 from beamloom.events import Event, Malformed, Packet, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 SCRIPT = Path(__file__).with_name("ntndarray_server.py")
@@ -67,7 +68,7 @@ class Ioc:
         self._order(ids=list(ids), dtype=dtype, shape=list(shape), begun=begun)
 
     def close(self) -> None:
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture

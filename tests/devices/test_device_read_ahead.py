@@ -11,6 +11,7 @@ import pytest
 from beamloom.devices.background import Item, Reading
 from beamloom.devices.read_ahead import WAITS, Job, Step, in_order
 from beamloom.events import Malformed
+from support.patience import PATIENCE
 
 
 def item(number: int) -> Malformed:
@@ -32,7 +33,7 @@ def test_items_come_in_the_order_in_which_they_were_asked_for(readers: int) -> N
     def late(number: int) -> list[Item]:
         # Each but the last of its three waits for the one behind it, where there are threads enough for that.
         if readers >= 3 and number % 3 < 2:
-            assert gates[number + 1].wait(10)
+            assert gates[number + 1].wait(PATIENCE)
         gates[number].set()
         return [item(number)]
 
@@ -77,7 +78,7 @@ def test_a_reading_that_never_returns_does_not_keep_the_source_from_being_closed
     reading, hangs = Reading(), threading.Event()
 
     def hanging() -> list[Item]:
-        hangs.wait(30)
+        hangs.wait(PATIENCE)
         return [item(0)]
 
     def steps() -> Iterator[Step]:

@@ -17,6 +17,7 @@ from beamloom.devices.device import RereadableSource
 from beamloom.devices.registry import find_device
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 from devices.test_device_image_files import write
+from support.patience import PATIENCE
 
 FRAMES = 24
 Item = Packet | Malformed
@@ -57,7 +58,7 @@ def source_of(name: str, options: dict[str, Any]) -> Any:
 
 def read_all(source: Any) -> list[Item]:
     items: list[Item] = []
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     source.open()
     try:
         while not any(isinstance(item, Packet) and item.kind is PacketKind.END for item in items):

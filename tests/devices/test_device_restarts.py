@@ -14,6 +14,7 @@ from beamloom.events import Event
 from beamloom.triggermap import uniform
 from devices.one_run import Outcome, run_through
 from devices.specimens import SPECIMENS
+from support.patience import PATIENCE
 
 ITEMS = 8
 HALF = 4
@@ -58,7 +59,7 @@ def run(specimen: Specimen, messages: Sequence[Sequence[bytes]]) -> Outcome:
     with Link(specimen, packets=packets, opened=False) as link:
 
         def play() -> None:
-            link.simulator.wait_for_client(10)
+            link.simulator.wait_for_client(PATIENCE)
             link.play(messages)
 
         return run_through(

@@ -29,6 +29,7 @@ from beamloom.devices.sardana_scans import Listeners, ScanReader, ScanShelf
 from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from support.patience import PATIENCE
 
 Message = Sequence[bytes]
 
@@ -50,7 +51,7 @@ class Beamline:
         return source
 
     def post(self, messages: Iterable[Message]) -> list[dict[str, Any]]:
-        self.recorder.wait_for_client(10)
+        self.recorder.wait_for_client(PATIENCE)
         self.recorder.play(messages)
         return self.recorder.answers
 

@@ -13,6 +13,7 @@ import zmq
 from beamloom.devices import contrast, stins, xspress3
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 Until = Callable[[Callable[[], bool]], None]
@@ -132,7 +133,7 @@ def test_a_device_that_comes_back_is_connected_again_and_counted(
     assert "broke off" in str(joined.source.connection_problem())
     joined.simulator = contrast.simulator(url)
     until(joined.source.connected)
-    joined.simulator.wait_for_client(10)
+    joined.simulator.wait_for_client(PATIENCE)
     assert joined.source.reconnects == 1
     # The series goes on: what was sent before the break still belongs to it.
     items = joined.send(rest, 3)

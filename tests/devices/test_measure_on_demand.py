@@ -13,6 +13,7 @@ import requests
 
 from devices.page_package import environment, run, write_package
 from live.pipelines import wait_until
+from support.patience import PATIENCE
 from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
@@ -56,7 +57,7 @@ def test_the_pipeline_of_the_page_measures_where_the_map_asks_for_it(page: Path,
             done = run(package, "arm.py", f"http://{controller}")
         finally:
             up.send_signal(signal.SIGINT)
-            output, _ = up.communicate(timeout=20)
+            output, _ = up.communicate(timeout=PATIENCE)
     assert done.stdout.strip() == shown[2], done.stderr + output
     assert "ERROR" not in output
 
@@ -64,6 +65,6 @@ def test_the_pipeline_of_the_page_measures_where_the_map_asks_for_it(page: Path,
 def is_ready(controller: str) -> bool:
     """Whether a run can be armed."""
     try:
-        return requests.get(f"http://{controller}/api/v1/health", timeout=10).status_code == 200
+        return requests.get(f"http://{controller}/api/v1/health", timeout=PATIENCE).status_code == 200
     except requests.ConnectionError:
         return False

@@ -24,6 +24,7 @@ from beamloom.errors import UserError
 from beamloom.events import Malformed, Packet
 from beamloom.recordings import Record, RecordingWriter
 from dranspose.replay import replay
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -127,14 +128,14 @@ class Payload:
 
 
 def published(port: int) -> dict[str, Any]:
-    content = requests.get(f"http://localhost:{port}/api/v1/result/$", timeout=5).content
+    content = requests.get(f"http://localhost:{port}/api/v1/result/$", timeout=PATIENCE).content
     tree: dict[str, Any] = pickle.loads(content)[0]
     return tree
 
 
 def test_results_can_be_read_from_the_end_of_the_run_until_the_stop(xrd: Path, port: int) -> None:
     with Payload("payload_worker:Worker", "payload_reducer:Reducer", [xrd], port=port) as running:
-        assert running.done.wait(20)
+        assert running.done.wait(PATIENCE)
         sums = published(port)["sums"]
         assert sorted(map(int, sums)) == list(range(9))
         again = published(port)["sums"]
@@ -151,13 +152,13 @@ def test_nothing_is_run_before_the_start(xrd: Path, port: int) -> None:
     ) as running:
         with requests.Session() as session:
             session.mount("http://", HTTPAdapter(max_retries=Retry(connect=500, backoff_factor=0.001)))
-            session.get(f"http://localhost:{port}/api/v1/status", timeout=5).raise_for_status()
+            session.get(f"http://localhost:{port}/api/v1/status", timeout=PATIENCE).raise_for_status()
         assert not running.done.is_set()
         requests.post(
-            f"http://localhost:{port}/api/v1/parameter/factor", data=b"0", timeout=5
+            f"http://localhost:{port}/api/v1/parameter/factor", data=b"0", timeout=PATIENCE
         ).raise_for_status()
         start.set()
-        assert running.done.wait(20)
+        assert running.done.wait(PATIENCE)
         assert set(published(port)["sums"].values()) == {0}
 
 
@@ -178,7 +179,7 @@ def test_user_code_that_cannot_be_imported_is_raised_at_once_and_ends_the_wait(
 
 def test_a_missing_file_ends_the_wait_too(payload: Path) -> None:
     with Payload("payload_worker:Worker", "payload_reducer:Reducer", [payload / "none.cbors"]) as running:
-        assert running.done.wait(20)
+        assert running.done.wait(PATIENCE)
     assert "there is no recording" in str(running.error)
 
 
@@ -188,10 +189,10 @@ def test_parameters_come_from_a_file(xrd: Path, port: int, payload: Path, conten
     path.write_text(content)
     classes = ("payload_worker:Worker", "payload_reducer:Reducer")
     with Payload(*classes, [xrd], port=port) as running:
-        assert running.done.wait(20)
+        assert running.done.wait(PATIENCE)
         usual = published(port)["sums"]
     with Payload(*classes, [xrd], parameter_file=path, port=port, nworkers=3) as running:
-        assert running.done.wait(20)
+        assert running.done.wait(PATIENCE)
         assert published(port)["sums"] == {frame: total // 2 * 3 for frame, total in usual.items()}
 
 
@@ -205,7 +206,7 @@ def test_a_source_wins_over_files(port: int) -> None:
         port,
     )
     with Payload(*arguments) as running:
-        assert running.done.wait(20)
+        assert running.done.wait(PATIENCE)
         assert published(port)["sums"] == {str(frame): 32 * frame for frame in range(6)}
 
 
@@ -237,7 +238,7 @@ def test_the_tutorial_gives_the_map_of_a_captured_scan(shared_data: Path, payloa
     ]
     classes = ("src.worker:FluorescenceWorker", "src.reducer:FluorescenceReducer")
     with Payload(*classes, files, parameter_file="parameters.json", port=port) as running:
-        assert running.done.wait(20)
+        assert running.done.wait(PATIENCE)
         published_map = published(port)["map"]
     assert running.error is None
     assert len(published_map) == 20

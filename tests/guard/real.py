@@ -17,6 +17,7 @@ from beamloom.pipeline_file._shape import Reducer, WorkerGroup
 from beamloom.recordings import Record, RecordingWriter
 from beamloom.replay import Replay
 from beamloom.settings import StreamSettings
+from support.patience import PATIENCE
 
 ANALYSIS = ("counting:Counting", "counting:Adding")
 EVENTS = 1000
@@ -64,7 +65,7 @@ def system_calls(pipeline: LivePipeline, passes: int) -> tuple[LiveRun, dict[str
         told = {}
         for name, one in watching.items():
             one.send_signal(signal.SIGINT)
-            told[name] = one.communicate(timeout=20)[1]
+            told[name] = one.communicate(timeout=PATIENCE)[1]
     found = {name: TOTAL.search(text) for name, text in told.items()}
     if unread := [name for name, match in found.items() if match is None]:
         raise RuntimeError(f"strace told nothing of {unread[0]}: {told[unread[0]][:200]}")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock
+from support.patience import PATIENCE
 
 LIMIT = 1 << 30
 
@@ -110,7 +111,7 @@ class Stuck(Journal):
 
     def append(self, frames: Sequence[Any]) -> None:
         self.begun.set()
-        self.go_on.wait(20)
+        self.go_on.wait(PATIENCE)
         super().append(frames)
 
 
@@ -123,7 +124,7 @@ def test_a_disk_that_hangs_holds_up_nothing_and_what_waits_is_done_in_order(tmp_
         for number in range(3):
             writer.keep([bytes(30)])
             writer.after(lambda number=number: done.append(number))  # type: ignore[misc]
-        journal.begun.wait(20)
+        journal.begun.wait(PATIENCE)
         writer.turn()
         assert done == []
         assert writer.not_kept == 0

@@ -15,6 +15,7 @@ import requests
 
 from live.pipelines import Bench, Live, of_camera, running, wait_until
 from live.series import open_map, pictures, pictures_until, uniform_map
+from support.patience import PATIENCE
 
 h5py = pytest.importorskip("h5py", reason="needs h5py")
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.processes
 
 def status(live: Live) -> dict[str, Any]:
     """What the reducer says of its files."""
-    answer = requests.get(f"{live.placement.reducer_url}/api/v1/status", timeout=10)
+    answer = requests.get(f"{live.placement.reducer_url}/api/v1/status", timeout=PATIENCE)
     found: dict[str, Any] = answer.json()["autosave"]
     return found
 

@@ -14,6 +14,7 @@ import beamloom
 from beamloom.triggermap import uniform
 from live.pipelines import Bench, Live, running, wait_until
 from live.series import pictures, pictures_until, uniform_map
+from support.patience import PATIENCE
 from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
@@ -50,7 +51,7 @@ def scan(pipeline: beamloom.Pipeline, camera: Bench, events: int = 100) -> str:
     """A whole run."""
     run = pipeline.arm(["camera"], events)
     camera.play("camera", pictures(events))
-    pipeline.wait(20)
+    pipeline.wait(PATIENCE)
     return run
 
 
@@ -167,7 +168,7 @@ def test_runs_are_armed_by_maps_of_any_form(pipeline: beamloom.Pipeline, camera:
     for what in (uniform(["camera"], 5), uniform_map(["camera"], 5), part):
         run = pipeline.arm(what)
         camera.play("camera", pictures(5))
-        end = pipeline.wait(20)
+        end = pipeline.wait(PATIENCE)
         assert (end.run, end.reduced, end.total_events, end.fraction) == (run, 7, 7, 1.0)
     assert pipeline.runs[0].run == run
     assert pipeline.runs[0].finished
@@ -183,7 +184,7 @@ def test_an_open_end_is_stopped(pipeline: beamloom.Pipeline, camera: Bench) -> N
     with pytest.raises(beamloom.TimedOut, match=f"run {run[:8]} running"):
         pipeline.wait(0.2)
     pipeline.stop()
-    end = pipeline.wait(20)
+    end = pipeline.wait(PATIENCE)
     enough.set()
     assert end.finished
     assert end.stopped == "asked to stop over HTTP"
@@ -198,7 +199,7 @@ def test_a_run_that_is_given_up_for_another_is_an_abort(pipeline: beamloom.Pipel
     again = pipeline.arm(["camera"], 3)
     camera.play("camera", pictures(3))
     waiting.join(20)
-    end = pipeline.wait(20)
+    end = pipeline.wait(PATIENCE)
     assert end.run == again
     # The thread may have begun to wait only for the second run.
     assert outcome == [None] or "a new trigger map was armed" in str(outcome[0])
@@ -207,7 +208,7 @@ def test_a_run_that_is_given_up_for_another_is_an_abort(pipeline: beamloom.Pipel
 
 def _outcome(pipeline: beamloom.Pipeline) -> BaseException | None:
     try:
-        pipeline.wait(20)
+        pipeline.wait(PATIENCE)
     except beamloom.RunAborted as error:
         return error
     return None
@@ -315,7 +316,7 @@ def test_a_follower_calls_until_it_is_stopped(pipeline: beamloom.Pipeline, camer
     with pipeline.follow("seen", lambda version: values.append(int(version.value))):
         camera.play("camera", pictures(50), rate=200)
         wait_until(lambda: values and values[-1] == 50, "the last version")
-        pipeline.wait(20)
+        pipeline.wait(PATIENCE)
     assert values == sorted(set(values))
 
 
@@ -323,7 +324,7 @@ def test_what_a_function_raises_ends_the_following(pipeline: beamloom.Pipeline, 
     scan(pipeline, camera, 3)
     follower = pipeline.follow("seen", lambda version: [][version.number])
     with pytest.raises(IndexError):
-        follower.wait(20)
+        follower.wait(PATIENCE)
     assert not follower.is_running
     with pytest.raises(IndexError):
         follower.stop()
@@ -364,7 +365,7 @@ def test_a_reducer_that_goes_away_and_comes_back_is_watched_on(address: dict[str
             live.placement.kill("reducer")
             wait_until(live.is_ready, "a new reducer")
             camera.play("camera", pictures(10))
-            pipeline.wait(20)
+            pipeline.wait(PATIENCE)
             assert next(version for version in watching if version.value == 10).run == run
             assert pipeline.result["seen"][()] == 10
             assert run != first.run

@@ -17,6 +17,7 @@ import requests
 from beamloom.placement.processes import RestartPolicy
 from live.pipelines import Bench, Live, check_each_once, of_camera, running, wait_until
 from live.series import open_map, pictures, pictures_until, uniform_map
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -137,6 +138,6 @@ def test_a_controller_that_is_killed_while_it_arms_leaves_a_pipeline_that_can_be
 def _try_to_arm(live: Live) -> None:
     url = f"{live.placement.controller_url}/api/v1/sequence"
     try:
-        requests.post(url, json=uniform_map(["camera"], 20), timeout=20)
+        requests.post(url, json=uniform_map(["camera"], 20), timeout=PATIENCE)
     except requests.RequestException:
         return

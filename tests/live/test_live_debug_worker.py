@@ -12,6 +12,7 @@ from beamloom.devices.stins import Stream1Data
 from live.conftest import CAMERAS
 from live.pipelines import Bench, Live
 from live.series import pictures
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -21,7 +22,7 @@ EVENTS = 60
 def last_events(live: Live, number: int) -> list[Event]:
     """The last events of the debug worker, as a notebook gets them."""
     address = f"{live.placement.debugworker_url}/api/v1/last_events?number={number}"
-    answer = requests.get(address, timeout=5)
+    answer = requests.get(address, timeout=PATIENCE)
     assert answer.status_code == 200
     events: list[Event] = pickle.loads(answer.content)
     return events

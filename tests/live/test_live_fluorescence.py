@@ -16,6 +16,7 @@ import requests
 from beamloom.devices.captures import read_capture
 from live.pipelines import Bench, running, wait_until
 from live.series import uniform_map
+from support.patience import PATIENCE
 from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
@@ -84,7 +85,7 @@ def replayed_map(analysis: str, example: Path, recordings: Path) -> Map:
             return read_like_a_notebook(address)
         finally:
             replay.send_signal(signal.SIGINT)
-            output, _ = replay.communicate(timeout=10)
+            output, _ = replay.communicate(timeout=PATIENCE)
             assert replay.returncode == 0, output
             assert "Traceback" not in output
 
@@ -92,14 +93,14 @@ def replayed_map(analysis: str, example: Path, recordings: Path) -> Map:
 def is_finished(address: str) -> bool:
     """Whether the run of a replay is over; it may not serve yet."""
     try:
-        return bool(requests.get(f"{address}/api/v1/progress", timeout=10).json()["finished"])
+        return bool(requests.get(f"{address}/api/v1/progress", timeout=PATIENCE).json()["finished"])
     except requests.ConnectionError:
         return False
 
 
 def read_like_a_notebook(address: str) -> Map:
     """The whole publish tree by one plain request."""
-    content = requests.get(f"{address}/api/v1/result/$", timeout=10).content
+    content = requests.get(f"{address}/api/v1/result/$", timeout=PATIENCE).content
     tree: dict[str, Any] = pickle.loads(content)[0]
     found: Map = tree["map"]
     return found

@@ -10,6 +10,7 @@ import requests
 
 from live.pipelines import Bench, Live, wait_until
 from live.series import open_map, pictures_until
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -45,10 +46,10 @@ def test_an_id_that_is_kept_reads_what_is_new(live: Live, cameras: Bench) -> Non
     live.arm(open_map(["front"]))
     cameras.play("front", pictures_until(enough), rate=200)
     wait_until(lambda: live.completed(10), "the first events", live.state)
-    kept = requests.get(f"{url}/?h5path=gain/key_0", timeout=10).json()["id"]
+    kept = requests.get(f"{url}/?h5path=gain/key_0", timeout=PATIENCE).json()["id"]
 
     def length() -> int:
-        answer = requests.get(f"{url}/datasets/{kept}", timeout=10).json()
+        answer = requests.get(f"{url}/datasets/{kept}", timeout=PATIENCE).json()
         return int(answer["shape"]["dims"][0])
 
     first = length()

@@ -16,6 +16,7 @@ from beamloom.devices import pandabox
 from beamloom.placement.processes import RestartPolicy
 from live.pipelines import Bench, Live, running, wait_until
 from live.series import pictures, uniform_map
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -98,7 +99,7 @@ def test_two_devices_are_taken_up_again_and_again(tmp_path: Path) -> None:
                     lambda victim=victim, before=before: ingester(live, victim) not in (None, before),  # type: ignore[misc]
                     "the next ingester",
                     live.state,
-                    30,
+                    PATIENCE,
                 )
                 wait_until(lambda: not live.progress()["waits_for"], "its arming", live.state)
             pace.let(events + 2)

@@ -10,6 +10,7 @@ import pytest
 from beamloom.placement import LocalPlacement, ProcessSpec
 from live.pipelines import Bench, Live, check_each_once, of_camera, running, wait_until
 from live.series import open_map, pictures, pictures_until, uniform_map
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -35,7 +36,9 @@ def test_a_late_worker_gets_the_start_and_takes_part(camera: Bench, changes: int
         wait_until(lambda: 1 + changes in live.published()["gain"].values(), "the last gain", live.state)
         with LocalPlacement([late_worker(live)], quiet=True):
             wait_until(lambda: live.peer("late"), "the late worker", live.state)
-            wait_until(lambda: "late" in live.published()["saw_start"], "its first result", live.state, 5.0)
+            wait_until(
+                lambda: "late" in live.published()["saw_start"], "its first result", live.state, PATIENCE
+            )
             known = live.published()["worker"]
             wait_until(
                 lambda: "late" in [w for e, w in live.published()["worker"].items() if e not in known],

@@ -15,6 +15,7 @@ from beamloom.placement import PlacementError
 from beamloom.placement.processes import RestartPolicy
 from live.pipelines import Bench, Live, check_each_once, of_camera, running, wait_until
 from live.series import pictures, uniform_map
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -51,12 +52,12 @@ class Watch:
         with requests.Session() as session:
             session.trust_env = False
             while not self._over.wait(0.02):
-                told = session.get(progress, timeout=20).json()
+                told = session.get(progress, timeout=PATIENCE).json()
                 if told["completed_events"] != settled or told["finished"]:
                     settled, since = told["completed_events"], time.monotonic()
                 self.longest_stall = max(self.longest_stall, time.monotonic() - since)
                 try:
-                    answer = session.get(result, timeout=20)
+                    answer = session.get(result, timeout=PATIENCE)
                 except requests.ConnectionError:
                     continue
                 self.statuses.add(answer.status_code)

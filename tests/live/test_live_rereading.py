@@ -14,6 +14,7 @@ from devices import image_writer
 from live.pipelines import running, wait_until
 from live.series import uniform_map
 from live.test_live_ingester_deaths import ingester
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -43,14 +44,14 @@ def test_files_and_made_packets_lose_nothing_with_their_ingesters(tmp_path: Path
         live.arm(uniform_map(list(streams), EVENTS))
         for number, victim in enumerate(["made", "stack", "shots"]):
             goal = EVENTS * (number + 1) // 5
-            wait_until(lambda goal=goal: live.completed(goal), "events", live.state, 30)  # type: ignore[misc]
+            wait_until(lambda goal=goal: live.completed(goal), "events", live.state, PATIENCE)  # type: ignore[misc]
             before = ingester(live, victim)
             live.placement.kill(f"{victim}-ingester")
             wait_until(
                 lambda victim=victim, before=before: ingester(live, victim) not in (None, before),  # type: ignore[misc]
                 "the next ingester",
                 live.state,
-                30,
+                PATIENCE,
             )
         end = live.finished(60)
         tree, state = live.published(), live.state()

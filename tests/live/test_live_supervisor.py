@@ -18,6 +18,7 @@ import requests
 
 from live.pipelines import ANALYSES, Bench, wait_until
 from live.series import pictures, uniform_map
+from support.patience import PATIENCE
 from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
@@ -63,19 +64,19 @@ def test_ctrl_c_ends_a_whole_pipeline_and_leaves_nothing(tmp_path: Path, while_a
             assert len(addresses) == 2
             assert len(pids) == 5
             api = f"{addresses[0]}/api/v1"
-            armed = requests.post(f"{api}/sequence", json=uniform_map(["camera"], 100), timeout=10)
+            armed = requests.post(f"{api}/sequence", json=uniform_map(["camera"], 100), timeout=PATIENCE)
             assert armed.status_code == 200
             camera.play("camera", pictures(100)[: 50 if while_a_run_goes_on else None])
             wait_until(
                 lambda: (
-                    requests.get(f"{api}/progress", timeout=10).json()["reduced"]
+                    requests.get(f"{api}/progress", timeout=PATIENCE).json()["reduced"]
                     == (50 if while_a_run_goes_on else 102)
                 ),
                 "the events",
             )
             up.send_signal(signal.SIGINT)
             rest = up.stdout.read()
-            assert up.wait(10) == 0, rest
+            assert up.wait(PATIENCE) == 0, rest
         assert "Traceback" not in rest
         assert "is killed" not in rest
         assert not any(Path(f"/proc/{pid}").exists() for pid in pids)

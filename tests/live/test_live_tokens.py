@@ -15,6 +15,7 @@ from beamloom.access import Tokens, new_tokens, write_tokens
 from beamloom.errors import RequestRefused
 from live.pipelines import Bench, Live, of_camera, running
 from live.series import pictures
+from support.patience import PATIENCE
 from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
@@ -54,7 +55,9 @@ def test_whoever_has_the_tokens_runs_and_reads_and_nobody_else(guarded: Guarded,
     assert all(url.startswith("https://127.0.0.1:") for url in urls)
     for url in urls:
         for path in ("", "/api/v1/status", "/api/v1/config", "/api/v1/result/pickle", "/api/v1/last_events"):
-            assert requests.get(f"{url}{path}", verify=guarded.certificate, timeout=20).status_code == 401
+            assert (
+                requests.get(f"{url}{path}", verify=guarded.certificate, timeout=PATIENCE).status_code == 401
+            )
 
     with pytest.raises(RequestRefused, match="BEAMLOOM_TOKEN"):
         guarded.connect("")
@@ -73,7 +76,7 @@ def test_whoever_has_the_tokens_runs_and_reads_and_nobody_else(guarded: Guarded,
     with guarded.connect(tokens.control) as pipeline:
         pipeline.arm(["camera"], 5)
         camera.play("camera", pictures(5))
-        pipeline.wait(20)
+        pipeline.wait(PATIENCE)
         seen = next(iter(pipeline.watch("$.times", timeout=20)))
         assert seen.value is not None
     with guarded.connect(tokens.read) as reading:
@@ -81,7 +84,7 @@ def test_whoever_has_the_tokens_runs_and_reads_and_nobody_else(guarded: Guarded,
 
     told = [line for status in placement.status() for line in placement.output(status.name)]
     config = requests.get(
-        f"{urls[0]}/api/v1/config", auth=("me", tokens.read), verify=guarded.certificate, timeout=20
+        f"{urls[0]}/api/v1/config", auth=("me", tokens.read), verify=guarded.certificate, timeout=PATIENCE
     )
     commands = [
         Path(f"/proc/{status.pid}/cmdline").read_text() for status in placement.status() if status.pid

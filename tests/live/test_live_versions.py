@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 
 from live.pipelines import Bench, Live, of_camera, running, wait_until
 from live.series import open_map, pictures_until
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -47,15 +48,15 @@ def _check(tree: Any) -> int:
 
 
 def _json(session: requests.Session, url: str) -> int:
-    return _check(session.get(f"{url}/api/v1/result/$?format=json", timeout=20).json()[0])
+    return _check(session.get(f"{url}/api/v1/result/$?format=json", timeout=PATIENCE).json()[0])
 
 
 def _pickle(session: requests.Session, url: str) -> int:
-    return _check(pickle.loads(session.get(f"{url}/api/v1/result/$", timeout=20).content)[0])
+    return _check(pickle.loads(session.get(f"{url}/api/v1/result/$", timeout=PATIENCE).content)[0])
 
 
 def _npy(session: requests.Session, url: str) -> int:
-    answer = session.get(f"{url}/api/v1/result/$.whole.array?format=npy", timeout=20)
+    answer = session.get(f"{url}/api/v1/result/$.whole.array?format=npy", timeout=PATIENCE)
     array = np.load(io.BytesIO(answer.content))
     assert array.min() == array.max()
     return int(array[0])
@@ -89,15 +90,17 @@ def test_who_is_told_of_a_version_reads_at_least_that_one_and_what_is_still_is_n
         requests.Session() as session,
         connect(f"{url.replace('http', 'ws')}/api/v1/updates", proxy=None) as told,
     ):
-        assert json.loads(told.recv(timeout=20))["changed"] == ["$"]
-        tag = session.get(f"{url}/api/v1/result/$.still", timeout=20).headers["etag"]
+        assert json.loads(told.recv(timeout=PATIENCE))["changed"] == ["$"]
+        tag = session.get(f"{url}/api/v1/result/$.still", timeout=PATIENCE).headers["etag"]
         version = 0
         for _ in range(5):
-            update = json.loads(told.recv(timeout=20))
+            update = json.loads(told.recv(timeout=PATIENCE))
             assert update["version"] > version
             version = update["version"]
             assert update["changed"] == ["$.count", "$.whole.array", "$.whole.ones"]
-            answer = session.get(f"{url}/api/v1/result/$.count?format=json", timeout=20)
+            answer = session.get(f"{url}/api/v1/result/$.count?format=json", timeout=PATIENCE)
             assert int(answer.headers["x-beamloom-version"]) >= version
-            known = session.get(f"{url}/api/v1/result/$.still", headers={"If-None-Match": tag}, timeout=20)
+            known = session.get(
+                f"{url}/api/v1/result/$.still", headers={"If-None-Match": tag}, timeout=PATIENCE
+            )
             assert known.status_code == 304

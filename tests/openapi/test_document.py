@@ -25,6 +25,7 @@ from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.memory import Exchange
 from beamloom.transport.messages import CONTROLLER
+from support.patience import PATIENCE
 
 
 def of_controller() -> Starlette:
@@ -41,7 +42,7 @@ APPS = pytest.mark.parametrize("app", [of_controller(), of_reducer()], ids=["con
 
 def written(app: Starlette) -> dict[str, Any]:
     with HttpServer(app) as server:
-        found: dict[str, Any] = requests.get(f"{server.url}/openapi.json", timeout=20).json()
+        found: dict[str, Any] = requests.get(f"{server.url}/openapi.json", timeout=PATIENCE).json()
         return found
 
 
@@ -79,7 +80,7 @@ def test_every_schema_is_one_and_is_found(app: Starlette) -> None:
 @APPS
 def test_the_page_for_people_asks_nobody_else(app: Starlette) -> None:
     with HttpServer(app) as server:
-        page = requests.get(f"{server.url}/docs", timeout=20)
+        page = requests.get(f"{server.url}/docs", timeout=PATIENCE)
     assert page.headers["content-type"].startswith("text/html")
     assert "GET /api/v1/status" in page.text
     assert re.findall(r"(?:src|href)=\"([^\"]+)\"", page.text) == ["data:,", "openapi.json"]

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from live.pipelines import Bench, Live, of_camera, running
 from live.series import pictures
+from support.patience import PATIENCE
 
 schemathesis = pytest.importorskip("schemathesis", reason="needs schemathesis: make install")
 
 DEEP = "BEAMLOOM_DEEP" in os.environ
 EXAMPLES = 200 if DEEP else 4
-PATIENCE = 20
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(3600 if DEEP else 240)]
 
 

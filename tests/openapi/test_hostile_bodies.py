@@ -6,6 +6,7 @@ import requests
 
 from control.live import Live
 from results.hdf5.trees import TREE, served
+from support.patience import PATIENCE
 
 DEPTH = 100_000
 BODIES = [
@@ -37,7 +38,7 @@ def test_the_controller_refuses_them_in_words() -> None:
     with Live() as live, requests.Session() as session:
         for body in BODIES:
             for path in ("sequence", "mapping", "sardana_hook", "parameters", "parameter/gain"):
-                answer = session.post(live.url(path), data=body, timeout=20)
+                answer = session.post(live.url(path), data=body, timeout=PATIENCE)
                 if answer.status_code >= 500:
                     wrong.append((path, body[:60], answer.text))
         assert live.post("stop").status_code == 200
@@ -47,12 +48,12 @@ def test_the_controller_refuses_them_in_words() -> None:
 def test_the_reducer_refuses_them_in_words() -> None:
     wrong = []
     with served(TREE) as (url, _), requests.Session() as session:
-        ids = session.get(f"{url}/datasets", timeout=20).json()["datasets"]
+        ids = session.get(f"{url}/datasets", timeout=PATIENCE).json()["datasets"]
         for body in BODIES:
             for path in ("/", *(f"/datasets/{one}/value" for one in ids)):
                 for kind in ("application/json", "application/octet-stream"):
                     answer = session.post(
-                        f"{url}{path}", data=body, headers={"Content-Type": kind}, timeout=20
+                        f"{url}{path}", data=body, headers={"Content-Type": kind}, timeout=PATIENCE
                     )
                     if answer.status_code >= 500:
                         wrong.append((path, kind, body[:60], answer.text))
@@ -84,7 +85,7 @@ def test_the_reducer_refuses_hostile_addresses() -> None:
     wrong = []
     with served(TREE) as (url, _):
         for path in HOSTILE_ADDRESSES:
-            with requests.get(f"{url}{path}", timeout=20, stream=True) as answer:
+            with requests.get(f"{url}{path}", timeout=PATIENCE, stream=True) as answer:
                 if answer.status_code >= 500:
                     wrong.append((path[:60], answer.text[:200]))
     assert wrong == []

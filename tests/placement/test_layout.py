@@ -28,6 +28,7 @@ from beamloom.settings import (
     all_settings,
 )
 from placement.standins import python
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 PIPELINE = Pipeline(
@@ -209,18 +210,18 @@ def pipeline_with_a_late_worker(late: int) -> Layout:
 @pytest.mark.processes
 def test_a_pipeline_is_ready_when_its_controller_knows_every_process() -> None:
     with LocalPlacement(pipeline_with_a_late_worker(3), quiet=True) as up:
-        assert up.wait_ready(20)
+        assert up.wait_ready(PATIENCE)
 
 
 @pytest.mark.processes
 def test_who_does_not_get_ready_is_named_with_its_last_line() -> None:
     with LocalPlacement(pipeline_with_a_late_worker(10**9), quiet=True) as up:
-        up.wait_until(lambda now: all(status.pid for status in now.values()), 10)
+        up.wait_until(lambda now: all(status.pid for status in now.values()), PATIENCE)
         with pytest.raises(
             PlacementError, match=r"has not heard of worker-1; their last lines:\nworker-1: waiting"
         ):
             up.wait_ready(1.5)
-        assert not up.wait_ready(20, stopped=lambda: True)
+        assert not up.wait_ready(PATIENCE, stopped=lambda: True)
 
 
 @pytest.mark.processes
@@ -232,4 +233,4 @@ def test_a_process_that_gives_up_ends_the_waiting_at_once() -> None:
         LocalPlacement(layout, quiet=True) as up,
         pytest.raises(PlacementError, match="cannot start: broken ended"),
     ):
-        up.wait_ready(20)
+        up.wait_ready(PATIENCE)

@@ -22,6 +22,7 @@ from beamloom.placement import (
 )
 from beamloom.placement.processes import what_is_left
 from placement.standins import Ends, python, sleeper, stubborn
+from support.patience import PATIENCE
 
 pytestmark = pytest.mark.processes
 
@@ -40,7 +41,7 @@ def says(name: str, message: str) -> Callable[[dict[str, ProcessStatus]], bool]:
 
 def wait_for_output(up: LocalPlacement, *names: str) -> None:
     """Wait until each of the processes has written something."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while not all(up.output(name) for name in names):
         assert time.monotonic() < deadline
         with pytest.raises(PlacementError):
@@ -49,7 +50,7 @@ def wait_for_output(up: LocalPlacement, *names: str) -> None:
 
 def test_every_process_runs_and_none_is_left_at_the_end() -> None:
     with placed(sleeper("a"), sleeper("b")) as up:
-        assert up.wait_ready(10)
+        assert up.wait_ready(PATIENCE)
         pids = [status.pid for status in up.status()]
         assert all(pids)
     assert [(status.state, status.pid) for status in up.status()] == [(State.ENDED, None)] * 2
@@ -57,9 +58,9 @@ def test_every_process_runs_and_none_is_left_at_the_end() -> None:
 
 def test_a_killed_process_is_started_again() -> None:
     with placed(sleeper("a")) as up:
-        up.wait_ready(10)
+        up.wait_ready(PATIENCE)
         killed = up.kill("a")
-        up.wait_until(lambda now: now["a"].pid not in (None, killed), 10)
+        up.wait_until(lambda now: now["a"].pid not in (None, killed), PATIENCE)
         (status,) = up.status()
         assert status.restarts == 1
         assert status.state is State.RUNNING
@@ -69,15 +70,15 @@ def test_a_killed_process_is_started_again() -> None:
 def test_the_restart_is_announced_with_its_cause() -> None:
     slow = RestartPolicy(first_delay=60, longest_delay=60)
     with placed(sleeper("a"), policy=slow) as up:
-        up.wait_ready(10)
+        up.wait_ready(PATIENCE)
         up.kill("a")
-        up.wait_until(says("a", "a was killed by SIGKILL and starts again in 60.0 s"), 10)
+        up.wait_until(says("a", "a was killed by SIGKILL and starts again in 60.0 s"), PATIENCE)
         assert up.status()[0].state is State.RESTARTING
 
 
 def test_a_process_that_dies_again_and_again_is_given_up_and_its_last_output_is_told() -> None:
     with placed(python("a", "print('reading'); raise SystemExit(3)")) as up:
-        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, 20)
+        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, PATIENCE)
         (status,) = up.status()
         assert status.restarts == 4
         assert status.message == (
@@ -85,25 +86,25 @@ def test_a_process_that_dies_again_and_again_is_given_up_and_its_last_output_is_
         )
         assert up.output("a") == ["reading"] * 5
         with pytest.raises(PlacementError, match=r"its last output was:\n    reading\n"):
-            up.wait_ready(5)
+            up.wait_ready(PATIENCE)
 
 
 def test_a_process_that_refuses_its_settings_is_not_started_again() -> None:
     with placed(python("a", "import sys; sys.exit('no such class') if 0 else sys.exit(2)")) as up:
-        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, 10)
+        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, PATIENCE)
         assert up.status()[0].restarts == 0
 
 
 def test_a_program_that_does_not_exist_is_given_up_with_a_sentence() -> None:
     with placed(ProcessSpec("a", ("/nonexistent/program",))) as up:
-        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, 10)
+        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, PATIENCE)
         assert up.status()[0].message.startswith("a cannot be started: ")
 
 
 def test_output_is_read_whole_and_written_to_its_log(tmp_path: Path) -> None:
     code = "import sys; print('one'); print('x' * 200_000); sys.stderr.write('end'); sys.exit(2)"
     with placed(python("a", code), logs=tmp_path) as up:
-        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, 10)
+        up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, PATIENCE)
         lines = up.output("a")
     assert lines[0] == "one"
     assert lines[-1] == "end"
@@ -143,7 +144,7 @@ def test_what_a_process_started_ends_with_it() -> None:
         assert status.pid is not None
         # Not by ``up.kill``, which reaches the grandchild as well.
         os.kill(status.pid, signal.SIGTERM)
-        grandchild.wait(10)
+        grandchild.wait(PATIENCE)
 
 
 def test_stopping_at_once_does_not_wait_for_anybody() -> None:
@@ -249,7 +250,7 @@ def test_a_supervisor_that_is_killed_leaves_no_process_behind() -> None:
     with Supervisor(IGNORE) as supervisor:
         children = Ends(supervisor.children())
         supervisor.process.send_signal(signal.SIGKILL)
-        children.wait(10)
+        children.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -257,9 +258,9 @@ def test_a_supervisor_that_is_told_to_end_ends_its_children_and_then_itself(numb
     with Supervisor("") as supervisor:
         children = Ends(supervisor.children())
         supervisor.process.send_signal(number)
-        children.wait(10)
+        children.wait(PATIENCE)
         rest = supervisor.read_all()
-        assert supervisor.process.wait(10) == 0
+        assert supervisor.process.wait(PATIENCE) == 0
         assert "ending; Ctrl-C once more kills at once" in rest
         assert "starts again" not in rest
 
@@ -271,8 +272,8 @@ def test_a_second_ctrl_c_kills_at_once() -> None:
         supervisor.read_until(lambda lines: "ending" in lines[-1])
         began = time.monotonic()
         supervisor.process.send_signal(signal.SIGINT)
-        children.wait(10)
-        assert supervisor.process.wait(10) == 0
+        children.wait(PATIENCE)
+        assert supervisor.process.wait(PATIENCE) == 0
         assert time.monotonic() - began < 4
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from beamloom.pipeline_file import parse_pipeline
 from beamloom.placement import LocalPlacement, PlainScreen, State
+from support.patience import PATIENCE
 
 ANALYSIS = """
 class Worker:
@@ -37,7 +38,7 @@ def test_services_find_each_other_come_back_after_a_kill_and_end_when_told(tmp_p
     with LocalPlacement(parse_pipeline(PIPELINE, folder=tmp_path), screen=PlainScreen(shown)) as up:
         assert up.wait_ready(40)
         killed = up.kill("worker-1")
-        up.wait_until(lambda now: now["worker-1"].pid not in (None, killed), 10)
+        up.wait_until(lambda now: now["worker-1"].pid not in (None, killed), PATIENCE)
         assert up.wait_ready(40)
     assert {status.state for status in up.status()} == {State.ENDED}
     assert "worker-1 was killed by SIGKILL and starts again in 0.2 s" in shown.getvalue()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from support.patience import PATIENCE
+
 
 def command(repository: Path, *arguments: str) -> list[str]:
     return [sys.executable, str(repository / "benchmarks/devices.py"), "--quick", *arguments]
@@ -53,8 +55,8 @@ def test_ended_from_outside_the_benchmark_leaves_no_sender_behind(
                 os.sched_yield()
         finally:
             benchmark.send_signal(how)
-        assert benchmark.wait(20) == -how
-    end = time.monotonic() + 20
+        assert benchmark.wait(PATIENCE) == -how
+    end = time.monotonic() + PATIENCE
     while any(map(runs, children)):
         assert time.monotonic() < end, f"still there: {children}"
         os.sched_yield()

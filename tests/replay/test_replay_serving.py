@@ -18,6 +18,7 @@ from beamloom import Event, IntParameter, ParameterSet
 from beamloom.replay import Audience, Replay, ReplayReport
 from beamloom.transport.http_server import CannotListen
 from replay.material import Echo, Gather, write
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 
@@ -54,16 +55,18 @@ def test_what_a_reader_finds_after_the_end_and_how_it_sets_a_parameter(files: li
     def read(url: str) -> None:
         try:
             path = "$.deliveries[*][0]?format=json"
-            found["events"] = requests.get(f"{url}/api/v1/result/{path}", timeout=5).json()
-            found["progress"] = requests.get(f"{url}/api/v1/progress", timeout=5).json()
-            found["page"] = requests.get(url, headers={"Accept": "text/html"}, timeout=5).headers[
+            found["events"] = requests.get(f"{url}/api/v1/result/{path}", timeout=PATIENCE).json()
+            found["progress"] = requests.get(f"{url}/api/v1/progress", timeout=PATIENCE).json()
+            found["page"] = requests.get(url, headers={"Accept": "text/html"}, timeout=PATIENCE).headers[
                 "content-type"
             ]
             with h5pyd.File("/", "r", endpoint=url) as file:
                 found["names"] = list(file)
                 found["listed"] = {int(row["0"][()]) for row in file["deliveries"].values()}
-            found["set"] = requests.post(f"{url}/api/v1/parameter/roi", data=b"[1, 2]", timeout=5).status_code
-            found["roi"] = requests.get(f"{url}/api/v1/parameter/roi", timeout=5).content
+            found["set"] = requests.post(
+                f"{url}/api/v1/parameter/roi", data=b"[1, 2]", timeout=PATIENCE
+            ).status_code
+            found["roi"] = requests.get(f"{url}/api/v1/parameter/roi", timeout=PATIENCE).content
         finally:
             stop.set()
 
@@ -88,7 +91,7 @@ def test_what_a_reader_finds_after_the_end_and_how_it_sets_a_parameter(files: li
     assert visitor.settled == sorted(visitor.settled)
     assert visitor.settled[-1] == 12
     with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"{visitor.url}/api/v1/progress", timeout=5)
+        urllib.request.urlopen(f"{visitor.url}/api/v1/progress", timeout=PATIENCE)
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_run(files: list[Path]) -> None:
@@ -151,13 +154,14 @@ def test_parameters_that_are_set_before_the_start_hold_from_the_first_event_on(f
 
     def set_parameter(url: str) -> None:
         try:
-            assert requests.get(f"{url}/api/v1/parameter/threshold", timeout=5).content == b"7"
-            described = requests.get(f"{url}/api/v1/parameters", timeout=5).json()
+            assert requests.get(f"{url}/api/v1/parameter/threshold", timeout=PATIENCE).content == b"7"
+            described = requests.get(f"{url}/api/v1/parameters", timeout=PATIENCE).json()
             assert "threshold" in json.dumps(described)
             assert (
-                requests.post(f"{url}/api/v1/parameter/threshold", data=b"high", timeout=5).status_code == 400
+                requests.post(f"{url}/api/v1/parameter/threshold", data=b"high", timeout=PATIENCE).status_code
+                == 400
             )
-            requests.post(f"{url}/api/v1/parameter/threshold", data=b"9", timeout=5).raise_for_status()
+            requests.post(f"{url}/api/v1/parameter/threshold", data=b"9", timeout=PATIENCE).raise_for_status()
         finally:
             start.set()
 

@@ -13,6 +13,7 @@ from beamloom.parameters import ParameterSet
 from beamloom.results.http import make_app
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.transport.http_server import HttpServer
+from support.patience import PATIENCE
 
 
 class _Publishing:
@@ -48,7 +49,7 @@ class Publisher:
         with self._lock:
             self._changes.append(change)
         self._wake.set()
-        assert self._done.acquire(timeout=10)
+        assert self._done.acquire(timeout=PATIENCE)
 
     def put(self, **values: Any) -> None:
         """Publish these."""

@@ -13,6 +13,7 @@ from beamloom.results.outline import outline
 from beamloom.results.snapshot import Snapshot
 from beamloom.results.tree import tree_of
 from beamloom.transport.http_server import HttpServer
+from support.patience import PATIENCE
 
 
 def told(publish: dict[str, Any]) -> Any:
@@ -71,7 +72,7 @@ def test_a_part_is_asked_for_by_its_path() -> None:
     with HttpServer(make_app(Reader())) as server:
 
         def ask(**params: str) -> requests.Response:
-            return requests.get(f"{server.url}/api/v1/tree", params=params, timeout=10)
+            return requests.get(f"{server.url}/api/v1/tree", params=params, timeout=PATIENCE)
 
         assert ask().json()["children"]["a"]["children"]["b"]["shape"] == [5]
         assert ask(path="a/b").json()["dtype"] == "int64"

@@ -20,6 +20,7 @@ import zstandard
 from beamloom.results import Append, Table
 from beamloom.results.bodies import Bodies, Body
 from results.publishing import Publisher, published
+from support.patience import PATIENCE
 
 Server = tuple[str, Publisher]
 
@@ -31,7 +32,7 @@ def server() -> Iterator[Server]:
 
 
 def get(server: Server, path: str, **headers: str) -> requests.Response:
-    return requests.get(f"{server[0]}/api/v1/result/{path}", headers=headers, timeout=20)
+    return requests.get(f"{server[0]}/api/v1/result/{path}", headers=headers, timeout=PATIENCE)
 
 
 # ---- tags -------------------------------------------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ def test_waiting_is_answered_as_soon_as_what_is_selected_has_changed(server: Ser
             assert not waiting.done()
         server[1].put(image=np.ones((3, 4)))
         server[1].put(n=5)
-        answer = waiting.result(20)
+        answer = waiting.result(PATIENCE)
     assert answer.json() == [5]
     assert int(answer.headers["x-beamloom-version"]) > int(version)
 
@@ -119,7 +120,7 @@ def test_what_is_not_there_yet_is_waited_for(server: Server) -> None:
         while not server[1].desk.waiting:
             assert not waiting.done()
         server[1].put(later=7)
-        assert waiting.result(20).json() == [7]
+        assert waiting.result(PATIENCE).json() == [7]
 
 
 def test_waiting_is_answered_when_less_is_selected(server: Server) -> None:
@@ -129,7 +130,7 @@ def test_waiting_is_answered_when_less_is_selected(server: Server) -> None:
         while not server[1].desk.waiting:
             assert not waiting.done()
         server[1].change(lambda tree: tree["group"].pop("b"))
-        assert waiting.result(20).json() == [1]
+        assert waiting.result(PATIENCE).json() == [1]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_who_asked_first_may_go_away() -> None:
 
     def make() -> Body:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         return Body(b"body", "text/plain", "tag")
 
     async def scenario() -> Body:
@@ -234,7 +235,9 @@ def test_who_asked_first_may_go_away() -> None:
 def test_the_coding_is_the_one_that_the_client_prefers(accepted: str, coding: str | None) -> None:
     with published({"zeros": np.zeros(10_000)}) as server:
         url = f"{server[0]}/api/v1/result/$.zeros?format=npy"
-        with requests.get(url, headers={"Accept-Encoding": accepted}, timeout=10, stream=True) as answer:
+        with requests.get(
+            url, headers={"Accept-Encoding": accepted}, timeout=PATIENCE, stream=True
+        ) as answer:
             body = answer.raw.read(decode_content=False)
     assert answer.headers.get("content-encoding") == coding
     unpack: dict[str | None, Callable[[bytes], bytes]] = {
@@ -261,7 +264,7 @@ def test_the_end_of_a_million_rows_is_read_without_the_others() -> None:
         for number in range(20):
             server[1].change(lambda tree, n=number: tree["rows"].add(1_000_000 + n, 1.0))  # type: ignore[misc]
             begin = time.perf_counter()
-            content = session.get(url, timeout=10).content
+            content = session.get(url, timeout=PATIENCE).content
             times.append(time.perf_counter() - begin)
         end = np.load(io.BytesIO(content))
     assert end[-1] == 1.0

@@ -18,6 +18,7 @@ import requests
 from beamloom.results.http import make_app
 from beamloom.results.snapshot import Snapshot
 from beamloom.transport.http_server import HttpServer
+from support.patience import PATIENCE
 
 TREE: dict[str, Any] = {
     "map": {(float(x), float(y)): 10 * x + y for x in range(5) for y in range(4)},
@@ -63,7 +64,7 @@ Get = Callable[..., requests.Response]
 @pytest.fixture
 def get(server: str) -> Get:
     def get_path(path: str, **options: Any) -> requests.Response:
-        return requests.get(f"{server}/api/v1/{path}", timeout=10, **options)
+        return requests.get(f"{server}/api/v1/{path}", timeout=PATIENCE, **options)
 
     return get_path
 
@@ -76,7 +77,7 @@ def test_the_line_of_the_notebooks_gives_the_map() -> None:
 @pytest.mark.parametrize("path", ["result", "result/", "result/$", "result/%24"])
 def test_every_spelling_of_the_root_is_the_tree(path: str) -> None:
     with served(LARGE_PART) as url:
-        response = requests.get(f"{url}/api/v1/{path}", timeout=10)
+        response = requests.get(f"{url}/api/v1/{path}", timeout=PATIENCE)
     assert response.headers["content-type"] == "application/x.pickle"
     (tree,) = pickle.loads(response.content)
     assert tree.keys() == LARGE_PART.keys()
@@ -85,7 +86,7 @@ def test_every_spelling_of_the_root_is_the_tree(path: str) -> None:
 def test_the_oldest_address_gives_the_tree_itself() -> None:
     with served(LARGE_PART) as url:
         assert (
-            pickle.loads(requests.get(f"{url}/api/v1/result/pickle", timeout=10).content)["map"]
+            pickle.loads(requests.get(f"{url}/api/v1/result/pickle", timeout=PATIENCE).content)["map"]
             == TREE["map"]
         )
 
@@ -152,7 +153,7 @@ def test_every_mistake_is_a_sentence_in_json(
 
 
 def test_results_can_only_be_read(server: str) -> None:
-    response = requests.post(f"{server}/api/v1/result/$", timeout=10)
+    response = requests.post(f"{server}/api/v1/result/$", timeout=PATIENCE)
     assert (response.status_code, response.json()["detail"]) == (
         405,
         "POST is not possible at /api/v1/result/$; results can only be read, by GET.",
@@ -161,7 +162,7 @@ def test_results_can_only_be_read(server: str) -> None:
 
 def test_without_a_tree_the_sentence_says_so() -> None:
     with served(None) as url:
-        response = requests.get(f"{url}/api/v1/result/$", timeout=10)
+        response = requests.get(f"{url}/api/v1/result/$", timeout=PATIENCE)
     assert response.status_code == 404
     assert "publishes nothing yet" in response.json()["detail"]
 
@@ -174,16 +175,18 @@ def test_what_is_known_already_is_not_sent_again() -> None:
     reader = FixedReader(LARGE_PART)
     with HttpServer(make_app(reader)) as server:
         url = f"{server.url}/api/v1/result/$.image"
-        first = requests.get(url, timeout=10)
+        first = requests.get(url, timeout=PATIENCE)
         tag = first.headers["etag"]
-        again = requests.get(url, headers={"If-None-Match": f'"other", {tag}'}, timeout=10)
+        again = requests.get(url, headers={"If-None-Match": f'"other", {tag}'}, timeout=PATIENCE)
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-        as_json = requests.get(url, headers={"If-None-Match": tag, "Accept": "application/json"}, timeout=10)
+        as_json = requests.get(
+            url, headers={"If-None-Match": tag, "Accept": "application/json"}, timeout=PATIENCE
+        )
         assert as_json.status_code == 200
         reader.current = Snapshot(8, "r1", LARGE_PART)
-        assert requests.get(url, headers={"If-None-Match": tag}, timeout=10).status_code == 200
+        assert requests.get(url, headers={"If-None-Match": tag}, timeout=PATIENCE).status_code == 200
         reader.current = Snapshot(7, "r2", LARGE_PART)
-        assert requests.get(url, headers={"If-None-Match": tag}, timeout=10).status_code == 200
+        assert requests.get(url, headers={"If-None-Match": tag}, timeout=PATIENCE).status_code == 200
 
 
 def test_large_bodies_of_text_and_numbers_are_compressed_for_who_accepts_that(get: Get) -> None:
@@ -201,7 +204,7 @@ def test_pages_of_other_origins_may_read_when_that_is_allowed(get: Get) -> None:
     origin = {"Origin": "http://localhost:8888"}
     assert get("result/$.a", headers=origin).headers["access-control-allow-origin"] == "*"
     with served(LARGE_PART) as url:
-        response = requests.get(f"{url}/api/v1/result/$.map", headers=origin, timeout=10)
+        response = requests.get(f"{url}/api/v1/result/$.map", headers=origin, timeout=PATIENCE)
         assert "access-control-allow-origin" not in response.headers
 
 
@@ -215,7 +218,7 @@ def test_the_lock_of_the_analysis_is_held_while_the_tree_is_read() -> None:
             return dict, ()
 
     with served({"watched": Watched()}, lock=lock) as url:
-        response = requests.get(f"{url}/api/v1/result/$.watched", timeout=10)
+        response = requests.get(f"{url}/api/v1/result/$.watched", timeout=PATIENCE)
     assert pickle.loads(response.content) == [{}]
     assert held == [True]
     assert not lock.locked()
@@ -238,10 +241,10 @@ class Changing(collections.UserDict[str, int]):
 def test_a_tree_that_changes_while_it_is_read_is_read_again() -> None:
     for path in ("$.t", "$.t.*"):
         with served({"t": Changing(4)}) as url:
-            response = requests.get(f"{url}/api/v1/result/{path}?format=json", timeout=10)
+            response = requests.get(f"{url}/api/v1/result/{path}?format=json", timeout=PATIENCE)
             assert response.status_code == 200
         with served({"t": Changing(5)}) as url:
-            response = requests.get(f"{url}/api/v1/result/{path}?format=json", timeout=10)
+            response = requests.get(f"{url}/api/v1/result/{path}?format=json", timeout=PATIENCE)
             assert (response.status_code, response.headers["retry-after"]) == (503, "1")
             assert "the tree changed each time while it was read" in response.json()["detail"]
 
@@ -263,7 +266,7 @@ def test_a_dictionary_that_grows_in_another_thread_is_read_whole() -> None:
     try:
         with served({"map": growing}) as url:
             for name in ("json", "pickle") * 5:
-                response = requests.get(f"{url}/api/v1/result/$.map?format={name}", timeout=10)
+                response = requests.get(f"{url}/api/v1/result/$.map?format={name}", timeout=PATIENCE)
                 assert response.status_code in (200, 503)
     finally:
         stop.set()
@@ -279,7 +282,7 @@ class Faulty(collections.UserDict[str, int]):
 
 def test_a_mistake_of_the_analysis_is_told_with_its_error(caplog: pytest.LogCaptureFixture) -> None:
     with served({"t": Faulty(a=1)}) as url:
-        response = requests.get(f"{url}/api/v1/result/$.t?format=json", timeout=10)
+        response = requests.get(f"{url}/api/v1/result/$.t?format=json", timeout=PATIENCE)
     assert response.status_code == 500
     assert "cannot be read (ZeroDivisionError: no counts yet)" in response.json()["detail"]
     assert "in __getitem__" in caplog.text

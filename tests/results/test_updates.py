@@ -22,6 +22,7 @@ from beamloom.results.selection import SelectionError
 from beamloom.results.snapshot import Snapshot
 from beamloom.results.updates import _Updates
 from results.publishing import Publisher, published
+from support.patience import PATIENCE
 
 Server = tuple[str, Publisher]
 
@@ -37,7 +38,7 @@ def follow(server: Server, query: str = "") -> ClientConnection:
 
 
 def message(client: ClientConnection) -> dict[str, Any]:
-    received: dict[str, Any] = json.loads(client.recv(timeout=10))
+    received: dict[str, Any] = json.loads(client.recv(timeout=PATIENCE))
     return received
 
 
@@ -57,7 +58,9 @@ def test_the_first_message_tells_of_everything_and_each_change_is_told(server: S
 
 
 def test_a_client_that_knows_a_version_is_told_what_has_changed_since(server: Server) -> None:
-    version = int(requests.get(f"{server[0]}/api/v1/result/$.n", timeout=10).headers["x-beamloom-version"])
+    version = int(
+        requests.get(f"{server[0]}/api/v1/result/$.n", timeout=PATIENCE).headers["x-beamloom-version"]
+    )
     server[1].put(n=1)
     with follow(server, f"since={version}") as client:
         assert message(client)["changed"] == ["$.n"]
@@ -75,7 +78,7 @@ def test_a_client_is_told_only_of_the_paths_that_it_follows(server: Server) -> N
         assert "$.group.a" in message(client)["changed"]
         client.send(json.dumps({"paths": ["$.n"], "rate": 20}))
         client.send(json.dumps({"paths": ["$.n"]}))
-        client.ping().wait(10)
+        client.ping().wait(PATIENCE)
         server[1].put(later=2)
         server[1].put(n=2)
         assert message(client)["changed"] == ["$.n"]
@@ -110,7 +113,7 @@ def test_messages_come_no_more_often_than_wanted_and_the_last_tells_all(server: 
     ],
 )
 def test_a_wrong_wish_is_refused_with_a_sentence(server: Server, query: str, sentence: str) -> None:
-    answer = requests.get(f"{server[0]}/api/v1/updates?{query}", timeout=10)
+    answer = requests.get(f"{server[0]}/api/v1/updates?{query}", timeout=PATIENCE)
     assert answer.status_code == 400
     assert sentence in answer.json()["detail"]
     with pytest.raises(InvalidStatus) as refused, follow(server, query):
@@ -128,7 +131,7 @@ def test_a_wrong_message_closes_the_connection_with_a_sentence(server: Server, s
         message(client)
         client.send(sent)
         with pytest.raises(ConnectionClosed) as closed:
-            client.recv(timeout=10)
+            client.recv(timeout=PATIENCE)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1008
         assert closed.value.rcvd.reason
@@ -177,7 +180,9 @@ def test_server_sent_events_tell_the_same(server: Server) -> None:
 
 
 def test_updates_in_another_form_are_refused(server: Server) -> None:
-    answer = requests.get(f"{server[0]}/api/v1/updates", headers={"Accept": "application/json"}, timeout=10)
+    answer = requests.get(
+        f"{server[0]}/api/v1/updates", headers={"Accept": "application/json"}, timeout=PATIENCE
+    )
     assert answer.status_code == 406
     assert "accept text/event-stream" in answer.json()["detail"]
 
@@ -193,7 +198,7 @@ def test_both_are_told_that_the_reducer_ends(server: Server) -> None:
         next(coming)
         server[1].desk.close()
         with pytest.raises(ConnectionClosed, match="the reducer ends"):
-            client.recv(timeout=10)
+            client.recv(timeout=PATIENCE)
         last = next(coming)
         assert last["event"] == "end"
         assert "the reducer ends" in json.loads(last["data"])["detail"]
@@ -206,9 +211,9 @@ def test_clients_that_go_away_leave_nobody_waiting(server: Server) -> None:
     for _ in range(5):
         with follow(server) as client:
             message(client)
-        with requests.get(f"{server[0]}/api/v1/updates", stream=True, timeout=10) as answer:
+        with requests.get(f"{server[0]}/api/v1/updates", stream=True, timeout=PATIENCE) as answer:
             next(answer.iter_lines())
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while server[1].desk.waiting:
         assert time.monotonic() < end, "somebody waits for clients that are gone"
         server[1].put(n=time.monotonic())
@@ -223,7 +228,7 @@ def test_a_client_that_stops_reading_holds_nobody_up_and_is_told_the_newest_when
     with socket.socket() as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.connect((host, int(port)))
-        lazy.settimeout(10)
+        lazy.settimeout(PATIENCE)
         lazy.sendall(b"GET /api/v1/updates?rate=2000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with follow(server, "paths=$.n&rate=2000") as other:
             message(other)

@@ -23,6 +23,7 @@ from beamloom.transport.messages import CONTROLLER, Finish
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import Bench, Feed, counts, inject, series
 from services.test_shared_streams import dealt, of_each
+from support.patience import PATIENCE
 
 
 class Restarting:
@@ -256,7 +257,7 @@ def test_a_second_controller_in_the_same_folder_is_told_who_has_it(tmp_path: Pat
         env={**os.environ, "BEAMLOOM_STATE_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     lock.release()
     assert second.returncode == 1

@@ -13,6 +13,7 @@ from beamloom.services.debugworker import LastEvents, make_app
 from beamloom.transport.http_server import HttpServer
 from beamloom.triggermap import TriggerMap
 from services.bench import Bench, Feed, counts, series
+from support.patience import PATIENCE
 
 
 def test_it_keeps_the_last_events_and_the_run_needs_it_like_any_worker() -> None:
@@ -41,20 +42,20 @@ def url() -> object:
 
 
 def test_its_events_are_pickled_for_scripts(url: str) -> None:
-    answer = requests.get(f"{url}/api/v1/last_events?number=2", timeout=10)
+    answer = requests.get(f"{url}/api/v1/last_events?number=2", timeout=PATIENCE)
     assert answer.headers["content-type"] == "application/x.pickle"
     events = pickle.loads(answer.content)
     assert [event.event_number for event in events] == [4, 5]
     assert isinstance(events[0], Event)
     assert events[0].streams["eiger"].frames == [b"4"]
-    assert requests.get(f"{url}/api/v1/status", timeout=10).json() is True
+    assert requests.get(f"{url}/api/v1/status", timeout=PATIENCE).json() is True
 
 
 @pytest.mark.parametrize(
     ("query", "headers"), [("", {"accept": "application/json"}), ("?format=json", {"accept": "*/*"})]
 )
 def test_its_events_are_described_for_people(url: str, query: str, headers: dict[str, str]) -> None:
-    (described,) = requests.get(f"{url}/api/v1/last_events{query}", headers=headers, timeout=10).json()
+    (described,) = requests.get(f"{url}/api/v1/last_events{query}", headers=headers, timeout=PATIENCE).json()
     packet = described["streams"]["eiger"]
     assert described["event_number"] == 5
     assert (packet["typ"], packet["number"], packet["kind"]) == ("test", 5, "end")
@@ -66,9 +67,9 @@ def test_its_events_are_described_for_people(url: str, query: str, headers: dict
 
 def test_a_format_that_is_asked_for_wins_over_what_is_accepted(url: str) -> None:
     asked = f"{url}/api/v1/last_events?format=pickle"
-    answer = requests.get(asked, headers={"accept": "application/json"}, timeout=10)
+    answer = requests.get(asked, headers={"accept": "application/json"}, timeout=PATIENCE)
     assert pickle.loads(answer.content)[0].event_number == 5
-    answer = requests.get(f"{url}/api/v1/last_events?format=hdf5", timeout=10)
+    answer = requests.get(f"{url}/api/v1/last_events?format=hdf5", timeout=PATIENCE)
     assert (answer.status_code, answer.json()) == (
         400,
         {"detail": "there is no format 'hdf5'; ask for json or pickle"},
@@ -81,21 +82,21 @@ def test_nothing_is_sent_anew_while_no_event_comes() -> None:
     kept.process(Event(1, {}), parameters, False)
     with HttpServer(make_app(kept)) as server:
         asked = f"{server.url}/api/v1/last_events?format=json&number=2"
-        first = requests.get(asked, timeout=10)
+        first = requests.get(asked, timeout=PATIENCE)
         headers = {"if-none-match": first.headers["etag"]}
-        assert requests.get(asked, headers=headers, timeout=10).status_code == 304
+        assert requests.get(asked, headers=headers, timeout=PATIENCE).status_code == 304
         kept.process(Event(2, {}), parameters, False)
-        answer = requests.get(asked, headers=headers, timeout=10)
+        answer = requests.get(asked, headers=headers, timeout=PATIENCE)
         assert [event["event_number"] for event in answer.json()] == [1, 2]
 
 
 def test_a_page_shows_them(url: str) -> None:
-    answer = requests.get(url, timeout=10)
+    answer = requests.get(url, timeout=PATIENCE)
     assert answer.headers["content-type"].startswith("text/html")
     assert "/api/v1/last_events?format=json" in answer.text
 
 
 def test_a_wrong_number_is_refused_with_a_sentence(url: str) -> None:
-    answer = requests.get(f"{url}/api/v1/last_events?number=-1", timeout=10)
+    answer = requests.get(f"{url}/api/v1/last_events?number=-1", timeout=PATIENCE)
     assert answer.status_code == 400
     assert answer.json() == {"detail": "number is a count of events, not '-1'"}

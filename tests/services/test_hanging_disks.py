@@ -18,6 +18,7 @@ from beamloom.services.safekeeping import Safekeeping
 from beamloom.settings import ReducerSettings
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, Gathering, counts, series
+from support.patience import PATIENCE
 
 FRAMES = 24
 EVENTS = FRAMES + 2
@@ -35,7 +36,7 @@ class Hanging:
     def __call__(self, *given: Any) -> Any:
         if self.hangs:
             self.asked.set()
-            self.let_go.wait(30)
+            self.let_go.wait(PATIENCE)
         return self._call(*given)
 
 
@@ -103,7 +104,7 @@ def test_an_ingester_that_a_disk_holds_up_says_so_while_it_stands_still(
         thread = threading.Thread(target=lambda: bench.until(lambda: active.finished))
         thread.start()
         try:
-            assert disk.asked.wait(10)
+            assert disk.asked.wait(PATIENCE)
             told = ""
             # As its signs of life ask it, in a thread of their own.
             while "has not answered for" not in told:

@@ -17,6 +17,7 @@ from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.transport.messages import CONTROLLER
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, counts, series
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 
@@ -98,7 +99,7 @@ def test_a_port_that_is_taken_is_the_fault_of_its_ingester_until_it_is_free(take
         taken.close()
         bench.until(lambda: fault_of(bench) is None)
         recorder = sardana.SardanaRecorder(f"http://127.0.0.1:{port}")
-        recorder.wait_for_client(10)
+        recorder.wait_for_client(PATIENCE)
         recorder.play(sardana.generate(points=4))
         assert all(answer["kept"] for answer in recorder.answers)
         assert counts(bench.play(uniform(["scan"], 4))) == (6, 0, 0)
@@ -117,7 +118,7 @@ def test_sardana_arms_run_after_run() -> None:
         channel = bench.exchange.channel(new_peer_id(settings.name))
         bench._add(settings.name, IngesterService(settings, channel, f"memory://{CONTROLLER}"), channel)
         bench.until(bench.everyone_known)
-        recorder.wait_for_client(10)
+        recorder.wait_for_client(PATIENCE)
         for points in (3, 5):
             recorder.play(sardana.generate(points=points))
             bench.until(

@@ -18,9 +18,8 @@ from beamloom.services import recording
 from beamloom.services.recording import PacketRecorder
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, counts, series
+from support.patience import PATIENCE
 from support.small_disk import file_size_limit, fill, small_disk
-
-PATIENCE = 30.0
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:

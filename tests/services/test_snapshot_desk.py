@@ -18,6 +18,7 @@ from beamloom.parameters import ParameterSet
 from beamloom.results import Append, Sum
 from beamloom.results.snapshot import Ended, Snapshot
 from beamloom.services.snapshots import SHORTEST_INTERVAL, SnapshotDesk
+from support.patience import PATIENCE
 
 
 class Publishing:
@@ -45,14 +46,14 @@ class Desk:
     def ask(self) -> Any:
         """A reader comes; returns once it waits."""
         asked = self._readers.submit(lambda: asyncio.run(self.desk.snapshot()))
-        assert self.woken.acquire(timeout=10)
+        assert self.woken.acquire(timeout=PATIENCE)
         return asked
 
     def ask_newer(self, version: int) -> Any:
         """A reader comes who wants a later version; returns once it waits."""
         before = self.desk.waiting
         asked = self._readers.submit(lambda: asyncio.run(self.desk.newer(version)))
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while self.desk.waiting == before:
             assert time.monotonic() < end
             time.sleep(0.001)
@@ -61,7 +62,7 @@ class Desk:
     def read(self, now: float) -> Snapshot:
         asked = self.ask()
         self.desk.serve(now)
-        snapshot: Snapshot = asked.result(10)
+        snapshot: Snapshot = asked.result(PATIENCE)
         return snapshot
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ def test_one_copy_serves_all_readers_that_wait() -> None:
     with a_desk(publish={"a": 1}) as desk:
         asked = [desk.ask() for _ in range(5)]
         desk.desk.serve(0.0)
-        snapshots = [one.result(10) for one in asked]
+        snapshots = [one.result(PATIENCE) for one in asked]
         assert all(one is snapshots[0] for one in snapshots)
 
 
@@ -156,7 +157,7 @@ def test_no_snapshot_is_taken_for_a_watcher_before_the_shortest_interval_has_pas
         # Longer where the copy itself took long.
         assert desk.desk.wait(100.0 + SHORTEST_INTERVAL / 2) >= SHORTEST_INTERVAL / 2 - 1e-9
         desk.desk.serve(100.0 + 60)
-        assert newer.result(10).publish == {"n": 1}
+        assert newer.result(PATIENCE).publish == {"n": 1}
 
 
 def test_a_watcher_is_not_answered_while_nothing_has_changed() -> None:
@@ -171,7 +172,7 @@ def test_a_watcher_is_not_answered_while_nothing_has_changed() -> None:
         tree["n"] = 1
         desk.desk.changed()
         desk.desk.serve(2e9)
-        assert newer.result(10).version == first.version + 1
+        assert newer.result(PATIENCE).version == first.version + 1
 
 
 def test_a_watcher_waits_on_while_the_tree_cannot_be_read() -> None:
@@ -184,7 +185,7 @@ def test_a_watcher_waits_on_while_the_tree_cannot_be_read() -> None:
         assert not newer.done()
         tree["n"] = 1
         desk.desk.serve(2e9)
-        assert newer.result(10).publish == {"n": 1}
+        assert newer.result(PATIENCE).publish == {"n": 1}
 
 
 def test_a_watcher_that_goes_away_is_forgotten() -> None:
@@ -227,7 +228,7 @@ def test_copies_take_a_tenth_of_the_time_at_most() -> None:
         desk.desk.serve(100.0 + 9 * 0.0199)
         assert desk.desk.wait(1e9) == 0.0  # somebody waits still
         desk.desk.serve(100.0 + 60)
-        assert asked.result(10).publish == {"a": 1}
+        assert asked.result(PATIENCE).publish == {"a": 1}
 
 
 def test_the_lock_of_the_class_is_honoured() -> None:
@@ -241,7 +242,7 @@ def test_the_lock_of_the_class_is_honoured() -> None:
             assert copying.is_alive()
             assert not asked.done()
         copying.join(10)
-        assert asked.result(10).publish == {"a": 1}
+        assert asked.result(PATIENCE).publish == {"a": 1}
 
 
 def test_what_a_class_publishes_wrongly_is_told_to_its_readers() -> None:
@@ -249,7 +250,7 @@ def test_what_a_class_publishes_wrongly_is_told_to_its_readers() -> None:
         asked = desk.ask()
         desk.desk.serve(0.0)
         with pytest.raises(Exception, match="it should be a dictionary of what is published"):
-            asked.result(10)
+            asked.result(PATIENCE)
 
 
 def test_readers_that_wait_when_the_reducer_ends_are_let_go() -> None:
@@ -259,7 +260,7 @@ def test_readers_that_wait_when_the_reducer_ends_are_let_go() -> None:
         desk.desk.close()
         for one in waiting:
             with pytest.raises(Ended, match="the reducer ends"):
-                one.result(10)
+                one.result(PATIENCE)
         desk.desk.changed()
         with pytest.raises(Ended):
             asyncio.run(desk.desk.snapshot())

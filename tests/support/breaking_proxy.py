@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 _RESET = struct.pack("ii", 1, 0)
@@ -66,7 +67,7 @@ class BreakingProxy:
             except OSError:
                 return
             try:
-                far = socket.create_connection(self._target, 10)
+                far = socket.create_connection(self._target, PATIENCE)
             except OSError:
                 near.close()
                 continue

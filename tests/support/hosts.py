@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
+from support.patience import PATIENCE
 from support.wire import SOUND, Fault, Wire
 
 CLONE_NEWNET = 0x40000000
@@ -176,6 +177,6 @@ def _enter(namespace: int) -> None:
 
 def _run(*command: Sequence[str] | str) -> None:
     words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     if done.returncode:
         raise OSError(f"{' '.join(words)}: {done.stderr.strip()}")

@@ -15,6 +15,7 @@ from beamloom.transport.messages import Tick
 from beamloom.transport.outboxes import COPY_BYTES
 from beamloom.transport.zeromq import ZmqChannel
 from support.breaking_proxy import BreakingProxy
+from support.patience import PATIENCE
 
 CHANCE = random.Random(11)
 
@@ -119,7 +120,7 @@ def test_what_has_arrived_is_not_kept() -> None:
         for n in range(1000):
             here.send("there", Tick(str(n)))
         assert numbers(exchanged(here, there, 1000)) == list(range(1000))
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while here.unanswered and time.monotonic() < until:
             here.receive(0.01)
             there.receive(0.01)

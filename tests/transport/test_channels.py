@@ -15,6 +15,7 @@ from beamloom.transport.memory import Exchange
 from beamloom.transport.messages import Finish, Heartbeat, Tick
 from beamloom.transport.outboxes import COPY_BYTES
 from beamloom.transport.zeromq import ZmqChannel
+from support.patience import PATIENCE
 
 Make = Callable[[str], Channel]
 
@@ -53,7 +54,7 @@ def zeromq() -> Iterator[ZmqChannel]:
 
 def receive(channel: Channel, count: int) -> list[Received]:
     received: list[Received] = []
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE
     while len(received) < count and time.monotonic() < until:
         received += channel.receive(0.5)
     return received

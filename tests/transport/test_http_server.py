@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from beamloom.access import Access
 from beamloom.transport.http_server import CannotListen, HttpServer
+from support.patience import PATIENCE
 
 
 async def hello(request: Request) -> Response:
@@ -31,14 +32,14 @@ APP = Starlette(routes=[Route("/hello", hello)])
 def test_requests_are_answered_once_start_returns_and_no_more_after_stop() -> None:
     server = HttpServer(APP)
     port = server.start()
-    assert requests.get(f"http://127.0.0.1:{port}/hello", timeout=5).text == "hello"
+    assert requests.get(f"http://127.0.0.1:{port}/hello", timeout=PATIENCE).text == "hello"
     assert server.url == f"http://127.0.0.1:{port}"
     server.stop()
     server.stop()
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{server.url}/hello", timeout=5)
+        requests.get(f"{server.url}/hello", timeout=PATIENCE)
     with HttpServer(APP, port=port):
-        assert requests.get(f"http://127.0.0.1:{port}/hello", timeout=5).text == "hello"
+        assert requests.get(f"http://127.0.0.1:{port}/hello", timeout=PATIENCE).text == "hello"
 
 
 def test_a_port_that_is_taken_is_a_sentence() -> None:
@@ -68,7 +69,7 @@ def test_it_listens_on_ipv6() -> None:
     except OSError:
         pytest.skip("needs IPv6")
     with HttpServer(APP, "::1") as server:
-        assert requests.get(f"{server.url}/hello", timeout=5).text == "hello"
+        assert requests.get(f"{server.url}/hello", timeout=PATIENCE).text == "hello"
 
 
 def test_signal_handlers_stay_those_of_the_process() -> None:
@@ -109,9 +110,9 @@ def test_a_stream_without_end_does_not_keep_the_server_from_stopping(
         return StreamingResponse(forever())
 
     with HttpServer(Starlette(routes=[Route("/stream", stream)])) as server:
-        response = requests.get(f"{server.url}/stream", stream=True, timeout=5)
+        response = requests.get(f"{server.url}/stream", stream=True, timeout=PATIENCE)
         assert next(response.iter_content(5)) == b"first"
-    assert ended.wait(5)
+    assert ended.wait(PATIENCE)
     response.close()
 
 

@@ -18,6 +18,7 @@ from beamloom.transport.keys import KeyFileError, Keys, new_keys, read_keys, wri
 from beamloom.transport.messages import CONTROLLER, Tick, encode
 from beamloom.transport.outboxes import COPY_BYTES
 from beamloom.transport.zeromq import ZmqChannel
+from support.patience import PATIENCE
 from support.ports import quiet_port
 
 KEYS = new_keys()
@@ -57,14 +58,14 @@ def opened() -> Iterator[Callable[[Keys | None], ZmqChannel]]:
 
 def until(channel: ZmqChannel, enough: Callable[[list[Received]], bool]) -> list[Received]:
     received: list[Received] = []
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not enough(received) and time.monotonic() < end:
         received += channel.receive(0.05)
     return received
 
 
 def refusal_of(channel: ZmqChannel, controller: ZmqChannel) -> str:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while (refusal := channel.refusal()) is None and time.monotonic() < end:
         assert controller.receive(0.02) == []
     assert refusal is not None
@@ -195,7 +196,7 @@ def test_who_does_not_even_speak_zeromq_is_cut_off_and_disturbs_nobody(
     worker.connect(CONTROLLER, controller.address)
     for garbage in (b"GET / HTTP/1.1\r\n\r\n" + bytes(100), bytes(10_000), b"\xff" * 10_000):
         with socket.create_connection(("127.0.0.1", int(controller.address.rpartition(":")[2]))) as raw:
-            raw.settimeout(20)
+            raw.settimeout(PATIENCE)
             with contextlib.suppress(ConnectionResetError, BrokenPipeError):
                 raw.sendall(garbage)
                 while raw.recv(1000):

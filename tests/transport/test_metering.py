@@ -12,8 +12,7 @@ from beamloom.services.loop import serve as serve_loop
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Finished
 from beamloom.transport.zeromq import ZmqChannel
-
-PATIENCE = 10.0
+from support.patience import PATIENCE
 
 
 class Counting:

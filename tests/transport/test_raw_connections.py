@@ -15,6 +15,7 @@ from beamloom.transport.channel import Received
 from beamloom.transport.keys import new_keys
 from beamloom.transport.messages import Finish, Tick, encode
 from beamloom.transport.zeromq import ZmqChannel
+from support.patience import PATIENCE
 from transport.garbage import GARBAGE
 
 
@@ -27,7 +28,7 @@ def test_garbage_on_the_wire_of_a_mailbox_changes_nothing_for_members(keyed: boo
         stack.callback(mailbox.close)
         stack.callback(member.close)
         for garbage in GARBAGE:
-            connection = stack.enter_context(socket.create_connection((place.hostname, place.port), 10))
+            connection = stack.enter_context(socket.create_connection((place.hostname, place.port), PATIENCE))
             with contextlib.suppress(OSError):
                 connection.sendall(garbage)
         context = stack.enter_context(zmq.Context())
@@ -39,7 +40,7 @@ def test_garbage_on_the_wire_of_a_mailbox_changes_nothing_for_members(keyed: boo
         member.connect("here", mailbox.address)
         member.send("here", Tick("run"))
         received: list[Received] = []
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while not any(one.sender == "member" for one in received) and time.monotonic() < end:
             received += mailbox.receive(0.1)
         assert [one.message for one in received if one.sender == "member"] == [Tick("run")]

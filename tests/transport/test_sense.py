@@ -21,6 +21,7 @@ from beamloom.transport.messages import AnyMessage, Coverage, Failed, PacketBloc
 from beamloom.transport.packing import pack, unpack
 from beamloom.transport.sense import makes_sense
 from beamloom.transport.zeromq import ZmqChannel
+from support.patience import PATIENCE
 
 BLOCK = PacketBlock("typ", 2, 1, [1, 1], 0, 0)
 RESULTS = Results("run", 1, [(0, 0, 1, 3)], [1, 2], [])
@@ -97,7 +98,7 @@ def test_what_contradicts_itself_is_dropped_and_counted_and_what_comes_after_it_
         mailbox.send("here", message, buffers)
     mailbox.send("here", Tick("run"))
     received: list[Received] = []
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not received and time.monotonic() < end:
         received += mailbox.receive(0.1)
     assert [one.message for one in received] == [Tick("run")]

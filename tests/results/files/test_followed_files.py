@@ -21,6 +21,7 @@ from results.files.saving import record, until
 h5py = pytest.importorskip("h5py", reason="needs h5py")
 
 from beamloom.results.files.following import SwmrFile  # noqa: E402
+from support.patience import PATIENCE  # noqa: E402
 
 HERE = Path(__file__).parent
 KILLS = 6
@@ -50,7 +51,7 @@ def test_a_reader_in_another_process_follows_what_is_written(tmp_path: Path) -> 
         assert follower.stdout.readline() == "open\n"
         for number in range(1, LAST + 1):
             place.keep(version_of(number))
-        assert follower.communicate(timeout=20)[0] == f"{LAST}\n"
+        assert follower.communicate(timeout=PATIENCE)[0] == f"{LAST}\n"
         assert follower.returncode == 0
     finally:
         follower.kill()

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from results.hdf5.trees import TREE, Shown, served
+from support.patience import PATIENCE
 
 Server = tuple[str, Shown]
 
@@ -22,7 +23,7 @@ def url() -> Iterator[str]:
 
 
 def get(url: str, **options: Any) -> Any:
-    response = requests.get(url, timeout=10, **options)
+    response = requests.get(url, timeout=PATIENCE, **options)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -64,11 +65,11 @@ def test_objects_are_found_by_path_one_or_many(url: str) -> None:
     image = get(f"{url}/?h5path=/image&include_attrs=true")
     assert (image["class"], image["attributes"]["units"]["value"]) == ("dataset", "counts")
     body = {"h5paths": ["map/value", "group"]}
-    many = requests.post(f"{url}/?include_links=1", json=body, timeout=10).json()["h5paths"]
+    many = requests.post(f"{url}/?include_links=1", json=body, timeout=PATIENCE).json()["h5paths"]
     assert many["map/value"]["shape"] == {"class": "H5S_SIMPLE", "dims": [20]}
     assert list(many["group"]["links"]) == ["my name"]
     below = requests.post(
-        f"{url}/?parent_id={many['group']['id']}", json={"h5paths": ["my name"]}, timeout=10
+        f"{url}/?parent_id={many['group']['id']}", json={"h5paths": ["my name"]}, timeout=PATIENCE
     )
     assert below.json()["h5paths"]["my name"]["class"] == "group"
 
@@ -78,10 +79,10 @@ def test_elements_come_as_json_or_as_bytes(url: str) -> None:
     assert get(value, params={"select": "[2:4,3:5]"})["value"] == TREE["image"][2:4, 3:5].tolist()
     assert get(value, params={"select": "[2,3]"})["value"] == [[TREE["image"][2, 3]]]
     binary = {"Accept": "application/octet-stream"}
-    response = requests.get(value, params={"select": "[2:4,3:5]"}, headers=binary, timeout=10)
+    response = requests.get(value, params={"select": "[2:4,3:5]"}, headers=binary, timeout=PATIENCE)
     assert response.headers["content-type"] == "application/octet-stream"
     assert response.content == TREE["image"][2:4, 3:5].tobytes()
-    empty = requests.get(value, params={"select": "[2:2,:]"}, headers=binary, timeout=10)
+    empty = requests.get(value, params={"select": "[2:2,:]"}, headers=binary, timeout=PATIENCE)
     assert empty.json() == {"value": []}
     nothing = f"{url}/datasets/{id_of(url, 'none')}"
     assert get(nothing)["shape"] == {"class": "H5S_NULL"}
@@ -89,7 +90,7 @@ def test_elements_come_as_json_or_as_bytes(url: str) -> None:
     assert get(f"{nothing}/shape") == {"shape": {"class": "H5S_NULL"}}
     assert get(f"{nothing}/type")["type"]["class"] == "H5T_FLOAT"
     assert (
-        json.loads(requests.get(f"{url}/datasets/{id_of(url, 'not_finite')}/value", timeout=10).text)[
+        json.loads(requests.get(f"{url}/datasets/{id_of(url, 'not_finite')}/value", timeout=PATIENCE).text)[
             "value"
         ][2]
         == np.inf
@@ -98,17 +99,20 @@ def test_elements_come_as_json_or_as_bytes(url: str) -> None:
 
 def test_long_selections_points_and_fields_are_posted(url: str) -> None:
     image = f"{url}/datasets/{id_of(url, 'image')}/value"
-    selected = requests.post(image, json={"select": "[0:2,[1,3]]"}, timeout=10)
+    selected = requests.post(image, json={"select": "[0:2,[1,3]]"}, timeout=PATIENCE)
     assert selected.json()["value"] == TREE["image"][:2, [1, 3]].tolist()
-    assert requests.post(image, json={"points": [[1, 2], [3, 4]]}, timeout=10).json()["value"] == [42, 124]
+    assert requests.post(image, json={"points": [[1, 2], [3, 4]]}, timeout=PATIENCE).json()["value"] == [
+        42,
+        124,
+    ]
     binary = {"Accept": "application/octet-stream", "Content-Type": "application/octet-stream"}
     points = np.array([[1, 2], [3, 4]], "<u8").tobytes()
     assert (
-        requests.post(image, data=points, headers=binary, timeout=10).content
+        requests.post(image, data=points, headers=binary, timeout=PATIENCE).content
         == np.array([42.0, 124]).tobytes()
     )
     line = f"{url}/datasets/{id_of(url, 'line')}/value"
-    assert requests.post(line, json={"points": [7, 3]}, timeout=10).json()["value"] == [7, 3]
+    assert requests.post(line, json={"points": [7, 3]}, timeout=PATIENCE).json()["value"] == [7, 3]
     records = f"{url}/datasets/{id_of(url, 'records')}/value"
     assert get(records, params={"fields": "s:a"})["value"] == [["x", 1], ["yz", 2]]
 
@@ -158,14 +162,14 @@ def test_what_is_wrong_is_a_sentence(
     ids = {"root": get(f"{url}/")["root"], "image": id_of(url, "image"), "integer": id_of(url, "integer")}
     for name, one in ids.items():
         path = path.replace(f"{{{name}}}", one)
-    response = requests.request(method, f"{url}/{path}", data=body, timeout=10)
+    response = requests.request(method, f"{url}/{path}", data=body, timeout=PATIENCE)
     assert sentence in response.json()["detail"]
     assert response.status_code == status
 
 
 def test_without_a_tree_the_sentence_says_so() -> None:
     with served(None) as (url, _):
-        response = requests.get(f"{url}/", timeout=10)
+        response = requests.get(f"{url}/", timeout=PATIENCE)
     assert (response.status_code, "publishes nothing yet" in response.json()["detail"]) == (404, True)
 
 
@@ -176,7 +180,7 @@ def test_an_id_that_is_kept_reads_the_newest_version() -> None:
         assert get(f"{url}/datasets/{a}/value")["value"] == 2
         assert get(f"{url}/datasets/{b}")["shape"]["dims"] == [5]
         shown.show({"a": 3})
-        assert requests.get(f"{url}/datasets/{b}", timeout=10).status_code == 404
+        assert requests.get(f"{url}/datasets/{b}", timeout=PATIENCE).status_code == 404
     with served({"a": 4}) as (url, _):
         assert get(f"{url}/datasets/{a}/value")["value"] == 4
 
@@ -208,12 +212,12 @@ def test_only_what_has_changed_gets_a_new_time() -> None:
 def test_what_is_known_already_is_not_sent_again() -> None:
     with served({"a": np.arange(3), "b": 1}) as (url, shown):
         value = f"{url}/datasets/{id_of(url, 'a')}/value"
-        tag = requests.get(value, timeout=10).headers["etag"]
+        tag = requests.get(value, timeout=PATIENCE).headers["etag"]
         shown.show({"a": np.arange(3), "b": 2})
-        again = requests.get(value, headers={"If-None-Match": f'"other", {tag}'}, timeout=10)
+        again = requests.get(value, headers={"If-None-Match": f'"other", {tag}'}, timeout=PATIENCE)
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
         shown.show({"a": np.arange(3) + 1, "b": 2})
-        assert requests.get(value, headers={"If-None-Match": tag}, timeout=10).status_code == 200
+        assert requests.get(value, headers={"If-None-Match": tag}, timeout=PATIENCE).status_code == 200
 
 
 def test_the_domain_snapshot_stays_at_its_version() -> None:
@@ -230,7 +234,7 @@ def test_the_domain_snapshot_stays_at_its_version() -> None:
         for number in range(70):
             shown.show({"a": number})
             get(f"{url}/?domain=/snapshot")
-        response = requests.get(f"{url}/groups/{kept}", timeout=10)
+        response = requests.get(f"{url}/groups/{kept}", timeout=PATIENCE)
         assert (response.status_code, "is not kept any more" in response.json()["detail"]) == (404, True)
 
 
@@ -239,13 +243,17 @@ def test_large_bodies_for_other_machines_are_compressed_where_that_makes_them_sm
     with served({"zeros": np.zeros(10_000), "noise": np.frombuffer(noise, "u1")}) as (url, _):
         local = {"Accept": "application/octet-stream"}
         binary = {**local, "X-Forwarded-For": "192.0.2.1"}
-        zeros = requests.get(f"{url}/datasets/{id_of(url, 'zeros')}/value", headers=binary, timeout=10)
+        zeros = requests.get(f"{url}/datasets/{id_of(url, 'zeros')}/value", headers=binary, timeout=PATIENCE)
         assert zeros.headers["content-encoding"] == "gzip"
         assert zeros.content == bytes(80_000)
-        response = requests.get(f"{url}/datasets/{id_of(url, 'noise')}/value", headers=binary, timeout=10)
+        response = requests.get(
+            f"{url}/datasets/{id_of(url, 'noise')}/value", headers=binary, timeout=PATIENCE
+        )
         assert "content-encoding" not in response.headers
         assert response.content == noise
-        response = requests.get(f"{url}/datasets/{id_of(url, 'zeros')}/value", headers=local, timeout=10)
+        response = requests.get(
+            f"{url}/datasets/{id_of(url, 'zeros')}/value", headers=local, timeout=PATIENCE
+        )
         assert "content-encoding" not in response.headers
         assert response.content == bytes(80_000)
 
@@ -253,14 +261,15 @@ def test_large_bodies_for_other_machines_are_compressed_where_that_makes_them_sm
 def test_pages_of_other_origins_may_read_and_post_selections(url: str) -> None:
     origin = {"Origin": "http://localhost:8888"}
     assert (
-        requests.get(f"{url}/about", headers=origin, timeout=10).headers["access-control-allow-origin"] == "*"
+        requests.get(f"{url}/about", headers=origin, timeout=PATIENCE).headers["access-control-allow-origin"]
+        == "*"
     )
     asked = {
         **origin,
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type",
     }
-    allowed = requests.options(f"{url}/datasets/{id_of(url, 'image')}/value", headers=asked, timeout=10)
+    allowed = requests.options(f"{url}/datasets/{id_of(url, 'image')}/value", headers=asked, timeout=PATIENCE)
     assert allowed.status_code == 200
     assert "POST" in allowed.headers["access-control-allow-methods"]
 

@@ -18,6 +18,7 @@ from beamloom.results.record import RunRecord
 from beamloom.results.snapshot import Snapshot
 from beamloom.transport.http_server import HttpServer
 from results.hdf5.trees import Shown
+from support.patience import PATIENCE
 
 h5pyd = pytest.importorskip("h5pyd", reason="needs h5pyd")
 
@@ -62,10 +63,10 @@ def test_other_domains_are_of_now_as_they_always_were(url: str, domain: str) -> 
 def test_a_run_that_is_not_there_is_told(url: str) -> None:
     with pytest.raises(OSError, match=r"404|Not Found|not held"):
         opened(url, "/runs/third")
-    answer = requests.get(f"{url}/", params={"domain": "/runs/third"}, timeout=10)
+    answer = requests.get(f"{url}/", params={"domain": "/runs/third"}, timeout=PATIENCE)
     assert answer.status_code == 404
     assert "is not held" in answer.json()["detail"]
-    listed = requests.get(f"{url}/domains", timeout=10).json()["domains"]
+    listed = requests.get(f"{url}/domains", timeout=PATIENCE).json()["domains"]
     assert [domain["name"] for domain in listed] == ["/", "/snapshot", "/runs/second", "/runs/first"]
 
 
