@@ -66,5 +66,5 @@ def is_ready(controller: str) -> bool:
     """Whether a run can be armed."""
     try:
         return requests.get(f"http://{controller}/api/v1/health", timeout=PATIENCE).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

@@ -29,7 +29,7 @@ def ask(live: Live, path: str) -> Any:
     """The answer of the controller; None while there is none."""
     try:
         return live.get(path)
-    except requests.ConnectionError:
+    except requests.RequestException:
         return None
 
 

@@ -94,7 +94,7 @@ def is_finished(address: str) -> bool:
     """Whether the run of a replay is over; it may not serve yet."""
     try:
         return bool(requests.get(f"{address}/api/v1/progress", timeout=PATIENCE).json()["finished"])
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

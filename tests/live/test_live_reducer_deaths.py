@@ -58,7 +58,7 @@ class Watch:
                 self.longest_stall = max(self.longest_stall, time.monotonic() - since)
                 try:
                     answer = session.get(result, timeout=PATIENCE)
-                except requests.ConnectionError:
+                except requests.RequestException:
                     continue
                 self.statuses.add(answer.status_code)
                 if answer.status_code == 200:
