@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from live.pipelines import Bench, Live, of_camera, running, wait_until
 from live.series import pictures, uniform_map
+from support.timing import soon_enough, timed
 
 pytestmark = pytest.mark.processes
 
@@ -107,20 +107,25 @@ def test_what_a_worker_held_goes_to_others_within_a_second_at_default_settings(
 ) -> None:
     with harmful(camera) as live:
         live.set(takes=0.01)
-        live.arm(uniform_map(["camera"], 200))
-        camera.play("camera", pictures(200), rate=100)
-        wait_until(lambda: live.completed(50), "the first events", live.state)
-        before = live.peer("worker-1")
-        killed = time.monotonic()
+        soon_enough(lambda: seconds_until_fenced(live, camera, number), 1.0)
+
+
+def seconds_until_fenced(live: Live, camera: Bench, number: signal.Signals) -> float:
+    """A run in which a worker gets this signal: how long what it held stays with it. Nothing is lost by that."""
+    wait_until(lambda: live.peer("worker-1"), "the worker", live.state)
+    live.arm(uniform_map(["camera"], 200))
+    camera.play("camera", pictures(200), rate=100)
+    wait_until(lambda: live.completed(50), "the first events", live.state)
+    before = live.peer("worker-1")
+    with timed() as taking_it_away:
         pid = live.placement.kill("worker-1", number)
         wait_until(lambda: live.progress()["redelivered"] or live.peer("worker-1") != before, "its fencing")
-        took = time.monotonic() - killed
-        if number is signal.SIGSTOP:
-            os.kill(pid, signal.SIGCONT)
-            wait_until(lambda: live.peer("worker-1") not in (None, before), "its return", live.state)
-        end = live.finished()
-        assert (end["reduced"], end["failed"], end["lost"]) == (202, 0, 0), live.state()
-        assert took < 1.0
+    if number is signal.SIGSTOP:
+        os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: live.peer("worker-1") not in (None, before), "its return", live.state)
+    end = live.finished()
+    assert (end["reduced"], end["failed"], end["lost"]) == (202, 0, 0), live.state()
+    return taking_it_away.seconds
 
 
 @contextmanager

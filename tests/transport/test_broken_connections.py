@@ -16,6 +16,7 @@ from beamloom.transport.outboxes import COPY_BYTES
 from beamloom.transport.zeromq import ZmqChannel
 from support.breaking_proxy import BreakingProxy
 from support.patience import PATIENCE
+from support.ports import quiet_port
 
 CHANCE = random.Random(11)
 
@@ -128,8 +129,8 @@ def test_what_has_arrived_is_not_kept() -> None:
 
 
 def test_a_new_process_at_the_address_of_a_former_one_hears_what_comes_from_then_on() -> None:
-    here, there = ZmqChannel("here"), ZmqChannel("there")
-    port = int(there.address.rsplit(":", 1)[1])
+    port = quiet_port()
+    here, there = ZmqChannel("here"), ZmqChannel("there", port=port)
     try:
         with BreakingProxy(there.address) as proxy:
             here.connect("there", proxy.address)

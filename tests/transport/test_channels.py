@@ -16,6 +16,7 @@ from beamloom.transport.messages import Finish, Heartbeat, Tick
 from beamloom.transport.outboxes import COPY_BYTES
 from beamloom.transport.zeromq import ZmqChannel
 from support.patience import PATIENCE
+from support.ports import quiet_port
 
 Make = Callable[[str], Channel]
 
@@ -221,8 +222,8 @@ def test_a_large_frame_is_handed_over_uncopied_and_a_small_one_as_bytes(zeromq: 
 
 
 def test_a_channel_listens_where_it_is_told_and_says_where_that_is() -> None:
-    first = ZmqChannel("a", "127.0.0.1", advertise="beamline.example")
-    port = int(first.address.rsplit(":", 1)[1])
+    port = quiet_port()
+    first = ZmqChannel("a", "127.0.0.1", port, advertise="beamline.example")
     try:
         assert first.address == f"tcp://beamline.example:{port}"
         with pytest.raises(OSError, match=f"cannot listen at 127.0.0.1:{port} .*is another controller"):
@@ -234,9 +235,7 @@ def test_a_channel_listens_where_it_is_told_and_says_where_that_is() -> None:
 
 
 def test_a_peer_that_starts_listening_later_gets_what_was_sent_before(zeromq: ZmqChannel) -> None:
-    probe = ZmqChannel("probe")
-    port = int(probe.address.rsplit(":", 1)[1])
-    probe.close()
+    port = quiet_port()
     zeromq.connect("late", f"tcp://127.0.0.1:{port}")
     zeromq.send("late", Finish("run"))
     late = ZmqChannel("late", port=port)

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from beamloom.access import Access
 from beamloom.transport.http_server import CannotListen, HttpServer
 from support.patience import PATIENCE
+from support.ports import quiet_port
 
 
 async def hello(request: Request) -> Response:
@@ -30,7 +31,7 @@ APP = Starlette(routes=[Route("/hello", hello)])
 
 
 def test_requests_are_answered_once_start_returns_and_no_more_after_stop() -> None:
-    server = HttpServer(APP)
+    server = HttpServer(APP, port=quiet_port())
     port = server.start()
     assert requests.get(f"http://127.0.0.1:{port}/hello", timeout=PATIENCE).text == "hello"
     assert server.url == f"http://127.0.0.1:{port}"

@@ -206,8 +206,8 @@ def test_who_does_not_even_speak_zeromq_is_cut_off_and_disturbs_nobody(
 
 
 def test_the_mailbox_of_a_closed_channel_can_be_opened_anew_and_no_thread_stays() -> None:
-    first = ZmqChannel("a", keys=KEYS)
-    port = int(first.address.rpartition(":")[2])
+    port = quiet_port()
+    first = ZmqChannel("a", port=port, keys=KEYS)
     with pytest.raises(OSError, match="cannot listen"):
         ZmqChannel("b", port=port, keys=KEYS)
     first.close()
