@@ -19,8 +19,9 @@ from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.ranges import RangeSet
 from beamloom.engine.run import Run, RunSettings
 from beamloom.triggermap import TriggerMap, uniform
-from control.live import PATIENCE, Live, simple_map
+from control.live import Live, simple_map
 from services.bench import series
+from support.patience import PATIENCE
 
 EVENTS = 60
 CAUSES = ("a gap", "the end")

@@ -13,8 +13,9 @@ import requests
 
 from beamloom.events import Event
 from beamloom.settings import ControllerSettings
-from control.live import PATIENCE, Live, simple_map
+from control.live import Live, simple_map
 from services.bench import Doubling, Feed, frame, series, start
+from support.patience import PATIENCE
 
 
 class Failing(Doubling):
