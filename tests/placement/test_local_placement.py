@@ -193,7 +193,7 @@ from beamloom.cli.up import supervise
 from beamloom.placement import LocalPlacement, ProcessSpec, RestartPolicy, screen_on
 code = '''
 import os, signal, sys
-from beamloom.placement.lifeline import die_with
+from beamloom.lifeline import die_with
 die_with(int(sys.argv[1]))
 {at_term}
 print("child", os.getpid(), flush=True)
@@ -278,7 +278,7 @@ def test_a_second_ctrl_c_kills_at_once() -> None:
 
 
 def test_a_process_whose_parent_is_already_gone_ends_itself() -> None:
-    code = "import sys; from beamloom.placement.lifeline import die_with; die_with(int(sys.argv[1])); print('lives')"
+    code = "import sys; from beamloom.lifeline import die_with; die_with(int(sys.argv[1])); print('lives')"
     not_the_parent = os.getppid()
     done = subprocess.run([sys.executable, "-c", code, str(not_the_parent)], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL

@@ -11,7 +11,7 @@ import msgspec
 from beamloom.benching.material import Extent
 from beamloom.benching.played import PlayedSource, read_packets
 from beamloom.devices.device import Source
-from beamloom.placement.lifeline import die_with
+from beamloom.lifeline import die_with
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.ingester import IngesterService

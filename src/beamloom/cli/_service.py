@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from beamloom.cli import logs
 from beamloom.cli.open_files import allow_many_files
 from beamloom.cli.time_slices import take_turns
-from beamloom.placement.lifeline import die_with
+from beamloom.lifeline import die_with
 from beamloom.settings import (
     ProcessSettings,
     Setting,
