@@ -20,7 +20,8 @@ from control.live import Live as InProcess
 from dashboard.browser import PHONE, a_page, show
 from dashboard.conftest import SHOWCASE
 from dashboard.plotting import point_at
-from live.pipelines import TIMEOUT, Live, quiet_address, running, wait_until
+from live.pipelines import TIMEOUT, Live, running, wait_until
+from support.ports import quiet_address
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 KEPT = 6

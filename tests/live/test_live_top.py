@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from live.pipelines import Bench, Live, of_camera, quiet_address, running, wait_until
+from live.pipelines import Bench, Live, of_camera, running, wait_until
 from live.screens import InTerminal
 from live.series import pictures, uniform_map
+from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 
