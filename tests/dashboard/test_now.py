@@ -49,7 +49,10 @@ def test_a_killed_worker_is_seen_within_two_seconds_and_its_successor_too(browse
         live.arm(showcase_map(None))
         lines = page.locator("#processes tbody tr", has_text="worker-1")
 
+        key = ""
+
         def seconds_until_seen() -> float:
+            nonlocal key
             wait_until(lambda: live.peer("worker-1"), "worker-1", live.state)
             [worker] = [one for one in live.get("config")["workers"] if one["name"] == "worker-1"]
             key = worker["service_uuid"]
