@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { culprit, pieces } from "../src/errors/frames";
 
 const TRACEBACK = `Traceback (most recent call last):
-  File "/home/me/beamloom/scans/showcase.py", line 71, in process_event
+  File "/data/beamloom/scans/showcase.py", line 71, in process_event
     peak = fit(channels)
            ^^^^^^^^^^^^^
-  File "/home/me/beamloom/scans/peaks.py", line 9, in fit
+  File "/data/beamloom/scans/peaks.py", line 9, in fit
     return curve_fit(shape, counts)
   File "/venv/lib/python3.13/site-packages/scipy/optimize/_minpack.py", line 982, in curve_fit
     raise RuntimeError(
@@ -19,7 +19,7 @@ too many calls
 During handling of the above exception, another exception occurred:
 
 Traceback (most recent call last):
-  File "/home/me/beamloom/scans/showcase.py", line 73, in process_event
+  File "/data/beamloom/scans/showcase.py", line 73, in process_event
     raise ValueError("no line") from None
 ValueError: no line
 `;
@@ -35,7 +35,7 @@ describe("a traceback", () => {
     expect(text.join("\n")).toBe(TRACEBACK.trimEnd());
   });
   it("has its cause in the last call of the analysis", () => {
-    expect(culprit(TRACEBACK)).toMatchObject({ file: "/home/me/beamloom/scans/showcase.py", line: 73, function: "process_event", code: 'raise ValueError("no line") from None' });
+    expect(culprit(TRACEBACK)).toMatchObject({ file: "/data/beamloom/scans/showcase.py", line: 73, function: "process_event", code: 'raise ValueError("no line") from None' });
   });
   it("of a crash begins with the latest call", () => {
     const crash = `Fatal Python error: Segmentation fault
