@@ -79,7 +79,7 @@ def test_the_strip_has_the_figures_of_the_api(page: Page, endless: Live, picture
     strip = page.get_by_label("Health")
     expect(strip).to_have_class(re.compile(r"\bgood\b"))
     expect(figure(page, "lag")).to_have_text(re.compile(r"^[\d,.]+ ms$"))
-    lag = endless.get("flow")["lag"]["seconds"]
+    lag = wait_until(lambda: endless.get("flow")["lag"]["seconds"], "a lag that is known")
     shown = number_in(figure(page, "lag").inner_text()) / 1000
     assert 0 < shown < 10 * lag + 1
     follows(page, endless, "in", "rate_in")

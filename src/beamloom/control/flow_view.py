@@ -106,9 +106,8 @@ def _streams(controller: Any, answers: Answers) -> dict[str, dict[str, Any]]:
     for member in controller.ensemble.ingesters:
         answer = answers.get(member.peer)
         told = (answer or {}).get("streams", {})
-        clock = None if answer is None or "clock" not in answer else float(answer["clock"]) - _ahead(member)
         for stream, device in member.register.streams.items():
-            one = _one(told.get(stream), clock, member.register.fault)
+            one = _one(told.get(stream), _ahead(member), member.register.fault)
             one = {"device": device, "ingesters": [member.name], **one}
             streams[stream] = one if stream not in streams else _joined(streams[stream], one)
     return streams
@@ -120,11 +119,11 @@ def _ahead(member: Any) -> float:
     return 0.0 if here or member.clock_offset is None else float(member.clock_offset)
 
 
-def _one(told: dict[str, Any] | None, clock: float | None, fault: str | None) -> dict[str, Any]:
-    if told is None or clock is None:
+def _one(told: dict[str, Any] | None, ahead: float, fault: str | None) -> dict[str, Any]:
+    if told is None:
         return {"answered": False, "state": "unknown", "why": "its ingester does not answer", "came": None}
     came = told.get("came")
-    at = None if came is None else clock - float(came["seconds_ago"])
+    at = None if came is None else float(came["at"]) - ahead
     said = {**told, "answered": True, "came": at}
     return {**said, "state": "faulty", "why": fault} if fault is not None else said
 

@@ -309,8 +309,9 @@ class IngesterService:
         connecting = self._arming_until is not None
         event = look.event if look.run == self._run else None
         others = self._settings.streams
-        streams = self._looks.at(self._run, self._streams, others, connecting=connecting, event=event)
-        return {"streams": streams, "clock": time.time()}
+        return {
+            "streams": self._looks.at(self._run, self._streams, others, connecting=connecting, event=event)
+        }
 
     # ---- time ------------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ which is copied and read in a thread of its own: the device is read on meanwhile
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -51,6 +52,9 @@ class StreamLooks:
         retention, last = one.router.retention, one.arrivals.last
         flow = one.arrivals.flow(SECONDS)
         came = None if event is None else one.arrivals.of(event)
+        if came is not None:
+            # At once, so that nothing comes between the two readings of clocks.
+            came["at"] = time.time() - came["seconds_ago"]
         begins_with = one.arrivals.begins_with if event is not None and came is None else None
         state, why = _state(one, connecting=connecting, per_second=flow.packets)
         return {
