@@ -125,6 +125,8 @@ def test_the_pixel_under_the_cursor_is_that_of_the_event(
     expect(page.locator("#raw-camera output")).to_have_text(
         f"column {column}, row {row}: {image[row, column]:,}"
     )
+    numbers = [one.bounding_box() for one in page.locator("#raw-camera .scale span").all()]
+    assert len({one["y"] for one in numbers if one is not None}) == 1
     show(page, "raw", pictures)
 
 

@@ -1,6 +1,7 @@
 /** The arrays of a packet: few values as text, spectra as curves, all else as images. */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import "../plots/plots.css";
 import { Curves } from "../plots/curves";
 import { Image } from "../plots/image";
 import { autoLevels } from "../plots/levels";
