@@ -18,11 +18,11 @@ from live.pipelines import TIMEOUT, Live
 _FOUR = re.compile(r"^[^,]+,[^,]+,[^,]+,[^,]+$")
 
 
-def array(live: Live, path: str) -> npt.NDArray[Any]:
-    """What the reducer itself has at a path of the tree, as it is."""
+def array(live: Live, path: str, domain: str = "/") -> npt.NDArray[Any]:
+    """What the reducer itself has at a path of the tree, as it is; ``domain`` is /runs/{run} for a run that has ended."""
     answer = requests.get(
         f"{live.placement.reducer_url}/api/v1/elements",
-        params={"path": path, "format": "npy"},
+        params={"path": path, "format": "npy", "domain": domain},
         timeout=TIMEOUT,
     )
     assert answer.status_code == 200, answer.text

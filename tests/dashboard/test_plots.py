@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import h5py
 import numpy as np
@@ -30,13 +31,33 @@ ANALYSES = Path(__file__).parent / "analyses"
 
 
 @pytest.fixture(scope="module")
-def measured() -> Iterator[Live]:
-    """The showcase with one of every kind of array beside its results, after a run."""
+def pipeline() -> Iterator[Live]:
+    """The showcase with one of every kind of array beside its results."""
     streams = yaml.safe_load((SHOWCASE / "pipeline.yaml").read_text())["streams"]
     with running(streams, worker="kinds:Worker", reducer="kinds:Reducer", analysis=ANALYSES) as live:
-        live.arm(showcase_map(POINTS))
-        live.finished()
         yield live
+
+
+@pytest.fixture(scope="module")
+def before(pipeline: Live, browser: Browser) -> str:
+    """What the page says before the first run."""
+    with a_page(browser, f"{pipeline.placement.controller_url}/#results", allow="404") as page:
+        expect(page.locator("#plot [role=status]")).to_contain_text("armed")
+        return page.locator("#plot").inner_text()
+
+
+@pytest.fixture(scope="module")
+def first_run(pipeline: Live, before: str) -> str:
+    """A run that has ended: its id."""
+    run = pipeline.arm(showcase_map(POINTS))
+    pipeline.finished()
+    return run
+
+
+@pytest.fixture(scope="module")
+def measured(pipeline: Live, first_run: str) -> Live:
+    """The pipeline after a run."""
+    return pipeline
 
 
 @pytest.fixture
@@ -77,7 +98,6 @@ def test_images_and_points_are_drawn_with_their_scale(page: Page, pictures: Path
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("about/points", str(POINTS)),
         ("about/sample", "C-17"),
         ("kinds/number", "0.3"),
         ("kinds/big_integer", str(2**63 - 25)),
@@ -89,6 +109,10 @@ def test_images_and_points_are_drawn_with_their_scale(page: Page, pictures: Path
 def test_a_single_value_is_shown_as_it_is(page: Page, path: str, text: str) -> None:
     choose(page, path)
     expect(page.locator("#plot .value")).to_have_text(text)
+
+
+def test_before_the_first_run_it_is_said_that_there_was_none(before: str) -> None:
+    assert "Nothing is published yet. No run has been armed yet." in before
 
 
 @pytest.mark.parametrize(
@@ -167,7 +191,7 @@ def test_of_an_image_that_is_made_smaller_the_value_is_exact_where_the_cursor_re
     expect(page.locator("#plot")).to_contain_text("Each pixel here is the largest of")
     for column, row in ((2999, 1499), (1234, 567)):
         point_at(page, column, row)
-        said(page).to_have_text(f"column {column}, row {row}: {large[row, column]} counts")
+        said(page).to_have_text(f"column {column}, row {row}: {large[row, column]:,} counts")
     show(page, "plot-large", pictures)
     canvas(page).focus()
     for _ in range(20):
@@ -272,13 +296,19 @@ def test_a_permanent_link_shows_the_same_to_others(browser: Browser, measured: L
     canvas(page).focus()
     page.keyboard.press("+")
     page.keyboard.press("ArrowLeft")
-    page.wait_for_url(re.compile("see="))
+    wait_until(
+        lambda: f"see={canvas(page).get_attribute('data-seen')}" in unquote(page.url),
+        "the zoom in the address",
+    )
     seen, _, _ = boxes(page)
     point_at(page, int(seen[0] + 3), int(seen[1] + 3))
+    said(page).to_contain_text("column")
     told = page.locator("#plot output").inner_text()
     with a_page(browser, page.url) as other:
         expect(other.locator("#plot .scale")).to_be_visible()
-        assert boxes(other) == boxes(page)
+        wait_until(
+            lambda: boxes(other) == boxes(page), "the same part", lambda: f"{boxes(other)} {boxes(page)}"
+        )
         expect(other.get_by_label("colours")).to_have_value("inferno")
         expect(other.get_by_label("from")).to_have_value("205")
         expect(other.locator("#plot .plane")).to_contain_text("2 of 0 to 3")
@@ -394,6 +424,35 @@ def test_curves_are_downloaded_with_their_axis_and_errors(
     pictures.mkdir(parents=True, exist_ok=True)
     (pictures / "plot-as-a-file.png").write_bytes(picture)
     assert Image.open(io.BytesIO(picture)).width > 500
+
+
+# ---- live, and of other runs ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_shown_follows_the_run_and_past_runs_stay_as_they_were(
+    page: Page, measured: Live, first_run: str, tmp_path: Path
+) -> None:
+    measured.arm(showcase_map(None))
+    choose(page, "about/points")
+    wait_until(
+        lambda: int(page.locator("#plot .value").inner_text().replace("–", "0")) > 5,
+        "newer points",
+        measured.state,
+    )
+    choose(page, "camera")
+    expect(canvas(page)).to_be_visible()
+    first = drawn(page)
+    wait_until(lambda: not np.array_equal(drawn(page), first), "another picture", measured.state)
+    choose(page, "about/points", f"&run={first_run}")
+    points = int(array(measured, "about/points", f"/runs/{first_run}"))
+    assert points <= POINTS
+    expect(page.locator("#plot .value")).to_have_text(str(points))
+    choose(page, "spectrum", f"&run={first_run}")
+    with h5py.File(downloaded(page, "HDF5", tmp_path)) as file:
+        assert file["entry/entry_identifier"][()].decode() == first_run
+        assert "spectrum" in file["entry"]
+    measured.post("stop")
+    measured.finished()
 
 
 # ---- every kind, on every screen -------------------------------------------------------------------------------------------

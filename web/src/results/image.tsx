@@ -15,7 +15,14 @@ import { Nothing } from "./empty";
 import { Sliders } from "./leading";
 import { allMissing, Parts, scaled, Waiting, type Of } from "./parts";
 import { Region } from "./region";
+import { cellText } from "./table";
 import { windowOf } from "./wishes";
+
+/** An element as the reducer writes it, as a person reads it: of whole numbers all digits. */
+function exactText(text: string): string {
+  if (/^-?\d+$/.test(text)) return BigInt(text).toLocaleString("en");
+  return text === "nan" ? "not a number" : cellText(text);
+}
 
 const SCREEN = { width: 1000, height: 600 };
 
@@ -68,7 +75,7 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
     get<{ rows: string[][] }>(`/results/api/v1/elements?${asked.toString()}`).then(
       (found) => {
         const text = found.rows[0]?.[0];
-        if (pointed.current === key && text !== undefined) setExact({ ...pixel, text: text === "nan" ? "not a number" : text });
+        if (pointed.current === key && text !== undefined) setExact({ ...pixel, text: exactText(text) });
       },
       () => setExact(undefined),
     );
