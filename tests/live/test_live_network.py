@@ -37,7 +37,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(150)]
 EVENTS = 1500
 FIRST = 300
 PATIENCE = 90.0
-CUT_SECONDS = 5.0
+CUT_SECONDS = 5.0 if DEEP else 2.5
+"""More than twice the silence after which a process counts as dead (``heartbeat_timeout``)."""
 DEVICES = {"camera": "stins", "box": "pandabox"}
 CUT = Fault(cut=True)
 LOSSY = Fault(loss=0.05)
@@ -94,7 +95,7 @@ def run_with(fault: Callable[[Hosts, Live], None]) -> None:
 
 
 def cut(host: str, *who: str, sends: bool = True, receives: bool = True) -> Callable[[Hosts, Live], None]:
-    """Cut a host off for 5 s, and until the controller has given up all these."""
+    """Cut a host off for CUT_SECONDS, and until the controller has given up all these."""
 
     def fault(hosts: Hosts, live: Live) -> None:
         hosts.harm(host, CUT, sends=sends, receives=receives)
