@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,18 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # In CI the same examples each time: a red build is then red because of its commit.
 hypothesis.settings.register_profile("beamloom", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("beamloom")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several workers share the files, those that start processes come first, so that none of them is left at the end alone.
+
+    Among each kind the files with the most tests come first. The tests of a file stay together, and in their order.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    counts = Counter(item.path for item in items)
+    slow = {item.path for item in items if item.get_closest_marker("processes") is not None}
+    items.sort(key=lambda item: (item.path not in slow, -counts[item.path], str(item.path)))
 
 
 @pytest.fixture(scope="session")
