@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 from pathlib import Path
@@ -31,6 +32,7 @@ class Case(NamedTuple):
     truth: Array
 
 
+@functools.cache
 def recipes(folder: Path) -> ModuleType:
     """The module that makes the frames."""
     spec = importlib.util.spec_from_file_location("peak_frames", folder / "frames.py")
@@ -49,6 +51,7 @@ def grid(shape: tuple[int, int], height: int, width: int) -> list[tuple[int, int
     ]
 
 
+@functools.lru_cache(maxsize=4)
 def big_case(folder: Path, name: str) -> Case:
     made = recipes(folder)
     geometry, seed, how, _ = made.CASES[name]

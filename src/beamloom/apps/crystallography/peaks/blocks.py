@@ -25,14 +25,14 @@ class Blocks:
     def __init__(self, labels: Array, bins: int) -> None:
         rows, columns = labels.shape
         blocks = -(-columns // BLOCK)
-        padded = np.full((rows, blocks * BLOCK), bins, np.int64)
+        padded = np.full((rows, blocks * BLOCK), bins, labels.dtype)
         padded[:, :columns] = labels
         by_block = padded.reshape(rows, blocks, BLOCK)
-        self._first = by_block.min(axis=2)
-        self._last = np.where(by_block < bins, by_block, -1).max(axis=2)
-        self.live: Array = self._last >= 0
+        self.live: Array = (by_block < bins).any(axis=2)
         """Whether a block has any pixel that counts; of shape (rows, blocks of a row)."""
-        self._first[~self.live] = self._last[~self.live] = 0
+        self._first = np.where(self.live, by_block.min(axis=2), 0).astype(np.int64)
+        by_block[by_block >= bins] = 0
+        self._last = by_block.max(axis=2).astype(np.int64)
         self._level: Array = np.log2(self._last - self._first + 1).astype(np.int64)
 
     def floors(self, thresholds: Array, dtype: np.dtype[Any]) -> Array:
