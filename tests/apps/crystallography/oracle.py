@@ -118,7 +118,5 @@ def search(
                 found.append((centre_fs, centre_ss, total, len(blob), best, ratio))
     if photon is None:
         return found[:max_num_peaks]
-    if len(found) > max_num_peaks:
-        least = sorted(-peak[2] for peak in found)[max_num_peaks - 1]
-        found = [peak for peak in found if -peak[2] <= least][:max_num_peaks]
-    return found
+    strongest = sorted(range(len(found)), key=lambda index: -found[index][2])[:max_num_peaks]
+    return [found[index] for index in sorted(strongest)]

@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from apps.crystallography.oracle import background, search
@@ -85,6 +85,15 @@ def compare(
         settings=PeakSettings(**wanted, adu_per_photon=photon),
         mode=mode,
     )
+    everything = search(
+        frame, covered(mask, panels), radius, panels, **{**wanted, "max_num_peaks": 10_000}, photon=photon
+    )
+    if photon is not None and 0 < wanted["max_num_peaks"] < len(everything):
+        kept, dropped = sorted((peak[2] for peak in everything), reverse=True)[
+            wanted["max_num_peaks"] - 1 : wanted["max_num_peaks"] + 1
+        ]
+        # Which of two equal peaks is stronger is a matter of rounding.
+        assume(kept - dropped > 1e-6 * abs(kept))
     expected = search(frame, covered(mask, panels), radius, panels, **wanted, photon=photon)
     # The second time the cores were chosen by an equal frame, the third time by a very different one.
     for earlier in (None, frame, np.zeros_like(frame))[:repeat]:
@@ -97,13 +106,13 @@ def compare(
 
 
 @given(frames())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_robust_mode_finds_what_a_plain_search_finds(case: Any) -> None:
     compare(case, "robust", 1.0, 3)
 
 
 @given(frames())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_exact_mode_finds_what_a_plain_search_finds(case: Any) -> None:
     compare(case, "exact", None, 3)
 
@@ -115,7 +124,7 @@ def test_fast_mode_begins_with_what_robust_mode_finds(case: Any) -> None:
 
 
 @given(frames())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_no_bin_is_blind_in_robust_mode(case: Any) -> None:
     frame, mask, radius, panels, wanted = case
     finder = PeakFinder(

@@ -28,7 +28,7 @@ class Blocks:
         padded = np.full((rows, blocks * BLOCK), bins, labels.dtype)
         padded[:, :columns] = labels
         by_block = padded.reshape(rows, blocks, BLOCK)
-        self.live: Array = (by_block < bins).any(axis=2)
+        self.live: Array = np.any(by_block < bins, axis=2)
         """Whether a block has any pixel that counts; of shape (rows, blocks of a row)."""
         self._first = np.where(self.live, by_block.min(axis=2), 0).astype(np.int64)
         by_block[by_block >= bins] = 0

@@ -89,9 +89,8 @@ def _next_limits(
 
 @compiled
 def settle(
-    frame: Array,
-    labels: Array,
-    tail: Array,
+    values: Array,
+    owners: Array,
     bins: int,
     counts: Array,
     cores: Array,
@@ -102,25 +101,14 @@ def settle(
     states: Array,
     is_open: Array,
 ) -> None:
-    """The clipping of all bins, from their cores and ``tail``; ``frame`` and ``labels`` flat.
+    """The clipping of all bins, from their cores and from the ``values`` outside of these, whose bins are ``owners``.
 
     ``counts`` has the pixels of each bin that were folded. In ``states``, a row for each bin, stay offset, sigma, and the limits;
     ``is_open`` says of which bins they are not right, since limits cut through their cores or candidates lie in these.
     """
-    pixels = tail.size
-    values = np.empty(pixels, np.float64)
-    owners = np.empty(pixels, np.int32)
     core_counts = counts.copy()
-    kept = 0
-    for index in range(pixels):
-        label = labels[tail[index]]
-        if label < bins:
-            core_counts[label] -= 1
-            value = np.float64(frame[tail[index]])
-            if np.isfinite(value):
-                values[kept] = value
-                owners[kept] = label
-                kept += 1
+    for index in range(owners.size):
+        core_counts[owners[index]] -= 1
     sums = np.empty((bins, 3), np.float64)
     states[:, 0:2] = 0.0
     states[:, 2] = -FIRST_LIMIT
@@ -138,7 +126,7 @@ def settle(
                 sums[label, 2] = cores[label, 3]
             elif not (high <= states[label, 2] or states[label, 3] <= low):
                 is_open[label] = True
-        for index in range(kept):
+        for index in range(owners.size):
             label = owners[index]
             value = values[index]
             if states[label, 2] < value and value < states[label, 3]:
@@ -158,31 +146,23 @@ def settle(
 
 @compiled
 def examine(
-    frame: Array,
-    pixels: Array,
-    step: int,
-    snr: float,
-    adc: float,
-    least: float,
-    exact: bool,
-    state: Array,
+    values: Array, step: int, snr: float, adc: float, least: float, exact: bool, state: Array
 ) -> None:
-    """The clipping of one bin from each ``step``-th of its ``pixels``, flat indices; offset, sigma and limits in ``state``."""
+    """The clipping of one bin from each ``step``-th of its ``values``; offset, sigma and limits in ``state``."""
     state[0:2] = 0.0
     state[2] = -FIRST_LIMIT
     state[3] = FIRST_LIMIT
     origin = 0.0
-    for index in range(0, pixels.size, step):
-        value = np.float64(frame[pixels[index]])
-        if np.isfinite(value):
-            origin = value
+    for index in range(0, values.size, step):
+        if np.isfinite(values[index]):
+            origin = values[index]
             break
     for _ in range(ROUNDS):
         count = 0
         total = 0.0
         squares = 0.0
-        for index in range(0, pixels.size, step):
-            value = np.float64(frame[pixels[index]])
+        for index in range(0, values.size, step):
+            value = values[index]
             if state[2] < value and value < state[3]:
                 value -= origin
                 count += 1
@@ -194,53 +174,25 @@ def examine(
 
 
 @compiled
-def examine_open(
-    frame: Array,
-    order: Array,
+def examine_each(
+    values: Array,
     starts: Array,
+    labels: Array,
     snr: float,
     adc: float,
     least: float,
     exact: bool,
     states: Array,
-    is_open: Array,
-    found: Array,
-) -> int:
-    """The clipping of the open bins, and in ``found`` their pixels above the threshold; how many these are."""
-    count = 0
-    for label in range(is_open.size):
-        if not is_open[label]:
-            continue
-        pixels = order[starts[label] : starts[label + 1]]
-        examine(frame, pixels, 1, snr, adc, least, exact, states[label])
-        for index in range(pixels.size):
-            value = np.float64(frame[pixels[index]])
-            if value > states[label, 3] and np.isfinite(value):
-                found[count] = pixels[index]
-                count += 1
-    return count
-
-
-@compiled
-def candidates_of_tail(
-    frame: Array, labels: Array, tail: Array, bins: int, states: Array, is_open: Array, found: Array
-) -> int:
-    """Put into ``found`` the pixels of ``tail`` above the threshold of their bin, of bins that are not open; how many these are."""
-    count = 0
-    for index in range(tail.size):
-        label = labels[tail[index]]
-        if label < bins and not is_open[label]:
-            value = np.float64(frame[tail[index]])
-            if value > states[label, 3] and np.isfinite(value):
-                found[count] = tail[index]
-                count += 1
-    return count
+) -> None:
+    """The clipping of the bins ``labels`` from all their ``values``, of which those of each begin at one of ``starts``."""
+    for index in range(labels.size):
+        own = values[starts[index] : starts[index + 1]]
+        examine(own, 1, snr, adc, least, exact, states[labels[index]])
 
 
 @compiled
 def choose_cores(
-    frame: Array,
-    order: Array,
+    values: Array,
     starts: Array,
     snr: float,
     adc: float,
@@ -249,17 +201,17 @@ def choose_cores(
     sample: int,
     cores: Array,
 ) -> None:
-    """Set low and high of each bin's core by about ``sample`` of its pixels: well inside of the limits that are to be expected."""
+    """Set low and high of each bin's core by about ``sample`` of its values: well inside of the limits that are to be expected."""
     state = np.empty(4, np.float64)
     for label in range(starts.size - 1):
-        pixels = order[starts[label] : starts[label + 1]]
-        step = max(1, pixels.size // sample)
-        examine(frame, pixels, step, snr, adc, least, False, state)
+        own = values[starts[label] : starts[label + 1]]
+        step = max(1, own.size // sample)
+        examine(own, step, snr, adc, least, False, state)
         low = state[0] - SHARE_OF_LIMITS * (state[0] - state[2])
         high = state[0] + SHARE_OF_LIMITS * (state[3] - state[0])
         least_value, most_value = np.inf, -np.inf
-        for index in range(0, pixels.size, step):
-            value = np.float64(frame[pixels[index]])
+        for index in range(0, own.size, step):
+            value = own[index]
             if low <= value and value <= high:
                 least_value = min(least_value, value)
                 most_value = max(most_value, value)

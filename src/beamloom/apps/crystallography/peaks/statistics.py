@@ -55,12 +55,17 @@ class FrameStatistics:
         if self._cores is None:
             self._cores = self._chosen(flat, clipping)
         tail, cores = self._folded(frame, self._cores)
+        owners = self._labels[tail]
+        counted = owners < self._layout.bins
+        tail, owners = tail[counted], owners[counted].astype(np.int32)
+        values = flat[tail].astype(np.float64)
+        # An infinite one is neither between limits nor a candidate.
+        values[~np.isfinite(values)] = np.nan
         states = np.zeros((self._layout.bins, 4), np.float64)
         is_open = np.zeros(self._layout.bins, np.bool_)
         radial.settle(
-            flat,
-            self._labels,
-            tail,
+            values,
+            owners,
             self._layout.bins,
             self._counts,
             cores,
@@ -71,37 +76,44 @@ class FrameStatistics:
             states,
             is_open,
         )
+        candidates = tail[~is_open[owners] & (values > states[owners, 3])]
         in_open = int(self._counts[is_open].sum())
-        found = np.empty(tail.size + in_open, np.int32)
-        count = 0
         if in_open:
-            count = radial.examine_open(
-                flat,
-                *self._layout.pixels_of_bins,
-                clipping.snr,
-                clipping.adc,
-                clipping.least_sigma,
-                clipping.exact,
-                states,
-                is_open,
-                found,
-            )
-        count += radial.candidates_of_tail(
-            flat, self._labels, tail, self._layout.bins, states, is_open, found[count:]
-        )
-        candidates = np.sort(found[:count]) if in_open else found[:count]
+            candidates = np.sort(np.append(candidates, self._examined(flat, clipping, is_open, states)))
         self._since_choice += 1
         if tail.size + in_open > TOO_MANY * self._pixels and self._since_choice >= PATIENCE:
             self.forget()
         return states, candidates
 
+    def _examined(self, flat: Array, clipping: Clipping, is_open: Array, states: Array) -> Array:
+        """Put the states of the open bins right, and return their pixels above the threshold."""
+        order, starts = self._layout.pixels_of_bins
+        labels = np.flatnonzero(is_open)
+        pixels = np.concatenate([order[starts[label] : starts[label + 1]] for label in labels])
+        counts = self._counts[labels]
+        values = flat[pixels].astype(np.float64)
+        values[~np.isfinite(values)] = np.nan
+        radial.examine_each(
+            values,
+            np.concatenate(([0], np.cumsum(counts))),
+            labels,
+            clipping.snr,
+            clipping.adc,
+            clipping.least_sigma,
+            clipping.exact,
+            states,
+        )
+        above: Array = pixels[values > np.repeat(states[labels, 3], counts)]
+        return above
+
     def _chosen(self, flat: Array, clipping: Clipping) -> Array:
         cores = np.zeros((2 * self._layout.bins, 4), np.float64)
         cores[self._layout.bins :, radial.LOW] = -np.inf
         cores[self._layout.bins :, radial.HIGH] = np.inf
+        order, starts = self._layout.pixels_of_bins
         radial.choose_cores(
-            flat,
-            *self._layout.pixels_of_bins,
+            flat[order].astype(np.float64),
+            starts,
             clipping.snr,
             clipping.adc,
             clipping.least_sigma,
