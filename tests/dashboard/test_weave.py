@@ -207,12 +207,12 @@ def test_events_of_a_killed_worker_are_seen_to_be_given_out_again(browser: Brows
         page.wait_for_function("() => Number(document.querySelector('.weave-picture').dataset.first) > 20")
         [worker] = [one for one in live.get("config")["workers"] if one["name"] == "worker-1"]
         os.kill(worker["pid"], signal.SIGKILL)
-        again = wait_until(lambda: given_again(live), "events that are given out again", live.state)
-        event = again[0]
+        wait_until(lambda: given_again(live), "events that are given out again", live.state)
         expect(page.locator(".weave-legend")).to_contain_text("given out again")
         show(page, "weave-killed", pictures)
         live.post("stop")
         live.finished()
+        event = given_again(live)[0]
         page.evaluate("location.hash = 'weave?from=0&count=20'")
         expect(picture(page)).to_have_attribute("data-first", "0")
         page.get_by_role("button", name="trouble ▸").click()

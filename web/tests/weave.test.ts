@@ -3,7 +3,6 @@ import { holdersOf, sharedOf, type RunWeave } from "../src/weave/answer";
 import { pathOf } from "../src/weave/asking";
 import { paints, shortOf } from "../src/weave/paint";
 import { since } from "../src/weave/story";
-import { nextUnusual } from "../src/weave/unusual";
 import { eventAt, moved, mostCount, showing, ticks, usualCount, within, zoomed } from "../src/weave/window";
 import { describe as told, listed, summary } from "../src/weave/words";
 
@@ -117,16 +116,6 @@ describe("the workers of an event", () => {
     expect(new Set([...found.values()].map((one) => `${one.colour} ${one.striped}`)).size).toBe(12);
     expect(found.get("worker-9")?.striped).toBe(true);
     expect([shortOf("worker-12"), shortOf("gpu"), shortOf("w3@host")]).toEqual(["12", "gp", "3"]);
-  });
-});
-
-describe("what is unusual", () => {
-  it("is found where it begins, in the window and beyond it", () => {
-    expect(nextUnusual(SEEN, 9, 1)).toBe(13);
-    expect(nextUnusual(SEEN, 13, 1)).toBe(14);
-    expect(nextUnusual(SEEN, 17, 1)).toBeUndefined();
-    expect(nextUnusual(SEEN, 100, -1)).toBe(17);
-    expect(nextUnusual(SEEN, 13, -1)).toBe(3);
   });
 });
 

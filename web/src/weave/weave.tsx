@@ -2,19 +2,19 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { RunLine } from "../api/answers";
+import { get } from "../api/client";
 import { progress } from "../api/pipeline";
 import { useWatched, watchPath } from "../api/watch";
 import { hashOf, place, setQuery } from "../route";
 import { clock, count } from "../ui/format";
 import { Empty, Panel, Problem } from "../ui/parts";
 import type { RunWeave } from "./answer";
-import { useWeave, type Asked } from "./asking";
+import { pathOf, useWeave, type Asked } from "./asking";
 import { useKeys } from "./keys";
 import { Legend } from "./legend";
 import { OverviewBar } from "./overview";
 import { Picture, usePaints, useTheme } from "./picture";
 import { StoryOf } from "./story";
-import { nextUnusual } from "./unusual";
 import { mostCount, moved, showing, usualCount, within, zoomed, type Span } from "./window";
 import "./weave.css";
 
@@ -62,7 +62,7 @@ export function Weave(): JSX.Element {
   const now = useWatched(progress);
   const lines = useWatched(runs);
   const [width, setWidth] = useState(800);
-  const [none, setNone] = useState(false);
+  const [none, setNone] = useState<string>();
   const [only, setOnly] = useState<string>();
   const [cursor, setCursor] = useState<number>();
   const panel = useRef<HTMLDivElement>(null);
@@ -80,9 +80,10 @@ export function Weave(): JSX.Element {
   const whole = useWeave({ run, from: 0, count: 1, bins: BINS }, OVERVIEW_PERIOD, stamp);
   const seen = events.value.value;
   const paints = usePaints(seen, theme);
-  useEffect(() => setNone(false), [chosen, cursor, from]);
   useEffect(() => setTotal(seen?.total_events ?? null), [seen?.total_events]);
   const span: Span = { first: from ?? seen?.first ?? 0, count: wide };
+  /** Where somebody looks: what was said of another place does not hold here. */
+  const here = `${run} ${chosen} ${cursor} ${from}`;
   const following = from === undefined;
 
   function show(next: Span): void {
@@ -114,20 +115,25 @@ export function Weave(): JSX.Element {
     setCursor(inside);
     if (next.first !== span.first) show(next);
   }
-  function trouble(by: 1 | -1): void {
-    if (!seen) return;
-    const found = nextUnusual(seen, chosen ?? cursor ?? (by > 0 ? span.first - 1 : span.first + span.count), by);
-    setNone(found === undefined);
-    if (found === undefined) return;
+  async function trouble(by: 1 | -1): Promise<void> {
+    const at = chosen ?? cursor ?? (by > 0 ? Math.max(span.first - 1, 0) : span.first + span.count);
+    const answer = await get<RunWeave>(pathOf({ run: seen?.run ?? run, from: at, count: 1, bins: 0 }));
+    const found = by > 0 ? answer.unusual_after : answer.unusual_before;
+    setNone(found === null ? here : undefined);
+    if (found === null) return;
     const inSight = found >= span.first && found < span.first + span.count;
     const first = inSight ? span.first : within({ first: found - span.count / 3, count: span.count }, total).first;
     setCursor(found);
-    setQuery({ run: seen.run ?? run, event: String(found), from: String(first), count: String(span.count) });
+    setQuery({ run: answer.run ?? run, event: String(found), from: String(first), count: String(span.count) });
+  }
+  function look(by: 1 | -1): void {
+    // What keeps this from being answered keeps the picture from it as well, which says so.
+    trouble(by).catch(() => setNone(undefined));
   }
   function close(): void {
     setQuery({ event: undefined });
   }
-  useKeys({ step, zoom, follow, close, trouble, open: () => cursor !== undefined && go(cursor) });
+  useKeys({ step, zoom, follow, close, trouble: look, open: () => cursor !== undefined && go(cursor) });
 
   if (seen && seen.run === null) {
     return (
@@ -161,10 +167,10 @@ export function Weave(): JSX.Element {
             </button>
           </div>
           <div class="weave-buttons" role="group" aria-label="Failed, lost, or given out again">
-            <button type="button" title="the trouble before: failed, lost, or given out again (p)" onClick={() => trouble(-1)}>
+            <button type="button" title="the trouble before: failed, lost, or given out again (p)" onClick={() => look(-1)}>
               ◂ trouble
             </button>
-            <button type="button" title="the next trouble: failed, lost, or given out again (n)" onClick={() => trouble(1)}>
+            <button type="button" title="the next trouble: failed, lost, or given out again (n)" onClick={() => look(1)}>
               trouble ▸
             </button>
           </div>
@@ -172,7 +178,7 @@ export function Weave(): JSX.Element {
             follow the newest
           </button>
         </div>
-        {none ? (
+        {none === here ? (
           <p class="faint" role="status">
             There is no further event that failed, was lost or was given out again in this direction.
           </p>
