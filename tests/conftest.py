@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # In CI the same examples each time: a red build is then red because of its commit.
 hypothesis.settings.register_profile("beamloom", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("beamloom")
+
+
+def pytest_configure() -> None:
+    """Processes of tests hear Ctrl-C also where a shell runs the tests in its background, which has it ignored by all that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -85,7 +85,10 @@ def replayed_map(analysis: str, example: Path, recordings: Path) -> Map:
             return read_like_a_notebook(address)
         finally:
             replay.send_signal(signal.SIGINT)
-            output, _ = replay.communicate(timeout=PATIENCE)
+            try:
+                output, _ = replay.communicate(timeout=PATIENCE)
+            finally:
+                replay.kill()
             assert replay.returncode == 0, output
             assert "Traceback" not in output
 
