@@ -331,6 +331,7 @@ def test_the_state_in_somebody_elses_file_is_not_read_unless_it_is_trusted(
     assert main(["debug", str(path), "--no-pdb", "--fresh"]) == 1
 
 
+@pytest.mark.timeout(180)
 def test_the_test_that_is_written_fails_until_the_class_is_mended(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()

@@ -21,7 +21,7 @@ from beamloom.demo.sample import Picture, Sample
 from beamloom.demo.screen import LineScreen
 from support.patience import PATIENCE
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
 SMALL = ("--mesh", "10x8", "--rate", "200")
 
@@ -64,7 +64,7 @@ def test_the_demo_shows_the_maps_and_ends_well(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     picture, recording = tmp_path / "maps.png", tmp_path / "recording"
     with started(*SMALL, "--png", str(picture), "--record", str(recording)) as demo:
-        shown, _ = demo.communicate(timeout=50)
+        shown, _ = demo.communicate(timeout=150)
     assert demo.returncode == 0, shown
     assert "82 events: 82 reduced, 0 failed, 0 lost\n" in shown
     assert len(re.findall(r"^(Fe|Cu|Au)  correlation with the truth 0\.9\d+, largest", shown, re.M)) == 3

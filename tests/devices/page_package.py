@@ -43,5 +43,5 @@ def run(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment(package),
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=150,
     )

@@ -39,6 +39,7 @@ def steady(printed: str) -> list[str]:
     return re.sub(r"in \d+\.\d+s", "in a while", printed).rstrip().splitlines()
 
 
+@pytest.mark.timeout(180)
 def test_the_device_of_the_page_passes_the_tests_of_the_page(package: Path, repository: Path) -> None:
     done = run(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_lab_balance.py")
     assert done.returncode == 0, done.stdout + done.stderr

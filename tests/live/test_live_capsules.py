@@ -20,7 +20,7 @@ from live.pipelines import ANALYSES, TIMEOUT, Bench, Live, of_camera, running, w
 from live.series import pictures, uniform_map
 from support.ports import quiet_address
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 EVENTS = 40
 BAD = 17
@@ -45,7 +45,7 @@ def run(live: Live, camera: Bench, **parameters: Any) -> dict[str, Any]:
 def command(*words: str | Path) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", *map(str, words)]
     return subprocess.run(
-        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=150
     )
 
 

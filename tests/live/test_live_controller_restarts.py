@@ -101,7 +101,7 @@ def test_parameters_and_the_history_of_runs_are_there_again(camera: Bench) -> No
         second = live.arm(uniform_map(["camera"], 20))
         kill(live)
         camera.play("camera", pictures(20))
-        end = finished(live, 20)
+        end = finished(live, PATIENCE)
         assert (end["reduced"], end["lost"]) == (22, 0), live.state()
         assert set(live.published()["gain"].values()) == {4}
         assert [one["run"] for one in live.get("runs")] == [second, first]
@@ -116,7 +116,7 @@ def test_an_open_ended_run_goes_on_and_ends(camera: Bench) -> None:
             reached(live, goal)
             kill(live)
         enough.set()
-        end = finished(live, 20)
+        end = finished(live, PATIENCE)
         assert end["lost"] == end["failed"] == 0
         assert end["reduced"] == end["total_events"] > 400
 
@@ -131,7 +131,7 @@ def test_a_controller_that_is_killed_while_it_arms_leaves_a_pipeline_that_can_be
             wait_until(lambda: ask(live, "health") and live.is_ready(), "a controller that knows all")
         live.arm(uniform_map(["camera"], 20))
         camera.play("camera", pictures(20))
-        end = finished(live, 20)
+        end = finished(live, PATIENCE)
         assert (end["reduced"], end["lost"]) == (22, 0), live.state()
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.timeout(180)  # all sources are parsed
+
 READ_ANYTHING = {
     "beamloom/capsules/_call.py",  # a file that the user names to 'beamloom debug'
     "beamloom/client/_values.py",  # a notebook that says trust_pickle=True
