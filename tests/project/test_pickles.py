@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ READ_A_LIST_OF_NAMES = {
 OTHER_READERS = {"cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
 
+@functools.cache
 def _trees(repository: Path) -> dict[str, ast.Module]:
     source = repository / "src"
     return {str(path.relative_to(source)): ast.parse(path.read_text()) for path in source.rglob("*.py")}
