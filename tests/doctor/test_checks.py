@@ -107,6 +107,7 @@ def test_packets_that_another_client_takes_are_told_as_that() -> None:
         ({"streams": (StreamView(name="eiger", surplus=4, ended=True),)}, "map-too-short"),
         ({"losses": (LossView("stream 'eiger' ended early: closed after 3 of 9", "3-8", 6),)}, "map-too-long"),
         ({"losses": (LossView("stream 'eiger' skipped frame numbers: a gap", "3", 1),)}, "events-lost"),
+        ({"losses": (LossView("the run was stopped: asked to", "3-9", 7),)}, "run-cut-short"),
         ({"unsuited": "event 0 of part 'main' wants a worker with tag x; start one"}, "nobody-suits"),
         ({"reducer_away_since": NOW - 3, "reducer_away_cause": "killed"}, "reducer-away"),
         ({"failures": (LossView("Worker.process_event: ValueError: no", "2-3", 2),), "failed": 2}, "user-code-fails"),

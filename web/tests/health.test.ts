@@ -51,6 +51,16 @@ describe("what is over", () => {
   });
 });
 
+describe("a run that somebody stopped", () => {
+  const cut = { ...finding("note", "the run was stopped: asked to"), check: "run-cut-short" };
+  const stopped = { ...RUNNING, finished: true, stopped: "asked to stop", lost: 3 };
+  it("is no fault, though events were cut off by that", () => {
+    expect(say(stopped, { ...WELL, findings: [cut] }, undefined)).toMatchObject({ tone: "idle", note: "The run was stopped: asked to." });
+    expect(say({ ...stopped, failed: 1 }, { ...WELL, findings: [cut] }, undefined)).toMatchObject({ tone: "warning" });
+    expect(say(stopped, WELL, undefined)).toMatchObject({ tone: "warning" });
+  });
+});
+
 describe("the numbers of the strip", () => {
   const flow: Flow = {
     run: "r", at: 0, started_at: 0, finished: false, rate_in: 40, rate_out: 39.5, streams: {},

@@ -9,6 +9,8 @@ from beamloom.doctor.situation import LossView, ProcessView, Situation, Wait
 
 STOLEN = "another client takes them"
 """What the engine says of gaps in a steady rhythm."""
+STOPPED = "the run was stopped: "
+"""What the loss of events begins with which were cut off by somebody's word, not by a fault."""
 SHORT = ("ended early", "fell silent")
 """What it says of a series that was shorter than the map."""
 ROOM_PATIENCE = 2.0
@@ -129,6 +131,9 @@ def skipped(now: Situation) -> Iterator[Finding]:
     for loss in _losses(now):
         if STOLEN in loss.cause or any(words in loss.cause for words in SHORT):
             continue
+        if loss.cause.startswith(STOPPED):
+            yield _cut_short(loss)
+            continue
         run = "last" if now.run is None else now.run.run
         first = loss.events.partition(",")[0].partition("-")[0]
         yield Finding(
@@ -139,6 +144,16 @@ def skipped(now: Situation) -> Iterator[Finding]:
             f"{'it' if loss.count == 1 else 'the first of them'}",
             gravity=Gravity.WARNING,
         )
+
+
+def _cut_short(loss: LossView) -> Finding:
+    return Finding(
+        "run-cut-short",
+        "",
+        f"{loss.cause}; {loss.count:,} {'event' if loss.count == 1 else 'events'} ({loss.events}) had not come from all streams by then",
+        "nothing, if that was meant",
+        gravity=Gravity.NOTE,
+    )
 
 
 def _losses(now: Situation) -> tuple[LossView, ...]:

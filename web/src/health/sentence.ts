@@ -42,8 +42,9 @@ function now(progress: Progress | undefined, doctor: Diagnosis | undefined, away
     };
   }
   if (!progress.run) return { tone: "idle", text: "Ready: no run has been armed yet." };
-  const amiss = progress.failed + progress.lost;
-  if (amiss > 0) return { tone: "warning", text: missing(progress.failed, progress.lost) };
+  // What somebody's word cut off is no fault; all other losses are findings of their own.
+  const lost = doctor.findings.some((one) => one.check === "run-cut-short") ? 0 : progress.lost;
+  if (progress.failed + lost > 0) return { tone: "warning", text: missing(progress.failed, lost) };
   if (progress.finished) {
     return progress.stopped
       ? { tone: "idle", text: `The run ended early: ${progress.stopped}.` }
