@@ -1,4 +1,4 @@
-"""Serial crystallography: the search for Bragg peaks, and the geometry of the detector.
+"""Serial crystallography: the analysis with its worker and reducer, the search for Bragg peaks, and the geometry of the detector.
 
 Everything is imported when it is first used: the geometry needs numpy alone, the peak search what
 ``pip install 'beamloom[crystallography]'`` brings.
@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from beamloom.apps.crystallography.analysis import Reducer, Simulation, Worker
     from beamloom.apps.crystallography.geometry import Geometry, GeometryError, read_geometry
     from beamloom.apps.crystallography.peaks import (
         LengthVeto,
@@ -26,6 +27,9 @@ __all__ = [
     "PeakFinder",
     "PeakSettings",
     "Peaks",
+    "Reducer",
+    "Simulation",
+    "Worker",
     "find_peaks",
     "read_geometry",
 ]
@@ -38,6 +42,9 @@ _HOMES = {
     "PeakFinder": "peaks",
     "PeakSettings": "peaks",
     "Peaks": "peaks",
+    "Reducer": "analysis",
+    "Simulation": "analysis",
+    "Worker": "analysis",
     "find_peaks": "peaks",
 }
 

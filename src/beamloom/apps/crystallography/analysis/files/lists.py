@@ -1,0 +1,150 @@
+"""The lists of frames and peaks: lines are appended while the run goes on, as frames come in, and put in the order of events at its end.
+
+frames.txt and events.lst have a line for each frame, hits.lst and cleaned.txt one for each hit, the latter at the end only, and peaks.txt
+one for each peak of a hit. Numbers are written as OM writes them; a timestamp that the device does not tell is ``nan``. What OM calls
+``snr`` in peaks.txt is the sigma of the background; here it is the signal-to-noise ratio.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from beamloom import Table
+from beamloom.apps.crystallography.analysis.files.whole import replacing
+
+Array = np.ndarray[Any, np.dtype[Any]]
+OF_FRAMES = "# timestamp, event_id, hit, filename, index, num_peaks, ave_intensity\n"
+OF_PEAKS = "event_id, num_peaks, fs, ss, intensity, num_pixels, max_pixel_intensity, snr\n"
+_COLUMNS = ("timestamp", "event_id", "hit", "num_peaks", "ave_intensity")
+
+
+class Row(NamedTuple):
+    """A frame as it is listed."""
+
+    event: int
+    timestamp: float
+    event_id: str
+    hit: bool
+    num_peaks: int
+    ave_intensity: float
+
+    def line(self) -> str:
+        """Its line in frames.txt; frames come from streams, and have no file name and index."""
+        return (
+            f"{self.timestamp}, {self.event_id}, {self.hit}, , -1, {self.num_peaks}, {self.ave_intensity}\n"
+        )
+
+
+class Lists:
+    """The lists in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pending: dict[int, Array] = {}
+        self._written = np.empty((0, 2), np.int64)
+        self._peaks_at: dict[int, tuple[int, int]] = {}
+        """Where the lines of a hit begin in peaks.txt, and their length, in bytes."""
+        self.frames = 0
+        self.hits = 0
+
+    def begin(self) -> None:
+        """Make the files anew, without frames. Raises OSError."""
+        for name, head in (
+            ("frames.txt", OF_FRAMES),
+            ("peaks.txt", OF_PEAKS),
+            ("events.lst", ""),
+            ("hits.lst", ""),
+        ):
+            _write(self._folder / name, [head])
+
+    def take(self, peaks: dict[int, Array]) -> None:
+        """The peaks of hits, by event, (n, 6) each: fs, ss, intensity, num_pixels, max_pixel_intensity, snr."""
+        self._pending |= peaks
+
+    def append(self, table: Table) -> None:
+        """Write what is new in ``table``. Raises OSError."""
+        rows = list(_rows(table, _new(table, self._written)))
+        covered = np.array(list(table.coverage), np.int64).reshape(-1, 2)
+        hits = [row for row in rows if row.hit]
+        _append(self._folder / "frames.txt", (row.line() for row in rows))
+        _append(self._folder / "events.lst", (f"{row.event_id}\n" for row in rows))
+        _append(self._folder / "hits.lst", (f"{row.event_id}\n" for row in hits))
+        self._append_peaks(hits)
+        self._written = covered
+        self.frames += len(rows)
+        self.hits += len(hits)
+
+    def finish(self, table: Table) -> None:
+        """Write all lists in the order of events. Raises OSError."""
+        self.append(table)
+        rows = list(_rows(table, _new(table, np.empty((0, 2), np.int64))))
+        hits = [row for row in rows if row.hit]
+        _write(self._folder / "frames.txt", [OF_FRAMES, *(row.line() for row in rows)])
+        _write(self._folder / "cleaned.txt", [OF_FRAMES, *(row.line() for row in hits)])
+        _write(self._folder / "events.lst", (f"{row.event_id}\n" for row in rows))
+        _write(self._folder / "hits.lst", (f"{row.event_id}\n" for row in hits))
+        path = self._folder / "peaks.txt"
+        with replacing(path) as unfinished, path.open("rb") as old, unfinished.open("wb") as new:
+            new.write(OF_PEAKS.encode())
+            for event in sorted(self._peaks_at):
+                start, length = self._peaks_at[event]
+                old.seek(start)
+                new.write(old.read(length))
+        # What is appended after this, should that happen, is found from its new place on.
+        offset = len(OF_PEAKS)
+        for event in sorted(self._peaks_at):
+            length = self._peaks_at[event][1]
+            self._peaks_at[event] = offset, length
+            offset += length
+
+    def _append_peaks(self, hits: list[Row]) -> None:
+        with (self._folder / "peaks.txt").open("ab") as file:
+            start = file.seek(0, os.SEEK_END)
+            for row in hits:
+                lines = "".join(
+                    f"{row.event_id}, {row.num_peaks}, " + ", ".join(map(str, peak)) + "\n"
+                    for peak in self._pending.pop(row.event, np.empty((0, 6))).tolist()
+                ).encode()
+                file.write(lines)
+                self._peaks_at[row.event] = start, len(lines)
+                start += len(lines)
+
+
+def _new(table: Table, written: Array) -> Array:
+    """The events that are in ``table`` and not yet ``written``, (n,), rising."""
+    covered = list(table.coverage)
+    if not covered:
+        return np.empty(0, np.int64)
+    is_new = np.zeros(covered[-1][1], np.bool_)
+    for first, stop in covered:
+        is_new[first:stop] = True
+    for first, stop in written:
+        is_new[first:stop] = False
+    return np.flatnonzero(is_new)
+
+
+def _rows(table: Table, events: Array) -> Iterator[Row]:
+    if not len(events):
+        return
+    snapshot = table.snapshot()
+    first = int(events[0])
+    columns = [np.asarray(snapshot[name][first:])[events - first].tolist() for name in _COLUMNS]
+    for event, (timestamp, event_id, hit, num_peaks, average) in zip(
+        events.tolist(), zip(*columns, strict=True), strict=True
+    ):
+        yield Row(event, timestamp, event_id, hit == 1, num_peaks, average)
+
+
+def _append(path: Path, lines: Iterable[str]) -> None:
+    with path.open("ab") as file:
+        file.write("".join(lines).encode())
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    with replacing(path) as unfinished:
+        unfinished.write_text("".join(lines))

@@ -1,0 +1,71 @@
+"""Parameters as the parts of the analysis take them: what belongs together, whether it has changed, and the files among it.
+
+A part of the analysis is made anew when one of its own parameters has changed, so that a threshold moves at no cost and a geometry is not
+read again for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from beamloom import FileParameter, Parameter, ParameterValue, UserError
+
+Given = Mapping[str, ParameterValue]
+T = TypeVar("T")
+
+
+class AnalysisInputError(UserError, ValueError):
+    """A parameter or a file with which frames cannot be analysed."""
+
+
+def names_of(descriptions: Iterable[Parameter]) -> tuple[str, ...]:
+    """The names under which these parameters stand in a set: a file is two of them."""
+    return tuple(part.name for description in descriptions for part in description.parts())
+
+
+def digest(parameters: Given, names: Iterable[str]) -> bytes:
+    """The same for the same values of these parameters, on every machine."""
+    return b"".join(parameters[name].digest for name in names)
+
+
+def content(parameters: Given, parameter: FileParameter | str) -> bytes | None:
+    """The content of a file parameter: what was sent, else what is in the file of that name; None where neither was given.
+
+    Raises AnalysisInputError.
+    """
+    name = parameter if isinstance(parameter, str) else parameter.name
+    sent: bytes = parameters[f"{name}_file"].value
+    if sent:
+        return sent
+    path = str(parameters[name].value)
+    if not path:
+        return None
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise AnalysisInputError(
+            f"{name}: {path} cannot be read by this process ({error.strerror}); give a path that it sees, "
+            f"or send the content as {name}_file"
+        ) from None
+
+
+class Part(Generic[T]):
+    """A part of the analysis, made when it is first asked for and again when its parameters have changed."""
+
+    def __init__(self, names: Iterable[str], make: Callable[..., T]) -> None:
+        self._names = tuple(names)
+        self._make = make
+        self._key: Any = None
+        self._made: T | None = None
+
+    def of(self, parameters: Given, *needs: Any) -> T:
+        """The part for these parameters; ``needs`` are other parts that it is made of. Raises what making it raises, each time."""
+        key = (digest(parameters, self._names), *map(id, needs))
+        if self._made is None or key != self._key:
+            self._made = None
+            self._made = self._make(parameters, *needs)
+            self._key = key
+            self._needs = needs
+        return self._made

@@ -1,0 +1,98 @@
+"""Sums and frames as people look at them: assembled, as means, and as radial profiles.
+
+Radial profiles are those of the sums: the mean over all pixels of a ring that count of the mean over frames, so that frames need none of
+their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from beamloom.apps.crystallography.analysis.binning import Binning
+from beamloom.apps.crystallography.analysis.instrument import Instrument
+from beamloom.apps.crystallography.geometry.assembled import Assembly
+from beamloom.apps.crystallography.geometry.maps import PixelMaps, Ring
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SPACINGS: Final = (10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0)
+"""In Å: the rings that are shown."""
+
+
+class Pictures:
+    """Makes pictures for one layout of the detector."""
+
+    def __init__(self, seen: Instrument, binning: Binning) -> None:
+        self._geometry = binning.geometry(seen.geometry)
+        self._maps = PixelMaps(self._geometry, at="centre")
+        self._assembly = Assembly(self._geometry)
+        self._good = binning.good
+        self._size = binning.size
+        radius = self._maps.radius
+        self._counted = np.flatnonzero(self._good & np.isfinite(radius))
+        self._bins = np.floor(radius.reshape(-1)[self._counted]).astype(np.int64)
+        self._in_ring = np.bincount(self._bins)
+        self._seen = seen
+
+    def mean(self, total: Array, count: int, label: str) -> dict[str, Any]:
+        """The mean frame of a sum, assembled; NaN where no pixel counts."""
+        with np.errstate(invalid="ignore"):
+            mean = np.where(self._good, total / max(count, 1), np.nan)
+        return self._image(self._assembly.image(mean, np.nan), label)
+
+    def powder(self, total: Array, label: str) -> dict[str, Any]:
+        """A virtual powder, assembled; its sum is that of the slab."""
+        return self._image(self._assembly.total(total), label)
+
+    def profile(self, total: Array, count: int, label: str) -> dict[str, Any]:
+        """The radial profile of a sum of ``count`` frames, over the distance from the beam in pixels of the detector."""
+        values = np.nan_to_num(total.reshape(-1)[self._counted].astype(np.float64))
+        sums = np.bincount(self._bins, values, minlength=len(self._in_ring))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            profile = sums / self._in_ring / max(count, 1)
+        return {
+            "_attrs": {"NX_class": "NXdata", "signal": "profile", "axes": ["radius"], "title": label},
+            "profile": profile,
+            "profile_attrs": {"units": "adu", "long_name": label},
+            "radius": (np.arange(len(profile)) + 0.5) * self._size,
+            "radius_attrs": {"units": "pixel", "long_name": "distance from the beam"},
+        }
+
+    def frame(self, slab: Array, peaks: Array, event: int) -> dict[str, Any]:
+        """A frame, assembled, and its ``peaks`` (n, 4: fs, ss, intensity, snr) where they are in it."""
+        x, y = self._maps.place(peaks[:, 0], peaks[:, 1])
+        row, column = self._assembly.beam
+        shown = np.where(self._good, slab, np.nan)
+        return {
+            **self._image(self._assembly.image(shown, np.nan), "counts"),
+            "event": event,
+            "peak_x": column + x,
+            "peak_y": row + y,
+            "peak_intensity": peaks[:, 2],
+            "peak_snr": peaks[:, 3],
+        }
+
+    def rings(self) -> dict[str, Any]:
+        """Circles of equal resolution: ``d`` in Å, and their radius in pixels of the pictures; none where that is not known."""
+        found = [ring for d in SPACINGS if (ring := self._ring(d)) is not None]
+        return {
+            "d": np.array([ring.d for ring in found]),
+            "d_attrs": {"units": "Å"},
+            "radius": np.array([ring.radius for ring in found]),
+            "radius_attrs": {"units": "pixel"},
+        }
+
+    def _ring(self, d: float) -> Ring | None:
+        radius = self._seen.ring(d)
+        return None if radius is None else Ring(d, radius / self._size)
+
+    def _image(self, image: Array, label: str) -> dict[str, Any]:
+        row, column = self._assembly.beam
+        return {
+            "_attrs": {"NX_class": "NXdata", "signal": "image", "title": label},
+            "image": image,
+            "image_attrs": {"long_name": label, "units": "adu"},
+            "beam": np.array([row, column]),
+            "beam_attrs": {"long_name": "row and column of the beam"},
+        }

@@ -1,0 +1,231 @@
+"""The map: calibrates a frame, seeks its peaks, says whether it is a hit, and returns what is summed and listed.
+
+What a frame gives depends on that frame and the parameters of its event alone (but in ``fast`` mode, whose statistics come from
+the frames before), so that it does not matter which worker gets it. Results merge in the worker before they travel.
+
+What has a shape that parameters decide (sums, powders, the peakogram) is returned under a name made of these parameters, its layout: after
+a change the frames before and after it are never summed into one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+
+from beamloom import Bins, Event, Histogram, Latest, Parameter, ParameterSet, Sum, Table
+from beamloom.apps.crystallography.analysis import calibration, instrument, pump_probe
+from beamloom.apps.crystallography.analysis import parameters as described
+from beamloom.apps.crystallography.analysis.binning import Binning
+from beamloom.apps.crystallography.analysis.calibration import Calibration
+from beamloom.apps.crystallography.analysis.frames import Frame, Streams, as_slab
+from beamloom.apps.crystallography.analysis.hits import HitCriteria, estimated_resolution, saturated_peaks
+from beamloom.apps.crystallography.analysis.inputs import Given, Part, digest, names_of
+from beamloom.apps.crystallography.analysis.instrument import Instrument
+from beamloom.apps.crystallography.analysis.peak_lists import PeakLists
+from beamloom.apps.crystallography.analysis.powders import PeakPowder, summable
+from beamloom.apps.crystallography.geometry import masks
+from beamloom.apps.crystallography.peaks.finder import PeakFinder
+from beamloom.apps.crystallography.peaks.found import Peaks
+from beamloom.apps.crystallography.peaks.settings import PeakSettings
+
+Array = np.ndarray[Any, np.dtype[Any]]
+BINNING = names_of(described.BINNING)
+_OF_LAYOUT = (
+    *instrument.NAMES,
+    *calibration.NAMES,
+    *BINNING,
+    "detector_stream",
+    "detector_channel",
+    "peakogram_intensity_bin_size",
+    "peakogram_radius_bin_size",
+    "reset",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """All that a frame needs, for one set of parameters."""
+
+    instrument: Instrument
+    calibration: Calibration
+    binning: Binning
+    finder: PeakFinder
+    criteria: HitCriteria
+    layout: str
+
+
+class Worker:
+    """Serial crystallography, of any device that sends images."""
+
+    combine = True
+
+    @staticmethod
+    def describe_parameters() -> list[Parameter]:
+        """Everything that can be set; see ``parameters.py``."""
+        return described.of_workers()
+
+    def __init__(self) -> None:
+        self._streams = Streams()
+        self._instrument = Part(instrument.NAMES, Instrument)
+        self._calibration = Part(calibration.NAMES, Calibration)
+        self._binning = Part(BINNING, _binning)
+        self._finder = Part(("peakfinding_mode",), _finder)
+        self._setup: tuple[str, Setup] | None = None
+
+    def process_event(self, event: Event, parameters: ParameterSet) -> dict[str, Any] | None:
+        """What the frame of ``event`` adds to the results; None for an event without a frame.
+
+        Raises UserError where frame and parameters do not fit together.
+        """
+        frame = self._streams.frame(event, str(parameters["detector_stream"].value))
+        if frame is None:
+            return None
+        setup = self._set_up(parameters)
+        raw = as_slab(frame.image, setup.instrument.slab, int(parameters["detector_channel"]))
+        slab = setup.calibration(raw)
+        if setup.instrument.has_flags:
+            flags = masks.flagged(setup.instrument.geometry, raw)
+            slab = np.where(flags, np.float32(np.nan), slab.astype(np.float32))
+        peaks = setup.finder.find(slab)
+        return _results(event.event_number, frame, raw, slab, peaks, setup, parameters, event)
+
+    def close(self) -> None:
+        """End the threads of the peak search."""
+        if self._setup is not None:
+            self._setup[1].finder.close()
+
+    def _set_up(self, given: ParameterSet) -> Setup:
+        if self._setup is not None and self._setup[0] == given.hash:
+            return self._setup[1]
+        seen = self._instrument.of(given)
+        finder = self._finder.of(given, seen)
+        finder.settings = _peak_settings(given, seen)
+        setup = Setup(
+            seen,
+            self._calibration.of(given, seen),
+            self._binning.of(given, seen),
+            finder,
+            HitCriteria.of(given),
+            layout_of(given),
+        )
+        self._setup = given.hash, setup
+        return setup
+
+
+def layout_of(given: Given) -> str:
+    """The name of the layout: the same for all parameters with which frames may be summed into one."""
+    return hashlib.sha256(digest(given, _OF_LAYOUT)).hexdigest()[:16]
+
+
+def _binning(given: Given, seen: Instrument) -> Binning:
+    return Binning(seen.slab.panels, seen.good, int(given["bin_size"]), int(given["min_good_pix_count"]))
+
+
+def _finder(given: Given, seen: Instrument) -> PeakFinder:
+    return PeakFinder(
+        seen.maps.radius,
+        mask=seen.searched,
+        panels=seen.slab.panels,
+        settings=_peak_settings(given, seen),
+        mode=given["peakfinding_mode"].value,
+    )
+
+
+def _peak_settings(given: Given, seen: Instrument) -> PeakSettings:
+    return PeakSettings(
+        adc_threshold=float(given["adc_threshold"]),
+        minimum_snr=float(given["minimum_snr"]),
+        min_pixel_count=int(given["min_pixel_count"]),
+        max_pixel_count=int(given["max_pixel_count"]),
+        local_bg_radius=int(given["local_bg_radius"]),
+        max_num_peaks=int(given["max_num_peaks"]),
+        adu_per_photon=float(given["adu_per_photon"]) or seen.adu_per_photon,
+    )
+
+
+def _results(
+    number: int,
+    frame: Frame,
+    raw: Array,
+    slab: Array,
+    peaks: Peaks,
+    setup: Setup,
+    given: Given,
+    event: Event,
+) -> dict[str, Any]:
+    seen = setup.instrument
+    resolution = estimated_resolution(seen.resolutions(peaks.fs, peaks.ss)) if len(peaks.fs) else math.nan
+    saturated = saturated_peaks(raw, peaks, seen, setup.criteria.saturation)
+    is_hit = setup.criteria.met_by(len(peaks.fs), resolution, saturated)
+    laser = pump_probe.laser(event, given)
+    row = {
+        "hit": np.int8(is_hit),
+        "num_peaks": np.int32(len(peaks.fs)),
+        "ave_intensity": peaks.intensity.mean() if len(peaks.fs) else math.nan,
+        "resolution": resolution,
+        "saturated_peaks": np.int32(saturated),
+        "laser": np.int8(laser),
+        "timestamp": frame.timestamp,
+        "event_id": frame.event_id,
+    }
+    table = Table(
+        units={"resolution": "Å", "ave_intensity": "adu", "timestamp": "s"},
+        fill={"hit": -1, "num_peaks": -1, "saturated_peaks": -1, "laser": -1},
+    )
+    results: dict[str, Any] = {
+        "events": table.add(number, row),
+        "layouts": {setup.layout: _shaped(number, slab, peaks, setup, given, is_hit, laser)},
+    }
+    if is_hit:
+        results["peaks"] = PeakLists().add(number, peaks)
+    return results
+
+
+def _shaped(
+    number: int, slab: Array, peaks: Peaks, setup: Setup, given: Given, is_hit: bool, laser: int
+) -> dict[str, Any]:
+    """What has a shape that follows from the parameters."""
+    along, down = peaks.fs, peaks.ss
+    if setup.binning.size > 1:
+        owner = setup.instrument.panel_of(peaks.fs, peaks.ss)
+        along, down = setup.binning.positions(peaks.fs, peaks.ss, owner)
+    sums: dict[str, Any] = {
+        "peaks": PeakPowder(setup.binning.shape).add(number, along, down, peaks.intensity)
+    }
+    every = int(given["class_sums_interval"])
+    summed = bool(every) and number % every == 0
+    shown_every = int(given["hit_frame_sending_interval" if is_hit else "non_hit_frame_sending_interval"])
+    shown = bool(shown_every) and number % shown_every == 0
+    image = setup.binning.image(slab) if summed or shown else slab
+    if summed:
+        sums["frames"] = Sum(units="adu", label="sum of frames").add(number, summable(image))
+    shaped: dict[str, Any] = {"classes": {pump_probe.class_of(is_hit, laser): sums}}
+    if len(peaks.fs):
+        shaped["peakogram"] = _peakogram(number, peaks, setup.instrument, given)
+    if shown:
+        shaped["last_hit" if is_hit else "last_non_hit"] = {
+            "frame": Latest(units="adu").add(number, image),
+            "peaks": Latest().add(number, np.column_stack([along, down, peaks.intensity, peaks.snr])),
+        }
+    return shaped
+
+
+def _peakogram(number: int, peaks: Peaks, seen: Instrument, given: Given) -> Histogram:
+    x, y = seen.places(peaks.fs, peaks.ss)
+    return Histogram(
+        Bins(
+            width=float(given["peakogram_radius_bin_size"]),
+            units="pixel",
+            label="distance from the beam",
+        ),
+        Bins(
+            width=float(given["peakogram_intensity_bin_size"]),
+            units="adu",
+            label="brightest pixel of the peak",
+        ),
+        label="peaks",
+    ).add(number, np.hypot(x, y), peaks.max_pixel_intensity)
