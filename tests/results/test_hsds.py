@@ -29,18 +29,31 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-DOMAIN = "hdf5://home/admin/beamline/run-1.h5"
 
-
-@pytest.fixture
-def server(repository: Path, tmp_path: Path) -> Iterator[HsdsServer]:
-    with hsds_server(repository, tmp_path) as running:
+@pytest.fixture(scope="module")
+def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HsdsServer]:
+    """One for all tests that do not stop it, as it takes long to start; each has a domain of its own."""
+    with hsds_server(repository, tmp_path_factory.mktemp("hsds")) as running:
         yield running
         # h5pyd leaves connections open; they go here, where that is no error.
         gc.collect()
 
 
-def test_every_kind_of_value_arrives(server: HsdsServer) -> None:
+@pytest.fixture
+def stoppable(repository: Path, tmp_path: Path) -> Iterator[HsdsServer]:
+    """One that a test may stop and start."""
+    with hsds_server(repository, tmp_path) as running:
+        yield running
+        gc.collect()
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A domain that no other test has."""
+    return f"hdf5://home/admin/{request.node.name}/run-1.h5"
+
+
+def test_every_kind_of_value_arrives(server: HsdsServer, name: str) -> None:
     tree = {
         "_attrs": {"default": "map"},
         "truth": True,
@@ -53,12 +66,12 @@ def test_every_kind_of_value_arrives(server: HsdsServer) -> None:
         "map": {(0.0, 1.0): 5.0, (1.0, 1.0): 6.0},
     }
     loudness = logging.getLogger().level
-    domain = HsdsDomain(DOMAIN, "run-1")
+    domain = HsdsDomain(name, "run-1")
     domain.keep(tree_of(tree))
     assert domain.left_out == {}
     assert logging.getLogger().level == loudness, "h5pyd silenced the log of the whole process"
     domain.close()
-    with server.file(DOMAIN) as file:
+    with server.file(name) as file:
         assert file.attrs["default"] == "map"
         assert file["truth"][()]
         assert file["complex"][0].tolist() == (1.0, 2.0)
@@ -70,8 +83,8 @@ def test_every_kind_of_value_arrives(server: HsdsServer) -> None:
         assert file["map"].attrs["signal"] == "value"
 
 
-def test_only_what_changed_is_sent(server: HsdsServer) -> None:
-    domain = HsdsDomain(DOMAIN, "run-1")
+def test_only_what_changed_is_sent(server: HsdsServer, name: str) -> None:
+    domain = HsdsDomain(name, "run-1")
     rows, other = np.arange(40_000.0).reshape(-1, 4), np.ones(5000)
     domain.keep(tree_of({"rows": rows, "other": other, "gone": 1}))
     assert domain.written == rows.nbytes + other.nbytes
@@ -83,56 +96,56 @@ def test_only_what_changed_is_sent(server: HsdsServer) -> None:
     domain.keep(tree_of({"rows": changed, "other": "now a text"}))
     assert domain.written == 4 * 8
     domain.close()
-    with server.file(DOMAIN) as file:
+    with server.file(name) as file:
         np.testing.assert_array_equal(file["rows"][()], changed)
         assert file["other"].asstr()[()] == "now a text"
         assert set(file) == {"rows", "other"}
 
 
-def test_a_reducer_that_comes_back_sends_only_what_the_server_lacks(server: HsdsServer) -> None:
+def test_a_reducer_that_comes_back_sends_only_what_the_server_lacks(server: HsdsServer, name: str) -> None:
     rows, other = np.arange(1000.0), np.ones(5000)
-    first = HsdsDomain(DOMAIN, "run-1")
+    first = HsdsDomain(name, "run-1")
     first.keep(tree_of({"rows": rows, "other": other}))
     first.close()
-    again = HsdsDomain(DOMAIN, "run-1")
+    again = HsdsDomain(name, "run-1")
     again.keep(tree_of({"rows": rows + 1, "other": other}))
     assert again.written == rows.nbytes
-    assert again.where == DOMAIN
+    assert again.where == name
     again.close()
 
 
-def test_a_domain_of_another_run_is_left_as_it_is(server: HsdsServer) -> None:
+def test_a_domain_of_another_run_is_left_as_it_is(server: HsdsServer, name: str) -> None:
     for run in ("run-1", "run-2"):
-        domain = HsdsDomain(DOMAIN, run)
+        domain = HsdsDomain(name, run)
         domain.keep(tree_of({"run": run}))
         domain.close()
-    assert domain.where == DOMAIN.replace(".h5", "_1.h5")
-    with server.file(DOMAIN) as file:
+    assert domain.where == name.replace(".h5", "_1.h5")
+    with server.file(name) as file:
         assert file["run"].asstr()[()] == "run-1"
 
 
 @pytest.mark.expects_errors
 def test_what_came_while_the_server_was_away_is_there_when_it_is_back(
-    server: HsdsServer, caplog: pytest.LogCaptureFixture
+    stoppable: HsdsServer, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader = Publishing()
 
     def values() -> Any:
-        with server.file(DOMAIN) as file:
+        with stoppable.file(name) as file:
             return file["entry/rows"][()]
 
-    keeper = Keeper("HSDS", reader, lambda about: HsdsDomain(DOMAIN, about.run), 0.05, share=1.0)
+    keeper = Keeper("HSDS", reader, lambda about: HsdsDomain(name, about.run), 0.05, share=1.0)
     try:
         reader.publish(rows=np.arange(10.0))
         keeper.begin_run(record)
         until(lambda: keeper.status()["version"] == 1, keeper)
-        until(lambda: server.objects_stored() > 5, keeper)
-        server.stop()
+        until(lambda: stoppable.objects_stored() > 5, keeper)
+        stoppable.stop()
         reader.publish(rows=np.arange(1000.0))
         until(lambda: keeper.is_failing, keeper, 60)
         assert "HS_ENDPOINT" in keeper.status()["problem"]
         reader.publish(rows=np.arange(2000.0))
-        server.start()
+        stoppable.start()
         until(lambda: keeper.status()["version"] == 3, keeper, 60)
         assert len(values()) == 2000
         keeper.end_run(Snapshot(4, "run-1", {"rows": np.arange(3000.0)}))
