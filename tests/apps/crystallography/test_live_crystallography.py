@@ -32,8 +32,10 @@ def prepared(tmp_path: Path, **more: Any) -> dict[str, Any]:
     return {**SETTINGS, "geometry_file": str(geometry), **more}
 
 
-def test_live_results_are_those_of_one_process(tmp_path: Path) -> None:
-    oracle = plain(analysed(packets(FRAMES), parameter_set()).publish)
+@pytest.mark.parametrize("dies", ["worker-1", "reducer"])
+def test_live_results_are_those_of_one_process(tmp_path: Path, dies: str) -> None:
+    wanted = parameter_set(processed_directory=str(tmp_path / "oracle"))
+    oracle = plain(analysed(packets(FRAMES), wanted).publish)
     with Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as camera:
         given = prepared(tmp_path, processed_directory=str(tmp_path / "files"))
         with running(
@@ -42,7 +44,7 @@ def test_live_results_are_those_of_one_process(tmp_path: Path) -> None:
             live.arm(uniform_map(["camera"], FRAMES))
             camera.play("camera", messages(FRAMES), rate=200)
             wait_until(lambda: live.completed(FRAMES // 2), "half of the events", live.state)
-            live.placement.kill("worker-1")
+            live.placement.kill(dies)
             end = live.finished()
             assert (end["reduced"], end["failed"], end["lost"]) == (FRAMES + 2, 0, 0), live.state()
             tree = live.published()
@@ -53,6 +55,9 @@ def test_live_results_are_those_of_one_process(tmp_path: Path) -> None:
             assert np.array_equal(mine[dataset], theirs[dataset]), (name, what)
             assert mine["count"] == theirs["count"]
     assert np.array_equal(tree["peakogram"]["counts"], oracle["peakogram"]["counts"])
+    for name in ("frames.txt", "cleaned.txt", "events.lst", "hits.lst", "peaks.txt"):
+        written = (tmp_path / "files" / name).read_bytes()
+        assert written == (tmp_path / "oracle" / name).read_bytes(), name
     hits = int(np.count_nonzero(oracle["events"]["hit"] == 1))
     status = (tmp_path / "files" / "status.txt").read_text()
     assert f"Status: Finished\nFrames processed: {FRAMES}\nNumber of hits: {hits}\n" in status
