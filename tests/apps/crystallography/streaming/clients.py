@@ -77,6 +77,11 @@ def as_crystfel_reads(answer: bytes) -> dict[str, Any]:
     return said
 
 
+def number_of(hit: dict[str, Any]) -> int:
+    """The number in the event id of a hit."""
+    return int(hit["event_id"].rpartition("// ")[2])
+
+
 def numbered(number: int, shape: tuple[int, int] = (16, 24)) -> npt.NDArray[np.uint16]:
     """A frame that tells which it is."""
     return np.full(shape, number, np.uint16)
@@ -101,7 +106,7 @@ def main(address: str) -> None:
             hit = client.next_hit(60.0)
             if hit is None:
                 return
-            sys.stdout.write(f"{int(hit['image'][0, 0])}\n")
+            sys.stdout.write(f"{number_of(hit)}\n")
             sys.stdout.flush()
             if not sys.stdin.readline():
                 return

@@ -73,6 +73,16 @@ class Instrument:
         """Of the first panel; None where the geometry does not say."""
         return self.geometry.panels[0].adu_per_photon
 
+    @property
+    def beam_energy(self) -> float:
+        """In eV; NaN where it is not known."""
+        return EV_ANGSTROM / self.wavelength
+
+    @property
+    def distance(self) -> float:
+        """From the sample to the first panel in m; NaN where it is not known."""
+        return float(self._distances[0])
+
     def panel_of(self, fs: Array, ss: Array) -> Array:
         """The index of the panel of each peak, (n,)."""
         owner: Array = self._centres.panel[np.rint(ss).astype(np.int64), np.rint(fs).astype(np.int64)]

@@ -181,7 +181,29 @@ FILES = (
         name="class_sums_update_interval", default=30, min=1, unit="s", description="between two updates of sum files"
     ),
 )  # fmt: skip
-_ALL = (*GEOMETRY, *SEARCH, *HITS, *CALIBRATION, *BINNING, *CLASSES, *SHOWN)
+STREAM = (
+    StrParameter(
+        name="responding_url",
+        description="where CrystFEL asks for hits, as tcp://127.0.0.1:12322; empty: hits are not streamed",
+    ),
+)
+STREAMING = (
+    StrParameter(
+        name="data_broadcast_url", description="where frames of hits and results are published as well; empty: nowhere"
+    ),
+    IntParameter(name="hit_stream_memory", default=1000, min=1, unit="MB", description="for hits that wait"),
+    ChoiceParameter(
+        name="hit_stream_when_full",
+        choices=["drop_oldest", "drop_newest", "spill"],
+        description="which hits go when nobody asks for them; spill: they go to hit_stream_folder",
+    ),
+    StrParameter(
+        name="hit_stream_folder",
+        description="folder for hits that wait, and for which were taken, so that none is streamed twice; empty: neither",
+    ),
+    ChoiceParameter(name="hit_stream_pixels", choices=["float32", "int32"]),
+)  # fmt: skip
+_ALL = (*GEOMETRY, *SEARCH, *HITS, *CALIBRATION, *BINNING, *CLASSES, *SHOWN, *STREAM)
 
 
 def of_workers() -> list[Parameter]:
@@ -191,4 +213,4 @@ def of_workers() -> list[Parameter]:
 
 def of_reducer() -> list[Parameter]:
     """The parameters that the reducer reads: what it shows has the shape that those of the workers give it."""
-    return [*_ALL, *FILES]
+    return [*_ALL, *FILES, *STREAMING]

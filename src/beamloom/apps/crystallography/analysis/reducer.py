@@ -22,7 +22,9 @@ from beamloom.apps.crystallography.analysis.files import Files, files_of
 from beamloom.apps.crystallography.analysis.inputs import Given, Part, names_of
 from beamloom.apps.crystallography.analysis.instrument import Instrument
 from beamloom.apps.crystallography.analysis.pictures import Pictures
+from beamloom.apps.crystallography.analysis.streamed import Streamed
 from beamloom.apps.crystallography.analysis.totals import ClassSum, totals
+from beamloom.apps.crystallography.streaming import HitStream
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _KEPT_LAYOUTS: Final = 4
@@ -42,7 +44,12 @@ class Reducer:
         """Everything that can be set; see ``parameters.py``."""
         return described.of_reducer()
 
-    def __init__(self, parameters: ParameterSet, state: ReducerState | None = None) -> None:
+    def __init__(
+        self,
+        parameters: ParameterSet,
+        state: ReducerState | None = None,
+        context: dict[Any, Any] | None = None,
+    ) -> None:
         self.publish: dict[str, Any] = {}
         self._held: dict[str, Any] = {}
         self._layouts: dict[str, int] = {}
@@ -53,6 +60,8 @@ class Reducer:
         self._problem = ""
         run = state.run if state is not None else None
         self._files: Files | None = files_of(parameters, run)
+        self._streamed = Streamed({} if context is None else context, run or "")
+        self._streamed.update(parameters)
 
     def process_result(self, result: Result, parameters: ParameterSet) -> None:
         """Take what a worker found, of one frame or of several."""
@@ -60,6 +69,13 @@ class Reducer:
         if payload is None:
             return
         lists = payload.pop("peaks", None)
+        hits = payload.pop("streamed", None)
+        self._streamed.update(parameters)
+        if hits is not None:
+            self._streamed.offer(hits.take())
+        if self._streamed.reset_asked():
+            self._held.pop("layouts", None)
+            self._layouts.clear()
         merge_into(self._held, payload)
         for layout in payload["layouts"]:
             self._layouts[layout] = max(result.epoch, self._layouts.get(layout, -1))
@@ -81,8 +97,13 @@ class Reducer:
     def finish(self, parameters: ParameterSet) -> None:
         """Make them for the last time, and bring the files to their end."""
         self._look(parameters)
+        self._streamed.finish()
         if self._files is not None:
             self._files.finish(parameters, self._held.get("events"), self._classes())
+
+    def close(self, context: dict[Any, Any]) -> None:
+        """The process ends, and with it the stream of hits."""
+        HitStream.close_of(context)
 
     def _let_go(self) -> None:
         while len(self._layouts) > _KEPT_LAYOUTS:
@@ -111,10 +132,14 @@ class Reducer:
         return totals(classes, "non_hits"), totals(classes, "hits")
 
     def _look(self, parameters: ParameterSet) -> None:
+        streamed = self._streamed.published()
+        if streamed is not None:
+            self.publish["hit_stream"] = streamed
         if "events" not in self._held:
             return
         columns = self._held["events"].snapshot()
         self.publish.update(curves(columns, int(parameters["running_average_window_size"])))
+        self._streamed.tell(self.publish["summary"])
         if self._files is not None:
             self.publish["files"] = {"folder": str(self._files.folder or ""), "problem": self._files.problem}
         try:

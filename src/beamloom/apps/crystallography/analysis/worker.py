@@ -22,6 +22,7 @@ from beamloom.apps.crystallography.analysis import parameters as described
 from beamloom.apps.crystallography.analysis.binning import Binning
 from beamloom.apps.crystallography.analysis.calibration import Calibration
 from beamloom.apps.crystallography.analysis.frames import Frame, Streams, as_slab
+from beamloom.apps.crystallography.analysis.hit_frames import HitFrames
 from beamloom.apps.crystallography.analysis.hits import HitCriteria, estimated_resolution, saturated_peaks
 from beamloom.apps.crystallography.analysis.inputs import Given, Part, digest, names_of
 from beamloom.apps.crystallography.analysis.instrument import Instrument
@@ -31,6 +32,7 @@ from beamloom.apps.crystallography.geometry import masks
 from beamloom.apps.crystallography.peaks.finder import PeakFinder
 from beamloom.apps.crystallography.peaks.found import Peaks
 from beamloom.apps.crystallography.peaks.settings import PeakSettings
+from beamloom.apps.crystallography.streaming import FrameInfo
 
 Array = np.ndarray[Any, np.dtype[Any]]
 BINNING = names_of(described.BINNING)
@@ -182,17 +184,39 @@ def _results(
     }
     if is_hit:
         results["peaks"] = PeakLists().add(number, peaks)
+        if str(given["responding_url"].value):
+            results["streamed"] = _streamed(number, frame, slab, peaks, setup, given, laser)
     return results
+
+
+def _streamed(
+    number: int, frame: Frame, slab: Array, peaks: Peaks, setup: Setup, given: Given, laser: int
+) -> HitFrames:
+    """The hit as it is indexed elsewhere: calibrated, and binned with its peaks."""
+    along, down = _in_bins(peaks, setup)
+    info = FrameInfo(
+        event_id=frame.event_id,
+        timestamp=frame.timestamp,
+        beam_energy=setup.instrument.beam_energy,
+        detector_distance=setup.instrument.distance * 1000,
+        source=str(given["detector_stream"].value),
+        optical_laser_active=bool(laser) if laser >= 0 else None,
+    )
+    return HitFrames().add(number, setup.binning.image(slab), peaks._replace(fs=along, ss=down), info)
+
+
+def _in_bins(peaks: Peaks, setup: Setup) -> tuple[Array, Array]:
+    if setup.binning.size == 1:
+        return peaks.fs, peaks.ss
+    owner = setup.instrument.panel_of(peaks.fs, peaks.ss)
+    return setup.binning.positions(peaks.fs, peaks.ss, owner)
 
 
 def _shaped(
     number: int, slab: Array, peaks: Peaks, setup: Setup, given: Given, is_hit: bool, laser: int
 ) -> dict[str, Any]:
     """What has a shape that follows from the parameters."""
-    along, down = peaks.fs, peaks.ss
-    if setup.binning.size > 1:
-        owner = setup.instrument.panel_of(peaks.fs, peaks.ss)
-        along, down = setup.binning.positions(peaks.fs, peaks.ss, owner)
+    along, down = _in_bins(peaks, setup)
     sums: dict[str, Any] = {
         "peaks": PeakPowder(setup.binning.shape).add(number, along, down, peaks.intensity)
     }
