@@ -33,8 +33,9 @@ class PeakPowder:
     def __init__(self, shape: tuple[int, int]) -> None:
         self._shape = (int(shape[0]), int(shape[1]))
         self._events = Sum()
-        self._places = np.empty(0, np.int64)
-        self._values = np.empty(0)
+        self._parts: list[tuple[Array, Array]] = []
+        """Flat places and values, as long as they are few."""
+        self._length = 0
         self._slab: Array | None = None
         self._shown: tuple[int, dict[str, Any]] | None = None
 
@@ -50,17 +51,23 @@ class PeakPowder:
         if self._slab is not None:
             np.add.at(self._slab.reshape(-1), places, values)
             return
-        self._places = np.concatenate([self._places, places])
-        self._values = np.concatenate([self._values, values])
-        if len(self._places) * 8 > self._shape[0] * self._shape[1]:
+        self._parts.append((places, values))
+        self._length += len(places)
+        if self._length * 8 > self._shape[0] * self._shape[1]:
             self._spread()
+
+    def _gathered(self) -> tuple[Array, Array]:
+        if len(self._parts) > 1:
+            places, values = zip(*self._parts, strict=True)
+            self._parts = [(np.concatenate(places), np.concatenate(values))]
+        return self._parts[0] if self._parts else (np.empty(0, np.int64), np.empty(0))
 
     def _spread(self) -> Array:
         if self._slab is None:
-            self._slab = np.bincount(
-                self._places, self._values, minlength=self._shape[0] * self._shape[1]
-            ).reshape(self._shape)
-            self._places, self._values = np.empty(0, np.int64), np.empty(0)
+            places, values = self._gathered()
+            size = self._shape[0] * self._shape[1]
+            self._slab = np.bincount(places, values, minlength=size).reshape(self._shape)
+            self._parts = []
         return self._slab
 
     def check(self, other: Self) -> None:
@@ -74,7 +81,7 @@ class PeakPowder:
         """Take the peaks of ``other``."""
         self.check(other)
         if other._slab is None:
-            self._enter(other._places, other._values)
+            self._enter(*other._gathered())
         else:
             self._spread()[...] += other._slab
         self._events.merge(other._events)
@@ -117,11 +124,12 @@ class PeakPowder:
 
     def wire_state(self) -> dict[str, Any]:
         """What travels."""
+        places, values = self._gathered()
         return {
             "shape": self._shape,
             "events": self._events,
-            "places": self._places,
-            "values": self._values,
+            "places": places,
+            "values": values,
             "slab": self._slab,
         }
 
@@ -130,6 +138,8 @@ class PeakPowder:
         """What has travelled."""
         made = cls(tuple(state["shape"]))
         made._events = state["events"]
-        made._places, made._values = state["places"], state["values"]
-        made._slab = None if state["slab"] is None else np.array(state["slab"])
+        if state["slab"] is not None:
+            made._slab = np.array(state["slab"])
+        else:
+            made._parts, made._length = [(state["places"], state["values"])], len(state["places"])
         return made

@@ -7,10 +7,11 @@ one for each peak of a hit. Numbers are written as OM writes them; a timestamp t
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TextIO
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from beamloom.apps.crystallography.analysis.files.whole import replacing
 Array = np.ndarray[Any, np.dtype[Any]]
 OF_FRAMES = "# timestamp, event_id, hit, filename, index, num_peaks, ave_intensity\n"
 OF_PEAKS = "event_id, num_peaks, fs, ss, intensity, num_pixels, max_pixel_intensity, snr\n"
+_AT_A_TIME: Final = 10_000
 _COLUMNS = ("timestamp", "event_id", "hit", "num_peaks", "ave_intensity")
 
 
@@ -46,7 +48,8 @@ class Lists:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pending: dict[int, Array] = {}
-        self._written = np.empty((0, 2), np.int64)
+        self._written: Any = None
+        """The coverage of the table when it was last written."""
         self._peaks_at: dict[int, tuple[int, int]] = {}
         """Where the lines of a hit begin in peaks.txt, and their length, in bytes."""
         self.frames = 0
@@ -68,39 +71,45 @@ class Lists:
 
     def append(self, table: Table) -> None:
         """Write what is new in ``table``. Raises OSError."""
-        rows = list(_rows(table, _new(table, self._written)))
-        covered = np.array(list(table.coverage), np.int64).reshape(-1, 2)
-        hits = [row for row in rows if row.hit]
-        _append(self._folder / "frames.txt", (row.line() for row in rows))
-        _append(self._folder / "events.lst", (f"{row.event_id}\n" for row in rows))
-        _append(self._folder / "hits.lst", (f"{row.event_id}\n" for row in hits))
-        self._append_peaks(hits)
-        self._written = covered
-        self.frames += len(rows)
-        self.hits += len(hits)
+        for rows in _rows(table, _new(table, self._written)):
+            hits = [row for row in rows if row.hit]
+            _append(self._folder / "frames.txt", (row.line() for row in rows))
+            _append(self._folder / "events.lst", (f"{row.event_id}\n" for row in rows))
+            _append(self._folder / "hits.lst", (f"{row.event_id}\n" for row in hits))
+            self._append_peaks(hits)
+            self.frames += len(rows)
+            self.hits += len(hits)
+        self._written = table.coverage.copy()
 
     def finish(self, table: Table) -> None:
         """Write all lists in the order of events. Raises OSError."""
         self.append(table)
-        rows = list(_rows(table, _new(table, np.empty((0, 2), np.int64))))
-        hits = [row for row in rows if row.hit]
-        _write(self._folder / "frames.txt", [OF_FRAMES, *(row.line() for row in rows)])
-        _write(self._folder / "cleaned.txt", [OF_FRAMES, *(row.line() for row in hits)])
-        _write(self._folder / "events.lst", (f"{row.event_id}\n" for row in rows))
-        _write(self._folder / "hits.lst", (f"{row.event_id}\n" for row in hits))
+        with contextlib.ExitStack() as stack:
+            frames, cleaned, events, hits = (
+                stack.enter_context(_replacing(self._folder / name))
+                for name in ("frames.txt", "cleaned.txt", "events.lst", "hits.lst")
+            )
+            frames.write(OF_FRAMES)
+            cleaned.write(OF_FRAMES)
+            for rows in _rows(table, _new(table, None)):
+                of_hits = [row for row in rows if row.hit]
+                frames.writelines(row.line() for row in rows)
+                cleaned.writelines(row.line() for row in of_hits)
+                events.writelines(f"{row.event_id}\n" for row in rows)
+                hits.writelines(f"{row.event_id}\n" for row in of_hits)
+        self._sort_peaks()
+
+    def _sort_peaks(self) -> None:
         path = self._folder / "peaks.txt"
+        places = {}
         with replacing(path) as unfinished, path.open("rb") as old, unfinished.open("wb") as new:
             new.write(OF_PEAKS.encode())
             for event in sorted(self._peaks_at):
                 start, length = self._peaks_at[event]
                 old.seek(start)
+                places[event] = new.tell(), length
                 new.write(old.read(length))
-        # What is appended after this, should that happen, is found from its new place on.
-        offset = len(OF_PEAKS)
-        for event in sorted(self._peaks_at):
-            length = self._peaks_at[event][1]
-            self._peaks_at[event] = offset, length
-            offset += length
+        self._peaks_at = places
 
     def _append_peaks(self, hits: list[Row]) -> None:
         with (self._folder / "peaks.txt").open("ab") as file:
@@ -115,29 +124,29 @@ class Lists:
                 start += len(lines)
 
 
-def _new(table: Table, written: Array) -> Array:
-    """The events that are in ``table`` and not yet ``written``, (n,), rising."""
-    covered = list(table.coverage)
-    if not covered:
-        return np.empty(0, np.int64)
-    is_new = np.zeros(covered[-1][1], np.bool_)
-    for first, stop in covered:
-        is_new[first:stop] = True
-    for first, stop in written:
-        is_new[first:stop] = False
-    return np.flatnonzero(is_new)
+def _new(table: Table, written: Any) -> list[tuple[int, int]]:
+    """The events that are in ``table`` and not in the coverage ``written``: first, and one past the last."""
+    covered = table.coverage
+    if written is None:
+        return list(covered)
+    return [part for first, stop in covered for part in written.missing(first, stop)]
 
 
-def _rows(table: Table, events: Array) -> Iterator[Row]:
-    if not len(events):
+def _rows(table: Table, ranges: list[tuple[int, int]]) -> Iterator[list[Row]]:
+    """The rows of these events, in their order, some at a time."""
+    if not ranges:
         return
     snapshot = table.snapshot()
-    first = int(events[0])
-    columns = [np.asarray(snapshot[name][first:])[events - first].tolist() for name in _COLUMNS]
-    for event, (timestamp, event_id, hit, num_peaks, average) in zip(
-        events.tolist(), zip(*columns, strict=True), strict=True
-    ):
-        yield Row(event, timestamp, event_id, hit == 1, num_peaks, average)
+    for first, stop in ranges:
+        for start in range(first, stop, _AT_A_TIME):
+            end = min(stop, start + _AT_A_TIME)
+            columns = [np.asarray(snapshot[name][start:end]).tolist() for name in _COLUMNS]
+            yield [
+                Row(event, timestamp, event_id, hit == 1, num_peaks, average)
+                for event, timestamp, event_id, hit, num_peaks, average in zip(
+                    range(start, end), *columns, strict=True
+                )
+            ]
 
 
 def _append(path: Path, lines: Iterable[str]) -> None:
@@ -146,5 +155,11 @@ def _append(path: Path, lines: Iterable[str]) -> None:
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    with replacing(path) as unfinished:
-        unfinished.write_text("".join(lines))
+    with _replacing(path) as file:
+        file.writelines(lines)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[TextIO]:
+    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        yield file

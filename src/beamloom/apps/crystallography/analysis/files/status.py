@@ -21,4 +21,4 @@ def write_status(path: Path, *, elapsed: float, frames: int, hits: int, finished
         f"Number of hits: {hits}",
     )
     with replacing(path) as unfinished:
-        unfinished.write_text("\n".join(lines) + "\n")
+        unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
