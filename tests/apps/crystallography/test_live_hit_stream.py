@@ -82,3 +82,41 @@ def test_every_hit_is_streamed_with_its_own_pixels_though_a_client_and_a_worker_
         np.testing.assert_array_equal(hit["image"], SIMULATION.frame(index).astype(np.float32))
         assert hit["peak_list"]["num_peaks"] > SETTINGS["min_num_peaks_for_hit"]
         assert (hit["beam_energy"], hit["detector_distance"]) == (pytest.approx(9500), pytest.approx(100))
+
+
+def test_hits_are_streamed_by_the_next_reducer_when_one_is_killed(tmp_path: Path) -> None:
+    geometry = tmp_path / "detector.geom"
+    geometry.write_text(SIMULATION.geometry_text())
+    address = f"tcp://{quiet_address()}"
+    given: dict[str, Any] = {
+        **SETTINGS,
+        "geometry_file": str(geometry),
+        "responding_url": address,
+        "hit_stream_folder": str(tmp_path / "hits"),
+    }
+    hits = {index for index in range(FRAMES) if SIMULATION.truth(index).hit}
+    with (
+        Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as camera,
+        running(
+            of_camera(camera), worker=WORKER, reducer=REDUCER, parameters=given, analysis=tmp_path
+        ) as live,
+        crystfel_like(address) as (client,),
+    ):
+        live.arm(uniform_map(["camera"], FRAMES))
+        camera.play("camera", messages(FRAMES), rate=100)
+        got: list[int] = []
+        while len(got) < len(hits) // 3:
+            hit = client.next_hit(PATIENCE)
+            assert hit is not None
+            got.append(number_of(hit))
+        client.ask()
+        live.placement.kill("reducer")
+        while len(set(got)) < len(hits):
+            hit = client.next_hit(PATIENCE)
+            assert hit is not None, f"{len(got)} of {len(hits)}: {live.state()}"
+            got.append(number_of(hit))
+        end = live.finished()
+        assert (end["reduced"], end["failed"], end["lost"]) == (FRAMES + 2, 0, 0), live.state()
+    assert set(got) == hits
+    # Twice only what the client may have had when the reducer was killed before it was written that it is done.
+    assert len(got) <= len(hits) + 2

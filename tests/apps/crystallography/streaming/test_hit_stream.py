@@ -355,3 +355,49 @@ def test_a_frame_keeps_no_more_in_memory_than_itself() -> None:
 def test_settings_that_cannot_be_are_refused_with_what_to_do(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(StreamError, match=said):
         StreamSettings(**wrong)
+
+
+def test_clients_of_a_process_that_was_killed_are_woken() -> None:
+    address = f"tcp://{quiet_address()}"
+    with crystfel_like(address, 2) as clients:
+        former: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        router = former.socket(zmq.ROUTER)
+        router.linger = 0
+        router.bind(address)
+        for client in clients:
+            client.ask()
+        for _ in clients:
+            router.recv_multipart()
+        router.close()
+        former.term()
+        with streaming(address=address, wake_after=0.2) as stream:
+            offer(stream, *range(10))
+            got = []
+            for turn in range(10):
+                hit = clients[turn % 2].next_hit(PATIENCE)
+                assert hit is not None
+                got.append(int(hit["image"][0, 0]))
+            for client in clients:
+                client.ask()
+            settle(stream)
+            assert sorted(got) == list(range(10))
+            assert [client.told_nothing for client in clients] == [1, 1]
+
+
+def test_a_client_that_asks_as_it_is_woken_loses_nothing() -> None:
+    with streaming(wake_after=0.2) as stream, crystfel_like(stream.settings.address, 20) as clients:
+        begin = time.monotonic()
+        offer(stream, *range(60))
+        # Each begins a little later, some of them as they are woken.
+        late = {index: begin + 0.1 + 0.01 * index for index in range(20)}
+        got: list[int] = []
+        while len(got) < 60 and time.monotonic() < begin + PATIENCE:
+            for index, client in enumerate(clients):
+                if time.monotonic() < late[index]:
+                    continue
+                hit = client.next_hit(0.01)
+                if hit is not None:
+                    got.append(int(hit["image"][0, 0]))
+        for client in clients:
+            client.next_hit(0.01)
+        assert sorted(got) == list(range(60))

@@ -25,6 +25,7 @@ from beamloom.apps.crystallography.streaming.held import Frame, HeldHits
 from beamloom.apps.crystallography.streaming.hitmessage import hit_message
 from beamloom.apps.crystallography.streaming.queue import Forget, Hit, HitQueue, Instruction, Nothing, Send
 from beamloom.apps.crystallography.streaming.settings import StreamError, StreamSettings
+from beamloom.apps.crystallography.streaming.sleepers import Sleepers
 
 NOTHING_YET = b"nothing yet"
 RUN_IS_OVER = b"run is over"
@@ -140,7 +141,11 @@ class HitServer:
         self._router.maxmsgsize = _LONGEST_REQUEST
         self._router.heartbeat_ivl = _HEARTBEAT
         self._router.heartbeat_timeout = _HEARTBEAT_PATIENCE
-        self._monitor = self._router.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._monitor = self._router.get_monitor_socket(
+            zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+        )
+        self._sleepers = Sleepers(self._name_of_a_peer(), self._settings.wake_after)
+        self._asked: set[bytes] = set()
         self._router.bind(self._settings.address)
         self._poller = zmq.Poller()
         for source in (self._router, self._monitor, self._woken):
@@ -148,6 +153,14 @@ class HitServer:
         if self._settings.broadcast_address:
             self._broadcast = Broadcast(self._context, self._settings.broadcast_address)
             self._poller.register(self._broadcast.socket, zmq.POLLIN)
+
+    def _name_of_a_peer(self) -> bytes:
+        self._router.bind("inproc://hits")
+        with self._context.socket(zmq.DEALER) as peer:
+            peer.linger = 0
+            peer.connect("inproc://hits")
+            peer.send(b"")
+            return self._router.recv_multipart()[0]
 
     def _run(self) -> None:
         try:
@@ -176,8 +189,8 @@ class HitServer:
     def _time_to_wait(self) -> int:
         if self._inbox:
             return 0
-        deadline = self._queue.deadline()
-        wait = _IDLE if deadline is None else min(_IDLE, deadline - time.monotonic())
+        deadlines = [at for at in (self._queue.deadline(), self._sleepers.deadline()) if at is not None]
+        wait = min([_IDLE, *(at - time.monotonic() for at in deadlines)])
         return max(0, int(wait * 1000) + 1)
 
     def _turn(self) -> None:
@@ -187,6 +200,7 @@ class HitServer:
         self._hear_connections()
         for frames, number in requests:
             self._answer(frames, number)
+        self._wake_sleepers()
         if self._inbox:
             self._inbox.popleft()()
         self._do(self._queue.tick(time.monotonic()))
@@ -219,9 +233,12 @@ class HitServer:
             event = parse_monitor_message(self._monitor.recv_multipart())
             if event["event"] == zmq.EVENT_ACCEPTED:
                 self._connections.opened(event["value"])
+            elif event["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._sleepers.connected(time.monotonic())
             elif event["event"] == zmq.EVENT_DISCONNECTED:
                 for client in self._connections.closed(event["value"]):
                     self._envelopes.pop(client, None)
+                    self._asked.discard(client)
                     self._do(self._queue.gone(client, time.monotonic()))
 
     def _answer(self, frames: list[bytes], number: int) -> None:
@@ -229,7 +246,10 @@ class HitServer:
         if number >= 0 and not self._connections.heard(client, number):
             return
         self._envelopes[client] = frames[:-1]
-        if request == b"next":
+        self._sleepers.heard(client)
+        if request == b"next" and self._sleepers.settles(client, time.monotonic()):
+            self._asked.add(client)
+        elif request == b"next":
             self._do(self._queue.ask(client, time.monotonic()))
         elif request == b"statistics":
             said = dataclasses.asdict(self._queue.counts)
@@ -241,6 +261,16 @@ class HitServer:
             self._reply(client, DONE)
         else:
             self._reply(client, NOT_UNDERSTOOD)
+
+    def _wake_sleepers(self) -> None:
+        now = time.monotonic()
+        for client in self._sleepers.settled(now):
+            if client in self._asked:
+                self._asked.discard(client)
+                self._do(self._queue.ask(client, now))
+        for client in self._sleepers.due(now):
+            self._envelopes[client] = [client, b""]
+            self._reply(client, NOTHING_YET)
 
     def _do(self, instructions: list[Instruction]) -> None:
         todo = deque(instructions)

@@ -41,6 +41,9 @@ class StreamSettings:
     """The most that hits take on disk; then the oldest are dropped."""
     keep_alive: float = 1.0
     """Seconds after which a client that waits is told that there is nothing yet."""
+    wake_after: float = 3.0
+    """Seconds after which a client that has connected and never asked is told that there is nothing: it may wait for the answer of a
+    process that is gone."""
     attempts: int = 3
     """A hit whose clients died so many times is not handed out again."""
     patience: float | None = None
@@ -56,6 +59,8 @@ class StreamSettings:
             raise StreamError(
                 f"keep_alive is {self.keep_alive}; give seconds above 0 and up to {LONGEST_KEEP_ALIVE}, as CrystFEL waits for 3"
             )
+        if not self.wake_after > 0:
+            raise StreamError(f"wake_after is {self.wake_after}; give seconds above 0")
         if self.patience is not None and not self.patience > 0:
             raise StreamError(f"patience is {self.patience}; give seconds above 0, or leave it out")
         if not self.frames_per_second > 0:
