@@ -160,3 +160,30 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
         fail()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_sum_files_are_brought_up_to_date_while_the_run_goes_on(
+    series: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("beamloom.apps.crystallography.analysis.files.folder.monotonic", lambda: now[0])
+    parameters = parameter_set(processed_directory=str(tmp_path), class_sums_update_interval=30)
+    reducer, worker = Reducer(parameters), Worker()
+    path = tmp_path / "processed-detector0-class1-sum.h5"
+
+    def frames_at(time: float, numbers: range) -> int | None:
+        for number in numbers:
+            payload = worker.process_event(Event(number, {"camera": series[number]}), parameters)
+            reducer.process_result(Result(number, "w", "", payload), parameters)
+        now[0] = time
+        reducer.timer(parameters)
+        if not path.exists():
+            return None
+        with h5py.File(path) as file:
+            return int(file["data/nframes"][0])
+
+    hits = np.cumsum([SIMULATION.truth(index).hit for index in range(FRAMES)])
+    assert frames_at(10, range(1, 11)) is None
+    assert frames_at(31, range(11, 21)) == hits[19]
+    assert frames_at(50, range(21, 31)) == hits[19]
+    assert frames_at(62, range(31, 41)) == hits[39]

@@ -58,6 +58,8 @@ class Reducer:
         self._binning = Part(names_of(described.BINNING), _binning)
         self._pictures = Part((), _pictures)
         self._problem = ""
+        self._shown: tuple[int, str] | None = None
+        """What was looked at last: the version of the rows, and the parameters."""
         run = state.run if state is not None else None
         self._files: Files | None = files_of(parameters, run)
         self._streamed = Streamed({} if context is None else context, run or "")
@@ -91,7 +93,8 @@ class Reducer:
         begun = time.monotonic()
         self._look(parameters)
         if self._files is not None and "events" in self._held:
-            self._files.write_sums_when_due(parameters, self._classes())
+            self._files.write_sums_when_due(parameters, self._classes)
+            self._tell_of_files(self._files)
         return max(_INTERVAL, _SHARE * (time.monotonic() - begun))
 
     def finish(self, parameters: ParameterSet) -> None:
@@ -100,10 +103,14 @@ class Reducer:
         self._streamed.finish()
         if self._files is not None:
             self._files.finish(parameters, self._held.get("events"), self._classes())
+            self._tell_of_files(self._files)
 
     def close(self, context: dict[Any, Any]) -> None:
         """The process ends, and with it the stream of hits."""
         HitStream.close_of(context)
+
+    def _tell_of_files(self, files: Files) -> None:
+        self.publish["files"] = {"folder": str(files.folder or ""), "problem": files.problem}
 
     def _let_go(self) -> None:
         while len(self._layouts) > _KEPT_LAYOUTS:
@@ -137,11 +144,13 @@ class Reducer:
             self.publish["hit_stream"] = streamed
         if "events" not in self._held:
             return
+        shown = (self._held["events"].version, parameters.hash)
+        if shown == self._shown and not self._problem:
+            return
+        self._shown = shown
         columns = self._held["events"].snapshot()
         self.publish.update(curves(columns, int(parameters["running_average_window_size"])))
         self._streamed.tell(self.publish["summary"])
-        if self._files is not None:
-            self.publish["files"] = {"folder": str(self._files.folder or ""), "problem": self._files.problem}
         try:
             self._draw(parameters)
         except UserError as error:

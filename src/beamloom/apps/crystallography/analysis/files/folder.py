@@ -8,9 +8,9 @@ soon as they can be.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from beamloom import Table
@@ -38,8 +38,8 @@ class Files:
         self._run = run or ""
         self._opened: _Opened | None = None
         self._pending: dict[int, Any] = {}
-        self._begun = time.monotonic()
-        self._sums_written = time.monotonic()
+        self._begun = monotonic()
+        self._sums_written = monotonic()
         self._listed = 0
         self._try(lambda opened: None)
 
@@ -59,12 +59,14 @@ class Files:
             self._listed = frames
             self._try(self._update, table)
 
-    def write_sums_when_due(self, parameters: Given, classes: tuple[ClassSum, ClassSum]) -> None:
+    def write_sums_when_due(
+        self, parameters: Given, classes: Callable[[], tuple[ClassSum, ClassSum]]
+    ) -> None:
         """Write the sum files, if their interval is over."""
         interval = float(parameters["class_sums_update_interval"])
-        if time.monotonic() - self._sums_written >= interval:
-            self._try(self._write_sums, parameters, classes)
-            self._sums_written = time.monotonic()
+        if monotonic() - self._sums_written >= interval:
+            self._try(self._write_sums, parameters, classes())
+            self._sums_written = monotonic()
 
     def finish(self, parameters: Given, table: Table | None, classes: tuple[ClassSum, ClassSum]) -> None:
         """Write everything as it is at the end."""
@@ -115,7 +117,7 @@ class Files:
     def _status(self, opened: _Opened, *, finished: bool) -> None:
         write_status(
             opened.folder / "status.txt",
-            elapsed=time.monotonic() - self._begun,
+            elapsed=monotonic() - self._begun,
             frames=opened.lists.frames,
             hits=opened.lists.hits,
             finished=finished,
