@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.services.statekeeping import open_slate
-from beamloom.store import Scribe, Slate, SqliteStore
+from beamloom.services.statekeeping import ControllerState, StateKeeper, Went, open_slate, read_state
+from beamloom.store import Scribe, Slate, SqliteStore, Stored
 
 
 @contextlib.contextmanager
@@ -146,3 +149,91 @@ def test_notes_of_an_earlier_controller_count_until_the_next_one_has_written(tmp
     again.close()
     assert slate_again is not None
     slate_again.close()
+
+
+class Held(SqliteStore):
+    """A store that writes no checkpoint until it is let go."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    def checkpoint(self, state: bytes, keep: Mapping[str, bytes], most: int, noted: int = 0) -> None:
+        self.asked.set()
+        assert self.let_go.wait(30)
+        super().checkpoint(state, keep, most, noted)
+
+
+def after_a_kill(folder: Path) -> Stored:
+    """What the next controller would find now."""
+    with tempfile.TemporaryDirectory() as other:
+        left = Path(shutil.copytree(folder, Path(other) / "left"))
+        store = SqliteStore(left)
+        slate, found, _ = open_slate(left, store.load())
+        store.close()
+        assert slate is not None
+        slate.close()
+    return found
+
+
+def begun(store: SqliteStore, folder: Path) -> Scribe:
+    """A scribe whose notes count."""
+    slate, _, noted = open_slate(folder, store.load())
+    scribe = Scribe(store, slate, noted)
+    scribe.append(b"first")
+    assert scribe.flush(5)
+    return scribe
+
+
+def test_what_is_noted_after_a_checkpoint_that_is_not_written_yet_is_found(tmp_path: Path) -> None:
+    store = Held(tmp_path)
+    scribe = begun(store, tmp_path)
+    scribe.append(b"second")
+    scribe.checkpoint(b"state of two")
+    assert store.asked.wait(5)
+    scribe.append(b"third")
+    scribe.append(b"fourth")
+    found = after_a_kill(tmp_path)
+    assert (found.state, found.batches) == (None, [b"first", b"second", b"third", b"fourth"])
+    store.let_go.set()
+    scribe.close()
+
+
+def test_a_checkpoint_with_something_new_is_written_before_the_caller_goes_on(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    scribe = begun(store, tmp_path)
+    for run in range(20):
+        scribe.checkpoint(b"state", {f"run/{run}": b"papers"}, wait=True)
+        found = after_a_kill(tmp_path)
+        assert f"run/{run}" in found.kept
+    scribe.close()
+
+
+def test_nothing_is_noted_behind_what_only_the_store_can_have(tmp_path: Path) -> None:
+    store = Held(tmp_path)
+    scribe = begun(store, tmp_path)
+    scribe.checkpoint(b"a new run", {"run/1": b"papers"}, wait=True)
+    scribe.append(b"of the new run")
+    assert after_a_kill(tmp_path).batches == [b"first"]
+    store.let_go.set()
+    assert scribe.flush(5)
+    scribe.append(b"noted again")
+    found = after_a_kill(tmp_path)
+    assert (found.state, found.batches) == (b"a new run", [b"of the new run", b"noted again"])
+    scribe.close()
+
+
+def test_a_checkpoint_that_is_made_now_and_then_leaves_nothing_out_until_it_is_written(
+    tmp_path: Path,
+) -> None:
+    store = Held(tmp_path)
+    keeper = StateKeeper(begun(store, tmp_path))
+    keeper.note(Went("worker-1@1"))
+    keeper.checkpoint(ControllerState)
+    assert store.asked.wait(5)
+    keeper.flush()  # as before anything that follows is sent
+    found = after_a_kill(tmp_path)
+    _, entries, _ = read_state(msgspec.structs.replace(found, batches=found.batches[1:]))
+    assert entries == [Went("worker-1@1")]
+    store.let_go.set()
+    keeper.close()

@@ -165,13 +165,15 @@ class StateKeeper:
             self.checkpoint(snapshot, now=now)
 
     def checkpoint(self, snapshot: Snapshot, papers: RunPapers | None = None, now: float = 0.0) -> None:
-        """Write all that is known, and the papers of a run that has begun or ended."""
+        """Write all that is known, and the papers of a run that has begun or ended: these are in the store when this returns."""
         began = self._clock()
         if papers is not None:
             self._papers[RUN_PREFIX + papers.run] = _encoder.encode(papers)
-        self._waiting = []
+        # The checkpoint may come too late for what follows from these.
+        self.flush()
         self._entries = 0
-        self.scribe.checkpoint(_encoder.encode(snapshot()), dict(self._papers), RUNS_KEPT)
+        state = _encoder.encode(snapshot())
+        self.scribe.checkpoint(state, dict(self._papers), RUNS_KEPT, wait=papers is not None)
         self._next_checkpoint = now + (self._clock() - began) / SHARE_OF_TIME
 
     def close(self) -> None:

@@ -2,8 +2,11 @@
 
 Policy: what is handed over is safe from the death of this process before the caller goes on. With a slate it is noted there at once, and
 written a few times a second. Without one, or where that is full, the caller waits until it is written, as long as that takes no longer
-than ``PATIENCE``. A store that is slower is not waited for until it has caught up. One that fails is *behind*: nothing more is appended, as
-what is missing in the middle cannot be made good, until a checkpoint, which makes up for all that was missed, has been written.
+than ``PATIENCE``. So it does for a checkpoint that tells what no batch has told, as of a run that begins. Nothing is noted behind what is
+not: notes count up to the first that is missing.
+
+A store that is slower is not waited for until it has caught up. One that fails is *behind*: nothing more is appended, as what is missing in
+the middle cannot be made good, until a checkpoint, which makes up for all that was missed, has been written.
 """
 
 from __future__ import annotations
@@ -29,7 +32,10 @@ MOST_WAITING_BYTES = 64 << 20
 class _Job:
     batch: bytes
     number: int
+    """Of the batch, or of the last one that the checkpoint stands for."""
     checkpoint: tuple[Mapping[str, bytes], int] | None = None
+    alone: bool = False
+    """Whether only the store can have it: no note tells the same."""
 
 
 class Scribe:
@@ -50,6 +56,8 @@ class Scribe:
         """Whether something waits that is not safe yet."""
         self._waiting: deque[_Job] = deque()
         self._waiting_bytes = 0
+        self._alone = 0
+        """How many of those that wait only the store can have."""
         self._slow = False
         self._over = False
         self._catching_up = False
@@ -85,29 +93,44 @@ class Scribe:
                 return
             self._number += 1
             safe = self._note(batch)
-            self._hand_over(_Job(batch, self._number), safe=safe)
-            if not safe and not self._slow and not self._catching_up:
-                self._slow = not self._changed.wait_for(lambda: not self._waiting, PATIENCE)
+            self._hand_over(_Job(batch, self._number, alone=not safe), hurry=not safe)
+            if not safe:
+                self._await()
 
     def _note(self, batch: bytes) -> bool:
         # What earlier controllers have noted counts until this one has written something.
-        return self._slate is not None and self.written > 0 and self._slate.note(self._number, batch)
+        counts = self.written > 0 and not self._alone
+        return self._slate is not None and counts and self._slate.note(self._number, batch)
 
-    def checkpoint(self, state: bytes, keep: Mapping[str, bytes] | None = None, most: int = 100) -> None:
-        """Write ``state``, which stands for all that was handed over before; returns at once."""
+    def _await(self) -> None:
+        """Wait until all is written, as long as that is worth it."""
+        if not self._slow and not self._catching_up:
+            self._slow = not self._changed.wait_for(lambda: not self._waiting, PATIENCE)
+
+    def checkpoint(
+        self, state: bytes, keep: Mapping[str, bytes] | None = None, most: int = 100, *, wait: bool = False
+    ) -> None:
+        """Write ``state``, which stands for all that was handed over before; returns at once.
+
+        ``wait``: it tells what no batch has told; returns when it is written, or when that takes too long.
+        """
         with self._changed:
             if self._over:
                 return
             self._catching_up = self.problem is not None
-            self._number += 1
-            self._hand_over(_Job(state, self._number, (keep or {}, most)), safe=False)
+            alone = wait or self._catching_up or self.written == 0
+            self._number += alone
+            self._hand_over(_Job(state, self._number, (keep or {}, most), alone), hurry=True)
+            if wait:
+                self._await()
 
-    def _hand_over(self, job: _Job, *, safe: bool) -> None:
+    def _hand_over(self, job: _Job, *, hurry: bool) -> None:
         self._waiting.append(job)
         self._waiting_bytes += len(job.batch)
+        self._alone += job.alone
         if self._waiting_bytes > MOST_WAITING_BYTES and job.checkpoint is None:
             self._fail("the store does not keep up with the run")
-        self._hurries = self._hurries or not safe
+        self._hurries = self._hurries or hurry
         if self._hurries or len(self._waiting) == 1:
             self._changed.notify_all()
 
@@ -153,6 +176,7 @@ class Scribe:
                 if self._waiting and self._waiting[0] is job:
                     self._waiting.popleft()
                     self._waiting_bytes -= len(job.batch)
+                    self._alone -= job.alone
             if self._slate is not None:
                 self._slate.forget(jobs[-1].number)
             if jobs[-1].checkpoint is not None and self._catching_up:
@@ -165,7 +189,7 @@ class Scribe:
         self.problem = problem
         self._catching_up = False
         self._waiting.clear()
-        self._waiting_bytes = 0
+        self._waiting_bytes = self._alone = 0
 
     def flush(self, timeout: float) -> bool:
         """Wait until all that was handed over is written, or given up; False when ``timeout`` seconds did not suffice."""
