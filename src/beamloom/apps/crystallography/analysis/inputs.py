@@ -6,6 +6,7 @@ read again for it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -13,6 +14,8 @@ from typing import Any, Generic, TypeVar
 from beamloom import FileParameter, Parameter, ParameterValue, UserError
 
 Given = Mapping[str, ParameterValue]
+Stamp = tuple[tuple[str, int, int], ...]
+"""Of files: path, time of the last change in nanoseconds, size in bytes."""
 T = TypeVar("T")
 
 
@@ -49,6 +52,16 @@ def content(parameters: Given, parameter: FileParameter | str) -> bytes | None:
             f"{name}: {path} cannot be read by this process ({error.strerror}); give a path that it sees, "
             f"or send the content as {name}_file"
         ) from None
+
+
+def stamp(paths: Iterable[str]) -> Stamp:
+    """What tells whether files have changed; empty paths and files that cannot be seen are left out."""
+    found = []
+    for path in filter(None, paths):
+        with contextlib.suppress(OSError):
+            about = Path(path).expanduser().stat()
+            found.append((path, about.st_mtime_ns, about.st_size))
+    return tuple(found)
 
 
 class Part(Generic[T]):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from beamloom.apps.crystallography.analysis.inputs import AnalysisInputError, Given, content, names_of
+from beamloom.apps.crystallography.analysis.inputs import AnalysisInputError, Given, content, names_of, stamp
 from beamloom.apps.crystallography.analysis.parameters import GEOMETRY, SEARCH
 from beamloom.apps.crystallography.geometry import masks
 from beamloom.apps.crystallography.geometry.maps import PixelMaps
@@ -47,6 +47,8 @@ class Instrument:
         self.maps = PixelMaps(self.geometry)
         self._centres = PixelMaps(self.geometry, at="centre")
         self.slab = self.maps.slab
+        self.mask_files = stamp(_mask_files(parameters, self.geometry))
+        """Those that the geometry names, as they were when they were read."""
         self.good = _good(parameters, self.geometry, self.slab.shape)
         """True for pixels that count, (ss, fs)."""
         radius = self.maps.radius
@@ -161,6 +163,12 @@ def dataset(raw: bytes, place: str, parameter: str) -> Array:
 
 def _path_of(parameter: str) -> str:
     return parameter.replace("_filename", "_hdf5_path")
+
+
+def _mask_files(parameters: Given, geometry: Geometry) -> list[str]:
+    folder = Path(str(parameters["geometry_file"].value)).expanduser().parent
+    sources = {source for panel in geometry.panels for source in panel.masks.values()}
+    return sorted({str(folder / source.file) for source in sources if source.file is not None})
 
 
 def _good(parameters: Given, geometry: Geometry, shape: tuple[int, int]) -> Array:

@@ -9,55 +9,27 @@ a change the frames before and after it are never summed into one.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import math
 from typing import Any
 
 import numpy as np
 
 from beamloom import Bins, Event, Histogram, Latest, Parameter, ParameterSet, Sum, Table
-from beamloom.apps.crystallography.analysis import calibration, instrument, pump_probe
 from beamloom.apps.crystallography.analysis import parameters as described
-from beamloom.apps.crystallography.analysis.binning import Binning
-from beamloom.apps.crystallography.analysis.calibration import Calibration
+from beamloom.apps.crystallography.analysis import pump_probe
 from beamloom.apps.crystallography.analysis.frames import Frame, Streams, as_slab
 from beamloom.apps.crystallography.analysis.hit_frames import HitFrames
-from beamloom.apps.crystallography.analysis.hits import HitCriteria, estimated_resolution, saturated_peaks
-from beamloom.apps.crystallography.analysis.inputs import Given, Part, digest, names_of
+from beamloom.apps.crystallography.analysis.hits import estimated_resolution, saturated_peaks
+from beamloom.apps.crystallography.analysis.inputs import Given
 from beamloom.apps.crystallography.analysis.instrument import Instrument
 from beamloom.apps.crystallography.analysis.peak_lists import PeakLists
 from beamloom.apps.crystallography.analysis.powders import PeakPowder, summable
+from beamloom.apps.crystallography.analysis.setup import Setup, Setups
 from beamloom.apps.crystallography.geometry import masks
-from beamloom.apps.crystallography.peaks.finder import PeakFinder
 from beamloom.apps.crystallography.peaks.found import Peaks
-from beamloom.apps.crystallography.peaks.settings import PeakSettings
 from beamloom.apps.crystallography.streaming import FrameInfo
 
 Array = np.ndarray[Any, np.dtype[Any]]
-BINNING = names_of(described.BINNING)
-_OF_LAYOUT = (
-    *instrument.NAMES,
-    *calibration.NAMES,
-    *BINNING,
-    "detector_stream",
-    "detector_channel",
-    "peakogram_intensity_bin_size",
-    "peakogram_radius_bin_size",
-    "reset",
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Setup:
-    """All that a frame needs, for one set of parameters."""
-
-    instrument: Instrument
-    calibration: Calibration
-    binning: Binning
-    finder: PeakFinder
-    criteria: HitCriteria
-    layout: str
 
 
 class Worker:
@@ -70,13 +42,9 @@ class Worker:
         """Everything that can be set; see ``parameters.py``."""
         return described.of_workers()
 
-    def __init__(self) -> None:
+    def __init__(self, parameters: ParameterSet | None = None, context: dict[Any, Any] | None = None) -> None:
         self._streams = Streams()
-        self._instrument = Part(instrument.NAMES, Instrument)
-        self._calibration = Part(calibration.NAMES, Calibration)
-        self._binning = Part(BINNING, _binning)
-        self._finder = Part(("peakfinding_mode",), _finder)
-        self._setup: tuple[str, Setup] | None = None
+        self._setups = Setups.of_run(parameters, context)
 
     def process_event(self, event: Event, parameters: ParameterSet) -> dict[str, Any] | None:
         """What the frame of ``event`` adds to the results; None for an event without a frame.
@@ -86,7 +54,7 @@ class Worker:
         frame = self._streams.frame(event, str(parameters["detector_stream"].value))
         if frame is None:
             return None
-        setup = self._set_up(parameters)
+        setup = self._setups.of(parameters)
         raw = as_slab(frame.image, setup.instrument.slab, int(parameters["detector_channel"]))
         slab = setup.calibration(raw)
         if setup.instrument.has_flags:
@@ -96,57 +64,8 @@ class Worker:
         return _results(event.event_number, frame, raw, slab, peaks, setup, parameters, event)
 
     def close(self) -> None:
-        """End the threads of the peak search."""
-        if self._setup is not None:
-            self._setup[1].finder.close()
-
-    def _set_up(self, given: ParameterSet) -> Setup:
-        if self._setup is not None and self._setup[0] == given.hash:
-            return self._setup[1]
-        seen = self._instrument.of(given)
-        finder = self._finder.of(given, seen)
-        finder.settings = _peak_settings(given, seen)
-        setup = Setup(
-            seen,
-            self._calibration.of(given, seen),
-            self._binning.of(given, seen),
-            finder,
-            HitCriteria.of(given),
-            layout_of(given),
-        )
-        self._setup = given.hash, setup
-        return setup
-
-
-def layout_of(given: Given) -> str:
-    """The name of the layout: the same for all parameters with which frames may be summed into one."""
-    return hashlib.sha256(digest(given, _OF_LAYOUT)).hexdigest()[:16]
-
-
-def _binning(given: Given, seen: Instrument) -> Binning:
-    return Binning(seen.slab.panels, seen.good, int(given["bin_size"]), int(given["min_good_pix_count"]))
-
-
-def _finder(given: Given, seen: Instrument) -> PeakFinder:
-    return PeakFinder(
-        seen.maps.radius,
-        mask=seen.searched,
-        panels=seen.slab.panels,
-        settings=_peak_settings(given, seen),
-        mode=given["peakfinding_mode"].value,
-    )
-
-
-def _peak_settings(given: Given, seen: Instrument) -> PeakSettings:
-    return PeakSettings(
-        adc_threshold=float(given["adc_threshold"]),
-        minimum_snr=float(given["minimum_snr"]),
-        min_pixel_count=int(given["min_pixel_count"]),
-        max_pixel_count=int(given["max_pixel_count"]),
-        local_bg_radius=int(given["local_bg_radius"]),
-        max_num_peaks=int(given["max_num_peaks"]),
-        adu_per_photon=float(given["adu_per_photon"]) or seen.adu_per_photon,
-    )
+        """End the threads of the peak search, as the process ends."""
+        self._setups.close()
 
 
 def _results(
