@@ -148,6 +148,10 @@ def _with_causes(fresh: list[list[int]], losses: list[tuple[int, int, str]]) -> 
             yield {"events": [begin, end - 1], "cause": cause}
 
 
+def _message(told: Told, account: Account) -> bytes:
+    return b"event: settled\ndata: " + msgspec.json.encode(told.news(account)) + b"\n\n"
+
+
 Look: TypeAlias = Callable[[Mark], Awaitable[tuple[Mark, Account | None]]]
 
 
@@ -159,8 +163,9 @@ async def lines(look: Look, is_over: Callable[[], Awaitable[bool]]) -> AsyncIter
         mark, account = await look(mark)
         if account is not None:
             # A run with very many ranges takes a while; the server goes on answering others meanwhile.
-            news = await asyncio.to_thread(told.news, account)
-            yield b"event: settled\ndata: " + msgspec.json.encode(news) + b"\n\n"
+            message = await asyncio.to_thread(_message, told, account)
+            del account  # a client that does not read keeps no copy of the ledger
+            yield message
             silent = 0.0
         elif silent >= SILENCE_SECONDS:
             yield b": nothing new\n\n"

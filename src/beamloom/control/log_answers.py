@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -52,12 +54,15 @@ class LogAnswers(Asking):
         async def lines() -> AsyncIterator[bytes]:
             nonlocal seen
             while not await request.is_disconnected():
-                count, kept = await self._ask(
-                    lambda: (self._controller.logbook.count, list(self._controller.logbook.lines))
-                )
-                for line in kept[len(kept) - min(count - seen, len(kept)) :]:
-                    yield msgspec.json.encode(line) + b"\n"
-                seen = count
+                seen, news = await self._ask(partial(_news, self._controller.logbook, seen))
+                if news:
+                    yield b"".join(msgspec.json.encode(line) + b"\n" for line in news)
                 await asyncio.sleep(LOG_POLL_SECONDS)
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+
+def _news(logbook: Any, seen: int) -> tuple[int, list[dict[str, str]]]:
+    """How many lines there have been, and those behind the first ``seen`` that are kept."""
+    new = min(logbook.count - seen, len(logbook.lines))
+    return logbook.count, list(itertools.islice(reversed(logbook.lines), new))[::-1]

@@ -30,6 +30,8 @@ REDUCER = ""
 PASSED_ON = ("accept", "accept-encoding", "authorization", "if-none-match", "range")
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server")
 CONNECT_SECONDS = 2.0
+KEPT_CONNECTIONS = 20
+"""To other processes, while nobody asks anything over them."""
 IN_PATHS = "/$@!*'(),;:=&+~"
 """What stands in a path as it is."""
 
@@ -82,10 +84,12 @@ class Relay:
 
         if self._client is None:
             timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+            # How many may ask at a time is said in front of this server; those who follow something keep a connection each.
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS)
             verify = True if self._tls is None else self._tls
             # It says each request aloud: a page that looks at results would fill the log of the pipeline with them.
             logging.getLogger("httpx").setLevel(logging.WARNING)
-            self._client = httpx.AsyncClient(verify=verify, timeout=timeout, trust_env=False)
+            self._client = httpx.AsyncClient(verify=verify, timeout=timeout, limits=limits, trust_env=False)
         return self._client
 
 

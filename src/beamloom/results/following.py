@@ -10,7 +10,7 @@ some paths, when that makes the result complete, or the run is over.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -85,7 +85,10 @@ class Follower:
 
     wish: Wish
     told: int | None = None
-    _seen: Snapshot | None = None
+    _life: tuple[str | None, str] | None = None
+    """The run of the last snapshot, and the process that counted its version; the snapshot itself is not kept."""
+    _places: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Where each path led to in it."""
     _covered: Covered | None = None
 
     def next_update(self, snapshot: Snapshot) -> Update | None:
@@ -93,7 +96,7 @@ class Follower:
         changed = self._changed(snapshot)
         covered = _covered(snapshot)
         is_news = self._is_news(covered)
-        self.told, self._seen = snapshot.version, snapshot
+        self.told, self._life = snapshot.version, (snapshot.run, snapshot.life)
         if not changed and not is_news:
             return None
         self._covered = covered
@@ -108,19 +111,19 @@ class Follower:
         return (covered.complete, covered.over) != (before.complete, before.over)
 
     def _changed(self, snapshot: Snapshot) -> list[str]:
-        before, told = self._seen, self.told
+        told, former = self.told, self._places
         anew = told is None or told > snapshot.version
-        if before is not None and (before.run, before.life) != (snapshot.run, snapshot.life):
+        if self._life is not None and self._life != (snapshot.run, snapshot.life):
             anew = True
         since = -1 if anew or told is None else told
+        self._places = {}
         if not self.wish.paths:
             return snapshot.changed_since(since)
         found: dict[str, None] = {}
         for path in self.wish.paths:
             places = _places(snapshot, path)
-            gone = (
-                _places(before, path).keys() - places.keys() if before is not None and since >= 0 else set()
-            )
+            self._places[path] = frozenset(places)
+            gone = former.get(path, frozenset()) - places.keys() if since >= 0 else frozenset()
             for steps in places.values():
                 found |= dict.fromkeys(snapshot.changed_since(since, steps))
             found |= dict.fromkeys(sorted(gone))

@@ -7,8 +7,8 @@
 The first message comes at once and tells all that is there (with ``since``, what has changed after that version); then one for each
 change, at most 20 a second. Over a WebSocket, a client may send another wish at any time: ``{"paths": ["$.map"], "rate": 5}``.
 
-Sending waits until the client has room for more, and what a client is told next is reckoned only then: ``following.py``. A client that
-takes nothing for ``PATIENCE`` seconds is let go.
+Sending waits until the client has room for more, and what a client is told next is reckoned only then: ``following.py``. Nothing is kept
+for it meanwhile, no version of the tree either; the server ends its connection when it has taken nothing for long.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ from beamloom.results.selection import SelectionError
 from beamloom.results.snapshot import Ended, ResultsReader, Unreadable
 
 EVENT_STREAM = "text/event-stream"
-PATIENCE = 20.0
-"""Seconds that a client may take to make room for one message."""
 KEEP_ALIVE = 15.0
 """Seconds without a change after which a stream of events shows that it is alive."""
 GOING_AWAY, WRONG_MESSAGE = 1001, 1008
@@ -68,10 +66,13 @@ class _Updates:
         while True:
             # A path may visit every element of a large tree.
             update = await asyncio.to_thread(follower.next_update, snapshot)
+            version = snapshot.version
+            # However long the client takes over the message, this version of the tree is not kept for it.
+            del snapshot
             if update is not None:
                 yield update
                 await asyncio.sleep(follower.wish.pause)
-            snapshot = await self._reader.newer(snapshot.version)
+            snapshot = await self._reader.newer(version)
 
     # ---- server-sent events -------------------------------------------------------------------------------------------------
 
@@ -136,10 +137,7 @@ class _Updates:
         """Send until that is no longer possible; returns with which code and reason to close."""
         try:
             async for update in self._updates(follower):
-                async with asyncio.timeout(PATIENCE):
-                    await websocket.send_text(as_text(update))
-        except TimeoutError:
-            return GOING_AWAY, "nothing was read for too long; connect again."
+                await websocket.send_text(as_text(update))
         except (Ended, Unreadable) as error:
             return GOING_AWAY, str(error)
         except (WebSocketDisconnect, RuntimeError):

@@ -31,7 +31,7 @@ GRACE_SECONDS = 2
 
 
 UNREAD_SECONDS = 60
-"""A connection whose client has taken nothing for so long is ended by the system, so that what it was sent does not stay."""
+"""A connection whose client has taken nothing for so long is ended by the system, where that is Linux: what it was sent does not stay."""
 
 TICK_SECONDS = 1.0
 """How often uvicorn writes the date of its headers anew."""

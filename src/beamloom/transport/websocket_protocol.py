@@ -1,7 +1,8 @@
-"""WebSocket connections, of which those that are turned away leave nothing in the log.
+"""WebSocket connections that fill neither the log nor the memory.
 
-uvicorn takes an answer instead of the handshake for an application that forgot the handshake, and logs an error. Whoever has no token could
-fill the log so.
+uvicorn takes an answer instead of the handshake for an application that forgot the handshake, and logs an error: whoever has no token could
+fill the log so. And it answers each ping at once: whoever sends pings and reads nothing could fill the memory. A ping that comes while
+nothing more can be sent is not answered (RFC 6455, part 5.5.3, asks for an answer to the latest alone).
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 class QuietProtocol(WebSocketsSansIOProtocol):
     """One connection; when it has been answered, its handshake is over."""
+
+    def handle_ping(self) -> None:
+        """Answer, as far as there is room for answers."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
 
     async def send(self, message: Any) -> None:
         """Send what the application says."""
