@@ -82,6 +82,10 @@ class Rejoining:
         """Nothing more will come."""
         self.looking, self.until = False, ENDLESS
 
+    def at_dead_end(self, why: str) -> str:
+        """What is said of all that comes no more."""
+        return f"{self._rejoin.cause}; {why}"
+
     def claim(self, first: int, stop: int) -> None:
         """A worker lacks the packets of these events."""
         self._claimed.add(first, stop if self.looking else min(stop, self.until))

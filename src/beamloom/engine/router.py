@@ -21,7 +21,7 @@ from beamloom.engine.retention import DROPPED, Retention, joined
 from beamloom.engine.shares import Share
 from beamloom.engine.spares import Spares
 from beamloom.engine.stream_losses import StreamCounts, StreamLosses
-from beamloom.engine.streamplan import StreamLayout, StreamPlan, Stretch
+from beamloom.engine.streamplan import StreamLayout, StreamPlan, Stretch, items_before
 from beamloom.engine.waiting_leases import Delivery, WaitingLeases
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import CellKind
@@ -43,13 +43,15 @@ class StreamRouter:
         rejoin: Rejoin | None = None,
         series_start: int = 0,
         needed_from: int = 0,
+        dead_end: str | None = None,
     ) -> None:
         """``witness`` is told every packet that has been given an event, also those that nobody wants: (first event, packets).
 
         With a ``share`` the others have the packets that do not come here: what is missing in all, only the controller knows.
         ``window`` is how late a packet may come without being late here, in words.
         With ``rejoin`` another router has had the stream before; numbers count from item ``series_start`` then.
-        The source leaves out the items before ``needed_from``, but for the first, as nobody needs them any more.
+        The source leaves out the items before ``needed_from``, but for the first, as nobody needs them any more. With a ``dead_end``
+        nothing comes but what is kept on disk, for this reason.
         """
         self.stream = stream
         self._share = share
@@ -75,7 +77,10 @@ class StreamRouter:
         self._held_end: Packet | None = None
         self._restarts_noted = 0
         self._rejoining = None if rejoin is None else Rejoining(stream, layout, rejoin)
+        self._dead_end = dead_end
         self._numbering.begin_series(series_start)
+        if dead_end is not None and self._rejoining is not None:
+            self._end_behind_kept(layout, self._rejoining)
 
     # ---- packets arrive -----------------------------------------------------------------------------------------------------
 
@@ -224,8 +229,24 @@ class StreamRouter:
 
     @property
     def astray(self) -> str | None:
-        """Why this stream cannot be taken up where another router left it; None where it can, or need not be."""
-        return None if self._rejoining is None else self._rejoining.astray
+        """Why this stream cannot be taken up where another router left it; None where it can, or need not be.
+
+        At a dead end, that is said when what is kept on disk has been worked off. A packet of the start event is kept for those who come
+        late, and not waited for.
+        """
+        rejoining = self._rejoining
+        if rejoining is None or self._dead_end is None:
+            return None if rejoining is None else rejoining.astray
+        return None if self.works_off else rejoining.at_dead_end(self._dead_end)
+
+    def _end_behind_kept(self, layout: StreamLayout, rejoining: Rejoining) -> None:
+        """What is kept on disk is all that comes."""
+        last = self.retention.spooled[-1][1]
+        for stretch in self._plan.take(items_before(layout, last)):
+            self._front = stretch.stop
+        rejoining.looking = False
+        rejoining.found(last)
+        self._lose_missing(rejoining)
 
     def _note_malformed(self, arrival: Malformed) -> None:
         losses = self.losses
@@ -369,7 +390,7 @@ class StreamRouter:
         else:
             for stretch in self._plan.close(event) if self._share is None else self._close_share(event):
                 self.counts.gaps += stretch.stop - stretch.first
-                self.losses.lose(stretch, f"stream {self.stream!r} ended early: other streams went on")
+                self.losses.lose(stretch, self._why_short())
         self._front = max(self._front, event)
         self._settled_ahead.remove(0, self._front)
         self._numbering.last_item = self._plan.last_item
@@ -379,9 +400,19 @@ class StreamRouter:
         held, self._held_end = self._held_end, None
         return [] if held is None else self.arrive([held])
 
+    def _why_short(self) -> str:
+        if self._dead_end is not None and self._rejoining is not None:
+            return self._rejoining.at_dead_end(self._dead_end)
+        return f"stream {self.stream!r} ended early: other streams went on"
+
     def _close_share(self, event: int) -> list[Stretch]:
         self._plan.close(event)
         return []
+
+    @property
+    def works_off(self) -> bool:
+        """Whether nothing comes before what is kept on disk has been worked off, and nothing after that."""
+        return self._dead_end is not None and self.spares.needed_from(1)
 
     @property
     def is_open(self) -> bool:

@@ -52,6 +52,10 @@ class Spares:
         kept = self._retention
         return not kept.full and (kept.when_full is WhenFull.SPILL or kept.budget - kept.nbytes >= nbytes)
 
+    def needed_from(self, event: int) -> bool:
+        """Whether packets of this event, or of later ones, are kept for another reason than a replay."""
+        return any(self._spare.missing(max(first, event), stop) for first, stop in self._here if stop > event)
+
     def release(self, first: int, stop: int) -> None:
         """Nobody needs the packets of [first, stop) any more."""
         for some in (self._here, self._spare, self._given_up, self._told):

@@ -311,7 +311,7 @@ class StreamRun:
         origin = self.origin
         discarded = None if figures is None else figures.discarded_before_start
         reconnects = None if figures is None else figures.reconnects
-        full, astray = not router.has_room, router.astray
+        full, astray = not router.has_room or router.works_off, router.astray
         standing = (complete_until, seen_until, ended, full, discarded, reconnects, origin, astray)
         if not urgent and standing == self._told:
             return None
@@ -420,7 +420,9 @@ def open_stream(
     one_series = layout.wrapped and not rearms
     resumed = Resumption(source)
     if rejoin is not None:
-        resumed = resumption(stream, layout, source, rejoin, one_series=one_series)
+        resumed = resumption(
+            stream, layout, source, rejoin, one_series=one_series, on_disk=bool(retention.spooled)
+        )
     source, rejoin, series_start = resumed.source, resumed.rejoin, resumed.series_start
     if isinstance(source, EndlessSource):
         last_item = StreamPlan(layout).last_item
@@ -435,9 +437,9 @@ def open_stream(
     number = None if rejoin is None or series_start else retention.next_number()
     if number is not None:
         reorder.expect(number)
-    order = (
-        HeldOnDisk(reorder, waiting, number) if waiting is not None and one_series and not dealt else reorder
-    )
+    # Packets that waited for others have no places where nobody knows what comes next.
+    holds = waiting is not None and one_series and not dealt and resumed.dead_end is None
+    order = HeldOnDisk(reorder, waiting, number) if waiting is not None and holds else reorder
     arrivals = ArrivalLog(also=None if recorder is None else recorder.of(stream))
     router = StreamRouter(
         stream,
@@ -450,6 +452,7 @@ def open_stream(
         rejoin=rejoin,
         series_start=series_start,
         needed_from=resumed.needed_from,
+        dead_end=resumed.dead_end,
     )
     if isinstance(source, WritingSource) and (room := lending.room()) is not None:
         source.write_to(room)

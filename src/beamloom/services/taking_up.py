@@ -44,14 +44,17 @@ class Resumption(msgspec.Struct, frozen=True):
     """The item from which the numbers of its packets count."""
     needed_from: int = 0
     """The items before this one, but for the first, are left out."""
+    dead_end: str | None = None
+    """Why nothing comes but what the former one has left on disk."""
 
 
 def resumption(
-    stream: str, layout: StreamLayout, source: Source, rejoin: Rejoin, *, one_series: bool
+    stream: str, layout: StreamLayout, source: Source, rejoin: Rejoin, *, one_series: bool, on_disk: bool
 ) -> Resumption:
-    """Have a source that is not open yet go on where another one was.
+    """Have a source that is not open yet go on where another one was; ``on_disk``: that one has left packets there.
 
-    Raises ValueError with a sentence where nobody could know for which events its packets are.
+    Where nobody could know for which events its packets are, what is on disk is all there is. Raises ValueError with a sentence where
+    there is not even that.
     """
     if isinstance(source, RereadableSource):
         needed_from = items_before(layout, rejoin.needed_from)
@@ -66,7 +69,12 @@ def resumption(
         return Resumption(source, needed_from=needed_from)
     if rejoin.over:
         return Resumption(NothingMore(), rejoin)
-    return Resumption(source, rejoin, resume_source(stream, source, rejoin, one_series=one_series))
+    try:
+        return Resumption(source, rejoin, resume_source(stream, source, rejoin, one_series=one_series))
+    except ValueError as why:
+        if not on_disk:
+            raise
+        return Resumption(NothingMore(), rejoin, dead_end=str(why))
 
 
 def resume_source(stream: str, source: Source, rejoin: Rejoin, *, one_series: bool) -> int:
