@@ -36,7 +36,7 @@ class Binning:
             else (max(place[1] for place in self.places) + 1, max(place[3] for place in self.places) + 1)
         )
         self._masked = good
-        self._counts = None if size == 1 else self._blocks(good.astype(np.float64))
+        self._counts = None if size == 1 else self._blocks(good)
         self.good = good if self._counts is None else self._counts >= self._least
         """True for bins that have a value of all frames without NaN."""
 
@@ -49,8 +49,8 @@ class Binning:
             finite = np.isfinite(slab)
             if not finite[used].all():
                 used = used & finite
-                counts = self._blocks(used.astype(np.float64))
-        sums = self._blocks(np.where(used, slab, 0).astype(np.float64))
+                counts = self._blocks(used)
+        sums = self._blocks(np.where(used, slab, slab.dtype.type(0)))
         with np.errstate(invalid="ignore", divide="ignore"):
             values: Array = np.where(counts >= self._least, sums * (self.size**2 / counts), np.nan)
         return values
@@ -88,17 +88,19 @@ class Binning:
 
     def _blocks(self, values: Array) -> Array:
         """The sum of ``values`` in each bin; 0 outside of the panels."""
-        size = self.size
         blocks = np.zeros(self.shape)
         for (top, bottom, left, right), (row, last_row, column, last_column) in zip(
             self._from, self.places, strict=True
         ):
-            rows, columns = last_row - row + 1, last_column - column + 1
-            whole = np.zeros((rows * size, columns * size))
-            whole[: bottom - top + 1, : right - left + 1] = values[top : bottom + 1, left : right + 1]
-            blocks[row : last_row + 1, column : last_column + 1] = whole.reshape(
-                rows, size, columns, size
-            ).sum(axis=(1, 3))
+            panel = values[top : bottom + 1, left : right + 1]
+            rows = np.zeros((last_row - row + 1, panel.shape[1]))
+            for step in range(min(self.size, len(panel))):
+                part = panel[step :: self.size]
+                rows[: len(part)] += part
+            bins = blocks[row : last_row + 1, column : last_column + 1]
+            for step in range(min(self.size, rows.shape[1])):
+                columns = rows[:, step :: self.size]
+                bins[:, : columns.shape[1]] += columns
         return blocks
 
 

@@ -63,7 +63,7 @@ class Pictures:
         """A frame, assembled, and its ``peaks`` (n, 4: fs, ss, intensity, snr) where they are in it."""
         x, y = self._maps.place(peaks[:, 0], peaks[:, 1])
         row, column = self._assembly.beam
-        shown = np.where(self._good, slab, np.nan)
+        shown = np.where(self._good, slab.astype(np.float32), np.float32(np.nan))
         return {
             **self._image(self._assembly.image(shown, np.nan), "counts"),
             "event": event,

@@ -1,0 +1,97 @@
+"""The analysis of serial crystallography: what a frame costs a worker and the reducer, and what pictures cost.
+
+CPU time, the median over frames of one core, unpacking of the frames included, on simulated frames of which four in ten are hits.
+``--panel SS FS`` sets the size of each of four panels, ``--json`` prints the figures as one JSON object on the last line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+# Before the library that reads it is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+from beamloom import Event, Packet, ParameterSet, Result
+from beamloom.apps.crystallography import Reducer, Simulation, Worker
+from beamloom.devices import dectris_v2
+
+SETTINGS: Final = {"adc_threshold": 8, "minimum_snr": 5, "min_num_peaks_for_hit": 9}
+WAYS: Final[dict[str, dict[str, Any]]] = {
+    "exact": {"peakfinding_mode": "exact"},
+    "robust": {},
+    "fast": {"peakfinding_mode": "fast"},
+    "fast, sums of every 10th frame": {"peakfinding_mode": "fast", "class_sums_interval": 10},
+    "fast, 2 x 2 bins": {"peakfinding_mode": "fast", "bin_size": 2},
+}
+
+
+def events(simulation: Simulation, frames: int, rounds: int) -> Iterator[Event]:
+    """The same frames again and again."""
+    images = (simulation.frame(index) for index in range(frames))
+    messages = list(dectris_v2.generate(images=images, dtype="uint16"))[1:-1]
+    for number in range(rounds * frames):
+        yield Event(
+            number + 1, {"eiger": Packet(dectris_v2.TYP, messages[number % frames], number % frames + 1)}
+        )
+
+
+def milliseconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    """The CPU time that ``work`` takes, and what it returns."""
+    begun = time.process_time()
+    done = work()
+    return 1000 * (time.process_time() - begun), done
+
+
+def measure(simulation: Simulation, way: dict[str, Any], frames: int, rounds: int) -> dict[str, float]:
+    """Medians in milliseconds, of all rounds but the first."""
+    values = {"geometry_file_file": simulation.geometry_text().encode(), **SETTINGS, **way}
+    parameters = ParameterSet.from_values(values, Reducer.describe_parameters())
+    worker, reducer = Worker(parameters), Reducer(parameters)
+    mapped, reduced = [], []
+    for event in events(simulation, frames, rounds):
+        taken, payload = milliseconds(lambda event=event: worker.process_event(event, parameters))  # type: ignore[misc]
+        result = Result(event.event_number, "worker", parameters.hash, payload)
+        mapped.append(taken)
+        reduced.append(milliseconds(lambda result=result: reducer.process_result(result, parameters))[0])  # type: ignore[misc]
+    reducer.timer(parameters)
+    result = Result(
+        event.event_number + 1,
+        "worker",
+        parameters.hash,
+        worker.process_event(Event(event.event_number + 1, event.streams), parameters),
+    )
+    reducer.process_result(result, parameters)
+    return {
+        "worker": statistics.median(mapped[frames:]),
+        "reducer": statistics.median(reduced[frames:]),
+        "pictures": milliseconds(lambda: reducer.timer(parameters))[0],
+    }
+
+
+def main() -> None:
+    """Measure each way, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--panel", type=int, nargs=2, default=(1080, 1035), metavar=("SS", "FS"))
+    parser.add_argument("--frames", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    simulation = Simulation(seed=1, panel=tuple(arguments.panel), spots=(60, 120), rings=12)
+    print(f"{simulation.shape[0]} x {simulation.shape[1]} pixels, uint16, bslz4; milliseconds of CPU time")
+    print(f"{'':32} {'worker':>8} {'reducer':>8} {'pictures':>9}")
+    report = {}
+    for name, way in WAYS.items():
+        report[name] = figures = measure(simulation, way, arguments.frames, max(2, arguments.rounds))
+        print(f"{name:32} {figures['worker']:8.2f} {figures['reducer']:8.2f} {figures['pictures']:9.0f}")
+    if arguments.json:
+        print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
