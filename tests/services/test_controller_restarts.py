@@ -263,3 +263,14 @@ def test_a_second_controller_in_the_same_folder_is_told_who_has_it(tmp_path: Pat
     assert second.returncode == 1
     assert f"is in use by the controller 'first', process {os.getpid()}" in second.stderr
     assert "end that one first" in second.stderr
+
+
+def test_a_run_that_was_told_to_stop_stops_though_the_controller_dies_right_then(tmp_path: Path) -> None:
+    pipeline = Restarting(tmp_path / "state", {"a": Feed(series(FRAMES)), "b": Feed(series(FRAMES))})
+    bench = pipeline.bench
+    bench.arm(uniform(["a", "b"], FRAMES))
+    bench.controller.stop("the sample fell off")
+    pipeline.kill()
+    bench.until(lambda: bench.active.finished)
+    assert bench.active.run.stop_cause == "the sample fell off"
+    pipeline.close()

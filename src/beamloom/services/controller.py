@@ -234,6 +234,8 @@ class ControllerService:
         """End the run that goes on."""
         if self.active is not None and not self.active.finished:
             self.active.run.stop(cause)
+            if self._keeper is not None:
+                self._keeper.flush()
 
     def set_parameters(self, values: dict[str, bytes]) -> str:
         """Set parameters as one new epoch; returns the hash of the new set. Raises ParameterError."""
