@@ -401,3 +401,23 @@ def test_a_client_that_asks_as_it_is_woken_loses_nothing() -> None:
         for client in clients:
             client.next_hit(0.01)
         assert sorted(got) == list(range(60))
+
+
+def test_clients_that_ask_and_are_gone_before_the_answer_end_nothing() -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with streaming(attempts=1000) as stream, crystfel_like(stream.settings.address) as (client,):
+        for number in range(40):
+            with context.socket(zmq.DEALER) as rude:
+                rude.linger = 100
+                rude.connect(stream.settings.address)
+                for what in (b"next", b"statistics", b"x" * 100):
+                    rude.send_multipart([b"", what])
+            offer(stream, number)
+        offer(stream, *range(100, 105))
+        got: set[int] = set()
+        while not got >= set(range(100, 105)):
+            hit = client.next_hit(PATIENCE)
+            assert hit is not None, f"{got}, {stream.statistics()}, {stream.failure}"
+            got.add(int(hit["image"][0, 0]))
+        assert stream.failure is None
+    context.term()

@@ -16,30 +16,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from beamloom.apps.crystallography.streaming.broadcast import FRAMES, RESULTS, Broadcast, packed
-from beamloom.apps.crystallography.streaming.connections import Connections
 from beamloom.apps.crystallography.streaming.counts import Counts
 from beamloom.apps.crystallography.streaming.held import Frame, HeldHits
 from beamloom.apps.crystallography.streaming.hitmessage import hit_message
 from beamloom.apps.crystallography.streaming.queue import Forget, Hit, HitQueue, Instruction, Nothing, Send
+from beamloom.apps.crystallography.streaming.reception import NOTHING_YET, Reception, Request
 from beamloom.apps.crystallography.streaming.settings import StreamError, StreamSettings
-from beamloom.apps.crystallography.streaming.sleepers import Sleepers
 
-NOTHING_YET = b"nothing yet"
 RUN_IS_OVER = b"run is over"
 DONE = b"ok"
 NOT_UNDERSTOOD = b"What?"
 
-_LONGEST_REQUEST = 4096
-_HEARTBEAT = 10_000
-"""Milliseconds between looks whether the host of a client is still there."""
-_HEARTBEAT_PATIENCE = 60_000
-"""Milliseconds: a frame must reach a client behind a slow line in that time."""
 _IDLE = 1.0
-_AT_ONCE = 256
-"""Requests that are read before the rest gets its turn."""
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +48,6 @@ class HitServer:
             attempts=settings.attempts,
             patience=settings.patience,
         )
-        self._connections = Connections()
-        self._envelopes: dict[bytes, list[bytes]] = {}
         self._inbox: deque[Callable[[], None]] = deque()
         self._closing = False
         self._held = HeldHits(settings.pixels, settings.folder if settings.when_full == "spill" else None)
@@ -67,6 +55,7 @@ class HitServer:
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
         self._woken.setblocking(False)
+        self._reception: Reception | None = None
         self._broadcast: Broadcast | None = None
         try:
             self._listen()
@@ -90,8 +79,9 @@ class HitServer:
 
     def call(self, what: Callable[[], None]) -> None:
         """Have the thread do this, in the order in which it was told."""
-        self._inbox.append(what)
-        self.wake()
+        if self.failure is None:
+            self._inbox.append(what)
+            self.wake()
 
     def wake(self) -> None:
         """Let the thread look around."""
@@ -135,38 +125,20 @@ class HitServer:
             self._broadcast.publish(RESULTS, packed(results))
 
     def _listen(self) -> None:
-        self._router = self._context.socket(zmq.ROUTER)
-        self._router.linger = 0
-        self._router.router_mandatory = True
-        self._router.maxmsgsize = _LONGEST_REQUEST
-        self._router.heartbeat_ivl = _HEARTBEAT
-        self._router.heartbeat_timeout = _HEARTBEAT_PATIENCE
-        self._monitor = self._router.get_monitor_socket(
-            zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
-        )
-        self._sleepers = Sleepers(self._name_of_a_peer(), self._settings.wake_after)
-        self._asked: set[bytes] = set()
-        self._router.bind(self._settings.address)
         self._poller = zmq.Poller()
-        for source in (self._router, self._monitor, self._woken):
+        self._poller.register(self._woken, zmq.POLLIN)
+        self._reception = Reception(self._context, self._settings.address, self._settings.wake_after)
+        for source in self._reception.sockets:
             self._poller.register(source, zmq.POLLIN)
         if self._settings.broadcast_address:
             self._broadcast = Broadcast(self._context, self._settings.broadcast_address)
             self._poller.register(self._broadcast.socket, zmq.POLLIN)
 
-    def _name_of_a_peer(self) -> bytes:
-        self._router.bind("inproc://hits")
-        with self._context.socket(zmq.DEALER) as peer:
-            peer.linger = 0
-            peer.connect("inproc://hits")
-            peer.send(b"")
-            return self._router.recv_multipart()[0]
-
     def _run(self) -> None:
         try:
-            while not self._closing:
-                self._poller.poll(self._time_to_wait())
-                self._turn()
+            while not self._closing and self._reception is not None:
+                self._poller.poll(self._time_to_wait(self._reception.deadline()))
+                self._turn(self._reception)
         except Exception as error:
             self.failure = f"hits are not streamed any more: {type(error).__name__}: {error}"
             logger.exception("the stream of hits has ended; the run goes on without it")
@@ -178,29 +150,27 @@ class HitServer:
     def _release(self) -> None:
         if self._broadcast is not None:
             self._broadcast.close()
-        self._router.disable_monitor()
-        self._monitor.close()
-        self._router.close()
+        if self._reception is not None:
+            self._reception.close()
         self._context.term()
         self._held.close()
         self._wake.close()
         self._woken.close()
 
-    def _time_to_wait(self) -> int:
+    def _time_to_wait(self, deadline: float | None) -> int:
         if self._inbox:
             return 0
-        deadlines = [at for at in (self._queue.deadline(), self._sleepers.deadline()) if at is not None]
+        deadlines = [at for at in (self._queue.deadline(), deadline) if at is not None]
         wait = min([_IDLE, *(at - time.monotonic() for at in deadlines)])
         return max(0, int(wait * 1000) + 1)
 
-    def _turn(self) -> None:
+    def _turn(self, reception: Reception) -> None:
         self._hear_wakes()
-        requests = self._requests()
-        # Read after the messages, told before them: see connections.
-        self._hear_connections()
-        for frames, number in requests:
-            self._answer(frames, number)
-        self._wake_sleepers()
+        gone, requests = reception.look()
+        for client in gone:
+            self._do(self._queue.gone(client, time.monotonic()))
+        for request in requests:
+            self._answer(request)
         if self._inbox:
             self._inbox.popleft()()
         self._do(self._queue.tick(time.monotonic()))
@@ -218,59 +188,20 @@ class HitServer:
         except BlockingIOError:
             return
 
-    def _requests(self) -> list[tuple[list[bytes], int]]:
-        found = []
-        for _ in range(_AT_ONCE):
-            try:
-                frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                break
-            found.append(([frame.bytes for frame in frames], _connection_of(frames[-1])))
-        return found
-
-    def _hear_connections(self) -> None:
-        while self._monitor.poll(0):
-            event = parse_monitor_message(self._monitor.recv_multipart())
-            if event["event"] == zmq.EVENT_ACCEPTED:
-                self._connections.opened(event["value"])
-            elif event["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self._sleepers.connected(time.monotonic())
-            elif event["event"] == zmq.EVENT_DISCONNECTED:
-                for client in self._connections.closed(event["value"]):
-                    self._envelopes.pop(client, None)
-                    self._asked.discard(client)
-                    self._do(self._queue.gone(client, time.monotonic()))
-
-    def _answer(self, frames: list[bytes], number: int) -> None:
-        client, request = frames[0], frames[-1]
-        if number >= 0 and not self._connections.heard(client, number):
-            return
-        self._envelopes[client] = frames[:-1]
-        self._sleepers.heard(client)
-        if request == b"next" and self._sleepers.settles(client, time.monotonic()):
-            self._asked.add(client)
-        elif request == b"next":
+    def _answer(self, request: Request) -> None:
+        client = request.client
+        if request.what == b"next":
             self._do(self._queue.ask(client, time.monotonic()))
-        elif request == b"statistics":
+        elif request.what == b"statistics":
             said = dataclasses.asdict(self._queue.counts)
             self._reply(client, packed({**said, "run_over": self.run_over}))
-        elif request == b"parameters":
+        elif request.what == b"parameters":
             self._reply(client, packed(self.parameters))
-        elif request == b"reset":
+        elif request.what == b"reset":
             self.reset_asked.set()
             self._reply(client, DONE)
         else:
             self._reply(client, NOT_UNDERSTOOD)
-
-    def _wake_sleepers(self) -> None:
-        now = time.monotonic()
-        for client in self._sleepers.settled(now):
-            if client in self._asked:
-                self._asked.discard(client)
-                self._do(self._queue.ask(client, now))
-        for client in self._sleepers.due(now):
-            self._envelopes[client] = [client, b""]
-            self._reply(client, NOTHING_YET)
 
     def _do(self, instructions: list[Instruction]) -> None:
         todo = deque(instructions)
@@ -308,19 +239,4 @@ class HitServer:
         return self._queue.gone(client, time.monotonic(), blamed=False)
 
     def _reply(self, client: bytes, payload: bytes | memoryview) -> bool:
-        """Send; False if the client is not there any more, or reads nothing."""
-        try:
-            self._router.send_multipart([*self._envelopes[client], payload], zmq.NOBLOCK, copy=False)
-        except zmq.ZMQError:
-            self._envelopes.pop(client, None)
-            self._connections.forget(client)
-            return False
-        return True
-
-
-def _connection_of(frame: zmq.Frame) -> int:
-    """The number of the connection that a message came by; -1 if ZeroMQ does not tell."""
-    try:
-        return int(frame.get(zmq.SRCFD))
-    except (zmq.ZMQError, ValueError):
-        return -1
+        return self._reception is not None and self._reception.reply(client, payload)
