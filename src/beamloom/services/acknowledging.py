@@ -33,7 +33,9 @@ class Acknowledged(NamedTuple):
 class Acknowledgements:
     """Gathers what is taken, until it is due."""
 
-    def __init__(self) -> None:
+    def __init__(self, moment: float = MOMENT) -> None:
+        """``moment``: seconds between two acknowledgements."""
+        self._moment = moment
         self._told_at = -math.inf
         self._events = 0
         self._sequences: dict[str, int] = {}
@@ -53,7 +55,7 @@ class Acknowledgements:
         """Seconds until what was taken is to be told; infinite where nothing was."""
         if not self._sequences:
             return math.inf
-        return 0.0 if self._events >= MANY else max(0.0, self._told_at + MOMENT - now)
+        return 0.0 if self._events >= MANY else max(0.0, self._told_at + self._moment - now)
 
     def take_due(self, now: float) -> Acknowledged | None:
         """What is to be told now."""

@@ -94,12 +94,14 @@ class IngesterService:
         sharing: Callable[[str], Sharing | None] = device_sharing,
         lending: Lending | None = None,
         clock: Callable[[], float] = time.monotonic,
+        rests: bool = True,
     ) -> None:
         """``sharing`` tells of a device how its streams may be split. ``lending`` shares its large frames.
 
-        ``clock`` tells, in seconds, for how long a device is read at once.
+        ``clock`` tells, in seconds, for how long a device is read at once; ``rests``: fast ones are left alone between two reads.
         """
         self._clock = clock
+        self._rests = rests
         split = {stream: sharing(one.device) for stream, one in settings.streams.items() if one.ingesters > 1}
         self._settings = settings
         self._channel = channel
@@ -247,6 +249,7 @@ class IngesterService:
             waiting=self._spooling.waiting(arm.run, stream),
             lending=self._lending,
             clock=self._clock,
+            rests=self._rests,
         )
 
     def _source(self, stream: str, layout: StreamLayout) -> Source:
@@ -351,8 +354,8 @@ class IngesterService:
 
     @property
     def holding(self) -> bool:
-        """Whether packets wait for those before them, or a device has been left alone for a moment."""
-        return any(len(one.reorder) or one.rests for one in self._streams.values())
+        """Whether packets wait for those before them."""
+        return any(len(one.reorder) for one in self._streams.values())
 
     def _look_for_devices(self, now: float) -> None:
         absent = [one for one in self._streams.values() if not one.source.connected()]

@@ -93,6 +93,7 @@ class InlinePipeline:
             reducer,
             self.desk,
             evidence=self._evidence("reducer"),
+            acknowledges_every=0.0,
         )
         self._add(self.reducer, channel)
         self._until(lambda: len(list(self.controller.ensemble)) == len(self._services) - 1)
@@ -112,6 +113,7 @@ class InlinePipeline:
             lambda name, options: make_source(),
             prepare=lambda settings: None,
             clock=lambda: self._turns * TURN_SECONDS,
+            rests=False,
         )
         self._add(service, channel)
 
@@ -148,7 +150,7 @@ class InlinePipeline:
             busy = busy or (
                 service.wait(self._clock(service)) == 0.0 and not isinstance(service, ReducerService)
             )
-            busy = busy or (isinstance(service, IngesterService | ReducerService) and service.holding)
+            busy = busy or (isinstance(service, IngesterService) and service.holding)
         self._idle_turns = 0 if busy or self._exchange.busy else self._idle_turns + 1
         if self._idle_turns > 1:
             time.sleep(IDLE_PAUSE_SECONDS)

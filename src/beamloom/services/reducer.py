@@ -18,7 +18,7 @@ from beamloom.engine.account import ResultAccount
 from beamloom.errors import UserError
 from beamloom.journal import JournalHeld
 from beamloom.services import traces
-from beamloom.services.acknowledging import Acknowledged, Acknowledgements
+from beamloom.services.acknowledging import MOMENT, Acknowledged, Acknowledgements
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.code_version import build_metadata
 from beamloom.services.early_results import EarlyResults
@@ -86,7 +86,10 @@ class ReducerService:
         journal: Safekeeping | None = None,
         evidence: Evidence | None = None,
         notes: Notes | None = None,
+        acknowledges_every: float = MOMENT,
     ) -> None:
+        """``acknowledges_every``: seconds that what was taken may wait to be told together."""
+        self._acknowledges_every = acknowledges_every
         self._journal = journal or Safekeeping()
         self._guard_notes = notes or Notes()
         self._resumption: Resumption | None = None
@@ -130,7 +133,7 @@ class ReducerService:
         )
         self._run: str | None = None
         self._waits = Waits()
-        self._acknowledgements = Acknowledgements()
+        self._acknowledgements = Acknowledgements(self._acknowledges_every)
 
     # ---- messages -------------------------------------------------------------------------------------------------------
 
@@ -199,7 +202,7 @@ class ReducerService:
         """Make everything new for a run; ``again``: it began in a former life. Returns why it cannot be."""
         self._keeping.end_run()
         self._desk.hold()
-        self._acknowledgements = Acknowledgements()
+        self._acknowledgements = Acknowledgements(self._acknowledges_every)
         self._finished = False
         self._epochs.restart(arm.epoch, arm.parameters)
         self._run = arm.run
@@ -353,11 +356,6 @@ class ReducerService:
         if state is not None:
             one = self._reducing
             self._journal.checkpoint(one.collector, one.account, one.failed, state)
-
-    @property
-    def holding(self) -> bool:
-        """Whether something was taken that nobody has been told of yet."""
-        return self._acknowledgements.wait(-math.inf) < math.inf
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""

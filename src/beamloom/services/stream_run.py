@@ -83,10 +83,11 @@ class StreamRun:
         lending: Lending,
         is_share: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        rests: bool = True,
     ) -> None:
         """``stall_limit``: seconds without a packet after which the stream is stalled. ``lending`` takes large frames over.
 
-        ``clock`` tells, in seconds, for how long the source is read at once.
+        ``clock`` tells, in seconds, for how long the source is read at once; ``rests``: a fast one is left alone between two reads.
         """
         self._clock = clock
         self.run = run
@@ -115,7 +116,7 @@ class StreamRun:
         self._requests = None if self._triggered is None else Requests(layout)
         self._read = source.read_rows if isinstance(source, RowwiseSource) else source.read
         self._limit = ReadLimit(READ_LIMIT, READ_BYTES)
-        self._pace = ReadPace()
+        self._pace = ReadPace() if rests else None
         self._rests_until: float | None = None
         """The source is not read before, though it may have packets."""
         # Memory that is used for the first time costs more than all else, and what is in the cache least.
@@ -176,7 +177,7 @@ class StreamRun:
         self.watch.saw(now, arrived=self.may_have_more)
         if self.has_all:
             self._pause()
-        elif arrivals:
+        elif arrivals and self._pace is not None:
             self._rest(self._pace.rest_after(self._limit.packets, now, drained=self._limit.drained))
         if arrivals:
             self._lending.take_over(arrivals)
@@ -188,11 +189,6 @@ class StreamRun:
         if until is not None:
             self._pause()
             self._rests_until = until
-
-    @property
-    def rests(self) -> bool:
-        """Whether the source is left alone for a moment, though it may have packets."""
-        return self._rests_until is not None
 
     @property
     def due_at(self) -> float | None:
@@ -409,6 +405,7 @@ def open_stream(
     waiting: Spool | None = None,
     lending: Lending,
     clock: Callable[[], float] = time.monotonic,
+    rests: bool = True,
 ) -> StreamRun:
     """A stream of a run that has just been armed, its source open.
 
@@ -471,4 +468,5 @@ def open_stream(
         lending=lending,
         is_share=share is not None,
         clock=clock,
+        rests=rests,
     )
