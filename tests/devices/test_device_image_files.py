@@ -165,7 +165,7 @@ def test_every_file_of_a_second_process_comes_whole_and_exactly_once(
         renamed=how == "renamed",
         number=number,
         first_number=1,
-        settle_seconds=0.5,
+        settle_seconds=3,  # More than a busy machine holds the writer up between two pieces of a file.
         poll_seconds=0.005,
     )
     command = [sys.executable, image_writer.__file__, how, str(tmp_path), str(files)]
