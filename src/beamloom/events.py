@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any
 
@@ -31,6 +31,21 @@ class PacketKind(IntEnum):
 
 class UnknownPacketType(LookupError):
     """No installed package brings a parser for packets of this type tag."""
+
+
+class LaterFrame:
+    """A frame that is not in memory yet, on its way inside one process: who gives packets to user code reads it."""
+
+    __slots__ = ()
+
+    def read(self) -> bytes:
+        """The bytes. Raises a UserError where they are not there any more."""
+        raise NotImplementedError
+
+
+def in_memory(frames: Iterable[Any]) -> list[Any]:
+    """The frames, those that come later read. Raises what reading them raises."""
+    return [frame.read() if isinstance(frame, LaterFrame) else frame for frame in frames]
 
 
 def frame_bytes(frame: Any) -> int:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from beamloom import Event, Packet
 from beamloom.errors import UsageError
-from beamloom.recordings import CorruptRecording, NotARecording, RecordingReader
+from beamloom.recordings import CorruptRecording, NotARecording, Record, RecordingReader, RecordingWriter
 from beamloom.replay import replay
 from replay.material import RUN, Echo, Gather, deliveries, seen, write, write_run
 
@@ -181,3 +183,21 @@ def test_a_damaged_recording_is_refused_with_the_place_of_the_damage(tmp_path: P
     path.write_bytes(path.read_bytes() + b"\xff\xff")
     with pytest.raises(CorruptRecording, match=r"is damaged at byte \d+, after 3 records"):
         replay(Echo, Gather, [path])
+
+
+def test_a_recording_that_becomes_shorter_while_it_is_replayed_ends_the_replay_with_a_sentence(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.cbors"
+    with RecordingWriter(path) as writer:
+        for event in range(20):
+            writer.write(Record(event, {"a": Packet("x", [bytes(1 << 17)])}))
+
+    class Shortens:
+        def process_event(self, event: Event) -> int:
+            if event.event_number == 3:
+                os.truncate(path, path.stat().st_size // 2)
+            return len(event.streams["a"].frames[0])
+
+    with pytest.raises(CorruptRecording, match=r"a\.cbors has become shorter while it was read"):
+        replay(Shortens, Gather, [path])

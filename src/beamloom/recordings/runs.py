@@ -1,7 +1,7 @@
 """Records of consecutive events with the same streams, as columns: what a replay works with.
 
 Invariant: the records of a run have the same streams, with packets of the same types and numbers of frames, and events that count up by
-one. Frames of which nobody asks are not read.
+one. Large frames of which nobody asks are not read.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from itertools import chain
 from typing import Any, Protocol
 
 from beamloom.engine.packet_rows import PacketRow
-from beamloom.events import Packet, PacketKind, frame_bytes
+from beamloom.events import Packet, PacketKind, frame_bytes, in_memory
 from beamloom.recordings.alike import Layout
 from beamloom.recordings.format import Record
-from beamloom.recordings.source import LaterFrame
 from beamloom.recordings.walk import Walked, moment
 
 RUN_BYTES = 1 << 20
@@ -36,7 +35,7 @@ class RecordRun(Protocol):
         """The streams of each of these records."""
 
     def rows(self) -> dict[str, PacketRow]:
-        """The packets of each stream. Raises OSError where they cannot be read."""
+        """The packets of each stream; of large frames some may be a LaterFrame."""
 
     def last(self, stream: str) -> Packet:
         """The packet of the last event. Raises OSError where it cannot be read."""
@@ -46,10 +45,10 @@ class RecordRun(Protocol):
 
 
 def records_of(run: RecordRun) -> Iterator[Record]:
-    """The records one by one."""
+    """The records one by one. Raises OSError, CorruptRecording where they cannot be read."""
     streams = [
         [
-            (name, Packet(row.typ, row.frames[at : at + row.per_packet]))
+            (name, Packet(row.typ, in_memory(row.frames[at : at + row.per_packet])))
             for at in range(0, len(row.frames), row.per_packet)
         ]
         if row.per_packet
@@ -133,7 +132,7 @@ class GatheredRun:
     def rows(self) -> dict[str, PacketRow]:
         """As of a RecordRun."""
         return {
-            name: PacketRow(typ, PacketKind.DATA, None, self.count, each, _read(frames), sizes)
+            name: PacketRow(typ, PacketKind.DATA, None, self.count, each, list(frames), sizes)
             for (name, typ, each), frames, sizes in zip(self.alike, self._frames, self._sizes, strict=True)
         }
 
@@ -141,15 +140,11 @@ class GatheredRun:
         """As of a RecordRun."""
         _, typ, each = next(one for one in self.alike if one[0] == stream)
         frames = self._frames[self.streams.index(stream)]
-        return Packet(typ, _read(frames[len(frames) - each :]))
+        return Packet(typ, in_memory(frames[len(frames) - each :]))
 
     def times(self) -> Sequence[datetime | None]:
         """As of a RecordRun."""
         return [moment(time) if isinstance(time, bytes) else time for time in self._times]
-
-
-def _read(frames: list[Any]) -> list[Any]:
-    return [frame.read() if type(frame) is LaterFrame else frame for frame in frames]
 
 
 class Gathering:

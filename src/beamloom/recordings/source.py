@@ -11,8 +11,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self
+from typing import BinaryIO, Self
 
+from beamloom.events import LaterFrame
 from beamloom.recordings.format import CorruptRecording, IncompleteItem, item_end
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -63,25 +64,34 @@ class GzipReader:
         return left
 
 
-class LaterFrame(NamedTuple):
+class FileFrame(LaterFrame):
     """A frame that was passed over: where it lies in its file, in bytes."""
 
-    file: BinaryIO
-    path: Path
-    offset: int
-    length: int
+    __slots__ = ("_file", "_length", "_offset", "_path")
+
+    def __init__(self, file: BinaryIO, path: Path, offset: int, length: int) -> None:
+        self._file = file
+        self._path = path
+        self._offset = offset
+        self._length = length
 
     def read(self) -> bytes:
-        """The frame. Raises CorruptRecording where the file has become shorter meanwhile, OSError."""
-        if self.file.closed:
-            with self.path.open("rb", buffering=0) as file:
-                return self._replace(file=file).read()
-        frame = os.pread(self.file.fileno(), self.length, self.offset)
-        while len(frame) < self.length:
-            rest = os.pread(self.file.fileno(), self.length - len(frame), self.offset + len(frame))
+        """The frame. Raises CorruptRecording where the file has become shorter meanwhile, or cannot be read any more."""
+        try:
+            if not self._file.closed:
+                return self._of(self._file)
+            with self._path.open("rb", buffering=0) as file:
+                return self._of(file)
+        except OSError as error:
+            raise CorruptRecording(f"{self._path} cannot be read any more: {error.strerror}") from error
+
+    def _of(self, file: BinaryIO) -> bytes:
+        frame = os.pread(file.fileno(), self._length, self._offset)
+        while len(frame) < self._length:
+            rest = os.pread(file.fileno(), self._length - len(frame), self._offset + len(frame))
             if not rest:
                 raise CorruptRecording(
-                    f"{self.path} has become shorter while it was read; wait until nobody writes it any more"
+                    f"{self._path} has become shorter while it was read; wait until nobody writes it any more"
                 )
             frame += rest
         return frame
@@ -173,13 +183,13 @@ class Content:
     def _read(self, size: int) -> bytes:
         return self._gzip.read(size) if self._gzip else self._file.read(size)
 
-    def pass_over(self, at: int, length: int) -> LaterFrame | None:
+    def pass_over(self, at: int, length: int) -> FileFrame | None:
         """Have in the buffer what lies behind ``length`` bytes at ``at`` of it, without reading these; None where that cannot be."""
         offset = self.offset + at
         if self._gzip is not None or offset + length > self._size:
             return None
         self._load(offset + length)
-        return LaterFrame(self._file, self._path, offset, length)
+        return FileFrame(self._file, self._path, offset, length)
 
     def _load(self, offset: int) -> None:
         self._file.seek(offset)

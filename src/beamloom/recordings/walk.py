@@ -11,12 +11,12 @@ import re
 from datetime import datetime
 
 from beamloom.recordings.format import RECORD_HEAD, SELF_DESCRIBED, IncompleteItem, packet_head
-from beamloom.recordings.source import Content, LaterFrame
+from beamloom.recordings.source import Content, FileFrame
 
 LARGE_FRAME = 1 << 16
 """Bytes from which on a frame is passed over."""
 
-Frame = bytes | LaterFrame
+Frame = bytes | FileFrame
 Heads = dict[int, tuple[bytes, str, str]]
 """By place in the record: the head of a packet as it was last seen, its stream and its type."""
 

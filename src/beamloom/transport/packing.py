@@ -13,7 +13,7 @@ from itertools import accumulate, repeat
 from typing import Any, overload
 
 from beamloom.engine.packet_rows import PacketRow, common_sizes
-from beamloom.events import Packet, PacketKind
+from beamloom.events import Packet, PacketKind, in_memory
 from beamloom.transport.messages import PacketBlock
 
 INLINE_BYTES = 32 * 1024
@@ -65,7 +65,7 @@ class _Contents:
     def packets(self) -> list[Packet]:
         """All of them; made once."""
         if self._packets is None:
-            self._packets = _packets(self._block, self._buffers)
+            self._packets = _packets(self._block, in_memory(self._buffers))
             self._buffers = ()
         return self._packets
 
