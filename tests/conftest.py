@@ -13,6 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import beamloom
 from support.left_behind import MARK, Surroundings
 from support.logs import ErrorRecords
 
@@ -24,7 +25,15 @@ hypothesis.settings.load_profile("beamloom")
 
 
 def pytest_configure() -> None:
-    """Processes of tests hear Ctrl-C also where a shell runs the tests in its background, which has it ignored by all that they start."""
+    """What is tested is this checkout, also where another is installed.
+
+    Processes of tests hear Ctrl-C also where a shell runs the tests in its background, which has it ignored by all that they start.
+    """
+    tested = Path(beamloom.__file__).resolve().parent
+    if tested != REPOSITORY / "src" / "beamloom":
+        raise pytest.UsageError(
+            f"these tests would test {tested}; run `make install` here, or set PYTHONPATH to {REPOSITORY / 'src'}"
+        )
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
