@@ -19,6 +19,8 @@ from apps.crystallography.series import (
 )
 from beamloom import ParameterSet, UserError
 from beamloom.apps.crystallography import Reducer, Simulation, Worker
+from beamloom.apps.crystallography.analysis.binning import Binning
+from beamloom.apps.crystallography.analysis.thumbnails import Thumbnails
 from beamloom.replay import replay
 
 FRAMES = 60
@@ -117,6 +119,39 @@ def test_the_last_hit_is_shown_with_its_peaks_on_bright_pixels(tree: dict[str, A
     rows, columns = np.rint(shown["peak_y"]).astype(int), np.rint(shown["peak_x"]).astype(int)
     assert len(rows) > 10
     assert (shown["image"][rows, columns] > 20).all()
+
+
+def test_the_last_hits_are_shown_small_with_their_peaks() -> None:
+    simulation = Simulation(seed=3, panel=(270, 300), spots=(15, 20))
+    parameters = parameter_set(simulation, last_hits_shown=3, class_sums_interval=0)
+    series = packets(12, simulation)
+    order = np.random.default_rng(8).permutation(len(series)).tolist()
+    tree = plain(analysed(series, parameters, order=order, workers=2).publish)
+    hits = [index for index in range(12) if simulation.truth(index).hit]
+    shown = tree["last_hits"]
+    assert shown["event"].tolist() == [index + 1 for index in hits[:-4:-1]]
+    assert shown["pixel_size"] == 2
+    assert shown["image"].shape == (3, 2 * 135 + 4, 2 * 150 + 4)
+    for index, image in enumerate(shown["image"]):
+        number = shown["num_peaks"][index]
+        x, y = shown["peak_x"][index], shown["peak_y"][index]
+        assert np.isfinite(x[:number]).all()
+        assert np.isnan(x[number:]).all()
+        brightest = image[np.rint(y[:number]).astype(int), np.rint(x[:number]).astype(int)]
+        assert (brightest > 20).mean() > 0.9
+        assert len(simulation.truth(hits[-1 - index]).fs) == pytest.approx(number, abs=3)
+
+
+def test_a_thumbnail_has_the_brightest_good_pixels() -> None:
+    slab = np.random.default_rng(9).integers(0, 1000, (1030, 700)).astype(np.uint16)
+    good = np.random.default_rng(10).random(slab.shape) > 0.3
+    good[:3, :3] = False
+    small = Thumbnails(Binning([(0, 1029, 0, 699)], good, 1)).image(slab)
+    assert small.shape == (344, 234)
+    assert np.isnan(small[0, 0])
+    for row, column in ((5, 7), (343, 233), (0, 1)):
+        here = np.s_[3 * row : 3 * row + 3, 3 * column : 3 * column + 3]
+        assert small[row, column] == slab[here][good[here]].max()
 
 
 @pytest.mark.parametrize("workers", [1, 3])

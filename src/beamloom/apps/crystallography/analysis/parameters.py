@@ -157,6 +157,13 @@ SHOWN = (
         description="hits of events that this divides are shown; 0: none",
     ),
     IntParameter(
+        name="last_hits_shown",
+        default=8,
+        min=1,
+        max=64,
+        description="of these, as small pictures beside each other",
+    ),
+    IntParameter(
         name="non_hit_frame_sending_interval", min=0, description="the same of frames that are no hits"
     ),
     IntParameter(

@@ -12,6 +12,8 @@ import numpy as np
 
 from beamloom.apps.crystallography.analysis.binning import Binning
 from beamloom.apps.crystallography.analysis.instrument import Instrument
+from beamloom.apps.crystallography.analysis.last_hits import Hit
+from beamloom.apps.crystallography.analysis.thumbnails import Thumbnails
 from beamloom.apps.crystallography.geometry.assembled import Assembly
 from beamloom.apps.crystallography.geometry.maps import PixelMaps, Ring
 
@@ -34,6 +36,9 @@ class Pictures:
         self._bins = np.floor(radius.reshape(-1)[self._counted]).astype(np.int64)
         self._in_ring = np.bincount(self._bins)
         self._seen = seen
+        self._thumbnails = Thumbnails(binning)
+        small = self._thumbnails.binning.geometry(self._geometry)
+        self._small = self._assembly if small is self._geometry else Assembly(small)
 
     def mean(self, total: Array, count: int, label: str) -> dict[str, Any]:
         """The mean frame of a sum, assembled; NaN where no pixel counts."""
@@ -72,6 +77,41 @@ class Pictures:
             "peak_intensity": peaks[:, 2],
             "peak_snr": peaks[:, 3],
         }
+
+    def last_hits(self, hits: list[Hit]) -> dict[str, Any]:
+        """Thumbnails of ``hits``, assembled, (n, rows, columns), and their peaks in pixels of these, (n, most), NaN where one has fewer."""
+        row, column = self._small.beam
+        most = max((len(hit.fs) for hit in hits), default=0)
+        x, y = np.full((2, len(hits), most), np.nan)
+        for index, hit in enumerate(hits):
+            places = self._maps.place(hit.fs, hit.ss)
+            x[index, : len(hit.fs)], y[index, : len(hit.fs)] = (
+                place / self._thumbnails.size for place in places
+            )
+        image = np.stack([self._small.image(hit.image, np.nan) for hit in hits])
+        return {
+            "_attrs": {
+                "NX_class": "NXdata",
+                "signal": "image",
+                "axes": ["event", ".", "."],
+                "title": "last hits",
+            },
+            "image": image.astype(np.float32),
+            "image_attrs": {"long_name": "brightest pixels", "units": "adu"},
+            "event": np.array([hit.event for hit in hits]),
+            "num_peaks": np.array([len(hit.fs) for hit in hits]),
+            "peak_x": column + x,
+            "peak_y": row + y,
+            "beam": np.array([row, column]),
+            "beam_attrs": {"long_name": "row and column of the beam"},
+            "pixel_size": self._thumbnails.size,
+            "pixel_size_attrs": {"long_name": "along the side of a pixel", "units": "pixel"},
+        }
+
+    @property
+    def small_shape(self) -> tuple[int, ...]:
+        """Of a thumbnail, (ss, fs)."""
+        return self._thumbnails.binning.shape
 
     def rings(self) -> dict[str, Any]:
         """Circles of equal resolution: ``d`` in Å, and their radius in pixels of the pictures; none where that is not known."""

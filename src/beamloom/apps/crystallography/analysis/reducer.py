@@ -183,6 +183,8 @@ class Reducer:
             if name in current and current[name]["frame"].value.shape == binning.shape:
                 last = current[name]
                 drawn[name] = pictures.frame(last["frame"].value, last["peaks"].value, last["frame"].event)
+        if "last_hits" in current and current["last_hits"].hits[0].image.shape == pictures.small_shape:
+            drawn["last_hits"] = pictures.last_hits(current["last_hits"].hits)
         self.publish.update(drawn)
 
 

@@ -18,6 +18,7 @@ from beamloom.apps.crystallography.analysis.calibration import Calibration
 from beamloom.apps.crystallography.analysis.hits import HitCriteria
 from beamloom.apps.crystallography.analysis.inputs import Given, Part, Stamp, digest, names_of, stamp
 from beamloom.apps.crystallography.analysis.instrument import Instrument
+from beamloom.apps.crystallography.analysis.thumbnails import Thumbnails
 from beamloom.apps.crystallography.peaks.finder import PeakFinder
 from beamloom.apps.crystallography.peaks.settings import PeakSettings
 
@@ -30,6 +31,7 @@ _OF_LAYOUT = (
     "detector_channel",
     "peakogram_intensity_bin_size",
     "peakogram_radius_bin_size",
+    "last_hits_shown",
     "reset",
 )
 
@@ -45,6 +47,7 @@ class Setup:
     instrument: Instrument
     calibration: Calibration
     binning: Binning
+    thumbnails: Thumbnails
     finder: PeakFinder
     criteria: HitCriteria
     layout: str
@@ -58,6 +61,7 @@ class Setups:
         self._instrument = Part(instrument.NAMES, Instrument)
         self._calibration = Part(calibration.NAMES, Calibration)
         self._binning = Part(BINNING, _binning)
+        self._thumbnails = Part((), _thumbnails)
         self._finder = Part(("peakfinding_mode",), _finder)
         self._latest: tuple[str, Setup] | None = None
 
@@ -81,10 +85,12 @@ class Setups:
         seen = self._instrument.of(given)
         finder = self._finder.of(given, seen)
         finder.settings = _peak_settings(given, seen)
+        binning = self._binning.of(given, seen)
         setup = Setup(
             seen,
             self._calibration.of(given, seen),
-            self._binning.of(given, seen),
+            binning,
+            self._thumbnails.of(given, binning),
             finder,
             HitCriteria.of(given),
             layout_of(given),
@@ -109,6 +115,10 @@ def layout_of(given: Given) -> str:
 
 def _binning(given: Given, seen: Instrument) -> Binning:
     return Binning(seen.slab.panels, seen.good, int(given["bin_size"]), int(given["min_good_pix_count"]))
+
+
+def _thumbnails(given: Given, binning: Binning) -> Thumbnails:
+    return Thumbnails(binning)
 
 
 def _finder(given: Given, seen: Instrument) -> PeakFinder:

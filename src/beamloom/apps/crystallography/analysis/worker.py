@@ -22,6 +22,7 @@ from beamloom.apps.crystallography.analysis.hit_frames import HitFrames
 from beamloom.apps.crystallography.analysis.hits import estimated_resolution, saturated_peaks
 from beamloom.apps.crystallography.analysis.inputs import Given
 from beamloom.apps.crystallography.analysis.instrument import Instrument
+from beamloom.apps.crystallography.analysis.last_hits import Hit, LastHits
 from beamloom.apps.crystallography.analysis.peak_lists import PeakLists
 from beamloom.apps.crystallography.analysis.powders import PeakPowder, summable
 from beamloom.apps.crystallography.analysis.setup import Setup, Setups
@@ -154,6 +155,9 @@ def _shaped(
             "frame": Latest(units="adu").add(number, image),
             "peaks": Latest().add(number, np.column_stack([along, down, peaks.intensity, peaks.snr])),
         }
+    if shown and is_hit:
+        hit = Hit(number, setup.thumbnails.image(image), along, down)
+        shaped["last_hits"] = LastHits(int(given["last_hits_shown"])).add(hit)
     return shaped
 
 
