@@ -1,0 +1,64 @@
+"""Single-molecule localization: the analysis with its worker and reducer, and its science as functions of arrays.
+
+Everything is imported when it is first used; detection and fits need what ``pip install 'beamloom[localization]'`` brings.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beamloom.apps.localization.drift import drift_of, undrifted
+    from beamloom.apps.localization.linking import linked, molecules
+    from beamloom.apps.localization.localizing import halo, localize
+    from beamloom.apps.localization.rendering import blurred, counted, frame_extent
+    from beamloom.apps.localization.settings import Camera, Settings
+    from beamloom.apps.localization.simulated import Simulation
+    from beamloom.apps.localization.table import LOCALIZATION, Status, good, in_order
+    from beamloom.apps.localization.tables import read_table, write_table
+
+_ROOMS = {
+    "drift": ("drift_of", "undrifted"),
+    "linking": ("linked", "molecules"),
+    "localizing": ("halo", "localize"),
+    "rendering": ("blurred", "counted", "frame_extent"),
+    "settings": ("Camera", "Settings"),
+    "simulated": ("Simulation",),
+    "table": ("LOCALIZATION", "Status", "good", "in_order"),
+    "tables": ("read_table", "write_table"),
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "LOCALIZATION",
+    "Camera",
+    "Settings",
+    "Simulation",
+    "Status",
+    "blurred",
+    "counted",
+    "drift_of",
+    "frame_extent",
+    "good",
+    "halo",
+    "in_order",
+    "linked",
+    "localize",
+    "molecules",
+    "read_table",
+    "undrifted",
+    "write_table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
