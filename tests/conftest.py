@@ -30,7 +30,7 @@ def pytest_configure() -> None:
     Processes of tests hear Ctrl-C also where a shell runs the tests in its background, which has it ignored by all that they start.
     """
     tested = Path(beamloom.__file__).resolve().parent
-    if tested != REPOSITORY / "src" / "beamloom":
+    if (REPOSITORY / "src").is_dir() and tested != REPOSITORY / "src" / "beamloom":
         raise pytest.UsageError(
             f"these tests would test {tested}; run `make install` here, or set PYTHONPATH to {REPOSITORY / 'src'}"
         )
@@ -88,12 +88,13 @@ def nothing_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def log_as_loud_as_before() -> Iterator[None]:
-    """h5pyd silences the log of the whole process when a test opens a file by it."""
+def log_as_before() -> Iterator[None]:
+    """h5pyd silences the log of the whole process when a test opens a file by it; a command writes it to the stream of its test."""
     log = logging.getLogger()
-    level = log.level
+    level, handlers = log.level, list(log.handlers)
     yield
     log.setLevel(level)
+    log.handlers[:] = handlers
 
 
 @pytest.fixture(autouse=True)

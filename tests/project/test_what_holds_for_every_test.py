@@ -112,7 +112,7 @@ def test_an_expected_error_passes() -> None:
 
 
 INNER = """
-import logging, threading
+import io, logging, threading
 import pytest
 
 def test_logs_an_error():
@@ -121,8 +121,14 @@ def test_logs_an_error():
 def test_leaves_a_thread():
     threading.Thread(target=threading.Event().wait, args=(30,), daemon=True).start()
 
-def test_behaves():
+def test_has_the_log_written_to_a_stream_of_its_own():
+    stream = io.StringIO()
+    logging.basicConfig(handlers=[logging.StreamHandler(stream)], force=True)
+    stream.close()
+
+def test_behaves(capfd):
     logging.getLogger("elsewhere").error("not ours")
+    assert capfd.readouterr().err == ""
 """
 
 
@@ -140,6 +146,6 @@ def test_the_checks_are_wired_into_every_test(repository: Path, tmp_path: Path) 
         text=True,
     )
 
-    assert "3 passed, 2 errors" in run.stdout, run.stdout + run.stderr
+    assert "4 passed, 2 errors" in run.stdout, run.stdout + run.stderr
     assert "a fault" in run.stdout
     assert "the test left behind: thread" in run.stdout
