@@ -27,7 +27,7 @@ from beamloom.devices.codecs import UnknownCompression, pack
 from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.headers import read_fields, read_json
-from beamloom.devices.images import Image, decode_image, pixel_type
+from beamloom.devices.images import Image, PackedImage, decode_image, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.series import SeriesNumbers
 from beamloom.devices.zeromq import ZmqSource
@@ -120,6 +120,12 @@ class DectrisV1Image(Fields):
     def arrays(self) -> list[Image]:
         """The images of the thresholds one by one; this version of the protocol sends one."""
         return [self.array]
+
+    @property
+    def packed(self) -> list[PackedImage]:
+        """``arrays`` as they were sent. Raises MalformedPacket, and UnknownCompression."""
+        pixels, dtype, compression = _described(self.data)
+        return [PackedImage(self.data["buffer"], compression, pixels.shape[::-1], pixel_type(dtype))]
 
 
 class DectrisV1End(Fields):
@@ -214,6 +220,12 @@ class _Pixels(msgspec.Struct, gc=False):
 
 def _decode(description: Mapping[str, Any], blob: Any) -> Image:
     """The array, its axes turned round to numpy's order."""
+    pixels, dtype, compression = _described(description)
+    return decode_image(blob, pixels.shape[::-1], dtype, compression)
+
+
+def _described(description: Mapping[str, Any]) -> tuple[_Pixels, str, str]:
+    """What the description says, the name of the type with its order, and how ``codecs`` calls the compression."""
     try:
         pixels = msgspec.convert(description, _Pixels)
     except msgspec.ValidationError as error:
@@ -225,7 +237,7 @@ def _decode(description: Mapping[str, Any], blob: Any) -> Image:
         )
     packed = "lz4" in pixels.encoding
     compression = "none" if not packed else "bslz4" if encoding["shuffled"] else "lz4-block"
-    return decode_image(blob, pixels.shape[::-1], encoding["order"] + pixels.type, compression)
+    return pixels, encoding["order"] + pixels.type, compression
 
 
 class _Head(msgspec.Struct, gc=False):

@@ -21,10 +21,10 @@ from beamloom.devices.cbor_views import Tag, read_entries, read_item
 from beamloom.devices.dectris_v1 import rings
 from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
-from beamloom.devices.images import Image
+from beamloom.devices.images import Image, PackedImage
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.series import SeriesNumbers
-from beamloom.devices.typed_arrays import as_array, encode_array, is_array
+from beamloom.devices.typed_arrays import as_array, encode_array, is_array, packed_array
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
@@ -124,6 +124,12 @@ class DectrisV2Image(Fields):
     def arrays(self) -> list[Image]:
         """The pixels of each channel, (y, x)."""
         return list(self.data.values())
+
+    @property
+    def packed(self) -> list[PackedImage]:
+        """``arrays`` as they were sent, without those that are not in rows. Raises as ``data`` does."""
+        channels = (self._fields.get("data") or {}).values()
+        return [found for found in map(packed_array, channels) if found is not None]
 
     @functools.cached_property
     def array(self) -> Image:

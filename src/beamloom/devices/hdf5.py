@@ -19,7 +19,7 @@ from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_o
 from beamloom.devices.file_urls import path_of
 from beamloom.devices.hdf5_series import TYP, SeriesReader
 from beamloom.devices.hdf5_simulator import Hdf5Simulator, generate
-from beamloom.devices.images import Image, decode_image
+from beamloom.devices.images import Image, PackedImage, decode_image, pixel_type
 from beamloom.devices.read_ahead import in_order
 from beamloom.errors import UsageError
 from beamloom.events import PacketKind
@@ -88,6 +88,11 @@ class Hdf5Frame(Fields):
         Raises MalformedPacket where the blob does not hold that.
         """
         return decode_image(self.blob, self.shape, self.dtype, self.compression)
+
+    @property
+    def packed(self) -> list[PackedImage]:
+        """``array`` as it is in the file."""
+        return [PackedImage(self.blob, self.compression, tuple(self.shape), pixel_type(self.dtype))]
 
 
 class Hdf5End(Fields):

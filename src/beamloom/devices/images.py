@@ -10,7 +10,7 @@ import functools
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,17 @@ from beamloom.devices.fields import MalformedPacket
 
 Image = np.ndarray[Any, np.dtype[Any]]
 """One frame of a detector, or one set of spectra."""
+
+
+class PackedImage(NamedTuple):
+    """One image as it was sent, for who passes it on without unpacking it."""
+
+    blob: Any
+    """Its bytes."""
+    compression: str
+    """``none``, or one of the names that ``codecs.unpack`` has."""
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
 
 
 _TYPE_NAME: Final = re.compile(r"[<>=|]?([a-z]+\d*)")

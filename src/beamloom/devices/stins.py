@@ -22,7 +22,7 @@ from beamloom.devices.counting_heads import CountingHeads
 from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
-from beamloom.devices.images import Image, decode_blobs, pixel_type
+from beamloom.devices.images import Image, PackedImage, decode_blobs, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.engine.packet_rows import PacketRow, row_of_frames
@@ -81,6 +81,17 @@ class Stream1Data(Fields):
         """The images of several modules or thresholds, one by one; of one blob, the one image."""
         several = len(self.blobs) > 1 and len(self.array) == len(self.blobs)
         return list(self.array) if several else [self.array]
+
+    @property
+    def packed(self) -> list[PackedImage]:
+        """``arrays`` as they were sent; none of those that are parts of one. Raises MalformedPacket."""
+        _, type_name = _shape_and_type(self._fields)
+        if len(self.blobs) > 1 and len(self.arrays) == 1:
+            return []
+        return [
+            PackedImage(blob, self.compression, array.shape, pixel_type(type_name))
+            for blob, array in zip(self.blobs, self.arrays, strict=True)
+        ]
 
     @property
     def data(self) -> Image:

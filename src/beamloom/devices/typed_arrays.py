@@ -17,7 +17,7 @@ import numpy as np
 from beamloom.devices.cbor_views import Tag
 from beamloom.devices.codecs import UnknownCompression, pack, unpack, unpacked_size
 from beamloom.devices.fields import MalformedPacket
-from beamloom.devices.images import Image
+from beamloom.devices.images import Image, PackedImage
 
 _TYPES: Final[Mapping[int, np.dtype[Any]]] = {
     number: np.dtype(name)
@@ -86,6 +86,32 @@ def _octets(content: object, size: int | None) -> Any:
             raise MalformedPacket(
                 "the compressed bytes of the array are not algorithm, size of an element and bytes"
             )
+
+
+def packed_array(item: object) -> PackedImage | None:
+    """The array that ``item`` is, as it was sent; None for one that does not lie in memory row by row.
+
+    Raises MalformedPacket for what has no shape and elements.
+    """
+    try:
+        tag = msgspec.convert(getattr(item, "content", None), tuple[list[int], Any])
+    except msgspec.ValidationError:
+        raise MalformedPacket("the array has no shape and elements") from None
+    shape, typed = tag
+    if not isinstance(item, Tag) or item.number != _ROW_MAJOR:
+        return None
+    if not isinstance(typed, Tag) or typed.number not in _TYPES:
+        raise MalformedPacket("the array has elements of no type that is known here")
+    dtype = _TYPES[typed.number]
+    match typed.content:
+        case memoryview() | bytes() as blob:
+            return PackedImage(blob, "none", tuple(shape), dtype)
+        case Tag(number=number, content=[str(algorithm), int(), memoryview() | bytes() as blob]) if (
+            number == _COMPRESSED
+        ):
+            return PackedImage(blob, algorithm, tuple(shape), dtype)
+        case _:
+            raise MalformedPacket("the array has no bytes")
 
 
 def encode_array(array: Image, compression: str) -> cbor2.CBORTag:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apps.crystallography.cxi import content
 from apps.crystallography.series import (
     SETTINGS,
     SIMULATION,
     analysed,
+    assert_same,
     messages,
     packets,
     parameter_set,
@@ -34,10 +36,11 @@ def prepared(tmp_path: Path, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("dies", ["worker-1", "reducer"])
 def test_live_results_are_those_of_one_process(tmp_path: Path, dies: str) -> None:
-    wanted = parameter_set(processed_directory=str(tmp_path / "oracle"))
+    stored: dict[str, Any] = {"write_hits": True, "hits_per_file": 20}
+    wanted = parameter_set(processed_directory=str(tmp_path / "oracle"), **stored)
     oracle = plain(analysed(packets(FRAMES), wanted).publish)
     with Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as camera:
-        given = prepared(tmp_path, processed_directory=str(tmp_path / "files"))
+        given = prepared(tmp_path, processed_directory=str(tmp_path / "files"), **stored)
         with running(
             of_camera(camera), worker=WORKER, reducer=REDUCER, parameters=given, analysis=tmp_path
         ) as live:
@@ -59,6 +62,9 @@ def test_live_results_are_those_of_one_process(tmp_path: Path, dies: str) -> Non
         written = (tmp_path / "files" / name).read_bytes()
         assert written == (tmp_path / "oracle" / name).read_bytes(), name
     hits = int(np.count_nonzero(oracle["events"]["hit"] == 1))
+    mine, theirs = (content(tmp_path / name / "processed-hits-master.cxi") for name in ("files", "oracle"))
+    assert len(theirs["entry_1/event"]) == hits
+    assert_same(mine, theirs)
     status = (tmp_path / "files" / "status.txt").read_text()
     assert f"Status: Finished\nFrames processed: {FRAMES}\nNumber of hits: {hits}\n" in status
 

@@ -29,6 +29,8 @@ class Frame(NamedTuple):
     """What lists call it: its file, or ``stream // number``, the number being that of the device."""
     timestamp: float
     """When it was taken, in seconds as the device counts them; NaN where it does not say."""
+    parsed: Any
+    """The packet that it came in."""
 
 
 class Streams:
@@ -89,7 +91,7 @@ def _frame(name: str, packet: Packet, parsed: Any) -> Frame:
         raise AnalysisInputError(
             f"the packets of the stream {name} have no images; name the stream of the detector by detector_stream"
         )
-    return Frame(image, _event_id(name, packet, parsed), _time(parsed))
+    return Frame(image, _event_id(name, packet, parsed), _time(parsed), parsed)
 
 
 def _event_id(name: str, packet: Packet, parsed: Any) -> str:

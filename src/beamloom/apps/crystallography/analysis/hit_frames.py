@@ -1,4 +1,4 @@
-"""Frames of hits on their way to the programs that ask for them; they travel only where hits are streamed."""
+"""Frames of hits on their way to the programs that ask for them, and to files; they travel only where one or the other is wanted."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclasses.dataclass(frozen=True)
 class HitFrame:
-    """One hit: pixels and peaks as they are streamed, and what is said of them."""
+    """One hit: pixels and peaks as they are streamed or stored, and what is said of them."""
 
     event: int
     pixels: Array
+    """(ss, fs); or, of a hit that is stored, the bytes of its chunk."""
     peaks: Peaks
     info: FrameInfo
+    kind: tuple[str, int, int] | None = None
+    """Of a chunk: type of the pixels, and their number along ss and fs."""
 
 
 class HitFrames:
@@ -31,9 +34,16 @@ class HitFrames:
         self._events = Sum()
         self._hits: dict[int, HitFrame] = {}
 
-    def add(self, event: int, pixels: Array, peaks: Peaks, info: FrameInfo) -> Self:
+    def add(
+        self,
+        event: int,
+        pixels: Array,
+        peaks: Peaks,
+        info: FrameInfo,
+        kind: tuple[str, int, int] | None = None,
+    ) -> Self:
         """A hit; the pixels are copied, as the memory that they came in is needed for others."""
-        self._hits[event] = HitFrame(event, np.array(pixels), peaks, info)
+        self._hits[event] = HitFrame(event, np.array(pixels), peaks, info, kind)
         self._events.add(event, 1)
         return self
 
@@ -78,6 +88,7 @@ class HitFrames:
                     "pixels": hit.pixels,
                     "peaks": hit.peaks._asdict(),
                     "info": dataclasses.asdict(hit.info),
+                    "kind": hit.kind,
                 }
                 for hit in self._hits.values()
             ],
@@ -89,7 +100,12 @@ class HitFrames:
         made = cls()
         made._events = state["events"]
         for hit in state["hits"]:
+            kind = hit["kind"]
             made._hits[hit["event"]] = HitFrame(
-                hit["event"], hit["pixels"], Peaks(**hit["peaks"]), FrameInfo(**hit["info"])
+                hit["event"],
+                hit["pixels"],
+                Peaks(**hit["peaks"]),
+                FrameInfo(**hit["info"]),
+                None if kind is None else tuple(kind),
             )
         return made

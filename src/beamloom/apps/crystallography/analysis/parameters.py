@@ -188,6 +188,19 @@ FILES = (
         name="class_sums_update_interval", default=30, min=1, unit="s", description="between two updates of sum files"
     ),
 )  # fmt: skip
+STORED = (
+    BoolParameter(
+        name="write_hits",
+        description="frames and peaks of hits go to NeXus/CXI files in processed_directory",
+    ),
+)
+HIT_FILES = (
+    StrParameter(name="processed_filename_prefix", default="processed", description="of the names of files of hits"),
+    IntParameter(name="hits_per_file", default=1000, min=1, description="hits after which the next file begins"),
+    IntParameter(
+        name="hdf5_file_max_num_peaks", default=1024, min=1, description="peaks that are stored of a hit, the strongest"
+    ),
+)  # fmt: skip
 STREAM = (
     StrParameter(
         name="responding_url",
@@ -210,7 +223,7 @@ STREAMING = (
     ),
     ChoiceParameter(name="hit_stream_pixels", choices=["float32", "int32"]),
 )  # fmt: skip
-_ALL = (*GEOMETRY, *SEARCH, *HITS, *CALIBRATION, *BINNING, *CLASSES, *SHOWN, *STREAM)
+_ALL = (*GEOMETRY, *SEARCH, *HITS, *CALIBRATION, *BINNING, *CLASSES, *SHOWN, *STREAM, *STORED)
 
 
 def of_workers() -> list[Parameter]:
@@ -220,4 +233,4 @@ def of_workers() -> list[Parameter]:
 
 def of_reducer() -> list[Parameter]:
     """The parameters that the reducer reads: what it shows has the shape that those of the workers give it."""
-    return [*_ALL, *FILES, *STREAMING]
+    return [*_ALL, *FILES, *HIT_FILES, *STREAMING]

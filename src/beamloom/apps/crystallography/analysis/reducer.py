@@ -72,6 +72,7 @@ class Reducer:
             return
         lists = payload.pop("peaks", None)
         hits = payload.pop("streamed", None)
+        stored = payload.pop("stored", None)
         self._streamed.update(parameters)
         if hits is not None:
             self._streamed.offer(hits.take())
@@ -85,6 +86,8 @@ class Reducer:
         self.publish["events"] = self._held["events"]
         self._show_layout()
         if self._files is not None:
+            if stored is not None:
+                self._files.keep(stored.take(), parameters)
             self._files.take({} if lists is None else lists.take())
             self._files.update(parameters, self._held["events"])
 
@@ -94,6 +97,7 @@ class Reducer:
         self._look(parameters)
         if self._files is not None and "events" in self._held:
             self._files.write_sums_when_due(parameters, self._classes)
+            self._files.commit_hits(parameters)
             self._tell_of_files(self._files)
         return max(_INTERVAL, _SHARE * (time.monotonic() - begun))
 
@@ -110,7 +114,11 @@ class Reducer:
         HitStream.close_of(context)
 
     def _tell_of_files(self, files: Files) -> None:
-        self.publish["files"] = {"folder": str(files.folder or ""), "problem": files.problem}
+        self.publish["files"] = {
+            "folder": str(files.folder or ""),
+            "problem": files.problem,
+            **files.hits_written(),
+        }
 
     def _let_go(self) -> None:
         while len(self._layouts) > _KEPT_LAYOUTS:

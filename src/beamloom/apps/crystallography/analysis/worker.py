@@ -17,6 +17,7 @@ import numpy as np
 from beamloom import Bins, Event, Histogram, Latest, Parameter, ParameterSet, Sum, Table
 from beamloom.apps.crystallography.analysis import parameters as described
 from beamloom.apps.crystallography.analysis import pump_probe
+from beamloom.apps.crystallography.analysis.chunks import chunk_of
 from beamloom.apps.crystallography.analysis.frames import Frame, Streams, as_slab
 from beamloom.apps.crystallography.analysis.hit_frames import HitFrames
 from beamloom.apps.crystallography.analysis.hits import estimated_resolution, saturated_peaks
@@ -104,16 +105,17 @@ def _results(
     }
     if is_hit:
         results["peaks"] = PeakLists().add(number, peaks)
-        if str(given["responding_url"].value):
-            results["streamed"] = _streamed(number, frame, slab, peaks, setup, given, laser)
+        if str(given["responding_url"].value) or bool(given["write_hits"]):
+            results |= _whole(number, frame, raw, slab, peaks, setup, given, laser)
     return results
 
 
-def _streamed(
-    number: int, frame: Frame, slab: Array, peaks: Peaks, setup: Setup, given: Given, laser: int
-) -> HitFrames:
-    """The hit as it is indexed elsewhere: calibrated, and binned with its peaks."""
+def _whole(
+    number: int, frame: Frame, raw: Array, slab: Array, peaks: Peaks, setup: Setup, given: Given, laser: int
+) -> dict[str, HitFrames]:
+    """The hit with its pixels, as it is indexed elsewhere: calibrated, and binned with its peaks."""
     along, down = _in_bins(peaks, setup)
+    there = peaks._replace(fs=along, ss=down)
     info = FrameInfo(
         event_id=frame.event_id,
         timestamp=frame.timestamp,
@@ -122,7 +124,14 @@ def _streamed(
         source=str(given["detector_stream"].value),
         optical_laser_active=bool(laser) if laser >= 0 else None,
     )
-    return HitFrames().add(number, setup.binning.image(slab), peaks._replace(fs=along, ss=down), info)
+    image = setup.binning.image(slab)
+    found = {}
+    if str(given["responding_url"].value):
+        found["streamed"] = HitFrames().add(number, image, there, info)
+    if bool(given["write_hits"]):
+        chunk = chunk_of(frame, raw, image, int(given["detector_channel"]))
+        found["stored"] = HitFrames().add(number, chunk.octets, there, info, chunk.kind)
+    return found
 
 
 def _in_bins(peaks: Peaks, setup: Setup) -> tuple[Array, Array]:

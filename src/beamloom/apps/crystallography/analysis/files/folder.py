@@ -11,14 +11,18 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from beamloom import Table
 from beamloom.apps.crystallography.analysis.files.lists import Lists
 from beamloom.apps.crystallography.analysis.files.status import write_status
 from beamloom.apps.crystallography.analysis.files.sums import write_sum
+from beamloom.apps.crystallography.analysis.hit_frames import HitFrame
 from beamloom.apps.crystallography.analysis.inputs import Given
 from beamloom.apps.crystallography.analysis.totals import ClassSum
+
+if TYPE_CHECKING:
+    from beamloom.apps.crystallography.analysis.files.hit_files import HitFiles
 
 _OWNER: Final = ".beamloom-run"
 _log = logging.getLogger(__name__)
@@ -30,10 +34,11 @@ class _Opened(NamedTuple):
 
 
 class Files:
-    """The files of a run; methods raise nothing, ``problem`` says what went wrong last."""
+    """The files of a run; methods raise nothing, ``problem`` says what is wrong."""
 
     def __init__(self, folder: Path, run: str | None) -> None:
-        self.problem = ""
+        self._problems: dict[str, str] = {}
+        """What is wrong, by what could not be written."""
         self._wanted = folder
         self._run = run or ""
         self._opened: _Opened | None = None
@@ -41,7 +46,14 @@ class Files:
         self._begun = monotonic()
         self._sums_written = monotonic()
         self._listed = 0
-        self._try(lambda opened: None)
+        self._arrived: list[HitFrame] = []
+        self._hits: HitFiles | None = None
+        self._try("lists", lambda opened: None)
+
+    @property
+    def problem(self) -> str:
+        """What could not be written when it was last tried, and why; empty for nothing."""
+        return "; ".join(dict.fromkeys(self._problems.values()))
 
     @property
     def folder(self) -> Path | None:
@@ -57,7 +69,7 @@ class Files:
         frames = sum(stop - first for first, stop in table.coverage)
         if frames - self._listed >= int(parameters["status_file_update_interval"]):
             self._listed = frames
-            self._try(self._update, table)
+            self._try("lists", self._update, table)
 
     def write_sums_when_due(
         self, parameters: Given, classes: Callable[[], tuple[ClassSum, ClassSum]]
@@ -65,15 +77,34 @@ class Files:
         """Write the sum files, if their interval is over."""
         interval = float(parameters["class_sums_update_interval"])
         if monotonic() - self._sums_written >= interval:
-            self._try(self._write_sums, parameters, classes())
+            self._try("sums", self._write_sums, parameters, classes())
             self._sums_written = monotonic()
+
+    def keep(self, hits: list[HitFrame], parameters: Given) -> None:
+        """Write hits with their frames."""
+        self._arrived += hits
+        self._try("hits", self._write_hits, parameters)
+
+    def commit_hits(self, parameters: Given) -> None:
+        """Let others see the hits that were written."""
+        if self._hits is not None or self._arrived:
+            self._try("hits", self._write_hits, parameters, True)
+
+    def hits_written(self) -> dict[str, int]:
+        """How many hits are in files, and how many were given up; empty where none were to be written."""
+        if self._hits is None:
+            return {}
+        return {"hits_written": self._hits.hits, "hits_given_up": self._hits.given_up}
 
     def finish(self, parameters: Given, table: Table | None, classes: tuple[ClassSum, ClassSum]) -> None:
         """Write everything as it is at the end."""
-        self._try(self._write_sums, parameters, classes)
-        self._try(self._finish, Table() if table is None else table)
+        if self._hits is not None or self._arrived:
+            self._try("hits", self._write_hits, parameters, True)
+            self._try("hits", self._finish_hits, parameters)
+        self._try("sums", self._write_sums, parameters, classes)
+        self._try("lists", self._finish, Table() if table is None else table)
 
-    def _try(self, write: Callable[..., None], *arguments: Any) -> None:
+    def _try(self, what: str, write: Callable[..., None], *arguments: Any) -> None:
         try:
             if self._opened is None:
                 self._opened = self._open()
@@ -81,11 +112,11 @@ class Files:
             write(self._opened, *arguments)
         except OSError as error:
             problem = f"files of the run cannot be written to {self._wanted}: {error}"
-            if problem != self.problem:
+            if problem not in self._problems.values():
                 _log.warning("%s; see that there is room, and that the reducer may write there", problem)
-            self.problem = problem
+            self._problems[what] = problem
         else:
-            self.problem = ""
+            self._problems.pop(what, None)
 
     def _open(self) -> _Opened:
         folder = self._wanted
@@ -110,6 +141,19 @@ class Files:
         opened.lists.finish(table)
         self._status(opened, finished=True)
 
+    def _write_hits(self, opened: _Opened, parameters: Given, commit: bool = False) -> None:
+        if self._hits is None:
+            self._hits = _hit_files(
+                opened.folder, str(parameters["processed_filename_prefix"].value), self._run
+            )
+        arrived, self._arrived = self._arrived, []
+        self._hits.keep(arrived)
+        self._hits.write(parameters, commit=commit)
+
+    def _finish_hits(self, opened: _Opened, parameters: Given) -> None:
+        if self._hits is not None:
+            self._hits.finish(parameters)
+
     def _taken(self) -> dict[int, Any]:
         taken, self._pending = self._pending, {}
         return taken
@@ -129,6 +173,16 @@ class Files:
         prefix = str(parameters["class_sum_filename_prefix"].value)
         for number, total in enumerate(classes):
             write_sum(opened.folder / f"{prefix}-detector0-class{number}-sum.h5", total)
+
+
+def _hit_files(folder: Path, prefix: str, run: str) -> HitFiles:
+    try:
+        from beamloom.apps.crystallography.analysis.files.hit_files import HitFiles
+    except ImportError as error:
+        raise OSError(
+            f"{error.name} is missing where the reducer runs; install it: pip install 'beamloom[crystallography]'"
+        ) from None
+    return HitFiles(folder, prefix, run)
 
 
 def files_of(parameters: Given, run: str | None) -> Files | None:
