@@ -172,6 +172,11 @@ SHOWN = (
         min=0,
         description="frames of events that this divides are summed; 0: none. Peaks are always",
     ),
+    BoolParameter(
+        name="geometry_is_optimized",
+        default=True,
+        description="rings of resolution are shown only where it is",
+    ),
     IntParameter(name="reset", description="any other number begins sums, powders and peakogram anew"),
 )
 FILES = (

@@ -113,9 +113,12 @@ class Pictures:
         """Of a thumbnail, (ss, fs)."""
         return self._thumbnails.binning.shape
 
-    def rings(self) -> dict[str, Any]:
-        """Circles of equal resolution: ``d`` in Å, and their radius in pixels of the pictures; none where that is not known."""
-        found = [ring for d in SPACINGS if (ring := self._ring(d)) is not None]
+    def rings(self, *, shown: bool = True) -> dict[str, Any]:
+        """Circles of equal resolution: ``d`` in Å, and their radius in pixels of the pictures; none where that is not known.
+
+        ``shown``: whether they are to be seen at all; where the geometry is not good enough they would mislead.
+        """
+        found = [ring for d in SPACINGS if shown and (ring := self._ring(d)) is not None]
         return {
             "d": np.array([ring.d for ring in found]),
             "d_attrs": {"units": "Å"},

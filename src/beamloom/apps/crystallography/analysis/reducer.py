@@ -174,7 +174,7 @@ class Reducer:
         seen = self._instrument.of(parameters)
         binning = self._binning.of(parameters, seen)
         pictures = self._pictures.of(parameters, seen, binning)
-        drawn: dict[str, Any] = {"rings": pictures.rings()}
+        drawn: dict[str, Any] = {"rings": pictures.rings(shown=bool(parameters["geometry_is_optimized"]))}
         profiles: dict[str, Any] = {}
         powder: Array | None = None
         for name, one in zip(("non_hits", "hits"), self._classes(), strict=True):
