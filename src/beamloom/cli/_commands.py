@@ -36,6 +36,9 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         (
             Listed("demo", "ten seconds of a simulated mesh scan, live, with its map at the end"),
             Listed("up", "start all processes of a pipeline file on this machine and watch them"),
+            Listed(
+                "crystallography", "serial crystallography: OM's monitor.yaml, and where frames come from"
+            ),
             Listed("replay", "run an analysis over recordings, in this process"),
             Listed("bench", "measure your pipeline: its rate, what bounds it, what one more worker gives"),
         ),

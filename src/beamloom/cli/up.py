@@ -7,22 +7,17 @@ The exit status is 1 where more events of a run failed than max_failed allows (w
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from beamloom.placement import Layout, LocalPlacement, Screen
+    from beamloom.placement import LocalPlacement, Screen
 
 EXAMPLE = """\
 beamloom up pipeline.yaml
 beamloom up pipeline.yaml --check"""
 
-REDRAW_SECONDS = 0.5
 CONSULT_SECONDS = 2.0
 """Between two questions what is wrong."""
 
@@ -68,70 +63,15 @@ def supervise(placement: LocalPlacement, screen: Screen, ready_timeout: float) -
     Raises PlacementError, with everything ended, when they do not get ready.
     """
     from beamloom.cli._run_verdict import verdict
+    from beamloom.cli._supervising import kept_up_to_date, told_to_end, welcome
 
     went_well = True
-    with _told_to_end(placement, screen) as end, _kept_up_to_date(placement, screen), placement:
+    with told_to_end(placement, screen) as end, kept_up_to_date(placement, screen), placement:
         if placement.wait_ready(ready_timeout, stopped=end.is_set):
-            screen.say(_welcome(placement.layout))
+            screen.say(welcome(placement.layout))
             while not end.wait(CONSULT_SECONDS):
                 placement.consult()
             lines, went_well = verdict(placement.ask)
             if lines:
                 screen.say("\n".join(lines))
     return 0 if went_well else 1
-
-
-def _welcome(layout: Layout) -> str:
-    places = {
-        "controller and dashboard": layout.controller_url,
-        "results": layout.reducer_url,
-        "last events": layout.debugworker_url,
-    }
-    lines = [f"  {what:<26}{url}" for what, url in places.items() if url]
-    return "\n".join([f"ready: {layout.title}", *lines])
-
-
-@contextmanager
-def _kept_up_to_date(placement: LocalPlacement, screen: Screen) -> Iterator[None]:
-    """The times in the table go on also while nothing happens."""
-    enough = threading.Event()
-
-    def redraw() -> None:
-        while not enough.wait(REDRAW_SECONDS):
-            placement.redraw()
-
-    redrawing = threading.Thread(target=redraw, name="redraw", daemon=True)
-    redrawing.start()
-    try:
-        yield
-    finally:
-        enough.set()
-        redrawing.join()
-        screen.close()
-
-
-@contextmanager
-def _told_to_end(placement: LocalPlacement, screen: Screen) -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second kills every process."""
-    end = threading.Event()
-    times = 0
-
-    def first() -> None:
-        end.set()
-        screen.say("ending; Ctrl-C once more kills at once")
-
-    def told(_number: int, _frame: Any) -> None:
-        # The handler interrupts the main thread anywhere, maybe with the event's lock in its hand: a thread does the work.
-        nonlocal times
-        times += 1
-        work = first if times == 1 else placement.stop_at_once
-        threading.Thread(target=work, name="told-to-end", daemon=True).start()
-
-    before = {
-        number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield end
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -107,7 +107,7 @@ class _Reading:
         """One group; those of a user's own class are its own business, but for ``om``."""
         if key.text == keys.BEAMLOOM:
             if self._fits(key, item, MAPPING):
-                self._parameters(item)
+                self._parameters(item, own_class)
         elif key.text in keys.GROUPS:
             if self._fits(key, item, MAPPING):
                 for name, inner in item.value.items():
@@ -164,11 +164,11 @@ class _Reading:
         self.problem(item.line, f"{at.text!r} is {shown}, but it takes {takes.noun}")
         return False
 
-    def _parameters(self, item: Located) -> None:
-        """The group ``beamloom``: any parameter by its name."""
+    def _parameters(self, item: Located, own_class: bool) -> None:
+        """The group ``beamloom``: any parameter by its name; those of a user's own class are not known here."""
         described = {one.name: one for one in of_reducer()}
         for name, inner in item.value.items():
-            if name.text in described:
+            if own_class or name.text in described:
                 self.meanings.set_directly(name.text, inner.plain(), name.line)
             else:
                 self.problem(

@@ -1,0 +1,166 @@
+"""``beamloom crystallography``: one command from a monitor.yaml and frames to what OM writes, over real processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from apps.crystallography.monitor.monitors import groups, prepared, text_of
+from apps.crystallography.series import SIMULATION, analysed, packets, parameter_set
+from beamloom.apps.crystallography import Simulation
+from beamloom.cli import main
+from live.pipelines import wait_until
+from support.patience import PATIENCE
+
+FRAMES = 60
+WORDS = (sys.executable, "-m", "beamloom", "crystallography")
+OM_CLASSES = Path(__file__).parents[2] / "om" / "analysis"
+
+
+def monitor_in(folder: Path, **changes: dict[str, Any] | None) -> Path:
+    """A monitor.yaml with its geometry."""
+    file = prepared(folder) / "monitor.yaml"
+    file.write_text(text_of(**changes))
+    return file
+
+
+def frames_in(folder: Path) -> Path:
+    """A file of simulated frames, as an Eiger's."""
+    file = folder / "run_1_master.h5"
+    with h5py.File(file, "w") as target:
+        stack = np.stack([SIMULATION.frame(index) for index in range(FRAMES)])
+        target.create_dataset("entry/data/data", data=stack, chunks=(1, *SIMULATION.shape), compression=4)
+    return file
+
+
+def ended(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command, in ``folder``, when it has come to its end."""
+    return subprocess.run(
+        [*WORDS, *words, "--plain", "--http", "127.0.0.1:0"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def columns(file: Path) -> list[list[str]]:
+    """Of frames.txt: hit, number of peaks, mean intensity."""
+    rows = [line.split(", ") for line in file.read_text().splitlines()[1:]]
+    return [[row[2], *row[5:]] for row in rows]
+
+
+@pytest.mark.processes
+def test_files_are_analysed_to_their_end_as_in_one_process(tmp_path: Path) -> None:
+    oracle = parameter_set(processed_directory=str(tmp_path / "oracle"))
+    analysed(packets(FRAMES), oracle)
+    monitor = monitor_in(tmp_path, crystallography={"responding_url": "tcp://127.0.0.1:0"})
+    done = ended(tmp_path, "-c", str(monitor), str(frames_in(tmp_path)), "-n", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    hits = sum(SIMULATION.truth(index).hit for index in range(FRAMES))
+    told = rf"run \w{{8}}: {FRAMES} frames, {hits} hits, hit rate {100 * hits / FRAMES:.1f} %"
+    assert re.search(told, done.stdout.splitlines()[-2]), done.stdout
+    assert done.stdout.splitlines()[-1] == f"  files are in {tmp_path / 'processed'}"
+    assert re.search(r"controller and dashboard +http://127\.0\.0\.1:\d+", done.stdout)
+    assert re.search(r"monitor.yaml, line \d+: data_retrieval_layer has no effect: SOURCE says", done.stderr)
+    written, wanted = tmp_path / "processed", tmp_path / "oracle"
+    assert columns(written / "frames.txt") == columns(wanted / "frames.txt")
+    assert "Status: Finished" in (written / "status.txt").read_text()
+    for kind in ("class0", "class1"):
+        name = f"processed-detector0-{kind}-sum.h5"
+        with h5py.File(written / name) as one, h5py.File(wanted / name) as other:
+            for dataset in ("nframes", "data", "peakpowder"):
+                assert np.array_equal(one["data"][dataset], other["data"][dataset]), (kind, dataset)
+
+
+@pytest.mark.processes
+def test_a_simulation_that_is_interrupted_writes_everything(tmp_path: Path) -> None:
+    words = ("simulation", "--frames", "100000", "-p", f"processed_directory={tmp_path / 'files'}")
+    more = ("-p", "status_file_update_interval=1", "--plain", "--http", "127.0.0.1:0", "-n", "1")
+    output = tmp_path / "output.txt"
+    with output.open("w") as sink:
+        command = subprocess.Popen(
+            [*WORDS, *words, *more], stdout=sink, stderr=subprocess.STDOUT, cwd=tmp_path, start_new_session=True
+        )  # fmt: skip
+    try:
+        status = tmp_path / "files" / "status.txt"
+        wait_until(lambda: command.poll() is not None or _processed(status) > 10, "frames", output.read_text)
+        command.send_signal(signal.SIGINT)
+        assert command.wait(PATIENCE) == 130, output.read_text()
+    finally:
+        if command.poll() is None:
+            os.killpg(command.pid, signal.SIGKILL)
+            command.wait()
+    assert "Status: Finished" in status.read_text()
+    listed = (tmp_path / "files" / "frames.txt").read_text().splitlines()[1:]
+    assert len(listed) == _processed(status) > 10
+    said = output.read_text()
+    assert f": {len(listed)} frames, " in said, said
+    truth = [str(Simulation().truth(index).hit) for index in range(len(listed))]
+    assert [line.split(", ")[2] for line in listed] == truth
+
+
+def _processed(status: Path) -> int:
+    found = status.exists() and re.search(r"Frames processed: (\d+)", status.read_text())
+    return int(found[1]) if found else 0
+
+
+@pytest.mark.processes
+def test_a_class_that_was_written_for_om_runs_from_its_monitor_yaml(tmp_path: Path) -> None:
+    content = {
+        "om": {**groups()["om"], "processing_layer": "brightness:BrightnessProcessing"},
+        "brightness": {"threshold": 110_000, "file": str(tmp_path / "ids.lst")},
+    }
+    (tmp_path / "monitor.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "brightness.py").write_text((OM_CLASSES / "brightness.py").read_text())
+    done = ended(tmp_path, "-c", "monitor.yaml", str(frames_in(tmp_path)), "-n", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    ids = (tmp_path / "ids.lst").read_text().split("\n")
+    assert ids == sorted(f"detector // {index}" for index in range(FRAMES))
+
+
+def test_what_is_wrong_is_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monitor = str(monitor_in(tmp_path))
+    (tmp_path / "frames.dat").write_bytes(b"")
+    for words, said in {
+        ("simulation", "-n", "0"): "there has to be one worker at least",
+        ("nothing.h5",): "there is no file nothing.h5",
+        ("run_*.cbf",): "no file matches run_*.cbf",
+        ("frames.dat",): "has no ending by which it is known",
+        ("tcp://127.0.0.1:9",): "write its name in front, as dectris_v2:tcp://127.0.0.1:9",
+        ("dectris_v3:tcp://127.0.0.1:9",): "did you mean 'dectris_v2'?",
+        ("a.cbors",): "there is no recording a.cbors",
+        ("a.h5", "b.h5"): "give several files as a pattern in quotes",
+        ("simulation", "-p", "adc_treshold=3"): "there is no such parameter (did you mean 'adc_threshold'?)",
+        ("simulation", "-p", "peakfinding_mode=slow"): "-p peakfinding_mode: ",
+        ("simulation", "-p", "adc_threshold"): "is no NAME=VALUE",
+        ("hdf5:./frames.dat", "-o", "folow=true"): "did you mean 'follow'?",
+        ("simulation", "--http", "here"): "is no address",
+    }.items():  # fmt: skip
+        assert main(["crystallography", "-c", monitor, *words]) == 2, words
+        assert said in capsys.readouterr().err, words
+    assert main(["crystallography", "hdf5:./frames.dat"]) == 2
+    assert "there is no geometry; give a monitor.yaml" in capsys.readouterr().err
+
+
+def test_a_check_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    monitor = str(monitor_in(tmp_path))
+    source = "dectris_v2:tcp://127.0.0.1:9"
+    assert main(["crystallography", "-c", monitor, source, "--check"]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"all is right: {source}, beamloom.apps.crystallography:Worker\n"
+    assert "hits are streamed from tcp://127.0.0.1:12322" in told.err
