@@ -1,0 +1,28 @@
+"""Kernels by numba: compiled once on a machine, kept beside the source or in the user's cache, and run without the interpreter's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from beamloom import UserError
+
+_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
+
+
+def compiled(extra: str) -> Callable[[_Kernel], _Kernel]:
+    """A decorator that makes machine code of a function when it is first called with arguments of their kinds.
+
+    ``extra`` is what brings numba; where it is missing, UserError names it.
+    """
+    try:
+        import numba
+    except ImportError as missing:
+        raise UserError(
+            f"this analysis needs numba, which is not here ({missing}); pip install 'beamloom[{extra}]'"
+        ) from None
+
+    def compile_kernel(kernel: _Kernel) -> _Kernel:
+        return cast(_Kernel, numba.njit(kernel, nogil=True, cache=True, error_model="numpy"))
+
+    return compile_kernel

@@ -1,0 +1,49 @@
+"""Arrays in files that parameters name: masks, dark and flat images.
+
+A file parameter NAME has a path, which the process that needs it reads, or its content in NAME_file, which travels with the parameters.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beamloom import ParameterSet, UserError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def array_of(parameters: ParameterSet, name: str) -> Array | None:
+    """The array in the .npy file that the parameter ``name`` gives; None where it gives none. Raises UserError."""
+    content: bytes = parameters[f"{name}_file"].value
+    path = str(parameters[name].value)
+    if not content and not path:
+        return None
+    try:
+        given = io.BytesIO(content) if content else io.BytesIO(Path(path).expanduser().read_bytes())
+        array = np.load(given, allow_pickle=False)
+    except OSError as error:
+        raise UserError(
+            f"{name}: {path} cannot be read by this process ({error.strerror}); give a path that it sees, or send the content "
+            f"as {name}_file"
+        ) from None
+    except (ValueError, EOFError):
+        raise UserError(
+            f"{name}: this is no array of numbers in a .npy file; write one by numpy.save"
+        ) from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        raise UserError(f"{name}: the file has no array of numbers; write one by numpy.save")
+    return array
+
+
+def image_of(parameters: ParameterSet, name: str, shape: tuple[int, ...]) -> Array | None:
+    """The same, which is to have the shape of a frame. Raises UserError."""
+    array = array_of(parameters, name)
+    if array is not None and array.shape != shape:
+        raise UserError(
+            f"{name} has the shape {array.shape}, and frames have {shape}; give one of these frames"
+        )
+    return array
