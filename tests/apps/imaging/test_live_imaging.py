@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.imaging.test_differences import in_one_loop
 from apps.imaging.test_differences import SIMULATION as WANDERING
+from apps.imaging.test_differences import in_one_loop
 from apps.runs import analysed, assert_same, camera_events, camera_messages, parameters_of, plain
 from beamloom.apps.imaging import PhotonSimulation, Reducer, Worker, windows
 from beamloom.replay import replay
