@@ -41,13 +41,23 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several workers share the files, those that start processes come first, so that none of them is left at the end alone.
 
-    Among each kind the files with the most tests come first. The tests of a file stay together, and in their order.
+    Among each kind those with the most tests come first. The tests of a file stay together, in their order. The files of a
+    package, which share what is dear, stay together, too.
     """
     if not hasattr(config, "workerinput"):
         return
-    counts = Counter(item.path for item in items)
+    together = {
+        path: path.parent if (path.parent / "__init__.py").exists() else path
+        for path in {item.path for item in items}
+    }
+    files, groups = Counter(item.path for item in items), Counter(together[item.path] for item in items)
     slow = {item.path for item in items if item.get_closest_marker("processes") is not None}
-    items.sort(key=lambda item: (item.path not in slow, -counts[item.path], str(item.path)))
+
+    def place(item: pytest.Item) -> tuple[object, ...]:
+        group = together[item.path]
+        return item.path not in slow, -groups[group], str(group), -files[item.path], str(item.path)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

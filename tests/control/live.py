@@ -57,6 +57,12 @@ class Live:
         """Call something in the thread that drives the pipeline."""
         return self.bench.controller.ask(command).result(PATIENCE)
 
+    def show_results_at(self, url: str) -> None:
+        """Have the reducer say that it serves its results there."""
+        reducer = self.bench.controller.ensemble.reducer
+        assert reducer is not None
+        self.do(lambda: setattr(reducer.register, "http", url))
+
     # ---- HTTP -----------------------------------------------------------------------------------------------------------
 
     def url(self, path: str) -> str:

@@ -1,4 +1,7 @@
-"""The dashboard in a real Chromium, driven by Playwright; whatever the page writes on its console as an error fails the test."""
+"""The dashboard in a real Chromium, driven by Playwright; whatever the page writes on its console as an error fails the test.
+
+Pages are used again: a new one has nothing in its memory, and takes as long as most tests.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser as Program
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 PATIENCE_MS = 40_000
 WIDE = (1280, 900)
@@ -16,11 +20,45 @@ PHONE = (390, 844)
 OPTIONS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
+    "--disable-gpu",
 ]
 
 expect.set_options(timeout=PATIENCE_MS)
+
+
+class Tab:
+    """A page, and what it has written as errors."""
+
+    def __init__(self, program: Program) -> None:
+        context = program.new_context()
+        context.set_default_timeout(PATIENCE_MS)
+        self.page = context.new_page()
+        self.errors: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def open(self, url: str, size: tuple[int, int], *, dark: bool) -> None:
+        """Show this address, with nothing left of the one before."""
+        self.page.set_viewport_size(ViewportSize(width=size[0], height=size[1]))
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
+        self.page.goto(url)
+
+    def leave(self) -> None:
+        """Show nothing: nothing is asked any more, and the next address is not only another part of this one."""
+        self.page.goto("about:blank")
+        self.page.context.clear_permissions()
+
+
+class Browser:
+    """A Chromium, and its pages that nobody uses now."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.idle: list[Tab] = []
 
 
 @contextmanager
@@ -30,11 +68,11 @@ def a_browser() -> Iterator[Browser]:
     if program is None:
         pytest.skip("needs Chromium; on Debian and Ubuntu it is the package chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+        chromium = playwright.chromium.launch(executable_path=program, args=OPTIONS)
         try:
-            yield browser
+            yield Browser(chromium)
         finally:
-            browser.close()
+            chromium.close()
 
 
 @contextmanager
@@ -42,25 +80,18 @@ def a_page(
     browser: Browser, url: str, size: tuple[int, int] = WIDE, *, dark: bool = False, allow: str = ""
 ) -> Iterator[Page]:
     """A page at ``url``; at its end it must have written no error but those that hold ``allow``."""
-    viewport = ViewportSize(width=size[0], height=size[1])
-    context = browser.new_context(viewport=viewport, color_scheme="dark" if dark else "light")
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    errors: list[str] = []
-
-    def heard(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            errors.append(message.text)
-
-    page.on("console", heard)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(url)
+    tab = browser.idle.pop() if browser.idle else Tab(browser.program)
     try:
-        yield page
-        # Those that come while it is closed are of requests that are given up by that.
-        wrong = [error for error in errors if not allow or allow not in error]
-    finally:
-        context.close()
+        tab.open(url, size, dark=dark)
+        yield tab.page
+        # Those that come while it is left are of requests that are given up by that.
+        wrong = [error for error in tab.errors if not allow or allow not in error]
+        tab.leave()
+    except BaseException:
+        tab.page.context.close()
+        raise
+    tab.errors.clear()
+    browser.idle.append(tab)
     if wrong:
         pytest.fail("the page wrote errors:\n" + "\n".join(wrong), pytrace=False)
 

@@ -10,7 +10,10 @@ import pytest
 import requests
 
 from beamloom.control.dashboard import web_file
-from control.live import Live
+from beamloom.results.http import make_app as results_app
+from beamloom.transport.http_server import HttpServer
+from control.live import Live, simple_map
+from services.bench import series
 from support.patience import PATIENCE
 
 REPOSITORY = Path(__file__).parents[2]
@@ -91,21 +94,10 @@ def test_the_dashboard_is_small() -> None:
     assert whole < MOST_BYTES
 
 
-def shows_results_at(live: Live, url: str) -> None:
-    reducer = live.bench.controller.ensemble.reducer
-    assert reducer is not None
-    live.do(lambda: setattr(reducer.register, "http", url))
-
-
 def test_what_the_reducer_shows_is_read_under_the_address_of_the_controller(tmp_path: Path) -> None:
-    from beamloom.results.http import make_app as results_app
-    from beamloom.transport.http_server import HttpServer
-    from control.live import simple_map
-    from services.bench import series
-
     with Live() as live:
         with HttpServer(results_app(live.bench.desk)) as results:
-            shows_results_at(live, results.url)
+            live.show_results_at(results.url)
             live.feeds["eiger"].send(series(5))
             live.arm(simple_map(5))
             live.finished()

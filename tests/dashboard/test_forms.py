@@ -12,34 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from dashboard.browser import PHONE, a_page, show
-from dashboard.conftest import showcase_map
+from dashboard.browser import PHONE, Browser, a_page, show
+from dashboard.conftest import at_rest, showcase_map
 from live.pipelines import TIMEOUT, Live, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
-STANDARD = {
-    "sample": "C-17",
-    "line": 512,
-    "fail_every": 0,
-    "band": [-10, 10],
-    "keep_dark": False,
-    "scaling": "counts",
-    "flat_field": "",
-    "flat_field_file": "",
-    "roi_x": 80,
-}
 
 
 @pytest.fixture
 def page(browser: Browser, showcase: Live) -> Iterator[Page]:
     """A page, while no run goes on and all parameters are as the analysis describes them."""
-    if not showcase.progress()["finished"]:
-        showcase.post("stop")
-    if showcase.progress()["run"]:
-        showcase.finished()
-    showcase.set(**STANDARD)
+    at_rest(showcase)
     with a_page(browser, showcase.placement.controller_url) as one:
         yield one
 

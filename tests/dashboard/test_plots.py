@@ -16,48 +16,33 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
-import yaml
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from dashboard.browser import PHONE, a_page, show
-from dashboard.conftest import SHOWCASE, showcase_map
+from beamloom.results.http import make_app as results_app
+from beamloom.transport.http_server import HttpServer
+from control.live import Live as InMemory
+from dashboard.browser import PHONE, Browser, a_page, show
+from dashboard.conftest import showcase_map
 from dashboard.plotting import array, boxes, canvas, choose, downloaded, mark, place, point_at
-from live.pipelines import Live, running, wait_until
+from live.pipelines import Live, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 POINTS = 30
-ANALYSES = Path(__file__).parent / "analyses"
 
 
 @pytest.fixture(scope="module")
-def pipeline() -> Iterator[Live]:
-    """The showcase with one of every kind of array beside its results."""
-    streams = yaml.safe_load((SHOWCASE / "pipeline.yaml").read_text())["streams"]
-    with running(streams, worker="kinds:Worker", reducer="kinds:Reducer", analysis=ANALYSES) as live:
-        yield live
-
-
-@pytest.fixture(scope="module")
-def before(pipeline: Live, browser: Browser) -> str:
-    """What the page says before the first run."""
-    with a_page(browser, f"{pipeline.placement.controller_url}/#results", allow="404") as page:
-        expect(page.locator("#plot [role=status]")).to_contain_text("armed")
-        return page.locator("#plot").inner_text()
-
-
-@pytest.fixture(scope="module")
-def first_run(pipeline: Live, before: str) -> str:
+def first_run(showcase: Live) -> str:
     """A run that has ended: its id."""
-    run = pipeline.arm(showcase_map(POINTS))
-    pipeline.finished()
+    run = showcase.arm(showcase_map(POINTS))
+    showcase.finished()
     return run
 
 
 @pytest.fixture(scope="module")
-def measured(pipeline: Live, first_run: str) -> Live:
+def measured(showcase: Live, first_run: str) -> Live:
     """The pipeline after a run."""
-    return pipeline
+    return showcase
 
 
 @pytest.fixture
@@ -111,8 +96,13 @@ def test_a_single_value_is_shown_as_it_is(page: Page, path: str, text: str) -> N
     expect(page.locator("#plot .value")).to_have_text(text)
 
 
-def test_before_the_first_run_it_is_said_that_there_was_none(before: str) -> None:
-    assert "Nothing is published yet. No run has been armed yet." in before
+def test_before_the_first_run_it_is_said_that_there_was_none(browser: Browser) -> None:
+    with InMemory() as live, HttpServer(results_app(live.bench.desk)) as results:
+        live.show_results_at(results.url)
+        with a_page(browser, f"{live.root}/#results", allow="404") as page:
+            expect(page.locator("#plot [role=status]")).to_contain_text(
+                "Nothing is published yet. No run has been armed yet."
+            )
 
 
 @pytest.mark.parametrize(

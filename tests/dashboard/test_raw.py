@@ -12,40 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
-import yaml
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from beamloom import Event
 from control.live import Live as InProcess
-from dashboard.browser import PHONE, a_page, show
-from dashboard.conftest import SHOWCASE
+from dashboard.browser import PHONE, Browser, a_page, show
+from dashboard.conftest import KEPT, SHOWCASE
 from dashboard.plotting import point_at
-from live.pipelines import TIMEOUT, Live, running, wait_until
-from support.ports import quiet_address
+from live.pipelines import TIMEOUT, Live, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
-KEPT = 6
 TENS = 3
 
 
-@pytest.fixture(scope="module")
-def watched() -> Iterator[Live]:
-    """The showcase with a debug worker, before its first run."""
-    streams = yaml.safe_load((SHOWCASE / "pipeline.yaml").read_text())["streams"]
-    debugworker = {"http": quiet_address(), "keep_events": KEPT}
-    with running(
-        streams,
-        worker="showcase:Worker",
-        reducer="showcase:Reducer",
-        analysis=SHOWCASE,
-        debugworker=debugworker,
-    ) as live:
-        yield live
-
-
 @pytest.fixture
-def page(browser: Browser, watched: Live) -> Iterator[Page]:
-    with a_page(browser, f"{watched.placement.controller_url}/#debug") as one:
+def page(browser: Browser, showcase: Live) -> Iterator[Page]:
+    with a_page(browser, f"{showcase.placement.controller_url}/#debug") as one:
         yield one
 
 
@@ -56,13 +38,12 @@ def sampled(tens: int | None) -> dict[str, Any]:
     return written
 
 
-@pytest.fixture
-def sampled_run(watched: Live) -> dict[int, Event]:
+@pytest.fixture(scope="module")
+def sampled_run(showcase: Live) -> dict[int, Event]:
     """The events of a run that has ended, as a notebook gets them from the debug worker."""
-    if watched.progress()["run"] is None:
-        watched.arm(sampled(TENS))
-    watched.finished()
-    address = f"{watched.placement.debugworker_url}/api/v1/last_events?number={KEPT}"
+    showcase.arm(sampled(TENS))
+    showcase.finished()
+    address = f"{showcase.placement.debugworker_url}/api/v1/last_events?number={KEPT}"
     events: list[Event] = pickle.loads(requests.get(address, timeout=TIMEOUT).content)
     return {event.event_number: event for event in events}
 
@@ -82,8 +63,8 @@ def test_before_the_first_event_it_says_which_events_come(page: Page) -> None:
     expect(page.locator("main")).to_contain_text('{"tags": ["debug"]}')
 
 
-def test_the_key_leads_there(browser: Browser, watched: Live) -> None:
-    with a_page(browser, watched.placement.controller_url or "") as page:
+def test_the_key_leads_there(browser: Browser, showcase: Live) -> None:
+    with a_page(browser, showcase.placement.controller_url or "") as page:
         expect(page.locator("#processes tbody tr")).not_to_have_count(0)
         page.keyboard.press("8")
         expect(page.locator("nav a[aria-current]")).to_have_text("Raw")
@@ -162,9 +143,9 @@ def test_frames_are_shown_as_they_were_sent(page: Page, sampled_run: dict[int, E
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_nothing_of_it_sticks_out_on_a_phone(
-    browser: Browser, watched: Live, sampled_run: dict[int, Event], pictures: Path, dark: bool
+    browser: Browser, showcase: Live, sampled_run: dict[int, Event], pictures: Path, dark: bool
 ) -> None:
-    with a_page(browser, f"{watched.placement.controller_url}/#debug", PHONE, dark=dark) as page:
+    with a_page(browser, f"{showcase.placement.controller_url}/#debug", PHONE, dark=dark) as page:
         page.get_by_role("button", name="previous").click()
         heading(page, list(sampled_run)[-2])
         show(page, f"raw-phone-{'dark' if dark else 'light'}", pictures)
@@ -172,30 +153,30 @@ def test_nothing_of_it_sticks_out_on_a_phone(
 
 
 def test_the_form_of_a_run_chooses_which_events_are_seen(
-    page: Page, watched: Live, sampled_run: dict[int, Event]
+    page: Page, showcase: Live, sampled_run: dict[int, Event]
 ) -> None:
     page.evaluate("location.hash = 'runs'")
     page.get_by_label("events", exact=True).fill("8")
     page.get_by_label("for the debug worker one in").fill("4")
     expect(page.locator("#arm")).to_contain_text("one in 4 is for the debug worker, too")
     page.get_by_role("button", name="arm", exact=True).click()
-    wait_until(lambda: watched.progress()["total_events"] == 10, "the new run", watched.state)
-    watched.finished()
+    wait_until(lambda: showcase.progress()["total_events"] == 10, "the new run", showcase.state)
+    showcase.finished()
     page.evaluate("location.hash = 'debug'")
     rows = page.locator("#kept tbody tr td:first-child")
     expect(rows.nth(3)).to_have_text("0")
     assert rows.all_text_contents()[:4] == ["9", "8", "4", "0"]
 
 
-def test_new_events_come_by_themselves_until_it_is_paused(page: Page, watched: Live) -> None:
-    watched.arm(sampled(None))
+def test_new_events_come_by_themselves_until_it_is_paused(page: Page, showcase: Live) -> None:
+    showcase.arm(sampled(None))
     shown = page.locator("#raw-event")
 
     def place() -> int:
         return int(shown.get_attribute("data-place") or -1)
 
     first = place()
-    wait_until(lambda: place() > first + 1, "newer events on the page", watched.state)
+    wait_until(lambda: place() > first + 1, "newer events on the page", showcase.state)
     page.get_by_role("button", name="pause").click()
     expect(shown).to_contain_text("paused")
     held = place()
@@ -203,6 +184,6 @@ def test_new_events_come_by_themselves_until_it_is_paused(page: Page, watched: L
     assert place() == held
     expect(page.get_by_role("button", name="previous")).to_be_disabled()
     page.get_by_role("button", name="follow the newest").click()
-    wait_until(lambda: place() > held + KEPT, "the newest event", watched.state)
-    watched.post("stop")
-    watched.finished()
+    wait_until(lambda: place() > held + KEPT, "the newest event", showcase.state)
+    showcase.post("stop")
+    showcase.finished()

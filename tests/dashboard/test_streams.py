@@ -1,4 +1,4 @@
-"""Health, streams and workers on the page: figures are those of the API, and workers come and go while a run goes on."""
+"""Health, streams and workers on the page: figures are those of the API."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from control.live import Live as InMemory
-from dashboard.browser import PHONE, WIDE, a_page, show
+from dashboard.browser import PHONE, WIDE, Browser, a_page, show
 from dashboard.conftest import showcase_map
-from live.pipelines import Live, running, wait_until
+from live.pipelines import Live, wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -142,42 +142,6 @@ def test_each_process_says_where_its_time_goes(page: Page, endless: Live) -> Non
     expect(row(page, "worker-1")).to_contain_text(f"{worker['host']}, process {worker['pid']}")
     for name in ("camera-ingester", "reducer"):
         expect(row(page, name).get_by_role("button")).to_have_count(0)
-
-
-def reduced_once(live: Live) -> None:
-    """Each event that the ledger calls reduced came to the reducer once, and no other did."""
-    reduced = {event for first, last in live.get("ledger")["reduced"] for event in range(first, last + 1)}
-    assert dict.fromkeys(reduced, 1) == live.published()["times"]
-
-
-def test_workers_come_and_go_while_a_run_goes_on_and_each_event_counts_once(
-    browser: Browser, pictures: Path
-) -> None:
-    camera = {"device": "generator", "kind": "images", "shape": [8, 8], "rate": 100, "items": 0}
-    cells = {"camera": [[{"constraint": 0}]]}
-    endless = {"parts": {"main": cells}, "sequence": [{"part": "main", "repeat": None}]}
-    with (
-        running({"camera": camera}, worker="tally:Worker", reducer="tally:Reducer") as live,
-        a_page(browser, live.placement.controller_url, allow="409") as page,
-    ):
-        live.arm(endless, all_wrap=False)
-        page.get_by_role("button", name="add a worker").click()
-        expect(row(page, "worker-3")).to_contain_text("process ")
-        events = row(page, "worker-3").locator("[data-label='events']")
-        wait_until(lambda: number_in(events.inner_text()) > 10, "events of the new worker", live.state)
-        show(page, "workers-three", pictures)
-        for name in ("worker-1", "worker-2"):
-            page.get_by_role("button", name=f"Stop {name}").click()
-            expect(row(page, name)).to_have_count(0)
-        page.get_by_role("button", name="Stop worker-3").click()
-        expect(page.locator("#processes .problem")).to_contain_text("worker-3 is the only worker")
-        done = live.progress()["completed_events"]
-        wait_until(lambda: live.completed(done + 20), "events of the last worker", live.state)
-        assert live.get("doctor")["findings"] == []
-        expect(page.get_by_label("Health")).to_have_class(re.compile(r"\bgood\b"))
-        live.post("stop")
-        assert live.finished()["failed"] == 0
-        reduced_once(live)
 
 
 @pytest.mark.parametrize(

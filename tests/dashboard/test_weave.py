@@ -1,20 +1,18 @@
-"""The weave: what the picture says of each event is what the API says, while events are woven, when a worker dies, and afterwards."""
+"""The weave: what the picture says of each event is what the API says, while events are woven, and afterwards."""
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from dashboard.browser import PHONE, a_page, show
-from dashboard.conftest import a_showcase, showcase_map
-from live.pipelines import Live, wait_until
+from control.live import Live as InMemory
+from dashboard.browser import PHONE, Browser, a_page, show
+from dashboard.conftest import showcase_map
+from live.pipelines import Live
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 POINTS = 60
@@ -193,43 +191,6 @@ def test_the_weave_fits_on_a_phone(
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def given_again(live: Live) -> list[int]:
-    """The events that were given out more than once, but for the start event."""
-    seen: dict[str, Any] = live.get("weave?from=1&count=4000")
-    return [seen["first"] + place for place, attempt in enumerate(seen["attempt"]) if attempt > 1]
-
-
-def test_events_of_a_killed_worker_are_seen_to_be_given_out_again(browser: Browser, pictures: Path) -> None:
-    with a_showcase() as live, a_page(browser, f"{live.placement.controller_url}/#weave") as page:
+def test_before_the_first_run_it_says_what_will_be_here(browser: Browser) -> None:
+    with InMemory() as live, a_page(browser, f"{live.root}/#weave") as page:
         expect(page.locator("#weave")).to_contain_text("No run yet; arm one under Runs")
-        live.arm(showcase_map(None))
-        expect(picture(page)).to_be_visible()
-        page.wait_for_function("() => Number(document.querySelector('.weave-picture').dataset.first) > 20")
-        [worker] = [one for one in live.get("config")["workers"] if one["name"] == "worker-1"]
-        os.kill(worker["pid"], signal.SIGKILL)
-        wait_until(lambda: given_again(live), "events that are given out again", live.state)
-        expect(page.locator(".weave-legend")).to_contain_text("given out again")
-        show(page, "weave-killed", pictures)
-        live.post("stop")
-        live.finished()
-        event = given_again(live)[0]
-        page.evaluate("location.hash = 'weave?from=0&count=20'")
-        expect(picture(page)).to_have_attribute("data-first", "0")
-        page.get_by_role("button", name="trouble ▸").click()
-        expect(page.get_by_label(f"The story of event {event}")).to_be_visible()
-        page.keyboard.press("p")
-        expect(page.locator("#weave")).to_contain_text("There is no further event")
-        page.evaluate(f"location.hash = 'weave?from={max(event - 10, 0)}&count=40&event={event}'")
-        story = page.get_by_label(f"The story of event {event}")
-        expect(story).to_contain_text("Leased to worker-1 (attempt 1)")
-        expect(story).to_contain_text("Taken away from worker-1")
-        expect(story).to_contain_text("(attempt 2)")
-        point_at(page, event)
-        expect(said(page)).to_contain_text(f"event {event}: in the result, by worker-")
-        expect(said(page)).to_contain_text("given out for the second time")
-        show(page, "weave-again", pictures)
-        page.evaluate("location.hash = ''")
-        strip = page.locator("#weave-strip")
-        expect(strip).to_be_visible()
-        strip.get_by_role("link", name="Weave").click()
-        expect(picture(page)).to_be_visible()
