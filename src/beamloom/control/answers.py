@@ -115,7 +115,7 @@ class RunDetail(RunLine):
     coverage: str = ""
     """What is in its result, in a sentence."""
     epochs: list[ParameterEpoch] | None = None
-    """None: a former controller has armed it, and they are not known here; the reducer may know them."""
+    """None: an older version of Beamloom has kept it, and did not keep them; the reducer may know them."""
     kinds_of_failure: int = 0
 
 

@@ -36,6 +36,7 @@ STATUS: dict[str, int] = {
     "ArmingRefused": 409,
     "NoSuchEvent": 404,
     "NoSuchRun": 404,
+    "RunOfAnotherVersion": 404,
     "NoTrace": 409,
     "NoLauncher": 409,
     "NoWorker": 404,

@@ -157,7 +157,7 @@ def summary(record: RunRecord, reducer: str | None = None) -> dict[str, Any]:
 def detail(record: RunRecord) -> dict[str, Any]:
     """All that people ask of one run; ``epochs`` None: they are not known any more."""
     epochs = msgspec.to_builtins(record.epochs)
-    # A run has one from its beginning on: without, it is one of a former controller.
+    # A run has one from its beginning on: without, it was kept by a version that did not keep them.
     return {
         **summary(record),
         "map": table_summary(record.written),

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from beamloom.control.asking import BadRequest
-from beamloom.control.run_records import NoSuchEvent, record_of
-from beamloom.engine.checkpoint import CheckpointError
+from beamloom.control.run_records import record_of
 from beamloom.engine.glimpse import Glimpse, WholeGlimpse, glimpse, newest, whole_glimpse, within_run
 from beamloom.engine.overview import overview
 from beamloom.engine.weave import Packets, Stage, weave
@@ -192,7 +191,7 @@ def picture(found: Any, asked: Wanted) -> RunWeave:
     """The answer; takes milliseconds, and is not to be called where somebody waits for leases."""
     if found is None:
         return NOTHING
-    seen = found if isinstance(found, Look) else _look_at_ended(found, asked)
+    seen = found if isinstance(found, Look) else look(found, asked)
     events, one = seen.events, weave(seen.events, with_words=asked.events <= MOST_WITH_WORDS)
     whole = None if seen.whole is None else overview(seen.whole, asked.bins)
     return RunWeave(
@@ -222,13 +221,6 @@ def picture(found: Any, asked: Wanted) -> RunWeave:
         unusual_after=one.unusual_after,
         overview=None if whole is None else WeaveOverview(**vars(whole)),
     )
-
-
-def _look_at_ended(record: Any, asked: Wanted) -> Look:
-    try:
-        return look(record, asked)
-    except CheckpointError as error:
-        raise NoSuchEvent(f"the run can be seen no more: {error}") from None
 
 
 def _marks(seen: Look) -> Iterator[WeaveMark]:

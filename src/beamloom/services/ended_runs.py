@@ -11,16 +11,17 @@ import functools
 import weakref
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from beamloom.engine.checkpoint import thaw
+from beamloom.engine.checkpoint import CheckpointError, thaw
 from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage
 from beamloom.engine.digest import Digest
 from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.run import Run
+from beamloom.errors import UserError
 from beamloom.services.statekeeping import RUNS_KEPT, RunPapers
 from beamloom.triggermap import TriggerMap
 
@@ -32,6 +33,10 @@ QUICK = 1
 _papers = msgspec.msgpack.Decoder(RunPapers)
 
 
+class RunOfAnotherVersion(UserError):
+    """A run whose state this version cannot read."""
+
+
 class EndedRun:
     """A run that has ended, in this life of the controller or in a former one."""
 
@@ -40,21 +45,18 @@ class EndedRun:
     def __init__(
         self,
         papers: RunPapers,
-        digest: Digest | None = None,
-        epochs: Sequence[EpochRecord] = (),
         chronicle: Chronicle | None = None,
     ) -> None:
-        """What is known of it in memory, where it was this controller's, is beside the papers."""
+        """``chronicle``: what is known of it in memory beside the papers, where it was this controller's."""
         self.started_at = papers.started_at
         self.finished_at = papers.finished_at
         self.run_id = papers.run
-        self.epochs = list(epochs)
         self._packed = _pack(msgspec.msgpack.encode(papers))
         self._chronicle = None if chronicle is None else _pack(chronicle.encode())
         self._open: weakref.ref[Run] | None = None
-        if digest is not None:
+        if papers.digest is not None:
             # Else it is made from the run when it is asked for.
-            self.__dict__["digest"] = digest
+            self.__dict__["digest"] = papers.digest
 
     @property
     def nbytes(self) -> int:
@@ -63,18 +65,29 @@ class EndedRun:
 
     @functools.cached_property
     def digest(self) -> Digest:
-        """What a list shows of it. Raises CheckpointError where another version has written it."""
+        """What a list shows of it. Raises RunOfAnotherVersion where it is not in the papers and cannot be made of them."""
         return Digest.of(self.run, self.written)
 
     @property
     def run(self) -> Run:
-        """The run as it ended; the same one as long as anybody holds it. Raises CheckpointError as above."""
+        """The run as it ended; the same one as long as anybody holds it. Raises RunOfAnotherVersion."""
         run = None if self._open is None else self._open()
         if run is None:
             papers = self._papers
-            run = thaw(papers.state, TriggerMap.from_json(papers.trigger_map, all_wrap=False))
+            try:
+                run = thaw(papers.state, TriggerMap.from_json(papers.trigger_map, all_wrap=False))
+            except CheckpointError as error:
+                raise RunOfAnotherVersion(
+                    f"of run {self.run_id} no more can be seen than its line in the list of runs: another version of Beamloom has kept it "
+                    f"({error}); its results are in the files that were written of it"
+                ) from error
             self._open = weakref.ref(run)
         return run
+
+    @property
+    def epochs(self) -> list[EpochRecord]:
+        """The parameters that held in it, from the first event on; none where a version kept it that did not keep them."""
+        return self._papers.epochs
 
     @property
     def coverage(self) -> Coverage:

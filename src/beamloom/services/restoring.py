@@ -11,7 +11,7 @@ from beamloom.engine.checkpoint import CheckpointError, thaw
 from beamloom.engine.inputs import replay
 from beamloom.engine.provenance import add_epoch
 from beamloom.engine.run import Run
-from beamloom.services.ended_runs import EndedRun
+from beamloom.services.ended_runs import EndedRun, RunOfAnotherVersion
 from beamloom.services.statekeeping import (
     Began,
     Came,
@@ -51,12 +51,22 @@ def restore(stored: Stored) -> Restored:
     except msgspec.DecodeError as error:
         logger.error("what the former controller has kept cannot be read (%s); this one begins anew", error)
         return Restored(ControllerState(), [])
-    over = [EndedRun(one) for one in papers.values() if one.finished_at is not None]
+    over = [EndedRun(one) for one in papers.values() if one.finished_at is not None and _can_be_listed(one)]
     restored = Restored(state, over, entries=len(entries))
     if state.active is not None and (own := papers.get(state.active.run)) is not None:
         _restore_run(restored, own, entries)
     _replay(state, entries)
     return restored
+
+
+def _can_be_listed(papers: RunPapers) -> bool:
+    if papers.digest is not None:
+        return True
+    try:
+        return bool(EndedRun(papers).digest)
+    except RunOfAnotherVersion as error:
+        logger.warning("run %s is not in the list of runs any more: %s", papers.run, error)
+        return False
 
 
 def _restore_run(restored: Restored, papers: RunPapers, entries: Iterable[Entry]) -> None:

@@ -18,7 +18,7 @@ from beamloom.parameters import (
 )
 from beamloom.recordings.folder import RecordedEpoch
 from beamloom.services.active_run import ActiveRun
-from beamloom.services.ended_runs import EndedRun, EndedRuns
+from beamloom.services.ended_runs import EndedRun, EndedRuns, RunOfAnotherVersion
 from beamloom.services.ensemble import Ensemble
 from beamloom.services.logbook import Logbook
 from beamloom.services.parameter_epochs import ParameterEpochs
@@ -71,12 +71,14 @@ def papers_of(active: ActiveRun, record_prefix: str) -> RunPapers:
         active.finished_at,
         freeze(active.run),
         record_prefix,
+        list(active.epochs),
+        active.digest,
     )
 
 
 def put_away(active: ActiveRun) -> EndedRun:
     """What is remembered of a run when the next one begins."""
-    return EndedRun(papers_of(active, ""), active.digest, active.epochs, active.chronicle)
+    return EndedRun(papers_of(active, ""), active.chronicle)
 
 
 def resume(
@@ -102,9 +104,7 @@ def resume(
         for member in controller.ensemble:
             channel.send(member.peer, TakeStock(None))
         if (last := controller.past.take_last()) is not None:
-            # Whoever waited for its end is still to see it.
-            controller.active = ActiveRun(last.run, last.written, controller.ensemble, channel, {})
-            controller.active.started_at, controller.active.finished_at = last.started_at, last.finished_at
+            _show_again(controller, last, channel)
     else:
         ticks = {} if state.active is None else state.active.ticks
         active = ActiveRun(restored.run, restored.written, controller.ensemble, channel, ticks, keeper.flush)
@@ -120,6 +120,18 @@ def resume(
             restored.entries,
             time.perf_counter() - began,
         )
+
+
+def _show_again(controller: Resumable, last: EndedRun, channel: Channel) -> None:
+    """Whoever waited for the end of the last run is still to see it."""
+    try:
+        active = ActiveRun(last.run, last.written, controller.ensemble, channel, {})
+    except RunOfAnotherVersion as error:
+        logger.warning("%s", error)
+        controller.past.add([last])
+        return
+    active.started_at, active.finished_at, active.epochs = last.started_at, last.finished_at, last.epochs
+    controller.active = active
 
 
 def recorder_of(controller: Resumable, detectors: Detectors) -> RunRecorder | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from beamloom.engine.digest import Digest
 from beamloom.engine.inputs import Input, encode_input
 from beamloom.engine.provenance import EpochRecord
 from beamloom.errors import UserError
@@ -83,6 +84,10 @@ class RunPapers(msgspec.Struct):
     state: bytes
     """The frozen run; that of the moment of arming while it goes on."""
     record_prefix: str = ""
+    epochs: list[EpochRecord] = []
+    """The parameters that held in it until now."""
+    digest: Digest | None = None
+    """What a list shows of it, also where the state cannot be read; None in papers of versions that did not write it."""
 
 
 class ActiveState(msgspec.Struct):

@@ -43,7 +43,7 @@ export function Detail(props: { run: RunLine }): JSX.Element {
       <dt>parameters</dt>
       <dd>
         {detail.epochs === null ? (
-          "not known here any more: the controller was started again since"
+          "not known: an older version of Beamloom has kept this run, without them"
         ) : (
           <div class="values">
             {Object.entries(first).map(([name, value]) => (
