@@ -2,7 +2,7 @@
 
 A page that came from the controller can so ask all of them, with one address to reach and one token: ``/results/...`` goes to the reducer,
 ``/glance/{worker}/...`` to a debug worker. Bodies pass through in pieces; nothing is kept, and the controller's thread is asked for the
-address alone. Only reading passes.
+address alone. Only reading passes. For whom an answer is passes as well: what goes over a network is compressed where it is made.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ AddressOf = Callable[[str], Awaitable[str | None]]
 
 REDUCER = ""
 """The name under which the reducer is asked for."""
-PASSED_ON = ("accept", "accept-encoding", "authorization", "if-none-match", "range")
+PASSED_ON = ("accept", "accept-encoding", "authorization", "forwarded", "if-none-match", "range")
+THIS_MACHINE = ("127.0.0.1", "::1")
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server")
 CONNECT_SECONDS = 2.0
 KEPT_CONNECTIONS = 20
@@ -66,6 +67,8 @@ class Relay:
         import httpx
 
         headers = {key: request.headers[key] for key in PASSED_ON if key in request.headers}
+        if way := _way_of(request):
+            headers["x-forwarded-for"] = way
         query = f"?{request.url.query}" if request.url.query else ""
         try:
             path = quote(request.path_params["path"], safe=IN_PATHS)
@@ -91,6 +94,13 @@ class Relay:
             logging.getLogger("httpx").setLevel(logging.WARNING)
             self._client = httpx.AsyncClient(verify=verify, timeout=timeout, limits=limits, trust_env=False)
         return self._client
+
+
+def _way_of(request: Request) -> str:
+    """Over which addresses a question came, as ``X-Forwarded-For`` has it; empty where it was asked on this machine."""
+    before = request.headers.get("x-forwarded-for")
+    here = None if request.client is None or request.client.host in THIS_MACHINE else request.client.host
+    return ", ".join(filter(None, (before, here)))
 
 
 async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
