@@ -67,6 +67,20 @@ def test_an_array_in_chunks_is_indexed_as_numpy_indexes(case: tuple[int, tuple[i
     assert np.array_equal(np.asarray(got), wanted)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [np.array(["one", "two", "three"]), np.array([b"one", b"two"]), np.array(["2026-11-22"], "M8[s]")],
+    ids=["text", "bytes", "times"],
+)
+@pytest.mark.parametrize("key", [0, -1, (0,), (0, ...), ...], ids=str)
+def test_single_elements_that_are_no_numbers_are_indexed_so_too(
+    values: np.ndarray[Any, Any], key: Any
+) -> None:
+    got, wanted = grown(values)[key], values[key]
+    assert type(got) is type(wanted)
+    assert np.array_equal(got, wanted)
+
+
 @pytest.mark.parametrize("key", [40, -41, (0, 0), [41], np.ones(39, bool), (..., ...), "name", 1.5])
 def test_what_numpy_refuses_is_refused(key: Any) -> None:
     with pytest.raises((IndexError, ValueError, TypeError)):

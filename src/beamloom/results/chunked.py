@@ -156,7 +156,7 @@ class FrozenArray:
         if _is_plain(first):
             row = self._row_number(first)
             if plain:
-                return self._row(row)[rest]
+                return self._in_row(row, rest)
             return self._sliced(range(row, row + 1), ())[(0, *rest)]
         wanted = np.asarray(first)
         if wanted.dtype == bool:
@@ -217,9 +217,10 @@ class FrozenArray:
             raise IndexError(f"index {wrong.flat[0]} is out of bounds for axis 0 with size {len(self)}")
         return np.where(given < 0, given + len(self), given).astype(np.int64)
 
-    def _row(self, row: int) -> Any:
+    def _in_row(self, row: int, rest: tuple[Any, ...]) -> Any:
+        # Of a row and of its part at once: an element that is text would take the second index for one of its own.
         chunk, place = divmod(row + self._offset, self._per_chunk)
-        return _read_only(self._chunks[chunk][place])
+        return _read_only(self._chunks[chunk][(place, *rest)])
 
     def _sliced(self, rows: range, rest: tuple[Any, ...]) -> Array:
         """The rows of a range, and of each the part ``rest``, which holds numbers and slices."""
