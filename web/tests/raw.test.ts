@@ -30,6 +30,12 @@ describe("an array", () => {
     expect(shapeOf({ shape: [256, 256], dtype: "uint32" })).toEqual({ kind: "image", layers: 1, rows: 256, columns: 256 });
     expect(shapeOf({ shape: [2, 3, 4, 5], dtype: "int8" })).toEqual({ kind: "image", layers: 6, rows: 4, columns: 5 });
   });
+  it("of bytes with three or four bands is a photo", () => {
+    expect(shapeOf({ shape: [480, 640, 3], dtype: "uint8" })).toEqual({ kind: "photo", bands: 3, rows: 480, columns: 640 });
+    expect(shapeOf({ shape: [480, 640, 4], dtype: "uint8" })).toEqual({ kind: "photo", bands: 4, rows: 480, columns: 640 });
+    expect(shapeOf({ shape: [480, 640, 3], dtype: "uint16" })).toEqual({ kind: "image", layers: 480, rows: 640, columns: 3 });
+    expect(shapeOf({ shape: [2, 480, 640], dtype: "uint8" })).toEqual({ kind: "image", layers: 2, rows: 480, columns: 640 });
+  });
   it("that is small, empty or of no numbers is text", () => {
     expect(shapeOf({ shape: [2], dtype: "float64", values: [0.5, null] })).toEqual({ kind: "text", text: "[0.5, –]" });
     expect(shapeOf({ shape: [0, 7], dtype: "uint8" })).toEqual({ kind: "text", text: "empty" });

@@ -1,6 +1,6 @@
-/** The arrays of a packet: few values as text, spectra as curves, all else as images. */
+/** The arrays of a packet: few values as text, spectra as curves, photos in their colours, all else as images. */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import "../plots/plots.css";
 import { Curves } from "../plots/curves";
 import { Image } from "../plots/image";
@@ -42,6 +42,15 @@ function Picture(props: Props<"image">): JSX.Element {
   );
 }
 
+const PLAIN = { levels: { low: 0, high: 255 }, log: false, map: "grey", square: true };
+
+function Photo(props: Props<"photo">): JSX.Element {
+  const { array, shape, label } = props;
+  // Means of bytes come as fractions.
+  const image = useMemo(() => ({ ...array, data: array.data instanceof Uint8Array ? array.data : Uint8Array.from(array.data, Math.round) }), [array]);
+  return <Image image={image} bands={shape.bands} {...PLAIN} whole={{ x: 0, y: 0, width: shape.columns, height: shape.rows }} label={label} />;
+}
+
 function Lines(props: Props<"curves">): JSX.Element {
   const { array, shape, label } = props;
   const [log, setLog] = useState(false);
@@ -78,6 +87,7 @@ export function PacketArray(props: { stream: string; name: string; array: ArrayL
       {shape.kind === "text" ? <code>{shape.text}</code> : null}
       {found instanceof Error ? <Problem error={found} /> : null}
       {shape.kind === "image" && found && !(found instanceof Error) ? <Picture label={label} array={found} shape={shape} /> : null}
+      {shape.kind === "photo" && found && !(found instanceof Error) ? <Photo label={label} array={found} shape={shape} /> : null}
       {shape.kind === "curves" && found && !(found instanceof Error) ? <Lines label={label} array={found} shape={shape} /> : null}
     </div>
   );

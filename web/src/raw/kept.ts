@@ -67,7 +67,9 @@ export function addressOf(worker: string, path: string, query: Record<string, st
 export type Shape =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "curves"; readonly rows: number; readonly length: number }
-  | { readonly kind: "image"; readonly layers: number; readonly rows: number; readonly columns: number };
+  | { readonly kind: "image"; readonly layers: number; readonly rows: number; readonly columns: number }
+  /** Red, green and blue of each pixel, and how opaque it is where there are four bands. */
+  | { readonly kind: "photo"; readonly bands: number; readonly rows: number; readonly columns: number };
 
 const MOST_LINES = 8;
 const LONG = 16;
@@ -79,6 +81,9 @@ export function shapeOf(array: ArrayLine): Shape {
   if (!/^(u?int|float|bool|complex)/.test(array.dtype)) return { kind: "text", text: `values of type ${array.dtype}, which have no picture` };
   const [rows, columns] = array.shape.length === 1 ? [1, array.shape[0]!] : [array.shape.at(-2)!, array.shape.at(-1)!];
   if (array.shape.length <= 2 && rows <= MOST_LINES && columns > LONG * rows) return { kind: "curves", rows, length: columns };
+  const bands = array.shape.at(-1)!;
+  // Pictures of cameras: other arrays whose last axis is as short are layers of something.
+  if (array.dtype === "uint8" && array.shape.length === 3 && (bands === 3 || bands === 4)) return { kind: "photo", bands, rows: array.shape[0]!, columns: array.shape[1]! };
   return { kind: "image", layers: array.shape.slice(0, -2).reduce((product, one) => product * one, 1), rows, columns };
 }
 

@@ -20,9 +20,10 @@ export interface Loaded {
 async function arrayOf(worker: string, place: number, stream: string, name: string, array: ArrayLine, signal: AbortSignal): Promise<NdArray | Error | undefined> {
   const shape = shapeOf(array);
   if (shape.kind === "text") return undefined;
-  const most = shape.kind === "image" ? MOST_PIXELS : MOST_POINTS;
+  // Of neighbours that share a pixel the brightest counts, but for photos: their colours have no brightest one.
+  const size = shape.kind === "image" ? { most: MOST_PIXELS } : shape.kind === "photo" ? { most: `${MOST_PIXELS},${shape.bands}`, by: "mean" } : { most: MOST_POINTS };
   try {
-    const answer = await getRaw(addressOf(worker, `/${place}/array`, { stream, name, most }), {}, signal);
+    const answer = await getRaw(addressOf(worker, `/${place}/array`, { stream, name, ...size }), {}, signal);
     return readNpy(await answer.arrayBuffer());
   } catch (problem) {
     if (signal.aborted) throw problem;
