@@ -3,13 +3,11 @@ import { useEffect, useState } from "preact/hooks";
 import type { ComponentType, JSX } from "preact";
 import { HealthStrip } from "./health/strip";
 import { place } from "./route";
+import { KeysButton } from "./ui/keys";
+import { typing } from "./ui/typing";
 import { VIEWS, type View } from "./views";
 
 const loaded = new Map<string, ComponentType>();
-
-function typing(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest("input, select, textarea, [contenteditable]") !== null;
-}
 
 function onKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
@@ -52,6 +50,7 @@ export function App(): JSX.Element {
             {one.title}
           </a>
         ))}
+        <KeysButton />
       </nav>
       <main key={view.name}>
         <Shown view={view} />

@@ -11,6 +11,7 @@ import { columnsOf, type Column } from "./columns";
 import { figure } from "./figure";
 import type { Numbers } from "./npy";
 import { useSize } from "./size";
+import { unit } from "../ui/unit";
 
 export interface Curve extends Column {
   readonly label: string;
@@ -73,7 +74,7 @@ function seriesOf(props: CurvesProps): { series: uPlot.Series[]; bands: uPlot.Ba
     const stroke = CURVES[index % CURVES.length]!;
     const dash = DASHES[index % DASHES.length]!;
     const value = (_: uPlot, one: number | null): string => text(one);
-    series.push({ label: curve.label, stroke, width: 1.5, dash, value, points: { show: !props.edges && curve.values.length < FEW }, ...steps });
+    series.push({ label: curve.label, stroke, width: 1.5 * unit(), dash, value, points: { show: !props.edges && curve.values.length < FEW }, ...steps });
     if (curve.errors) {
       const place = series.length;
       for (const edge of ["+", "-"]) {
@@ -86,14 +87,16 @@ function seriesOf(props: CurvesProps): { series: uPlot.Series[]; bands: uPlot.Ba
 }
 
 function optionsOf(props: CurvesProps, hooks: uPlot.Hooks.Arrays, width: number, height: number, ink: string, line: string): uPlot.Options {
-  const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+  const by = unit();
+  const font = `${12 * by}px system-ui, sans-serif`;
+  const axis = { stroke: ink, font, labelFont: `600 ${font}`, labelSize: 30 * by, size: 50 * by, space: 60 * by, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
   const numbers = { values: (_: uPlot, splits: (number | null)[]) => splits.map((one) => (one === null ? "" : figure(one))) };
-  const widest = (_: uPlot, values: string[] | null): number => 24 + 7 * Math.max(3, ...(values ?? []).map((one) => one.length));
+  const widest = (_: uPlot, values: string[] | null): number => by * (24 + 7 * Math.max(3, ...(values ?? []).map((one) => one.length)));
   return {
     width,
     height,
     scales: { x: { time: props.time === true, range: (_, low, high) => (low === high ? around(low) : [low, high]) }, y: { distr: props.log ? 3 : 1 } },
-    axes: [{ ...axis, ...(props.time ? {} : numbers), ...(props.x ? {} : { incrs: WHOLE }), label: props.xLabel }, { ...axis, ...numbers, label: props.yLabel, size: widest }],
+    axes: [{ ...axis, ...(props.time ? {} : numbers), ...(props.x ? {} : { incrs: WHOLE }), label: props.xLabel }, { ...axis, ...numbers, label: props.yLabel, size: widest, space: 30 * by }],
     ...seriesOf(props),
     cursor: { drag: { x: true, y: !props.marks, uni: 20, setScale: false }, bind: { dblclick: () => null } },
     hooks,
@@ -150,7 +153,8 @@ export function Curves(given: CurvesProps): JSX.Element {
   useEffect(() => {
     if (!box.current || width < 50) return;
     const style = getComputedStyle(box.current);
-    const height = Math.max(220, Math.min(480, width * 0.55));
+    // As tall as the window has room for, whose strip on top stays in sight.
+    const height = Math.max(220, Math.min(0.6 * innerHeight, width * 0.55));
     const options = optionsOf(props, { setSelect: [onSelect], draw: [shade] }, width, height, style.color, style.getPropertyValue("--line-shown") || "#8884");
     plot.current = new uPlot(options, data, box.current);
     fit(plot.current);

@@ -8,6 +8,7 @@ import { colour, colourRgb, type Levels } from "./levels";
 import type { NdArray } from "./npy";
 import { Pane, type Frame, type PaneProps } from "./pane";
 import { toPage, type Box } from "./view";
+import { unit } from "../ui/unit";
 
 type Given = "paint" | "painted" | "says" | "least" | "onRest";
 type Usual = "whole" | "up" | "x" | "y" | "xLabel" | "yLabel";
@@ -58,7 +59,7 @@ export function Image(props: ImageProps): JSX.Element {
     pen.save();
     pen.translate(from.x, from.y);
     pen.scale((to.x - from.x) / columns, (to.y - from.y) / rows);
-    const sharp = window.devicePixelRatio || 1;
+    const sharp = (window.devicePixelRatio || 1) * unit();
     pen.imageSmoothingEnabled = (Math.abs(to.x - from.x) * sharp) / columns < 1;
     if (kept.current) pen.drawImage(kept.current.canvas, 0, 0);
     pen.restore();

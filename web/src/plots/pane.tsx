@@ -8,6 +8,7 @@ import type { Along, Tick } from "./along";
 import { drawAxes, marginsOf } from "./axes";
 import { penOf } from "./canvas";
 import { useSize } from "./size";
+import { unit } from "../ui/unit";
 import { between, boxText, fitted, place, toImage, toPage, within, zoomed, type Box } from "./view";
 
 /** A rectangle of the page, and what of the picture is drawn there. */
@@ -62,7 +63,10 @@ export function Pane(props: PaneProps): JSX.Element {
   const { whole, square, up } = props;
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const { width, height } = useSize(box);
+  const room = useSize(box);
+  const by = unit();
+  // All sizes here are in this unit, so that lines and letters are as large as those of the page.
+  const [width, height] = [room.width / by, room.height / by];
   const [chosen, setChosen] = useState(props.seen);
   const [cursor, setCursor] = useState<{ x: number; y: number }>();
   const [marking, setMarking] = useState<Box>();
@@ -78,8 +82,8 @@ export function Pane(props: PaneProps): JSX.Element {
   const margins = marginsOf(ticks.y);
   // With square pixels, as high as the picture needs; the style sheet says how high at most.
   const wanted = square && width ? ((width - margins.left - margins.right) * whole.height) / whole.width + margins.top + margins.bottom : undefined;
-  const room = { width: Math.max(1, width - margins.left - margins.right), height: Math.max(1, height - margins.top - margins.bottom) };
-  const inner = place(seen, room.width, room.height, square);
+  const inside = { width: Math.max(1, width - margins.left - margins.right), height: Math.max(1, height - margins.top - margins.bottom) };
+  const inner = place(seen, inside.width, inside.height, square);
   const frame: Frame = { seen, shown: { ...inner, x: inner.x + margins.left, y: inner.y + margins.top }, up };
 
   const told = useRef(boxText(props.seen));
@@ -102,11 +106,11 @@ export function Pane(props: PaneProps): JSX.Element {
     return () => clearTimeout(timer);
   }, [cursor?.x, cursor?.y]);
   useEffect(() => {
-    const sharp = window.devicePixelRatio || 1;
-    if (width && height) props.onSize?.({ width: Math.round(room.width * sharp), height: Math.round(room.height * sharp) });
-  }, [Math.round(room.width), Math.round(room.height)]);
+    const sharp = (window.devicePixelRatio || 1) * by;
+    if (width && height) props.onSize?.({ width: Math.round(inside.width * sharp), height: Math.round(inside.height * sharp) });
+  }, [Math.round(inside.width * by), Math.round(inside.height * by)]);
   useEffect(() => {
-    const pen = penOf(canvas.current, width, height);
+    const pen = penOf(canvas.current, room.width, room.height, by);
     if (!pen || !canvas.current) return;
     const { shown } = frame;
     pen.save();
@@ -118,11 +122,11 @@ export function Pane(props: PaneProps): JSX.Element {
     if (region) outline(pen, frame, region);
     pen.restore();
     drawAxes(pen, frame, ticks, { x: props.xLabel, y: props.yLabel }, getComputedStyle(canvas.current).color);
-  }, [...props.painted, width, height, seen.x, seen.y, seen.width, seen.height, square, up, marking, props.region, props.xLabel, props.yLabel]);
+  }, [...props.painted, width, height, by, seen.x, seen.y, seen.width, seen.height, square, up, marking, props.region, props.xLabel, props.yLabel]);
 
   function under(event: MouseEvent): { x: number; y: number } {
     const corner = canvas.current!.getBoundingClientRect();
-    return toImage(seen, frame.shown, event.clientX - corner.left, event.clientY - corner.top, up);
+    return toImage(seen, frame.shown, (event.clientX - corner.left) / by, (event.clientY - corner.top) / by, up);
   }
   function onWheel(event: WheelEvent): void {
     event.preventDefault();
@@ -181,14 +185,14 @@ export function Pane(props: PaneProps): JSX.Element {
 
   return (
     <div class="image">
-      <div class="canvas" ref={box} {...(wanted ? { style: { height: `${Math.round(wanted)}px` } } : {})}>
+      <div class="canvas" ref={box} {...(wanted ? { style: { height: `${Math.round(wanted * by)}px` } } : {})}>
         <canvas
           ref={canvas}
           tabIndex={0}
           role="img"
           aria-label={props.label}
           data-seen={boxText(seen)}
-          data-shown={boxText(frame.shown)}
+          data-shown={boxText(scaled(frame.shown, by))}
           data-up={up}
           onWheel={onWheel}
           onPointerDown={onDown}
@@ -203,6 +207,10 @@ export function Pane(props: PaneProps): JSX.Element {
       <output>{props.says(cursor, frame)}</output>
     </div>
   );
+}
+
+function scaled(box: Box, by: number): Box {
+  return { x: box.x * by, y: box.y * by, width: box.width * by, height: box.height * by };
 }
 
 /** Black and white, so that it is seen on every colour. */

@@ -4,7 +4,8 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { RunWeave } from "./answer";
 import { drawAgain, drawStage } from "./draw";
 import type { Paint, Theme } from "./paint";
-import { penOf } from "./picture";
+import { penOf } from "../plots/canvas";
+import { unit } from "../ui/unit";
 
 const MARKS: readonly [string, string][] = [
   ["pending", "to come"],
@@ -19,21 +20,23 @@ const MARKS: readonly [string, string][] = [
   ["again", "given out again"],
 ];
 
+const MARK = 16;
+
 function Mark(props: { name: string; says: string; theme: Theme }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { name, says, theme } = props;
   useLayoutEffect(() => {
-    const pen = canvas.current && penOf(canvas.current, 16, 16);
+    const pen = penOf(canvas.current, MARK * unit(), MARK * unit(), unit());
     if (!pen) return;
     const box = { x: 1, y: 1, w: 14, h: 14 };
     if (name === "again") {
       drawStage(pen, box, "leased", theme);
       drawAgain(pen, box, theme);
     } else drawStage(pen, box, name, theme);
-  }, [name, theme]);
+  }, [name, theme, unit()]);
   return (
     <li>
-      <canvas ref={canvas} style={{ width: "16px", height: "16px" }} /> {says}
+      <canvas ref={canvas} style={{ width: `${MARK * unit()}px`, height: `${MARK * unit()}px` }} /> {says}
     </li>
   );
 }

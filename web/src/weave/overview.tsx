@@ -1,11 +1,13 @@
 /** The whole run in one bar: where something was lost, failed or was given out again, and which events are in sight. */
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { penOf } from "../plots/canvas";
 import { useSize } from "../plots/size";
+import { unit } from "../ui/unit";
 import { count } from "../ui/format";
 import type { Overview } from "./answer";
 import type { Theme } from "./paint";
-import { penOf, useTheme } from "./picture";
+import { useTheme } from "./picture";
 import type { Span } from "./window";
 
 const HEIGHT = 38;
@@ -58,14 +60,16 @@ export function OverviewBar(props: { whole: Overview; span: Span; total: number 
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const held = useRef<number | undefined>(undefined);
-  const { width } = useSize(box);
+  const size = useSize(box);
+  const by = unit();
+  const width = size.width / by;
   const theme = useTheme(box);
   const end = Math.max(whole.edges.at(-1) ?? 0, 1);
   useLayoutEffect(() => {
     if (!canvas.current || !theme || !width) return;
-    const pen = penOf(canvas.current, width, HEIGHT);
+    const pen = penOf(canvas.current, size.width, HEIGHT * by, by);
     if (pen) drawOverview(pen, whole, width, theme);
-  }, [whole, width, theme]);
+  }, [whole, width, by, theme]);
 
   function eventUnder(pointer: PointerEvent): number {
     const edges = box.current!.getBoundingClientRect();
@@ -109,7 +113,7 @@ export function OverviewBar(props: { whole: Overview; span: Span; total: number 
       onPointerUp={() => (held.current = undefined)}
       onPointerCancel={() => (held.current = undefined)}
     >
-      <canvas ref={canvas} style={{ width: "100%", height: `${HEIGHT}px` }} />
+      <canvas ref={canvas} style={{ width: "100%", height: `${HEIGHT * by}px` }} />
       <i class="weave-sight" style={{ left: `${left}%`, width: `${Math.max(0, Math.min((100 * span.count) / end, 100 - left))}%` }} />
     </div>
   );

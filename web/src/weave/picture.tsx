@@ -1,7 +1,9 @@
 /** The picture of some events: streams as rows, events as columns; the pointer reads it, a click or Enter asks for the story of an event. */
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { penOf } from "../plots/canvas";
 import { useSize } from "../plots/size";
+import { unit } from "../ui/unit";
 import { sharedOf, type RunWeave } from "./answer";
 import { draw, type Shape } from "./draw";
 import { isDark, paints, themeOf, type Paint, type Theme } from "./paint";
@@ -50,16 +52,6 @@ export function usePaints(seen: RunWeave | undefined, theme: Theme | undefined):
   return useMemo(() => (seen && theme ? paints(seen.workers, isDark(theme)) : new Map()), [names, theme]);
 }
 
-/** A canvas of this size for sharp screens, with its pen in CSS pixels. */
-export function penOf(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
-  const sharp = window.devicePixelRatio || 1;
-  canvas.width = Math.round(width * sharp);
-  canvas.height = Math.round(height * sharp);
-  const pen = canvas.getContext("2d");
-  pen?.setTransform(sharp, 0, 0, sharp, 0, 0);
-  return pen;
-}
-
 function Column(props: { event: number | undefined; span: Span; kind: string }): JSX.Element | null {
   const { event, span, kind } = props;
   if (event === undefined || event < span.first || event >= span.first + span.count) return null;
@@ -71,7 +63,9 @@ export function Picture(props: PictureProps): JSX.Element {
   const { seen, span, only, chosen, cursor, small } = props;
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const { width } = useSize(box);
+  const size = useSize(box);
+  const by = unit();
+  const width = size.width / by;
   const theme = useTheme(box);
   const colours = usePaints(seen, theme);
   const [under, setUnder] = useState<{ event: number; lane: number }>();
@@ -84,19 +78,19 @@ export function Picture(props: PictureProps): JSX.Element {
   // At once, so that the lanes and what stands around them are of the same moment.
   useLayoutEffect(() => {
     if (!canvas.current || !theme || !width) return;
-    const pen = penOf(canvas.current, width, height);
+    const pen = penOf(canvas.current, size.width, height * by, by);
     if (pen) draw(pen, { seen, span, width, shape, theme, paints: colours, only });
-  }, [seen, span.first, span.count, width, height, theme, colours, only]);
+  }, [seen, span.first, span.count, width, height, by, theme, colours, only]);
 
   function placeOf(pointer: { clientX: number; clientY: number }): { event: number; lane: number } | undefined {
     const edges = box.current!.getBoundingClientRect();
     const event = eventAt(span, pointer.clientX - edges.left, edges.width);
     if (event === undefined || event < seen.first || event >= seen.stop) return undefined;
-    return { event, lane: Math.floor((pointer.clientY - edges.top - shape.axis) / shape.lane) };
+    return { event, lane: Math.floor(((pointer.clientY - edges.top) / by - shape.axis) / shape.lane) };
   }
   const read = under ?? (cursor === undefined ? undefined : { event: cursor, lane: -1 });
   return (
-    <div class={`weave ${small ? "small" : ""}`} style={{ "--axis": `${shape.axis}px`, "--lane": `${shape.lane}px` }}>
+    <div class={`weave ${small ? "small" : ""}`} style={{ "--axis": `${shape.axis * by}px`, "--lane": `${shape.lane * by}px` }}>
       <ol class="weave-names" aria-hidden="true">
         {["outcome", ...seen.rows.map((one) => one.stream)].map((name, lane) => (
           <li key={lane} title={name}>
@@ -107,7 +101,7 @@ export function Picture(props: PictureProps): JSX.Element {
       <div
         ref={box}
         class="weave-picture"
-        style={{ height: `${height}px` }}
+        style={{ height: `${height * by}px` }}
         role="img"
         aria-label={summary(seen)}
         data-first={span.first}
@@ -119,7 +113,7 @@ export function Picture(props: PictureProps): JSX.Element {
           if (place) props.onChoose?.(place.event);
         }}
       >
-        <canvas ref={canvas} style={{ width: "100%", height: `${height}px` }} />
+        <canvas ref={canvas} style={{ width: "100%", height: `${height * by}px` }} />
         <Column event={read?.event} span={span} kind="under" />
         <Column event={chosen} span={span} kind="chosen" />
       </div>

@@ -1,1 +1,0 @@
-import{L as e,P as t}from"./index.js";function n(n){let[r,i]=e({width:0,height:0});return t(()=>{let e=n.current;if(!e)return;let t=new ResizeObserver(()=>{let{width:t,height:n}=e.getBoundingClientRect();i(e=>e.width===t&&e.height===n?e:{width:t,height:n})});return t.observe(e),()=>t.disconnect()},[]),r}export{n as t};
