@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from beamloom.apps.localization import Camera, Simulation
+from beamloom import Event, Packet, PacketKind, ParameterSet, ReducerState, Result
+from beamloom.apps.localization import Camera, Reducer, Simulation, Worker
+from beamloom.devices import stins
+from beamloom.recordings import Record
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SCMOS = Camera()
@@ -41,3 +45,69 @@ def paired(table: Array, simulation: Simulation, within: float = 60.0) -> tuple[
         rows.append(here[nearest[near]])
         places.append(np.column_stack([truth.x, truth.y])[near])
     return np.concatenate(rows), np.concatenate(places)
+
+
+BLINKING = Simulation(seed=12, frames=80, shape=(64, 80), molecules=64, lit=0.025, photons=1500, ring=400)
+
+
+def messages(count: int, simulation: Simulation = BLINKING) -> list[list[bytes]]:
+    """A whole series, as a STINS camera sends it."""
+    return list(stins.generate(images=(simulation.frame(index) for index in range(count))))
+
+
+def packets(count: int, simulation: Simulation = BLINKING) -> list[Packet]:
+    """The same as packets: the header, the frames, the end. Frame i is event i + 1."""
+    kinds = [PacketKind.START, *[PacketKind.DATA] * count, PacketKind.END]
+    return [
+        Packet("STINS", message, number, kind)
+        for number, (message, kind) in enumerate(zip(messages(count, simulation), kinds, strict=True))
+    ]
+
+
+def source_of(count: int) -> type:
+    """A class that a replay reads the series from."""
+
+    class Source:
+        def get_source_generators(self) -> list[Iterator[Record]]:
+            return [(Record(event, {"camera": packet}) for event, packet in enumerate(packets(count)))]
+
+    return Source
+
+
+def parameter_set(**changes: Any) -> ParameterSet:
+    """Parameters as the hooks get them."""
+    return ParameterSet.from_values(changes, Reducer.describe_parameters())
+
+
+def analysed(
+    series: list[Packet], parameters: ParameterSet, order: Iterable[int] | None = None, workers: int = 1
+) -> Any:
+    """What is published after all events, in ``order``, dealt to ``workers`` in turn, as plain values."""
+    reducer = Reducer(parameters, ReducerState(run="run-1"))
+    crew = [Worker() for _ in range(workers)]
+    for turn, number in enumerate(range(len(series)) if order is None else order):
+        payload = crew[turn % workers].process_event(Event(number, {"camera": series[number]}), parameters)
+        reducer.process_result(Result(number, "w", parameters.hash, payload), parameters)
+    reducer.finish(parameters)
+    return plain(reducer.publish)
+
+
+def plain(tree: Any) -> Any:
+    """A publish tree as dictionaries of arrays and plain values."""
+    if hasattr(tree, "snapshot"):
+        tree = tree.snapshot()
+    if isinstance(tree, dict):
+        return {name: plain(value) for name, value in tree.items()}
+    return np.asarray(tree) if hasattr(tree, "__array__") else tree
+
+
+def assert_same(one: Any, other: Any, place: str = "$") -> None:
+    """Fail unless two trees are the same to the last bit, and tell where they are not."""
+    if isinstance(one, dict) or isinstance(other, dict):
+        assert one.keys() == other.keys(), place
+        for name in one:
+            assert_same(one[name], other[name], f"{place}.{name}")
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other, err_msg=place, strict=True)
+    else:
+        assert one == other, place
