@@ -20,6 +20,8 @@ def test_noise_scores_with_a_standard_deviation_of_one(camera: Camera, backgroun
     scores = np.stack([z_scores(frame, None, empty.settings()) for frame in electrons])
     assert scores.std() == pytest.approx(1, abs=0.03)
     assert scores.mean() == pytest.approx(0, abs=0.03)
+    border = np.concatenate([scores[:, :2].ravel(), scores[:, -2:].ravel(), scores[:, :, -1].ravel()])
+    assert border.std() == pytest.approx(1, abs=0.06), "mirrored pixels are not counted as they count"
 
 
 def test_above_a_threshold_lie_as_many_noise_pixels_as_the_normal_distribution_says() -> None:

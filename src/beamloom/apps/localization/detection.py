@@ -3,12 +3,12 @@
 A frame is convolved with the difference of two Gaussians of sum 1, the narrow one as wide as a spot, the other 1.6 times as wide: a flat
 background gives 0, a slope too. White noise of variance V becomes noise of the standard deviation √V times the root of the summed
 squares of that kernel. Divided by it the response is a z-score: without spots its standard deviation is 1 in whichever light, and
-the threshold says how many false spots to expect.
+the threshold says how many false spots to expect. At the edges, where mirrored pixels count twice, the squares are summed as they count.
 """
 
 from __future__ import annotations
 
-import math
+import functools
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -46,17 +46,52 @@ def z_scores(electrons: Array, background: Array | None, settings: Settings) -> 
     variance = np.float32(camera.excess) * np.maximum(level, np.float32(_DARK)) + np.float32(
         camera.read_variance
     )
-    scores: Array = response / (np.float32(kernel_norm(narrow, wide)) * np.sqrt(variance))
+    scores: Array = response / (_norms(electrons.shape, settings.sigma) * np.sqrt(variance))
     return scores
 
 
-def kernel_norm(narrow: Array, wide: Array) -> float:
-    """The root of the summed squares of the difference of two separable kernels with these weights."""
-    size, inner = len(wide), np.zeros(len(wide))
-    start = (size - len(narrow)) // 2
-    inner[start : start + len(narrow)] = narrow
-    difference = np.outer(inner, inner) - np.outer(wide, wide)
-    return math.sqrt(float((difference**2).sum()))
+def kernel_norms(shape: tuple[int, ...], narrow: Array, wide: Array) -> Array:
+    """For each pixel of a frame the root of the summed squares of the weights that pixels have in its response, float32 (rows, columns).
+
+    It is the same for all but those near the edges, where mirrored pixels count twice.
+    """
+    rows, columns = (_squares(size, narrow, wide) for size in shape)
+    squares = (
+        rows[0][:, None] * columns[0] - 2 * rows[1][:, None] * columns[1] + rows[2][:, None] * columns[2]
+    )
+    norms: Array = np.sqrt(squares).astype(np.float32)
+    return norms
+
+
+def _squares(size: int, narrow: Array, wide: Array) -> tuple[Array, Array, Array]:
+    """Along one axis: the summed squares of the narrow weights, of both multiplied, and of the wide ones; each (size,)."""
+    short = min(size, 2 * len(wide) + 1)
+    points = np.eye(short, dtype=np.float32)
+    one, other = (_along_columns(points, taps).astype(np.float64) for taps in (narrow, wide))
+    middle = short // 2
+    index = np.arange(size)
+    nearest = np.where(index < middle, index, np.where(index >= size - middle, index - size + short, middle))
+    return (
+        (one * one).sum(axis=0)[nearest],
+        (one * other).sum(axis=0)[nearest],
+        (other * other).sum(axis=0)[nearest],
+    )
+
+
+def _along_columns(points: Array, taps: Array) -> Array:
+    """Row i: how much point i adds to each place, when a line is smoothed."""
+    reach, size = len(taps) // 2, len(points)
+    out = np.zeros_like(points)
+    places = np.arange(size)
+    for k, weight in enumerate(taps):
+        at = (places + k - reach) % (2 * size)
+        np.add.at(out, (np.where(at < size, at, 2 * size - 1 - at), places), weight)
+    return out
+
+
+@functools.lru_cache(maxsize=4)
+def _norms(shape: tuple[int, ...], sigma: float) -> Array:
+    return kernel_norms(shape, gaussian_taps(sigma), gaussian_taps(WIDER * sigma))
 
 
 def candidates(scores: Array, settings: Settings) -> Candidates:

@@ -15,7 +15,7 @@ import numpy as np
 from beamloom import Bins, Histogram, Parameter, ParameterSet, ReducerState, Result, Table, UserError
 from beamloom.apps.localization import parameters as described
 from beamloom.apps.localization.drift import drift_of, undrifted
-from beamloom.apps.localization.rendering import counted
+from beamloom.apps.localization.rendering import blurred
 from beamloom.apps.localization.table import MEANINGS, UNITS, empty, good
 from beamloom.apps.localization.tables import write_table
 
@@ -104,7 +104,7 @@ class Reducer:
         }
         for name in table.dtype.names or ():
             columns[name] = table[name].copy()
-            about = {"units": UNITS.get(name), "long_name": MEANINGS.get(name)}
+            about = {"units": UNITS.get(name), "long_name": name if name in "xy" else MEANINGS.get(name)}
             columns[f"{name}_attrs"] = {key: text for key, text in about.items() if text}
         self.publish["localizations"] = columns
         return table
@@ -119,7 +119,7 @@ class Reducer:
             float(np.floor(moved["y"].min() / self._pixel) * self._pixel),
             float(np.floor(moved["y"].max() / self._pixel + 1) * self._pixel),
         )
-        image = counted(moved, extent, self._pixel)
+        image = blurred(moved, extent, self._pixel, least=self._pixel / 2)
         centres = (np.arange(max(image.shape)) + 0.5) * self._pixel
         self.publish["drift"] = {
             "_attrs": {"NX_class": "NXdata", "signal": "x", "auxiliary_signals": ["y"], "axes": ["frame"]},
@@ -130,9 +130,9 @@ class Reducer:
             "y_attrs": {"units": "nm"},
         }
         self.publish["corrected"] = {
-            "_attrs": {"NX_class": "NXdata", "signal": "counts", "axes": ["y", "x"]},
-            "counts": image,
-            "counts_attrs": {"long_name": "localizations, drift taken off"},
+            "_attrs": {"NX_class": "NXdata", "signal": "density", "axes": ["y", "x"]},
+            "density": image,
+            "density_attrs": {"long_name": "localizations as wide as their bounds, drift taken off"},
             "y": extent[2] + centres[: image.shape[0]],
             "y_attrs": {"units": "nm"},
             "x": extent[0] + centres[: image.shape[1]],
