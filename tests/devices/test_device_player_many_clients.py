@@ -12,8 +12,8 @@ from beamloom.devices.karabo import BridgeSimulator
 from beamloom.devices.player import ZmqPlayer
 from support.patience import PATIENCE
 
-MANY = 2050
-"""ZeroMQ keeps 2,000 reports for a monitor that is not read, and then waits."""
+MANY = 1050
+"""Each makes two reports; ZeroMQ keeps 2,000 of them for a monitor that is not read, and then waits."""
 
 
 def come_and_go(url: str) -> None:
