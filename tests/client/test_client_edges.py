@@ -18,12 +18,43 @@ from hypothesis import strategies as st
 import beamloom
 from beamloom.client._display import Tree, progress_html
 from beamloom.client._index import slice_text
+from beamloom.client._parameters import _value
 from beamloom.client._processes import _as_seen_from
 from beamloom.client._result import jsonpath_of
 from beamloom.client._run import Progress
 from beamloom.client._values import with_arrays
+from beamloom.parameters import (
+    BinaryParameter,
+    BoolParameter,
+    ChoiceParameter,
+    FileParameter,
+    FloatParameter,
+    IntParameter,
+    Parameter,
+    StrParameter,
+)
 from beamloom.results.selection import select
 from support.patience import PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("described", "data", "value"),
+    [
+        (FloatParameter(name="limit", unit="mm", min=0, max=9), b"3", 3.0),
+        (IntParameter(name="count"), b"3", 3),
+        (StrParameter(name="sample"), b"3", "3"),
+        (BoolParameter(name="fast"), b"false", False),
+        (ChoiceParameter(name="mode", choices=["1", "2"], default="1"), b"2", "2"),
+        (BinaryParameter(name="mask", default=b"\x00"), b"3", b"3"),
+        (FileParameter(name="poni"), b"3", "3"),
+    ],
+)
+def test_a_parameter_is_read_as_its_description_says(
+    described: Parameter, data: bytes, value: object
+) -> None:
+    read = _value(described.name, data, described.describe())
+    assert (read, type(read)) == (value, type(value))
+
 
 STEPS = st.none() | st.integers(-9, 9).filter(bool)
 BOUNDS = st.none() | st.integers(-9, 9)

@@ -44,6 +44,15 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         ),
     ),
     (
+        "Steer it from a shell",
+        (
+            Listed("arm", "begin a run: which streams, how many events, who gets them"),
+            Listed("stop", "end the run that goes on"),
+            Listed("status", "say in a few lines how the pipeline and its run are"),
+            Listed("params", "read and set parameters"),
+        ),
+    ),
+    (
         "One process of it",
         (
             Listed("controller", "owns the run: trigger map, assignments, ledger, parameters"),

@@ -109,11 +109,10 @@ def _path(name: str) -> str:
 def _value(name: str, data: bytes, described: dict[str, Any] | None) -> Any:
     """The value as the description's type reads it; what nobody described is read as JSON, else as text, else it is bytes."""
     if described is not None:
-        limits = {
-            key: value for key, value in described.items() if key not in ("dtype", "encoding", "default")
-        }
+        # Those of bytes are written in base64, and not needed to read a value.
+        limits = {key: value for key, value in described.items() if key not in ("encoding", "default")}
         try:
-            return Parameter.from_wire({**limits, "type": described["dtype"]}).parse(data)
+            return Parameter.from_wire(limits).parse(data)
         except ParameterError:
             pass
     return _Value(name, data).value

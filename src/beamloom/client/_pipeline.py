@@ -232,9 +232,21 @@ class Pipeline:
         return PipelineParameters(self._processes)
 
     @property
+    def known_streams(self) -> list[str]:
+        """The streams that the ingesters receive: those that a run may have."""
+        config = self._processes.controller.get("/api/v1/config", dict[str, Any])
+        return sorted({stream for ingester in config["ingesters"] for stream in ingester["streams"]})
+
+    @property
     def streams(self) -> dict[str, dict[str, Any]]:
         """What became of the packets of each stream of the run."""
         return self._processes.controller.get("/api/v1/streams", dict[str, dict[str, Any]])
+
+    def problems(self) -> list[str]:
+        """What is in the way of a run, a sentence each; empty where one could be armed."""
+        controller = self._processes.controller
+        answer = controller.ask("GET", "/api/v1/health", also=503)
+        return list(controller.decoded(answer, dict[str, Any])["problems"])
 
     # ---- looks ------------------------------------------------------------------------------------------------------------
 
@@ -246,14 +258,9 @@ class Pipeline:
         try:
             if not self._processes.has_controller:
                 return _display.pipeline_html(f"{self.url} (results only)", None, {}, [])
-            return _display.pipeline_html(self.url, self.progress(), self.streams, self._problems())
+            return _display.pipeline_html(self.url, self.progress(), self.streams, self.problems())
         except PipelineError as error:
             return _display.pipeline_html(self.url, None, {}, [str(error)])
-
-    def _problems(self) -> list[str]:
-        controller = self._processes.controller
-        answer = controller.ask("GET", "/api/v1/health", also=503)
-        return list(controller.decoded(answer, dict[str, Any])["problems"])
 
 
 def _budget(max_failed: int | str | None, on_max_failed: str | None) -> dict[str, str]:

@@ -1,0 +1,31 @@
+"""The pipeline that a command speaks with."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from beamloom.client import Pipeline
+
+DEFAULT = "http://127.0.0.1:5000"
+TIMEOUT = 10.0
+"""Longest wait for an answer, in seconds."""
+
+
+def add_url(parser: argparse.ArgumentParser) -> None:
+    """Where its controller is, of a command that takes no other words."""
+    parser.add_argument(
+        "url",
+        nargs="?",
+        default=DEFAULT,
+        metavar="URL",
+        help="address of the controller (default %(default)s); a token is taken from BEAMLOOM_TOKEN",
+    )
+
+
+def pipeline_at(url: str) -> Pipeline:
+    """The pipeline whose controller is there."""
+    from beamloom.client import connect
+
+    return connect(url, timeout=TIMEOUT)
