@@ -11,6 +11,7 @@ import pytest
 
 from apps.crystallography.series import SIMULATION, analysed, packets, parameter_set, plain
 from beamloom import UserError
+from beamloom.apps.crystallography.analysis import common_mode
 from beamloom.apps.crystallography.analysis.binning import Binning
 from beamloom.apps.crystallography.analysis.calibration import Calibration
 from beamloom.apps.crystallography.analysis.instrument import Instrument
@@ -87,6 +88,37 @@ def test_the_common_mode_is_the_median_of_good_pixels_of_each_panel(what: str) -
     calibrate = calibration(common_mode=what)
     assert calibrate(shifted) == pytest.approx(calibrate(frame), abs=1e-3)
     assert np.abs(calibrate(shifted)).max() < 7
+
+
+@pytest.mark.parametrize("what", ["panel", "row", "column"])
+@pytest.mark.parametrize(
+    "kind", ["noise", "few photons", "photons", "offset", "outliers", "holes", "nothing"]
+)
+def test_the_common_mode_is_the_median_to_the_last_bit(what: str, kind: str) -> None:
+    random = np.random.default_rng(11)
+    shape, panels = (150, 230), [(0, 99, 0, 120), (100, 149, 0, 120), (3, 149, 130, 229), (0, 2, 150, 150)]
+    holes = np.where(random.random(shape) < 0.9, np.nan, random.normal(0, 1, shape))
+    frame = {
+        "noise": random.normal(0, 1, shape),
+        "few photons": random.poisson(0.05, shape),
+        "photons": random.poisson(3.0, shape),
+        "offset": random.normal(20_000, 3, shape) + 9_000 * random.poisson(0.02, shape),
+        "outliers": random.standard_cauchy(shape) * 1e30,
+        "holes": holes,
+        "nothing": np.full(shape, np.inf),
+    }[kind].astype(np.float32)
+    frame[5, 7], frame[60, 200] = np.nan, -np.inf
+    good = random.random(shape) > 0.02
+    good[20] = good[:, 140] = False
+    wanted, found = frame.copy(), frame.copy()
+    axis = {"panel": None, "row": 1, "column": 0}[what]
+    for top, bottom, left, right in panels:
+        here = np.s_[top : bottom + 1, left : right + 1]
+        used = np.where(good[here] & np.isfinite(frame[here]), frame[here], np.nan)
+        used = np.where(np.isnan(used).all(axis=axis, keepdims=True), np.float32(0), used)
+        wanted[here] -= np.nanmedian(used, axis=axis, keepdims=True)
+    common_mode.take_off(found, good, panels, what)
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_files_that_do_not_fit_are_refused_with_a_sentence() -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from beamloom.apps.crystallography.analysis import common_mode
 from beamloom.apps.crystallography.analysis.inputs import AnalysisInputError, Given, content, names_of
 from beamloom.apps.crystallography.analysis.instrument import Instrument, dataset
 from beamloom.apps.crystallography.analysis.parameters import CALIBRATION
@@ -55,7 +56,9 @@ class Calibration:
         elif self._kind == "jungfrau":
             slab = self._by_stage(raw)
         if self._common != "none":
-            slab = self._without_common_mode(slab.astype(np.float32))
+            # What came from the detector belongs to others.
+            slab = slab.astype(np.float32, copy=slab is raw)
+            common_mode.take_off(slab, self._instrument.good, self._instrument.slab.panels, self._common)
         return slab
 
     def _by_stage(self, raw: Array) -> Array:
@@ -72,17 +75,6 @@ class Calibration:
         flat = slab.reshape(-1)
         dark, factor = self._dark.reshape(3, -1), self._factor.reshape(3, -1)
         flat[switched] = (values.reshape(-1)[switched] - dark[stage, switched]) * factor[stage, switched]
-        return slab
-
-    def _without_common_mode(self, slab: Array) -> Array:
-        axis = {"panel": None, "row": 1, "column": 0}[self._common]
-        for top, bottom, left, right in self._instrument.slab.panels:
-            here = np.s_[top : bottom + 1, left : right + 1]
-            used = np.where(self._instrument.good[here] & np.isfinite(slab[here]), slab[here], np.nan)
-            # Rows of bad pixels alone have no median, and nothing to be taken off.
-            empty = np.isnan(used).all(axis=axis, keepdims=True)
-            level = np.nanmedian(np.where(empty, np.float32(0), used), axis=axis, keepdims=True)
-            slab[here] -= level
         return slab
 
 
