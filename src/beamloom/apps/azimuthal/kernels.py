@@ -1,0 +1,209 @@
+"""The loops over pixels, by numba. All take flat arrays, and change the last arguments in place.
+
+A pixel counts when its value is from ``low`` to ``high``; the others (markers of overflow, NaN) take their part of the normalisation with
+them, which is added up in ``lost``. Places are unsigned, as numba asks of all others whether they count from the end. Sums are kept four
+times over, and pixels take turns: neighbours mostly fall into the same bin, and a sum that waits for the one before costs twice as much.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from beamloom.apps.compiled import compiled
+
+Array = np.ndarray[Any, np.dtype[Any]]
+TURNS: Final = 4
+"""How many sums of each bin there are."""
+ONE: Final = np.uint64(1)
+TWO: Final = np.uint64(2)
+THREE: Final = np.uint64(3)
+
+
+@compiled("azimuthal")
+def add_whole(frame: Array, low: Any, high: Any, bins: Array, worth: Array, sums: Array, lost: Array) -> None:
+    """Each pixel in one bin: ``sums`` (TURNS, bins + 2) of whole or real numbers; the last two are for pixels of no bin."""
+    first, second, third, fourth = sums[0], sums[1], sums[2], sums[3]
+    four = frame.size - frame.size % 4
+    for begin in range(0, four, 4):
+        i = np.uint64(begin)
+        j, k, m = i + ONE, i + TWO, i + THREE
+        a, b, c, d = frame[i], frame[j], frame[k], frame[m]
+        if low <= a <= high and low <= b <= high and low <= c <= high and low <= d <= high:
+            first[bins[i]] += a
+            second[bins[j]] += b
+            third[bins[k]] += c
+            fourth[bins[m]] += d
+        else:
+            _add_whole_singly(frame, begin, begin + 4, low, high, bins, worth, first, lost)
+    _add_whole_singly(frame, four, frame.size, low, high, bins, worth, first, lost)
+
+
+@compiled("azimuthal")
+def _add_whole_singly(
+    frame: Array,
+    begin: int,
+    end: int,
+    low: Any,
+    high: Any,
+    bins: Array,
+    worth: Array,
+    sums: Array,
+    lost: Array,
+) -> None:
+    for place in range(begin, end):
+        if low <= frame[place] <= high:
+            sums[bins[place]] += frame[place]
+        else:
+            lost[bins[place]] += worth[place]
+
+
+@compiled("azimuthal")
+def add_shared(
+    frame: Array, low: Any, high: Any, bins: Array, shares: Array, worth: Array, sums: Array, lost: Array
+) -> None:
+    """Each pixel with a share in one bin and the rest in the next; ``sums`` (TURNS, bins + 2), float64."""
+    first, second, third, fourth = sums[0], sums[1], sums[2], sums[3]
+    four = frame.size - frame.size % 4
+    for begin in range(0, four, 4):
+        i = np.uint64(begin)
+        j, k, m = i + ONE, i + TWO, i + THREE
+        a, b, c, d = frame[i], frame[j], frame[k], frame[m]
+        if low <= a <= high and low <= b <= high and low <= c <= high and low <= d <= high:
+            p, q = np.float64(shares[i]) * a, np.float64(shares[j]) * b
+            r, s = np.float64(shares[k]) * c, np.float64(shares[m]) * d
+            first[bins[i]] += p
+            second[bins[j]] += q
+            third[bins[k]] += r
+            fourth[bins[m]] += s
+            first[bins[i] + ONE] += a - p
+            second[bins[j] + ONE] += b - q
+            third[bins[k] + ONE] += c - r
+            fourth[bins[m] + ONE] += d - s
+        else:
+            _add_shared_singly(frame, begin, begin + 4, low, high, bins, shares, worth, first, lost)
+    _add_shared_singly(frame, four, frame.size, low, high, bins, shares, worth, first, lost)
+
+
+@compiled("azimuthal")
+def _add_shared_singly(
+    frame: Array,
+    begin: int,
+    end: int,
+    low: Any,
+    high: Any,
+    bins: Array,
+    shares: Array,
+    worth: Array,
+    sums: Array,
+    lost: Array,
+) -> None:
+    for place in range(begin, end):
+        first, share = bins[place], float(shares[place])
+        if low <= frame[place] <= high:
+            sums[first] += share * frame[place]
+            sums[first + 1] += (1.0 - share) * frame[place]
+        else:
+            lost[first] += share * worth[place]
+            lost[first + 1] += (1.0 - share) * worth[place]
+
+
+@compiled("azimuthal")
+def add_shared_squares(frame: Array, low: Any, high: Any, bins: Array, shares: Array, squares: Array) -> None:
+    """The sum of share² times value, which is the variance of counts; ``squares`` (bins + 2,)."""
+    for place in range(frame.size):
+        value = frame[place]
+        if low <= value <= high:
+            share, first = float(shares[place]), bins[place]
+            squares[first] += share * share * value
+            squares[first + 1] += (1.0 - share) * (1.0 - share) * value
+
+
+@compiled("azimuthal")
+def add_rows(
+    frame: Array,
+    low: Any,
+    high: Any,
+    share: Array,
+    pixel: Array,
+    start: Array,
+    worth: Array,
+    sums: Array,
+    squares: Array,
+    lost: Array,
+) -> None:
+    """Any matrix, bin by bin: ``sums``, ``squares`` (of share² times value) and ``lost`` (bins,), float64."""
+    for row in range(start.size - 1):
+        total, spread, missing = 0.0, 0.0, 0.0
+        for place in range(start[row], start[row + 1]):
+            value, part = frame[pixel[place]], float(share[place])
+            if low <= value <= high:
+                total += part * value
+                spread += part * part * value
+            else:
+                missing += part * worth[pixel[place]]
+        sums[row] = total
+        squares[row] = spread
+        lost[row] = missing
+
+
+@compiled("azimuthal")
+def clip(
+    frame: Array,
+    low: Any,
+    high: Any,
+    pixel: Array,
+    start: Array,
+    worth: Array,
+    sigmas: float,
+    rounds: int,
+    longest: int,
+    mean: Array,
+    deviation: Array,
+    counts: Array,
+) -> None:
+    """Clip each bin at ``sigmas`` deviations, ``rounds`` times; every pixel is in one bin, of ``longest`` at most. NaN for empty bins."""
+    values = np.empty(longest)
+    worths = np.empty(longest)
+    for row in range(start.size - 1):
+        kept = 0
+        for place in range(start[row], start[row + 1]):
+            value = frame[pixel[place]]
+            weight = float(worth[pixel[place]])
+            if low <= value <= high and weight > 0.0:
+                values[kept] = value
+                worths[kept] = weight
+                kept += 1
+        centre, spread = np.nan, np.nan
+        for turn in range(rounds + 1):
+            signal, norm, norm2 = 0.0, 0.0, 0.0
+            for place in range(kept):
+                signal += values[place]
+                norm += worths[place]
+                norm2 += worths[place] * worths[place]
+            if kept == 0:
+                centre, spread = np.nan, np.nan
+                break
+            centre = signal / norm
+            squares = 0.0
+            for place in range(kept):
+                off = values[place] - centre * worths[place]
+                squares += off * off
+            spread = np.sqrt(squares / norm2)
+            if turn == rounds:
+                break
+            # Chauvenet's criterion: of so many pixels the farthest are that far by chance.
+            limit = max(sigmas, np.sqrt(2.0 * np.log(max(kept, 3) / np.sqrt(2.0 * np.pi)))) * spread
+            stay = 0
+            for place in range(kept):
+                if abs(values[place] / worths[place] - centre) <= limit:
+                    values[stay] = values[place]
+                    worths[stay] = worths[place]
+                    stay += 1
+            if stay == kept:
+                break
+            kept = stay
+        mean[row] = centre
+        deviation[row] = spread
+        counts[row] = kept

@@ -1,0 +1,94 @@
+"""Numbers in the packets of an event by their name: ``alba.channel1``, ``contrast.pseudo.x``, ``pcap.values.INENC1.VAL.Mean``.
+
+The first part names the stream, the rest the way into the parsed packet: entries of dictionaries, attributes, and places in lists. Names
+may hold dots themselves, as those of PandABoxes and Tango devices do: the longest name that is there is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from beamloom import Event, UserError
+from beamloom.apps.images import data_of
+
+Array = np.ndarray[Any, np.dtype[Any]]
+_MISSING: Final = object()
+_SHOWN: Final = 12
+"""Names that a sentence lists."""
+
+
+def numbers_of(event: Event, name: str, parameter: str) -> Array | None:
+    """What ``name`` is in this event: float64, of any shape; None where the event has no packet of the stream.
+
+    Raises UserError, which names the ``parameter`` that gave the name.
+    """
+    stream = _stream_of(event, name)
+    parsed = data_of(event.streams.get(stream))
+    if parsed is None:
+        return None
+    path = name[len(stream) + 1 :]
+    found = _look_up(parsed, path) if path else parsed
+    if found is _MISSING:
+        raise UserError(
+            f"{parameter} is {name}, but the packets of the stream {stream} have no {path or 'value'}; they have "
+            f"{', '.join(_names(parsed)[:_SHOWN])}"
+        )
+    try:
+        return np.asarray(found, np.float64)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{parameter} is {name}, which is {type(found).__name__} and no number; name a number"
+        ) from None
+
+
+def number_of(event: Event, name: str, parameter: str) -> float | None:
+    """The same of what is one number, or an array of one."""
+    found = numbers_of(event, name, parameter)
+    if found is None:
+        return None
+    if found.size != 1:
+        raise UserError(
+            f"{parameter} is {name}, which has {found.size} numbers; name one of them, as {name}.0"
+        )
+    return float(found.reshape(-1)[0])
+
+
+def _stream_of(event: Event, name: str) -> str:
+    for stream in sorted(event.streams, key=len, reverse=True):
+        if name == stream or name.startswith(f"{stream}."):
+            return stream
+    return name.split(".", 1)[0]
+
+
+def _look_up(found: Any, path: str) -> Any:
+    parts = path.split(".")
+    for count in range(len(parts), 0, -1):
+        entry = _entry(found, ".".join(parts[:count]))
+        if entry is not _MISSING:
+            rest = ".".join(parts[count:])
+            deeper = _look_up(entry, rest) if rest else entry
+            if deeper is not _MISSING:
+                return deeper
+    return _MISSING
+
+
+def _entry(found: Any, name: str) -> Any:
+    if isinstance(found, Mapping):
+        return found.get(name, _MISSING)
+    if isinstance(found, Sequence | np.ndarray) and not isinstance(found, str | bytes):
+        place = int(name) if name.isdigit() else len(found)
+        return found[place] if place < len(found) else _MISSING
+    entry = getattr(found, name, _MISSING) if name.isidentifier() else _MISSING
+    if entry is _MISSING and hasattr(found, "__iter__"):
+        return dict(found).get(name, _MISSING)
+    return entry
+
+
+def _names(parsed: Any) -> list[str]:
+    try:
+        return [str(name) for name, _ in (parsed.items() if isinstance(parsed, Mapping) else parsed)]
+    except (TypeError, ValueError):
+        return [name for name in dir(parsed) if not name.startswith("_")]
