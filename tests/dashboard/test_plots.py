@@ -279,6 +279,54 @@ def test_an_image_is_drawn_from_dark_to_bright(page: Page, measured: Live) -> No
     expect(page.get_by_label("auto levels")).to_be_checked()
 
 
+def _colour_at(page: Page, x: float, y: float) -> tuple[int, int, int]:
+    """What is drawn at a place of the data."""
+    corner = canvas(page).bounding_box()
+    assert corner is not None
+    left, top = place(page, x, y)
+    picture = Image.open(io.BytesIO(canvas(page).screenshot())).convert("RGB")
+    red, green, blue = picture.getpixel((round(left - corner["x"]), round(top - corner["y"])))  # type: ignore[misc]
+    return red, green, blue
+
+
+def test_places_and_rings_are_drawn_over_an_image_and_can_be_taken_away(page: Page) -> None:
+    choose(page, "kinds/beside/marked")
+    expect(page.locator("#plot")).to_contain_text("Circled: spots, 2 of them.")
+    # Of the image itself all pixels are alike.
+    plain = _colour_at(page, 5, 35)
+    _, shown, _ = boxes(page)
+    size = min(14.0, max(5.0, 3.5 * shown[2] / 60)) * 60 / shown[2]
+    on_spot = _colour_at(page, 10.5 + size, 20.5)
+    on_ring = _colour_at(page, 30 + 10 * np.sin(0.5), 20 + 10 * np.cos(0.5))
+    assert max(np.abs(np.subtract(on_spot, plain))) > 60
+    assert max(np.abs(np.subtract(on_ring, plain))) > 60
+    page.get_by_label("spots and rings").uncheck()
+    expect(page.locator("#plot")).not_to_contain_text("Circled")
+    assert _colour_at(page, 10.5 + size, 20.5) == plain
+
+
+def test_what_belongs_together_is_seen_beside_each_other(page: Page, pictures: Path) -> None:
+    choose(page, "kinds/beside")
+    titles = page.locator(".overview .panel h2")
+    expect(titles).to_have_text(["A marked image", "Several", "wave", "number"])
+    captions = page.locator(".overview figcaption")
+    expect(captions).to_have_text(
+        [
+            "spots: 2",
+            "number 7, places: 2",
+            "number 8, places: 1",
+            "number 9, places: 0",
+            "number 12, places: 2",
+        ]
+    )
+    expect(page.locator(".overview .u-legend")).to_be_visible()
+    expect(page.locator(".overview .value")).to_have_text("0.25")
+    show(page, "plot-overview", pictures)
+    page.locator(".overview .panel", has_text="Several").get_by_role("link", name="larger").click()
+    expect(page.locator("#plot .plane")).to_contain_text("number")
+    expect(page.locator("#plot")).to_contain_text("Circled: places, 2 of them.")
+
+
 def test_a_permanent_link_shows_the_same_to_others(browser: Browser, measured: Live, page: Page) -> None:
     choose(page, "kinds/stack", "&at=2")
     page.get_by_label("colours").select_option("inferno")

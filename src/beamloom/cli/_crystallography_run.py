@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 APP = "beamloom.apps.crystallography"
 OM = "beamloom.apps.om"
-OF_SIMULATION: Mapping[str, Any] = {"adc_threshold": 8, "minimum_snr": 6, "min_num_peaks_for_hit": 9}
+OF_SIMULATION: Mapping[str, Any] = {
+    "adc_threshold": 8,
+    "minimum_snr": 6,
+    "min_num_peaks_for_hit": 9,
+    "peakogram_intensity_bin_size": 10,
+    "peakogram_radius_bin_size": 2,
+}
 """Parameters that suit simulated frames, where no monitor.yaml says others."""
 CLIENT_SECONDS = 60.0
 

@@ -6,6 +6,7 @@ import { palette } from "./colours";
 import { figure } from "./figure";
 import { colour, colourRgb, type Levels } from "./levels";
 import type { NdArray } from "./npy";
+import { drawOverlay, type Overlay } from "./overlay";
 import { Pane, type Frame, type PaneProps } from "./pane";
 import { toPage, type Box } from "./view";
 import { unit } from "../ui/unit";
@@ -27,6 +28,8 @@ export interface ImageProps extends Omit<PaneProps, Given | Usual>, Partial<Pick
   readonly exact?: { readonly column: number; readonly row: number; readonly text: string } | undefined;
   readonly onCursor?: ((pixel: { column: number; row: number } | undefined) => void) | undefined;
   readonly units?: string;
+  /** What is drawn over it. */
+  readonly overlay?: Overlay | undefined;
 }
 
 export function Image(props: ImageProps): JSX.Element {
@@ -63,6 +66,7 @@ export function Image(props: ImageProps): JSX.Element {
     pen.imageSmoothingEnabled = (Math.abs(to.x - from.x) * sharp) / columns < 1;
     if (kept.current) pen.drawImage(kept.current.canvas, 0, 0);
     pen.restore();
+    if (props.overlay) drawOverlay(pen, { seen, shown, up }, props.overlay);
   }
 
   function under(place: { x: number; y: number } | undefined): { column: number; row: number } | undefined {
@@ -93,7 +97,7 @@ export function Image(props: ImageProps): JSX.Element {
     return `at most ${values}${units} in ${block.columns} × ${block.rows} pixels`;
   }
 
-  const painted = [version, covers.x, covers.y, covers.width, covers.height];
+  const painted = [version, props.overlay, covers.x, covers.y, covers.width, covers.height];
   return (
     <Pane
       xLabel="column"

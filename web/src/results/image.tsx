@@ -5,6 +5,7 @@ import { get } from "../api/client";
 import { along } from "../plots/along";
 import { Image } from "../plots/image";
 import { autoLevels, usable } from "../plots/levels";
+import { marked } from "../plots/overlay";
 import { LookForm, Scale } from "../plots/scale";
 import type { Box } from "../plots/view";
 import { place, setQuery } from "../route";
@@ -13,6 +14,7 @@ import { useArrays, type Wish } from "./arrays";
 import { choice, lookOf, lookQuery, planeOf, seenBox } from "./choices";
 import { Nothing } from "./empty";
 import { Sliders } from "./leading";
+import { overlayFrom, overlayWishes } from "./overlaid";
 import { allMissing, Parts, scaled, Waiting, type Of } from "./parts";
 import { Region } from "./region";
 import { cellText } from "./table";
@@ -51,7 +53,11 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
   const wishes: Record<string, Wish> = { image: wish };
   if (plan.x.path !== undefined) wishes["x"] = { path: plan.x.path };
   if (plan.y.path !== undefined) wishes["y"] = { path: plan.y.path };
+  const overlaid = query.get("overlay") !== "0";
+  const has = { points: plan.overlays.points !== undefined, circles: plan.overlays.circles !== undefined };
+  if (overlaid) Object.assign(wishes, overlayWishes(plan.overlays, plane));
   const { arrays, error } = useArrays(wishes, domain);
+  const overlay = useMemo(() => (overlaid ? overlayFrom(plan.overlays, arrays) : undefined), [arrays, overlaid]);
   const answer = arrays?.["image"];
   const image = useMemo(() => answer && { ...answer, data: scaled(answer.data, signal) }, [answer, signal.factor, signal.offset]);
   const auto = useMemo(() => image && autoLevels(image.data, look.log), [image, look.log]);
@@ -100,6 +106,12 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
               </label>
             ) : null}
             {signal.complex ? <Parts /> : null}
+            {has.points || has.circles ? (
+              <label>
+                <input type="checkbox" checked={overlaid} onChange={(event) => setQuery({ overlay: event.currentTarget.checked ? undefined : "0" })} />{" "}
+                {[...(has.points ? [plan.overlays.points!.label] : []), ...(has.circles ? ["rings"] : [])].join(" and ")}
+              </label>
+            ) : null}
           </LookForm>
           <Scale levels={levels} map={look.map} log={look.log} units={signal.units} />
         </>
@@ -123,6 +135,7 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
         yLabel={plan.y.label}
         label={plan.title}
         units={signal.units}
+        overlay={overlay}
         region={region}
         onRegion={setRegion}
         marks={marks}
@@ -137,6 +150,7 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
         {shown.block.rows * shown.block.columns > 1
           ? `Each pixel here is the largest of ${shown.block.columns} × ${shown.block.rows} of ${columns} × ${rows}; zoom in to see all. `
           : ""}
+        {overlay?.marks ? `Circled: ${plan.overlays.points!.label}, ${marked(overlay.marks)} of them. ` : ""}
         Wheel or + and −: zoom. Drag or arrows: move. Double click or 0: all of it.
       </p>
     </>

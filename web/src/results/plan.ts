@@ -1,5 +1,6 @@
 /** Which plot is the right one for a part of the publish tree: by its shape, and by what its NXdata attributes say. */
 import { axis, isLog, nxdata, placesOf, series, titleOf, type Axis, type NxData, type Series } from "./nxdata";
+import { overlaysOf, type Overlays } from "./overlays";
 import { at, isComplex, isGroup, isNumeric, join, label, sizeOf, text, type Dataset, type Group, type Node } from "./outline";
 
 export type { Axis, Series } from "./nxdata";
@@ -40,6 +41,7 @@ export type Plan = Shared &
         readonly x: Axis;
         readonly y: Axis;
         readonly log: boolean;
+        readonly overlays: Overlays;
       }
     | { readonly kind: "scatter"; readonly value: Series; readonly shape: readonly number[]; readonly x: Required<Pick<Axis, "path" | "label">>; readonly y: Required<Pick<Axis, "path" | "label">>; readonly log: boolean } // prettier-ignore
     | { readonly kind: "table"; readonly columns: readonly Series[]; readonly shape: readonly number[]; readonly leading: readonly Leading[] }
@@ -60,7 +62,16 @@ export function planOf(root: Node, path: string, way?: string): Plan {
   if (node === undefined) {
     return { kind: "none", why: `There is no ${path} in the results now; the analysis may publish it later.`, missing: true, title: name, ways: [] };
   }
-  return ofNode(node, path, name, way, 0);
+  return withOverlays(root, ofNode(node, path, name, way, 0));
+}
+
+/** Overlays may be anywhere in the tree. */
+function withOverlays(root: Node, plan: Plan): Plan {
+  if (plan.kind !== "image") return plan;
+  const folder = plan.signals[0]!.path.split("/").slice(0, -1).join("/");
+  const group = at(root, folder);
+  if (!group || !isGroup(group)) return plan;
+  return { ...plan, overlays: overlaysOf(root, folder, group, plan.leading.map((one) => one.length)) };
 }
 
 function ofNode(node: Node, path: string, name: string, way: string | undefined, depth: number): Plan {
@@ -167,6 +178,7 @@ function image(group: Group, path: string, found: NxData): Made {
     x: axis(group, path, found.axes[row + 1], found.shape[row + 1]!, "column"),
     y: axis(group, path, found.axes[row], found.shape[row]!, "row"),
     log: isLog(group),
+    overlays: {},
   };
 }
 

@@ -5,12 +5,16 @@ import { Empty } from "../ui/parts";
 import { CurvesPlot } from "./curves";
 import { Nothing } from "./empty";
 import { ImagePlot } from "./image";
+import type { Group } from "./outline";
+import { Overview, overviewOf } from "./overview";
 import type { Plan } from "./plan";
 import { ScatterPlot } from "./scatter";
 import { GroupList, ValuePlot } from "./simple";
 import { TablePlot } from "./table";
 
 export interface Whose {
+  /** The whole tree; without it an overview is a list. */
+  readonly root?: Group;
   readonly domain: string;
   readonly run: string | undefined;
   /** The events that are in it, as it says itself. */
@@ -32,6 +36,7 @@ export function Plot(props: { plan: Plan; whose: Whose }): JSX.Element {
     case "value":
       return <ValuePlot plan={plan} domain={domain} />;
     case "group":
+      if (whose.root && overviewOf(plan.group).length) return <Overview root={whose.root} folder={plan.path} paths={overviewOf(plan.group)} domain={domain} run={run} />;
       return <GroupList plan={plan} run={run} />;
     case "none":
       return plan.missing ? <Nothing what={plan.why} run={run} events={whose.events} /> : <Empty>{plan.why}</Empty>;

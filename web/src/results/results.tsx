@@ -3,12 +3,13 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { get, Refusal } from "../api/client";
 import { useWatched, watch } from "../api/watch";
-import { place, setQuery } from "../route";
+import { hashOf, place, setQuery } from "../route";
 import { Empty, Panel, Problem } from "../ui/parts";
 import { Downloads } from "./downloads";
 import { Nothing } from "./empty";
 import { signalOf } from "./nxdata";
 import { at, isGroup, text, type Group } from "./outline";
+import { Overview, overviewOf } from "./overview";
 import { planOf, type Plan } from "./plan";
 import { Plot } from "./plots";
 import { Branches } from "./tree";
@@ -55,6 +56,29 @@ function Ways(props: { plan: Plan }): JSX.Element | null {
   );
 }
 
+function versionOf(run: string | undefined): JSX.Element | string {
+  if (run) return `of run ${run.slice(0, 8)}`;
+  return live.value ? <span title={`version ${newest.value?.version ?? ""}`}>live</span> : "not live";
+}
+
+/** What there is, to choose from. */
+function Published(props: { root: Group; chosen: string; run: string | undefined; error: Error | undefined; version: JSX.Element | string }): JSX.Element {
+  const { root, chosen, run } = props;
+  return (
+    <Panel title="Published" aside={props.version}>
+      <Problem error={props.error} />
+      {overviewOf(root).length ? (
+        <p class="tree">
+          <a href={hashOf("results", { run })} aria-current={chosen === "" ? "true" : undefined}>
+            overview
+          </a>
+        </p>
+      ) : null}
+      <Branches group={root} path="" chosen={chosen} run={run} />
+    </Panel>
+  );
+}
+
 export function Results(): JSX.Element {
   const root = useWatched(outline);
   const run = place.value.query.get("run") ?? undefined;
@@ -73,19 +97,25 @@ export function Results(): JSX.Element {
     );
   }
   const query = place.value.query;
-  const path = query.get("path") ?? firstOf(root);
+  const seen = overviewOf(root);
+  const asked = query.get("path") ?? undefined;
+  if (asked === undefined && seen.length) {
+    return (
+      <div class="beside">
+        <Published root={root} chosen="" run={run} error={error} version={versionOf(run)} />
+        <Overview root={root} folder="" paths={seen} domain={domain} run={run} />
+      </div>
+    );
+  }
+  const path = asked ?? firstOf(root);
   const plan = planOf(root, path, query.get("as") ?? undefined);
   const events = eventsOf(root, path, plan);
-  const version = run ? `of run ${run.slice(0, 8)}` : live.value ? <span title={`version ${newest.value?.version ?? ""}`}>live</span> : "not live";
   return (
     <div class="beside">
-      <Panel title="Published" aside={version}>
-        <Problem error={error} />
-        <Branches group={root} path="" chosen={path} run={run} />
-      </Panel>
+      <Published root={root} chosen={path} run={run} error={error} version={versionOf(run)} />
       <Panel title={plan.title || "Results"} id="plot" aside={<Downloads plan={plan} path={path} domain={domain} run={run} />}>
         <Ways plan={plan} />
-        <Plot key={`${run} ${path} ${plan.kind}`} plan={plan} whose={{ domain, run, events }} />
+        <Plot key={`${run} ${path} ${plan.kind}`} plan={plan} whose={{ root, domain, run, events }} />
         {events && plan.kind !== "none" && plan.kind !== "group" ? <p class="faint">The result of events {events}.</p> : null}
       </Panel>
     </div>

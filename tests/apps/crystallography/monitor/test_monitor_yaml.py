@@ -11,7 +11,7 @@ from apps.crystallography.monitor.monitors import line_of, prepared, read, text_
 from beamloom import ParameterSet, UserError
 from beamloom.apps.crystallography import Reducer
 from beamloom.apps.crystallography.monitor import keys, parse_monitor, read_monitor
-from beamloom.apps.crystallography.monitor.kinds import Becomes, Handled, Refused, Unused
+from beamloom.apps.crystallography.monitor.kinds import Becomes, Refused, Unused
 
 
 def test_a_usual_file_becomes_parameters_of_the_analysis(tmp_path: Path) -> None:
@@ -81,13 +81,14 @@ def test_each_key_does_what_is_said_of_it(tmp_path: Path, group: str, name: str)
     elif isinstance(kind, Unused):
         monitor = read(tmp_path, **{group: {name: VALUES[kind.takes.noun]}})
         assert any(f": {name} has no effect: {kind.why}" in note for note in monitor.notes)
+    if kind.takes.noun == "anything":
+        return
     wrong: Any = [] if kind.takes.noun not in ("a list of names", "a file name, or a list of them") else 4
-    if not isinstance(kind, Handled) or kind.takes.noun != "anything":
-        text = text_of(**{group: {name: wrong}})
-        with pytest.raises(UserError) as refused:
-            read(tmp_path, **{group: {name: wrong}})
-        assert f"but it takes {kind.takes.noun}" in str(refused.value)
-        assert f"monitor.yaml:{line_of(text, name)}: " in str(refused.value)
+    text = text_of(**{group: {name: wrong}})
+    with pytest.raises(UserError) as refused:
+        read(tmp_path, **{group: {name: wrong}})
+    assert f"but it takes {kind.takes.noun}" in str(refused.value)
+    assert f"monitor.yaml:{line_of(text, name)}: " in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,22 @@ def test_the_monitor_without_files_writes_none(tmp_path: Path) -> None:
     assert "processed_directory" not in monitor.values
     assert "responding_url" not in monitor.values
     assert any("processed_directory has no effect" in note for note in monitor.notes)
+
+
+def test_cheetah_writes_hits_into_files(tmp_path: Path) -> None:
+    cheetah = {
+        "processed_filename_prefix": "run5",
+        "hdf5_file_max_num_peaks": 500,
+        "hdf5_fields": {"a": "/b"},
+    }
+    monitor = read(tmp_path, om={"processing_layer": "CheetahProcessing"}, cheetah=cheetah)
+    assert monitor.values["write_hits"] is True
+    assert monitor.values["processed_filename_prefix"] == "run5"
+    assert monitor.values["hdf5_file_max_num_peaks"] == 500
+    assert any(
+        "hdf5_fields has no effect: files of hits have the layout of CXI" in note for note in monitor.notes
+    )
+    assert "write_hits" not in read(tmp_path, cheetah=cheetah).values
 
 
 def test_cheetah_asks_for_its_folder(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from beamloom.apps.crystallography.geometry.maps import PixelMaps, Ring
 Array = np.ndarray[Any, np.dtype[Any]]
 SPACINGS: Final = (10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0)
 """In Å: the rings that are shown."""
+_RINGS: Final = ["beam", "/rings/radius", "/rings/d"]
+_PEAKS: Final = ["peak_x", "peak_y"]
 
 
 class Pictures:
@@ -64,15 +66,16 @@ class Pictures:
             "radius_attrs": {"units": "pixel", "long_name": "distance from the beam"},
         }
 
-    def frame(self, slab: Array, peaks: Array, event: int) -> dict[str, Any]:
+    def frame(self, slab: Array, peaks: Array, event: int, title: str) -> dict[str, Any]:
         """A frame, assembled, and its ``peaks`` (n, 4: fs, ss, intensity, snr) where they are in it."""
         x, y = self._maps.place(peaks[:, 0], peaks[:, 1])
         row, column = self._assembly.beam
         shown = np.where(self._good, slab.astype(np.float32), np.float32(np.nan))
         return {
-            **self._image(self._assembly.image(shown, np.nan), "counts"),
+            **self._image(self._assembly.image(shown, np.nan), "counts", title=title, overlay_points=_PEAKS),
             "event": event,
             "peak_x": column + x,
+            "peak_x_attrs": {"long_name": "peaks"},
             "peak_y": row + y,
             "peak_intensity": peaks[:, 2],
             "peak_snr": peaks[:, 3],
@@ -95,12 +98,14 @@ class Pictures:
                 "signal": "image",
                 "axes": ["event", ".", "."],
                 "title": "last hits",
+                "overlay_points": _PEAKS,
             },
             "image": image.astype(np.float32),
             "image_attrs": {"long_name": "brightest pixels", "units": "adu"},
             "event": np.array([hit.event for hit in hits]),
             "num_peaks": np.array([len(hit.fs) for hit in hits]),
             "peak_x": column + x,
+            "peak_x_attrs": {"long_name": "peaks"},
             "peak_y": row + y,
             "beam": np.array([row, column]),
             "beam_attrs": {"long_name": "row and column of the beam"},
@@ -130,10 +135,16 @@ class Pictures:
         radius = self._seen.ring(d)
         return None if radius is None else Ring(d, radius / self._size)
 
-    def _image(self, image: Array, label: str) -> dict[str, Any]:
+    def _image(self, image: Array, label: str, **more: Any) -> dict[str, Any]:
         row, column = self._assembly.beam
         return {
-            "_attrs": {"NX_class": "NXdata", "signal": "image", "title": label},
+            "_attrs": {
+                "NX_class": "NXdata",
+                "signal": "image",
+                "title": label,
+                "overlay_circles": _RINGS,
+                **more,
+            },
             "image": image,
             "image_attrs": {"long_name": label, "units": "adu"},
             "beam": np.array([row, column]),

@@ -27,6 +27,8 @@ from beamloom.apps.crystallography.analysis.totals import ClassSum, totals
 from beamloom.apps.crystallography.streaming import HitStream
 
 Array = np.ndarray[Any, np.dtype[Any]]
+OVERVIEW: Final = ["virtual_powder", "hit_rate", "last_hits", "peakogram", "last_hit", "summary"]
+"""What the dashboard shows first, beside each other."""
 _KEPT_LAYOUTS: Final = 4
 _INTERVAL: Final = 1.0
 """Seconds between two looks, at least."""
@@ -50,7 +52,7 @@ class Reducer:
         state: ReducerState | None = None,
         context: dict[Any, Any] | None = None,
     ) -> None:
-        self.publish: dict[str, Any] = {}
+        self.publish: dict[str, Any] = {"_attrs": {"default": "virtual_powder", "overview": OVERVIEW}}
         self._held: dict[str, Any] = {}
         self._layouts: dict[str, int] = {}
         """The newest epoch of each layout."""
@@ -190,7 +192,8 @@ class Reducer:
         for name in ("last_hit", "last_non_hit"):
             if name in current and current[name]["frame"].value.shape == binning.shape:
                 last = current[name]
-                drawn[name] = pictures.frame(last["frame"].value, last["peaks"].value, last["frame"].event)
+                frame, title = last["frame"], name.replace("_", " ").replace("non ", "non-")
+                drawn[name] = pictures.frame(frame.value, last["peaks"].value, frame.event, title)
         if "last_hits" in current and current["last_hits"].hits[0].image.shape == pictures.small_shape:
             drawn["last_hits"] = pictures.last_hits(current["last_hits"].hits)
         self.publish.update(drawn)

@@ -183,5 +183,5 @@ def _peakogram(number: int, peaks: Peaks, seen: Instrument, given: Given) -> His
             units="adu",
             label="brightest pixel of the peak",
         ),
-        label="peaks",
+        label="peakogram",
     ).add(number, np.hypot(x, y), peaks.max_pixel_intensity)

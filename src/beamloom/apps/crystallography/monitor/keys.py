@@ -79,21 +79,21 @@ CRYSTALLOGRAPHY: Final[dict[str, Key]] = {
     "peakogram_radius_bin_size": Becomes("peakogram_radius_bin_size", NUMBER),
 }  # fmt: skip
 
-HIT_FILES: Final = (
-    "processed_filename_extension",
-    "hdf5_fields",
-    "hdf5_file_compression",
-    "hdf5_file_gzip_compression_level",
-    "hdf5_file_zstd_compression_level",
-    "hdf5_file_compression_shuffle",
-    "hdf5_file_max_num_peaks",
-    "hdf5_file_data_type",
-)
-"""Keys of the group ``cheetah`` that say how hits are written into HDF5 files."""
+_ALWAYS_LZ4 = "hits are compressed by bitshuffle and LZ4"
+HIT_FILES: Final[dict[str, str]] = {
+    "processed_filename_extension": "files of hits end in .cxi",
+    "hdf5_fields": "files of hits have the layout of CXI, with frames at /entry_1/data_1/data",
+    "hdf5_file_compression": _ALWAYS_LZ4,
+    "hdf5_file_gzip_compression_level": _ALWAYS_LZ4,
+    "hdf5_file_zstd_compression_level": _ALWAYS_LZ4,
+    "hdf5_file_compression_shuffle": _ALWAYS_LZ4,
+    "hdf5_file_data_type": "pixels keep the type that they have after the calibration",
+}
+"""Keys of the group ``cheetah`` that say how hits are written into HDF5 files, and how they are here."""
 
 CHEETAH: Final[dict[str, Key]] = {
     "processed_directory": Handled(TEXT),
-    "processed_filename_prefix": Unused(TEXT, "sum files are named by class_sum_filename_prefix"),
+    "processed_filename_prefix": Becomes("processed_filename_prefix", TEXT),
     "status_file_update_interval": Becomes("status_file_update_interval", WHOLE),
     "write_class_sums": Becomes("write_class_sums", SWITCH),
     "class_sums_update_interval": Unused(
@@ -105,7 +105,8 @@ CHEETAH: Final[dict[str, Key]] = {
     "class_sums_filename_prefix": Becomes("class_sum_filename_prefix", TEXT),
     "responding_url": Becomes("responding_url", TEXT),
     "external_data_request_list_size": Unused(WHOLE, "no client that asks is forgotten, however many there are"),
-    **{name: Handled(ANYTHING) for name in HIT_FILES},
+    "hdf5_file_max_num_peaks": Becomes("hdf5_file_max_num_peaks", WHOLE),
+    **{name: Unused(ANYTHING, why) for name, why in HIT_FILES.items()},
 }  # fmt: skip
 
 PEAKFINDER8: Final[dict[str, Key]] = {

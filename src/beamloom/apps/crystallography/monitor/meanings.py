@@ -196,7 +196,8 @@ class Meanings:
         elif written and "processed_directory" not in self._direct:
             layer_at = given["om", "processing_layer"]
             self._problem(layer_at.line, f"{layer} needs processed_directory in the group cheetah")
-        self._hit_files(given, layer)
+        if layer == "CheetahProcessing":
+            self._found["write_hits"] = Given(True, given["om", "processing_layer"].line)
         if layer == "StreamingCheetahProcessing" and "responding_url" not in {*self._found, *self._direct}:
             layer_at = given["om", "processing_layer"]
             self._found["responding_url"] = Given(RESPONDING_URL, layer_at.line)
@@ -215,17 +216,3 @@ class Meanings:
                 laser.line,
                 "pump_probe_experiment needs the stream that tells of the laser; set optical_laser_stream in the group beamloom",
             )
-
-    def _hit_files(self, given: Mapping[Place, Given], layer: str) -> None:
-        for name in keys.HIT_FILES:
-            one = given.get(("cheetah", name))
-            if one is None:
-                continue
-            if layer == "CheetahProcessing":
-                self._problem(
-                    one.line,
-                    f"{name}: hits are not written into HDF5 files here; leave it out, and record the run with --record, "
-                    "or stream the hits with StreamingCheetahProcessing",
-                )
-            else:
-                self._note(one.line, f"{name} has no effect: {layer} writes no HDF5 files of hits")
