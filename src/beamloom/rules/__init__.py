@@ -1,0 +1,97 @@
+"""Rules: batch analyses that follow the data, one after the other, and account for every frame.
+
+Every name that a user needs is here. They are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beamloom.rules.api.factory import (
+        LocalisationRuleFactory,
+        RuleFactory,
+        SpoolLocalLocalizationRuleFactory,
+    )
+    from beamloom.rules.api.localisation import LocalisationRule, SpoolLocalLocalizationRule
+    from beamloom.rules.api.names import verify_cluster_results_filename
+    from beamloom.rules.api.pushing import push
+    from beamloom.rules.api.rule import FunctionRule, Rule
+    from beamloom.rules.api.watching import RuleGroupWatcher, RuleWatcher
+    from beamloom.rules.engine import PushedRule, RuleEngine, using
+    from beamloom.rules.errors import (
+        LedgerError,
+        NoNewTasks,
+        RecipeRefused,
+        RuleError,
+        RuleFailed,
+        RuleRefused,
+        RuleTimedOut,
+    )
+    from beamloom.rules.executors import LocalPool
+    from beamloom.rules.policy import Condition, Retries
+    from beamloom.rules.sources import SpoolWriter, describe
+    from beamloom.rules.tasks.chunk import Chunk, Gathered
+
+_ROOMS = {
+    "api.factory": ("LocalisationRuleFactory", "RuleFactory", "SpoolLocalLocalizationRuleFactory"),
+    "api.localisation": ("LocalisationRule", "SpoolLocalLocalizationRule"),
+    "api.names": ("verify_cluster_results_filename",),
+    "api.pushing": ("push",),
+    "api.rule": ("FunctionRule", "Rule"),
+    "api.watching": ("RuleGroupWatcher", "RuleWatcher"),
+    "engine": ("PushedRule", "RuleEngine", "using"),
+    "errors": (
+        *("LedgerError", "NoNewTasks", "RecipeRefused", "RuleError", "RuleFailed", "RuleRefused"),
+        "RuleTimedOut",
+    ),
+    "executors": ("LocalPool",),
+    "policy": ("Condition", "Retries"),
+    "sources": ("SpoolWriter", "describe"),
+    "tasks.chunk": ("Chunk", "Gathered"),
+}
+_HOMES = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Chunk",
+    "Condition",
+    "FunctionRule",
+    "Gathered",
+    "LedgerError",
+    "LocalPool",
+    "LocalisationRule",
+    "LocalisationRuleFactory",
+    "NoNewTasks",
+    "PushedRule",
+    "RecipeRefused",
+    "Retries",
+    "Rule",
+    "RuleEngine",
+    "RuleError",
+    "RuleFactory",
+    "RuleFailed",
+    "RuleGroupWatcher",
+    "RuleRefused",
+    "RuleTimedOut",
+    "RuleWatcher",
+    "SpoolLocalLocalizationRule",
+    "SpoolLocalLocalizationRuleFactory",
+    "SpoolWriter",
+    "describe",
+    "push",
+    "using",
+    "verify_cluster_results_filename",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

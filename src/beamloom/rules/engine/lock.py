@@ -1,0 +1,55 @@
+"""One engine for one ledger: the folder is locked as long as the process lives, however it ends."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO, Any, Final
+
+from beamloom.rules.errors import LedgerError
+
+FILE: Final = "engine.lock"
+
+
+class FolderInUse(LedgerError):
+    """Another process works off the rules of this folder."""
+
+
+def lock(folder: Path) -> IO[Any]:
+    """The lock of ``folder``, held until it is closed. Raises FolderInUse, LedgerError."""
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+")  # noqa: SIM115 - as long as the engine
+    except OSError as error:
+        raise LedgerError(f"{path} cannot be opened: {error.strerror}; name another folder") from error
+    try:
+        _lock(file)
+    except OSError as error:
+        file.seek(0)
+        owner = file.read().strip() or "unknown"
+        file.close()
+        raise FolderInUse(
+            f"the rules of {folder} are worked off by process {owner}; end it, or name another folder"
+        ) from error
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+if os.name == "nt":  # pragma: no cover
+
+    def _lock(file: IO[Any]) -> None:
+        import msvcrt
+
+        file.seek(4096)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        file.seek(0)
+
+else:
+
+    def _lock(file: IO[Any]) -> None:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,1 @@
+"""What workers call, and how."""

@@ -1,0 +1,51 @@
+"""Localizes in a chunk of frames, and writes the table of a whole series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from beamloom.apps.localization import LOCALIZATION, localize, write_table
+from beamloom.rules.arrays import Array
+from beamloom.rules.metadata import from_values
+from beamloom.rules.provenance import provenance
+from beamloom.rules.tasks.chunk import Chunk, Gathered
+
+
+def localise(chunk: Chunk, parameters: Mapping[str, Any]) -> Array:
+    """The localizations of the chunk, a table of the type ``LOCALIZATION``."""
+    if chunk.stop <= parameters["start_at"]:
+        return np.empty(0, LOCALIZATION)
+    inside, numbers = chunk.inside, chunk.numbers
+    table = localize(
+        chunk.frames,
+        from_values(parameters["settings"]),
+        first_frame=int(numbers[0]),
+        before=inside.start,
+        after=len(numbers) - inside.stop,
+    )
+    wanted: Array = table[table["frame"] >= parameters["start_at"]]
+    return wanted
+
+
+def gather(gathered: Gathered, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes the table of all chunks, with how it was made; how many localizations there are, and what is missing."""
+    found = gathered.table()
+    table = np.empty(0, LOCALIZATION) if found is None else found
+    about = {
+        **_plain(gathered.metadata),
+        **parameters["analysis"],
+        **provenance("LocalisationRule", parameters["settings"]),
+        "frames": gathered.frames,
+        "missing_frames": [list(range_) for range_ in gathered.failed],
+    }
+    write_table(gathered.desk.write("results"), table, about, settings=from_values(parameters["settings"]))
+    return {"localizations": len(table), "frames": gathered.frames}
+
+
+def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value for name, value in metadata.items() if isinstance(value, str | int | float | bool | list)
+    }

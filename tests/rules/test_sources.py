@@ -1,0 +1,96 @@
+"""Series as they are on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from beamloom.rules import RuleRefused, SpoolWriter, describe
+from beamloom.rules.sources import open_source
+from rules.conftest import frames
+
+
+def test_a_frame_that_is_not_whole_does_not_count(tmp_path: Path) -> None:
+    pixels = frames(3)
+    with SpoolWriter(tmp_path / "s", (6, 5), "u2", {"voxelsize": {"x": 0.1}}) as writer:
+        writer.write(pixels)
+        with open(tmp_path / "s" / "frames.raw", "ab") as file:
+            file.write(b"half")
+            file.flush()
+            source = open_source(describe(tmp_path / "s"))
+            assert (source.count(), source.closed()) == (3, False)
+        assert (source.read(1, 3) == pixels[1:]).all()
+    assert source.closed()
+    assert source.metadata() == {"voxelsize": {"x": 0.1}}
+
+
+def test_a_closed_series_with_fewer_frames_than_it_says_is_an_error(tmp_path: Path) -> None:
+    with SpoolWriter(tmp_path / "s", (6, 5), "u2") as writer:
+        writer.write(frames(3))
+    (tmp_path / "s" / "frames.raw").write_bytes(b"")
+    with pytest.raises(OSError, match="says that it has 3 frames, and has 0"):
+        open_source(describe(tmp_path / "s")).count()
+
+
+def test_a_series_is_not_written_over(tmp_path: Path) -> None:
+    SpoolWriter(tmp_path / "s", (6, 5), "u2").close()
+    with pytest.raises(RuleRefused, match="has a series already"):
+        SpoolWriter(tmp_path / "s", (6, 5), "u2")
+
+
+def test_a_folder_of_files_is_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    pixels = frames(11)
+    for index, frame in enumerate(pixels):
+        np.save(tmp_path / f"frame{index + 1}.npy", frame)
+    source = open_source(describe(tmp_path))
+    assert (source.count(), source.closed()) == (11, False)
+    assert (source.read(0, 11) == pixels).all()
+    (tmp_path / "events.json").write_text("[]")
+    assert source.closed()
+
+
+def test_a_gap_in_a_growing_folder_is_waited_for_and_in_a_closed_one_an_error(tmp_path: Path) -> None:
+    for index in (0, 1, 3):
+        np.save(tmp_path / f"{index:05d}.npy", np.zeros((2, 2)))
+    source = open_source(describe(tmp_path))
+    assert source.count() == 2
+    (tmp_path / "closed.json").write_text("{}")
+    with pytest.raises(OSError, match="none with the number 2"):
+        source.count()
+
+
+def test_an_array_in_an_hdf5_file_is_found_by_itself_or_by_name(tmp_path: Path) -> None:
+    pixels = frames(4)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["entry/data"] = pixels
+        file["entry/data"].attrs["exposure"] = 0.5
+        file["entry/other"] = np.zeros(3)
+    source = open_source(describe(tmp_path / "a.h5"))
+    assert (source.count(), source.closed(), source.metadata()) == (4, True, {"exposure": 0.5})
+    assert (source.read(1, 3) == pixels[1:3]).all()
+    source.close()
+    source = open_source(describe(tmp_path / "a.h5", "nowhere"))
+    with pytest.raises(RuleRefused, match="no dataset 'nowhere'"):
+        source.count()
+    source.close()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tif"])
+def test_a_stack_of_images_is_read(tmp_path: Path, suffix: str) -> None:
+    pixels, path = frames(4), tmp_path / f"a{suffix}"
+    if suffix == ".npy":
+        np.save(path, pixels)
+    else:
+        tifffile = pytest.importorskip("tifffile")
+        tifffile.imwrite(path, pixels, photometric="minisblack")
+    source = open_source(describe(path))
+    assert source.count() == 4
+    assert (source.read(2, 4) == pixels[2:]).all()
+
+
+def test_a_source_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(RuleRefused, match=r"did you mean 'spool'.*folder, hdf5"):
+        open_source({"kind": "spol", "path": "x"})
