@@ -37,12 +37,24 @@ class Camera:
         if name:
             parsed = data_of(event.streams.get(name))
             return None if parsed is None else _image(name, parsed)
-        parsed_by_name = {name: data_of(packet) for name, packet in event.streams.items()}
+        return self._sought(event)
+
+    def _sought(self, event: Event) -> Image | None:
+        parsed_by_name: dict[str, Any] = {}
+        unreadable: ValueError | None = None
+        for name, packet in event.streams.items():
+            try:
+                parsed_by_name[name] = data_of(packet)
+            except ValueError as error:
+                # It may be another stream: rows of encoders in old recordings do not say what they are.
+                unreadable = error
         found = [name for name, parsed in parsed_by_name.items() if _has_image(parsed)]
         if len(found) > 1:
             raise UserError(
                 f"the streams {', '.join(sorted(found))} have images; say by the parameter detector_stream which one is meant"
             )
+        if not found and unreadable is not None:
+            raise unreadable
         if not found:
             return None
         self._stream = found[0]

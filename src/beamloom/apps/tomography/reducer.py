@@ -1,0 +1,112 @@
+"""The reduce: keeps angles and projections, sends frames on, and makes slices of all projections that have come so far.
+
+Slices are made a few times a minute at most, in a fifth of the reducer's time, always of all projections in the order of their events:
+they do not depend on the order in which these came, and a slice that is moved, or an axis that is set otherwise, is there at the next look.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import numpy as np
+
+from beamloom import Parameter, ParameterSet, Result, Table, UserError
+from beamloom.apps.tomography import parameters as described
+from beamloom.apps.tomography.angles import Turning
+from beamloom.apps.tomography.pictures import curve, pictures_of
+from beamloom.apps.tomography.republishing import Port, Republishing
+from beamloom.apps.tomography.stock import Stock
+
+Array = np.ndarray[Any, np.dtype[Any]]
+_INTERVAL: Final = 1.0
+"""Seconds between two looks, at least."""
+_SHARE: Final = 5.0
+"""The time between two looks, in times of what a look takes."""
+_COLUMNS: Final = ("degrees", "time", "camera_time", "frame_number")
+
+
+class Reducer:
+    """Tomography: the results of all workers."""
+
+    @staticmethod
+    def describe_parameters() -> list[Parameter]:
+        """Everything that can be set; see ``parameters.py``."""
+        return [*described.ANGLES, *described.SENDING, *described.SLICES]
+
+    def __init__(self, parameters: ParameterSet, context: dict[Any, Any] | None = None) -> None:
+        self._frames = Table(
+            units={"degrees": "deg", "time": "s", "camera_time": "s"}, fill={"frame_number": -1}
+        )
+        self._stock = Stock()
+        self._seen: tuple[int, str] | None = None
+        self.publish: dict[str, Any] = {"frames": self._frames}
+        self._republishing: Republishing | None = None
+        url = str(parameters["republish_url"].value)
+        if url:
+            self._begin_sending({} if context is None else context, url, parameters)
+
+    def process_result(self, result: Result) -> None:
+        """Take what a worker made of a frame."""
+        payload, event = result.payload, result.event_number
+        if payload is None:
+            return
+        if "opening" in payload:
+            if self._republishing is not None:
+                self._republishing.opening = payload["opening"]
+            return
+        self._frames.add(event, {name: payload[name] for name in _COLUMNS})
+        if self._republishing is not None and "frame" in payload:
+            self._republishing.offer(event, payload)
+        if "projection" in payload:
+            self._stock.add(event, payload["projection"], result.epoch)
+
+    def timer(self, parameters: ParameterSet) -> float:
+        """Make slices of what there is; returns the seconds until the next time."""
+        begun = time.monotonic()
+        self._look(parameters)
+        return max(_INTERVAL, _SHARE * (time.monotonic() - begun))
+
+    def finish(self, parameters: ParameterSet) -> None:
+        """Make them for the last time, and end the series that is sent on."""
+        if self._republishing is not None:
+            self._republishing.finish()
+        self._look(parameters)
+
+    def close(self, context: dict[Any, Any]) -> None:
+        """The process ends, and with it the socket."""
+        Port.close_of(context)
+
+    def _begin_sending(self, context: dict[Any, Any], url: str, given: ParameterSet) -> None:
+        try:
+            port = Port.of(context, url, int(given["republish_queue"]))
+        except UserError as error:
+            self.publish["republished"] = {"problem": str(error)}
+        else:
+            self._republishing = Republishing(port, turning_of(given))
+
+    def _look(self, given: ParameterSet) -> None:
+        if self._republishing is not None:
+            self.publish["republished"] = self._republishing.published()
+        if self._seen == (self._frames.version, given.hash) or not self._frames.version:
+            return
+        self._seen = (self._frames.version, given.hash)
+        columns = self._frames.snapshot()
+        events = np.flatnonzero(np.asarray(columns["frame_number"]) >= 0)
+        times, shown = (np.asarray(columns[name])[events] for name in ("time", "degrees"))
+        turning = turning_of(given)
+        angles = [turning.follow(*one) for one in zip(times.tolist(), shown.tolist(), strict=True)]
+        degrees = np.array([angle.degrees for angle in angles])
+        self.publish["angles"] = curve(events, degrees, "angle", "deg") | {
+            "measured": np.array([angle.measured for angle in angles]),
+            "time": times,
+        }
+        if len(self._stock):
+            self.publish |= pictures_of(
+                self._stock, dict(zip(events.tolist(), degrees.tolist(), strict=True)), given
+            )
+
+
+def turning_of(given: ParameterSet) -> Turning:
+    """How the angles of this encoder go on."""
+    return Turning(float(given["angle_turn"]), float(given["angle_offset"]))
