@@ -16,62 +16,85 @@ from beamloom import Packet
 from beamloom.apps.tomography import Reducer, Simulation, Worker
 from beamloom.devices import stins
 from beamloom.replay import replay
-from live.pipelines import Bench, running
+from live.pipelines import Bench, Live, running
 from live.series import uniform_map
 from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 SIMULATION = Simulation(seed=6, frames=60)
+ENCODER = {"angle_scale": 1e-6, "angle_offset": 10.0}
 
 
-def test_live_replay_and_one_process_agree_to_the_bit_and_frames_are_read_by_others(tmp_path: Path) -> None:
-    url = f"tcp://{quiet_address()}"
-    packets: list[Any] = []
-    reading = threading.Thread(target=read_series, args=(url, packets))
-    reading.start()
+def bench() -> Bench:
+    return Bench({"camera": ("stins", "tcp://127.0.0.1:*"), "box": ("pandabox", "tcp://127.0.0.1:*")})
+
+
+def streams_of(devices: Bench) -> dict[str, dict[str, str]]:
+    return {
+        "camera": {"device": "stins", "url": devices.url("camera")},
+        "box": {"device": "pandabox", "url": devices.url("box")},
+    }
+
+
+def measure(live: Live, devices: Bench) -> dict[str, Any]:
+    """Run the scan; returns what is published."""
+    live.arm(uniform_map(["camera", "box"], SIMULATION.frames))
+    devices.play("camera", series(SIMULATION), rate=200)
+    devices.play("box", box_messages(SIMULATION), rate=200)
+    end = live.finished()
+    assert (end["reduced"], end["failed"], end["lost"]) == (SIMULATION.frames + 2, 0, 0), live.state()
+    tree: dict[str, Any] = plain(live.published())
+    return tree
+
+
+def test_live_replay_and_one_process_agree_to_the_bit(tmp_path: Path) -> None:
     # Files by their path here: what is sent as bytes does not go into a pipeline file.
     files = {}
     for name, image in (("dark", SIMULATION.dark()), ("flat", SIMULATION.flat())):
         np.save(tmp_path / f"{name}.npy", image)
         files[f"{name}_file"] = str(tmp_path / f"{name}.npy")
-    given = {"angle_scale": 1e-6, "angle_offset": 10.0, "air_columns": 6, **files}
-    with Bench(
-        {"camera": ("stins", "tcp://127.0.0.1:*"), "box": ("pandabox", "tcp://127.0.0.1:*")}
-    ) as devices:
+    given = {**ENCODER, "air_columns": 6, **files}
+    with bench() as devices:
         with running(
-            {
-                "camera": {"device": "stins", "url": devices.url("camera")},
-                "box": {"device": "pandabox", "url": devices.url("box")},
-            },
+            streams_of(devices),
             worker="beamloom.apps.tomography:Worker",
             reducer="beamloom.apps.tomography:Reducer",
-            parameters={**given, "republish_url": url},
+            parameters=given,
             analysis=tmp_path,
             recording={"prefix": f"{tmp_path}/"},
         ) as live:
-            live.arm(uniform_map(["camera", "box"], SIMULATION.frames))
-            devices.play("camera", series(SIMULATION), rate=200)
-            devices.play("box", box_messages(SIMULATION), rate=200)
-            end = live.finished()
-            assert (end["reduced"], end["failed"], end["lost"]) == (SIMULATION.frames + 2, 0, 0), live.state()
-            published = plain(live.published())
+            published = measure(live, devices)
+    report = replay(Worker, Reducer, sorted(tmp_path.glob("*.cbors")), parameters=encoded(given))
+    assert not report.failures
+    assert_same(plain(report.publish), published)
+    oracle = analysed(Worker, Reducer, scan(SIMULATION), parameters_of(Worker, **settings(SIMULATION)))
+    assert_same(oracle, published)
+
+
+def test_another_program_reads_every_frame_with_its_angle(tmp_path: Path) -> None:
+    url = f"tcp://{quiet_address()}"
+    packets: list[Any] = []
+    reading = threading.Thread(target=read_series, args=(url, packets))
+    reading.start()
+    with bench() as devices:
+        with running(
+            streams_of(devices),
+            worker="beamloom.apps.tomography:Republisher",
+            reducer="beamloom.apps.tomography:Reducer",
+            count=1,
+            parameters={**ENCODER, "republish_url": url},
+            analysis=tmp_path,
+        ) as live:
+            published = measure(live, devices)
     reading.join(60)
     header, *frames, last = packets
     assert isinstance(header, stins.Stream1Start)
     assert isinstance(last, stins.Stream1End)
-    np.testing.assert_allclose(
-        [frame.angle for frame in frames], [SIMULATION.degrees(i) for i in range(60)], atol=1e-6
-    )
+    truth = [SIMULATION.degrees(index) for index in range(SIMULATION.frames)]
+    np.testing.assert_allclose([frame.angle for frame in frames], truth, atol=1e-6)
     for index in (0, 31, 59):
         assert np.array_equal(frames[index].array, SIMULATION.frame(index))
-    sent = published.pop("republished")
-    assert (sent["frames"], sent["left_out"]) == (60, 0)
-    report = replay(Worker, Reducer, sorted(tmp_path.glob("*.cbors")), parameters=encoded(given))
-    assert not report.failures
-    assert_same(plain(report.publish), published)
-    assert_same(
-        analysed(Worker, Reducer, scan(SIMULATION), parameters_of(Worker, **settings(SIMULATION))), published
-    )
+    assert published["republished"] == {"frames": SIMULATION.frames, "left_out": 0}
 
 
 def read_series(url: str, packets: list[Any]) -> None:

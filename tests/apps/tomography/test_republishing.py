@@ -1,9 +1,8 @@
-"""Frames are sent on with their angles, in their order, as STINS that others read."""
+"""Frames are sent on with their angles, as STINS that others read: another program, or a second pipeline."""
 
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,30 +10,47 @@ import numpy as np
 import pytest
 import zmq
 
-from apps.runs import analysed, parameters_of
+from apps.runs import analysed, as_packets, assert_same, events_of, parameters_of
 from apps.tomography.scans import scan, settings
-from beamloom import Packet
-from beamloom.apps.tomography import Reducer, Simulation, Turning, Worker
-from beamloom.apps.tomography.republishing import MOST_WAITING, Port, Republishing
+from beamloom import Event, Packet, UserError
+from beamloom.apps.tomography import Reducer, Republisher, Simulation, Worker
+from beamloom.apps.tomography.port import Port
 from beamloom.devices import stins
 
-SIMULATION = Simulation(seed=3, shape=(12, 16))
+SIMULATION = Simulation(seed=3, shape=(24, 32), frames=40)
+ENCODER = {"angle_scale": 1e-6, "angle_offset": 10.0}
+
+
+class Sender:
+    """A process that republishes."""
+
+    def __init__(self) -> None:
+        self.context: dict[Any, Any] = {}
+        self.given = parameters_of(Republisher, republish_url="tcp://127.0.0.1:*", **ENCODER)
+
+    @property
+    def url(self) -> str:
+        return Port.of(self.context, "tcp://127.0.0.1:*", 100).url
+
+    def run(self, events: list[Event]) -> list[dict[str, Any] | None]:
+        worker = Republisher(self.given, self.context)
+        return [worker.process_event(event, self.given) for event in events]
 
 
 @pytest.fixture
-def port() -> Iterator[Port]:
-    context: dict[Any, Any] = {}
-    yield Port.of(context, "tcp://127.0.0.1:*", 1000)
-    Port.close_of(context)
+def sender() -> Iterator[Sender]:
+    made = Sender()
+    yield made
+    Port.close_of(made.context)
 
 
 @pytest.fixture
-def reader(port: Port) -> Iterator[zmq.Socket[bytes]]:
+def reader(sender: Sender) -> Iterator[zmq.Socket[bytes]]:
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PULL)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RCVTIMEO, 20_000)
     monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
-    socket.connect(port.url)
+    socket.connect(sender.url)
     monitor.recv_multipart()
     socket.disable_monitor()
     monitor.close()
@@ -42,91 +58,87 @@ def reader(port: Port) -> Iterator[zmq.Socket[bytes]]:
     socket.close()
 
 
-def result(event: int) -> dict[str, Any]:
-    image = np.full((2, 3), event, np.uint16)
-    header = {"htype": "image", "frame": event, "shape": [2, 3], "type": "uint16", "compression": "none"}
-    return {
-        "degrees": 2.0 * event,
-        "time": 0.1 * event,
-        "frame": {"header": header, "blobs": [image.tobytes()]},
-    }
+def received(reader: zmq.Socket[bytes]) -> list[Packet]:
+    """The messages up to the end of the series."""
+    packets: list[Packet] = []
+    while not packets or not isinstance(packets[-1].parse(), stins.Stream1End):
+        packets.append(Packet("STINS", reader.recv_multipart()))
+    return packets
 
 
-def received(reader: zmq.Socket[bytes]) -> Iterator[Any]:
-    """The packets up to the end of the series, as the device ``stins`` parses them."""
-    while True:
-        parsed = stins.parse(Packet("STINS", reader.recv_multipart()))
-        yield parsed
-        if isinstance(parsed, stins.Stream1End):
-            return
-
-
-def test_frames_leave_in_their_order_with_their_angles(port: Port, reader: zmq.Socket[bytes]) -> None:
-    sending = Republishing(port, Turning())
-    sending.opening = {"filename": "scan.h5", "meta": {"label": "C-17"}}
-    for event in (2, 1, 4, 3, 5):
-        sending.offer(event, result(event))
-    sending.finish()
-    header, *frames, end = received(reader)
-    assert (header.filename, header.meta) == ("scan.h5", {"label": "C-17"})
-    assert [frame.angle for frame in frames] == [2.0, 4.0, 6.0, 8.0, 10.0]
-    assert [int(frame.array[0, 0]) for frame in frames] == [1, 2, 3, 4, 5]
-    assert [one.msg_number for one in (header, *frames, end)] == list(range(7))
-    assert sending.published() == {"address": port.url, "frames": 5, "left_out": 0}
-
-
-def test_a_missing_event_holds_up_others_for_a_while_and_is_missing_in_the_numbers(
-    port: Port, reader: zmq.Socket[bytes]
+def test_frames_leave_with_their_angles_and_all_that_their_camera_said(
+    sender: Sender, reader: zmq.Socket[bytes]
 ) -> None:
-    sending = Republishing(port, Turning())
-    for event in (1, *range(3, 4 + MOST_WAITING)):
-        sending.offer(event, result(event))
-    assert sending.sent == 2 + MOST_WAITING
-    sending.offer(2, result(2))
-    sending.finish()
-    packets = list(received(reader))
-    assert [one.msg_number for one in packets] == [0, 1, *range(3, 5 + MOST_WAITING)]
-    assert sending.left_out == 1
+    results = sender.run(scan(SIMULATION))
+    header, *frames, end = (packet.parse() for packet in received(reader))
+    np.testing.assert_allclose(
+        [frame.angle for frame in frames], [SIMULATION.degrees(i) for i in range(40)], atol=1e-6
+    )
+    assert all(np.array_equal(frame.array, SIMULATION.frame(index)) for index, frame in enumerate(frames))
+    assert [one.msg_number for one in (header, *frames, end)] == list(range(42))
+    assert frames[3].encoder_time == pytest.approx(0.04)
+    assert frames[3].frame == 3
+    assert all(result["sent"] for result in results[1:-1] if result)
 
 
-def test_without_a_reader_nothing_waits_and_all_is_counted(port: Port) -> None:
-    sending = Republishing(port, Turning())
-    for event in range(1, 11):
-        sending.offer(event, result(event))
-    sending.finish()
-    assert (sending.sent, sending.left_out) == (0, 10)
+def test_a_second_pipeline_makes_the_slices_that_the_first_would_have_made(
+    sender: Sender, reader: zmq.Socket[bytes]
+) -> None:
+    events = scan(SIMULATION)
+    sender.run(events)
+    frames = as_packets("STINS", [packet.frames for packet in received(reader)])
+    given = settings(SIMULATION)
+    second = {
+        **given,
+        "angle_column": "angle",
+        "time_column": "encoder_time",
+        "angle_scale": 1.0,
+        "angle_offset": 0.0,
+    }
+    assert_same(
+        analysed(Worker, Reducer, events_of({"frames": frames}), parameters_of(Worker, **second))["slices"],
+        analysed(Worker, Reducer, events, parameters_of(Worker, **given))["slices"],
+    )
 
 
-def test_a_second_run_goes_on_counting_messages(port: Port, reader: zmq.Socket[bytes]) -> None:
+def test_a_lost_event_is_missing_in_the_numbers(sender: Sender, reader: zmq.Socket[bytes]) -> None:
+    events = scan(SIMULATION, 4)
+    del events[2]
+    sender.run(events)
+    assert [packet.parse().msg_number for packet in received(reader)] == [0, 1, 3, 4, 5]
+
+
+def test_a_second_run_goes_on_counting_messages(sender: Sender, reader: zmq.Socket[bytes]) -> None:
     numbers = []
     for _ in range(2):
-        sending = Republishing(port, Turning())
-        sending.offer(1, result(1))
-        sending.finish()
-        numbers.append([one.msg_number for one in received(reader)])
-    assert numbers == [[0, 1, 2], [3, 4, 5]]
+        sender.run(scan(SIMULATION, 2))
+        numbers.append([packet.parse().msg_number for packet in received(reader)])
+    assert numbers == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
-def test_an_address_that_is_taken_is_told_and_does_not_end_the_run(port: Port) -> None:
-    given = parameters_of(Worker, **settings(SIMULATION, republish_url=port.url))
-    tree = analysed(Worker, Reducer, scan(SIMULATION, 3), given)
-    assert "give an address that is free" in tree["republished"]["problem"]
-    assert len(tree["angles"]["angle"]) == 3
+def test_without_a_reader_nothing_waits_and_all_is_counted(sender: Sender) -> None:
+    def worker(context: dict[Any, Any]) -> Republisher:
+        return Republisher(sender.given, sender.context)
+
+    tree = analysed(worker, Reducer, scan(SIMULATION, 5), sender.given)
+    assert tree["republished"] == {"frames": 0, "left_out": 5}
+    assert len(tree["angles"]["angle"]) == 5
 
 
-def test_compressed_frames_are_sent_on_as_they_came(port: Port) -> None:
-    images = [np.full((8, 8), 7, np.uint16)]
-    messages = list(stins.generate(images=images, compression="bslz4", meta={"nproj": 1}))
+def test_an_address_that_is_taken_is_told(sender: Sender) -> None:
+    taken = parameters_of(Republisher, republish_url=sender.url, **ENCODER)
+    with pytest.raises(UserError, match="give an address that is free"):
+        Republisher(taken, {})
+
+
+def test_compressed_frames_are_sent_on_as_they_came(sender: Sender, reader: zmq.Socket[bytes]) -> None:
+    image = np.full((8, 8), 7, np.uint16)
+    messages = list(stins.generate(images=[image], compression="bslz4", meta={"nproj": 1}))
     events = scan(SIMULATION, 1)
     for event, message in itertools.zip_longest(events, messages):
         event.streams["camera"].frames[:] = message
-    worker, given = (
-        Worker(),
-        parameters_of(Worker, **settings(SIMULATION, slices=False, republish_url=port.url)),
-    )
-    assert worker.process_event(events[0], given) == {"opening": {"filename": "", "meta": {"nproj": 1}}}
-    sent = worker.process_event(events[1], given)
-    assert sent is not None
-    assert sent["frame"]["blobs"] == [messages[1][1]]
-    assert sent["frame"]["header"]["compression"] == "bslz4"
-    json.dumps(sent["frame"]["header"])
+    sender.run(events)
+    header, frame, _ = received(reader)
+    assert header.parse().meta == {"nproj": 1}
+    assert frame.frames[1] == messages[1][1]
+    assert np.array_equal(frame.parse().array, image)

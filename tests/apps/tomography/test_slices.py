@@ -137,9 +137,7 @@ def test_angles_stand_for_the_half_turn_that_they_cover() -> None:
 
 def test_what_cannot_be_is_told_in_a_sentence() -> None:
     (_, event, *_) = scan(SIMULATION, 2)
-    with pytest.raises(
-        UserError, match=r"no stream beside the camera has the column 'MOTOR'.*INENC1\.VAL\.Mean"
-    ):
+    with pytest.raises(UserError, match=r"no stream has the column 'MOTOR'.*INENC1\.VAL\.Mean"):
         Worker().process_event(event, parameters_of(Worker, angle_column="MOTOR"))
     small = parameters_of(Worker, flat_file_file=as_file(np.ones((3, 4))), **ENCODER)
     with pytest.raises(UserError, match=r"flat_file has the shape \(3, 4\), and frames have \(64, 112\)"):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from beamloom.apps.tomography.angles import Turning
     from beamloom.apps.tomography.centre import centre_by_mass, centre_by_pair
     from beamloom.apps.tomography.reducer import Reducer
+    from beamloom.apps.tomography.republisher import Republisher
     from beamloom.apps.tomography.simulated import Ellipsoid, Simulation
     from beamloom.apps.tomography.slices import Stack
     from beamloom.apps.tomography.worker import Worker
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ellipsoid",
     "Reducer",
+    "Republisher",
     "Simulation",
     "Stack",
     "Turning",
@@ -31,6 +33,7 @@ __all__ = [
 _HOMES = {
     "Ellipsoid": "simulated",
     "Reducer": "reducer",
+    "Republisher": "republisher",
     "Simulation": "simulated",
     "Stack": "slices",
     "Turning": "angles",

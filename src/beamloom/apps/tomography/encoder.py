@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from beamloom import Event, Packet, PacketKind, ParameterSet, UserError
-from beamloom.apps.images import data_of
+from beamloom.apps.images import Image, data_of
 
 
 class Reading(NamedTuple):
@@ -27,14 +27,18 @@ class Encoder:
         self._headers: dict[str, list[Any]] = {}
         """The first packets of the streams: rows of old recordings do not say what their columns are."""
 
-    def reading(self, event: Event, camera: str, given: ParameterSet) -> Reading:
-        """What belongs to the frame of the stream ``camera``. Raises UserError where no stream has the column that ``given`` names."""
+    def reading(self, event: Event, frame: Image, given: ParameterSet) -> Reading:
+        """What belongs to a frame: a column of another stream, or a field of its own header.
+
+        Raises UserError where there is none of the name that ``given`` has.
+        """
         wanted, column = str(given["angle_stream"].value), str(given["angle_column"].value)
         known: list[str] = []
-        for name, packet in event.streams.items():
-            if name == camera or (wanted and name != wanted):
+        for name in sorted(event.streams, key=frame.stream.__eq__):
+            if wanted and name != wanted:
                 continue
-            columns = self._columns(name, packet)
+            own = name == frame.stream
+            columns = dict(frame.parsed) if own else self._columns(name, event.streams[name])
             if column in columns:
                 degrees = _number(columns[column]) * float(given["angle_scale"]) + float(
                     given["angle_offset"]
@@ -42,9 +46,8 @@ class Encoder:
                 return Reading(degrees, _number(columns.get(str(given["time_column"].value))))
             known += columns
         raise UserError(
-            f"no stream beside the camera has the column {column!r}; "
-            + (f"there are {', '.join(known)}: " if known else "there are no columns at all: ")
-            + "name one by the parameters angle_stream and angle_column"
+            f"no stream has the column {column!r}; there are {', '.join(known) or 'none'}: name one by the parameters angle_stream "
+            "and angle_column"
         )
 
     def remember(self, event: Event) -> None:

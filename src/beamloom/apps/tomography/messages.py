@@ -14,8 +14,6 @@ from beamloom import Event, PacketKind
 from beamloom.apps.images import Image
 from beamloom.apps.tomography.angles import Angle
 
-Message = list[bytes]
-
 
 def opening_of(event: Event) -> dict[str, Any] | None:
     """What a camera has said as it opened its series; None for other events."""
@@ -23,50 +21,40 @@ def opening_of(event: Event) -> dict[str, Any] | None:
         if packet.kind is PacketKind.START:
             parsed = packet.parse()
             if hasattr(parsed, "filename"):
-                return {"opening": {"filename": parsed.filename, "meta": dict(getattr(parsed, "meta", {}))}}
+                return {"filename": parsed.filename, "meta": dict(getattr(parsed, "meta", {}))}
     return None
 
 
-def frame_of(seen: Image, number: int) -> dict[str, Any]:
-    """The header and the blobs of a frame as its camera sent them; of other cameras than STINS, made up."""
-    blobs = getattr(seen.parsed, "blobs", None)
-    if blobs is None:
-        header: dict[str, Any] = {"compression": "none"}
-        blobs = [seen.array.tobytes()]
-    else:
-        header = {
-            name: value for name, value in dict(seen.parsed).items() if name not in ("blobs", "msg_number")
-        }
+def frame_header(seen: Image, frame: int, angle: Angle, time: float, number: int) -> bytes:
+    """The header of a frame: what its camera has said of it, and the angle."""
+    header: dict[str, Any] = {"compression": "none", "type": seen.array.dtype.name}
+    if hasattr(seen.parsed, "blobs"):
+        header |= {name: value for name, value in dict(seen.parsed).items() if name != "blobs"}
     header |= {
         "htype": "image",
-        "frame": number,
+        "frame": frame,
         "shape": list(seen.array.shape),
-        "type": seen.array.dtype.name,
-    }
-    # Copied, as the memory of the frame is given back when the event is done.
-    return {"header": header, "blobs": [bytes(blob) for blob in blobs]}
-
-
-def image_message(frame: dict[str, Any], angle: Angle, time: float, msg_number: int) -> Message:
-    """The message of a frame."""
-    header = frame["header"] | {
-        "angle": angle.degrees if math.isfinite(angle.degrees) else None,
+        "angle": _known(angle.degrees),
         "angle_measured": angle.measured,
-        "encoder_time": time if math.isfinite(time) else None,
-        "msg_number": msg_number,
+        "encoder_time": _known(time),
+        "msg_number": number,
     }
-    return [_json(header), *frame["blobs"]]
+    return _json(header)
 
 
-def header_message(opening: dict[str, Any], msg_number: int) -> Message:
+def header_message(opening: dict[str, Any], number: int) -> list[bytes]:
     """The message that opens a series."""
-    head = {"htype": "header", "filename": opening.get("filename", ""), "msg_number": msg_number}
+    head = {"htype": "header", "filename": opening.get("filename", ""), "msg_number": number}
     return [_json(head), _json(opening.get("meta", {}))]
 
 
-def end_message(msg_number: int) -> Message:
+def end_message(number: int) -> bytes:
     """The message that closes it."""
-    return [_json({"htype": "series_end", "msg_number": msg_number})]
+    return _json({"htype": "series_end", "msg_number": number})
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _json(value: dict[str, Any]) -> bytes:

@@ -40,7 +40,8 @@ ANGLES: list[Parameter] = [
 SENDING: list[Parameter] = [
     StrParameter(
         name="republish_url",
-        description="where frames with their angles are sent from, as STINS, for example tcp://127.0.0.1:9998; empty: nowhere",
+        default="tcp://127.0.0.1:9998",
+        description="where frames are sent from with their angles, as STINS",
     ),
     IntParameter(
         name="republish_queue",

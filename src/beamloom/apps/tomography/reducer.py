@@ -1,4 +1,4 @@
-"""The reduce: keeps angles and projections, sends frames on, and makes slices of all projections that have come so far.
+"""The reduce: keeps angles and projections, and makes slices of all projections that have come so far.
 
 Slices are made a few times a minute at most, in a fifth of the reducer's time, always of all projections in the order of their events:
 they do not depend on the order in which these came, and a slice that is moved, or an axis that is set otherwise, is there at the next look.
@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from beamloom import Parameter, ParameterSet, Result, Table, UserError
+from beamloom import Parameter, ParameterSet, Result, Table
 from beamloom.apps.tomography import parameters as described
 from beamloom.apps.tomography.angles import Turning
 from beamloom.apps.tomography.pictures import curve, pictures_of
-from beamloom.apps.tomography.republishing import Port, Republishing
 from beamloom.apps.tomography.stock import Stock
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -23,41 +22,31 @@ _INTERVAL: Final = 1.0
 """Seconds between two looks, at least."""
 _SHARE: Final = 5.0
 """The time between two looks, in times of what a look takes."""
-_COLUMNS: Final = ("degrees", "time", "camera_time", "frame_number")
+_COLUMNS: Final = ("degrees", "time", "camera_time", "frame_number", "sent")
 
 
 class Reducer:
-    """Tomography: the results of all workers."""
+    """Tomography: the results of all workers, of either class."""
 
     @staticmethod
     def describe_parameters() -> list[Parameter]:
         """Everything that can be set; see ``parameters.py``."""
-        return [*described.ANGLES, *described.SENDING, *described.SLICES]
+        return [*described.ANGLES, *described.SLICES]
 
-    def __init__(self, parameters: ParameterSet, context: dict[Any, Any] | None = None) -> None:
+    def __init__(self) -> None:
         self._frames = Table(
             units={"degrees": "deg", "time": "s", "camera_time": "s"}, fill={"frame_number": -1}
         )
         self._stock = Stock()
         self._seen: tuple[int, str] | None = None
         self.publish: dict[str, Any] = {"frames": self._frames}
-        self._republishing: Republishing | None = None
-        url = str(parameters["republish_url"].value)
-        if url:
-            self._begin_sending({} if context is None else context, url, parameters)
 
     def process_result(self, result: Result) -> None:
         """Take what a worker made of a frame."""
         payload, event = result.payload, result.event_number
         if payload is None:
             return
-        if "opening" in payload:
-            if self._republishing is not None:
-                self._republishing.opening = payload["opening"]
-            return
-        self._frames.add(event, {name: payload[name] for name in _COLUMNS})
-        if self._republishing is not None and "frame" in payload:
-            self._republishing.offer(event, payload)
+        self._frames.add(event, {name: payload[name] for name in _COLUMNS if name in payload})
         if "projection" in payload:
             self._stock.add(event, payload["projection"], result.epoch)
 
@@ -68,26 +57,10 @@ class Reducer:
         return max(_INTERVAL, _SHARE * (time.monotonic() - begun))
 
     def finish(self, parameters: ParameterSet) -> None:
-        """Make them for the last time, and end the series that is sent on."""
-        if self._republishing is not None:
-            self._republishing.finish()
+        """Make them for the last time."""
         self._look(parameters)
 
-    def close(self, context: dict[Any, Any]) -> None:
-        """The process ends, and with it the socket."""
-        Port.close_of(context)
-
-    def _begin_sending(self, context: dict[Any, Any], url: str, given: ParameterSet) -> None:
-        try:
-            port = Port.of(context, url, int(given["republish_queue"]))
-        except UserError as error:
-            self.publish["republished"] = {"problem": str(error)}
-        else:
-            self._republishing = Republishing(port, turning_of(given))
-
     def _look(self, given: ParameterSet) -> None:
-        if self._republishing is not None:
-            self.publish["republished"] = self._republishing.published()
         if self._seen == (self._frames.version, given.hash) or not self._frames.version:
             return
         self._seen = (self._frames.version, given.hash)
@@ -101,6 +74,9 @@ class Reducer:
             "measured": np.array([angle.measured for angle in angles]),
             "time": times,
         }
+        if "sent" in columns:
+            sent = np.asarray(columns["sent"])[events]
+            self.publish["republished"] = {"frames": int(sent.sum()), "left_out": int((~sent).sum())}
         if len(self._stock):
             self.publish |= pictures_of(
                 self._stock, dict(zip(events.tolist(), degrees.tolist(), strict=True)), given

@@ -16,7 +16,6 @@ from beamloom.apps.tomography.centre import mass_of
 from beamloom.apps.tomography.correction import absorption, factor_for
 from beamloom.apps.tomography.encoder import Encoder, camera_time
 from beamloom.apps.tomography.filtering import filtered
-from beamloom.apps.tomography.messages import frame_of, opening_of
 
 
 class Worker:
@@ -25,7 +24,7 @@ class Worker:
     @staticmethod
     def describe_parameters() -> list[Parameter]:
         """Everything that can be set; see ``parameters.py``."""
-        return [*described.ANGLES, *described.SENDING, *described.PROJECTIONS, *described.SLICES]
+        return [*described.ANGLES, *described.PROJECTIONS, *described.SLICES]
 
     def __init__(self) -> None:
         self._camera = Camera()
@@ -33,21 +32,18 @@ class Worker:
         self._references: tuple[Any, ...] = ()
 
     def process_event(self, event: Event, parameters: ParameterSet) -> dict[str, Any] | None:
-        """The angle of the frame, its projection, and the frame itself where it is sent on. Raises UserError."""
+        """The angle of the frame, and its projection; None for an event without a frame. Raises UserError."""
         self._encoder.remember(event)
         seen = self._camera.image(event, str(parameters["detector_stream"].value))
         if seen is None:
-            return opening_of(event)
-        reading = self._encoder.reading(event, seen.stream, parameters)
-        number = getattr(seen.parsed, "frame", event.event_number)
+            return None
+        reading = self._encoder.reading(event, seen, parameters)
         result: dict[str, Any] = {
             "degrees": reading.degrees,
             "time": reading.time,
             "camera_time": camera_time(seen.parsed),
-            "frame_number": number,
+            "frame_number": getattr(seen.parsed, "frame", event.event_number),
         }
-        if str(parameters["republish_url"].value):
-            result["frame"] = frame_of(seen, number)
         if parameters["slices"].value:
             result["projection"] = self._projection(seen.array, parameters)
         return result
