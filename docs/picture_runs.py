@@ -31,11 +31,11 @@ def measured(
     """Run the app over what simulated devices send, by stream their name and messages; gives the address of the controller."""
     with ExitStack() as leaving:
         folder = leaving.enter_context(tempfile.TemporaryDirectory())
-        streams = {}
+        streams, playing = {}, []
         for stream, (device, messages) in series.items():
             simulator = find_device(device).simulator("tcp://127.0.0.1:*")
             leaving.callback(simulator.close)
-            threading.Thread(target=simulator.play, args=(list(messages),), daemon=True).start()
+            playing.append((simulator.play, list(messages)))
             streams[stream] = {"device": device, "url": simulator.url}
         text = json.dumps(
             {
@@ -52,5 +52,7 @@ def measured(
         placement.wait_ready(SECONDS)
         with beamloom.connect(placement.controller_url) as pipeline:
             pipeline.arm(trigger_map)
+            for play, messages in playing:
+                threading.Thread(target=play, args=(messages,), daemon=True).start()
             pipeline.wait(SECONDS)
         yield placement.controller_url

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from beamloom import ParameterSet
 from beamloom.apps.tomography.centre import centre_by_mass, centre_by_pair
-from beamloom.apps.tomography.stock import Stock
+
+if TYPE_CHECKING:
+    from beamloom.apps.tomography.stock import Stock
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -7,7 +7,7 @@ they do not depend on the order in which these came, and a slice that is moved, 
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from beamloom import Parameter, ParameterSet, Result, Table
 from beamloom.apps.tomography import parameters as described
 from beamloom.apps.tomography.angles import Turning
 from beamloom.apps.tomography.pictures import curve, pictures_of
-from beamloom.apps.tomography.stock import Stock
+
+if TYPE_CHECKING:
+    from beamloom.apps.tomography.stock import Stock
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _INTERVAL: Final = 1.0
@@ -37,7 +39,7 @@ class Reducer:
         self._frames = Table(
             units={"degrees": "deg", "time": "s", "camera_time": "s"}, fill={"frame_number": -1}
         )
-        self._stock = Stock()
+        self._stock: Stock | None = None
         self._seen: tuple[int, str] | None = None
         self.publish: dict[str, Any] = {"frames": self._frames}
 
@@ -48,6 +50,8 @@ class Reducer:
             return
         self._frames.add(event, {name: payload[name] for name in _COLUMNS if name in payload})
         if "projection" in payload:
+            if self._stock is None:
+                self._stock = _stock()
             self._stock.add(event, payload["projection"], result.epoch)
 
     def timer(self, parameters: ParameterSet) -> float:
@@ -77,10 +81,17 @@ class Reducer:
         if "sent" in columns:
             sent = np.asarray(columns["sent"])[events]
             self.publish["republished"] = {"frames": int(sent.sum()), "left_out": int((~sent).sum())}
-        if len(self._stock):
+        if self._stock is not None:
             self.publish |= pictures_of(
                 self._stock, dict(zip(events.tolist(), degrees.tolist(), strict=True)), given
             )
+
+
+def _stock() -> Stock:
+    """Only where slices are made: they need numba. Raises UserError."""
+    from beamloom.apps.tomography.stock import Stock
+
+    return Stock()
 
 
 def turning_of(given: ParameterSet) -> Turning:

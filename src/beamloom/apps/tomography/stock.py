@@ -31,9 +31,6 @@ class Stock:
         self._layout = ""
         self._epoch = -1
 
-    def __len__(self) -> int:
-        return len(self.stack)
-
     def add(self, event: int, projection: dict[str, Any], epoch: int) -> None:
         """Take the projection of an event, as the worker has made it."""
         if projection["layout"] != self._layout:
