@@ -16,8 +16,8 @@ from live.pipelines import Live
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 POINTS = 60
-AXIS, LANE = 26, 30
-"""Pixels above the lanes of the picture, and of each of few lanes."""
+AXIS = 26
+"""Pixels above the lanes of the picture."""
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +49,12 @@ def point_at(page: Page, event: int, lane: int = 0) -> tuple[float, float]:
     """Put the pointer on an event: on what became of it, or on the lane of a stream, from 1; returns where that is."""
     target = picture(page)
     target.scroll_into_view_if_needed()
-    first, count = (int(target.get_attribute(f"data-{name}") or 0) for name in ("first", "count"))
+    first, count, high = (
+        int(target.get_attribute(f"data-{name}") or 0) for name in ("first", "count", "lane")
+    )
     box = target.bounding_box()
     assert box is not None
-    x, y = (event - first + 0.5) * box["width"] / count, AXIS + (lane + 0.5) * LANE
+    x, y = (event - first + 0.5) * box["width"] / count, AXIS + (lane + 0.5) * high
     page.mouse.move(box["x"] + x, box["y"] + y)
     return x, y
 

@@ -41,8 +41,10 @@ export function App(): JSX.Element {
     return () => removeEventListener("keydown", onKey);
   }, []);
   const view = VIEWS.find((one) => one.name === place.value.view) ?? VIEWS[0]!;
+  useEffect(() => void (document.title = `${view.title} · Beamloom`), [view]);
   return (
     <>
+      <h1 class="hidden">Beamloom: {view.title}</h1>
       <HealthStrip />
       <nav aria-label="Views">
         {VIEWS.map((one) => (

@@ -4,6 +4,7 @@ import { progress } from "../api/pipeline";
 import { useWatched } from "../api/watch";
 import { count } from "../ui/format";
 import { Empty, Panel } from "../ui/parts";
+import { Wide } from "../ui/wide";
 
 function Line(props: { name: string; number: number | null; children?: JSX.Element | string }): JSX.Element {
   return (
@@ -20,7 +21,7 @@ export function Account(): JSX.Element {
   return (
     <Panel title="What became of the events" id="events">
       {now?.run ? (
-        <div class="wide">
+        <Wide label="what became of the events">
           <table>
             <tbody>
               <Line name="reduced" number={now.reduced}>
@@ -57,7 +58,7 @@ export function Account(): JSX.Element {
               ) : null}
             </tbody>
           </table>
-        </div>
+        </Wide>
       ) : (
         <Empty>Events are counted here when a run is armed.</Empty>
       )}

@@ -36,13 +36,12 @@ function Figures(props: { now: Progress; flow: Flow | undefined; rate: number | 
   const flowing = props.flow?.run === now.run ? props.flow : undefined;
   const lag = lagOf(flowing);
   const account = (show: string): string => hashOf("", { show });
-  const total = now.total_events === null ? "open end" : count(now.total_events);
   const begun = flowing?.started_at ? `, begun ${new Date(flowing.started_at * 1000).toLocaleString("en-GB")}` : "";
   return (
     <dl>
       <Figure name="run" value={(now.run ?? "").slice(0, 8)} hint={`${now.run}${begun}`} to="#runs" />
       <Figure name="state" value={now.phase} hint={now.stopped ?? `The run is ${now.phase}.`} />
-      <Figure name="events" value={`${count(now.completed_events)} of ${total}`} hint="Events of which it is known what became of them" to={account("events")} />
+      <Figure name="events" value={now.total_events === null ? count(now.completed_events) : `${count(now.completed_events)} of ${count(now.total_events)}`} hint={`Events of which it is known what became of them${now.total_events === null ? "; the run goes on until it is stopped" : ""}`} to={account("events")} />
       <Figure name="time left" value={left(now, rate)} hint="At the pace of the last ten seconds" />
       <Figure name="in" value={perSecond(flowing?.rate_in)} hint="Whole events that arrive each second" to={account("streams")} />
       <Figure name="out" value={perSecond(flowing?.rate_out)} hint="Events each second whose results are taken" to={account("processes")} />

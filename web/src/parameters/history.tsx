@@ -5,6 +5,7 @@ import { hashOf } from "../route";
 import { count } from "../ui/format";
 import { Empty } from "../ui/parts";
 import { history, pending, said, type Change } from "./changes";
+import { Wide } from "../ui/wide";
 
 function Changes(props: { changes: readonly Change[]; otherwise: string }): JSX.Element {
   if (!props.changes.length) return <>{props.otherwise}</>;
@@ -32,13 +33,13 @@ export function History(props: { now: Epochs; busy: boolean; onRestore: (epoch: 
   );
   const newest = steps[0]?.epoch;
   return (
-    <div class="wide">
+    <Wide label="the epochs">
       <table>
         <thead>
           <tr>
             <th>events</th>
             <th>what changed</th>
-            <th />
+            <td />
           </tr>
         </thead>
         <tbody>
@@ -68,6 +69,6 @@ export function History(props: { now: Epochs; busy: boolean; onRestore: (epoch: 
         </tbody>
       </table>
       {earlier ? <p class="faint">{count(earlier)} earlier ones are not shown.</p> : null}
-    </div>
+    </Wide>
   );
 }

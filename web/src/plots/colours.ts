@@ -34,3 +34,5 @@ export function palette(name: string): Palette {
 
 /** Colours of curves, after Okabe and Ito. */
 export const CURVES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+/** The same on dark paper, where blue and green have to be brighter. */
+export const CURVES_IN_THE_DARK = ["#56b4e9", "#e69f00", "#2fc79c", "#f0a3cf", "#ff8a4c", "#8fb3ff"];

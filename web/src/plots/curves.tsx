@@ -6,7 +6,8 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { CURVES } from "./colours";
+import { useDark } from "../ui/dark";
+import { CURVES, CURVES_IN_THE_DARK } from "./colours";
 import { columnsOf, type Column } from "./columns";
 import { figure } from "./figure";
 import type { Numbers } from "./npy";
@@ -64,14 +65,14 @@ function text(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : figure(value);
 }
 
-function seriesOf(props: CurvesProps): { series: uPlot.Series[]; bands: uPlot.Band[] } {
+function seriesOf(props: CurvesProps, colours: readonly string[]): { series: uPlot.Series[]; bands: uPlot.Band[] } {
   const named: uPlot.Series = { label: props.xLabel };
   if (!props.time) named.value = (_, value) => text(value as number | null);
   const series: uPlot.Series[] = [named];
   const bands: uPlot.Band[] = [];
   const steps = props.edges && uPlot.paths.stepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {};
   props.curves.forEach((curve, index) => {
-    const stroke = CURVES[index % CURVES.length]!;
+    const stroke = colours[index % colours.length]!;
     const dash = DASHES[index % DASHES.length]!;
     const value = (_: uPlot, one: number | null): string => text(one);
     series.push({ label: curve.label, stroke, width: 1.5 * unit(), dash, value, points: { show: !props.edges && curve.values.length < FEW }, ...steps });
@@ -86,7 +87,7 @@ function seriesOf(props: CurvesProps): { series: uPlot.Series[]; bands: uPlot.Ba
   return { series, bands };
 }
 
-function optionsOf(props: CurvesProps, hooks: uPlot.Hooks.Arrays, width: number, height: number, ink: string, line: string): uPlot.Options {
+function optionsOf(props: CurvesProps, hooks: uPlot.Hooks.Arrays, width: number, height: number, ink: string, line: string, colours: readonly string[]): uPlot.Options {
   const by = unit();
   const font = `${12 * by}px system-ui, sans-serif`;
   const axis = { stroke: ink, font, labelFont: `600 ${font}`, labelSize: 30 * by, size: 50 * by, space: 60 * by, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
@@ -97,7 +98,7 @@ function optionsOf(props: CurvesProps, hooks: uPlot.Hooks.Arrays, width: number,
     height,
     scales: { x: { time: props.time === true, range: (_, low, high) => (low === high ? around(low) : [low, high]) }, y: { distr: props.log ? 3 : 1 } },
     axes: [{ ...axis, ...(props.time ? {} : numbers), ...(props.x ? {} : { incrs: WHOLE }), label: props.xLabel }, { ...axis, ...numbers, label: props.yLabel, size: widest, space: 30 * by }],
-    ...seriesOf(props),
+    ...seriesOf(props, colours),
     cursor: { drag: { x: true, y: !props.marks, uni: 20, setScale: false }, bind: { dblclick: () => null } },
     hooks,
   };
@@ -111,6 +112,7 @@ export function Curves(given: CurvesProps): JSX.Element {
   const latest = useRef(props);
   latest.current = props;
   const { width } = useSize(box);
+  const dark = useDark();
   const drawn = useMemo(
     () => columnsOf(props.x, props.curves, props.log, props.edges),
     [props.x, props.log, props.edges, ...props.curves.flatMap((one) => [one.values, one.errors])],
@@ -153,16 +155,16 @@ export function Curves(given: CurvesProps): JSX.Element {
   useEffect(() => {
     if (!box.current || width < 50) return;
     const style = getComputedStyle(box.current);
-    // As tall as the window has room for, whose strip on top stays in sight.
-    const height = Math.max(220, Math.min(0.6 * innerHeight, width * 0.55));
-    const options = optionsOf(props, { setSelect: [onSelect], draw: [shade] }, width, height, style.color, style.getPropertyValue("--line-shown") || "#8884");
+    // As tall as leaves what stands above a plot, and its legend, in sight.
+    const height = Math.max(220, Math.min(innerHeight - 390 * unit(), width * 0.55));
+    const options = optionsOf(props, { setSelect: [onSelect], draw: [shade] }, width, height, style.color, style.getPropertyValue("--line-shown") || "#8884", dark ? CURVES_IN_THE_DARK : CURVES);
     plot.current = new uPlot(options, data, box.current);
     fit(plot.current);
     return () => {
       plot.current?.destroy();
       plot.current = undefined;
     };
-  }, [shape, width]);
+  }, [shape, width, dark]);
   useEffect(() => {
     const one = plot.current;
     if (!one) return;

@@ -7,6 +7,7 @@ import { numbersOf, planeOf } from "./choices";
 import { Sliders } from "./leading";
 import { Waiting, type Of } from "./parts";
 import { elementsAddress, useTexts } from "./texts";
+import { Wide } from "../ui/wide";
 
 const MOST_ROWS = 200;
 const MOST_COLUMNS = 40;
@@ -64,7 +65,7 @@ export function TablePlot(props: { plan: Of<"table">; domain: string }): JSX.Ele
         </div>
       ) : null}
       {wide > MOST_COLUMNS ? <p class="faint">The first {MOST_COLUMNS} of {wide} columns; the download has all.</p> : null}
-      <div class="wide rows">
+      <Wide label="the table" class="rows">
         <table>
           <thead>
             <tr>
@@ -89,7 +90,7 @@ export function TablePlot(props: { plan: Of<"table">; domain: string }): JSX.Ele
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
     </>
   );
 }

@@ -8,6 +8,7 @@ import { useDetail } from "./detail";
 import { difference } from "./numbers";
 import { ComparedResults } from "./results";
 import { nameOf, outcomeOf } from "./words";
+import { Wide } from "../ui/wide";
 
 interface Fact {
   readonly name: string;
@@ -79,11 +80,11 @@ export function Compared(props: { first: RunLine; second: RunLine; kept: Readonl
   return (
     <Panel title="Compared" id="compared">
       <Problem error={one.error ?? other.error} />
-      <div class="wide">
+      <Wide label="the two runs">
         <table class="side">
           <thead>
             <tr>
-              <th />
+              <td />
               {both.map((run) => (
                 <th key={run.run} scope="col">
                   run {nameOf(run)}
@@ -113,7 +114,7 @@ export function Compared(props: { first: RunLine; second: RunLine; kept: Readonl
             {one.detail && other.detail ? <Parameters first={one.detail} second={other.detail} /> : null}
           </tbody>
         </table>
-      </div>
+      </Wide>
       <ComparedResults first={props.first} second={props.second} kept={props.kept} />
     </Panel>
   );

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import type { ShownPlan } from "../api/answers";
 import { count } from "../ui/format";
+import { Wide } from "../ui/wide";
 
 const COLOURS = 6;
 const NUMBER = /^\d+$/;
@@ -22,7 +23,7 @@ export function Preview(props: { plan: ShownPlan }): JSX.Element {
   const left = plan.total_events === null ? undefined : plan.total_events - plan.shown.length;
   return (
     <figure class="map">
-      <div class="wide">
+      <Wide label="the trigger map">
         <table>
           <thead>
             <tr>
@@ -47,7 +48,7 @@ export function Preview(props: { plan: ShownPlan }): JSX.Element {
             ))}
           </tbody>
         </table>
-      </div>
+      </Wide>
       <figcaption class="faint">
         {left === undefined ? "and so on, until it is stopped" : left ? `and ${count(left)} more` : `${count(plan.total_events)} events in all`}. Equal numbers between two lines go to the same worker; “all”: every
         worker; “–”: no packet.

@@ -14,6 +14,7 @@ import { rate } from "../ui/format";
 import { Empty, Problem } from "../ui/parts";
 import { common, difference, drawn, filled, pairs, type Drawn } from "./numbers";
 import { nameOf } from "./words";
+import { Wide } from "../ui/wide";
 
 type CurvesPlan = Extract<Plan, { kind: "curves" }>;
 
@@ -105,7 +106,7 @@ export function ComparedResults(props: Runs & { kept: ReadonlySet<string> | unde
   return (
     <>
       {numbers.length ? (
-        <div class="wide">
+        <Wide label="the results of both">
           <table class="side" id="numbers">
             <thead>
               <tr>
@@ -126,7 +127,7 @@ export function ComparedResults(props: Runs & { kept: ReadonlySet<string> | unde
               ))}
             </tbody>
           </table>
-        </div>
+        </Wide>
       ) : null}
       {shown ? (
         <>

@@ -8,6 +8,7 @@ import { Arm } from "./arm";
 import { Compared } from "./compare";
 import "./runs.css";
 import { Line } from "./table";
+import { Wide } from "../ui/wide";
 
 const runs = watchPath<RunLine[]>("runs", 1000);
 /** Those whose results the reducer still has. */
@@ -32,7 +33,7 @@ export function Runs(): JSX.Element {
         <Problem error={runs.error.value} />
         {all?.length ? (
           <>
-            <div class="wide runs">
+            <Wide label="the runs" class="runs">
               <table>
                 <thead>
                   <tr>
@@ -42,7 +43,7 @@ export function Runs(): JSX.Element {
                     <th class="number">took</th>
                     <th>events</th>
                     <th>outcome</th>
-                    <th />
+                    <td />
                   </tr>
                 </thead>
                 <tbody>
@@ -59,7 +60,7 @@ export function Runs(): JSX.Element {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Wide>
             <p class="faint">{chosen.length === 1 ? "Choose another run to compare the two." : chosen.length ? "" : "Choose two runs to compare them; open one to see its parameters."}</p>
           </>
         ) : all ? (

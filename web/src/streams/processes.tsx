@@ -11,6 +11,7 @@ import { Bar, Empty, Panel, Problem } from "../ui/parts";
 import { Level, State } from "./cells";
 import type { Said } from "./stream";
 import { STAGES, absent, does, inWords, memory, most, shares, whereabouts } from "./work";
+import { Wide } from "../ui/wide";
 
 interface Line {
   readonly process: Process;
@@ -57,7 +58,7 @@ function Row(props: { line: Line; load: ProcessLoad | undefined; said: Said; chi
       <td data-label="memory">
         <Level {...taken} />
       </td>
-      <td data-label="where">{whereabouts(process)}</td>
+      <td class="where" data-label="where">{whereabouts(process)}</td>
       <td class="actions">{props.children}</td>
     </tr>
   );
@@ -150,7 +151,7 @@ export function Processes(): JSX.Element {
       {lines.length || gone.length ? (
         <>
           <Legend />
-          <div class="wide">
+          <Wide label="the processes">
             <table class="stack">
               <thead>
                 <tr>
@@ -160,8 +161,8 @@ export function Processes(): JSX.Element {
                   <th class="number">events</th>
                   <th class="number">per second</th>
                   <th>memory</th>
-                  <th>where</th>
-                  <th aria-label="what can be done" />
+                  <th class="where">where</th>
+                  <td />
                 </tr>
               </thead>
               <tbody>
@@ -185,7 +186,7 @@ export function Processes(): JSX.Element {
                 ))}
               </tbody>
             </table>
-          </div>
+          </Wide>
         </>
       ) : (
         <Empty>No process takes part; start the pipeline with: beamloom up pipeline.yaml</Empty>

@@ -8,6 +8,7 @@ import { bytes, count, rate } from "../ui/format";
 import { Empty, Panel, Problem } from "../ui/parts";
 import { carries, fill, reason, speaks, unusual } from "./stream";
 import { Level, State } from "./cells";
+import { Wide } from "../ui/wide";
 
 function Row(props: { name: string; one: StreamFlow; odd: string[]; finding: Finding | undefined }): JSX.Element {
   const { name, one } = props;
@@ -52,7 +53,7 @@ export function Streams(): JSX.Element {
     <Panel title="Streams" id="streams">
       <Problem error={flow.error.value ?? streams.error.value} />
       {lines.length ? (
-        <div class="wide">
+        <Wide label="the streams">
           <table class="stack">
             <thead>
               <tr>
@@ -77,7 +78,7 @@ export function Streams(): JSX.Element {
               ))}
             </tbody>
           </table>
-        </div>
+        </Wide>
       ) : (
         <Empty>No ingester takes part, so that there are no streams. Start the pipeline with: beamloom up pipeline.yaml</Empty>
       )}

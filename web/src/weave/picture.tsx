@@ -27,9 +27,14 @@ export interface PictureProps {
   readonly small?: boolean;
 }
 
-export function shapeOf(rows: number, small = false): Shape {
-  if (small) return { axis: 16, lane: 14 };
-  return { axis: 26, lane: rows <= 6 ? 30 : rows <= 14 ? 22 : 15 };
+/** Around the lanes of the large picture: the strip, the navigation, the buttons and the legend. */
+const AROUND = 520;
+
+/** `high`: as high as the window is. Few lanes share what room there is, many have as much as a name needs. */
+export function shapeOf(rows: number, high: number, small = false): Shape {
+  if (small) return { axis: 16, lane: rows <= 14 ? 14 : 11 };
+  const room = Math.floor((high - AROUND) / (rows + 1));
+  return { axis: 26, lane: Math.min(Math.max(room, rows <= 14 ? 22 : 15), 54) };
 }
 
 /** The colours of the page, asked for anew when it turns dark or light. */
@@ -69,7 +74,7 @@ export function Picture(props: PictureProps): JSX.Element {
   const theme = useTheme(box);
   const colours = usePaints(seen, theme);
   const [under, setUnder] = useState<{ event: number; lane: number }>();
-  const shape = shapeOf(seen.rows.length, small);
+  const shape = shapeOf(seen.rows.length, innerHeight / by, small);
   const height = shape.axis + shape.lane * (seen.rows.length + 1);
   const shared = useMemo(() => sharedOf(seen), [seen]);
   useEffect(() => {
@@ -80,7 +85,7 @@ export function Picture(props: PictureProps): JSX.Element {
     if (!canvas.current || !theme || !width) return;
     const pen = penOf(canvas.current, size.width, height * by, by);
     if (pen) draw(pen, { seen, span, width, shape, theme, paints: colours, only });
-  }, [seen, span.first, span.count, width, height, by, theme, colours, only]);
+  }, [seen, span.first, span.count, width, height, shape.lane, by, theme, colours, only]);
 
   function placeOf(pointer: { clientX: number; clientY: number }): { event: number; lane: number } | undefined {
     const edges = box.current!.getBoundingClientRect();
@@ -106,6 +111,7 @@ export function Picture(props: PictureProps): JSX.Element {
         aria-label={summary(seen)}
         data-first={span.first}
         data-count={span.count}
+        data-lane={shape.lane}
         onPointerMove={(event) => setUnder(placeOf(event))}
         onPointerLeave={() => setUnder(undefined)}
         onClick={(event) => {
