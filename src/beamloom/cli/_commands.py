@@ -50,6 +50,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("stop", "end the run that goes on"),
             Listed("status", "say in a few lines how the pipeline and its run are"),
             Listed("params", "read and set parameters"),
+            Listed("tango", "show a pipeline as a Tango device"),
         ),
     ),
     (

@@ -29,13 +29,13 @@ class PipelineParameters(MutableMapping[str, Any]):
 
     def describe(self, name: str) -> dict[str, Any]:
         """The description: dtype, default, and what else there is, such as unit, min, max. Raises UnknownParameter."""
-        known = self._descriptions()
+        known = self.descriptions()
         if name not in known:
             self._unknown(name, known)
         return known[name]
 
     def __getitem__(self, name: str) -> Any:
-        known = self._descriptions()
+        known = self.descriptions()
         try:
             answer = self._controller.ask("GET", _path(name), headers={"Accept": "*/*"})
         except RequestRefused as refusal:
@@ -81,9 +81,10 @@ class PipelineParameters(MutableMapping[str, Any]):
 
     def _names(self) -> set[str]:
         config = self._controller.get("/api/v1/config", dict[str, Any])
-        return {*config["parameters_version"], *self._descriptions()}
+        return {*config["parameters_version"], *self.descriptions()}
 
-    def _descriptions(self) -> dict[str, dict[str, Any]]:
+    def descriptions(self) -> dict[str, dict[str, Any]]:
+        """The descriptions of all parameters, by name."""
         listed = self._controller.get("/api/v1/parameters", list[dict[str, Any]])
         return {one["name"]: one for one in listed}
 
@@ -97,7 +98,7 @@ class PipelineParameters(MutableMapping[str, Any]):
         return f"<parameters: {', '.join(self) or 'none'}>"
 
     def _repr_html_(self) -> str:
-        described = self._descriptions()
+        described = self.descriptions()
         rows = [(name, self[name], described.get(name, {})) for name in self]
         return _display.parameters_html(rows)
 

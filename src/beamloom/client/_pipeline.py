@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -234,8 +235,29 @@ class Pipeline:
     @property
     def known_streams(self) -> list[str]:
         """The streams that the ingesters receive: those that a run may have."""
-        config = self._processes.controller.get("/api/v1/config", dict[str, Any])
-        return sorted({stream for ingester in config["ingesters"] for stream in ingester["streams"]})
+        ingesters = self.processes()["ingesters"]
+        return sorted({stream for ingester in ingesters for stream in ingester["streams"]})
+
+    def processes(self) -> dict[str, Any]:
+        """The processes that take part, as ``/api/v1/config`` tells them."""
+        return self._processes.controller.get("/api/v1/config", dict[str, Any])
+
+    def load(self) -> dict[str, Any]:
+        """How busy each worker was, over its last event, the last ten and the run, as ``/api/v1/load`` tells it."""
+        return self._processes.controller.get("/api/v1/load", dict[str, Any])
+
+    def set_workers(self, count: int) -> None:
+        """Have so many workers: start more of the first kind, or stop the newest, which end after their event.
+
+        Raises RequestRefused where the pipeline cannot do that, such as where nobody can start workers.
+        """
+        controller = self._processes.controller
+        names = [worker["name"] for worker in self.processes()["workers"] if "debug" not in worker["tags"]]
+        if count > len(names):
+            body = msgspec.json.encode({"count": count - len(names)})
+            controller.post("/api/v1/workers", body, dict[str, Any])
+        for name in names[max(count, 0) :]:
+            controller.post(f"/api/v1/workers/{urllib.parse.quote(name, safe='')}/stop", b"", dict[str, Any])
 
     @property
     def streams(self) -> dict[str, dict[str, Any]]:
