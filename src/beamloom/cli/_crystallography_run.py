@@ -185,10 +185,14 @@ def summary(pipeline: Running, run: str) -> list[str]:
         return [f"run {run[:8]}: its results are held no more"]
     except PipelineError as error:
         return [f"run {run[:8]}: {error}"]
+    return _told(f"run {run[:8]}", found, files)
+
+
+def _told(run: str, found: Mapping[str, Any] | None, files: Mapping[str, Any] | None) -> list[str]:
     if found is None:
-        return [f"run {run[:8]} is over"]
+        return [f"{run} is over"]
     lines = [
-        f"run {run[:8]}: {int(found['frames'])} frames, {int(found['hits'])} hits, hit rate {float(found['hit_rate']):.1f} %"
+        f"{run}: {int(found['frames'])} frames, {int(found['hits'])} hits, hit rate {float(found['hit_rate']):.1f} %"
     ]
     if files is not None and (folder := _text(files.get("folder"))):
         lines.append(f"  files are in {folder}")
@@ -219,7 +223,10 @@ def replayed(plan: Plan, files: Sequence[Path]) -> int:
             workers=plan.workers,
             folder=plan.folder,
         )
-    return 0 if replay.run(audience=teller).clean else 1
+    report = replay.run(audience=teller)
+    if report.publish.get("summary") is not None:
+        print("\n".join(_told("replayed", report.publish["summary"], report.publish.get("files"))))
+    return 0 if report.clean else 1
 
 
 class _Player:

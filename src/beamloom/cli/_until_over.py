@@ -71,7 +71,7 @@ def run_to_its_end(
                 screen.say("waiting for the device; Ctrl-C ends it, and writes everything")
                 while ending.pause():
                     pass
-            _stop(pipeline, screen)
+            _stop(pipeline, placement, screen)
             lines = [line for run in _runs(pipeline) for line in summarise(pipeline, run)]
             bad, went_well = verdict(placement.ask)
             lines = [*lines, *bad] or ["no run was begun"]
@@ -104,14 +104,24 @@ def _is_over(pipeline: Pipeline) -> bool:
         return False
 
 
-def _stop(pipeline: Pipeline, screen: Screen) -> None:
+def _stop(pipeline: Pipeline, placement: LocalPlacement, screen: Screen) -> None:
     """End the run that goes on, if there is one, and wait until it is written."""
+    _stop_run(pipeline, screen)
+    # A series that waits would begin the next one.
+    ingesters = placement.layout.ingesters
+    for name in ingesters:
+        placement.retire(name)
+    placement.wait_until(lambda statuses: not ingesters & set(statuses), FINISH_SECONDS)
+    _stop_run(pipeline, screen)
+
+
+def _stop_run(pipeline: Pipeline, screen: Screen) -> None:
     progress = pipeline.progress()
     if progress.run is None or progress.finished:
         return
     screen.say("the run is stopped; what has arrived is worked off and written")
-    pipeline.stop()
     try:
+        pipeline.stop()
         pipeline.wait(FINISH_SECONDS)
     except PipelineError as error:
         screen.say(str(error))

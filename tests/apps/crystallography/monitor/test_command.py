@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from apps.crystallography.monitor.monitors import groups, prepared, text_of
 from apps.crystallography.series import SIMULATION, analysed, packets, parameter_set
 from beamloom.apps.crystallography import Simulation
 from beamloom.cli import main
-from live.pipelines import wait_until
+from beamloom.devices import stins
+from live.pipelines import Bench, wait_until
 from support.patience import PATIENCE
 
 FRAMES = 60
@@ -62,11 +65,14 @@ def columns(file: Path) -> list[list[str]]:
 
 
 @pytest.mark.processes
-def test_files_are_analysed_to_their_end_as_in_one_process(tmp_path: Path) -> None:
+def test_files_are_analysed_to_their_end_and_replayed_as_in_one_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     oracle = parameter_set(processed_directory=str(tmp_path / "oracle"))
     analysed(packets(FRAMES), oracle)
     monitor = monitor_in(tmp_path, crystallography={"responding_url": "tcp://127.0.0.1:0"})
-    done = ended(tmp_path, "-c", str(monitor), str(frames_in(tmp_path)), "-n", "2")
+    words = (str(frames_in(tmp_path)), "-n", "2", "--record", "recorded")
+    done = ended(tmp_path, "-c", str(monitor), *words)
     assert done.returncode == 0, done.stdout + done.stderr
     hits = sum(SIMULATION.truth(index).hit for index in range(FRAMES))
     told = rf"run \w{{8}}: {FRAMES} frames, {hits} hits, hit rate {100 * hits / FRAMES:.1f} %"
@@ -82,6 +88,31 @@ def test_files_are_analysed_to_their_end_as_in_one_process(tmp_path: Path) -> No
         with h5py.File(written / name) as one, h5py.File(wanted / name) as other:
             for dataset in ("nframes", "data", "peakpowder"):
                 assert np.array_equal(one["data"][dataset], other["data"][dataset]), (kind, dataset)
+    replayed = tmp_path / "replayed"
+    recording = list(map(str, (tmp_path / "recorded").glob("*.cbors")))
+    more = ("-p", f"processed_directory={replayed}", "-p", "responding_url=", "-n", "1")
+    assert main(["crystallography", "-c", str(monitor), *recording, *more]) == 0
+    assert f"replayed: {FRAMES} frames, {hits} hits" in capsys.readouterr().out
+    for name in ("frames.txt", "peaks.txt", "hits.lst"):
+        assert (replayed / name).read_text() == (written / name).read_text(), name
+    check_class_for_om(tmp_path, recording)
+
+
+def check_class_for_om(folder: Path, recording: list[str]) -> None:
+    """One of the user's own, named in the monitor.yaml, gets each frame of the recording."""
+    content = {
+        "om": {**groups()["om"], "processing_layer": "brightness:BrightnessProcessing"},
+        "brightness": {"threshold": 110_000, "file": str(folder / "ids.lst")},
+    }
+    monitor = folder / "own.yaml"
+    monitor.write_text(yaml.safe_dump(content))
+    (folder / "brightness.py").write_text((OM_CLASSES / "brightness.py").read_text())
+    try:
+        assert main(["crystallography", "-c", str(monitor), *recording, "-n", "2"]) == 0
+    finally:
+        sys.modules.pop("brightness", None)
+    ids = (folder / "ids.lst").read_text().split("\n")
+    assert ids == sorted(f"detector // {index}" for index in range(FRAMES))
 
 
 @pytest.mark.processes
@@ -117,17 +148,49 @@ def _processed(status: Path) -> int:
 
 
 @pytest.mark.processes
-def test_a_class_that_was_written_for_om_runs_from_its_monitor_yaml(tmp_path: Path) -> None:
-    content = {
-        "om": {**groups()["om"], "processing_layer": "brightness:BrightnessProcessing"},
-        "brightness": {"threshold": 110_000, "file": str(tmp_path / "ids.lst")},
-    }
-    (tmp_path / "monitor.yaml").write_text(yaml.safe_dump(content))
-    (tmp_path / "brightness.py").write_text((OM_CLASSES / "brightness.py").read_text())
-    done = ended(tmp_path, "-c", "monitor.yaml", str(frames_in(tmp_path)), "-n", "1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    ids = (tmp_path / "ids.lst").read_text().split("\n")
-    assert ids == sorted(f"detector // {index}" for index in range(FRAMES))
+def test_each_series_of_a_device_is_a_run_until_somebody_ends_it(tmp_path: Path) -> None:
+    monitor = monitor_in(tmp_path, crystallography={"responding_url": "tcp://127.0.0.1:0"})
+    monitor.write_text(monitor.read_text().replace("directory: processed", "directory: processed/{run}"))
+    output = tmp_path / "output.txt"
+    with Bench({"detector": ("stins", "tcp://127.0.0.1:*")}) as camera, output.open("w") as sink:
+        words = ("-c", str(monitor), f"stins:{camera.url('detector')}", "-n", "1")
+        more = ("--plain", "--http", "127.0.0.1:0")
+        command = subprocess.Popen(
+            [*WORDS, *words, *more], stdout=sink, stderr=subprocess.STDOUT, cwd=tmp_path, start_new_session=True
+        )  # fmt: skip
+        try:
+            camera.play("detector", itertools.chain(series(20), series(100_000)), rate=50)
+            files = tmp_path / "processed"
+            wait_until(lambda: len(_folders(files)) == 2, "the second run", output.read_text)
+            second = next(one for one in _folders(files) if not _is_finished(one))
+            wait_until(lambda: _processed(second / "status.txt") > 10, "frames of it", output.read_text)
+            command.send_signal(signal.SIGINT)
+            assert command.wait(PATIENCE) == 0, output.read_text()
+        finally:
+            if command.poll() is None:
+                os.killpg(command.pid, signal.SIGKILL)
+                command.wait()
+    said = output.read_text().splitlines()[-4:]
+    hits = sum(SIMULATION.truth(index).hit for index in range(20))
+    assert f": 20 frames, {hits} hits," in said[0]
+    assert said[3] == f"  files are in {second}"
+    frames = len((second / "frames.txt").read_text().splitlines()) - 1
+    assert f": {frames} frames, " in said[2]
+    assert all(map(_is_finished, _folders(files)))
+
+
+def series(frames: int) -> Iterator[list[bytes]]:
+    """What a camera sends, made as it is sent."""
+    return stins.generate(images=map(SIMULATION.frame, range(frames)))
+
+
+def _is_finished(folder: Path) -> bool:
+    return "Status: Finished" in (folder / "status.txt").read_text()
+
+
+def _folders(files: Path) -> list[Path]:
+    """Of runs that have begun to write."""
+    return [one for one in files.glob("*") if (one / "status.txt").exists()]
 
 
 def test_what_is_wrong_is_told_before_anything_starts(
