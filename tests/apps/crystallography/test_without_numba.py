@@ -30,3 +30,15 @@ def test_a_search_without_numba_says_what_to_install() -> None:
     done = run(WITHOUT + "from beamloom.apps.crystallography import find_peaks\n")
     assert done.returncode == 1
     assert "pip install 'beamloom[crystallography]'" in done.stderr
+
+
+def test_classes_for_om_and_their_files_are_read_without_numba() -> None:
+    done = run(
+        WITHOUT
+        + "from beamloom.apps.om import Reducer, Worker\n"
+        + "from beamloom.apps.crystallography import Simulation\n"
+        + "from beamloom.apps.crystallography.monitor import read_monitor\n"
+        + "print(Worker.__name__, Simulation().shape)\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "Worker (256, 320)\n"
