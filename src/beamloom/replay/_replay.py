@@ -28,7 +28,7 @@ from beamloom.replay._survey import Survey
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.arming import ArmingRefused
 from beamloom.services.freed_memory import keep_freed_memory
-from beamloom.services.inline import InlinePipeline, InlineWorker
+from beamloom.services.inline import InlinePipeline, InlineWorker, TurnOrder
 from beamloom.services.user_map import Map
 from beamloom.settings import ControllerSettings
 
@@ -158,12 +158,14 @@ class Replay:
         stop: threading.Event | None = None,
         latency: float | None = None,
         audience: Audience | None = None,
+        turns: TurnOrder | None = None,
     ) -> ReplayReport:
         """Replay. Raises a UserError when the run cannot begin.
 
         ``port`` serves results, parameters and progress on localhost (0: a free port). The run begins when ``start`` is set, if given;
         ``done`` is set when it is over, also when it failed. With ``keep_alive`` the server stays until ``stop`` is set or the process
         is interrupted. ``latency`` is the least time between two events, in seconds. ``audience`` is told how it goes.
+        ``turns`` chooses which service is next, for who wants to see other orders of events.
         From now on this process keeps memory that was freed, up to 1 GiB: frame after frame comes to lie in it.
         """
         keep_freed_memory()
@@ -177,6 +179,7 @@ class Replay:
             ControllerSettings(detectors=self._detectors, **self._budget),  # type: ignore[arg-type]
             capsules=self._capsules,
             analysis_path=str(self._folder),
+            turns=turns,
         )
         server = None if port is None else ReplayServer(pipeline, port)
         try:

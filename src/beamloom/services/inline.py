@@ -53,6 +53,10 @@ class InlineWorker(NamedTuple):
     make: Callable[[], Map]
 
 
+TurnOrder = Callable[[Sequence[Service]], Iterable[int]]
+"""Which services have a turn now, by their places, in which order; who is left out may not be left out for ever."""
+
+
 class InlinePipeline:
     """Controller, ingesters, workers and reducer that share this thread."""
 
@@ -66,16 +70,19 @@ class InlinePipeline:
         arms: Collection[str] = (),
         capsules: Path | None = None,
         analysis_path: str = ".",
+        turns: TurnOrder | None = None,
     ) -> None:
         """``streams`` gives for each stream how its source is made, ``reducer`` makes the user's part of the reducer.
 
         Those in ``arms`` arm runs by themselves. ``capsules`` is the folder for calls that fail, of classes from ``analysis_path``.
+        ``turns`` chooses who is next, as other machines would; without, all are, in one order.
         """
         self.capsules = capsules
         self._analysis_path = analysis_path
         self._exchange = Exchange()
         self._services: list[tuple[Service, Channel]] = []
         self._turns = 0
+        self._turn_order = turns
         self._idle_turns = 0
         self.desk = SnapshotDesk(lambda: None)
         channel = self._exchange.channel(CONTROLLER)
@@ -139,10 +146,13 @@ class InlinePipeline:
         return time.monotonic() if isinstance(service, ReducerService) else self._turns * TURN_SECONDS
 
     def step(self) -> None:
-        """Each service has one turn."""
+        """Each service has one turn, or those that the order of turns chooses."""
         self._turns += 1
-        busy = False
-        for service, channel in self._services:
+        now = self._services
+        if self._turn_order is not None:
+            now = [now[place] for place in self._turn_order([service for service, _ in now])]
+        busy = len(now) < len(self._services)
+        for service, channel in now:
             for received in channel.receive(0.0):
                 busy = True
                 service.receive(received, self._clock(service))
