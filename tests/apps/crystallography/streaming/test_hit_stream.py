@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
@@ -177,6 +178,8 @@ def test_others_may_ask_how_it_goes() -> None:
         offer(stream, 1, 2)
         assert client.next_hit(PATIENCE) is not None
         said = msgpack.unpackb(client.say(b"statistics"))
+        while said["offered"] < 2:
+            said = msgpack.unpackb(client.say(b"statistics"))
         assert (said["offered"], said["handed"], said["waiting"], said["run_over"]) == (2, 1, 1, False)
         assert msgpack.unpackb(client.say(b"parameters")) == {"adc_threshold": 25.0, "panels": ["p0", "p1"]}
         assert not stream.reset_asked()
@@ -420,4 +423,33 @@ def test_clients_that_ask_and_are_gone_before_the_answer_end_nothing() -> None:
             assert hit is not None, f"{got}, {stream.statistics()}, {stream.failure}"
             got.add(int(hit["image"][0, 0]))
         assert stream.failure is None
+    context.term()
+
+
+def test_clients_that_vanish_within_a_millisecond_of_asking_keep_no_hit() -> None:
+    waits = itertools.cycle((0.0, 0.0003, 0.0006, 0.001, 0.0015, 0.002, 0.004))
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with streaming(attempts=1000) as stream:
+        offer(stream, *range(40))
+        for _ in range(120):
+            with context.socket(zmq.DEALER) as ghost:
+                ghost.linger = 1
+                ghost.connect(stream.settings.address)
+                ghost.send_multipart([b"", b"next"])
+                end = time.perf_counter() + next(waits)
+                while time.perf_counter() < end:
+                    pass
+        got: set[int] = set()
+        with crystfel_like(stream.settings.address, 2) as clients:
+            for client in itertools.cycle(clients):
+                hit = client.next_hit(0.5)
+                if hit is not None:
+                    got.add(int(hit["image"][0, 0]))
+                counts = stream.statistics()
+                if counts.taken == 40:
+                    break
+                assert counts.dropped + counts.given_up + counts.unkept == 0
+        assert stream.failure is None
+        assert counts.offered == counts.taken + counts.waiting + counts.handed
+        assert got == set(range(40))
     context.term()

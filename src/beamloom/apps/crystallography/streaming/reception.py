@@ -1,6 +1,8 @@
 """The socket that clients ask at: who asks, who is gone, who sleeps. What they ask for is not its business.
 
 Of each client one question is open at a time. Nobody is sent anything that was not asked for, but those who are woken (see `sleepers`).
+
+An answer to a client whose end ZeroMQ knows of fails, and is one to somebody else. Whose end it learns of only later, `look` names as gone.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import NamedTuple
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from beamloom.apps.crystallography.streaming.connections import Connections
+from beamloom.apps.crystallography.streaming.connections import DOUBT, Connections, Heard
 from beamloom.apps.crystallography.streaming.sleepers import Sleepers
 
 NOTHING_YET = b"nothing yet"
@@ -41,6 +43,8 @@ class Reception:
         self._connections = Connections()
         self._envelopes: dict[bytes, list[bytes]] = {}
         self._settling: dict[bytes, Request] = {}
+        self._unsure: dict[bytes, float] = {}
+        """Clients of whom it is not certain that they are there, and when they are told that there is nothing."""
         self._router = context.socket(zmq.ROUTER)
         self._router.linger = 0
         self._router.router_mandatory = True
@@ -68,14 +72,24 @@ class Reception:
         ]
         for frames, number in arrived:
             request = Request(frames[0], frames[-1])
-            if number >= 0 and not self._connections.heard(request.client, number, now):
+            heard = Heard.HERE if number < 0 else self._connections.heard(request.client, number, now)
+            if heard is Heard.GONE:
                 continue
             self._envelopes[request.client] = frames[:-1]
             self._sleepers.heard(request.client)
-            if self._sleepers.settles(request.client, now):
+            if heard is Heard.UNSURE:
+                self._unsure.setdefault(request.client, now + DOUBT)
+            elif self._sleepers.settles(request.client, now):
                 self._settling[request.client] = request
             else:
                 requests.append(request)
+        displaced = self._connections.displaced()
+        for client in displaced:
+            self._forget(client)
+        gone += displaced
+        for client in [name for name, due in self._unsure.items() if due <= now]:
+            del self._unsure[client]
+            self.reply(client, NOTHING_YET)
         for client in self._sleepers.due(now):
             self._envelopes[client] = [client, b""]
             self.reply(client, NOTHING_YET)
@@ -86,6 +100,8 @@ class Reception:
         envelope = self._envelopes.get(client)
         if envelope is None:
             return False
+        # Else ZeroMQ looks for a millisecond at what it knew before, and takes messages for clients that it knows are gone.
+        self._router.getsockopt(zmq.EVENTS)
         try:
             self._router.send_multipart([*envelope, payload], zmq.NOBLOCK, copy=False)
         except zmq.ZMQError:
@@ -95,7 +111,8 @@ class Reception:
 
     def deadline(self) -> float | None:
         """When to look again though nothing has come; a time of ``time.monotonic``."""
-        return self._sleepers.deadline()
+        times = [*self._unsure.values(), self._sleepers.deadline()]
+        return min((at for at in times if at is not None), default=None)
 
     def close(self) -> None:
         self._router.disable_monitor()
@@ -137,6 +154,7 @@ class Reception:
     def _forget(self, client: bytes) -> None:
         self._envelopes.pop(client, None)
         self._settling.pop(client, None)
+        self._unsure.pop(client, None)
         self._connections.forget(client)
 
 
