@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz chaos lint format types imports check web web-check web-checked bench constraints clean
+.PHONY: help install demo test fuzz chaos hits lint format types imports check web web-check web-checked bench constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -25,6 +25,9 @@ fuzz: $(STAMP) ## harm 10,000 packets of every device, look at many more orders 
 
 chaos: $(STAMP) ## kill, stop and trouble every process of a run of 50,000 events, and compare with an undisturbed one; takes minutes
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+
+hits: $(STAMP) ## find, stream and store the hits of 2,000 frames while a client and a worker are killed, and compare with one process; a minute
+	PYTHONPATH=tests $(BIN)/python -m apps.crystallography.campaign $(ARGS)
 
 lint: $(STAMP) ## look for likely mistakes and for code that is not formatted
 	$(BIN)/ruff check .

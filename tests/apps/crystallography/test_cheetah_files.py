@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from apps.crystallography.series import SIMULATION, analysed, packets, parameter_set, plain
-from beamloom import Event, Result
+from beamloom import Event, Result, Table
 from beamloom.apps.crystallography import Reducer, Worker
-from beamloom.apps.crystallography.analysis.files.lists import OF_FRAMES, OF_PEAKS
+from beamloom.apps.crystallography.analysis.files.lists import OF_FRAMES, OF_PEAKS, Lists
+from beamloom.apps.crystallography.analysis.files.status import write_status
 from beamloom.apps.crystallography.analysis.files.whole import replacing
 
 FRAMES = 40
@@ -52,6 +53,63 @@ def test_the_lists_have_a_line_for_each_frame_hit_and_peak(series: list[Any], tm
     assert len(lines) == 1 + events["num_peaks"][hits].sum()
     assert len(lines[1].split(", ")) == 8
     assert re.fullmatch(r"\d+\.\d+", lines[1].split(", ")[2])
+
+
+def test_the_text_files_are_those_of_om_to_the_byte(tmp_path: Path) -> None:
+    table = Table(fill={"hit": -1, "num_peaks": -1})
+    for event, row in {
+        4: (1700000000.25, "/data/run7.h5 // 0001", 1, 2, 175.25),
+        5: (1700000000.5, "/data/run7.h5 // 0002", 0, 0, np.nan),
+        9: (1700000001.0, "/data/run7.h5 // 0006", 1, 1, 60.0),
+    }.items():
+        time, event_id, hit, peaks, average = row
+        table.add(
+            event,
+            {
+                "timestamp": time,
+                "event_id": event_id,
+                "hit": np.int8(hit),
+                "num_peaks": np.int32(peaks),
+                "ave_intensity": average,
+            },
+        )
+    lists = Lists(tmp_path)
+    lists.begin()
+    lists.take(
+        {
+            9: np.array([[7.0, 8.5, 60.0, 1, 60.0, 6.125]]),
+            4: np.array([[1.5, 2.25, 100.0, 3, 60.0, 7.5], [30.0, 4.75, 250.5, 5, 99.0, 12.25]]),
+        }
+    )
+    lists.finish(table)
+    head = "# timestamp, event_id, hit, filename, index, num_peaks, ave_intensity\n"
+    first = "1700000000.25, /data/run7.h5 // 0001, True, , -1, 2, 175.25\n"
+    blank = "1700000000.5, /data/run7.h5 // 0002, False, , -1, 0, nan\n"
+    last = "1700000001.0, /data/run7.h5 // 0006, True, , -1, 1, 60.0\n"
+    assert {name: (tmp_path / name).read_bytes().decode() for name in LISTS} == {
+        "frames.txt": head + first + blank + last,
+        "cleaned.txt": head + first + last,
+        "events.lst": "/data/run7.h5 // 0001\n/data/run7.h5 // 0002\n/data/run7.h5 // 0006\n",
+        "hits.lst": "/data/run7.h5 // 0001\n/data/run7.h5 // 0006\n",
+        "peaks.txt": (
+            "event_id, num_peaks, fs, ss, intensity, num_pixels, max_pixel_intensity, snr\n"
+            "/data/run7.h5 // 0001, 2, 1.5, 2.25, 100.0, 3.0, 60.0, 7.5\n"
+            "/data/run7.h5 // 0001, 2, 30.0, 4.75, 250.5, 5.0, 99.0, 12.25\n"
+            "/data/run7.h5 // 0006, 1, 7.0, 8.5, 60.0, 1.0, 60.0, 6.125\n"
+        ),
+    }
+    write_status(tmp_path / "status.txt", elapsed=3702.9, frames=200, hits=80, finished=True)
+    lines = (tmp_path / "status.txt").read_bytes().decode().split("\n")
+    time_line = lines.pop(1)
+    assert re.fullmatch(r"Update time: [A-Z][a-z]{2} [A-Z][a-z]{2} [ 123]\d \d\d:\d\d:\d\d \d{4}", time_line)
+    assert lines == [
+        "# Cheetah status",
+        "Elapsed time: 1hr 1min 42sec",
+        "Status: Finished",
+        "Frames processed: 200",
+        "Number of hits: 80",
+        "",
+    ]
 
 
 def test_what_is_listed_as_snr_is_the_signal_to_noise_ratio(series: list[Any], tmp_path: Path) -> None:
@@ -109,7 +167,9 @@ def test_sum_files_hold_the_sums_of_both_classes(series: list[Any], tmp_path: Pa
     tree = plain(analysed(series, parameters).publish)
     for number, name in enumerate(("non_hits", "hits")):
         with h5py.File(tmp_path / f"sums-detector0-class{number}-sum.h5") as file:
+            assert set(file) == {"data"}
             assert set(file["data"]) == {"nframes", "data", "peakpowder"}
+            assert not any(len(item.attrs) for item in (file, file["data"], *file["data"].values()))
             assert file["data/nframes"].shape == (1,)
             assert file["data/nframes"].dtype == np.int64
             assert file["data/nframes"][0] == tree["classes"][name]["frames"]["count"]
