@@ -26,7 +26,7 @@ fuzz: $(STAMP) ## harm 10,000 packets of every device, look at many more orders 
 chaos: $(STAMP) ## kill, stop and trouble every process of a run of 50,000 events, and compare with an undisturbed one; takes minutes
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
-hits: $(STAMP) ## find, stream and store the hits of 2,000 frames while a client and a worker are killed, and compare with one process; a minute
+hits: $(STAMP) ## find, stream and store the hits of 2,000 frames while a client and a worker are killed, and compare with one process; two minutes
 	PYTHONPATH=tests $(BIN)/python -m apps.crystallography.campaign $(ARGS)
 
 lint: $(STAMP) ## look for likely mistakes and for code that is not formatted
