@@ -6,30 +6,23 @@ A file parameter NAME has a path, which the process that needs it reads, or its 
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from beamloom import ParameterSet, UserError
+from beamloom.apps.contents import content_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def array_of(parameters: ParameterSet, name: str) -> Array | None:
     """The array in the .npy file that the parameter ``name`` gives; None where it gives none. Raises UserError."""
-    content: bytes = parameters[f"{name}_file"].value
-    path = str(parameters[name].value)
-    if not content and not path:
+    content = content_of(parameters, name)
+    if content is None:
         return None
     try:
-        given = io.BytesIO(content) if content else io.BytesIO(Path(path).expanduser().read_bytes())
-        array = np.load(given, allow_pickle=False)
-    except OSError as error:
-        raise UserError(
-            f"{name}: {path} cannot be read by this process ({error.strerror}); give a path that it sees, or send the content "
-            f"as {name}_file"
-        ) from None
+        array = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, EOFError):
         raise UserError(
             f"{name}: this is no array of numbers in a .npy file; write one by numpy.save"

@@ -1,0 +1,38 @@
+"""X-ray emission and absorption spectroscopy: spectra of a dispersive image, and scans of the energy, normalised.
+
+Everything is imported when it is first used: projecting images needs what ``pip install 'beamloom[spectroscopy]'`` brings.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from beamloom.apps.spectroscopy.curvature import find_curvature
+    from beamloom.apps.spectroscopy.projection import Projector
+    from beamloom.apps.spectroscopy.reducer import Reducer
+    from beamloom.apps.spectroscopy.simulated import Simulation
+    from beamloom.apps.spectroscopy.worker import Worker
+
+__all__ = ["Projector", "Reducer", "Simulation", "Worker", "find_curvature"]
+
+_HOMES = {
+    "Projector": "projection",
+    "Reducer": "reducer",
+    "Simulation": "simulated",
+    "Worker": "worker",
+    "find_curvature": "curvature",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,70 @@
+"""The reduce: adds up spectra, and makes the scan of them about once a second, of all frames in the order of their events.
+
+Spectra are kept by layout, a name made of the parameters with which they were made: shown are those of the newest, of which a change
+begins a new one.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import numpy as np
+
+from beamloom import Parameter, ParameterSet, Result, merge_into
+from beamloom.apps.spectroscopy import parameters as described
+from beamloom.apps.spectroscopy.pictures import published
+
+_INTERVAL: Final = 1.0
+"""Seconds between two looks, at least; they take a fifth of the reducer's time at most."""
+_KEPT: Final = 4
+"""Layouts: results of frames before a change may come after it."""
+
+
+class Reducer:
+    """X-ray spectroscopy: the results of all workers."""
+
+    @staticmethod
+    def describe_parameters() -> list[Parameter]:
+        """Everything that can be set; see ``parameters.py``."""
+        return [*described.IMAGE, *described.SCAN]
+
+    def __init__(self) -> None:
+        self.publish: dict[str, Any] = {}
+        self._layouts: dict[str, Any] = {}
+        self._epochs: dict[str, int] = {}
+        self._seen: tuple[Any, ...] = ()
+
+    def process_result(self, result: Result) -> None:
+        """Take the spectra of one frame or of several."""
+        if result.payload is None:
+            return
+        merge_into(self._layouts, result.payload["layouts"])
+        for layout in result.payload["layouts"]:
+            self._epochs[layout] = max(result.epoch, self._epochs.get(layout, -1))
+        while len(self._epochs) > _KEPT:
+            oldest = min(self._epochs, key=self._epochs.__getitem__)
+            del self._epochs[oldest], self._layouts[oldest]
+
+    def timer(self, parameters: ParameterSet) -> float:
+        """Show what there is; returns the seconds until the next time."""
+        begun = time.monotonic()
+        self._look(parameters)
+        return max(_INTERVAL, 5 * (time.monotonic() - begun))
+
+    def finish(self, parameters: ParameterSet) -> None:
+        """Show it for the last time."""
+        self._look(parameters)
+
+    def _look(self, given: ParameterSet) -> None:
+        if not self._epochs:
+            return
+        newest = max(self._epochs, key=self._epochs.__getitem__)
+        kept = self._layouts[newest]
+        seen = (newest, kept["sum"].version)
+        if seen != self._seen:
+            self._seen = seen
+            self.publish.clear()
+            self.publish |= published(
+                kept, float(given["energy_step"]), calibrated=bool(np.size(given["energy_calibration"].value))
+            )
