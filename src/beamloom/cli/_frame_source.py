@@ -110,6 +110,10 @@ def _of_files(word: str, options: Mapping[str, Any], stream: str) -> FrameSource
         device = "hdf5"
     elif suffix in IMAGE_SUFFIXES or inside:
         device = "images"
+    elif suffix in (".lst", ".txt"):
+        raise UsageError(
+            f"{first} is a text; lists of files are not read: give their pattern in quotes, such as 'run_1/*.cbf', or a folder of links"
+        )
     else:
         raise UsageError(
             f"{first} has no ending by which it is known; write the device in front, as hdf5:{word} or images:{word}"

@@ -98,8 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="beamloom-crystallography-")))
         plan = _plan(arguments, monitor, source, folder)
-        for note in () if monitor is None else monitor.notes:
-            print(f"{monitor.file}, {note}" if monitor else note, file=sys.stderr)
+        for note in _notes(monitor, source):
+            print(note, file=sys.stderr)
         if arguments.check:
             print(f"all is right: {', '.join(arguments.source)}, {plan.worker_class}")
             return 0
@@ -112,6 +112,15 @@ def _monitor(path: str | None) -> Monitor | None:
     from beamloom.apps.crystallography.monitor import read_monitor
 
     return None if path is None else read_monitor(path)
+
+
+def _notes(monitor: Monitor | None, source: FrameSource) -> list[str]:
+    if monitor is None:
+        return []
+    notes = [f"{monitor.file}, {note}" for note in monitor.notes]
+    if source.kind == "simulation" and not monitor.is_own_class:
+        notes.append(f"{monitor.file}: geometry_file has no effect: the simulated detector has its own")
+    return notes
 
 
 def _plan(arguments: argparse.Namespace, monitor: Monitor | None, source: FrameSource, folder: Path) -> Plan:

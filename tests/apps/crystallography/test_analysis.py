@@ -87,6 +87,27 @@ def test_powders_and_sums_add_up_to_what_was_in_the_frames(series: list[Any], tr
     )
 
 
+def test_rings_are_shown_only_of_a_geometry_that_is_good_enough(
+    series: list[Any], tree: dict[str, Any]
+) -> None:
+    rough = plain(analysed(series[:3], parameter_set(geometry_is_optimized=False)).publish)
+    assert len(tree["rings"]["d"]) > 0
+    assert len(rough["rings"]["d"]) == len(rough["rings"]["radius"]) == 0
+
+
+def test_what_is_seen_first_and_drawn_over_it_is_there(tree: dict[str, Any]) -> None:
+    assert set(tree["_attrs"]["overview"]) <= set(tree)
+    for name in ("virtual_powder", "last_hit", "mean_hits"):
+        centre, radius, spacing = tree[name]["_attrs"]["overlay_circles"]
+        assert tree[name][centre].shape == (2,)
+        assert tree["rings"][radius.removeprefix("/rings/")].shape == tree["rings"]["d"].shape
+        assert spacing == "/rings/d"
+    for name in ("last_hit", "last_hits"):
+        x, y = (tree[name][one] for one in tree[name]["_attrs"]["overlay_points"])
+        assert x.shape == y.shape
+        assert x.shape[:-1] == tree[name]["image"].shape[:-2]
+
+
 def test_the_radial_profile_has_the_rings_that_the_spots_lie_on(tree: dict[str, Any]) -> None:
     profile, radius = tree["radial_profile"]["hits"]["profile"], tree["radial_profile"]["hits"]["radius"]
     blank = tree["radial_profile"]["non_hits"]["profile"]

@@ -21,6 +21,7 @@ from apps.crystallography.monitor.monitors import groups, prepared, text_of
 from apps.crystallography.series import SIMULATION, analysed, packets, parameter_set
 from beamloom.apps.crystallography import Simulation
 from beamloom.cli import main
+from beamloom.cli._frame_source import frame_source
 from beamloom.devices import stins
 from live.pipelines import Bench, wait_until
 from support.patience import PATIENCE
@@ -199,11 +200,13 @@ def test_what_is_wrong_is_told_before_anything_starts(
     monkeypatch.chdir(tmp_path)
     monitor = str(monitor_in(tmp_path))
     (tmp_path / "frames.dat").write_bytes(b"")
+    (tmp_path / "files.lst").write_text("frames.dat\n")
     for words, said in {
         ("simulation", "-n", "0"): "there has to be one worker at least",
         ("nothing.h5",): "there is no file nothing.h5",
         ("run_*.cbf",): "no file matches run_*.cbf",
         ("frames.dat",): "has no ending by which it is known",
+        ("files.lst",): "lists of files are not read: give their pattern in quotes",
         ("tcp://127.0.0.1:9",): "write its name in front, as dectris_v2:tcp://127.0.0.1:9",
         ("dectris_v3:tcp://127.0.0.1:9",): "did you mean 'dectris_v2'?",
         ("a.cbors",): "there is no recording a.cbors",
@@ -218,6 +221,35 @@ def test_what_is_wrong_is_told_before_anything_starts(
         assert said in capsys.readouterr().err, words
     assert main(["crystallography", "hdf5:./frames.dat"]) == 2
     assert "there is no geometry; give a monitor.yaml" in capsys.readouterr().err
+
+
+def test_sources_are_known_by_their_endings(tmp_path: Path) -> None:
+    for name in ("run_1.cxi", "run_2.nxs", "image_7.cbf", "images/a_1.tif", "of_beamloom.cbors"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found = {
+        word: frame_source([str(tmp_path / word)], {}, "detector")
+        for word in ("run_1.cxi", "run_*.nxs", "image_*.cbf", "images", "of_beamloom.cbors")
+    }
+    devices = {word: source.stream and source.stream.device for word, source in found.items()}
+    assert devices == {
+        "run_1.cxi": "hdf5",
+        "run_*.nxs": "hdf5",
+        "image_*.cbf": "images",
+        "images": "images",
+        "of_beamloom.cbors": None,
+    }
+    assert found["of_beamloom.cbors"].files == (tmp_path / "of_beamloom.cbors",)
+    to_come = frame_source([f"file://{tmp_path}/later.h5"], {"follow": True}, "detector")
+    assert to_come.stream is not None
+    assert to_come.stream.options == {"url": str(tmp_path / "later.h5"), "follow": True}
+
+
+def test_devices_with_series_arm_runs_and_others_go_on_until_told_to_stop() -> None:
+    series = frame_source(["dectris_v2:tcp://127.0.0.1:9"], {}, "detector")
+    endless = frame_source(["karabo:tcp://127.0.0.1:9"], {"socket": "SUB"}, "detector")
+    assert [series.endless, series.stream and series.stream.arms] == [False, True]
+    assert [endless.endless, endless.stream and endless.stream.arms] == [True, False]
 
 
 def test_a_check_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
