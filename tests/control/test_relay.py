@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import socket
+import threading
+from collections.abc import Iterator
 
 import httpx
 import numpy as np
@@ -47,3 +51,51 @@ def test_what_passes_through_to_another_machine_is_compressed(
     assert answer.status_code == 200
     assert ("content-encoding" in answer.headers) is compressed
     np.testing.assert_array_equal(np.load(io.BytesIO(answer.content)), numbers)
+
+
+@contextlib.contextmanager
+def dying(head: str, piece: bytes) -> Iterator[str]:
+    """The address of a process that dies in the middle of what it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                beginning = (
+                    f"HTTP/1.1 200 OK\r\n{head}\r\nTransfer-Encoding: chunked\r\n\r\n{len(piece):x}\r\n"
+                )
+                connection.sendall(beginning.encode() + piece + b"\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def passed(address: str) -> bytes:
+    """What comes through of an answer."""
+
+    async def ask() -> bytes:
+        async def address_of(name: str) -> str:
+            return address
+
+        relay = Relay(address_of)
+        transport = httpx.ASGITransport(Starlette(routes=list(relay_routes(relay))))
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://controller") as client:
+                return (await client.get("/results/anything")).content
+        finally:
+            await relay.close()
+
+    return asyncio.run(ask())
+
+
+def test_what_was_followed_ends_with_the_process_that_told_it() -> None:
+    with dying("Content-Type: text/event-stream", b"data: 1") as address:
+        assert passed(address) == b"data: 1"
+
+
+def test_what_ended_in_the_middle_does_not_seem_to_be_whole() -> None:
+    with dying("Content-Type: application/json", b"[1, ") as address, pytest.raises(httpx.HTTPError):
+        passed(address)

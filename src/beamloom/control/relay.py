@@ -22,12 +22,15 @@ from beamloom.openapi import Told
 if TYPE_CHECKING:
     import httpx  # loaded with the first page that asks for something of others
 
+logger = logging.getLogger(__name__)
+
 AddressOf = Callable[[str], Awaitable[str | None]]
 """Where a process of that name shows what it has (``http://host:port``); None where it does not take part, or shows nothing."""
 
 REDUCER = ""
 """The name under which the reducer is asked for."""
 PASSED_ON = ("accept", "accept-encoding", "authorization", "forwarded", "if-none-match", "range")
+ENDLESS = "text/event-stream"
 THIS_MACHINE = ("127.0.0.1", "::1")
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server")
 CONNECT_SECONDS = 2.0
@@ -80,7 +83,7 @@ class Relay:
         except httpx.HTTPError as error:
             raise HTTPException(502, f"{words} does not answer at {address} ({error})") from error
         kept = {key: value for key, value in answer.headers.items() if key not in HOP_BY_HOP}
-        return StreamingResponse(_body(answer), answer.status_code, kept)
+        return StreamingResponse(_body(answer, words), answer.status_code, kept)
 
     def _opened(self) -> httpx.AsyncClient:
         import httpx
@@ -103,10 +106,17 @@ def _way_of(request: Request) -> str:
     return ", ".join(filter(None, (before, here)))
 
 
-async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
+async def _body(answer: httpx.Response, words: str) -> AsyncIterator[bytes]:
+    import httpx
+
     try:
         async for piece in answer.aiter_raw():
             yield piece
+    except httpx.HTTPError as error:
+        # What never ends by itself may end here: who follows it asks again. Anything else would seem to be whole.
+        if not answer.headers.get("content-type", "").startswith(ENDLESS):
+            raise
+        logger.info("%s is gone, and with it what was followed (%s)", words, error)
     finally:
         await answer.aclose()
 
