@@ -57,7 +57,7 @@ export function Line(props: LineProps): JSX.Element {
             total={Math.max(total ?? 0, run.reduced + run.failed + run.lost, 1)}
             label={`${count(run.reduced)} reduced, ${count(run.failed)} failed, ${count(run.lost)} lost of ${total === null ? "an open number" : count(total)}`}
           />
-          {count(run.reduced)} of {total === null ? "open" : count(total)}
+          {count(run.reduced)} {total === null ? "so far" : `of ${count(total)}`}
           {run.failed ? (
             <>
               , <a href={hashOf("errors", { run: goesOn ? undefined : run.run })}>{count(run.failed)} failed</a>

@@ -32,7 +32,7 @@ const AROUND = 520;
 
 /** `high`: as high as the window is. Few lanes share what room there is, many have as much as a name needs. */
 export function shapeOf(rows: number, high: number, small = false): Shape {
-  if (small) return { axis: 16, lane: rows <= 14 ? 14 : 11 };
+  if (small) return { axis: 16, lane: 14 };
   const room = Math.floor((high - AROUND) / (rows + 1));
   return { axis: 26, lane: Math.min(Math.max(room, rows <= 14 ? 22 : 15), 54) };
 }
