@@ -70,6 +70,8 @@ def test_regions_that_are_none_and_two_cameras_say_what_to_do() -> None:
     images = [SIMULATION.frame(0)]
     with pytest.raises(UserError, match="four for each region"):
         found(images, regions=[1, 2, 3])
+    with pytest.raises(UserError, match="9 regions; give 8 at most"):
+        found(images, regions=[[0, 0, 1, 1]] * 9)
     with pytest.raises(UserError, match=r"\[5, 0, 5, 9\] is empty"):
         found(images, regions=[[5, 0, 5, 9]])
     (_, event, _) = camera_events(images)

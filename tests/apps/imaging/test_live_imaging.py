@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.imaging.test_differences import SIMULATION as WANDERING
-from apps.imaging.test_differences import in_one_loop
 from apps.runs import analysed, assert_same, camera_events, camera_messages, parameters_of, plain
-from beamloom.apps.imaging import PhotonSimulation, Reducer, Worker, windows
+from beamloom.apps.imaging import PhotonSimulation, Reducer, Worker
 from beamloom.replay import replay
 from live.pipelines import Bench, of_camera, running, wait_until
 from live.series import uniform_map
@@ -42,22 +40,3 @@ def test_live_replay_and_one_process_agree_to_the_bit_though_a_worker_dies(tmp_p
     assert not report.failures
     assert_same(plain(report.publish), published)
     assert_same(analysed(Worker, Reducer, camera_events(images), parameters_of(Worker, **GIVEN)), published)
-
-
-def test_live_differences_are_those_of_the_loop_though_a_worker_dies(tmp_path: Path) -> None:
-    frames = 37
-    images = [WANDERING.frame(index) for index in range(frames)]
-    with Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as camera:
-        with running(
-            of_camera(camera),
-            worker="beamloom.apps.imaging:DifferenceWorker",
-            reducer="beamloom.apps.imaging:Reducer",
-            analysis=tmp_path,
-        ) as live:
-            live.arm(windows("camera", frames, 10))
-            camera.play("camera", camera_messages(images), rate=100)
-            wait_until(lambda: live.completed(frames // 2), "half of the events", live.state)
-            live.placement.kill("worker-2")
-            end = live.finished()
-            assert (end["reduced"], end["failed"], end["lost"]) == (frames + 2, 0, 0), live.state()
-            assert_same(plain(live.published()), in_one_loop())

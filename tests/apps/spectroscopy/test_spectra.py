@@ -86,6 +86,20 @@ def test_the_plane_has_the_emission_at_each_energy(tree: dict[str, Any]) -> None
     )
 
 
+def test_frames_without_beam_are_in_the_sum_and_not_in_what_is_normalised() -> None:
+    events = scan(SIMULATION)
+    dark = 7
+    row, header = events[dark].streams["box"].frames
+    energy, _, through = row.split()
+    events[dark].streams["box"].frames[:] = [b" ".join([b"", energy, b"0", through]) + b"\n", header]
+    given = parameters_of(Worker, **settings(SIMULATION))
+    shown = analysed(Worker, Reducer, events, given)
+    without = analysed(Worker, Reducer, [event for event in events if event.event_number != dark], given)
+    for name in ("normalised_spectrum", "plane", "fluorescence", "absorption"):
+        assert_same(shown[name], without[name])
+    assert shown["spectrum"]["counts"].sum() > without["spectrum"]["counts"].sum()
+
+
 def test_a_window_counts_one_line_alone() -> None:
     given = settings(SIMULATION, emission_window=[6398.0, 6410.0])
     narrow = analysed(Worker, Reducer, scan(SIMULATION), parameters_of(Worker, **given))

@@ -86,4 +86,3 @@ PHOTONS: list[Parameter] = [
         description="parts of a pixel, along each axis, in the image of the photons",
     ),
 ]
-MOST_REGIONS = 8

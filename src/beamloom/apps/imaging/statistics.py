@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from beamloom import UserError
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+MOST_REGIONS: Final = 8
 
 
 class Region(NamedTuple):
@@ -26,6 +29,8 @@ def regions_of(numbers: Array) -> list[Region]:
         raise UserError(
             f"regions has {numbers.size} numbers; give four for each region: first row, first column, end row, end column"
         )
+    if numbers.size > 4 * MOST_REGIONS:
+        raise UserError(f"regions has {numbers.size // 4} regions; give {MOST_REGIONS} at most")
     found = [Region(*one) for one in numbers.reshape(-1, 4).tolist()]
     for one in found:
         if not (0 <= one.first_row < one.end_row and 0 <= one.first_column < one.end_column):

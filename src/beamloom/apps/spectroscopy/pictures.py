@@ -49,10 +49,12 @@ def published(kept: Mapping[str, Any], step: float, *, calibrated: bool) -> dict
     shown["spectrum"] = curve(
         axis, ("counts", counts * whole, "counts"), "sum of all spectra", np.sqrt(np.abs(counts)) * whole
     )
-    if "i0" in columns:
-        beam = np.nansum(columns["i0"])
+    if "with_beam" in kept:
+        beam = columns["i0"][columns["i0"] > 0].sum()
         shown["normalised_spectrum"] = curve(
-            axis, ("counts_by_i0", counts * whole / beam, "counts/i0"), "sum of all spectra by I0"
+            axis,
+            ("counts_by_i0", kept["with_beam"].value * whole / beam, "counts/i0"),
+            "sum of all spectra by I0",
         )
     if "energy" in columns:
         points = points_of(

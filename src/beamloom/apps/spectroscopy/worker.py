@@ -53,9 +53,12 @@ class Worker:
             if where := str(parameters[name].value):
                 found = number_of(event, where, name)
                 told[name] = math.nan if found is None else found
+        has_beam = told.get("i0", 1.0) > 0
+        if "i0" in told and has_beam:
+            layout["with_beam"] = Sum().add(number, spectrum)
         if "energy" in told:
             told["energy"] *= float(parameters["energy_scale"])
-            if math.isfinite(told["energy"]):
+            if has_beam and math.isfinite(told["energy"]):
                 point = int(key_of(told["energy"], float(parameters["energy_step"])))
                 layout["points"] = {str(point): Sum().add(number, spectrum)}
         return {
