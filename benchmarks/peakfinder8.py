@@ -3,14 +3,14 @@
 CPU time, the median over frames, so that others on the machine matter little. ``--ondamonitor PYTHON`` and ``--cfelpyutils PYTHON`` name
 interpreters of environments of their own in which these are installed (ondamonitor 23.8.3 with numpy<2); they search the same
 frames. Both are under the GPL, and nothing here depends on them. ``--check`` fails where a floor is not reached, ``--json`` prints the
-figures as one JSON object on the last line, ``--plot FILE`` draws recall and precision of fast mode against exact mode over the strength
-of the hits.
+figures as one JSON object on the last line. What fast mode and the veto find, and what not, is told by ``peakfinder8_recall.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import statistics
@@ -70,7 +70,6 @@ class Detector:
 
 EIGER_4M: Final = Detector("Eiger 4M", 4, 2)
 EIGER_16M: Final = Detector("Eiger 16M", 8, 4)
-EIGER_1M: Final = Detector("Eiger 1M", 2, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,11 +101,17 @@ FLOORS: Final = {
 """Frames per second of one core, at least; of fast mode with decompression, for sparse frames."""
 
 
+@functools.lru_cache(maxsize=1)
+def _shape_of_background(detector: Detector) -> Array:
+    shape: Array = 0.9 * np.exp(-detector.radius() / 700) + 0.1
+    return shape
+
+
 def frame(
     random: np.random.Generator, detector: Detector, level: float, strengths: Sequence[float]
 ) -> tuple[Array, Array]:
     """A frame of uint16, and its peaks as rows of ss, fs."""
-    mean = level * (0.9 * np.exp(-detector.radius() / 700) + 0.1)
+    mean = level * _shape_of_background(detector)
     places = np.stack(
         [
             random.uniform(8, detector.shape[0] - 9, len(strengths)),
@@ -237,67 +242,6 @@ def seconds_to_compile() -> dict[str, float]:
     return {"first start": first, "second start": second}
 
 
-# ---- recall and precision -------------------------------------------------------------------------------------------------------
-
-
-def _matched(found: Array, wanted: Array) -> int:
-    """How many of ``wanted`` have one of ``found`` within 1.5 pixels."""
-    if not len(found) or not len(wanted):
-        return 0
-    apart = np.hypot(*(wanted[:, None, :] - found[None, :, :]).transpose(2, 0, 1))
-    return int(np.sum(apart.min(axis=1) < 1.5))
-
-
-def recall_over_strength(count: int) -> list[dict[str, float]]:
-    """Of fast mode against exact mode, and of both against the truth, for peaks of each strength in photons."""
-    rows = []
-    for strength in (8, 12, 18, 27, 40, 60, 90, 135, 200, 400, 800):
-        case = Case(EIGER_1M, "", 0.5, 60, SPARSE)
-        random = np.random.default_rng(int(strength))
-        exact, fast = finder_of(case, "exact"), finder_of(case, "fast")
-        sums = dict.fromkeys(("true", "exact", "fast", "both", "both of exact", "exact true", "fast true"), 0)
-        for _ in range(count):
-            pixels, truth = frame(random, case.detector, case.level, [strength] * case.peaks)
-            truth = truth[pixels[tuple(np.rint(truth).astype(int).T)] != GAP]
-            by_exact, by_fast = (
-                np.stack([peaks.ss, peaks.fs], 1) for peaks in (exact.find(pixels), fast.find(pixels))
-            )
-            sums["true"] += len(truth)
-            sums["exact"] += len(by_exact)
-            sums["fast"] += len(by_fast)
-            sums["both"] += _matched(by_exact, by_fast)
-            sums["both of exact"] += _matched(by_fast, by_exact)
-            sums["exact true"] += _matched(by_exact, truth)
-            sums["fast true"] += _matched(by_fast, truth)
-        rows.append(
-            {
-                "photons": strength,
-                "recall": sums["both of exact"] / max(1, sums["exact"]),
-                "precision": sums["both"] / max(1, sums["fast"]),
-                "exact finds": sums["exact true"] / sums["true"],
-                "fast finds": sums["fast true"] / sums["true"],
-            }
-        )
-    return rows
-
-
-def draw(rows: list[dict[str, float]], path: str) -> None:
-    """The figure, in the format that the ending of ``path`` says."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    photons = [row["photons"] for row in rows]
-    for name, style in (("recall", "o-"), ("precision", "s-"), ("exact finds", "--"), ("fast finds", ":")):
-        axes.plot(photons, [row[name] for row in rows], style, label=name)
-    axes.set(xscale="log", xlabel="photons in a peak", ylabel="share", ylim=(0, 1.02))
-    axes.set_title("fast against exact mode (lines with marks), and planted peaks")
-    axes.legend()
-    figure.savefig(path)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=6, help="different frames of each kind")
@@ -305,7 +249,6 @@ def main() -> None:
     parser.add_argument("--detector", default="", help="only detectors with this in their name")
     parser.add_argument("--ondamonitor", metavar="PYTHON")
     parser.add_argument("--cfelpyutils", metavar="PYTHON")
-    parser.add_argument("--plot", metavar="FILE")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -340,16 +283,6 @@ def main() -> None:
                     f"  exact mode is {theirs['milliseconds'] / figures['exact']:.1f} times as fast; {theirs['peaks']:.0f} peaks"
                 )
         report["cases"][f"{case.detector.name}, {case.kind}"] = figures
-    if arguments.plot:
-        report["recall"] = recall_over_strength(10 * arguments.frames)
-        draw(report["recall"], arguments.plot)
-        print("\nphotons  recall  precision  exact finds  fast finds")
-        for row in report["recall"]:
-            print(
-                "{photons:7.0f}  {recall:6.3f}  {precision:9.3f}  {exact finds:11.3f}  {fast finds:10.3f}".format(
-                    **row
-                )
-            )
     if arguments.json:
         print(json.dumps(report))
     if arguments.check and missed:

@@ -20,11 +20,11 @@ Count = Any
 """A whole number of the width that suits the loop."""
 SAMPLE: Final = 16
 """Pixels that the first interval is taken from."""
-FEW: Final = 48
+FEW: Final = 16
 """Pixels of an interval that is not narrowed any more."""
 ROUNDS: Final = 12
 """In which an interval is narrowed, at most."""
-TOGETHER: Final = 64
+TOGETHER: Final = 16
 """Columns that are read side by side, as the memory has them."""
 NOTHING: Final = np.float32(np.inf)
 """Stands for a pixel that does not count: it is above all numbers."""
@@ -66,16 +66,16 @@ def _of_rows(part: Array, good: Array) -> None:
 @compiled
 def _of_columns(part: Array, good: Array) -> None:
     rows, columns = part.shape
-    band = np.empty(TOGETHER, np.float32)
     lines = np.empty((TOGETHER, rows), np.float32)
     work = np.empty(rows + 1, np.float32)
     levels = np.empty(columns, np.float32)
     for first in range(0, columns, TOGETHER):
         width = min(TOGETHER, columns - first)
         for row in range(rows):
-            _enter(part[row, first : first + width], good[row, first : first + width], band[:width])
             for index in range(width):
-                lines[index, row] = band[index]
+                value = part[row, first + index]
+                counts = good[row, first + index] and np.abs(value) <= LARGEST
+                lines[index, row] = value if counts else NOTHING
         for index in range(width):
             levels[first + index] = median(lines[index], work)
     for row in range(rows):
@@ -143,12 +143,16 @@ def _interval(line: Array, count: int, first: Count, second: Count) -> tuple[Sin
 @compiled
 def _gather(line: Array, low: Single, high: Single, work: Array) -> int:
     """Put the numbers from ``low`` to before ``high`` into ``work``; how many these are."""
-    inside = 0
+    marks = np.zeros((line.size + 7) // 8 * 8, np.uint8)
     for index in range(line.size):
-        value = line[index]
-        # Without a branch, which would be guessed wrongly too often.
-        work[inside] = value
-        inside += (low <= value) & (value < high)
+        marks[index] = (low <= line[index]) & (line[index] < high)
+    eights = marks.view(np.uint64)
+    inside = 0
+    for eight in range(eights.size):
+        if eights[eight]:
+            for index in range(8 * eight, min(8 * eight + 8, line.size)):
+                work[inside] = line[index]
+                inside += marks[index]
     return inside
 
 
