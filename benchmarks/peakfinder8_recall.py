@@ -28,7 +28,7 @@ EIGER_500K: Final = Detector("Eiger 500k", 1, 1)
 LEVEL: Final = 0.5
 """Photons per pixel at the beam where peaks are counted; where frames are vetoed a tenth of it."""
 PHOTONS: Final = (8, 12, 18, 27, 40, 60, 90, 135, 200, 400, 800)
-PHOTONS_OF_HITS: Final = (12, 18, 27, 40, 90, 400)
+PHOTONS_OF_HITS: Final = (18, 27, 40, 90)
 WARM_UP: Final = 20
 """Blank frames that fast mode has seen before it is judged: its statistics are those of many frames then."""
 PEAKS_OF_A_HIT: Final = 25
