@@ -6,6 +6,7 @@ may hold dots themselves, as those of PandABoxes and Tango devices do: the longe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -20,47 +21,66 @@ _SHOWN: Final = 12
 """Names that a sentence lists."""
 
 
-def numbers_of(event: Event, name: str, parameter: str) -> Array | None:
-    """What ``name`` is in this event: float64, of any shape; None where the event has no packet of the stream.
+class Packets:
+    """The packets of one event, each parsed at most once."""
 
-    Raises UserError, which names the ``parameter`` that gave the name.
-    """
-    stream = _stream_of(event, name)
-    parsed = data_of(event.streams.get(stream))
-    if parsed is None:
-        return None
-    path = name[len(stream) + 1 :]
-    found = _look_up(parsed, path) if path else parsed
-    if found is _MISSING:
-        raise UserError(
-            f"{parameter} is {name}, but the packets of the stream {stream} have no {path or 'value'}; they have "
-            f"{', '.join(_names(parsed)[:_SHOWN])}"
-        )
-    try:
-        return np.asarray(found, np.float64)
-    except (TypeError, ValueError):
-        raise UserError(
-            f"{parameter} is {name}, which is {type(found).__name__} and no number; name a number"
-        ) from None
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        self._parsed: dict[str, Any] = {}
+
+    def parsed(self, stream: str) -> Any:
+        """The packet of a stream; None where there is none, or it opens or closes its series."""
+        if stream not in self._parsed:
+            self._parsed[stream] = data_of(self.event.streams.get(stream))
+        return self._parsed[stream]
+
+    def numbers(self, name: str, parameter: str) -> Array | None:
+        """What ``name`` is in this event: float64, of any shape; None where the event has no packet of the stream.
+
+        Raises UserError, which names the ``parameter`` that gave the name.
+        """
+        stream, path = _split(name, tuple(self.event.streams))
+        parsed = self.parsed(stream)
+        if parsed is None:
+            return None
+        found = _look_up(parsed, path) if path else parsed
+        if found is _MISSING:
+            raise UserError(
+                f"{parameter} is {name}, but the packets of the stream {stream} have no {path or 'value'}; they have "
+                f"{', '.join(_names(parsed)[:_SHOWN])}"
+            )
+        try:
+            return np.asarray(found, np.float64)
+        except (TypeError, ValueError):
+            raise UserError(
+                f"{parameter} is {name}, which is {type(found).__name__} and no number; name a number"
+            ) from None
+
+    def number(self, name: str, parameter: str) -> float | None:
+        """The same of what is one number, or an array of one."""
+        found = self.numbers(name, parameter)
+        if found is None:
+            return None
+        if found.size != 1:
+            raise UserError(
+                f"{parameter} is {name}, which has {found.size} numbers; name one of them, as {name}.0"
+            )
+        return float(found.reshape(-1)[0])
 
 
 def number_of(event: Event, name: str, parameter: str) -> float | None:
-    """The same of what is one number, or an array of one."""
-    found = numbers_of(event, name, parameter)
-    if found is None:
-        return None
-    if found.size != 1:
-        raise UserError(
-            f"{parameter} is {name}, which has {found.size} numbers; name one of them, as {name}.0"
-        )
-    return float(found.reshape(-1)[0])
+    """One number of an event of which nothing else is asked; see ``Packets.number``."""
+    return Packets(event).number(name, parameter)
 
 
-def _stream_of(event: Event, name: str) -> str:
-    for stream in sorted(event.streams, key=len, reverse=True):
+@functools.lru_cache(maxsize=256)
+def _split(name: str, streams: tuple[str, ...]) -> tuple[str, str]:
+    """The stream that ``name`` begins with, and the rest; a stream that is not there is what comes before the first dot."""
+    for stream in sorted(streams, key=len, reverse=True):
         if name == stream or name.startswith(f"{stream}."):
-            return stream
-    return name.split(".", 1)[0]
+            return stream, name[len(stream) + 1 :]
+    stream, _, path = name.partition(".")
+    return stream, path
 
 
 def _look_up(found: Any, path: str) -> Any:
@@ -81,10 +101,18 @@ def _entry(found: Any, name: str) -> Any:
     if isinstance(found, Sequence | np.ndarray) and not isinstance(found, str | bytes):
         place = int(name) if name.isdigit() else len(found)
         return found[place] if place < len(found) else _MISSING
-    entry = getattr(found, name, _MISSING) if name.isidentifier() else _MISSING
-    if entry is _MISSING and hasattr(found, "__iter__"):
-        return dict(found).get(name, _MISSING)
-    return entry
+    if has_field(found, name):
+        return getattr(found, name) if name.isidentifier() else dict(found)[name]
+    return _MISSING
+
+
+def has_field(parsed: Any, name: str) -> bool:
+    """Whether a parsed packet has this field, or property, without looking at what is in it."""
+    try:
+        inside = name in parsed
+    except TypeError:
+        inside = False
+    return inside or hasattr(type(parsed), name) or name in getattr(parsed, "__slots__", ())
 
 
 def _names(parsed: Any) -> list[str]:

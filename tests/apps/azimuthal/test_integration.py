@@ -27,8 +27,14 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("splitting", ["no", "bbox", "full"])
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize(
+    ("splitting", "name"),
+    [
+        *[("bbox", name) for name in CONFIGURATIONS],
+        *[("no", name) for name in ("mask and polarisation", "part of the rings")],
+        *[("full", name) for name in ("few bins", "part of the radius")],
+    ],
+)
 def test_patterns_and_their_errors_are_those_of_pyfai(splitting: Any, name: str) -> None:
     geometry = Geometry(TILTED, splitting=splitting, **CONFIGURATIONS[name])
     theirs = integrator_of(geometry).integrate1d(

@@ -22,21 +22,28 @@ THREE: Final = np.uint64(3)
 
 
 @compiled("azimuthal")
+def _all_valid(low: Any, high: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """By one branch for all, which is a third faster than eight."""
+    first = (low <= a) & (a <= high) & (low <= b) & (b <= high)
+    return first & (low <= c) & (c <= high) & (low <= d) & (d <= high)
+
+
+@compiled("azimuthal")
 def add_whole(frame: Array, low: Any, high: Any, bins: Array, worth: Array, sums: Array, lost: Array) -> None:
     """Each pixel in one bin: ``sums`` (TURNS, bins + 2) of whole or real numbers; the last two are for pixels of no bin."""
     first, second, third, fourth = sums[0], sums[1], sums[2], sums[3]
     four = frame.size - frame.size % 4
-    for begin in range(0, four, 4):
-        i = np.uint64(begin)
+    for turn in range(four // 4):
+        i = np.uint64(4 * turn)
         j, k, m = i + ONE, i + TWO, i + THREE
         a, b, c, d = frame[i], frame[j], frame[k], frame[m]
-        if low <= a <= high and low <= b <= high and low <= c <= high and low <= d <= high:
+        if _all_valid(low, high, a, b, c, d):
             first[bins[i]] += a
             second[bins[j]] += b
             third[bins[k]] += c
             fourth[bins[m]] += d
         else:
-            _add_whole_singly(frame, begin, begin + 4, low, high, bins, worth, first, lost)
+            _add_whole_singly(frame, 4 * turn, 4 * turn + 4, low, high, bins, worth, first, lost)
     _add_whole_singly(frame, four, frame.size, low, high, bins, worth, first, lost)
 
 
@@ -66,11 +73,11 @@ def add_shared(
     """Each pixel with a share in one bin and the rest in the next; ``sums`` (TURNS, bins + 2), float64."""
     first, second, third, fourth = sums[0], sums[1], sums[2], sums[3]
     four = frame.size - frame.size % 4
-    for begin in range(0, four, 4):
-        i = np.uint64(begin)
+    for turn in range(four // 4):
+        i = np.uint64(4 * turn)
         j, k, m = i + ONE, i + TWO, i + THREE
         a, b, c, d = frame[i], frame[j], frame[k], frame[m]
-        if low <= a <= high and low <= b <= high and low <= c <= high and low <= d <= high:
+        if _all_valid(low, high, a, b, c, d):
             p, q = np.float64(shares[i]) * a, np.float64(shares[j]) * b
             r, s = np.float64(shares[k]) * c, np.float64(shares[m]) * d
             first[bins[i]] += p
@@ -82,7 +89,7 @@ def add_shared(
             third[bins[k] + ONE] += c - r
             fourth[bins[m] + ONE] += d - s
         else:
-            _add_shared_singly(frame, begin, begin + 4, low, high, bins, shares, worth, first, lost)
+            _add_shared_singly(frame, 4 * turn, 4 * turn + 4, low, high, bins, shares, worth, first, lost)
     _add_shared_singly(frame, four, frame.size, low, high, bins, shares, worth, first, lost)
 
 

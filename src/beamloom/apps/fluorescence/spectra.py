@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from beamloom import Event, ParameterSet, UserError
-from beamloom.apps.images import data_of
-from beamloom.apps.values import number_of, numbers_of
+from beamloom import ParameterSet, UserError
+from beamloom.apps.values import Packets, has_field
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -29,9 +28,9 @@ class Spectrum(NamedTuple):
     """The mean of the factors."""
 
 
-def spectrum_of(event: Event, parameters: ParameterSet) -> Spectrum | None:
-    """The spectrum of ``event``; None for an event without. Raises UserError."""
-    array = _array(event, str(parameters["spectra_stream"].value))
+def spectrum_of(packets: Packets, parameters: ParameterSet) -> Spectrum | None:
+    """The spectrum of an event; None for an event without. Raises UserError."""
+    array = _array(packets, str(parameters["spectra_stream"].value))
     if array is None:
         return None
     chosen = np.asarray(parameters["detector_elements"].value)
@@ -42,7 +41,7 @@ def spectrum_of(event: Event, parameters: ParameterSet) -> Spectrum | None:
     used = array[chosen] if chosen.size else array
     counted = used.sum(axis=0) if len(used) > 1 else used[0]
     name = str(parameters["dead_time"].value)
-    factors = numbers_of(event, name, "dead_time") if name else None
+    factors = packets.numbers(name, "dead_time") if name else None
     if factors is None:
         return Spectrum(counted, np.asarray(counted, np.float64), 1.0)
     if factors.size == 1:
@@ -55,28 +54,32 @@ def spectrum_of(event: Event, parameters: ParameterSet) -> Spectrum | None:
     return Spectrum(counted, factors @ used, float(factors.mean()))
 
 
-def i0_of(event: Event, parameters: ParameterSet) -> float:
+def i0_of(packets: Packets, parameters: ParameterSet) -> float:
     """What to divide by: 1 where nothing is said, NaN where the event has no packet that tells, or no beam. Raises UserError."""
     name = str(parameters["i0"].value)
     if not name:
         return 1.0
-    found = number_of(event, name, "i0")
+    found = packets.number(name, "i0")
     return found if found is not None and found > 0 else float("nan")
 
 
-def positions_of(event: Event, parameters: ParameterSet) -> dict[int, tuple[float, float]]:
+def positions_of(packets: Packets, parameters: ParameterSet) -> dict[int, tuple[float, float]]:
     """Where the beam was, by event: of this one, or of a whole line. Empty where this event does not tell. Raises UserError."""
     names = {axis: str(parameters[axis].value) for axis in "xy"}
-    found = {axis: numbers_of(event, name, axis) if name else np.zeros(1) for axis, name in names.items()}
-    x, y = (None if one is None else one.reshape(-1) for one in found.values())
-    if not any(names.values()) or x is None or y is None:
+    if not any(names.values()):
         return {}
+    x, y = (packets.numbers(name, axis) if name else np.zeros(1) for axis, name in names.items())
+    if x is None or y is None:
+        return {}
+    x, y = x.reshape(-1), y.reshape(-1)
     count = max(x.size, y.size)
     if {x.size, y.size} - {1, count}:
         raise UserError(
             f"x is {names['x']} with {x.size} positions, y is {names['y']} with {y.size}; give as many of both"
         )
-    number = event.event_number
+    number = packets.event.event_number
+    if count == 1:
+        return {number: (float(x[0]), float(y[0]))}
     first = number - count + 1 if parameters["line_packet"].value == "last" else number
     if first < 0:
         raise UserError(
@@ -86,24 +89,26 @@ def positions_of(event: Event, parameters: ParameterSet) -> dict[int, tuple[floa
     return dict(enumerate(places, start=first))
 
 
-def _array(event: Event, stream: str) -> Array | None:
+def _array(packets: Packets, stream: str) -> Array | None:
     """(elements, channels)."""
-    names = [stream] if stream else list(event.streams)
-    found = {
-        name: array for name in names if (array := _spectra(data_of(event.streams.get(name)))) is not None
-    }
+    found = {}
+    for name in [stream] if stream else packets.event.streams:
+        array = _spectra(packets.parsed(name))
+        if array is not None:
+            found[name] = array
     if len(found) > 1:
         raise UserError(
             f"the streams {', '.join(sorted(found))} have spectra; say by spectra_stream which is the spectrometer"
         )
-    if stream and not found and data_of(event.streams.get(stream)) is not None:
+    if stream and not found and packets.parsed(stream) is not None:
         raise UserError(f"the packets of the stream {stream} have no spectra; name another by spectra_stream")
     return next(iter(found.values()), None)
 
 
 def _spectra(parsed: Any) -> Array | None:
     for name in ("data", "array"):
-        array = getattr(parsed, name, None) if parsed is not None else None
-        if isinstance(array, np.ndarray) and array.ndim in (1, 2) and array.shape[-1] > 8:
-            return np.atleast_2d(array)
+        if parsed is not None and has_field(parsed, name):
+            array = getattr(parsed, name)
+            if isinstance(array, np.ndarray) and array.ndim in (1, 2) and array.shape[-1] > 8:
+                return np.atleast_2d(array)
     return None

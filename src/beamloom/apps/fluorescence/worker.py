@@ -12,6 +12,7 @@ from beamloom.apps.fluorescence.parameters import ALL
 from beamloom.apps.fluorescence.regions import counts_in
 from beamloom.apps.fluorescence.setup import Setups
 from beamloom.apps.fluorescence.spectra import i0_of, positions_of, spectrum_of
+from beamloom.apps.values import Packets
 
 
 class Worker:
@@ -29,15 +30,15 @@ class Worker:
 
     def process_event(self, event: Event, parameters: ParameterSet) -> dict[str, Any] | None:
         """What ``event`` adds to the maps; None where it has neither a spectrum nor a position. Raises UserError."""
-        positions = Table()
-        for number, (x, y) in positions_of(event, parameters).items():
+        packets, positions = Packets(event), Table()
+        for number, (x, y) in positions_of(packets, parameters).items():
             positions.add(number, {"x": x, "y": y})
-        spectrum = spectrum_of(event, parameters)
+        spectrum = spectrum_of(packets, parameters)
         if spectrum is None:
             return {"positions": positions} if positions.coverage else None
 
         setup = self._setups.of(parameters, len(spectrum.counted))
-        i0 = i0_of(event, parameters)
+        i0 = i0_of(packets, parameters)
         scale = float(parameters["i0_reference"]) / i0
         amounts = counts_in(spectrum.corrected, setup.regions)
         if setup.fit is not None:
