@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from beamloom.rules.api.factory import (
         LocalisationRuleFactory,
+        RecipeRuleFactory,
         RuleFactory,
         SpoolLocalLocalizationRuleFactory,
     )
     from beamloom.rules.api.localisation import LocalisationRule, SpoolLocalLocalizationRule
     from beamloom.rules.api.names import verify_cluster_results_filename
     from beamloom.rules.api.pushing import push
+    from beamloom.rules.api.recipe_rule import RecipeRule
     from beamloom.rules.api.rule import FunctionRule, Rule
     from beamloom.rules.api.watching import RuleGroupWatcher, RuleWatcher
     from beamloom.rules.engine import PushedRule, RuleEngine, using
@@ -35,10 +37,14 @@ if TYPE_CHECKING:
     from beamloom.rules.tasks.chunk import Chunk, Gathered
 
 _ROOMS = {
-    "api.factory": ("LocalisationRuleFactory", "RuleFactory", "SpoolLocalLocalizationRuleFactory"),
+    "api.factory": (
+        *("LocalisationRuleFactory", "RecipeRuleFactory", "RuleFactory"),
+        "SpoolLocalLocalizationRuleFactory",
+    ),
     "api.localisation": ("LocalisationRule", "SpoolLocalLocalizationRule"),
     "api.names": ("verify_cluster_results_filename",),
     "api.pushing": ("push",),
+    "api.recipe_rule": ("RecipeRule",),
     "api.rule": ("FunctionRule", "Rule"),
     "api.watching": ("RuleGroupWatcher", "RuleWatcher"),
     "engine": ("PushedRule", "RuleEngine", "using"),
@@ -65,6 +71,8 @@ __all__ = [
     "NoNewTasks",
     "PushedRule",
     "RecipeRefused",
+    "RecipeRule",
+    "RecipeRuleFactory",
     "Retries",
     "Rule",
     "RuleEngine",

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from beamloom.rules.api.chaining import Follow, Successor, follows
 from beamloom.rules.api.localisation import LocalisationRule, SpoolLocalLocalizationRule
+from beamloom.rules.api.recipe_rule import RecipeRule
 from beamloom.rules.api.rule import Rule
 
 F = TypeVar("F", bound="RuleFactory")
@@ -44,6 +45,13 @@ class RuleFactory:
     def rule_type(self) -> str:
         """What people call such rules."""
         return self.rule_class.__name__
+
+
+class RecipeRuleFactory(RuleFactory):
+    """Makes ``RecipeRule``."""
+
+    def __init__(self, on_completion: Follow = None, **kwargs: Any) -> None:
+        super().__init__(on_completion, RecipeRule, **kwargs)
 
 
 class LocalisationRuleFactory(RuleFactory):

@@ -66,7 +66,7 @@ class Caller:
             return Failed(
                 work.lease,
                 [cls.__name__ for cls in type(error).__mro__ if cls is not object],
-                str(error) or type(error).__name__,
+                "; ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])]),
                 "".join(traceback.format_exception(error)),
                 time.monotonic() - begun,
             )
