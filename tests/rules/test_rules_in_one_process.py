@@ -274,6 +274,22 @@ def test_a_step_before_several_and_a_step_after_several(engine: RuleEngine) -> N
     assert started["d"] >= max(steps["b"].finished or 0.0, steps["c"].finished or 0.0)
 
 
+def test_what_follows_starts_when_a_series_is_found_closed_after_all_its_frames_were_worked_off(
+    engine: RuleEngine, tmp_path: Path
+) -> None:
+    writer = series(tmp_path / "series", frames(10), close=False)
+    rule = FunctionRule(SUMS, tmp_path / "series", max_wait=0.01)
+    series(tmp_path / "empty", frames(0))
+    rule.chain(RuleFactory(rule_class=FunctionRule, task=SUMS, series=tmp_path / "empty")).chain(
+        factory("support.rule_tasks:nothing", 5)
+    )
+    rule.push(engine)
+    assert engine.wait_until(lambda: rule.status()["frames"]["done"] == 10, PATIENCE)
+    writer.close()
+    rule.wait(PATIENCE, chain=True)
+    assert [handle.status()["frames"]["done"] for handle in engine.rules()] == [10, 0, 5]
+
+
 def test_the_next_step_starts_within_a_tenth_of_a_second(engine: RuleEngine) -> None:
     first, second = (factory("support.rule_tasks:nothing", 1) for _ in range(2))
     first.chain(second)

@@ -50,6 +50,8 @@ class RuleEngine:
         self._untaken: list[Outcome] = []
         self._wake = threading.Event()
         self._changed = threading.Condition()
+        self._changes = 0
+        """Counts what those who wait were told."""
         self._turn = threading.RLock()
         """Held where followers, rules and what is out are changed."""
         self._followers: dict[int, Follower] = {}
@@ -145,24 +147,28 @@ class RuleEngine:
     def wait_until(self, condition: Callable[[], bool], timeout: float | None) -> bool:
         """Whether ``condition`` came to hold in time. Raises RuleRefused when the engine is closed meanwhile."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self._changed:
-            while not condition():
-                if self._closing:
-                    raise RuleRefused("the engine was closed; open its folder again and the rule goes on")
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return False
-                # What a condition asks for may also be outside of the ledger.
-                self._changed.wait(LOOK_AGAIN if left is None else min(left, LOOK_AGAIN))
-        return True
+        while True:
+            seen = self._changes
+            # With the turn held nobody sees a step ended before it is tidied up.
+            with self._turn:
+                if condition():
+                    return True
+            if self._closing:
+                raise RuleRefused("the engine was closed; open its folder again and the rule goes on")
+            left = LOOK_AGAIN if deadline is None else min(LOOK_AGAIN, deadline - time.monotonic())
+            if left <= 0:
+                return False
+            with self._changed:
+                if seen == self._changes:
+                    self._changed.wait(left)
 
     def cancel(self, step: int, reason: str) -> None:
         """End a step."""
         with self._turn:
             settled = self._ledger.cancel(step, reason, time.time())
             self._out = {lease: needs for lease, needs in self._out.items() if lease.step != step}
-        self._executor.drop(step)
-        self._set_going(settled)
+            self._executor.drop(step)
+            self._set_going(settled)
         self._notify()
 
     def retry_failed(self, step: int) -> int:
@@ -182,7 +188,7 @@ class RuleEngine:
             try:
                 trouble = self._executor.look()
                 took = self._take()
-                self._set_going(publish(self._ledger, time.time))
+                self._publish()
                 gave = self._give()
             except LedgerError as error:
                 trouble, took, gave = str(error), False, False
@@ -200,15 +206,20 @@ class RuleEngine:
                 self._untaken.append(self._outcomes.get_nowait())
         if not self._untaken:
             return False
-        settled = self._ledger.take(self._untaken, time.time())
         with self._turn:
+            settled = self._ledger.take(self._untaken, time.time())
             for outcome in self._untaken:
                 self._out.pop(outcome.lease, None)
+            self._set_going(settled)
         self._untaken = []
         for file in settled.late:
             Path(file).unlink(missing_ok=True)
-        self._set_going(settled)
         return True
+
+    def _publish(self) -> None:
+        """Give files their names."""
+        with self._turn:
+            self._set_going(publish(self._ledger, time.time))
 
     def _give(self) -> bool:
         """Hand out chunks as far as there is room; whether there were any."""
@@ -267,7 +278,12 @@ class RuleEngine:
         for step in steps:
             if step not in self._followers and not self._closing:
                 rule = self._rules.get(step)
-                self._followers[step] = Follower(self._ledger, step, rule, time.time, self._notify)
+                self._followers[step] = Follower(self._ledger, step, rule, time.time, self._followed)
+
+    def _followed(self, settled: Settled) -> None:
+        """A follower has released chunks, or found the end of a series."""
+        self._set_going(settled)
+        self._notify()
 
     def _sweep(self) -> None:
         """Folders that a process which was killed could not remove any more."""
@@ -283,6 +299,7 @@ class RuleEngine:
         if wake:
             self._wake.set()
         with self._changed:
+            self._changes += 1
             self._changed.notify_all()
 
     def _tell(self, trouble: str) -> None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from beamloom.rules.cutting import cut
 from beamloom.rules.errors import NoNewTasks, RuleError
-from beamloom.rules.ledger import Ledger
+from beamloom.rules.ledger import Ledger, Settled
 from beamloom.rules.sources import Source, open_source
 from beamloom.rules.spec import ENDED
 from beamloom.rules.tasks.calling import find_task
@@ -116,9 +116,9 @@ class Follower:
         step: int,
         rule: Followed | None,
         clock: Callable[[], float],
-        changed: Callable[[], None],
+        changed: Callable[[Settled], None],
     ) -> None:
-        """``changed`` is called whenever there is more to do."""
+        """``changed`` is called whenever there is more to do, with what that has set going."""
         self._ledger = ledger
         self._step = step
         self._rule = rule
@@ -158,7 +158,7 @@ class Follower:
                 pause = max(PACE, 5 * (time.monotonic() - begun))
             except Exception as error:  # noqa: BLE001 - hooks are anybody's code; it is told, and tried again
                 self._ledger.trouble(self._step, f"its series cannot be followed: {_sentence(error)}")
-                self._changed()
+                self._changed(Settled())
                 pause = AGAIN
             self._stop.wait(pause)
 
@@ -190,11 +190,12 @@ class Follower:
         if cuts:
             self._waited_since = None
             self._ledger.release(self._step, cuts)
+        settled = Settled()
         if seen.closed:
             feed.ended()
-            self._ledger.finalise(self._step, seen.there, self._clock())
+            settled = self._ledger.finalise(self._step, seen.there, self._clock())
         if cuts or seen.closed:
-            self._changed()
+            self._changed(settled)
         return seen.closed
 
     def _overdue(self, released: int, usable: int, most: float) -> bool:
@@ -211,10 +212,10 @@ class Follower:
         try:
             resolved, items = find_task(spec.resolve)(spec.parameters, self._ledger.renamed(self._step))
         except RuleError as error:
-            self._ledger.fail(self._step, str(error), self._clock())
+            settled = self._ledger.fail(self._step, str(error), self._clock())
         else:
-            self._ledger.resolve(self._step, resolved, items, spec.chunk, self._clock())
-        self._changed()
+            settled = self._ledger.resolve(self._step, resolved, items, spec.chunk, self._clock())
+        self._changed(settled)
 
 
 def _sentence(error: BaseException) -> str:

@@ -24,6 +24,8 @@ QUICK: Final = 0.01
 SLOW: Final = 0.5
 """Seconds: of chunks that take more, it has only the one that it is at."""
 DEEPEST: Final = 32
+STILLBORN: Final = 3
+"""So many processes that end before they have started, one after the other, are no accident."""
 
 
 class LocalPool:
@@ -41,6 +43,8 @@ class LocalPool:
         self._usual = 0.1
         """Seconds that a chunk took lately."""
         self._not_before = 0.0
+        self._stillborn = 0
+        """Processes one after the other that ended before they had started."""
         self._trouble = ""
 
     def start(self, report: Callable[[Outcome], None]) -> None:
@@ -113,7 +117,11 @@ class LocalPool:
         with self._turn:
             if process in self._processes:
                 self._processes.remove(process)
-            if not (process.was_ready or process.condemned or self._closed):
+            if process.was_ready or process.condemned:
+                self._stillborn = 0
+            elif not self._closed:
+                self._stillborn += 1
+            if self._stillborn >= STILLBORN:
                 self._not_before = time.monotonic() + 2.0
                 self._trouble = (
                     f"workers end before they start (exit status {process.status}); "
