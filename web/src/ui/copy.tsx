@@ -1,8 +1,8 @@
 /** A line of text that a button copies, also on pages to which browsers give no clipboard. */
 import type { JSX } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
-const SHOWN_MS = 2000;
+const SHOWN_MS = 10_000;
 
 async function copy(text: string, element: HTMLElement): Promise<boolean> {
   try {
@@ -21,9 +21,12 @@ async function copy(text: string, element: HTMLElement): Promise<boolean> {
 export function Copied(props: { text: string; name: string }): JSX.Element {
   const line = useRef<HTMLElement>(null);
   const [said, setSaid] = useState("");
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
   async function onClick(): Promise<void> {
     setSaid((await copy(props.text, line.current!)) ? "copied" : "selected: copy it with Ctrl-C");
-    setTimeout(() => setSaid(""), SHOWN_MS);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setSaid(""), SHOWN_MS);
   }
   return (
     <span class="copied">
