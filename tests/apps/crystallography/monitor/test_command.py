@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import h5py
 import numpy as np
@@ -27,7 +27,11 @@ from live.pipelines import Bench, wait_until
 from support.patience import PATIENCE
 
 FRAMES = 60
-WORDS = (sys.executable, "-m", "beamloom", "crystallography")
+ATTACHED = (
+    "import os, sys; from beamloom.lifeline import die_with; die_with(int(sys.argv[1]));"
+    "from beamloom.cli import main; sys.exit(main(sys.argv[2:]))"
+)
+"""The command line, which ends with whoever started it."""
 OM_CLASSES = Path(__file__).parents[2] / "om" / "analysis"
 
 
@@ -47,16 +51,26 @@ def frames_in(folder: Path) -> Path:
     return file
 
 
+def command(*words: str) -> list[str]:
+    """What starts it."""
+    return [sys.executable, "-c", ATTACHED, str(os.getpid()), "crystallography", *words]
+
+
 def ended(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The command, in ``folder``, when it has come to its end."""
     return subprocess.run(
-        [*WORDS, *words, "--plain", "--http", "127.0.0.1:0"],
+        command(*words, "--plain", "--http", "127.0.0.1:0"),
         cwd=folder,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
+
+
+def started(folder: Path, output: TextIO, *words: str) -> subprocess.Popen[bytes]:
+    """The command, in ``folder``."""
+    return subprocess.Popen(command(*words), stdout=output, stderr=subprocess.STDOUT, cwd=folder)
 
 
 def columns(file: Path) -> list[list[str]]:
@@ -118,22 +132,20 @@ def check_class_for_om(folder: Path, recording: list[str]) -> None:
 
 @pytest.mark.processes
 def test_a_simulation_that_is_interrupted_writes_everything(tmp_path: Path) -> None:
-    words = ("simulation", "--frames", "100000", "-p", f"processed_directory={tmp_path / 'files'}")
+    words = ("simulation", "--frames", "5000", "-p", f"processed_directory={tmp_path / 'files'}")
     more = ("-p", "status_file_update_interval=1", "--plain", "--http", "127.0.0.1:0", "-n", "1")
     output = tmp_path / "output.txt"
     with output.open("w") as sink:
-        command = subprocess.Popen(
-            [*WORDS, *words, *more], stdout=sink, stderr=subprocess.STDOUT, cwd=tmp_path, start_new_session=True
-        )  # fmt: skip
+        running = started(tmp_path, sink, *words, *more)
     try:
         status = tmp_path / "files" / "status.txt"
-        wait_until(lambda: command.poll() is not None or _processed(status) > 10, "frames", output.read_text)
-        command.send_signal(signal.SIGINT)
-        assert command.wait(PATIENCE) == 130, output.read_text()
+        wait_until(lambda: running.poll() is not None or _processed(status) > 10, "frames", output.read_text)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE) == 130, output.read_text()
     finally:
-        if command.poll() is None:
-            os.killpg(command.pid, signal.SIGKILL)
-            command.wait()
+        if running.poll() is None:
+            running.kill()
+            running.wait()
     assert "Status: Finished" in status.read_text()
     listed = (tmp_path / "files" / "frames.txt").read_text().splitlines()[1:]
     assert len(listed) == _processed(status) > 10
@@ -156,21 +168,19 @@ def test_each_series_of_a_device_is_a_run_until_somebody_ends_it(tmp_path: Path)
     with Bench({"detector": ("stins", "tcp://127.0.0.1:*")}) as camera, output.open("w") as sink:
         words = ("-c", str(monitor), f"stins:{camera.url('detector')}", "-n", "1")
         more = ("--plain", "--http", "127.0.0.1:0")
-        command = subprocess.Popen(
-            [*WORDS, *words, *more], stdout=sink, stderr=subprocess.STDOUT, cwd=tmp_path, start_new_session=True
-        )  # fmt: skip
+        running = started(tmp_path, sink, *words, *more)
         try:
-            camera.play("detector", itertools.chain(series(20), series(100_000)), rate=50)
+            camera.play("detector", itertools.chain(series(20), series(5000)), rate=50)
             files = tmp_path / "processed"
             wait_until(lambda: len(_folders(files)) == 2, "the second run", output.read_text)
             second = next(one for one in _folders(files) if not _is_finished(one))
             wait_until(lambda: _processed(second / "status.txt") > 10, "frames of it", output.read_text)
-            command.send_signal(signal.SIGINT)
-            assert command.wait(PATIENCE) == 0, output.read_text()
+            running.send_signal(signal.SIGINT)
+            assert running.wait(PATIENCE) == 0, output.read_text()
         finally:
-            if command.poll() is None:
-                os.killpg(command.pid, signal.SIGKILL)
-                command.wait()
+            if running.poll() is None:
+                running.kill()
+                running.wait()
     said = output.read_text().splitlines()[-4:]
     hits = sum(SIMULATION.truth(index).hit for index in range(20))
     assert f": 20 frames, {hits} hits," in said[0]
