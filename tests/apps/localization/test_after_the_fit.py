@@ -20,7 +20,9 @@ from beamloom.apps.localization import (
     undrifted,
 )
 
-SIMULATION = Simulation(seed=9, frames=600, molecules=320, photons=2000, drift=(160.0, -90.0), lit=0.02)
+SIMULATION = Simulation(
+    seed=9, frames=400, shape=(96, 96), molecules=240, photons=2000, drift=(160.0, -90.0), lit=0.02
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def table() -> np.ndarray:
 def test_drift_is_found_to_a_few_nanometres_and_taken_off(table: np.ndarray) -> None:
     truth = np.array([SIMULATION.drift_at(index) for index in range(SIMULATION.frames)])
     found = drift_of(table, segments=8)
-    assert found.shape == (600, 2)
+    assert found.shape == (400, 2)
     off = (found - found.mean(axis=0)) - (truth - truth.mean(axis=0))
     assert np.sqrt((off**2).mean()) < 4
     assert np.abs(off).max() < 15
@@ -44,7 +46,7 @@ def test_drift_is_found_to_a_few_nanometres_and_taken_off(table: np.ndarray) -> 
 
 
 def test_a_series_too_short_for_its_segments_is_refused(table: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="600 frames in 500 segments do not tell a drift"):
+    with pytest.raises(ValueError, match="400 frames in 500 segments do not tell a drift"):
         drift_of(table, segments=500)
     with pytest.raises(ValueError, match="give fewer segments"):
         drift_of(table[table["frame"] % 100 < 2], segments=50)

@@ -66,15 +66,29 @@ def undrifted(table: Array, drift: Array) -> Array:
 def _pairs(images: list[Array], reach: float) -> tuple[Array, Array]:
     """The pairs of segments, (pairs, 2), and how far the second lies from the first along x and y in pixels, (pairs, 2)."""
     height, width = images[0].shape
-    padded = [2 * height, 2 * width]
+    down, along = min(int(reach), height - 1), min(int(reach), width - 1)
+    # Zeros as far as is looked: what wraps around lies beyond.
+    padded = [_quick(height + down), _quick(width + along)]
     transforms = [np.fft.rfft2(image.astype(np.float64) - image.mean(), padded) for image in images]
     pairs, shifts = [], []
     for one in range(len(images)):
         for other in range(one + 1, len(images)):
             correlation = np.fft.irfft2(np.conj(transforms[one]) * transforms[other], padded)
             pairs.append((one, other))
-            shifts.append(_peak(correlation, min(int(reach), height - 1), min(int(reach), width - 1)))
+            shifts.append(_peak(correlation, down, along))
     return np.array(pairs), np.array(shifts)
+
+
+def _quick(size: int) -> int:
+    """The next size that transforms are quick in: a multiple of 2, 3 and 5 alone."""
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 1
 
 
 def _peak(correlation: Array, down: int, along: int) -> tuple[float, float]:
