@@ -53,6 +53,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("status", "say in a few lines how the pipeline and its run are"),
             Listed("params", "read and set parameters"),
             Listed("tango", "show a pipeline as a Tango device"),
+            Listed("epics", "show a pipeline as process variables of EPICS"),
         ),
     ),
     (

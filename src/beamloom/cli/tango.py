@@ -45,11 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until told to end."""
     if importlib.util.find_spec("tango") is None:
         raise UsageError("this needs PyTango: pip install 'beamloom[tango]'")
-    from beamloom.control.tango.attributes import Names, of_arrays
+    from beamloom.control.panels.arrays import wanted_arrays
     from beamloom.control.tango.serving import DEVICE, Place, register, serve
 
     try:
-        of_arrays(arguments.array, Names())
+        wanted_arrays(arguments.array)
     except ValueError as error:
         raise UsageError(f"--array: {error}") from error
     device = arguments.device or DEVICE

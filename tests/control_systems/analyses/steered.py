@@ -47,12 +47,18 @@ class Worker:
 
 
 class Reducer:
-    """The sum of all, their number, and a curve of them."""
+    """The sum of all, their number, a curve and an image of them."""
 
     def __init__(self) -> None:
-        self.publish: dict[str, Any] = {"total": 0.0, "sample": {"count": 0}, "curve": np.zeros(16)}
+        self.publish: dict[str, Any] = {
+            "total": 0.0,
+            "sample": {"count": 0},
+            "curve": np.zeros(16),
+            "image": np.zeros((3, 4)),
+        }
 
     def process_result(self, result: Result) -> None:
         self.publish["total"] += result.payload
         self.publish["sample"]["count"] += 1
         self.publish["curve"][result.event_number % 16] = result.payload
+        self.publish["image"].flat[result.event_number % 12] += result.payload

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from beamloom.control.panels.arrays import wanted_arrays
+
 MOST_ELEMENTS = 1 << 24
 """Elements in one direction of an attribute that is an array."""
 TAKEN = frozenset(
@@ -86,18 +88,16 @@ def of_numbers(paths: Iterable[str], names: Names) -> list[Shown]:
 
 
 def of_arrays(words: Iterable[str], names: Names) -> list[Shown]:
-    """One attribute for each array that is asked for, as ``NAME=PATH`` or ``NAME=PATH:DIMENSIONS``. Raises ValueError."""
-    shown = []
-    for word in words:
-        name, equals, path = word.partition("=")
-        path, colon, dimensions = path.partition(":")
-        if not (name and equals and path) or (colon and dimensions not in ("1", "2")):
-            raise ValueError(
-                f"{word!r} is not of the form NAME=PATH, or NAME=PATH:1 for a spectrum, NAME=PATH:2 for an image"
-            )
-        dtype: Any = ((float,),) if dimensions != "1" else (float,)
-        shown.append(Shown(names.give(name), path, dtype, doc=f"result {path}"))
-    return shown
+    """One attribute for each array that is asked for. Raises ValueError."""
+    return [
+        Shown(
+            names.give(one.name),
+            one.path,
+            (float,) if one.dimensions == 1 else ((float,),),
+            doc=f"result {one.path}",
+        )
+        for one in wanted_arrays(words)
+    ]
 
 
 def _type(described: Mapping[str, Any]) -> Any:

@@ -28,6 +28,7 @@ from tango import (
 from tango.server import Device, attribute, command, device_property
 
 from beamloom.client import Pipeline, connect
+from beamloom.control.panels.look import FAULT, Look, look_at
 from beamloom.control.tango.attributes import (
     MOST_ELEMENTS,
     Names,
@@ -36,7 +37,6 @@ from beamloom.control.tango.attributes import (
     of_numbers,
     of_parameters,
 )
-from beamloom.control.tango.look import FAULT, Look, look_at
 from beamloom.errors import PipelineError, UserError
 from beamloom.parameters import UnknownParameter
 from beamloom.triggermap import TriggerMap, TriggerMapError

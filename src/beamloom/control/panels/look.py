@@ -1,4 +1,4 @@
-"""What the device shows of a pipeline at one moment: its state, its counts, a text for people. Nothing here knows Tango."""
+"""What a panel shows of a pipeline at one moment: its state, its counts, a text for people."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class Look:
     workers: int = 0
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Results that are single numbers, by path."""
+    known: bool = False
+    """Whether the pipeline has answered; where not, only state and text say something."""
 
 
 def look_at(pipeline: Pipeline) -> Look:
@@ -50,6 +52,7 @@ def look_at(pipeline: Pipeline) -> Look:
         progress.failed,
         len(config["workers"]),
         _numbers(pipeline),
+        known=True,
     )
 
 

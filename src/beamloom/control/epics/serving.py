@@ -1,0 +1,198 @@
+"""The server of process variables.
+
+Policy: it looks at the pipeline five times a second and posts what has changed, so that any number of clients costs the pipeline nothing. A
+variable for each parameter and each number among the results is made when the pipeline has it. What is refused fails the put with the
+reason; a pipeline that is away is waited for, and its variables are invalid meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from p4p.server import Server, StaticProvider
+from p4p.server.thread import SharedPV
+
+from beamloom.client import Pipeline, connect
+from beamloom.control.epics.variables import (
+    INVALID,
+    MAJOR,
+    NO_ALARM,
+    STATES,
+    Put,
+    as_put,
+    code_of,
+    command,
+    image_variable,
+    parameter_variable,
+    read_only,
+    state_variable,
+)
+from beamloom.control.panels.arrays import WantedArray
+from beamloom.control.panels.look import FAULT, Look, look_at
+from beamloom.errors import PipelineError, UserError
+from beamloom.triggermap import TriggerMap
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 0.2
+"""Seconds between two looks."""
+TIMEOUT = 2.0
+"""Longest wait for an answer of the pipeline, in seconds."""
+MOST_NUMBERS = 200
+
+
+class PipelineServer:
+    """Serves a pipeline under names that begin with a prefix; it is a context manager."""
+
+    def __init__(
+        self,
+        url: str,
+        prefix: str,
+        arrays: list[WantedArray],
+        conf: dict[str, str] | None = None,
+    ) -> None:
+        """``conf``: settings of the EPICS server in place of those of the environment."""
+        self._url = url
+        self._prefix = prefix
+        self._arrays = arrays
+        self._pipeline: Pipeline | None = None
+        self._look = Look(FAULT, f"no pipeline has answered yet at {url}")
+        self._values: dict[str, Any] = {}
+        self._variables: dict[str, SharedPV] = {}
+        self._provider = StaticProvider("beamloom")
+        self._add("State", state_variable())
+        self._add("Status", read_only("s", self._look.text))
+        self._add("Run", read_only("s", ""))
+        for name in ("CompletedEvents", "TotalEvents", "LostEvents", "FailedEvents"):
+            self._add(name, read_only("l", 0))
+        self._add("WorkerCount", command("l", 0, self._set_workers))
+        self._add("SetTriggerMap", command("s", "", self._arm))
+        self._add("Live", command("as", [], self._live))
+        self._add("Stop", command("?", False, lambda value: self._asked(lambda pipeline: pipeline.stop())))
+        for wanted in arrays:
+            self._add(
+                f"Result:{wanted.name}", image_variable() if wanted.dimensions == 2 else read_only("ad", [])
+            )
+        self._descriptions: dict[str, dict[str, Any]] = {}
+        self._over = threading.Event()
+        self._server = Server(providers=[self._provider], conf=conf, useenv=conf is None)
+        self._thread = threading.Thread(target=self._watch, name="epics looks")
+        self._thread.start()
+
+    @property
+    def conf(self) -> dict[str, str]:
+        """What the server has bound, as settings for clients."""
+        settings: dict[str, str] = self._server.conf(client=True, server=False)
+        return settings
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._over.set()
+        self._thread.join()
+        self._server.stop()
+        if self._pipeline is not None:
+            self._pipeline.close()
+
+    def __enter__(self) -> PipelineServer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _add(self, name: str, variable: SharedPV) -> None:
+        self._variables[name] = variable
+        self._provider.add(self._prefix + name, variable)
+
+    # ---- looking ----------------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        while not self._over.is_set():
+            try:
+                if self._pipeline is None:
+                    self._pipeline = connect(self._url, timeout=TIMEOUT)
+                self._show(look_at(self._pipeline))
+                self._show_parameters(self._pipeline)
+                self._show_arrays(self._pipeline)
+            except UserError as error:
+                self._show(Look(FAULT, str(error)))
+            self._over.wait(INTERVAL)
+
+    def _show(self, look: Look) -> None:
+        self._look = look
+        self._post("State", STATES.index(look.state), MAJOR if look.state == FAULT else NO_ALARM)
+        self._post("Status", look.text)
+        if not look.known:
+            return
+        self._post("Run", look.run)
+        self._post("CompletedEvents", look.completed)
+        self._post("TotalEvents", look.total or 0, INVALID if look.total is None else NO_ALARM)
+        self._post("LostEvents", look.lost)
+        self._post("FailedEvents", look.failed)
+        self._post("WorkerCount", look.workers)
+        for path, number in look.numbers.items():
+            name = f"Result:{path.replace('/', ':')}"
+            if name not in self._variables:
+                if len(self._variables) > MOST_NUMBERS + len(self._descriptions):
+                    continue
+                self._add(name, read_only("d", number))
+            self._post(name, number)
+
+    def _show_parameters(self, pipeline: Pipeline) -> None:
+        parameters = pipeline.parameters
+        for name, described in parameters.descriptions().items():
+            value = as_put(code_of(described), parameters[name])
+            if name not in self._descriptions:
+                self._descriptions[name] = described
+                self._add(f"Param:{name}", parameter_variable(described, value, self._setter(name)))
+                self._values[f"Param:{name}"] = (_comparable(value), NO_ALARM)
+            self._post(f"Param:{name}", value)
+
+    def _show_arrays(self, pipeline: Pipeline) -> None:
+        for wanted in self._arrays:
+            try:
+                array = np.asarray(pipeline.result[wanted.path][...], dtype=float)
+            except PipelineError:
+                continue
+            if array.ndim == wanted.dimensions:
+                self._post(f"Result:{wanted.name}", array)
+
+    def _post(self, name: str, value: Any, severity: int = NO_ALARM) -> None:
+        said = (_comparable(value), severity)
+        if self._values.get(name) != said:
+            self._values[name] = said
+            self._variables[name].post(value, severity=severity) if severity else self._variables[name].post(
+                value
+            )
+
+    # ---- what clients put -------------------------------------------------------------------------------------------------
+
+    def _setter(self, name: str) -> Put:
+        def put(value: Any) -> None:
+            given = value.tobytes() if isinstance(value, np.ndarray) and value.dtype == np.uint8 else value
+            self._asked(lambda pipeline: pipeline.parameters.__setitem__(name, given))
+            self._values.pop(f"Param:{name}", None)
+
+        return put
+
+    def _set_workers(self, count: int) -> None:
+        self._asked(lambda pipeline: pipeline.set_workers(int(count)))
+
+    def _arm(self, text: str) -> None:
+        trigger_map = TriggerMap.from_json(text.encode())
+        self._asked(lambda pipeline: pipeline.arm(trigger_map))
+
+    def _live(self, streams: Any) -> None:
+        self._asked(lambda pipeline: pipeline.arm([str(one) for one in streams] or pipeline.known_streams))
+
+    def _asked(self, ask: Callable[[Pipeline], Any]) -> None:
+        if self._pipeline is None:
+            raise PipelineError(self._look.text)
+        ask(self._pipeline)
+
+
+def _comparable(value: Any) -> Any:
+    return (value.shape, value.tobytes()) if isinstance(value, np.ndarray) else value

@@ -1,0 +1,1 @@
+"""What panels of control systems show of a pipeline, whichever control system it is."""

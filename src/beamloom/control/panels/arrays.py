@@ -1,0 +1,29 @@
+"""Results that are arrays, as somebody asks for them on a command line: ``NAME=PATH:1`` or ``NAME=PATH:2``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class WantedArray(NamedTuple):
+    """A result that is to be shown."""
+
+    name: str
+    path: str
+    dimensions: int
+    """1 for a spectrum, 2 for an image."""
+
+
+def wanted_arrays(words: Iterable[str]) -> list[WantedArray]:
+    """What these words ask for. Raises ValueError with a sentence."""
+    wanted = []
+    for word in words:
+        name, equals, path = word.partition("=")
+        path, _, dimensions = path.rpartition(":")
+        if not (name and equals and path) or dimensions not in ("1", "2"):
+            raise ValueError(
+                f"{word!r} is not of the form NAME=PATH:1 for a spectrum, or NAME=PATH:2 for an image"
+            )
+        wanted.append(WantedArray(name, path, int(dimensions)))
+    return wanted

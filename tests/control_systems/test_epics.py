@@ -1,0 +1,195 @@
+"""A pipeline as process variables: a real server, real clients, a real pipeline."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from beamloom.triggermap import uniform
+from live.pipelines import Bench, Live, running, wait_until
+from live.series import pictures
+from support.patience import PATIENCE
+from support.ports import quiet_port
+
+thread = pytest.importorskip("p4p.client.thread", reason="needs p4p: pip install 'beamloom[epics]'")
+
+pytestmark = pytest.mark.processes
+ANALYSES = Path(__file__).parent / "analyses"
+PREFIX = "TEST:BEAMLOOM:"
+FAULT, CLOSE = 2, 3
+
+
+class Variables:
+    """The variables of one server, as a client sees them."""
+
+    def __init__(self, port: int) -> None:
+        conf = {
+            "EPICS_PVA_NAME_SERVERS": f"127.0.0.1:{port}",
+            "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+            "EPICS_PVA_ADDR_LIST": "",
+        }
+        self.context = thread.Context("pva", conf=conf, useenv=False)
+
+    def get(self, name: str) -> Any:
+        return self.context.get(PREFIX + name, timeout=PATIENCE)
+
+    def put(self, name: str, value: Any) -> None:
+        self.context.put(PREFIX + name, value, timeout=PATIENCE)
+
+    def refusal(self, name: str, value: Any) -> str:
+        with pytest.raises(thread.RemoteError) as refused:
+            self.put(name, value)
+        return str(refused.value)
+
+    def reach(self, name: str, value: Any) -> None:
+        wait_until(lambda: self.get(name) == value, f"{name} == {value}", lambda: str(self.get("Status")))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
+    return {"camera": ("stins", f"ipc://{tmp_path_factory.mktemp('camera') / 'camera'}")}
+
+
+@pytest.fixture(scope="module")
+def live(address: dict[str, tuple[str, str]]) -> Iterator[Live]:
+    streams = {name: {"device": device, "url": url} for name, (device, url) in address.items()}
+    with running(streams, worker="steered:Worker", reducer="steered:Reducer", analysis=ANALYSES) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def camera(address: dict[str, tuple[str, str]]) -> Iterator[Bench]:
+    with Bench(address) as bench:
+        yield bench
+
+
+class Server:
+    """``beamloom epics`` as a process, which may be killed and started again at the same port."""
+
+    def __init__(self, url: str) -> None:
+        self.port = quiet_port()
+        self._url = url
+        self.start()
+
+    def start(self) -> None:
+        settings = {
+            "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1",
+            "EPICS_PVAS_SERVER_PORT": str(self.port),
+            "EPICS_PVAS_BROADCAST_PORT": "0",
+            "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": "NO",
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "beamloom",
+            "epics",
+            PREFIX,
+            "--url",
+            self._url,
+            "--array",
+            "line=curve:1",
+            "--array",
+            "image=image:2",
+        ]
+        self.process = subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        assert b"are served" in self.process.stdout.readline()
+
+    def kill(self, how: signal.Signals) -> int:
+        self.process.send_signal(how)
+        with self.process:
+            return self.process.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def server(live: Live) -> Iterator[Server]:
+    server = Server(live.placement.controller_url)
+    yield server
+    assert server.kill(signal.SIGTERM) == 0
+
+
+@pytest.fixture(scope="module")
+def variables(server: Server) -> Iterator[Variables]:
+    client = Variables(server.port)
+    with client.context:
+        wait_until(
+            lambda: str(client.get("State")) != "FAULT" and client.get("State") != 2,
+            "the pipeline",
+            lambda: str(client.get("Status")),
+        )
+        # The four threads that call back are made one by one for the first monitors, and stay.
+        for _ in range(4):
+            called = threading.Event()
+            with client.context.monitor(PREFIX + "State", lambda state, called=called: called.set()):
+                assert called.wait(PATIENCE)
+        yield client
+
+
+def test_a_run_is_begun_by_a_put_and_followed(variables: Variables, live: Live, camera: Bench) -> None:
+    seen: list[int] = []
+    with variables.context.monitor(PREFIX + "CompletedEvents", lambda value: seen.append(int(value))):
+        variables.put("SetTriggerMap", {"value": uniform(["camera"], 9).encode().decode()})
+        camera.play("camera", pictures(9))
+        variables.reach("CompletedEvents", 11)
+        variables.reach("State", CLOSE)
+        wait_until(lambda: bool(seen) and seen[-1] == 11, "the last change", lambda: str(seen))
+    assert (variables.get("TotalEvents"), variables.get("LostEvents"), variables.get("FailedEvents")) == (
+        11,
+        0,
+        0,
+    )
+    assert variables.get("Run") == live.progress()["run"]
+    assert "11 of 11 events settled" in str(variables.get("Status"))
+    variables.reach("Result:sample:count", 9)
+    assert variables.get("Result:total") == sum(range(9))
+    published = live.published()
+    wait_until(lambda: np.array_equal(variables.get("Result:line"), published["curve"]), "the curve")
+    wait_until(lambda: np.array_equal(variables.get("Result:image"), published["image"]), "the image")
+
+
+def test_parameters_are_variables_with_their_limits(variables: Variables, live: Live) -> None:
+    about = variables.get("Param:gain").raw
+    assert (about.display.units, about.display.description) == ("counts", "of the detector")
+    assert (about.control.limitLow, about.control.limitHigh) == (0.5, 9.0)
+    for name, value in {"gain": 2.5, "step": 7, "fast": True, "sample": "C-17", "mode": "mean"}.items():
+        variables.put(f"Param:{name}", value)
+        assert variables.get(f"Param:{name}") == value
+    variables.put("Param:band", np.array([3, 5]))
+    variables.put("Param:key", np.frombuffer(b"\x00\x01", np.uint8))
+    values = live.get("epochs")["values"]
+    assert (values["gain"], values["sample"], values["band"]) == (2.5, "C-17", [3, 5])
+    assert variables.get("Param:key").tobytes() == b"\x00\x01"
+    assert "'max' is not one of 'sum', 'mean'" in variables.refusal("Param:mode", "max")
+    assert "above the maximum" in variables.refusal("Param:gain", 99.0)
+    assert "not readable as JSON" in variables.refusal("SetTriggerMap", "nonsense")
+    assert "stream 'camara' not available" in variables.refusal("Live", ["camara"])
+    # What somebody else sets is seen, too.
+    live.set(gain=3.5)
+    variables.reach("Param:gain", 3.5)
+
+
+def test_the_server_may_be_killed_in_a_run_and_come_back(live: Live, camera: Bench) -> None:
+    server = Server(live.placement.controller_url)
+    before = Variables(server.port)
+    with before.context:
+        wait_until(lambda: before.get("State") != FAULT, "the pipeline", lambda: str(before.get("Status")))
+        before.put("Live", ["camera"])
+        run = live.progress()["run"]
+        assert server.kill(signal.SIGKILL) == -signal.SIGKILL
+        server.start()
+    # The client of before would ask again every ten seconds, as EPICS does.
+    again = Variables(server.port)
+    with again.context:
+        again.reach("Run", run)
+        again.put("Stop", True)
+        again.reach("State", CLOSE)
+    assert server.kill(signal.SIGTERM) == 0
