@@ -16,6 +16,23 @@ from beamloom.replay import Replay
 from checking import analyses
 from checking.analyses import ITEMS, Reducer, Source, Worker
 
+ROW = np.dtype([("x", "i4"), ("y", "f4")])
+
+
+class Ambiguous:
+    """Compares as arrays do: element by element."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> Any:
+        return np.array([True, False])
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"Ambiguous({self.value})"
+
 
 def checked(worker: type = Worker, reducer: type = Reducer, **more: Any) -> Findings:
     question = Question(worker_class=worker, reducer_class=reducer, source=Source, seconds=0.0, **more)
@@ -125,6 +142,9 @@ def test_random_turns_give_events_to_other_workers_and_lose_none() -> None:
         ({"a": np.array([np.nan, 1])}, {"a": np.array([1, np.nan])}, "$.a", False),
         ({(0, 1): "x"}, {(0, 1): "y"}, "$[(0, 1)]", False),
         ({"a": 1}, {}, "$.a", False),
+        ({"t": np.array([(1, 2.0)], ROW)}, {"t": np.array([(1, 3.0)], ROW)}, "$.t.y", False),
+        ({"a": np.array([None, "b"], object)}, {"a": np.array([None, "c"], object)}, "$.a[1]", False),
+        ({"a": Ambiguous(1)}, {"a": Ambiguous(2)}, "$.a", False),
         ({"a": None}, {"a": 0}, "$.a", False),
         ({"a": "text"}, {"a": "texts"}, "$.a", False),
     ],

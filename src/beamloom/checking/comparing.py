@@ -13,6 +13,7 @@ import numpy as np
 
 from beamloom.results.types import is_result_type
 
+_COMPARED: Final = "buifcSUmM"
 ROUNDED: Final = 1e-9
 """Numbers that differ by less than this, of the largest beside them, differ by rounding."""
 
@@ -35,7 +36,10 @@ def plain(tree: Any) -> Any:
     if isinstance(tree, list | tuple):
         return [plain(value) for value in tree]
     if hasattr(tree, "__array__"):
-        return np.array(tree)
+        array = np.array(tree)
+        if array.dtype.names is not None:
+            return {name: plain(array[name]) for name in array.dtype.names}
+        return array if array.dtype.kind in _COMPARED else array.tolist()
     return tree
 
 
@@ -67,7 +71,7 @@ def _numbers(*lists: list[Any]) -> bool:
 def _values(one: Any, other: Any, path: str) -> Difference | None:
     mine, theirs = _array(one), _array(other)
     if mine is None or theirs is None:
-        same = type(one) is type(other) and bool(one == other)
+        same = type(one) is type(other) and _equal(one, other)
         return None if same else Difference(path, f"is {_short(one)}, and {_short(other)}", False)
     if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
         return Difference(
@@ -89,12 +93,20 @@ def _values(one: Any, other: Any, path: str) -> Difference | None:
     return Difference(path, _where(mine, theirs, unlike), rounding)
 
 
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except (TypeError, ValueError):
+        # Objects of an analysis may compare as they like.
+        return repr(one) == repr(other)
+
+
 def _array(value: Any) -> np.ndarray[Any, np.dtype[Any]] | None:
     if isinstance(value, bool | int | float | complex | np.generic | np.ndarray) or (
         isinstance(value, list) and value
     ):
         array = np.asarray(value)
-        return array if array.dtype.kind in "buifcSUmM" else None
+        return array if array.dtype.kind in _COMPARED else None
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any, Final, NamedTuple
 
 from beamloom.analysis import ErrorCapsule, ReducerAnalysis, WorkerAnalysis, WorkerState
@@ -190,11 +191,17 @@ def repeating(hooks: Hooks, results: list[Sent], most: int = 50) -> list[Finding
 def threading(hooks: Hooks, results: list[Sent], threads: int = 2) -> list[Finding]:
     """Whether instances in several threads disturb each other."""
     numbers = [sent.event for sent in results]
+    together = Barrier(threads)
+
+    def beside_others(asked: list[int]) -> list[Sent]:
+        together.wait()
+        return hooks.results(asked)
+
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with ThreadPoolExecutor(threads) as pool:
-            all_results = list(pool.map(hooks.results, [numbers] * threads))
+            all_results = list(pool.map(beside_others, [numbers] * threads))
     except RAISED as error:
         pass_interrupt(error)
         why = f"{type(error).__name__}: {error}"
