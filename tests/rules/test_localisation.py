@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,21 @@ def test_a_growing_series_gives_the_table_of_one_call_over_all_frames(
     assert about["Camera.ADOffset"] == 100.0  # the analysis' own comes before that of the series
     assert (about["operator"], about["missing_frames"]) == ("somebody", [])
     assert about["beamloom.made_by"] == "LocalisationRule"
+
+
+def test_what_a_series_says_that_begins_after_the_rule_holds_for_all_its_frames(
+    engine: RuleEngine, tmp_path: Path, pixels: Array
+) -> None:
+    said = {name: value for name, value in METADATA.items() if name.startswith(("Camera", "voxel"))}
+    asked = {name: value for name, value in METADATA.items() if name.startswith("localize")}
+    rule = LocalisationRule(tmp_path / "series", asked, chunk=25).push(engine)
+    with spool(tmp_path / "series", pixels, {**said, "Camera.ADOffset": 90.0}) as writer:
+        writer.write(pixels)
+        writer.close(**{"Camera.ADOffset": 0.0, "events": []})
+    table, about = read_table(rule.wait(PATIENCE)["outputs"][0]["path"])
+    other = Settings(camera=dataclasses.replace(CAMERA, offset=90.0), threshold=6.0, background=4)
+    assert table.tobytes() == localize(pixels, other).tobytes()
+    assert about["Camera.ADOffset"] == 90.0
 
 
 def test_a_writer_in_the_same_process_says_when_the_series_has_ended(

@@ -71,11 +71,6 @@ def as_values(chosen: Settings) -> dict[str, Any]:
     return dataclasses.asdict(chosen)
 
 
-def from_values(values: Mapping[str, Any]) -> Settings:
-    """The settings again."""
-    return Settings(**{**values, "camera": Camera(**values["camera"])})
-
-
 def _take_own(found: Mapping[str, Any], camera: dict[str, Any], chosen: dict[str, Any]) -> None:
     of_camera = {field.name for field in dataclasses.fields(Camera)}
     of_settings = {field.name for field in dataclasses.fields(Settings)} - {"camera"}

@@ -57,8 +57,7 @@ class LocalisationRule(Rule):
         self._source = describe(self.series, str(kwargs.get("dataset", "")))
         self._entries = metadata.entries(analysisMetadata if analysisMetadata is not None else {})
         self._results = _results(resultsFilename, self.series, self.context)
-        self._settings = metadata.settings(self._all_entries())
-        self.options.setdefault("halo", self._settings.background)
+        self.options.setdefault("halo", metadata.settings(self._all_entries()).background)
 
     @property
     def name(self) -> str:
@@ -66,9 +65,9 @@ class LocalisationRule(Rule):
         return str(self.options.get("name") or f"localise {self.series.stem}")
 
     def parameters(self) -> dict[str, Any]:
-        """The settings, read again, as the series may have begun since the rule was made."""
+        """What the analysis metadata says, and the frames around a chunk that it may read; the series says the rest when it is there."""
         return {
-            "settings": metadata.as_values(metadata.settings(self._all_entries())),
+            "halo": self.options["halo"],
             "start_at": self._start_at,
             "analysis": {name: value for name, value in self._entries.items() if _is_plain(value)},
         }

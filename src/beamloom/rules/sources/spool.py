@@ -128,11 +128,11 @@ class Spool:
         return np.frombuffer(content, header.dtype).reshape(stop - start, *header.shape)
 
     def metadata(self) -> dict[str, Any]:
-        """What the writer has said."""
+        """What the writer has said; at the end it may add to what it said at the beginning, and change nothing."""
         header = self._header()
         known = {} if header is None else dict(header.metadata)
         if self.closed():
-            known |= msgspec.json.decode((self._folder / END).read_bytes(), type=End).metadata
+            known = msgspec.json.decode((self._folder / END).read_bytes(), type=End).metadata | known
         return known
 
     def close(self) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from beamloom.apps.localization import LOCALIZATION, localize, write_table
+from beamloom.apps.localization import LOCALIZATION, Settings, localize, write_table
 from beamloom.rules.arrays import Array
-from beamloom.rules.metadata import from_values
+from beamloom.rules.errors import RuleRefused
+from beamloom.rules.metadata import as_values, entries, settings
 from beamloom.rules.provenance import provenance
 from beamloom.rules.tasks.chunk import Chunk, Gathered
 
@@ -18,10 +19,16 @@ def localise(chunk: Chunk, parameters: Mapping[str, Any]) -> Array:
     """The localizations of the chunk, a table of the type ``LOCALIZATION``."""
     if chunk.stop <= parameters["start_at"]:
         return np.empty(0, LOCALIZATION)
+    chosen = _settings(chunk, parameters)
+    if chosen.background > parameters["halo"]:
+        raise RuleRefused(
+            f"the series itself asks for a background of {chosen.background} frames, which was not known when the rule was pushed; push it "
+            "when the series has begun, or give localize.background in the analysis metadata"
+        )
     inside, numbers = chunk.inside, chunk.numbers
     table = localize(
         chunk.frames,
-        from_values(parameters["settings"]),
+        chosen,
         first_frame=int(numbers[0]),
         before=inside.start,
         after=len(numbers) - inside.stop,
@@ -34,15 +41,21 @@ def gather(gathered: Gathered, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Writes the table of all chunks, with how it was made; how many localizations there are, and what is missing."""
     found = gathered.table()
     table = np.empty(0, LOCALIZATION) if found is None else found
+    chosen = _settings(gathered, parameters)
     about = {
         **_plain(gathered.metadata),
         **parameters["analysis"],
-        **provenance("LocalisationRule", parameters["settings"]),
+        **provenance("LocalisationRule", as_values(chosen)),
         "frames": gathered.frames,
         "missing_frames": [list(range_) for range_ in gathered.failed],
     }
-    write_table(gathered.desk.write("results"), table, about, settings=from_values(parameters["settings"]))
+    write_table(gathered.desk.write("results"), table, about, settings=chosen)
     return {"localizations": len(table), "frames": gathered.frames}
+
+
+def _settings(task: Chunk | Gathered, parameters: Mapping[str, Any]) -> Settings:
+    """What the series says, and before it what the rule says; a series has its metadata before its first frame."""
+    return settings({**entries(task.metadata), **parameters["analysis"]})
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
