@@ -70,6 +70,7 @@ class Beamloom(Device):
         """Begin to look."""
         super().init_device()
         self._look = Look(FAULT, f"no pipeline has answered yet at {self.Controller}")
+        self._shown_looks = 0
         self._pipeline: Pipeline | None = None
         self._names = Names()
         self._shown: dict[str, Shown] = {}
@@ -108,9 +109,11 @@ class Beamloom(Device):
         with EnsureOmniThread():
             while not over.is_set():
                 try:
+                    shown = self._shown_looks
                     look = self._one_look()
                     with AutoTangoMonitor(self):
-                        if not over.is_set():
+                        # A command that began a run meanwhile has shown a newer one.
+                        if not over.is_set() and shown == self._shown_looks:
                             self._show(look)
                 except DevFailed as error:
                     # Somebody keeps the device busy: the next look comes soon.
@@ -131,6 +134,7 @@ class Beamloom(Device):
 
     def _show(self, look: Look) -> None:
         before, self._look = self._look, look
+        self._shown_looks += 1
         self._add_parameters()
         self._add_numbers(look)
         state = DevState.names[look.state]
