@@ -93,3 +93,11 @@ def test_free_names_are_counted_up(tmp_path: Path) -> None:
         write_whole(tmp_path / name, b"")
     assert free_name(tmp_path / "a.tif") == tmp_path / "a_2.tif"
     assert free_name(tmp_path / "b.tif") == tmp_path / "b.tif"
+
+
+def test_a_step_does_not_end_before_all_frames_of_its_series_are_released(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "other")
+    (step,) = ledger.submit([StepSpec(name="a", kind="Test", task="a:b")], [], [], 0.0)
+    assert ledger.finalise(step, 10, 0.0).ended == []
+    assert ledger.view(step).state == "running"
+    ledger.close()
