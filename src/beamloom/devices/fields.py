@@ -6,7 +6,7 @@ hold every field of the packet as an attribute, known beforehand or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
 import zmq
@@ -64,6 +64,23 @@ def _shown(field: Any) -> str:
     return repr(field)
 
 
+class NoField(AttributeError):
+    """A field that an object does not have. Its sentence is made when somebody reads it, which ``hasattr`` does not."""
+
+    def __init__(self, kind: str, wanted: str, fields: Mapping[str, Any]) -> None:
+        super().__init__(wanted)
+        self._kind, self._wanted, self._fields = kind, wanted, fields
+
+    def __str__(self) -> str:
+        return (
+            f"this {self._kind} has no field {self._wanted!r}{did_you_mean(self._wanted, self._fields)}; "
+            f"it has {', '.join(map(str, self._fields)) or 'none'}"
+        )
+
+    def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
+        return AttributeError, (str(self),)
+
+
 class Fields:
     """The fields of one packet as attributes.
 
@@ -87,10 +104,7 @@ class Fields:
         try:
             return self._fields[name]
         except KeyError:
-            raise AttributeError(
-                f"this {type(self).__name__} has no field {name!r}{did_you_mean(name, self._fields)}; "
-                f"it has {', '.join(map(str, self._fields)) or 'none'}"
-            ) from None
+            raise NoField(type(self).__name__, name, self._fields) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._fields
