@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz chaos hits lint format types imports check web web-check web-checked bench constraints clean
+.PHONY: help install demo test test-compiled fuzz chaos hits lint format types imports check web web-check web-checked bench constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -19,6 +19,10 @@ demo: $(STAMP) ## run a simulated scan through a complete pipeline, about ten se
 
 test: $(STAMP) ## run all tests
 	$(BIN)/pytest $(ARGS)
+
+test-compiled: $(STAMP) ## install what has to be compiled (PyMca5: a minute or two, a compiler for C++), and test what needs it
+	@$(PIP) install --constraint constraints.txt --group compiled || echo "PyMca5 could not be compiled; what needs it is not tested"
+	$(BIN)/pytest tests/apps/fluorescence $(ARGS)
 
 fuzz: $(STAMP) ## harm 10,000 packets of every device, look at many more orders of events, ask much over HTTP; ten minutes and more
 	BEAMLOOM_DEEP=1 $(BIN)/pytest tests/devices/test_conformance.py tests/engine tests/openapi tests/services/test_hostile_messages.py $(ARGS)
@@ -84,7 +88,6 @@ $(STAMP): pyproject.toml constraints.txt hatch_build.py src/beamloom/native/_cor
 	@$(PIP) install --constraint constraints.txt pip
 	@$(PIP) install --constraint constraints.txt --group build --group dev
 	@$(PIP) install --constraint constraints.txt --no-build-isolation --editable .
-	@$(PIP) install --constraint constraints.txt --group compiled || echo "PyMca5 could not be installed; what needs it is not tested"
 	@touch $@
 
 # Sets $python to the first one on the path that is new enough; a version manager may list some that do not start.

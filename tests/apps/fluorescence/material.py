@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {
 
 needs_pymca = pytest.mark.skipif(
     importlib.util.find_spec("PyMca5") is None,
-    reason="needs PyMca5: pip install 'beamloom[fluorescence]'",
+    reason="needs PyMca5, which has to be compiled: make test-compiled",
 )
 
 
