@@ -204,6 +204,9 @@ def test_compressed_pixels_are_unpacked_when_they_are_asked_for() -> None:
     assert len(sent[1][1]) < len(plain[1][1]) / 2
     image = parse(Packet("STINS", [sent[1][0], zmq.Frame(sent[1][1])]))
     assert isinstance(image, Stream1Data)
+    (as_sent,) = image.packed
+    assert (as_sent.compression, as_sent.shape, as_sent.dtype.name) == ("bslz4", (64, 100), "uint32")
+    assert bytes(as_sent.blob) == sent[1][1]
     assert "array" not in vars(image)
     assert (image.array.shape, image.array.dtype.name) == ((64, 100), "uint32")
     assert image.array.tobytes() == plain[1][1]

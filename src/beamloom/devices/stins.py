@@ -84,8 +84,13 @@ class Stream1Data(Fields):
 
     @property
     def packed(self) -> list[PackedImage]:
-        """``arrays`` as they were sent; none of those that are parts of one. Raises MalformedPacket."""
-        _, type_name = _shape_and_type(self._fields)
+        """``arrays`` as they were sent; none of those that are parts of one. Raises MalformedPacket.
+
+        A single blob is not unpacked for it.
+        """
+        shape, type_name = _shape_and_type(self._fields)
+        if len(self.blobs) == 1:
+            return [PackedImage(self.blobs[0], self.compression, tuple(shape), pixel_type(type_name))]
         if len(self.blobs) > 1 and len(self.arrays) == 1:
             return []
         return [
