@@ -6,8 +6,10 @@ parameter ``detector_channel`` chooses. Which stream has the detector is found o
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,17 +22,27 @@ _NUMBERS = ("frame", "image_id", "unique_id", "train_id", "number")
 _TIMES = ("time_stamp", "timestamp")
 
 
-class Frame(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Frame:
     """One frame of the detector."""
 
-    image: Array
-    """As the device sent it."""
+    stream: str
     event_id: str
     """What lists call it: its file, or ``stream // number``, the number being that of the device."""
     timestamp: float
     """When it was taken, in seconds as the device counts them; NaN where it does not say."""
     parsed: Any
     """The packet that it came in."""
+
+    @functools.cached_property
+    def image(self) -> Array:
+        """As the device sent it; unpacked when it is first asked for. Raises AnalysisInputError where there is none."""
+        image = getattr(self.parsed, "array", None)
+        if not isinstance(image, np.ndarray) or image.ndim < 2:
+            raise AnalysisInputError(
+                f"the packets of the stream {self.stream} have no images; name the stream of the detector by detector_stream"
+            )
+        return image
 
 
 class Streams:
@@ -86,12 +98,7 @@ def _has_image(parsed: Any) -> bool:
 
 
 def _frame(name: str, packet: Packet, parsed: Any) -> Frame:
-    image = getattr(parsed, "array", None)
-    if not isinstance(image, np.ndarray) or image.ndim < 2:
-        raise AnalysisInputError(
-            f"the packets of the stream {name} have no images; name the stream of the detector by detector_stream"
-        )
-    return Frame(image, _event_id(name, packet, parsed), _time(parsed), parsed)
+    return Frame(name, _event_id(name, packet, parsed), _time(parsed), parsed)
 
 
 def _event_id(name: str, packet: Packet, parsed: Any) -> str:

@@ -100,6 +100,26 @@ HITS = (
         description="a peak with a raw pixel of this or more is saturated; 0: max_adu of the geometry",
     ),
 )
+VETO = (
+    BoolParameter(
+        name="veto",
+        description="frames whose compressed blocks are as short as those of blank frames are not unpacked, and count as non-hits",
+    ),
+    FloatParameter(
+        name="veto_wanted_recall",
+        default=0.99,
+        min=0.01,
+        max=0.999,
+        description="share of the hits that is to be found all the same; the nearer to 1, the more hits have to be known first",
+    ),
+    FloatParameter(
+        name="veto_audited_share",
+        default=0.05,
+        min=0.001,
+        max=1,
+        description="share of the vetoed frames that is searched all the same, which tells how many hits the veto loses",
+    ),
+)
 CALIBRATION = (
     ChoiceParameter(
         name="calibration",
@@ -228,7 +248,7 @@ STREAMING = (
     ),
     ChoiceParameter(name="hit_stream_pixels", choices=["float32", "int32"]),
 )  # fmt: skip
-_ALL = (*GEOMETRY, *SEARCH, *HITS, *CALIBRATION, *BINNING, *CLASSES, *SHOWN, *STREAM, *STORED)
+_ALL = (*GEOMETRY, *SEARCH, *HITS, *VETO, *CALIBRATION, *BINNING, *CLASSES, *SHOWN, *STREAM, *STORED)
 
 
 def of_workers() -> list[Parameter]:

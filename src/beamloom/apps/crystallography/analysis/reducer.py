@@ -24,6 +24,7 @@ from beamloom.apps.crystallography.analysis.instrument import Instrument
 from beamloom.apps.crystallography.analysis.pictures import Pictures
 from beamloom.apps.crystallography.analysis.streamed import Streamed
 from beamloom.apps.crystallography.analysis.totals import ClassSum, totals
+from beamloom.apps.crystallography.analysis.vetoing import told
 from beamloom.apps.crystallography.streaming import HitStream
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -82,7 +83,8 @@ class Reducer:
             self._held.pop("layouts", None)
             self._layouts.clear()
         merge_into(self._held, payload)
-        for layout in payload["layouts"]:
+        # Frames that were vetoed have rows alone.
+        for layout in payload.get("layouts", ()):
             self._layouts[layout] = max(result.epoch, self._layouts.get(layout, -1))
         self._let_go()
         self.publish["events"] = self._held["events"]
@@ -137,7 +139,7 @@ class Reducer:
 
     def _show_layout(self) -> None:
         current = self._current()
-        self.publish["classes"] = current["classes"]
+        self.publish["classes"] = current.get("classes", {})
         if "peakogram" in current:
             self.publish["peakogram"] = current["peakogram"]
         else:
@@ -160,6 +162,10 @@ class Reducer:
         self._shown = shown
         columns = self._held["events"].snapshot()
         self.publish.update(curves(columns, int(parameters["running_average_window_size"])))
+        veto = told(columns, parameters)
+        if veto is not None:
+            self.publish["veto"] = veto
+            self.publish["summary"]["vetoed"] = veto["vetoed"]
         self._streamed.tell(self.publish["summary"])
         try:
             self._draw(parameters)

@@ -1,7 +1,8 @@
 """The map: calibrates a frame, seeks its peaks, says whether it is a hit, and returns what is summed and listed.
 
 What a frame gives depends on that frame and the parameters of its event alone (but in ``fast`` mode, whose statistics come from
-the frames before), so that it does not matter which worker gets it. Results merge in the worker before they travel.
+the frames before, and with the veto, which learns from them), so that it does not matter which worker gets it. Results merge in the
+worker before they travel. Of a frame that is vetoed there is a row, and nothing else.
 
 What has a shape that parameters decide (sums, powders, the peakogram) is returned under a name made of these parameters, its layout: after
 a change the frames before and after it are never summed into one.
@@ -27,6 +28,7 @@ from beamloom.apps.crystallography.analysis.last_hits import Hit, LastHits
 from beamloom.apps.crystallography.analysis.peak_lists import PeakLists
 from beamloom.apps.crystallography.analysis.powders import PeakPowder, summable
 from beamloom.apps.crystallography.analysis.setup import Setup, Setups
+from beamloom.apps.crystallography.analysis.vetoing import Judged, Vetoing
 from beamloom.apps.crystallography.geometry import masks
 from beamloom.apps.crystallography.peaks.found import Peaks
 from beamloom.apps.crystallography.streaming import FrameInfo
@@ -47,6 +49,7 @@ class Worker:
     def __init__(self, parameters: ParameterSet | None = None, context: dict[Any, Any] | None = None) -> None:
         self._streams = Streams()
         self._setups = Setups.of_run(parameters, context)
+        self._vetoing = Vetoing()
 
     def process_event(self, event: Event, parameters: ParameterSet) -> dict[str, Any] | None:
         """What the frame of ``event`` adds to the results; None for an event without a frame.
@@ -57,17 +60,60 @@ class Worker:
         if frame is None:
             return None
         setup = self._setups.of(parameters)
+        number = event.event_number
+        judged = self._vetoing.judge(number, frame, setup.instrument.slab.shape, parameters)
+        if judged is Judged.VETOED:
+            return {
+                "events": _row(
+                    number, frame, pump_probe.laser(event, parameters), judged, {"hit": np.int8(0)}
+                )
+            }
         raw = as_slab(frame.image, setup.instrument.slab, int(parameters["detector_channel"]))
         slab = setup.calibration(raw)
         if setup.instrument.has_flags:
             flags = masks.flagged(setup.instrument.geometry, raw)
             slab = np.where(flags, np.float32(np.nan), slab.astype(np.float32))
         peaks = setup.finder.find(slab)
-        return _results(event.event_number, frame, raw, slab, peaks, setup, parameters, event)
+        found = _found(peaks, raw, setup)
+        self._vetoing.learn(judged, bool(found["hit"]), parameters)
+        laser = pump_probe.laser(event, parameters)
+        row = _row(number, frame, laser, judged, found)
+        return {
+            "events": row,
+            **_results(number, frame, raw, slab, peaks, setup, parameters, bool(found["hit"]), laser),
+        }
 
     def close(self) -> None:
         """End the threads of the peak search, as the process ends."""
         self._setups.close()
+
+
+def _found(peaks: Peaks, raw: Array, setup: Setup) -> dict[str, Any]:
+    """The columns of the table that the peaks of a frame give."""
+    seen = setup.instrument
+    resolution = estimated_resolution(seen.resolutions(peaks.fs, peaks.ss)) if len(peaks.fs) else math.nan
+    saturated = saturated_peaks(raw, peaks, seen, setup.criteria.saturation)
+    return {
+        "hit": np.int8(setup.criteria.met_by(len(peaks.fs), resolution, saturated)),
+        "num_peaks": np.int32(len(peaks.fs)),
+        "ave_intensity": peaks.intensity.mean() if len(peaks.fs) else math.nan,
+        "resolution": resolution,
+        "saturated_peaks": np.int32(saturated),
+    }
+
+
+def _row(number: int, frame: Frame, laser: int, judged: Judged, found: dict[str, Any]) -> Table:
+    row = {
+        **found,
+        "laser": np.int8(laser),
+        "veto": np.int8(judged),
+        "timestamp": frame.timestamp,
+        "event_id": frame.event_id,
+    }
+    return Table(
+        units={"resolution": "Å", "ave_intensity": "adu", "timestamp": "s"},
+        fill={"hit": -1, "num_peaks": -1, "saturated_peaks": -1, "laser": -1, "veto": -1},
+    ).add(number, row)
 
 
 def _results(
@@ -78,30 +124,11 @@ def _results(
     peaks: Peaks,
     setup: Setup,
     given: Given,
-    event: Event,
+    is_hit: bool,
+    laser: int,
 ) -> dict[str, Any]:
-    seen = setup.instrument
-    resolution = estimated_resolution(seen.resolutions(peaks.fs, peaks.ss)) if len(peaks.fs) else math.nan
-    saturated = saturated_peaks(raw, peaks, seen, setup.criteria.saturation)
-    is_hit = setup.criteria.met_by(len(peaks.fs), resolution, saturated)
-    laser = pump_probe.laser(event, given)
-    row = {
-        "hit": np.int8(is_hit),
-        "num_peaks": np.int32(len(peaks.fs)),
-        "ave_intensity": peaks.intensity.mean() if len(peaks.fs) else math.nan,
-        "resolution": resolution,
-        "saturated_peaks": np.int32(saturated),
-        "laser": np.int8(laser),
-        "timestamp": frame.timestamp,
-        "event_id": frame.event_id,
-    }
-    table = Table(
-        units={"resolution": "Å", "ave_intensity": "adu", "timestamp": "s"},
-        fill={"hit": -1, "num_peaks": -1, "saturated_peaks": -1, "laser": -1},
-    )
     results: dict[str, Any] = {
-        "events": table.add(number, row),
-        "layouts": {setup.layout: _shaped(number, slab, peaks, setup, given, is_hit, laser)},
+        "layouts": {setup.layout: _shaped(number, slab, peaks, setup, given, is_hit, laser)}
     }
     if is_hit:
         results["peaks"] = PeakLists().add(number, peaks)

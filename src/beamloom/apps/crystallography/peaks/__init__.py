@@ -3,8 +3,9 @@
 from beamloom.apps.crystallography.peaks.find_peaks import find_peaks
 from beamloom.apps.crystallography.peaks.finder import PeakFinder
 from beamloom.apps.crystallography.peaks.found import Peaks
+from beamloom.apps.crystallography.peaks.recall import Recall
 from beamloom.apps.crystallography.peaks.settings import Mode, PeakSettings, PeakSettingsError
-from beamloom.apps.crystallography.peaks.veto import LengthVeto, Recall, Verdict
+from beamloom.apps.crystallography.peaks.veto import LengthVeto, Verdict
 
 __all__ = [
     "LengthVeto",

@@ -17,11 +17,12 @@ import enum
 import math
 import random
 from collections import deque
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
 from beamloom.apps.crystallography.peaks.compiled import compiled
+from beamloom.apps.crystallography.peaks.recall import Recall, recall_of, wilson
 from beamloom.apps.crystallography.peaks.settings import PeakSettingsError
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -34,8 +35,6 @@ LEAST_SPREAD: Final = 2.0
 """Bytes; the spread of a block is taken to be this at least."""
 MEMORY: Final = 500.0
 """Blank frames that the means are over, in effect."""
-Z_95: Final = 1.959964
-"""Two-sided 95 % of a normal distribution."""
 
 
 class Verdict(enum.Enum):
@@ -47,21 +46,6 @@ class Verdict(enum.Enum):
     """It is left out."""
     AUDIT = "audit"
     """It would have been left out, and is searched to see whether that would have been right."""
-
-
-class Recall(NamedTuple):
-    """Which share of the hits is found in spite of the veto, by the audits so far."""
-
-    estimate: float
-    low: float
-    """Lower end of the interval of 95 %."""
-    high: float
-    hits: int
-    """Hits that were let pass."""
-    audited: int
-    """Frames that would have been vetoed and were searched."""
-    missed: int
-    """Hits among these."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,18 +157,22 @@ class LengthVeto:
         below = (np.cumsum(weights) - weights) / weights.sum()
         highest = -math.inf
         for score, share in zip(scores.tolist(), below.tolist(), strict=True):
-            if _wilson(share * effective, effective)[2] > 1 - self._wanted:
+            if wilson(share * effective, effective)[2] > 1 - self._wanted:
                 break
             highest = score
         return highest
 
-    def look(self, blob: Any) -> Verdict:
-        """What is to become of the frame that is compressed in ``blob``. Raises PeakSettingsError for another compression."""
+    def look(self, blob: Any, *, draw: float | None = None) -> Verdict:
+        """What is to become of the frame that is compressed in ``blob``. Raises PeakSettingsError for another compression.
+
+        ``draw``, evenly from [0, 1), chooses the audited frames, as those below the share; None: drawn here.
+        """
         lengths = block_lengths(blob)
         score = self._score(lengths)
         verdict = Verdict.SEARCH
         if score < self._limit:
-            verdict = Verdict.AUDIT if self._random.random() < self._audited_share else Verdict.VETO
+            drawn = self._random.random() if draw is None else draw
+            verdict = Verdict.AUDIT if drawn < self._audited_share else Verdict.VETO
         self._pending = _Look(lengths, score, verdict)
         self.vetoed += verdict is Verdict.VETO
         return verdict
@@ -210,21 +198,8 @@ class LengthVeto:
             self._limit = self._highest_limit()
 
     def recall(self) -> Recall:
-        """The share of the hits that were found since the veto began, with its interval of 95 %.
-
-        Each hit among audited frames stands for 1 / audited_share; the interval is that of Wilson (1927) for their share among
-        audited frames.
-        """
-        found = self._passed + self._missed
-        low_share, share, high_share = _wilson(self._missed, self._audited)
-        if self._audited == 0:
-            share, low_share, high_share = 0.0, 0.0, 1.0 if self.vetoed else 0.0
-
-        def of(missed_share: float) -> float:
-            missed = missed_share * self.vetoed
-            return found / (found + missed) if found + missed else 1.0
-
-        return Recall(of(share), of(high_share), of(low_share), self._passed, self._audited, self._missed)
+        """The share of the hits that were found since the veto began, with its interval of 95 %; see ``recall_of``."""
+        return recall_of(hits=self._passed, audited=self._audited, missed=self._missed, vetoed=self.vetoed)
 
     def _score(self, lengths: Array) -> float:
         if self._mean is None or self._variance is None or self._mean.shape != lengths.shape:
@@ -246,14 +221,3 @@ class LengthVeto:
         apart = lengths - self._mean
         self._mean += share * apart
         self._variance += share * ((1 - share) * apart * apart - self._variance)
-
-
-def _wilson(count: float, of: float) -> tuple[float, float, float]:
-    """Lower end, estimate and upper end of a share of which ``count`` of ``of`` were seen."""
-    if of == 0:
-        return 0.0, 0.0, 1.0
-    share = count / of
-    width = 1 + Z_95**2 / of
-    centre = (share + Z_95**2 / (2 * of)) / width
-    reach = Z_95 * math.sqrt(share * (1 - share) / of + Z_95**2 / (4 * of * of)) / width
-    return max(0.0, centre - reach), share, min(1.0, centre + reach)

@@ -33,13 +33,12 @@ class Row(NamedTuple):
     event_id: str
     hit: bool
     num_peaks: int
+    """-1 of a frame that was not searched; it is listed with none."""
     ave_intensity: float
 
     def line(self) -> str:
         """Its line in frames.txt; frames come from streams, and have no file name and index."""
-        return (
-            f"{self.timestamp}, {self.event_id}, {self.hit}, , -1, {self.num_peaks}, {self.ave_intensity}\n"
-        )
+        return f"{self.timestamp}, {self.event_id}, {self.hit}, , -1, {max(0, self.num_peaks)}, {self.ave_intensity}\n"
 
 
 class Lists:
