@@ -181,24 +181,40 @@ def summary(pipeline: Running, run: str) -> list[str]:
         result = pipeline.runs[run].result
         found = result["summary"].read() if "summary" in result else None
         files = result["files"].read() if "files" in result else None
+        veto = result["veto"].read() if "veto" in result else None
     except NotPublished:
         return [f"run {run[:8]}: its results are held no more"]
     except PipelineError as error:
         return [f"run {run[:8]}: {error}"]
-    return _told(f"run {run[:8]}", found, files)
+    return _told(f"run {run[:8]}", found, files, veto)
 
 
-def _told(run: str, found: Mapping[str, Any] | None, files: Mapping[str, Any] | None) -> list[str]:
+def _told(
+    run: str,
+    found: Mapping[str, Any] | None,
+    files: Mapping[str, Any] | None,
+    veto: Mapping[str, Any] | None,
+) -> list[str]:
     if found is None:
         return [f"{run} is over"]
     lines = [
         f"{run}: {int(found['frames'])} frames, {int(found['hits'])} hits, hit rate {float(found['hit_rate']):.1f} %"
     ]
+    if veto is not None:
+        lines.append(f"  veto: {_text(veto.get('problem')) or _recall(veto)}")
     if files is not None and (folder := _text(files.get("folder"))):
         lines.append(f"  files are in {folder}")
     if files is not None and (problem := _text(files.get("problem"))):
         lines.append(f"  files could not be written: {problem}")
     return lines
+
+
+def _recall(veto: Mapping[str, Any]) -> str:
+    recall, low, high = (float(veto[name]) for name in ("recall", "recall_low", "recall_high"))
+    return (
+        f"{int(veto['vetoed'])} frames were put aside unread; by {int(veto['audited'])} audits "
+        f"{recall:.1f} % of the hits are found all the same ({low:.1f} to {high:.1f} %)"
+    )
 
 
 def _text(value: Any) -> str:
@@ -225,7 +241,8 @@ def replayed(plan: Plan, files: Sequence[Path]) -> int:
         )
     report = replay.run(audience=teller)
     if report.publish.get("summary") is not None:
-        print("\n".join(_told("replayed", report.publish["summary"], report.publish.get("files"))))
+        found = (report.publish.get(name) for name in ("summary", "files", "veto"))
+        print("\n".join(_told("replayed", *found)))
     return 0 if report.clean else 1
 
 

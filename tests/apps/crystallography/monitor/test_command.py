@@ -19,6 +19,7 @@ import yaml
 
 from apps.crystallography.monitor.monitors import groups, prepared, text_of
 from apps.crystallography.series import SIMULATION, analysed, packets, parameter_set
+from apps.runs import as_packets, events_of, recorded
 from beamloom.apps.crystallography import Simulation
 from beamloom.cli import main
 from beamloom.cli._frame_source import frame_source
@@ -111,6 +112,29 @@ def test_files_are_analysed_to_their_end_and_replayed_as_in_one_process(
     for name in ("frames.txt", "peaks.txt", "hits.lst"):
         assert (replayed / name).read_text() == (written / name).read_text(), name
     check_class_for_om(tmp_path, recording)
+
+
+@pytest.mark.parametrize("compression", ["bslz4", "none"])
+def test_what_the_veto_of_the_monitor_yaml_has_done_is_told_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], compression: str
+) -> None:
+    messages = stins.generate(images=map(SIMULATION.frame, range(200)), compression=compression)
+    recording = recorded(tmp_path / "run.cbors", events_of({"camera": as_packets("STINS", list(messages))}))
+    veto = {"veto": True, "veto_wanted_recall": 0.5, "veto_audited_share": 0.2}
+    monitor = monitor_in(tmp_path, beamloom=veto, cheetah={"processed_directory": str(tmp_path / "files")})
+    assert main(["crystallography", "-c", str(monitor), str(recording)]) == 0
+    said = capsys.readouterr().out.splitlines()[-2]
+    rows = columns(tmp_path / "files" / "frames.txt")
+    if compression == "none":
+        assert said.startswith("  veto: frames are not compressed with bitshuffle and LZ4")
+        assert sum(row[0] == "True" for row in rows) == sum(
+            SIMULATION.truth(index).hit for index in range(200)
+        )
+    else:
+        told = r"  veto: (\d+) frames were put aside unread; by \d+ audits \d+\.\d % of the hits are found all the same \("
+        found = re.match(told, said)
+        assert found is not None, said
+        assert 20 < int(found[1]) <= sum(row[1:] == ["0", "nan"] for row in rows)
 
 
 def check_class_for_om(folder: Path, recording: list[str]) -> None:
