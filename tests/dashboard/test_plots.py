@@ -214,6 +214,11 @@ def test_points_tell_their_place_and_value(page: Page, measured: Live) -> None:
     canvas(page).scroll_into_view_if_needed()
     page.mouse.move(*place(page, x[best], y[best]))
     said(page).to_have_text(f"x {x[best]:.6g}, y {y[best]:.6g}: {v[best]:.6g} counts")
+    # The first of the two axes is along, as in silx and h5web.
+    seen, _, up = boxes(page)
+    assert seen[2] == pytest.approx(1.06 * np.ptp(x))
+    assert seen[3] == pytest.approx(1.06 * np.ptp(y))
+    assert up
 
 
 def test_curves_tell_their_values_in_the_legend(page: Page, measured: Live) -> None:

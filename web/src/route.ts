@@ -1,4 +1,4 @@
-/** Where the page is, as its address says: `#results?path=$.map`; every view can be bookmarked and sent to others. */
+/** Where the page is, as its address says: `#results?path=map`; every view can be bookmarked and sent to others. */
 import { signal } from "@preact/signals";
 
 export interface Place {

@@ -58,7 +58,7 @@ describe("the right plot", () => {
     const grid = group({ m: nxdata({ map: data([3, 4]), y: data([3]), x: data([4]) }, { signal: "map", axes: ["y", "x"] }) });
     expect(planOf(grid, "m")).toMatchObject({ kind: "image", x: { path: "m/x" }, y: { path: "m/y" } });
     const points = group({ m: nxdata({ value: data([9]), key_0: data([9]), key_1: data([9]) }, { signal: "value", axes: ["key_0", "key_1"] }) });
-    expect(planOf(points, "m")).toMatchObject({ kind: "scatter", x: { path: "m/key_1" }, y: { path: "m/key_0" }, value: { path: "m/value" } });
+    expect(planOf(points, "m")).toMatchObject({ kind: "scatter", x: { path: "m/key_0" }, y: { path: "m/key_1" }, value: { path: "m/value" } });
   });
   it("of a waterfall names the axis that it has", () => {
     const root = group({ w: nxdata({ data: data([200, 64]), event: data([200], "int64") }, { signal: "data", axes: ["event", "."] }) });

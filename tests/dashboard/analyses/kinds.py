@@ -109,7 +109,7 @@ def kinds() -> dict[str, Any]:
             "offset": 3.0,
         },
         "places": {
-            "_attrs": {**nxdata, "signal": "v", "axes": ["y", "x"]},
+            "_attrs": {**nxdata, "signal": "v", "axes": ["x", "y"]},
             "x": np.cos(angle) * angle,
             "y": np.sin(angle) * angle,
             "v": np.arange(60.0),

@@ -77,7 +77,12 @@ function axesOf(group: Group, main: Dataset): (string | undefined)[] {
   return found;
 }
 
-/** Both places of each element, where the signal has scattered ones: two axes of its own shape. [along, up]. */
+/**
+ * Both places of each element, where the signal has scattered ones: two axes of its own shape. [along, up].
+ *
+ * Of a list of values the first axis is along, as silx and h5web draw it. Of values in rows and columns, which these do not scatter, the last
+ * one is, as in an image.
+ */
 export function placesOf(group: Group, found: NxData): [string, string] | undefined {
   const names = namesOf(group, found.main).filter((name): name is string => name !== undefined);
   const own = names.filter((name) => {
@@ -85,7 +90,8 @@ export function placesOf(group: Group, found: NxData): [string, string] | undefi
     return isNumeric(node) && String(node.shape) === String(found.shape);
   });
   if (own.length < 2 || (found.shape.length > 1 && !own.every((name) => Array.isArray(group.attributes[`${name}_indices`])))) return undefined;
-  return [own[1]!, own[0]!];
+  const [first, second] = own as [string, string];
+  return found.shape.length > 1 ? [second, first] : [first, second];
 }
 
 /** What lies along one dimension of that length. */
