@@ -73,7 +73,7 @@ def test_curves_are_drawn_with_their_names(page: Page, pictures: Path, path: str
     show(page, f"plot-{path.replace('/', '-')}", pictures)
 
 
-@pytest.mark.parametrize("path", ["map", "waterfall", "kinds/places", "kinds/stack"])
+@pytest.mark.parametrize("path", ["map", "waterfall", "kinds/places", "kinds/stack", "kinds/projections"])
 def test_images_and_points_are_drawn_with_their_scale(page: Page, pictures: Path, path: str) -> None:
     choose(page, path)
     expect(page.locator("#plot .scale")).to_be_visible()
@@ -205,6 +205,24 @@ def test_planes_are_chosen_by_sliders_and_named_by_their_axes(page: Page, measur
     _, _, up = boxes(page)
     # Positions that fall, in a graph where they grow upwards: the first row is on top.
     assert not up
+
+
+def test_rows_of_a_camera_go_downwards_and_the_newest_is_seen_first(page: Page, measured: Live) -> None:
+    choose(page, "kinds/projections")
+    stack = array(measured, "kinds/projections/i")
+    plane = page.locator("#plot .plane")
+    expect(plane).to_contain_text("0 of 0 to 3: 9")
+    point_at(page, 10, 4)
+    said(page).to_have_text(f"column 10, row 4, x -10, y 8: {stack[0, 4, 10]:.6g}")
+    seen, shown, up = boxes(page)
+    assert not up
+    # One of two rows is there: where pixels of the camera are square, what is seen of it is twice as high.
+    assert shown[3] / shown[2] == pytest.approx(2 * seen[3] / seen[2], rel=0.02)
+    expect(page.get_by_label("same scale")).to_be_checked()
+    plane.get_by_label("event").fill("3")
+    expect(plane).to_contain_text("3 of 0 to 3: 2")
+    point_at(page, 11, 4)
+    said(page).to_have_text(f"column 11, row 4, x -9, y 8: {stack[3, 4, 11]:.6g}")
 
 
 def test_points_tell_their_place_and_value(page: Page, measured: Live) -> None:

@@ -60,6 +60,19 @@ describe("the right plot", () => {
     const points = group({ m: nxdata({ value: data([9]), key_0: data([9]), key_1: data([9]) }, { signal: "value", axes: ["key_0", "key_1"] }) });
     expect(planOf(points, "m")).toMatchObject({ kind: "scatter", x: { path: "m/key_0" }, y: { path: "m/key_1" }, value: { path: "m/value" } });
   });
+  it("has y upwards over axes, unless the group says that it is downwards", () => {
+    const children = { v: data([9]), x: data([9]), y: data([9]), image: data([4, 5]), row: data([4]), column: data([5]) };
+    const of = (attributes: Attributes): unknown => planOf(group({ g: nxdata(children, attributes) }), "g");
+    const [points, image] = [{ signal: "v", axes: ["x", "y"] }, { signal: "image", axes: ["row", "column"] }];
+    expect([of(points), of({ ...points, y_down: true })]).toMatchObject([{ kind: "scatter", down: false }, { kind: "scatter", down: true }]);
+    expect([of(image), of({ ...image, y_down: 1 }), of({ ...image, y_down: false })]).toMatchObject([{ down: false }, { down: true }, { down: false }]);
+  });
+  it("of a stack knows whether its newest comes first", () => {
+    const about = { signal: "s", axes: ["event", ".", "."] };
+    const of = (attributes: Attributes): unknown => planOf(group({ g: nxdata({ s: data([3, 4, 5]), event: data([3]) }, attributes) }), "g");
+    expect(of({ ...about, newest_first: true })).toMatchObject({ leading: [{ length: 3, newestFirst: true }] });
+    expect((of(about) as { leading: object[] }).leading[0]).not.toHaveProperty("newestFirst");
+  });
   it("of a waterfall names the axis that it has", () => {
     const root = group({ w: nxdata({ data: data([200, 64]), event: data([200], "int64") }, { signal: "data", axes: ["event", "."] }) });
     expect(planOf(root, "w")).toMatchObject({ kind: "image", x: { label: "column" }, y: { path: "w/event", label: "event" } });

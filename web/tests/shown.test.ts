@@ -57,7 +57,12 @@ describe("the address of a view", () => {
     expect([numbersOf("1,2", 2), numbersOf("1,x"), numbersOf("1", 2), numbersOf(null)]).toEqual([[1, 2], undefined, undefined, undefined]);
   });
   it("names planes that there are, else the last", () => {
-    expect([planeOf("3,1", [5, 2]), planeOf("9,1", [5, 2]), planeOf(null, [5]), planeOf("1.5", [5])]).toEqual([[3, 1], [-1, 1], [-1], [-1]]);
+    const [five, two] = [{ length: 5 }, { length: 2 }];
+    expect([planeOf("3,1", [five, two]), planeOf("9,1", [five, two]), planeOf(null, [five]), planeOf("1.5", [five])]).toEqual([[3, 1], [-1, 1], [-1], [-1]]);
+  });
+  it("of a stack whose newest comes first names that, unless another is chosen", () => {
+    const newest = { length: 5, newestFirst: true } as const;
+    expect([planeOf(null, [newest]), planeOf("4", [newest]), planeOf("5,-1", [newest, { length: 2 }])]).toEqual([[0], [4], [0, -1]]);
   });
   it("of a part that has got smaller shows what there is", () => {
     const whole = { x: 0, y: 0, width: 10, height: 10 };

@@ -7,6 +7,8 @@ const WHOLE = { x: 0, y: 0, width: 200, height: 100 };
 describe("the part of an image that is seen", () => {
   it("keeps pixels square in the middle, or fills the page", () => {
     expect(place(WHOLE, 400, 400, true)).toEqual({ x: 0, y: 100, width: 400, height: 200 });
+    expect(place(WHOLE, 400, 400, true, 2)).toEqual({ x: 0, y: 0, width: 400, height: 400 });
+    expect(place(WHOLE, 400, 400, true, 4)).toEqual({ x: 100, y: 0, width: 200, height: 400 });
     expect(place(WHOLE, 400, 400, false)).toEqual({ x: 0, y: 0, width: 400, height: 400 });
   });
   it("finds the pixel under the cursor, and back", () => {

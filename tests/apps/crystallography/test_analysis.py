@@ -151,6 +151,7 @@ def test_the_last_hits_are_shown_small_with_their_peaks() -> None:
     hits = [index for index in range(12) if simulation.truth(index).hit]
     shown = tree["last_hits"]
     assert shown["event"].tolist() == [index + 1 for index in hits[:-4:-1]]
+    assert shown["_attrs"]["newest_first"] is True
     assert shown["pixel_size"] == 2
     assert shown["image"].shape == (3, 2 * 135 + 4, 2 * 150 + 4)
     for index, image in enumerate(shown["image"]):

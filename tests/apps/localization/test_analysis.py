@@ -64,6 +64,9 @@ def test_it_is_plotted_without_being_told_how(tree: dict[str, Any]) -> None:
     assert tree["image"]["_attrs"] == {"NX_class": "NXdata", "signal": "counts", "axes": ["y", "x"]}
     assert tree["image"]["x_attrs"] == {"units": "nm", "long_name": "x"}
     assert tree["localizations"]["crlb_x_attrs"]["units"] == "nm"
+    # As the rows of the camera are.
+    for name in ("image", "localizations"):
+        assert (tree[name]["_attrs"] | tree.get(f"{name}_attrs", {}))["y_down"] is True
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -15,6 +15,7 @@ from beamloom.apps.tomography import Reducer, Simulation, Worker, centre_by_mass
 from beamloom.apps.tomography.backprojection import weights_of
 from beamloom.apps.tomography.correction import absorption, binned
 from beamloom.apps.tomography.filtering import WINDOWS, filtered
+from beamloom.apps.tomography.pictures import picture
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SIMULATION = Simulation(seed=1)
@@ -45,6 +46,17 @@ def test_three_slices_are_those_of_the_phantom(tree: dict[str, Any]) -> None:
     middle = across[:, [55, 56]].mean(axis=1)
     np.testing.assert_allclose(along_y[32], middle, atol=2e-3)
     assert tree["slices"]["across"]["x"][0] == -55.5
+
+
+def test_what_has_rows_of_the_frame_is_shown_as_frames_are() -> None:
+    image, places = np.zeros((3, 3)), np.arange(3)
+    across, along, sinogram = (
+        picture(image, (name, places), ("x", places), "", "") for name in ("y", "row", "event")
+    )
+    assert [one["_attrs"].get("y_down", False) for one in (across, along, sinogram)] == [False, True, False]
+    # Events are no pixels, and a sinogram is not drawn as if they were.
+    assert sinogram["event_attrs"] == {}
+    assert sinogram["x_attrs"] == along["row_attrs"] == {"units": "pixel"}
 
 
 def test_the_axis_and_the_angles_are_found(tree: dict[str, Any]) -> None:

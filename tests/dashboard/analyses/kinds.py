@@ -76,6 +76,21 @@ def kinds() -> dict[str, Any]:
             "x": np.linspace(0, 0.2, 41),
             "x_attrs": {"units": "mm"},
         },
+        "projections": {
+            "_attrs": {
+                **nxdata,
+                "signal": "i",
+                "axes": ["event", "row", "across"],
+                "y_down": True,
+                "newest_first": True,
+            },
+            "i": stack(),
+            "event": np.array([9, 7, 4, 2]),
+            "row": np.arange(30) * 2.0,
+            "row_attrs": {"units": "pixel"},
+            "across": np.arange(40) - 20.0,
+            "across_attrs": {"units": "pixel"},
+        },
         "steps": {
             "_attrs": {**nxdata, "signal": "n", "axes": ["edges"], "title": "A histogram"},
             "n": np.array([1, 5, 3, 0, 7]),

@@ -25,6 +25,8 @@ export interface PaneProps {
   /** As much as can be zoomed into. */
   readonly least: number;
   readonly square: boolean;
+  /** Where they are kept so: how many times as high as wide pixels are; 1 unless told. */
+  readonly ratio?: number | undefined;
   readonly up: boolean;
   readonly x: Along;
   readonly y: Along;
@@ -60,7 +62,7 @@ const REST_MS = 250;
 const POINT_MS = 100;
 
 export function Pane(props: PaneProps): JSX.Element {
-  const { whole, square, up } = props;
+  const { whole, square, up, ratio = 1 } = props;
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const room = useSize(box);
@@ -81,9 +83,9 @@ export function Pane(props: PaneProps): JSX.Element {
   };
   const margins = marginsOf(ticks.y);
   // With square pixels, as high as the picture needs; the style sheet says how high at most.
-  const wanted = square && width ? ((width - margins.left - margins.right) * whole.height) / whole.width + margins.top + margins.bottom : undefined;
+  const wanted = square && width ? ((width - margins.left - margins.right) * whole.height * ratio) / whole.width + margins.top + margins.bottom : undefined;
   const inside = { width: Math.max(1, width - margins.left - margins.right), height: Math.max(1, height - margins.top - margins.bottom) };
-  const inner = place(seen, inside.width, inside.height, square);
+  const inner = place(seen, inside.width, inside.height, square, ratio);
   const frame: Frame = { seen, shown: { ...inner, x: inner.x + margins.left, y: inner.y + margins.top }, up };
 
   const told = useRef(boxText(props.seen));
@@ -122,7 +124,7 @@ export function Pane(props: PaneProps): JSX.Element {
     if (region) outline(pen, frame, region);
     pen.restore();
     drawAxes(pen, frame, ticks, { x: props.xLabel, y: props.yLabel }, getComputedStyle(canvas.current).color);
-  }, [...props.painted, width, height, by, seen.x, seen.y, seen.width, seen.height, square, up, marking, props.region, props.xLabel, props.yLabel]);
+  }, [...props.painted, width, height, by, seen.x, seen.y, seen.width, seen.height, square, ratio, up, marking, props.region, props.xLabel, props.yLabel]);
 
   function under(event: MouseEvent): { x: number; y: number } {
     const corner = canvas.current!.getBoundingClientRect();

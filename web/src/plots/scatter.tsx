@@ -9,7 +9,7 @@ import type { Numbers } from "./npy";
 import { Pane, type Frame, type PaneProps } from "./pane";
 import { toPage, type Box } from "./view";
 
-export interface ScatterProps extends Omit<PaneProps, "paint" | "painted" | "says" | "least" | "whole" | "x" | "y" | "up" | "onRegion"> {
+export interface ScatterProps extends Omit<PaneProps, "paint" | "painted" | "says" | "least" | "whole" | "x" | "y" | "onRegion"> {
   readonly xs: Numbers;
   readonly ys: Numbers;
   readonly values: Numbers;
@@ -58,7 +58,7 @@ export function Scatter(props: ScatterProps): JSX.Element {
     for (let index = 0; index < count; index++) {
       const one = colours[index]!;
       if (!(one >>> 24)) continue;
-      const { x, y } = toPage(frame.seen, frame.shown, xs[index]!, ys[index]!, true);
+      const { x, y } = toPage(frame.seen, frame.shown, xs[index]!, ys[index]!, frame.up);
       pen.fillStyle = `rgb(${one & 255} ${(one >> 8) & 255} ${(one >> 16) & 255})`;
       pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
     }
@@ -66,10 +66,10 @@ export function Scatter(props: ScatterProps): JSX.Element {
 
   function says(place: { x: number; y: number } | undefined, frame: Frame): string {
     if (!place) return " ";
-    const cursor = toPage(frame.seen, frame.shown, place.x, place.y, true);
+    const cursor = toPage(frame.seen, frame.shown, place.x, place.y, frame.up);
     let [nearest, least] = [-1, (2 * radiusIn(frame)) ** 2];
     for (let index = 0; index < count; index++) {
-      const { x, y } = toPage(frame.seen, frame.shown, xs[index]!, ys[index]!, true);
+      const { x, y } = toPage(frame.seen, frame.shown, xs[index]!, ys[index]!, frame.up);
       const distance = (x - cursor.x) ** 2 + (y - cursor.y) ** 2;
       if (distance < least) [nearest, least] = [index, distance];
     }
@@ -78,5 +78,5 @@ export function Scatter(props: ScatterProps): JSX.Element {
   }
 
   const least = Math.min(whole.width, whole.height) / 1e4;
-  return <Pane {...props} whole={whole} least={least} up={true} x={STRAIGHT} y={STRAIGHT} paint={paint} painted={[colours, xs, ys]} says={says} />;
+  return <Pane {...props} whole={whole} least={least} x={STRAIGHT} y={STRAIGHT} paint={paint} painted={[colours, xs, ys]} says={says} />;
 }

@@ -19,6 +19,8 @@ export interface ThumbProps {
   /** All that it shows, in pixels of the data. */
   readonly whole: Box;
   readonly square: boolean;
+  /** Where they are kept so: how many times as high as wide pixels are. */
+  readonly ratio: number;
   readonly up: boolean;
   readonly overlay: Overlay;
   /** One of many: without the names of rings. */
@@ -29,7 +31,7 @@ export interface ThumbProps {
 }
 
 export function Thumb(props: ThumbProps): JSX.Element {
-  const { image, levels, log, whole, square, up, overlay } = props;
+  const { image, levels, log, whole, square, ratio, up, overlay } = props;
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const { width, height } = useSize(box);
@@ -48,7 +50,7 @@ export function Thumb(props: ThumbProps): JSX.Element {
     const { axes } = props;
     const ticks = axes && { x: axes.x.ticks(0, whole.width, Math.max(2, width / 80)), y: axes.y.ticks(0, whole.height, Math.max(2, height / 45)) };
     const margins = ticks ? marginsOf(ticks.y) : { left: 0, right: 0, top: 0, bottom: 0 };
-    const inner = place(whole, Math.max(1, width - margins.left - margins.right), Math.max(1, height - margins.top - margins.bottom), square);
+    const inner = place(whole, Math.max(1, width - margins.left - margins.right), Math.max(1, height - margins.top - margins.bottom), square, ratio);
     const shown = { ...inner, x: inner.x + margins.left, y: inner.y + margins.top };
     pen.save();
     pen.beginPath();
@@ -63,9 +65,9 @@ export function Thumb(props: ThumbProps): JSX.Element {
     drawOverlay(pen, { seen: whole, shown, up }, overlay, props.small);
     pen.restore();
     if (axes && ticks && canvas.current) drawAxes(pen, { seen: whole, shown, up }, ticks, { x: axes.xLabel, y: axes.yLabel }, getComputedStyle(canvas.current).color);
-  }, [painted, overlay, props.axes, width, height, square, up]);
+  }, [painted, overlay, props.axes, width, height, square, ratio, up]);
   return (
-    <div class="thumb" ref={box} style={square ? { aspectRatio: `${whole.width} / ${whole.height}` } : {}}>
+    <div class="thumb" ref={box} style={square ? { aspectRatio: `${whole.width} / ${whole.height * ratio}` } : {}}>
       <canvas ref={canvas} role="img" aria-label={props.label} />
     </div>
   );

@@ -1,4 +1,4 @@
-/** Which part of an image is seen: a rectangle in pixels of the image, shown in a rectangle of the page with square or free pixels. */
+/** Which part of an image is seen: a rectangle in pixels of the image, shown in a rectangle of the page with pixels of a given or of any proportion. */
 
 export interface Box {
   readonly x: number;
@@ -7,11 +7,14 @@ export interface Box {
   readonly height: number;
 }
 
-/** The part of the page in which `seen` is drawn: all of it, or as much as keeps pixels square, centred. */
-export function place(seen: Box, width: number, height: number, square: boolean): Box {
+/**
+ * The part of the page in which `seen` is drawn: all of it, or where `square` as much as keeps pixels so, centred; a pixel is then `ratio` times as
+ * high as it is wide.
+ */
+export function place(seen: Box, width: number, height: number, square: boolean, ratio = 1): Box {
   if (!square) return { x: 0, y: 0, width, height };
-  const scale = Math.min(width / seen.width, height / seen.height);
-  const [wide, high] = [seen.width * scale, seen.height * scale];
+  const scale = Math.min(width / seen.width, height / (seen.height * ratio));
+  const [wide, high] = [seen.width * scale, seen.height * ratio * scale];
   return { x: (width - wide) / 2, y: (height - high) / 2, width: wide, height: high };
 }
 

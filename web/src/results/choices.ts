@@ -3,6 +3,7 @@ import type { Range } from "../plots/curves";
 import type { Look } from "../plots/scale";
 import { boxOf, boxText, type Box } from "../plots/view";
 import { place, setQuery } from "../route";
+import type { Leading } from "./plan";
 
 type Query = URLSearchParams;
 
@@ -38,12 +39,17 @@ export function lookQuery(look: Look): Record<string, string | undefined> {
   return { map: look.map, log: flag(look.log), square: flag(look.square), up: look.up === undefined ? undefined : flag(look.up), levels };
 }
 
-/** The chosen elements of the leading dimensions: "-1", the last, where none was chosen or there are not so many. */
-export function planeOf(text: string | null, lengths: readonly number[]): number[] {
+/** The element of a leading dimension that is seen until one is chosen: the newest; -1 is the last, also of what grows. */
+export function usualOf(leading: Pick<Leading, "newestFirst">): number {
+  return leading.newestFirst ? 0 : -1;
+}
+
+/** The chosen elements of the leading dimensions: the usual one where none was chosen or there are not so many. */
+export function planeOf(text: string | null, leading: readonly Pick<Leading, "length" | "newestFirst">[]): number[] {
   const chosen = numbersOf(text) ?? [];
-  return lengths.map((length, axis) => {
+  return leading.map((of, axis) => {
     const one = chosen[axis];
-    return one !== undefined && Number.isInteger(one) && one >= 0 && one < length ? one : -1;
+    return one !== undefined && Number.isInteger(one) && one >= 0 && one < of.length ? one : usualOf(of);
   });
 }
 

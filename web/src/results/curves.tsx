@@ -22,7 +22,7 @@ export function CurvesPlot(props: { plan: Of<"curves">; domain: string; run: str
   const [part] = choice("part");
   const [marks, setMarks] = useState(false);
   const [region, setRegion] = useState<Box>();
-  const plane = planeOf(query.get("at"), plan.leading.map((one) => one.length));
+  const plane = planeOf(query.get("at"), plan.leading);
   const length = plan.shape.at(-1)!;
   // Edges cannot be put together as values are: of these every so many are taken.
   const block = Math.ceil(length / MOST_POINTS);

@@ -18,20 +18,20 @@ interface Parts {
 export function partsOf(plan: Plan, at: string | null, of: string | null): Parts {
   switch (plan.kind) {
     case "curves": {
-      const plane = planeOf(at, plan.leading.map((one) => one.length));
+      const plane = planeOf(at, plan.leading);
       const all = plan.series.flatMap((one) => [one.path, ...(one.errors ? [one.errors] : [])]);
       if (plane.length) return { npy: plan.series[0]!.path, csv: all, select: `[${[...plane, ":"].join(",")}]` };
       return { npy: plan.series[0]!.path, csv: [...(plan.x.path ? [plan.x.path] : []), ...all] };
     }
     case "image": {
       const signal = plan.signals.find((one) => one.path === of) ?? plan.signals[0]!;
-      const plane = planeOf(at, plan.leading.map((one) => one.length));
+      const plane = planeOf(at, plan.leading);
       return { npy: signal.path, csv: [signal.path], ...(plane.length ? { select: `[${[...plane, ":", ":"].join(",")}]` } : {}) };
     }
     case "scatter":
       return { npy: plan.value.path, csv: [plan.x.path, plan.y.path, plan.value.path] };
     case "table": {
-      const plane = planeOf(at, plan.leading.map((one) => one.length));
+      const plane = planeOf(at, plan.leading);
       const csv = plan.columns.map((one) => one.path);
       return { npy: plan.columns.at(-1)!.path, csv, ...(plane.length ? { select: `[${[...plane, ":", ":"].join(",")}]` } : {}) };
     }

@@ -16,6 +16,7 @@ import { Nothing } from "./empty";
 import { Sliders } from "./leading";
 import { overlayFrom, overlayWishes } from "./overlaid";
 import { allMissing, Parts, scaled, Waiting, type Of } from "./parts";
+import { isKept, ratioOf } from "./proportion";
 import { Region } from "./region";
 import { cellText } from "./table";
 import { windowOf } from "./wishes";
@@ -31,13 +32,10 @@ const SCREEN = { width: 1000, height: 600 };
 export function ImagePlot(props: { plan: Of<"image">; domain: string; run: string | undefined; events: string | undefined }): JSX.Element {
   const { plan, domain } = props;
   const query = place.value.query;
-  const planes = plan.leading.map((one) => one.length);
-  const plane = planeOf(query.get("at"), planes);
+  const plane = planeOf(query.get("at"), plan.leading);
   const first = plan.leading.length;
   const told = plan.shape.slice(first, first + 2) as unknown as readonly [number, number];
-  const narrow = Math.max(...told) > 8 * Math.min(...told);
   const graph = plan.x.path !== undefined && plan.y.path !== undefined;
-  const look = lookOf(query, { log: plan.log, square: !narrow && plan.x.path === undefined, up: graph });
   const [of, setOf] = choice("of");
   const [part] = choice("part");
   const signal = plan.signals.find((one) => one.path === of) ?? plan.signals[0]!;
@@ -60,13 +58,15 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
   const overlay = useMemo(() => (overlaid ? overlayFrom(plan.overlays, arrays) : undefined), [arrays, overlaid]);
   const answer = arrays?.["image"];
   const image = useMemo(() => answer && { ...answer, data: scaled(answer.data, signal) }, [answer, signal.factor, signal.offset]);
-  const auto = useMemo(() => image && autoLevels(image.data, look.log), [image, look.log]);
   const missing = useMemo(() => image !== undefined && allMissing(image.data), [image]);
   // The array may have grown, or another run begun, since the tree was asked for.
   const now = answer?.whole.length === plan.shape.length ? answer.whole : plan.shape;
   const [rows, columns] = now.slice(first, first + 2) as [number, number];
   const xs = useMemo(() => along(columns, arrays?.["x"]?.data, plan.x.edges), [arrays?.["x"], columns]);
   const ys = useMemo(() => along(rows, arrays?.["y"]?.data, plan.y.edges), [arrays?.["y"], rows]);
+  const ratio = ratioOf(plan.x, plan.y, xs, ys, columns, rows);
+  const look = lookOf(query, { log: plan.log, square: isKept(ratio, columns, rows), up: graph && !plan.down });
+  const auto = useMemo(() => image && autoLevels(image.data, look.log), [image, look.log]);
   const shown = answer?.wish.window;
   if (!image || !auto || !shown) return <Waiting error={error} />;
   const levels = usable(look.levels ?? auto, look.log);
@@ -92,7 +92,7 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
       <Problem error={error} />
       {plan.bands ? null : (
         <>
-          <LookForm look={look} levels={levels} onLook={onLook}>
+          <LookForm look={look} levels={levels} pixels={(ratio ?? 1) === 1} onLook={onLook}>
             {plan.signals.length > 1 ? (
               <label>
                 signal{" "}
@@ -127,6 +127,7 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
         log={look.log}
         map={look.map}
         square={look.square}
+        ratio={ratio}
         up={(look.up ?? false) !== ys.falls}
         whole={{ x: 0, y: 0, width: columns, height: rows }}
         x={xs}

@@ -1,8 +1,9 @@
-/** Sliders for the dimensions before those that are plotted: one element of each is seen, the last one until another is chosen. */
+/** Sliders for the dimensions before those that are plotted: one element of each is seen, the newest one until another is chosen. */
 import type { JSX } from "preact";
 import { figure } from "../plots/figure";
 import { setQuery } from "../route";
 import { useArrays, type Wish } from "./arrays";
+import { usualOf } from "./choices";
 import type { Leading } from "./plan";
 
 export function Sliders(props: { leading: readonly Leading[]; plane: readonly number[]; domain: string }): JSX.Element | null {
@@ -15,11 +16,11 @@ export function Sliders(props: { leading: readonly Leading[]; plane: readonly nu
   if (!leading.length) return null;
   function choose(place: number, value: number | undefined): void {
     const next = plane.map((one, other) => (other === place ? (value ?? -1) : one));
-    setQuery({ at: next.every((one) => one < 0) ? undefined : next.join(",") });
+    setQuery({ at: next.every((one, other) => one === usualOf(leading[other]!)) ? undefined : next.join(",") });
   }
   return (
     <>
-      {leading.map(({ length, axis }, place) => {
+      {leading.map(({ length, axis, newestFirst }, place) => {
         const chosen = plane[place]!;
         const shown = chosen < 0 ? length - 1 : chosen;
         const position = arrays?.[place]?.data[shown];
@@ -33,9 +34,13 @@ export function Sliders(props: { leading: readonly Leading[]; plane: readonly nu
               {shown} of 0 to {length - 1}
               {position === undefined ? "" : `: ${figure(position)}`}
             </span>
-            <label>
-              <input type="checkbox" checked={chosen < 0} onChange={(event) => choose(place, event.currentTarget.checked ? undefined : shown)} /> the last
-            </label>
+            {newestFirst ? (
+              <span class="faint">0 is the newest</span>
+            ) : (
+              <label>
+                <input type="checkbox" checked={chosen < 0} onChange={(event) => choose(place, event.currentTarget.checked ? undefined : shown)} /> the last
+              </label>
+            )}
           </div>
         );
       })}

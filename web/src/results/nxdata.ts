@@ -10,6 +10,7 @@ export interface Axis {
   /** Where its numbers are; without one they count from 0. */
   readonly path?: string;
   readonly label: string;
+  readonly units?: string;
   /** It has the edges of the elements, one more than there are. */
   readonly edges?: boolean;
   /** Seconds of one count, where these are moments since 1970. */
@@ -103,9 +104,11 @@ export function axis(group: Group, path: string, name: string | undefined, lengt
   }
   const edges = node.shape[0] === length + 1;
   if (!edges && node.shape[0] !== length) return { label: otherwise };
+  const units = text(node, "units");
   return {
     path: join(path, name),
     label: time === undefined ? label(node, name) : (text(node, "long_name") ?? name),
+    ...(units ? { units } : {}),
     ...(edges ? { edges } : {}),
     ...(time === undefined ? {} : { time }),
   };
@@ -144,6 +147,12 @@ export function titleOf(group: Group): string | undefined {
   const child = group.children["title"];
   if (child && !isGroup(child) && typeof child.value === "string" && child.value !== "") return child.value;
   return text(group, "title");
+}
+
+/** Whether an attribute of the group says so: y grows downwards, as the rows of a camera do (`y_down`), or the newest comes first (`newest_first`). */
+export function says(group: Group, name: "y_down" | "newest_first"): boolean {
+  const value = group.attributes[name];
+  return value === true || value === 1;
 }
 
 /** Whether values are to be shown by their logarithm, as silx writes it (SILX_style). */

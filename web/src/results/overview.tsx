@@ -4,7 +4,7 @@
  */
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { along } from "../plots/along";
+import { along, COUNTED } from "../plots/along";
 import { autoLevels, usable } from "../plots/levels";
 import { Curves } from "../plots/curves";
 import { marked } from "../plots/overlay";
@@ -16,6 +16,7 @@ import { at, isGroup, join, texts, type Group } from "./outline";
 import { overlayFrom, overlayWishes } from "./overlaid";
 import { scaled, Waiting, type Of } from "./parts";
 import { planOf, type Plan } from "./plan";
+import { isKept, ratioOf } from "./proportion";
 import { GroupList, ValuePlot } from "./simple";
 
 /** Pixels of an image that is asked for, along each side. */
@@ -93,7 +94,7 @@ function ImageTile(props: { plan: Of<"image">; domain: string }): JSX.Element {
     return { x, y, xLabel: plan.x.label, yLabel: plan.y.label };
   }, [arrays, rows, columns]);
   if (!answer) return <Waiting error={error} />;
-  const narrow = Math.max(rows, columns) > 8 * Math.min(rows, columns);
+  const ratio = ratioOf(plan.x, plan.y, axes?.x ?? COUNTED, axes?.y ?? COUNTED, columns, rows);
   return (
     <div class={stack ? "thumbs" : "one"}>
       {images.map((image, index) => {
@@ -108,8 +109,9 @@ function ImageTile(props: { plan: Of<"image">; domain: string }): JSX.Element {
               levels={levels}
               log={plan.log}
               whole={{ x: 0, y: 0, width: columns, height: rows }}
-              square={!narrow && plan.x.path === undefined}
-              up={axes !== undefined && !axes.y.falls}
+              square={isKept(ratio, columns, rows)}
+              ratio={ratio ?? 1}
+              up={axes !== undefined && plan.down === axes.y.falls}
               axes={axes}
               overlay={overlays[index] ?? {}}
               small={stack !== undefined}

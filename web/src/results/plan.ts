@@ -1,5 +1,5 @@
 /** Which plot is the right one for a part of the publish tree: by its shape, and by what its NXdata attributes say. */
-import { axis, isLog, nxdata, placesOf, series, titleOf, type Axis, type NxData, type Series } from "./nxdata";
+import { axis, isLog, nxdata, placesOf, says, series, titleOf, type Axis, type NxData, type Series } from "./nxdata";
 import { overlaysOf, type Overlays } from "./overlays";
 import { at, isComplex, isGroup, isNumeric, join, label, sizeOf, text, type Dataset, type Group, type Node } from "./outline";
 
@@ -9,6 +9,8 @@ export type { Axis, Series } from "./nxdata";
 export interface Leading {
   readonly length: number;
   readonly axis: Axis;
+  /** The first one is the newest: it is seen until another is chosen, else the last one is. */
+  readonly newestFirst?: true;
 }
 
 interface Shared {
@@ -40,10 +42,12 @@ export type Plan = Shared &
         readonly bands?: number;
         readonly x: Axis;
         readonly y: Axis;
+        /** Where it has axes: y grows downwards all the same. */
+        readonly down: boolean;
         readonly log: boolean;
         readonly overlays: Overlays;
       }
-    | { readonly kind: "scatter"; readonly value: Series; readonly shape: readonly number[]; readonly x: Required<Pick<Axis, "path" | "label">>; readonly y: Required<Pick<Axis, "path" | "label">>; readonly log: boolean } // prettier-ignore
+    | { readonly kind: "scatter"; readonly value: Series; readonly shape: readonly number[]; readonly x: Required<Pick<Axis, "path" | "label">>; readonly y: Required<Pick<Axis, "path" | "label">>; readonly down: boolean; readonly log: boolean } // prettier-ignore
     | { readonly kind: "table"; readonly columns: readonly Series[]; readonly shape: readonly number[]; readonly leading: readonly Leading[] }
     | { readonly kind: "value"; readonly path: string; readonly units: string; readonly value: unknown }
     | { readonly kind: "group"; readonly path: string; readonly group: Group }
@@ -140,7 +144,11 @@ const MEANT: Record<string, Way> = { spectrum: "curves", image: "image", "rgb-im
 const MAKE: Record<Way, (group: Group, path: string, found: NxData) => Made> = { curves, image, scatter, table };
 
 function leadingOf(group: Group, path: string, found: NxData, count: number): Leading[] {
-  return found.shape.slice(0, count).map((length, place) => ({ length, axis: axis(group, path, found.axes[place], length, `axis ${place}`) }));
+  return found.shape.slice(0, count).map((length, place) => ({
+    length,
+    axis: axis(group, path, found.axes[place], length, `axis ${place}`),
+    ...(place === 0 && says(group, "newest_first") ? { newestFirst: true } : {}),
+  }));
 }
 
 function signalsOf(group: Group, path: string, found: NxData): Series[] {
@@ -177,6 +185,7 @@ function image(group: Group, path: string, found: NxData): Made {
     ...(bands ? { bands } : {}),
     x: axis(group, path, found.axes[row + 1], found.shape[row + 1]!, "column"),
     y: axis(group, path, found.axes[row], found.shape[row]!, "row"),
+    down: says(group, "y_down"),
     log: isLog(group),
     overlays: {},
   };
@@ -185,7 +194,7 @@ function image(group: Group, path: string, found: NxData): Made {
 function scatter(group: Group, path: string, found: NxData): Made {
   const [x, y] = placesOf(group, found)!;
   const along = (name: string): { path: string; label: string } => ({ path: join(path, name), label: label(group.children[name], name) });
-  return { kind: "scatter", value: series(group, path, found.signal, true), shape: found.shape, x: along(x), y: along(y), log: isLog(group) };
+  return { kind: "scatter", value: series(group, path, found.signal, true), shape: found.shape, x: along(x), y: along(y), down: says(group, "y_down"), log: isLog(group) };
 }
 
 function table(group: Group, path: string, found: NxData): Made {

@@ -16,7 +16,7 @@ const MOST_POINTS = 50_000;
 
 export function ScatterPlot(props: { plan: Of<"scatter">; domain: string; run: string | undefined; events: string | undefined }): JSX.Element {
   const { plan, domain } = props;
-  const look = lookOf(place.value.query, { log: plan.log, square: false });
+  const look = lookOf(place.value.query, { log: plan.log, square: false, up: !plan.down });
   const [part] = choice("part");
   const [seen, setSeen] = seenBox();
   const count = plan.shape.reduce((product, length) => product * length, 1);
@@ -46,6 +46,7 @@ export function ScatterPlot(props: { plan: Of<"scatter">; domain: string; run: s
         log={look.log}
         map={look.map}
         square={look.square}
+        up={look.up ?? true}
         xLabel={plan.x.label}
         yLabel={plan.y.label}
         label={plan.title}

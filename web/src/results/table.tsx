@@ -27,7 +27,7 @@ export function TablePlot(props: { plan: Of<"table">; domain: string }): JSX.Ele
   const { plan, domain } = props;
   const query = place.value.query;
   const paths = plan.columns.map((one) => one.path);
-  const plane = planeOf(query.get("at"), plan.leading.map((one) => one.length));
+  const plane = planeOf(query.get("at"), plan.leading);
   const length = plan.shape[plan.leading.length]!;
   const wide = plan.shape.length > 1 ? plan.shape.at(-1)! : 0;
   const [from] = numbersOf(query.get("row"), 1) ?? [];

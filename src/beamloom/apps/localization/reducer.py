@@ -49,6 +49,7 @@ class Reducer:
         self._bounds = Histogram(Bins(width=0.5, units="nm", label="bound of x"), label="localizations")
         self.publish: dict[str, Any] = {
             "image": self._image,
+            "image_attrs": {"y_down": True},
             "frames": self._frames,
             "photons": self._photons,
             "uncertainty": self._bounds,
@@ -100,7 +101,7 @@ class Reducer:
     def _publish_table(self) -> Array:
         table = np.concatenate([empty(), *(self._tables[event] for event in sorted(self._tables))])
         columns: dict[str, Any] = {
-            "_attrs": {"NX_class": "NXdata", "signal": "photons", "axes": ["x", "y"]},
+            "_attrs": {"NX_class": "NXdata", "signal": "photons", "axes": ["x", "y"], "y_down": True},
         }
         for name in table.dtype.names or ():
             columns[name] = table[name].copy()
@@ -130,7 +131,7 @@ class Reducer:
             "y_attrs": {"units": "nm"},
         }
         self.publish["corrected"] = {
-            "_attrs": {"NX_class": "NXdata", "signal": "density", "axes": ["y", "x"]},
+            "_attrs": {"NX_class": "NXdata", "signal": "density", "axes": ["y", "x"], "y_down": True},
             "density": image,
             "density_attrs": {"long_name": "localizations as wide as their bounds, drift taken off"},
             "y": extent[2] + centres[: image.shape[0]],

@@ -31,14 +31,16 @@ def curve(events: Array, values: Array, name: str, units: str) -> dict[str, Any]
 def picture(
     image: Array, down: tuple[str, Array], right: tuple[str, Array], title: str, units: str
 ) -> dict[str, Any]:
-    """An image over two axes, each with its name."""
+    """An image over two axes, each with its name; of events the numbers, of all else pixels, and rows go down as those of a frame."""
     group: dict[str, Any] = {
         "_attrs": {"NX_class": "NXdata", "signal": "image", "axes": [down[0], right[0]], "title": title},
         "image": image,
         "image_attrs": {"units": units, "long_name": title},
     }
     for name, places in (down, right):
-        group |= {name: places, f"{name}_attrs": {"units": "pixel"}}
+        group |= {name: places, f"{name}_attrs": {} if name == "event" else {"units": "pixel"}}
+    if down[0] == "row":
+        group["_attrs"]["y_down"] = True
     return group
 
 

@@ -98,6 +98,7 @@ class Pictures:
                 "signal": "image",
                 "axes": ["event", ".", "."],
                 "title": "last hits",
+                "newest_first": True,
                 "overlay_points": _PEAKS,
             },
             "image": image.astype(np.float32),
