@@ -23,5 +23,6 @@ export default defineConfig({
   },
   // `npx vite` shows the sources against a controller that runs.
   server: { proxy: { "/api": controller } },
-  test: { environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
+  // Style sheets too are read by tests.
+  test: { css: true, environment: "happy-dom", include: ["tests/**/*.test.{ts,tsx}"] },
 });
