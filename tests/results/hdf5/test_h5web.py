@@ -46,6 +46,11 @@ def colours(picture: bytes) -> int:
     return len(np.unique(middle.reshape(-1, 3), axis=0))
 
 
+LABELS = """[...document.querySelectorAll('.visx-axis-label')].map(
+    one => [one.textContent, one.getBoundingClientRect().width > one.getBoundingClientRect().height])"""
+"""The names at the axes of a plot, and whether they are written along."""
+
+
 def test_h5web_browses_and_plots_what_is_published(viewer: Viewer, repository: Path) -> None:
     browser = viewer.browser
     viewer.open("/image")
@@ -60,6 +65,8 @@ def test_h5web_browses_and_plots_what_is_published(viewer: Viewer, repository: P
     viewer.open("/map")
     browser.wait_for("NX Scatter", "key_0", "key_1")
     (repository / "out" / "h5web-map.png").write_bytes(browser.picture())
+    # The first of the two axes is along, as on the dashboard: the name of the other one is turned.
+    assert sorted(browser.run(LABELS)) == [["key_0", True], ["key_1", False]]
 
 
 KINDS = {
