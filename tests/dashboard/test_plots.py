@@ -435,7 +435,10 @@ def test_where_nothing_was_marked_a_finger_can_mark(page: Page) -> None:
 def test_a_range_is_marked_on_curves(page: Page) -> None:
     choose(page, "spectrum")
     page.get_by_label("mark a range").check()
-    box = page.locator("#plot .u-over").bounding_box()
+    over = page.locator("#plot .u-over")
+    # A choice has the curves drawn anew.
+    expect(over).to_be_visible()
+    box = over.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 50)
     page.mouse.down()
