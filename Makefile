@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-compiled fuzz chaos hits lint format types imports check web web-check web-checked bench constraints clean
+.PHONY: help install demo test test-more fuzz chaos hits lint format types imports check web web-check web-checked bench constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -17,12 +17,12 @@ install: $(STAMP) ## set up .venv; does nothing when nothing has changed
 demo: $(STAMP) ## run a simulated scan through a complete pipeline, about ten seconds
 	$(BIN)/beamloom demo $(ARGS)
 
-test: $(STAMP) ## run all tests
+test: $(STAMP) ## run the tests
 	$(BIN)/pytest $(ARGS)
 
-test-compiled: $(STAMP) ## install what has to be compiled (PyMca5: a minute or two, a compiler for C++), and test what needs it
+test-more: $(STAMP) ## run the tests that take long, or need programs of others first: HSDS, h5web, PyMca; five minutes
 	@$(PIP) install --constraint constraints.txt --group compiled || echo "PyMca5 could not be compiled; what needs it is not tested"
-	$(BIN)/pytest tests/apps/fluorescence $(ARGS)
+	$(BIN)/pytest -m "installs or long" $(ARGS)
 
 fuzz: $(STAMP) ## harm 10,000 packets of every device, look at many more orders of events, ask much over HTTP; ten minutes and more
 	BEAMLOOM_DEEP=1 $(BIN)/pytest tests/devices/test_conformance.py tests/engine tests/openapi tests/services/test_hostile_messages.py $(ARGS)

@@ -110,10 +110,10 @@ def cut(host: str, *who: str, sends: bool = True, receives: bool = True) -> Call
 @pytest.mark.parametrize(
     ("host", "who"),
     [
-        (WORK, ["worker-1"]),
         (INGEST, ["camera-ingester", "box-ingester"]),
-        (REDUCE, ["reducer"]),
         (CONTROL, ["camera-ingester", "box-ingester", "reducer", "worker-1"]),
+        pytest.param(WORK, ["worker-1"], marks=pytest.mark.long),
+        pytest.param(REDUCE, ["reducer"], marks=pytest.mark.long),
     ],
 )
 def test_a_host_that_is_cut_off_for_longer_than_the_heartbeat_comes_back_and_nothing_is_lost(
@@ -122,8 +122,15 @@ def test_a_host_that_is_cut_off_for_longer_than_the_heartbeat_comes_back_and_not
     run_with(cut(host, *who))
 
 
-@pytest.mark.parametrize("hears", [True, False])
-@pytest.mark.parametrize(("host", "name"), [(WORK, "worker-1"), (INGEST, "camera-ingester")])
+@pytest.mark.parametrize(
+    ("host", "name", "hears"),
+    [
+        (WORK, "worker-1", True),
+        (INGEST, "camera-ingester", False),
+        pytest.param(WORK, "worker-1", False, marks=pytest.mark.long),
+        pytest.param(INGEST, "camera-ingester", True, marks=pytest.mark.long),
+    ],
+)
 def test_a_connection_that_is_half_open_costs_nothing(host: str, name: str, hears: bool) -> None:
     run_with(cut(host, name, receives=not hears, sends=hears))
 

@@ -23,6 +23,7 @@ GROUPS = {
     "streams": {"growth_streams"},
     "growth": {"growth_events", "growth_memory"},
 }
+LONG = {"promises", "frames", "replay", "streams"}
 OTHERS = Path("out/bench/dranspose/installed")
 
 
@@ -42,7 +43,9 @@ def measured(repository: Path, folder: Path, *arguments: str) -> dict[str, Any]:
 
 @pytest.mark.processes
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize(
+    "group", [pytest.param(group, marks=pytest.mark.long) if group in LONG else group for group in GROUPS]
+)
 def test_every_row_is_measured(repository: Path, tmp_path: Path, group: str) -> None:
     found = measured(repository, tmp_path, "--without-dranspose", "--only", group)
     assert set(found["figures"]) >= GROUPS[group]

@@ -22,6 +22,7 @@ from beamloom.results.files.keeper import Keeper  # noqa: E402
 from beamloom.results.hsds import HsdsDomain  # noqa: E402
 
 pytestmark = [
+    pytest.mark.installs,
     pytest.mark.processes,
     pytest.mark.timeout(240),
     # h5pyd leaves connections open.

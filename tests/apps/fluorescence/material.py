@@ -23,10 +23,13 @@ SETTINGS: dict[str, Any] = {
     "y": "contrast.pseudo.y",
 }
 
-needs_pymca = pytest.mark.skipif(
-    importlib.util.find_spec("PyMca5") is None,
-    reason="needs PyMca5, which has to be compiled: make test-compiled",
-)
+needs_pymca = [
+    pytest.mark.installs,
+    pytest.mark.skipif(
+        importlib.util.find_spec("PyMca5") is None,
+        reason="needs PyMca5, which has to be compiled: make test-more",
+    ),
+]
 
 
 def messages(simulation: Simulation = SIMULATION) -> dict[str, list[list[bytes]]]:

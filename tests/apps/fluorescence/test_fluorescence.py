@@ -31,7 +31,8 @@ def truth(element: str, simulation: Simulation = SIMULATION) -> Any:
     return np.array(amounts).reshape(simulation.rows, simulation.columns)
 
 
-@needs_pymca
+@needs_pymca[0]
+@needs_pymca[1]
 def test_maps_of_a_fit_show_how_much_of_each_element_is_where() -> None:
     maps = analysed(Worker, Reducer, events(), fitting())["maps"]
     for element in ELEMENTS:

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.processes
 DEVICES = {"xspress3": "xspress3", "contrast": "contrast", "i0": "albaem"}
 
 
-@needs_pymca
+@needs_pymca[0]
+@needs_pymca[1]
 def test_live_replay_and_one_process_agree_to_the_bit_though_a_worker_dies(tmp_path: Path) -> None:
     file = tmp_path / "sample.cfg"
     file.write_text(SIMULATION.configuration)

@@ -18,7 +18,7 @@ from results.hdf5.trees import TREE, served
 pytestmark = [pytest.mark.timeout(240), pytest.mark.processes]
 
 
-@pytest.fixture(scope="module", params=["0.18.0", "installed"])
+@pytest.fixture(scope="module", params=[pytest.param("0.18.0", marks=pytest.mark.installs), "installed"])
 def python(request: pytest.FixtureRequest, repository: Path) -> str:
     if request.param == "installed":
         return sys.executable

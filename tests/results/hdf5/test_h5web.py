@@ -14,7 +14,7 @@ from matplotlib import image as matplotlib_image
 from results.hdf5.browser import Browser, bundled, chromium, pages, patiently
 from results.hdf5.trees import TREE, served
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.processes]
+pytestmark = [pytest.mark.installs, pytest.mark.timeout(300), pytest.mark.processes]
 
 
 class Viewer:
