@@ -85,7 +85,8 @@ def test_a_worker_that_was_asked_to_end_is_no_finding(live: Live) -> None:
 
 
 def test_the_last_worker_is_not_stopped(live: Live) -> None:
-    live.post("workers/worker-1/stop")
+    live.wait_for("config", lambda config: len(config["workers"]) == 2)
+    assert live.post("workers/worker-1/stop").json() == {"stopping": "worker-1"}
     assert "worker-2 is the only worker" in live.refused(live.post("workers/worker-2/stop"), 409)
     assert "worker-2" in names(live)
 

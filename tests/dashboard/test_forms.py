@@ -41,6 +41,12 @@ def put(page: Page, name: str, text: str) -> None:
     field(page, name).locator("input:not([type=file]), textarea").fill(text)
 
 
+def events_with_the_newest(showcase: Live) -> None:
+    """Changes between which no event is given out are one."""
+    newest = showcase.get("epochs")["epochs"][-1]["first_event"]
+    wait_until(lambda: showcase.progress()["last_assigned"] > newest, "more events", showcase.state)
+
+
 def values(live: Live) -> dict[str, Any]:
     found: dict[str, Any] = live.get("epochs")["values"]
     return found
@@ -89,16 +95,16 @@ def test_what_is_set_by_the_form_is_one_epoch_that_reaches_the_workers_and_can_b
     expect(newest).to_contain_text(f"{after['epochs'][-1]['first_event']:,} on")
     expect(field(page, "sample")).not_to_contain_text("not set yet")
     show(page, "parameters", pictures)
-    wait_until(
-        lambda: showcase.progress()["last_assigned"] > after["epochs"][-1]["first_event"], "more events"
-    )
+    events_with_the_newest(showcase)
     put(page, "sample", "E-9")
     page.get_by_role("button", name="set from the next event on").click()
     wait_until(lambda: values(showcase)["sample"] == "E-9", "the second change", showcase.state)
+    events_with_the_newest(showcase)
     page.locator("#epochs tbody tr").last.get_by_role("button", name="back to this").click()
     wait_until(lambda: values(showcase)["sample"] == "C-17", "the first values", showcase.state)
     assert [values(showcase)[name] for name in ("line", "keep_dark")] == [512, False]
     expect(field(page, "line").locator("input")).to_have_value("512")
+    expect(newest).to_contain_text("sample: E-9 → C-17")
     page.get_by_role("button", name="undo").click()
     wait_until(lambda: values(showcase)["sample"] == "E-9", "the undoing", showcase.state)
 
