@@ -6,11 +6,14 @@ import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import pytest
 import zmq
 
 from beamloom.devices.karabo import BridgeSimulator
 from beamloom.devices.player import ZmqPlayer
 from support.patience import PATIENCE
+
+pytestmark = pytest.mark.long
 
 MANY = 1050
 """Each makes two reports; ZeroMQ keeps 2,000 of them for a monitor that is not read, and then waits."""

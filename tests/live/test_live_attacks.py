@@ -179,6 +179,7 @@ def test_a_run_with_keys_and_tokens_is_what_it_is_whatever_strangers_send(
         survives(live, camera, attack)
 
 
+@pytest.mark.long
 def test_a_run_without_keys_is_what_it_is_whatever_garbage_strangers_send(camera: Bench) -> None:
     def attack(ports: dict[int, int], run: str, peers: dict[str, str]) -> Attack:
         return Attack(ports, malformed(run, peers), commands=False, rounds=ROUNDS)

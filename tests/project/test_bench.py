@@ -23,7 +23,7 @@ GROUPS = {
     "streams": {"growth_streams"},
     "growth": {"growth_events", "growth_memory"},
 }
-LONG = {"promises", "frames", "replay", "streams"}
+LONG = {"promises", "frames", "replay", "streams", "idle"}
 OTHERS = Path("out/bench/dranspose/installed")
 
 

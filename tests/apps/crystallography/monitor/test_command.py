@@ -155,6 +155,7 @@ def check_class_for_om(folder: Path, recording: list[str]) -> None:
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_a_simulation_that_is_interrupted_writes_everything(tmp_path: Path) -> None:
     words = ("simulation", "--frames", "5000", "-p", f"processed_directory={tmp_path / 'files'}")
     more = ("-p", "status_file_update_interval=1", "--plain", "--http", "127.0.0.1:0", "-n", "1")
