@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,14 @@ Message = list[bytes]
 def pictures(count: int) -> list[Message]:
     """A whole series: its header, ``count`` pictures, its end."""
     return list(stins.generate(images=_numbered(range(count))))
+
+
+def pictures_held(count: int, gates: Mapping[int, threading.Event]) -> Iterator[Message]:
+    """The same; no more than this many messages come before a gate is set, however long that takes."""
+    for number, message in enumerate(pictures(count)):
+        if number in gates:
+            gates[number].wait()
+        yield message
 
 
 def pictures_until(enough: threading.Event) -> Iterator[Message]:

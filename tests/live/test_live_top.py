@@ -7,13 +7,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from live.pipelines import Bench, Live, of_camera, running, wait_until
 from live.screens import InTerminal
-from live.series import pictures, uniform_map
+from live.series import pictures, pictures_held, uniform_map
 from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
@@ -46,7 +47,13 @@ def test_a_pipeline_is_followed_from_its_first_run_over_the_death_of_its_control
         assert wide == 79  # the title ends with a blank
         assert re.search(r"^ camera .*no run reads it", "\n".join(lines), re.MULTILINE)
         run = live.arm(uniform_map(["camera"], EVENTS))
-        camera.play("camera", pictures(EVENTS), rate=200)
+        # What a stream carries is learned from a packet that comes after a first look, and told by the next one.
+        seen, learned = threading.Event(), threading.Event()
+        camera.play("camera", pictures_held(EVENTS, {10: seen, 20: learned}))
+        screen.wait_for(has(r"^ camera +10 "))
+        seen.set()
+        screen.wait_for(has(r"^ camera +20 .* 1 × 1 uint32 "))
+        learned.set()
         live.finished()
         lines = screen.wait_for("The run is complete: every event is in the result.")
         end = live.progress()

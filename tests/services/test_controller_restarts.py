@@ -206,6 +206,23 @@ def test_parameters_and_their_epochs_go_on_where_they_were(tmp_path: Path) -> No
     pipeline.close()
 
 
+@pytest.mark.parametrize("moment", range(1, 20, 2))
+def test_whatever_was_told_to_somebody_the_next_controller_knows_too(moment: int, tmp_path: Path) -> None:
+    pipeline = Restarting(tmp_path, {"a": (feed := Feed())})
+    bench = pipeline.bench
+    bench.arm(uniform(["a"], FRAMES))
+    for packet in series(FRAMES)[:moment]:
+        feed.send([packet])
+        bench.step()
+    answer = bench.controller.ask(lambda: counts(bench.active))
+    # It dies when it has answered: nothing is written any more.
+    answer.add_done_callback(lambda _: pipeline.keeper.scribe.close())
+    bench.step()
+    pipeline.kill()
+    assert counts(bench.active) == answer.result()
+    pipeline.close()
+
+
 def test_who_does_not_come_back_is_lost_in_the_usual_way(tmp_path: Path) -> None:
     pipeline = Restarting(tmp_path, {"a": (feed := Feed())})
     bench = pipeline.bench

@@ -29,12 +29,18 @@ class Commands:
         self._wake()
         return answer
 
-    def carry_out(self) -> None:
-        """Make the calls; to be called in the service's own thread. What a call raises goes to who asked for it."""
+    def carry_out(self, before_answering: Callable[[], None] = lambda: None) -> None:
+        """Make the calls; to be called in the service's own thread. What a call raises goes to who asked for it.
+
+        ``before_answering`` is called when a call has been made and nobody knows its outcome yet.
+        """
         while self._waiting:
             command, answer = self._waiting.popleft()
             if answer.set_running_or_notify_cancel():
                 try:
-                    answer.set_result(command())
+                    outcome = command()
+                    before_answering()
                 except Exception as error:
                     answer.set_exception(error)
+                else:
+                    answer.set_result(outcome)

@@ -346,7 +346,7 @@ class ControllerService:
 
     def turn(self, now: float) -> None:
         """Do what is to be done now."""
-        self._commands.carry_out()
+        self._commands.carry_out(self._keep_what_happened)
         if self._watches_silence:
             if now - self._looked_at > self.settings.heartbeat_timeout / 2:
                 self.ensemble.forgive(now)
@@ -372,6 +372,11 @@ class ControllerService:
             self._keeper.turn(now, lambda: snapshot(self))
             self.ended = self._keeper.scribe.overtaken
 
+    def _keep_what_happened(self) -> None:
+        """Whoever is told something can rely on it: the next controller knows it too."""
+        if self._keeper is not None:
+            self._keeper.flush()
+
     def _keep_run(self, active: ActiveRun) -> None:
         """A run has begun, or has ended: what is known of it is kept."""
         if self._keeper is None:
@@ -394,9 +399,8 @@ class ControllerService:
         self.epochs.restart()
         if self.active is not None:
             self.past.add([put_away(self.active)])
-        before_sending = (lambda: None) if self._keeper is None else self._keeper.flush
         self.active = ActiveRun(
-            arming.run, arming.written, self.ensemble, self._channel, arming.ticks, before_sending
+            arming.run, arming.written, self.ensemble, self._channel, arming.ticks, self._keep_what_happened
         )
         self.active.begin_epoch(self.epochs.number, readable(self.parameters.current))
         self.epochs.recorder = new_recorder(arming.run, self.epochs, self.settings.detectors)

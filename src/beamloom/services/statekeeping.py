@@ -1,7 +1,8 @@
 """What of the controller survives it: a checkpoint of all that it knows, and one entry for each thing that has happened since.
 
-Policy: an entry is in the store before anything that follows from it is sent. A checkpoint is made every few thousand entries, but never
-more than a hundredth of the time goes into them. Where the store is behind, a checkpoint is tried every second.
+Policy: an entry is in the store before anything that follows from it is sent, and before anybody who asks is told of it. A checkpoint is
+made every few thousand entries, but never more than a hundredth of the time goes into them. Where the store is behind, a checkpoint is
+tried every second.
 """
 
 from __future__ import annotations
