@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from beamloom import ParameterSet, UserError
+from beamloom import ParameterValue, UserError
 
 
-def content_of(parameters: ParameterSet, name: str) -> bytes | None:
+def content_of(parameters: Mapping[str, ParameterValue], name: str) -> bytes | None:
     """The content of the file parameter ``name``; None where neither a path nor a content was given. Raises UserError."""
     sent: bytes = parameters[f"{name}_file"].value
     path = str(parameters[name].value)

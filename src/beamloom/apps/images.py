@@ -48,7 +48,7 @@ class Camera:
             except ValueError as error:
                 # It may be another stream: rows of encoders in old recordings do not say what they are.
                 unreadable = error
-        found = [name for name, parsed in parsed_by_name.items() if _has_image(parsed)]
+        found = [name for name, parsed in parsed_by_name.items() if has_image(parsed)]
         if len(found) > 1:
             raise UserError(
                 f"the streams {', '.join(sorted(found))} have images; say by the parameter detector_stream which one is meant"
@@ -69,7 +69,8 @@ def data_of(packet: Packet | None) -> Any:
     return parsed if getattr(parsed, "packet_kind", PacketKind.DATA) is PacketKind.DATA else None
 
 
-def _has_image(parsed: Any) -> bool:
+def has_image(parsed: Any) -> bool:
+    """Whether a parsed packet has an image, or several."""
     array = getattr(parsed, "array", None)
     return isinstance(array, np.ndarray) and array.ndim >= 2
 

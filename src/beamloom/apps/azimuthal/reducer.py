@@ -11,9 +11,8 @@ import numpy as np
 
 from beamloom import Parameter, Result, merge_into
 from beamloom.apps.azimuthal.parameters import ALL
+from beamloom.apps.newest_setups import NewestSetups
 
-_KEPT: Final = 4
-"""Setups, as results of frames before a change may come after it."""
 _INTERVAL: Final = 1.0
 """Seconds between two looks."""
 
@@ -29,8 +28,7 @@ class Reducer:
     def __init__(self) -> None:
         self.publish: dict[str, Any] = {}
         self._held: dict[str, Any] = {}
-        self._epochs: dict[str, int] = {}
-        """The newest epoch of each setup."""
+        self._setups = NewestSetups()
 
     def process_result(self, result: Result) -> None:
         """Take what a worker found, of one frame or of several."""
@@ -38,11 +36,7 @@ class Reducer:
             return
         merge_into(self._held, result.payload)
         self.publish["frames"] = self._held["frames"]
-        for name in result.payload.get("setups", ()):
-            self._epochs[name] = max(result.epoch, self._epochs.get(name, -1))
-        while len(self._epochs) > _KEPT:
-            oldest = min(self._epochs, key=self._epochs.__getitem__)
-            del self._epochs[oldest], self._held["setups"][oldest]
+        self._setups.saw(result.payload.get("setups", ()), result.epoch, self._held.get("setups", {}))
 
     def timer(self) -> float:
         """Show the means; returns the seconds until the next time."""
@@ -54,9 +48,9 @@ class Reducer:
         self._show()
 
     def _show(self) -> None:
-        if not self._epochs:
+        if self._setups.newest is None:
             return
-        newest = self._held["setups"][max(self._epochs, key=self._epochs.__getitem__)]
+        newest = self._held["setups"][self._setups.newest]
         waterfall = newest["waterfall"].snapshot()
         radial, about = waterfall["x"], waterfall["x_attrs"]
         shown = {name: newest[name] for name in ("waterfall", "errors", "last_frame") if name in newest}

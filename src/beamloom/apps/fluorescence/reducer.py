@@ -14,9 +14,8 @@ from beamloom import Parameter, ParameterSet, Result, UserError, merge_into
 from beamloom.apps.fluorescence.maps import joined, map_of
 from beamloom.apps.fluorescence.parameters import ALL
 from beamloom.apps.fluorescence.setup import Setups
+from beamloom.apps.newest_setups import NewestSetups
 
-_KEPT: Final = 4
-"""Setups, as results of events before a change may come after it."""
 _SHARE: Final = 5.0
 """The time between two looks, in times of what a look takes; a second at least."""
 _BESIDE: Final = ("i0", "dead_time_correction")
@@ -33,8 +32,7 @@ class Reducer:
     def __init__(self) -> None:
         self.publish: dict[str, Any] = {}
         self._held: dict[str, Any] = {}
-        self._epochs: dict[str, int] = {}
-        """The newest epoch of each setup."""
+        self._held_setups = NewestSetups()
         self._setups = Setups()
 
     def process_result(self, result: Result) -> None:
@@ -42,11 +40,7 @@ class Reducer:
         if result.payload is None:
             return
         merge_into(self._held, result.payload)
-        for name in result.payload.get("setups", ()):
-            self._epochs[name] = max(result.epoch, self._epochs.get(name, -1))
-        while len(self._epochs) > _KEPT:
-            oldest = min(self._epochs, key=self._epochs.__getitem__)
-            del self._epochs[oldest], self._held["setups"][oldest]
+        self._held_setups.saw(result.payload.get("setups", ()), result.epoch, self._held.get("setups", {}))
 
     def timer(self, parameters: ParameterSet) -> float:
         """Make maps; returns the seconds until the next time."""
@@ -59,9 +53,9 @@ class Reducer:
         self._show(parameters)
 
     def _show(self, parameters: ParameterSet) -> None:
-        if not self._epochs:
+        if self._held_setups.newest is None:
             return
-        newest = self._held["setups"][max(self._epochs, key=self._epochs.__getitem__)]
+        newest = self._held["setups"][self._held_setups.newest]
         self.publish["points"] = newest["points"]
         try:
             self.publish["spectrum"] = self._spectrum(newest["spectrum"], parameters)

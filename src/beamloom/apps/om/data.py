@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from beamloom import Event
-from beamloom.apps.crystallography.analysis.frames import Streams, data_of
+from beamloom.apps.crystallography.analysis.frames import Streams
+from beamloom.apps.images import data_of
 from beamloom.apps.om.monitor_parameters import MonitorParameters
 from beamloom.apps.om.parameters import Given, fallback
 

@@ -5,8 +5,9 @@ Everything is imported when it is first used: projecting images needs what ``pip
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from beamloom.apps.late_names import late_names
 
 if TYPE_CHECKING:
     from beamloom.apps.spectroscopy.curvature import find_curvature
@@ -25,14 +26,4 @@ _HOMES = {
     "find_curvature": "curvature",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = late_names(__name__, _HOMES)

@@ -12,13 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from beamloom import Parameter, ParameterSet, Result, merge_into
+from beamloom.apps.newest_setups import NewestSetups
 from beamloom.apps.spectroscopy import parameters as described
 from beamloom.apps.spectroscopy.pictures import published
 
 _INTERVAL: Final = 1.0
 """Seconds between two looks, at least; they take a fifth of the reducer's time at most."""
-_KEPT: Final = 4
-"""Layouts: results of frames before a change may come after it."""
 
 
 class Reducer:
@@ -32,7 +31,7 @@ class Reducer:
     def __init__(self) -> None:
         self.publish: dict[str, Any] = {}
         self._layouts: dict[str, Any] = {}
-        self._epochs: dict[str, int] = {}
+        self._newest = NewestSetups()
         self._seen: tuple[Any, ...] = ()
 
     def process_result(self, result: Result) -> None:
@@ -40,11 +39,7 @@ class Reducer:
         if result.payload is None:
             return
         merge_into(self._layouts, result.payload["layouts"])
-        for layout in result.payload["layouts"]:
-            self._epochs[layout] = max(result.epoch, self._epochs.get(layout, -1))
-        while len(self._epochs) > _KEPT:
-            oldest = min(self._epochs, key=self._epochs.__getitem__)
-            del self._epochs[oldest], self._layouts[oldest]
+        self._newest.saw(result.payload["layouts"], result.epoch, self._layouts)
 
     def timer(self, parameters: ParameterSet) -> float:
         """Show what there is; returns the seconds until the next time."""
@@ -57,9 +52,9 @@ class Reducer:
         self._look(parameters)
 
     def _look(self, given: ParameterSet) -> None:
-        if not self._epochs:
+        newest = self._newest.newest
+        if newest is None:
             return
-        newest = max(self._epochs, key=self._epochs.__getitem__)
         kept = self._layouts[newest]
         seen = (newest, kept["sum"].version)
         if seen != self._seen:

@@ -5,8 +5,9 @@ They are imported when they are first used: who only wants to know its parameter
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from beamloom.apps.late_names import late_names
 
 if TYPE_CHECKING:
     from beamloom.apps.crystallography.analysis.reducer import Reducer
@@ -17,8 +18,4 @@ __all__ = ["Reducer", "Simulation", "Worker"]
 
 _HOMES = {"Reducer": "reducer", "Simulation": "simulated", "Worker": "worker"}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = late_names(__name__, _HOMES)

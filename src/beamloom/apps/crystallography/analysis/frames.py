@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from beamloom import Event, Packet, PacketKind
+from beamloom import Event, Packet
 from beamloom.apps.crystallography.analysis.inputs import AnalysisInputError
 from beamloom.apps.crystallography.geometry.slab import Slab
+from beamloom.apps.images import data_of, has_image
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _NUMBERS = ("frame", "image_id", "unique_id", "train_id", "number")
@@ -61,7 +62,7 @@ class Streams:
         images = {
             name: (packet, parsed)
             for name, packet in event.streams.items()
-            if _has_image(parsed := data_of(packet))
+            if has_image(parsed := data_of(packet))
         }
         if len(images) > 1:
             raise AnalysisInputError(
@@ -73,14 +74,6 @@ class Streams:
         return None
 
 
-def data_of(packet: Packet | None) -> Any:
-    """The packet parsed; None where there is none, or it opens or closes its series. Recordings tell that by its content alone."""
-    if packet is None or packet.kind is not PacketKind.DATA:
-        return None
-    parsed = packet.parse()
-    return parsed if getattr(parsed, "packet_kind", PacketKind.DATA) is PacketKind.DATA else None
-
-
 def as_slab(image: Array, slab: Slab, channel: int) -> Array:
     """``image`` as the geometry has it. Raises AnalysisInputError, GeometryError."""
     if image.ndim == 3 and image.shape != slab.shape and image.shape[1:] == slab.shape:
@@ -90,11 +83,6 @@ def as_slab(image: Array, slab: Slab, channel: int) -> Array:
             )
         image = image[channel]
     return slab.of(image)
-
-
-def _has_image(parsed: Any) -> bool:
-    array = getattr(parsed, "array", None)
-    return isinstance(array, np.ndarray) and array.ndim >= 2
 
 
 def _frame(name: str, packet: Packet, parsed: Any) -> Frame:

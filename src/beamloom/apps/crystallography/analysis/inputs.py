@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from beamloom import FileParameter, Parameter, ParameterValue, UserError
+from beamloom.apps.contents import content_of
 
 Given = Mapping[str, ParameterValue]
 Stamp = tuple[tuple[str, int, int], ...]
@@ -38,20 +39,10 @@ def content(parameters: Given, parameter: FileParameter | str) -> bytes | None:
 
     Raises AnalysisInputError.
     """
-    name = parameter if isinstance(parameter, str) else parameter.name
-    sent: bytes = parameters[f"{name}_file"].value
-    if sent:
-        return sent
-    path = str(parameters[name].value)
-    if not path:
-        return None
     try:
-        return Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise AnalysisInputError(
-            f"{name}: {path} cannot be read by this process ({error.strerror}); give a path that it sees, "
-            f"or send the content as {name}_file"
-        ) from None
+        return content_of(parameters, parameter if isinstance(parameter, str) else parameter.name)
+    except UserError as error:
+        raise AnalysisInputError(str(error)) from None
 
 
 def stamp(paths: Iterable[str]) -> Stamp:

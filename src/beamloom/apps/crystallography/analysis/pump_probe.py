@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from beamloom import Event
-from beamloom.apps.crystallography.analysis.frames import data_of
 from beamloom.apps.crystallography.analysis.inputs import AnalysisInputError, Given
+from beamloom.apps.images import data_of
 
 NOT_KNOWN: Final = -1
 DARK: Final = 0

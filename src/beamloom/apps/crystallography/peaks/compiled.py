@@ -1,4 +1,4 @@
-"""Kernels by numba: compiled once on a machine, kept beside the source or in the user's cache, and run without the interpreter's lock.
+"""The kernels of the peak search.
 
 Threads are Python's own, each with rows of its own; numba's are not used, since two of its three kinds must not be called from two
 threads at once.
@@ -7,28 +7,11 @@ threads at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from beamloom import UserError
+from beamloom.apps import compiled as kernels
 
-try:
-    import numba
-except ImportError as _missing:  # pragma: no cover - where numba is not installed
-    raise UserError(
-        f"the peak search needs numba, which is not here ({_missing}); pip install 'beamloom[crystallography]'"
-    ) from None
-
-_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
-
-
-def compiled(kernel: _Kernel) -> _Kernel:
-    """``kernel`` in machine code, made for each kind of argument when it is first called with it.
-
-    A product may be contracted with the sum that it goes into; nothing else of floating point arithmetic is loosened.
-    """
-    return cast(
-        _Kernel, numba.njit(kernel, nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-    )
+compiled = kernels.compiled("crystallography", what="the peak search", contracts=True)
 
 
 def compilations(*kernels: Callable[..., Any]) -> int:
