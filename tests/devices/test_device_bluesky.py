@@ -21,10 +21,10 @@ from beamloom.devices.bluesky import (
     BlueskySettings,
     BlueskyStart,
     BlueskyStop,
-    DocumentReader,
     generate,
     parse,
 )
+from beamloom.devices.bluesky_documents import DocumentReader
 from beamloom.devices.bluesky_feed import DocumentFeed
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.msgpack_arrays import read_map, write_map

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.devices.bluesky import BlueskyEvent, DocumentReader, parse, written
+from beamloom.devices.bluesky import BlueskyEvent, parse
+from beamloom.devices.bluesky_documents import DocumentReader, written
 from beamloom.devices.bluesky_feed import DocumentFeed
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Event, Malformed, Packet, PacketKind

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from beamloom.devices import pandabox, stins
+from beamloom.devices import bluesky, pandabox, stins
+from beamloom.devices.bluesky_documents import DocumentReader, written
 from beamloom.devices.dectris_v2 import DectrisV2Reader
 from beamloom.devices.dectris_v2 import generate as generate_dectris
 from beamloom.devices.pandabox_stream import PandaStream
@@ -18,7 +21,7 @@ def numbers(items: Items) -> list[int | None]:
     return [item.number if isinstance(item, Packet) else -1 for item in items]
 
 
-def read(reader: StinsReader | DectrisV2Reader, messages: list[list[bytes]]) -> Items:
+def read(reader: StinsReader | DectrisV2Reader | DocumentReader, messages: list[list[bytes]]) -> Items:
     items: Items = []
     for message in messages:
         reader.take(list(message), items)
@@ -67,6 +70,41 @@ def test_images_of_another_dectris_series_get_no_place() -> None:
     assert numbers(read(third, messages[2:4])) == numbers(whole[2:4])
     with pytest.raises(ValueError, match="counted in each series anew"):
         DectrisV2Reader(1).resume(first.bearing, one_series=False)
+
+
+def test_a_run_of_bluesky_is_gone_on_with_by_the_numbers_of_its_rows_also_where_it_is_sent_anew() -> None:
+    messages = list(bluesky.generate(rows=4, serializer="msgpack"))
+    first, second, third = DocumentReader(), DocumentReader(), DocumentReader()
+    read(first, messages[:4])
+    assert first.bearing is not None
+    assert second.resume(first.bearing, one_series=True) == 0
+    items = read(second, messages[4:])
+    assert numbers(items) == [3, 4, 5]
+    assert [bluesky.parse(item).data for item in items[:2]] == [{"x": n / 2, "det": n * n} for n in (2, 3)]  # type: ignore[arg-type]
+    third.resume(first.bearing, one_series=True)
+    assert numbers(read(third, messages)) == [1, 2, 3, 4, 5]
+    assert third.bearing is None
+    with pytest.raises(ValueError, match="counted in each run of Bluesky anew"):
+        DocumentReader().resume(first.bearing, one_series=False)
+
+
+def test_the_files_of_a_fly_scan_are_known_to_the_next_reader() -> None:
+    key = {"source": "s", "dtype": "array", "shape": [2], "external": "STREAM:"}
+    documents: list[tuple[str, dict[str, Any]]] = [
+        ("start", {"uid": "run"}),
+        ("descriptor", {"uid": "d", "run_start": "run", "name": "primary", "data_keys": {"det": key}}),
+        ("stream_resource", {"uid": "r", "run_start": "run", "data_key": "det", "uri": "file:/det"}),
+    ]
+    datum = {"descriptor": "d", "stream_resource": "r", "indices": {"start": 3, "stop": 5}}
+    first, second = DocumentReader(), DocumentReader()
+    for name, document in documents:
+        first.take_document(name, written(document), [])
+    assert first.bearing is not None
+    second.resume(first.bearing, one_series=True)
+    items: Items = []
+    second.take_document("stream_datum", written(datum), items)
+    assert numbers(items) == [4, 5]
+    assert bluesky.parse(items[0]).files["det"]["index"] == 3  # type: ignore[arg-type]
 
 
 def feed(stream: PandaStream, chunks: list[bytes]) -> Items:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from beamloom.devices.bluesky import DocumentReader, written
+from beamloom.devices.bluesky_documents import DocumentReader, written
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Malformed, Packet, PacketKind
 

@@ -39,20 +39,20 @@ class ZmqPlayer:
         self._is_data = is_data
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._listened_to = False
+        self._clients = self._arrivals = 0
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(pattern)
         self._socket.set(zmq.LINGER, int(LINGER_SECONDS * 1000))
         self._socket.set(zmq.SNDHWM, QUEUE)
         if pattern == zmq.XPUB:
             self._socket.set(zmq.XPUB_NODROP, 1)
+            self._socket.set(zmq.XPUB_VERBOSER, 1)
         # An XPUB is told of its subscribers; a PUSH has to watch its connections.
         self._monitor: zmq.Socket[bytes] | None = None
         if pattern == zmq.PUSH:
             self._monitor = self._socket.get_monitor_socket(
                 zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
             )
-            self._connections = 0
         try:
             self._socket.bind(url[:-2] + ":*" if url.endswith(":0") else url)
         except zmq.ZMQError as error:
@@ -65,6 +65,14 @@ class ZmqPlayer:
         """Where an ingester connects to, with the port that was really bound."""
         return self._url
 
+    @property
+    def arrivals(self) -> int:
+        """How many clients have come so far, those that are gone again among them."""
+        with self._lock:
+            if not self._closing.is_set():
+                self._follow_clients()
+        return self._arrivals
+
     def wait_for_client(self, timeout: float) -> None:
         """Return when somebody listens; raises TimeoutError after ``timeout`` seconds."""
         end = time.monotonic() + timeout
@@ -74,7 +82,7 @@ class ZmqPlayer:
                 reports = self._monitor or self._socket
                 waiting = reports.poll(max(0, min(_TURN_MS, int(left * 1000))))
                 self._follow_clients()
-            if self._listened_to:
+            if self._clients:
                 return
             if left <= 0 and not waiting:
                 raise TimeoutError(f"nobody connected to {self._url} within {timeout:g} s")
@@ -141,11 +149,10 @@ class ZmqPlayer:
                     if told is None:
                         return
                     came = told.event == zmq.EVENT_HANDSHAKE_SUCCEEDED
-                    # Who hangs up before the handshake was never counted.
-                    self._connections = max(0, self._connections + (1 if came else -1))
-                    self._listened_to = self._connections > 0
                 else:
-                    # ZeroMQ itself counts the subscribers: it reports the first to come and the last to go.
-                    self._listened_to = self._socket.recv(zmq.DONTWAIT)[:1] == b"\x01"
+                    came = self._socket.recv(zmq.DONTWAIT)[:1] == b"\x01"
             except zmq.Again:
                 return
+            self._arrivals += came
+            # Who hangs up before the handshake was never counted.
+            self._clients = max(0, self._clients + (1 if came else -1))
