@@ -57,6 +57,10 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         ),
     ),
     (
+        "Analyse what is recorded",
+        (Listed("recipe", "run or check a recipe: modules that filter, render and measure files"),),
+    ),
+    (
         "One process of it",
         (
             Listed("controller", "owns the run: trigger map, assignments, ledger, parameters"),

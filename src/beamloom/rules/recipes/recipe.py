@@ -18,6 +18,7 @@ import msgspec
 from beamloom.located_yaml import FileError, Key, Located, Problem, parse_yaml
 from beamloom.rules.errors import RecipeRefused, RuleRefused, closest
 from beamloom.rules.recipes.registry import Module, find_module, snake
+from beamloom.rules.recipes.values import said
 
 LOADED: Final = ("localizations", "FitResults", "Events")
 """Names that the file of the input ``input`` may bring beside ``input`` itself."""
@@ -38,6 +39,11 @@ class Step:
     parameters: Mapping[str, Any]
     pattern: str
     """Of the file that it writes."""
+
+    @property
+    def written(self) -> str:
+        """What its file is known by: the name of the first that it takes."""
+        return next((name for name, _ in self.takes()), self.module.name)
 
     def takes(self) -> list[tuple[str, type]]:
         """Names and kinds of all that it takes."""
@@ -62,7 +68,7 @@ class Recipe:
         writing = [step for step in self.steps if step.pattern]
         if len(writing) == 1:
             return {"results": writing[0].pattern}
-        return {_first_input(step): step.pattern for step in writing}
+        return {step.written: step.pattern for step in writing}
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -216,7 +222,7 @@ def _check_kinds(steps: Sequence[Step], makers: Mapping[str, Step], problems: li
             if made is not None and made is not wanted:
                 problems.append(
                     Problem(
-                        step.line, f"{step.module.name} takes {_kind(wanted)}, and {name!r} is {_kind(made)}"
+                        step.line, f"{step.module.name} takes {said(wanted)}, and {name!r} is {said(made)}"
                     )
                 )
 
@@ -259,11 +265,3 @@ def _ordered(steps: Sequence[Step], makers: Mapping[str, Step], problems: list[P
         ordered += ready
         sorter.done(*ready)
     return [steps[place] for place in ordered]
-
-
-def _kind(kind: type) -> str:
-    return f"{'an' if kind.__name__ == 'Image' else 'a'} {kind.__name__.lower()}"
-
-
-def _first_input(step: Step) -> str:
-    return step.takes()[0][0] if step.takes() else step.module.name

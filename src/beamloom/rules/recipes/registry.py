@@ -52,6 +52,23 @@ class Module(NamedTuple):
         """The first line of its description."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
+    def arguments(self) -> list[str]:
+        """What stands below its name in a recipe, each with what it is."""
+        lines = []
+        for name, kind in self.inputs.items():
+            what = (
+                f"{kind.__name__.lower()}s by their names" if name in self.several else kind.__name__.lower()
+            )
+            lines.append(f"{name}: takes {what}")
+        for name, (kind, default) in self.parameters.items():
+            told = kind.__name__ if type(kind) is type else str(kind).replace("typing.", "")
+            needed = "needed" if default is inspect.Parameter.empty else f"by default {default!r}"
+            lines.append(f"{name}: {told}; {needed}")
+        lines += [
+            f"{name}: names the {kind.__name__.lower()} that it makes" for name, kind in self.outputs.items()
+        ]
+        return [*lines, "file_pattern: the file that it writes"] if self.file else lines
+
 
 _MODULES: Final[dict[str, Module]] = {}
 

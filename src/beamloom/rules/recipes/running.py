@@ -11,7 +11,8 @@ from beamloom.rules.errors import RuleError
 from beamloom.rules.provenance import provenance
 from beamloom.rules.recipes.loading import load
 from beamloom.rules.recipes.recipe import Recipe, Step
-from beamloom.rules.recipes.values import Image, Table
+from beamloom.rules.recipes.saving import with_outputs
+from beamloom.rules.recipes.values import Image, Table, said
 from beamloom.rules.templates import fill
 
 
@@ -21,25 +22,30 @@ def run_recipe(
     output_dir: str | Path = "",
     *,
     context: Mapping[str, Any] | None = None,
+    outputs: Mapping[str, str | Path] | None = None,
     write: Callable[[str, Path], Path] | None = None,
     asked: Mapping[str, str] | None = None,
 ) -> dict[str, Table | Image]:
     """All that the recipe makes, by name; its files are written.
 
     Patterns of files can name ``output_dir`` (by default the folder of the first input), ``file_stub`` and ``input_dir`` of the first
-    input, and what ``context`` has. ``write`` says where a file is written: by default where its pattern says. ``asked``: the names of
-    the inputs before one of them was taken by another file (``cell.h5r`` of ``cell_1.h5r``): these are what patterns name, so that rules
-    that follow find what they expect. Raises RuleError, OSError, and what modules raise, each with the module and its line as a note.
+    input, and what ``context`` has. ``outputs`` has other files for what the recipe writes, and files for what else it makes, by the
+    names of these. ``write`` says where a file is written: by default where its pattern says. ``asked``: the names of the inputs before
+    one of them was taken by another file (``cell.h5r`` of ``cell_1.h5r``): these are what patterns name, so that rules that follow find
+    what they expect. Raises RuleError, OSError, and what modules raise, each with the module and its line as a note.
     """
     paths = {key: str(path) for key, path in inputs.items()}
     known = file_context(asked or paths, output_dir, context or {})
     there: dict[str, Table | Image] = load(paths)
     about = {**provenance("recipe", recipe.text), "beamloom.inputs": paths}
-    for step in recipe.steps:
+    for step in with_outputs(recipe, outputs or {}).steps:
         try:
             _run(step, there, known, about, write)
         except Exception as error:
-            error.add_note(f"in {step.module.name}, line {step.line} of the recipe")
+            where = (
+                f"line {step.line} of the recipe" if step.line else "which was asked for beside the recipe"
+            )
+            error.add_note(f"in {step.module.name}, {where}")
             raise
     return there
 
@@ -83,15 +89,13 @@ def _one(there: Mapping[str, Table | Image], name: str, kind: type) -> Table | I
         raise RuleError(f"there is no {name!r}; the inputs have brought: {', '.join(there)}")
     found = there[name]
     if not isinstance(found, kind):
-        raise RuleError(
-            f"{name!r} is a {type(found).__name__.lower()}, and a {kind.__name__.lower()} is wanted"
-        )
+        raise RuleError(f"{name!r} is {said(type(found))}, and {said(kind)} is wanted")
     return found
 
 
 def _target(step: Step, requested: Path, write: Callable[[str, Path], Path] | None) -> Path:
     if write is not None:
-        return write(step.takes()[0][0], requested)
+        return write(step.written, requested)
     requested.parent.mkdir(parents=True, exist_ok=True)
     return requested
 

@@ -62,3 +62,8 @@ class Image:
     def with_pixels(self, pixels: Array) -> Image:
         """The same place with other pixels."""
         return dataclasses.replace(self, pixels=pixels)
+
+
+def said(kind: type) -> str:
+    """``Table`` or ``Image`` in a sentence."""
+    return f"{'an' if kind is Image else 'a'} {kind.__name__.lower()}"
