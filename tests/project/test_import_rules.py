@@ -74,7 +74,7 @@ def plant(copy: Path, module: str, line: str) -> None:
         (
             "beamloom.rules",
             "from beamloom.events import Event",
-            "rules use the public API and ready analyses",
+            "rules use the public API, ready analyses, and what reads files that grow",
         ),
         ("beamloom.services", "import beamloom.cli", "nothing imports the command line"),
         ("beamloom.services", "import dranspose", "nothing imports the names of dranspose"),

@@ -68,14 +68,61 @@ def test_an_array_in_an_hdf5_file_is_found_by_itself_or_by_name(tmp_path: Path) 
         file["entry/data"] = pixels
         file["entry/data"].attrs["exposure"] = 0.5
         file["entry/other"] = np.zeros(3)
-    source = open_source(describe(tmp_path / "a.h5"))
+    source = open_source({"kind": "hdf5", "path": str(tmp_path / "a.h5"), "quiet": 0})
     assert (source.count(), source.closed(), source.metadata()) == (4, True, {"exposure": 0.5})
     assert (source.read(1, 3) == pixels[1:3]).all()
     source.close()
-    source = open_source(describe(tmp_path / "a.h5", "nowhere"))
+    source = open_source({**describe(tmp_path / "a.h5", "nowhere"), "quiet": 0})
     with pytest.raises(RuleRefused, match="no dataset 'nowhere'"):
         source.count()
     source.close()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tif"])
+def test_a_file_of_a_growing_folder_counts_when_all_of_it_is_there(tmp_path: Path, suffix: str) -> None:
+    for index in range(3):
+        path = tmp_path / f"{index}{suffix}"
+        if suffix == ".npy":
+            np.save(path, frames(3)[index])
+        else:
+            pytest.importorskip("tifffile").imwrite(path, frames(3)[index], photometric="minisblack")
+    content = (tmp_path / f"1{suffix}").read_bytes()
+    source = open_source(describe(tmp_path))
+    for length in (0, 4, len(content) // 2, len(content) - 1):
+        (tmp_path / f"1{suffix}").write_bytes(content[:length])
+        assert source.count() == 1
+    (tmp_path / f"1{suffix}").write_bytes(content)
+    assert source.count() == 3
+    assert (source.read(0, 3) == frames(3)).all()
+
+
+def test_an_hdf5_file_that_its_writer_has_for_itself_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    source = open_source({"kind": "hdf5", "path": str(path), "quiet": 0})
+    assert (source.closed(), source.count(), source.metadata()) == (False, 0, {})
+    with h5py.File(path, "w") as file:
+        file["data"] = frames(4)
+        file.flush()
+        assert (source.closed(), source.count()) == (False, 0)
+    assert (source.closed(), source.count()) == (True, 4)
+    assert (source.read(0, 4) == frames(4)).all()
+    source.close()
+
+
+def test_an_hdf5_file_ends_when_it_says_so_or_a_file_beside_it_does(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["entry/data"] = frames(4)
+        file["entry/end_time"] = np.array(b"", "S32")
+    told = open_source({"kind": "hdf5", "path": str(path), "end": "over", "quiet": 0})
+    says = open_source({"kind": "hdf5", "path": str(path), "quiet": 0})
+    quiet = open_source({"kind": "hdf5", "path": str(path), "dataset": "entry/data", "quiet": 1e9})
+    assert [source.closed() for source in (told, says, quiet)] == [False] * 3
+    (tmp_path / "over").touch()
+    assert [source.closed() for source in (told, says, quiet)] == [True, False, False]
+    with h5py.File(path, "a") as file:
+        file["entry/end_time"][()] = b"2026-01-01T00:00:00Z"
+    assert [source.closed() for source in (told, says, quiet)] == [True] * 3
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".tif"])

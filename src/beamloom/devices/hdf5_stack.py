@@ -110,7 +110,8 @@ class Stack:
     def refresh(self, *, thoroughly: bool = False) -> None:
         """Look whether the file has grown; ``thoroughly``: also where nothing speaks for it. Raises OSError when it is gone."""
         if self.swmr and self.file is not None and not thoroughly:
-            self.dataset.id.refresh()
+            # Not that of its id alone: h5py remembers the shape.
+            self.dataset.refresh()
             self._length = int(self.dataset.shape[0])
         elif thoroughly or self.file is None or size_and_time(self.path) != self._stat:
             self.close()

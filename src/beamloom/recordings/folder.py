@@ -7,6 +7,7 @@ One run leaves, with the same prefix and run id::
     <prefix>parameters-<run>.json|.cbor    the parameters at the start; CBOR where a value is no text
     <prefix>detectors-<run>.json           the geometry of detectors whose tiles are streams of their own; where there are any
     <prefix>epochs-<run>.json              every parameter set and the event from which on it holds
+    <prefix>ended-<run>.json               how the run ended, once it has: no packets are recorded any more
 
 The prefix is joined as it is: ``/data/scan_`` starts the names, ``/data/scan/`` is a folder.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import glob
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -90,6 +92,11 @@ class RecordingNames:
         """The geometry of detectors."""
         return self._path("detectors", ".json")
 
+    @property
+    def ended(self) -> Path:
+        """How the run ended."""
+        return self._path("ended", ".json")
+
     def _path(self, part: str, ending: str) -> Path:
         return Path(f"{self.prefix}{part}-{self.run}{ending}")
 
@@ -119,6 +126,13 @@ def find_companions(recording: str | Path) -> Companions:
         detectors_path=beside("detectors", ".json"),
         run=run,
     )
+
+
+def find_packets(prefix: str, run: str) -> list[Path]:
+    """The recordings of a run's ingesters, by the names that they have or will have when they are closed."""
+    found = glob.glob(f"{glob.escape(f'{prefix}')}*-{run}.cbors*")
+    names = {Path(path.removesuffix(".part")) for path in found}
+    return sorted(path for path in names if path.name.endswith((f"-{run}.cbors", f"-{run}.cbors.gz")))
 
 
 def write_mapping(names: RecordingNames, mapping: bytes) -> Path:

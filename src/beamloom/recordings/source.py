@@ -100,22 +100,23 @@ class FileFrame(LaterFrame):
 class Content:
     """The content of ``path``: ``buffer`` holds a part of it, ``position`` is where the next item starts."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: int = 0) -> None:
+        """From the item that begins at the byte ``start`` on, which only a file that is not compressed can do."""
         # The reader asks for large pieces only, a buffer would copy each once more.
         self._file: BinaryIO = path.open("rb", buffering=0)
         self._path = path
         self._gzip: GzipReader | None = None
         magic = self._file.read(2)
-        self._file.seek(0)
+        self._file.seek(start)
         if magic == GZIP_MAGIC:
             self._gzip = GzipReader(self._file)
         self._size = os.fstat(self._file.fileno()).st_size
         self._heads_size = HEADS_SIZE
         self._at_end = False
         self.buffer = b""
-        self.position = 0
+        self.position = start
         """Where the next item starts, in bytes of the uncompressed content."""
-        self.offset = 0
+        self.offset = start
         """Where the buffer starts; behind ``position`` while frames are passed over."""
 
     def __enter__(self) -> Self:

@@ -48,13 +48,13 @@ class LocalisationRule(Rule):
 
         ``resultsFilename`` may have templates; it ends in .h5r, .h5 or .parquet. Frames before ``startAt`` are not looked at.
         ``dataSourceModule`` and ``serverfilter`` are taken as callers have them; the series itself tells what they did.
-        Raises RuleRefused.
+        ``dataset`` names that of an HDF5 file, ``stream`` that of a recording of a run. Raises RuleRefused.
         """
         super().__init__(**kwargs)
         self.series = _series(seriesName, self.context)
         self.context = {"spool_dir": str(self.series.parent), "series_stub": self.series.stem, **self.context}
         self._start_at = startAt
-        self._source = describe(self.series, str(kwargs.get("dataset", "")))
+        self._source = describe(self.series, str(kwargs.get("dataset", "")), str(kwargs.get("stream", "")))
         self._entries = metadata.entries(analysisMetadata if analysisMetadata is not None else {})
         self._results = _results(resultsFilename, self.series, self.context)
         self.options.setdefault("halo", metadata.settings(self._all_entries()).background)

@@ -206,16 +206,18 @@ class FunctionRule(Rule):
     def __init__(
         self,
         task: str,
-        series: str | Path | int,
+        series: str | Path | int | Mapping[str, Any],
         *,
         gather: str = "",
         parameters: Mapping[str, Any] | None = None,
         outputs: Mapping[str, str | Path] | None = None,
         dataset: str = "",
+        stream: str = "",
         **kwargs: Any,
     ) -> None:
-        """``task`` and ``gather`` are named ``package.module:function``; ``series`` is a path, or a number of items.
+        """``task`` and ``gather`` are named ``package.module:function``.
 
+        ``series`` is a path, a number of items, or a description as ``describe`` returns it; ``stream`` is that of a recording of a run.
         Raises RuleRefused for a function that cannot be found.
         """
         super().__init__(**kwargs)
@@ -225,7 +227,7 @@ class FunctionRule(Rule):
         self.task = task  # type: ignore[misc]
         self.gather = gather  # type: ignore[misc]
         self._parameters = dict(parameters or {})
-        self._source = describe(series, dataset)
+        self._source = describe(series, dataset, stream)
         self._outputs = {key: str(path) for key, path in (outputs or {}).items()}
         self.context.setdefault("name", task.partition(":")[2])
 

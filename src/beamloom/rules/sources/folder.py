@@ -2,7 +2,8 @@
 
 A folder grows while files come. It is closed when the file that ends it is there (``events.json`` or ``closed.json``, or whatever ``end``
 names); without ``growing`` it is closed as it is. The number in the name counts, never the time of the file: a gap is waited for, and is
-an error in a closed folder, as frames after it would otherwise be taken for others.
+an error in a closed folder, as frames after it would otherwise be taken for others. While a folder grows, only files
+that are whole count.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from beamloom.rules.arrays import Array
-from beamloom.rules.sources.images import read_image
+from beamloom.rules.sources.images import is_whole, read_image
 
 ENDS: Final = ("closed.json", "events.json")
 KINDS: Final = (".npy", ".tif", ".tiff")
@@ -29,6 +30,8 @@ class Folder:
         self._growing = growing
         self._ends = (end,) if end else ENDS
         self._files: list[Path] = []
+        self._known = 0
+        """So many files were seen to be whole."""
 
     def closed(self) -> bool:
         """The file that ends the series is there."""
@@ -40,7 +43,7 @@ class Folder:
         numbered = self._numbered()
         first = min(numbered, default=0)
         there = 0
-        while first + there in numbered:
+        while first + there in numbered and (closed or self._is_whole(numbered[first + there], there)):
             there += 1
         if closed and there < len(numbered):
             raise OSError(
@@ -62,6 +65,11 @@ class Folder:
 
     def close(self) -> None:
         """Nothing stays open."""
+
+    def _is_whole(self, path: Path, place: int) -> bool:
+        if place >= self._known and is_whole(path):
+            self._known = place + 1
+        return place < self._known
 
     def _numbered(self) -> dict[int, Path]:
         """Raises OSError where two files have one number."""

@@ -6,7 +6,7 @@ A source is described by plain values (``{"kind": "spool", "path": ...}``), so t
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from beamloom.rules.arrays import Array
 
@@ -28,3 +28,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release what is open."""
+
+
+@runtime_checkable
+class OfEvents(Protocol):
+    """A source whose frames belong to events of a run."""
+
+    def events(self, start: int, stop: int) -> Array:
+        """The events of frames ``start`` up to ``stop``. Raises OSError."""

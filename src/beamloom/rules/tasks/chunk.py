@@ -12,7 +12,7 @@ from beamloom.rules.arrays import Array
 from beamloom.rules.cutting import Cut, with_halo
 from beamloom.rules.errors import RuleError
 from beamloom.rules.files import sync
-from beamloom.rules.sources import Source
+from beamloom.rules.sources import OfEvents, Source
 from beamloom.rules.spec import Part, Setup, Staged, Work
 
 
@@ -84,6 +84,11 @@ class Chunk:
     def numbers(self) -> Array:
         """The numbers of ``frames`` in their series."""
         return np.arange(*self._read)
+
+    @property
+    def events(self) -> Array:
+        """Of a recording of a run, the events of ``frames``; else their numbers. Raises OSError."""
+        return self._source.events(*self._read) if isinstance(self._source, OfEvents) else self.numbers
 
     @property
     def inside(self) -> slice:
