@@ -15,14 +15,16 @@ import msgspec
 import numpy as np
 import zmq
 
+from beamloom.devices.alike_pickles import AlikePickles
 from beamloom.devices.device import Device
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.player import ZmqPlayer
-from beamloom.devices.unpickle import unpickle, unpickle_outline
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
 
 TYP = "contrast"
+
+_messages: Final = AlikePickles()
 
 
 class ContrastSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,7 +97,7 @@ _KINDS: Final[Mapping[str, PacketKind]] = {
 def parse(packet: RawPacket) -> ContrastPacket:
     """The packet as objects. Raises MalformedPacket; nothing that a pickle asks for is run."""
     frames = frames_of(packet, TYP)
-    fields = unpickle(frames[0])
+    fields = _messages.unpickle(frames[0])
     made = _CLASSES[_status(fields)]
     if not all(isinstance(name, str) for name in fields):
         raise MalformedPacket("the dictionary has keys that are no names")
@@ -120,7 +122,7 @@ class ContrastReader:
         try:
             if len(frames) != 1:
                 raise MalformedPacket(f"the message has {len(frames)} frames; contrast sends one")
-            status = _status(unpickle_outline(frames[0]))
+            status = _status(_messages.unpickle(frames[0]))
         except MalformedPacket as problem:
             items.append(Malformed(str(problem), frames, takes_place=_was_a_point(frames[0])))
             return

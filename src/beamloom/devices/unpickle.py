@@ -18,7 +18,7 @@ import io
 import math
 import pickle
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -59,7 +59,7 @@ class _Callable:
         )
 
 
-class _Type:
+class TypeOutline:
     """A numpy type on its way through a pickle; it becomes one when it is first needed."""
 
     __slots__ = ("_built", "_code", "_state")
@@ -81,67 +81,79 @@ class _Type:
         return self._built
 
 
-class _Array:
+class ArrayOutline:
     """A numpy array on its way through a pickle."""
 
-    __slots__ = ("_order", "_raw", "_shape", "_type")
+    __slots__ = ("_order", "_shape", "_type", "raw")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
-        self._raw: Any = b""
+        self.raw: Any = b""
+        """Its bytes, or the list of its objects."""
         self._shape: Any = (0,)
-        self._type = _Type("u1")
+        self._type = TypeOutline("u1")
         self._order: Literal["C", "F"] = "C"
 
     def __setstate__(self, state: object) -> None:
         match state:
-            case (int(), tuple() as shape, _Type() as type_, order, bytes() | list() as raw):
+            case (int(), tuple() as shape, TypeOutline() as type_, order, bytes() | list() as raw):
                 pass
-            case (int(), tuple() as shape, _Type() as type_, order, str() as text):  # as Python 2 wrote it
+            case (
+                int(),
+                tuple() as shape,
+                TypeOutline() as type_,
+                order,
+                str() as text,
+            ):  # as Python 2 wrote it
                 raw = text.encode("latin1")
             case _:
                 raise BadPickle("the pickle describes a numpy array in an unknown way")
-        self._raw, self._shape, self._type, self._order = raw, shape, type_, "F" if order else "C"
+        self.raw, self._shape, self._type, self._order = raw, shape, type_, "F" if order else "C"
 
     @classmethod
-    def of(cls, raw: Any, type_: Any, shape: Any, order: Any, axes: Any = None) -> _Array:
+    def of(cls, raw: Any, type_: Any, shape: Any, order: Any, axes: Any = None) -> ArrayOutline:
         """The array of a pickle of protocol 5, which hands over its bytes in place."""
         if (
-            not isinstance(type_, _Type)
+            not isinstance(type_, TypeOutline)
             or not isinstance(raw, bytes | bytearray)
             or axes is not None
             or order not in ("C", "F")
         ):
             raise BadPickle("the pickle describes a numpy array in an unknown way")
         array = cls()
-        array._raw, array._type, array._shape, array._order = raw, type_, shape, order
+        array.raw, array._type, array._shape, array._order = raw, type_, shape, order
         return array
 
     def build(self, settle: Callable[[Any], Any]) -> np.ndarray[Any, np.dtype[Any]]:
         """The array itself, writable. ``settle`` replaces what stands in the items of an array of objects."""
-        shape = self._shape if isinstance(self._shape, tuple) else (self._shape,)
-        if not all(isinstance(length, int) and length >= 0 for length in shape):
-            raise BadPickle(f"the pickle holds a numpy array of shape {shape!r}")
-        count, dtype = math.prod(shape), self._type.build()
+        shape, dtype, order = self.layout()
+        count = math.prod(shape)
         if dtype == np.dtype(object):
-            items = self._raw if isinstance(self._raw, list) else []
+            items = self.raw if isinstance(self.raw, list) else []
             if len(items) != count:
                 raise BadPickle(f"the pickle holds {len(items)} items for a numpy array of shape {shape}")
             objects = np.empty(count, dtype)
             for position, item in enumerate(items):
                 objects[position] = settle(item)
-            return objects.reshape(shape, order=self._order)
+            return objects.reshape(shape, order=order)
         if (
-            isinstance(self._raw, list)
-            or len(self._raw) != count * dtype.itemsize
+            isinstance(self.raw, list)
+            or len(self.raw) != count * dtype.itemsize
             or (count and not dtype.itemsize)
         ):
             raise BadPickle(
-                f"the pickle holds {len(self._raw)} bytes for a numpy array of shape {shape} and type {dtype}"
+                f"the pickle holds {len(self.raw)} bytes for a numpy array of shape {shape} and type {dtype}"
             )
         if not count:
             return np.empty(shape, dtype)
-        return np.frombuffer(self._raw, dtype).reshape(shape, order=self._order).copy(order="K")
+        return np.frombuffer(self.raw, dtype).reshape(shape, order=order).copy(order="K")
+
+    def layout(self) -> tuple[tuple[int, ...], np.dtype[Any], Literal["C", "F"]]:
+        """Shape, type and order. Raises BadPickle."""
+        shape = self._shape if isinstance(self._shape, tuple) else (self._shape,)
+        if not all(isinstance(length, int) and length >= 0 for length in shape):
+            raise BadPickle(f"the pickle holds a numpy array of shape {shape!r}")
+        return shape, self._type.build(), self._order
 
 
 _TYPE_CODE: Final = re.compile(r"[biufcSUmMV]\d{1,9}|O8?|\?")
@@ -157,7 +169,7 @@ def _build_type(code: str, state: tuple[Any, ...]) -> np.dtype[Any]:
     match code[0], subtype, names, fields, state[8] if len(state) > 8 else None:
         case "V", None, tuple(), dict(), _:
             return _build_record(names, fields, itemsize)
-        case "V", (_Type() as base, shape), None, None, _:
+        case "V", (TypeOutline() as base, shape), None, None, _:
             part = base.build()
             if not part.hasobject:
                 return np.dtype((part, shape))
@@ -175,7 +187,9 @@ def _build_type(code: str, state: tuple[Any, ...]) -> np.dtype[Any]:
 
 def _build_record(names: tuple[Any, ...], fields: dict[Any, Any], itemsize: Any) -> np.dtype[Any]:
     parts = [(name, *fields.get(name, ())) for name in names]
-    if not all(len(part) >= 3 and isinstance(part[1], _Type) and isinstance(part[2], int) for part in parts):
+    if not all(
+        len(part) >= 3 and isinstance(part[1], TypeOutline) and isinstance(part[2], int) for part in parts
+    ):
         raise BadPickle("the pickle holds a structured numpy type in an unknown form")
     formats = [part[1].build() for part in parts]
     if any(each.hasobject for each in formats):
@@ -193,27 +207,27 @@ def _build_record(names: tuple[Any, ...], fields: dict[Any, Any], itemsize: Any)
     )
 
 
-def _type(code: object, align: object = False, copy: object = False) -> _Type:
+def _type(code: object, align: object = False, copy: object = False) -> TypeOutline:
     if not isinstance(code, str) or not _TYPE_CODE.fullmatch(code):
         raise ForbiddenPickle(
             f"the pickle asks for the numpy type {code!r}; only numbers, text, times and records are read"
         )
-    return _Type(code)
+    return TypeOutline(code)
 
 
-def _reconstruct(subtype: object, shape: object, code: object) -> _Array:
+def _reconstruct(subtype: object, shape: object, code: object) -> ArrayOutline:
     if subtype is not _NDARRAY:
         raise ForbiddenPickle(
             "the pickle holds a numpy array of a class of its own; only plain arrays are read"
         )
-    return _Array()
+    return ArrayOutline()
 
 
 def _scalar(type_: object, raw: object = b"") -> Any:
-    if not isinstance(type_, _Type) or not isinstance(raw, bytes | str):
+    if not isinstance(type_, TypeOutline) or not isinstance(raw, bytes | str):
         raise BadPickle("the pickle describes a numpy scalar in an unknown way")
     octets = raw.encode("latin1") if isinstance(raw, str) else raw
-    return _Array.of(octets, type_, (1,), "C").build(lambda item: item)[0]
+    return ArrayOutline.of(octets, type_, (1,), "C").build(lambda item: item)[0]
 
 
 def _encode(text: object, codec: object = "latin1") -> bytes:
@@ -247,7 +261,7 @@ def _refuse(*arguments: object) -> Any:
 
 _NDARRAY: Final = _Callable(_refuse)
 _MULTIARRAY: Final = {"_reconstruct": _Callable(_reconstruct), "scalar": _Callable(_scalar)}
-_NUMERIC: Final = {"_frombuffer": _Callable(_Array.of)}
+_NUMERIC: Final = {"_frombuffer": _Callable(ArrayOutline.of)}
 _BUILTINS: Final = {
     "bytearray": _Callable(_bytearray),
     "bytes": _Callable(_bytes),
@@ -305,6 +319,13 @@ class _Unpickler(pickle.Unpickler):
         )
 
 
+class _MarkedUnpickler(_Unpickler):
+    marks: Sequence[Any] = ()
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self.marks[pid]
+
+
 def _member(name: str, *arguments: object) -> Any:
     """What a member of an enumeration is worth; a pickle calls the enumeration with that."""
     if len(arguments) != 1 or type(arguments[0]) not in (str, int):
@@ -333,6 +354,21 @@ def unpickle_outline(frame: Any, *, enums: bool = False) -> Any:
     except MalformedPacket:
         raise
     # A pickle program can make any operation fail in any way; whatever it is, the pickle is to blame.
+    except Exception as error:  # noqa: BLE001
+        raise BadPickle(f"the pickle cannot be read: {error or type(error).__name__}") from None
+
+
+def unpickle_marked(frame: bytes, marks: Sequence[Any]) -> Any:
+    """The outline of a pickle of our own making, in which the instruction BINPERSID takes one of ``marks`` by its place.
+
+    Raises ForbiddenPickle and BadPickle.
+    """
+    try:
+        unpickler = _MarkedUnpickler(io.BytesIO(frame), encoding="latin1")
+        unpickler.marks = marks
+        return unpickler.load()
+    except MalformedPacket:
+        raise
     except Exception as error:  # noqa: BLE001
         raise BadPickle(f"the pickle cannot be read: {error or type(error).__name__}") from None
 
@@ -374,9 +410,9 @@ class _Settling:
             value[:] = map(self.settle, value)
         elif isinstance(value, tuple):
             settled = tuple(map(self.settle, value))
-        elif isinstance(value, _Array):
+        elif isinstance(value, ArrayOutline):
             settled = value.build(self.settle)
-        elif isinstance(value, _Type):
+        elif isinstance(value, TypeOutline):
             settled = value.build()
         elif isinstance(value, _Callable):
             raise ForbiddenPickle("the pickle holds a function; only plain values and numpy arrays are read")

@@ -19,12 +19,12 @@ import msgspec
 import numpy as np
 import zmq
 
+from beamloom.devices.alike_pickles import AlikePickles
 from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.images import Image, as_image
 from beamloom.devices.player import ZmqPlayer
-from beamloom.devices.unpickle import unpickle, unpickle_outline
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
 
@@ -45,6 +45,8 @@ META_NAMES: Final = (
 
 _LEAST_META: Final = 8
 """Entries of the list that every sender has; ``window_counts`` came in 2024."""
+
+_counts: Final = AlikePickles()
 
 _CLOCK_HZ: Final = 80e6
 """Ticks per second of ``ClockTicks``, as in the captures: 79999990 for an exposure of 1 s."""
@@ -109,7 +111,7 @@ def parse(packet: RawPacket) -> XspressPacket:
                     f"the spectra are packed with {head.compression!r}, or the header has no shape or no type"
                 )
             data = as_image(frames[1], head.shape, head.type)
-            return XspressImage(**{**fields, "data": data, "meta": _named(unpickle(frames[2]))})
+            return XspressImage(**{**fields, "data": data, "meta": _named(_counts.unpickle(frames[2]))})
         case "series_end":
             return XspressEnd(**fields)
         case other:
@@ -234,7 +236,7 @@ class Xspress3Reader:
             if head.frame is None or head.frame < 0:
                 raise MalformedPacket(f"the header of the image has no frame number but {head.frame}")
             self._blob_size.check(head, frames[1])
-            _entries(unpickle_outline(frames[2]))
+            _entries(_counts.unpickle(frames[2]))
         except MalformedPacket as problem:
             return Malformed(str(problem), frames)
         return Packet(TYP, frames, self._count.number(head.frame))
