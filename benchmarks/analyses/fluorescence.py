@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import io
 import itertools
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import _measure as measure  # before numpy
 import numpy as np
@@ -16,8 +20,10 @@ from beamloom import Event, Packet, ParameterSet
 from beamloom.apps.fluorescence import LinearFit, Simulation, Worker, model_of
 from beamloom.apps.fluorescence.background import snip
 from beamloom.devices import contrast, xspress3
+from beamloom.services.combining import MOST_EVENTS, Combiner
 
 COUNT = 500
+LINE = 25
 
 
 def fast_fit(configuration: str) -> FastXRFLinearFit:
@@ -66,31 +72,69 @@ def main() -> None:
             )
             measure.row("  PyMca SavitskyGolay and snip1d", call, COUNT, "spectra")
 
-    print("a worker: packets of the Xspress3 and of contrast parsed, amounts and positions returned")
+    print(
+        "a worker: packets of the Xspress3 and of contrast parsed, amounts and positions returned; and merged, 64 events in one"
+    )
+    measure_workers(simulation, polynomial, stripped)
+
+
+def measure_workers(simulation: Simulation, polynomial: str, stripped: str) -> None:
+    """All that a worker does for an event, in step scans and in fly scans with a packet of positions at the end of each line."""
     images = list(xspress3.generate(spectra=(simulation.spectrum(point) for point in range(COUNT))))[1:-1]
-    places = list(contrast.generate(positions=[simulation.position(point) for point in range(COUNT)]))[1:-1]
-    sent = [
-        (Packet(xspress3.TYP, image, n + 1), Packet("contrast", place))
-        for n, (image, place) in enumerate(zip(images, places, strict=True))
+    places = [simulation.position(point) for point in range(COUNT)]
+    steps = [message[0] for message in list(contrast.generate(positions=places))[1:-1]]
+    lines = [
+        pickle.dumps(
+            {
+                "status": "running",
+                "pseudo": dict(zip("xy", np.array(places[end - LINE : end]).T, strict=True)),
+            }
+        )
+        for end in range(LINE, COUNT + 1, LINE)
     ]
-    regions = "Ca 357-381, Fe 625-655, Cu 785-825"
-    ways = {
-        "regions": {"regions": regions},
+    spectra = [{"xspress3": Packet(xspress3.TYP, image, n + 1)} for n, image in enumerate(images)]
+    scans = {
+        "step": [
+            {**image, "contrast": Packet("contrast", [step])}
+            for image, step in zip(spectra, steps, strict=True)
+        ],
+        "fly": [
+            {**image, "contrast": Packet("contrast", [lines[n // LINE]])} if n % LINE == LINE - 1 else image
+            for n, image in enumerate(spectra)
+        ],
+    }
+    corrected = {"dead_time": "xspress3.meta.dtc", "i0": "xspress3.meta.AllGood.0"}
+    regions = {"regions": "Ca 357-381, Fe 625-655, Cu 785-825"}
+    ways: dict[str, dict[str, Any]] = {
+        "regions": regions,
+        "regions, dead time and i0": {**regions, **corrected},
         "fit, polynomial": {"fit_configuration_file": polynomial.encode()},
         "fit, SNIP": {"fit_configuration_file": stripped.encode()},
     }
-    numbers = itertools.count(1)
-    for name, values in ways.items():
-        described = Worker.describe_parameters()
+    for (scan, events), (name, values) in itertools.product(scans.items(), ways.items()):
         whole = {"x": "contrast.pseudo.x", "y": "contrast.pseudo.y", **values}
-        parameters, worker = ParameterSet.from_values(whole, described), Worker()
+        parameters, worker = ParameterSet.from_values(whole, Worker.describe_parameters()), Worker()
+        numbers = itertools.count(LINE)
 
-        def run(parameters: ParameterSet = parameters, worker: Worker = worker) -> None:
-            for image, place in sent:
-                streams = {"xspress3": image, "contrast": place}
-                worker.process_event(Event(next(numbers), streams), parameters)
+        def results(
+            events: Any = events,
+            worker: Worker = worker,
+            parameters: Any = parameters,
+            numbers: Any = numbers,
+        ) -> Iterator[tuple[int, Any]]:
+            for streams in events:
+                number = next(numbers)
+                yield number, worker.process_event(Event(number, streams), parameters)
 
-        measure.row(f"  {name}", measure.cpu_seconds(run), COUNT, "spectra")
+        def merged(results: Callable[[], Iterator[tuple[int, Any]]] = results) -> None:
+            for n, (number, payload) in enumerate(results()):
+                if n % MOST_EVENTS == 0:
+                    combiner = Combiner()
+                combiner.add(0, number, 0, payload, 0.0)
+
+        alone = measure.cpu_seconds(lambda results=results: collections.deque(results(), 0))  # type: ignore[misc]
+        measure.row(f"  {scan} scan, {name}", alone, COUNT, "spectra")
+        measure.row(f"  {scan} scan, {name}, merged", measure.cpu_seconds(merged), COUNT, "spectra")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,14 @@ def test_an_event_is_settled_once_and_counted_in_one_state(changes: list[tuple[s
     assert numbers([(loss.first, loss.stop) for loss in ledger.losses]) == numbers(ledger.lost)
 
 
+@given(STEPS, STEPS)
+def test_the_first_number_in_two_sets_is_found(
+    steps: list[tuple[str, Range]], others: list[tuple[str, Range]]
+) -> None:
+    (one, mine), (two, theirs) = built(steps), built(others)
+    assert one.first_common(two) == min(mine & theirs, default=None)
+
+
 def test_losses_of_one_cause_in_a_row_are_one_entry() -> None:
     ledger = Ledger(None)
     for first, cause in [(3, "a"), (4, "a"), (5, "b"), (7, "b"), (8, "b")]:

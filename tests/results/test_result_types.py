@@ -77,6 +77,12 @@ EXACT: dict[str, tuple[Make, Value]] = {
     "Latest": (Latest, lambda n: (noise(n, 3),)),
     "Latest, every fourth": (lambda: Latest(4), lambda n: (whole(n, 3),)),
     "Table": (Table, lambda n: ({"x": n / 2, "name": f"s{n}", **({"odd": n} if n % 2 else {})},)),
+    "Table of real numbers": (Table, lambda n: ({"x": n / 2, "y": -n / 4},)),
+    "Table of rows of two kinds": (Table, lambda n: ({"x": n / 2 if n % 3 else n, "y": np.float32(n)},)),
+    "Table of rows that are filled": (
+        lambda: Table(fill={"odd": -1}),
+        lambda n: ({"x": n / 2, **({"odd": n} if n % 2 else {})},),
+    ),
     "Waterfall": (lambda: Waterfall(7, x=np.arange(3)), lambda n: (whole(n, 3),)),
     "Waterfall of everything": (Waterfall, lambda n: (noise(n, 3),)),
 }
@@ -425,3 +431,40 @@ def test_results_by_name_merge_all_or_none() -> None:
         merge_into(publish, {"other": 1.0})
     reducer = MergingReducer()
     assert reducer.publish == {}
+
+
+def test_a_table_of_many_rows_holds_what_its_partials_held() -> None:
+    whole = Table()
+    for first in range(0, 3000, 3):
+        partial = Table().add(first, {"x": first / 2, "y": 1.0})
+        partial.merge(Table().add(first + 1, {"x": -1.0, "y": float(first)}))
+        partial.merge(Table().add(first + 2, {"y": 3.0, "x": 2.5}))
+        whole.merge(partial)
+    shown = whole.snapshot()
+    expected = np.array([[first / 2, -1.0, 2.5] for first in range(0, 3000, 3)]).reshape(-1)
+    np.testing.assert_array_equal(np.asarray(shown["x"]), expected)
+    assert np.asarray(shown["y"])[2998] == 2997.0
+    assert shown["coverage"].tolist() == [[0, 3000]]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ({"x": object()}, "Python objects"),
+        ({"x": np.zeros(2)}, "shape"),
+        ({"x": "text"}, "values of one kind"),
+    ],
+)
+def test_a_row_that_does_not_go_with_those_just_added_changes_nothing(
+    row: dict[str, Any], problem: str
+) -> None:
+    table = Table(first=2).add(5, {"x": 1.0}).add(6, {"x": 2.0})
+    with pytest.raises((TypeError, ValueError), match=problem):
+        table.add(7, row)
+    with pytest.raises(ValueError, match="comes before the first row"):
+        table.add(1, {"x": 1.0})
+    if problem != "Python objects":
+        with pytest.raises((TypeError, ValueError), match=problem):
+            table.merge(Table(first=2).add(7, row))
+    table.add(7, {"x": 3.0})
+    np.testing.assert_array_equal(np.asarray(table.snapshot()["x"])[3:], [1.0, 2.0, 3.0])

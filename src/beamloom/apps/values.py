@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -96,14 +96,28 @@ def _look_up(found: Any, path: str) -> Any:
 
 
 def _entry(found: Any, name: str) -> Any:
-    if isinstance(found, Mapping):
-        return found.get(name, _MISSING)
-    if isinstance(found, Sequence | np.ndarray) and not isinstance(found, str | bytes):
-        place = int(name) if name.isdigit() else len(found)
-        return found[place] if place < len(found) else _MISSING
-    if has_field(found, name):
-        return getattr(found, name) if name.isidentifier() else dict(found)[name]
-    return _MISSING
+    match _kind_of(type(found)):  # type: ignore[arg-type]  # mypy asks the class for the hash of its instances
+        case "mapping":
+            return found.get(name, _MISSING)
+        case "sequence":
+            place = int(name) if name.isdigit() else len(found)
+            return found[place] if place < len(found) else _MISSING
+        case _:
+            if has_field(found, name):
+                return getattr(found, name) if name.isidentifier() else dict(found)[name]
+            return _MISSING
+
+
+@functools.lru_cache(maxsize=256)
+def _kind_of(cls: type) -> Literal["mapping", "sequence", "fields"]:
+    """What is asked of every entry on the way to a number; asking a class takes longer than the way."""
+    if issubclass(cls, Mapping):
+        return "mapping"
+    return (
+        "sequence"
+        if issubclass(cls, Sequence | np.ndarray) and not issubclass(cls, str | bytes)
+        else "fields"
+    )
 
 
 def has_field(parsed: Any, name: str) -> bool:
@@ -112,7 +126,13 @@ def has_field(parsed: Any, name: str) -> bool:
         inside = name in parsed
     except TypeError:
         inside = False
-    return inside or hasattr(type(parsed), name) or name in getattr(parsed, "__slots__", ())
+    return inside or name in _names_of_class(type(parsed))  # type: ignore[arg-type]  # the same
+
+
+@functools.lru_cache(maxsize=256)
+def _names_of_class(cls: type) -> frozenset[str]:
+    """Its attributes, slots among them."""
+    return frozenset(dir(cls))
 
 
 def _names(parsed: Any) -> list[str]:

@@ -123,8 +123,10 @@ def parse(packet: RawPacket) -> XspressPacket:
 def _named(counts: object) -> dict[str, Any]:
     """The pickled list by name; entries that newer senders append are called ``entry_9`` and so on."""
     entries = _entries(counts)
-    names = (*META_NAMES, *(f"entry_{index}" for index in range(len(META_NAMES), len(entries))))
-    return dict(zip(names, entries, strict=False))
+    named = dict(zip(META_NAMES, entries, strict=False))
+    for index in range(len(META_NAMES), len(entries)):
+        named[f"entry_{index}"] = entries[index]
+    return named
 
 
 def _entries(counts: object) -> Sequence[Any]:

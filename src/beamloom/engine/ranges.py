@@ -100,6 +100,14 @@ class RangeSet:
         i = bisect_right(self._stops, number)
         return None if i == len(self._starts) else max(self._starts[i], number)
 
+    def first_common(self, other: RangeSet) -> int | None:
+        """The smallest number that is in both; None when there is none."""
+        for start, end in zip(other._starts, other._stops, strict=True):
+            i = bisect_right(self._stops, start)
+            if i < len(self._starts) and self._starts[i] < end:
+                return max(self._starts[i], start)
+        return None
+
     def last_begin(self, number: int) -> int | None:
         """Where the last run of members begins that begins before ``number``; None when there is none."""
         i = bisect_left(self._starts, number)

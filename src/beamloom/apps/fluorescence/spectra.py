@@ -71,15 +71,15 @@ def positions_of(packets: Packets, parameters: ParameterSet) -> dict[int, tuple[
     x, y = (packets.numbers(name, axis) if name else np.zeros(1) for axis, name in names.items())
     if x is None or y is None:
         return {}
+    number = packets.event.event_number
+    if x.size == y.size == 1:
+        return {number: (x.item(), y.item())}
     x, y = x.reshape(-1), y.reshape(-1)
     count = max(x.size, y.size)
     if {x.size, y.size} - {1, count}:
         raise UserError(
             f"x is {names['x']} with {x.size} positions, y is {names['y']} with {y.size}; give as many of both"
         )
-    number = packets.event.event_number
-    if count == 1:
-        return {number: (float(x[0]), float(y[0]))}
     first = number - count + 1 if parameters["line_packet"].value == "last" else number
     if first < 0:
         raise UserError(

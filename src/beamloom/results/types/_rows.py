@@ -53,6 +53,18 @@ class EventRows:
         if len(self._loose) >= MOST_LOOSE:
             self._place()
 
+    def take(self, events: RangeSet, rows: npt.NDArray[Any]) -> None:
+        """Take rows (n, *row_shape) that were checked, those of ``events`` in their order."""
+        self.dtype = self._common(rows.dtype)
+        self.row_shape = rows.shape[1:]
+        numbers: list[int] = []
+        for first, stop in events:
+            self.events.add(first, stop)
+            numbers += range(first, stop)
+        self._loose.update(zip(numbers, rows, strict=True))
+        if len(self._loose) >= MOST_LOOSE:
+            self._place()
+
     def check_merge(self, other: EventRows) -> None:
         """Raises ValueError or TypeError where the rows of ``other`` do not go with these."""
         for first, stop in other.events:

@@ -27,7 +27,8 @@ def check_payload(payload: Any, place: str = "result") -> None:
 
 def check_merge(into: Any, payload: Any) -> None:
     """Raises TypeError or ValueError where ``payload`` cannot be merged into ``into``."""
-    if isinstance(into, Mapping) and isinstance(payload, Mapping):
+    # What a value is not is asked last: the answer of an abstract class takes as long as a check.
+    if not is_result_type(payload) and isinstance(into, Mapping) and isinstance(payload, Mapping):
         for name, value in payload.items():
             if name in into:
                 check_merge(into[name], value)
@@ -60,10 +61,10 @@ def merge_checked(publish: MutableMapping[Any, Any], payload: Mapping[Any, Any])
     for name, value in payload.items():
         if name not in publish:
             publish[name] = value
-        elif isinstance(value, Mapping):
-            merge_checked(publish[name], value)
-        else:
+        elif is_result_type(value):
             publish[name].merge(value)
+        else:
+            merge_checked(publish[name], value)
 
 
 class MergingReducer:

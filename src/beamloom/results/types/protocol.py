@@ -5,6 +5,7 @@ The types of this package are only the usual ones; a class of an analysis that h
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Protocol, Self, TypeGuard
 
@@ -44,5 +45,9 @@ _METHODS = ("check", "merge", "snapshot", "wire_state", "from_wire_state", "cove
 
 def is_result_type(value: object) -> TypeGuard[ResultType]:
     """Whether a value is of a result type."""
-    cls = type(value)
+    return _has_methods(type(value))  # type: ignore[arg-type]  # mypy asks the class for the hash of its instances
+
+
+@functools.lru_cache(maxsize=256)
+def _has_methods(cls: type) -> bool:
     return all(hasattr(cls, method) for method in _METHODS)

@@ -1,4 +1,8 @@
-"""Table: named values of each event, as columns."""
+"""Table: named values of each event, as columns.
+
+Rows that were just added are kept as they came, as long as all have the same names, types and shapes: a worker returns a table of one row
+for each event, and columns of one row are mostly bookkeeping. They are put into the columns when somebody asks for these.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,10 @@ import numpy as np
 from beamloom.engine.ranges import RangeSet
 from beamloom.results.types._account import Account, event_number, same_settings, same_type
 from beamloom.results.types._nexus import Labels, nxdata
-from beamloom.results.types._rows import EventRows, row_of
+from beamloom.results.types._rows import MOST_LOOSE, EventRows, row_of
+
+_Kind = tuple[str | tuple[str, np.dtype[Any], tuple[int, ...]], ...]
+"""Of a row: the names of its real numbers, and of all else the names with type and shape."""
 
 
 class Table:
@@ -26,6 +33,9 @@ class Table:
         self._units = dict(units or {})
         self._fill = dict(fill or {})
         self._columns: dict[str, EventRows] = {}
+        self._loose: dict[int, dict[str, Any]] = {}
+        self._kind: _Kind = ()
+        """That of the loose rows; more of it go with the columns as well."""
         self._account = Account()
 
     def add(self, event: int, value: Mapping[str, Any]) -> Self:
@@ -36,37 +46,69 @@ class Table:
         number = event_number(event)
         if number in self._account.coverage:
             raise ValueError(f"event {number} has a row already; add one row for each event")
-        rows = {str(name): row_of(one) for name, one in value.items()}
-        columns = {name: self._columns.get(name) or self._column(name) for name in rows}
-        for name, row in rows.items():
-            columns[name].check(number, row)
-        for name, row in rows.items():
-            columns[name].add(number, row)
-        self._columns.update(columns)
+        row, kind = _row_of(value)
+        if kind != self._kind or number < self.first:
+            self._place()
+            self._check_row(number, row, kind)
+            self._kind = kind
+        self._loose[number] = row
         self._account.enter(number)
+        if len(self._loose) >= MOST_LOOSE:
+            self._place()
         return self
 
+    def _check_row(self, number: int, row: Mapping[str, Any], kind: _Kind) -> None:
+        if self._columns or self._fill or number < self.first or not all(type(one) is str for one in kind):
+            for name, one in row.items():
+                self._column(name).check(number, np.asarray(one))
+
     def _column(self, name: str) -> EventRows:
-        return EventRows(self._fill.get(name), self.first)
+        """The column; a new one where there is none, which is not in the table yet."""
+        return self._columns.get(name) or EventRows(self._fill.get(name), self.first)
+
+    def _place(self) -> None:
+        """Put loose rows into their columns."""
+        if not self._loose:
+            return
+        events, loose = RangeSet(), self._loose
+        rows = [loose[event] for event in sorted(loose)]
+        for event in sorted(loose):
+            events.add(event, event + 1)
+        for name in rows[0]:
+            column = self._columns[name] = self._column(name)
+            column.take(events, np.array([row[name] for row in rows]))
+        self._loose = {}
 
     def check(self, other: Self) -> None:
         """Raises TypeError or ValueError where ``other`` cannot be merged into this."""
         same_type(self, other)
         same_settings(self, other, "first")
-        for first, stop in other.coverage:
-            if both := self.coverage.within(first, stop):
-                raise ValueError(f"event {both[0][0]} has a row already; add one row for each event")
-        for name, column in other._columns.items():
-            (self._columns.get(name) or self._column(name)).check_merge(column)
+        both = self.coverage.first_common(other.coverage)
+        if both is not None:
+            raise ValueError(f"event {both} has a row already; add one row for each event")
+        if not self._has_loose_rows_of_the_same_kind(other):
+            self._place()
+            other._place()
+            for name, column in other._columns.items():
+                self._column(name).check_merge(column)
+
+    def _has_loose_rows_of_the_same_kind(self, other: Self) -> bool:
+        return self._kind == other._kind and not other._columns and self._fill == other._fill
 
     def merge(self, other: Self) -> Self:
         """Take the rows of ``other``. Raises as ``check`` does, and has changed nothing then."""
         self.check(other)
+        if self._has_loose_rows_of_the_same_kind(other):
+            self._loose |= other._loose
+        else:
+            self._fill = {**other._fill, **self._fill}
+            for name, column in other._columns.items():
+                self._columns[name] = self._column(name)
+                self._columns[name].merge(column)
         self._units = {**other._units, **self._units}
-        self._fill = {**other._fill, **self._fill}
-        for name, column in other._columns.items():
-            self._columns.setdefault(name, self._column(name)).merge(column)
         self._account.join(other._account)
+        if len(self._loose) >= MOST_LOOSE:
+            self._place()
         return self
 
     @property
@@ -84,6 +126,7 @@ class Table:
         return self._account.snapshot(self._show)
 
     def _show(self) -> dict[str, Any]:
+        self._place()
         names = sorted(self._columns)
         if not names:
             return {"_attrs": {"NX_class": "NXdata"}}
@@ -106,6 +149,7 @@ class Table:
 
     def wire_state(self) -> dict[str, Any]:
         """What travels."""
+        self._place()
         return {
             "first": self.first,
             "units": self._units,
@@ -121,3 +165,11 @@ class Table:
         made._columns = {name: EventRows.from_wire_state(column) for name, column in state["columns"].items()}
         made._account = Account(map(tuple, state["coverage"].tolist()))
         return made
+
+
+def _row_of(value: Mapping[str, Any]) -> tuple[dict[str, Any], _Kind]:
+    """A row with its kind: real numbers as they are, all else as arrays."""
+    if {float}.issuperset(map(type, value.values())) and {str}.issuperset(map(type, value)):
+        return dict(value), tuple(value)
+    row = {str(name): row_of(one) for name, one in value.items()}
+    return row, tuple([(name, one.dtype, one.shape) for name, one in row.items()])
