@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from beamloom.events import Result
 from beamloom.triggermap import batched
-from services.bench import Bench, Feed, counts, series
+from services.bench import Bench, Doubling, Feed, counts, series
 from services.test_controller_restarts import Restarting
 from services.test_reducer_deaths import Pipeline, Slow
 
@@ -44,12 +45,23 @@ class Counting:
 class Crowd:
     """A pipeline whose processes die and are started again, as a seed has it."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        worker: type = Doubling,
+        reducer: type = Counting,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``look`` is called after each step."""
         self._chance = random.Random(seed)
+        self._look = look
         feeds: dict[str, Feed] = {"a": Slow(series(FRAMES)), "b": Slow(series(FRAMES))}
-        self.controller = Restarting(folder / "controller", feeds, reducer=None, workers=WORKERS)
+        self.controller = Restarting(
+            folder / "controller", feeds, worker=worker, reducer=None, workers=WORKERS
+        )
         self.bench: Bench = self.controller.bench
-        self.reducer = Pipeline(self.bench, folder / "reducer", Counting)
+        self.reducer = Pipeline(self.bench, folder / "reducer", reducer)
         self.reducer.begin_life()
         self.bench.until(self.bench.everyone_known)
         self._back: dict[str, int] = {}
@@ -70,6 +82,7 @@ class Crowd:
                     self._strike(victim, step)
             self._let_back(step)
             self.bench.step()
+            self._look()
         raise AssertionError(f"the run does not end: {counts(self.bench.active)}")
 
     def _victims(self) -> list[str]:

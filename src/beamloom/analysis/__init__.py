@@ -8,6 +8,7 @@ from beamloom.analysis._errors import (
     ErrorCapsule,
     user_traceback,
 )
+from beamloom.analysis._feedback import FeedbackError, GiveFeedback
 from beamloom.analysis._loading import load_class
 from beamloom.analysis._state import CodeVersion, ReducerState, WorkerState
 
@@ -18,6 +19,8 @@ __all__ = [
     "AnalysisNotFound",
     "CodeVersion",
     "ErrorCapsule",
+    "FeedbackError",
+    "GiveFeedback",
     "ReducerAnalysis",
     "ReducerState",
     "WorkerAnalysis",

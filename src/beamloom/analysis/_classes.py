@@ -13,6 +13,7 @@ from numbers import Real
 from typing import Any
 
 from beamloom.analysis._errors import AnalysisError, AnalysisNotFound, user_traceback
+from beamloom.analysis._feedback import GiveFeedback, attach
 from beamloom.analysis._hooks import CallPlan, check_plain, hook_parameters, plan_call
 from beamloom.errors import did_you_mean
 from beamloom.events import Event, Result
@@ -60,6 +61,8 @@ class _Hooks:
             )
         )
         self.instance: Any = None
+        self.feedback = GiveFeedback()
+        """What instances call to say something."""
 
     def where(self, hook: str) -> str:
         """The hook's name in sentences."""
@@ -71,7 +74,14 @@ class _Hooks:
 
     def make(self, parameters: ParameterSet, context: dict[Any, Any], state: Any) -> Any:
         """A new instance."""
-        return self._constructor.bind(self.cls)(parameters, context, state)
+        made = self._constructor.bind(self.cls)(parameters, context, state)
+        attach(made, self.feedback)
+        return made
+
+    def adopt(self, instance: Any) -> None:
+        """Go on with an instance that was made before."""
+        self.instance = instance
+        attach(instance, self.feedback)
 
     def bound(self, hook: str) -> Callable[..., Any] | None:
         """The hook of the present instance, taking all offered arguments by place; None where the class has no such hook."""
@@ -152,6 +162,8 @@ class WorkerAnalysis:
         """Seconds that the class says that an event may take; None where it does not say."""
         self.combine = getattr(cls, "combine", None) is not None and self._combines(cls)
         """Whether results of several events are merged into one before they are sent."""
+        self.feedback = self._hooks.feedback
+        """What instances call as ``self.feedback``."""
         self.process_event = self._not_started
         self._lives: dict[int, Any] = {}
         self._life = 0
@@ -202,7 +214,7 @@ class WorkerAnalysis:
 
     def adopt(self, instance: Any) -> None:
         """Go on with an instance that was made before, in place of ``start``."""
-        self._hooks.instance = instance
+        self._hooks.adopt(instance)
         self._lives, self._life = {0: instance}, 0
         self.process_event = self._hooks.bound("process_event") or self._not_started
 
@@ -265,6 +277,8 @@ class ReducerAnalysis:
             getattr(cls, "restore", None)
         )
         """Whether the class can hand over its state, and go on from it in another process."""
+        self.feedback = self._hooks.feedback
+        """What instances call as ``self.feedback``."""
         self.process_result = self._not_started
 
     def where(self, hook: str) -> str:
@@ -288,7 +302,7 @@ class ReducerAnalysis:
 
     def adopt(self, instance: Any) -> None:
         """Go on with an instance that was made before, in place of ``start``."""
-        self._hooks.instance = instance
+        self._hooks.adopt(instance)
         self.process_result = self._hooks.bound("process_result") or self._not_started
 
     def timer(self, parameters: ParameterSet) -> float | None:
@@ -305,6 +319,8 @@ class ReducerAnalysis:
     def restore(self, state: Any, parameters: ParameterSet) -> None:
         """Go on from what ``checkpoint`` of another instance gave; to be called right after ``start``."""
         self._hooks.call("restore", state, parameters)
+        # It may have taken over all attributes of the other instance.
+        attach(self._hooks.instance, self._hooks.feedback)
 
     def finish(self, parameters: ParameterSet) -> None:
         """Tell the class that the run is over."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+from beamloom.analysis import GiveFeedback
 from beamloom.capsules._capsule import KeptState
 
 LONGEST_REASON = 200
@@ -56,6 +57,8 @@ def keep_state(instance: Any, limit: int, *, when: str = "after") -> KeptState:
     if not isinstance(attributes, dict):
         return KeptState(when=when, missing={"the instance": reason})
     for name, value in list(attributes.items()):
+        if isinstance(value, GiveFeedback):
+            continue  # each instance is given its own
         try:
             parts[str(name)] = pickled = _pickled(value, limit)
             limit -= len(pickled)

@@ -3,6 +3,7 @@
 It speaks HTTP with controller and reducer as any other client does, and needs nothing else of them.
 """
 
+from beamloom.client._feedback import Feedback
 from beamloom.client._parameters import PipelineParameters
 from beamloom.client._pipeline import Pipeline, connect
 from beamloom.client._result import Dataset, Group
@@ -14,6 +15,7 @@ __all__ = [
     "Dataset",
     "Failed",
     "Failure",
+    "Feedback",
     "Follower",
     "Group",
     "Lost",

@@ -18,6 +18,7 @@ import msgspec
 from beamloom.access.clients import credentials_of
 from beamloom.client import _display
 from beamloom.client._events import settled_events
+from beamloom.client._feedback import Feedback, feedback_of
 from beamloom.client._http import whole_url
 from beamloom.client._parameters import PipelineParameters
 from beamloom.client._processes import Processes
@@ -112,7 +113,7 @@ class Pipeline:
         *,
         interval: float = 0.05,
         until_finished: bool = False,
-    ) -> Follower:
+    ) -> Follower[Version]:
         """Call ``function`` with each version that ``watch`` would give, in a thread of its own, until that is stopped."""
         over = self._is_finished if until_finished else _never
 
@@ -210,6 +211,39 @@ class Pipeline:
         """
         return settled_events(self._processes.controller, timeout=timeout, follow=follow)
 
+    def feedback(
+        self,
+        *kinds: str,
+        run: str | None = None,
+        after: Feedback | str | int | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[Feedback]:
+        """What the analysis says with ``self.feedback(...)``: ``for one in pipeline.feedback("next_position"): move(one.payload)``.
+
+        Of these kinds, or of all: first what the run that goes on has said already, then what is new, each once and in order, also where
+        the controller is started again. With ``run`` (an id, or ``last``) it ends with that run; else it goes on with those after it.
+        ``after`` begins behind one that is known. Raises TimedOut where nothing has come for ``timeout`` seconds.
+        """
+        return feedback_of(
+            self._processes.controller, run=run, after=_place(after), kinds=kinds, timeout=timeout
+        )
+
+    def on_feedback(
+        self,
+        function: Callable[[Feedback], object],
+        *kinds: str,
+        run: str | None = None,
+        after: Feedback | str | int | None = None,
+    ) -> Follower[Feedback]:
+        """Call ``function`` with all that ``feedback`` would give, in a thread of its own, until that is stopped."""
+
+        def start(stop: threading.Event) -> Iterator[Feedback]:
+            return feedback_of(
+                self._processes.controller, run=run, after=_place(after), kinds=kinds, timeout=None, stop=stop
+            )
+
+        return Follower(start, function)
+
     def errors(self) -> list[Failure]:
         """What failed in the run: each kind of failure once, with its traceback and its events."""
         return self._processes.controller.get("/api/v1/errors", list[Failure])
@@ -288,6 +322,12 @@ class Pipeline:
 def _budget(max_failed: int | str | None, on_max_failed: str | None) -> dict[str, str]:
     given = {"max_failed": max_failed, "on_max_failed": on_max_failed}
     return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def _place(after: Feedback | str | int | None) -> str:
+    if after is None:
+        return ""
+    return after.place if isinstance(after, Feedback) else str(after)
 
 
 def _never() -> bool:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -22,6 +22,8 @@ from beamloom.client._values import matches_of
 from beamloom.errors import NotPublished, NotReachable, PipelineError, RequestRefused, TimedOut
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 QUIET_SECONDS = 0.5
 """Longest wait for a change after which it is looked whether the run is over, or it is time to stop."""
@@ -102,14 +104,14 @@ def _version(results: Results, path: str, answer: httpx.Response) -> Version:
     )
 
 
-class Follower:
-    """Calls a function with each new version, in a thread of its own; a context manager that stops.
+class Follower(Generic[T]):
+    """Calls a function with all that comes of something, in a thread of its own; a context manager that stops.
 
     What the function raises ends the following: ``failure`` has it, and ``stop`` raises it.
     """
 
     def __init__(
-        self, follow: Callable[[threading.Event], Iterator[Version]], function: Callable[[Version], object]
+        self, follow: Callable[[threading.Event], Iterator[T]], function: Callable[[T], object]
     ) -> None:
         self._stop = threading.Event()
         self._follow = follow
@@ -120,22 +122,22 @@ class Follower:
 
     def _run(self) -> None:
         try:
-            for version in self._follow(self._stop):
-                self._function(version)
+            for one in self._follow(self._stop):
+                self._function(one)
         except Exception as error:  # noqa: BLE001  stop() raises it in the thread of whoever follows
             self.failure = error
             logger.warning("following has ended: %s: %s", type(error).__name__, error)
 
     @property
     def is_running(self) -> bool:
-        """Whether versions are still waited for."""
+        """Whether more is still waited for."""
         return self._thread.is_alive()
 
     def wait(self, timeout: float | None = None) -> None:
         """Return when the following has ended by itself. Raises TimedOut, or what ended it."""
         self._thread.join(timeout)
         if self._thread.is_alive():
-            raise TimedOut(f"the results are still followed after {timeout:g} s; stop() ends that")
+            raise TimedOut(f"what was to be followed still goes on after {timeout:g} s; stop() ends that")
         if self.failure is not None:
             raise self.failure
 
@@ -147,7 +149,7 @@ class Follower:
         if self.failure is not None:
             raise self.failure
 
-    def __enter__(self) -> Follower:
+    def __enter__(self) -> Follower[T]:
         return self
 
     def __exit__(

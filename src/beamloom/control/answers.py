@@ -107,6 +107,27 @@ class ParameterEntry(msgspec.Struct):
     encoding: Literal["base64"] | None = None
 
 
+class FeedbackPiece(msgspec.Struct):
+    """One thing that the analysis of a run has said."""
+
+    run: str
+    number: int
+    kind: str
+    payload: Any
+    event: int | None
+    by: str
+    at: float
+
+
+class FeedbackPart(msgspec.Struct):
+    """What the analysis has said behind a place."""
+
+    feedback: list[FeedbackPiece]
+    place: str
+    over: bool
+    missed: int
+
+
 class RunDetail(RunLine):
     """One run, with what a list of runs leaves out."""
 

@@ -33,6 +33,8 @@ class Controller(Protocol):
     settings: Any
     epochs: Any
     lately: Any
+    listeners: list[Callable[[], None]]
+    """Called when the analysis has said something, or a run has begun or ended."""
 
     @property
     def nameable(self) -> list[str]:

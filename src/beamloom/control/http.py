@@ -20,12 +20,13 @@ from starlette.routing import BaseRoute
 
 from beamloom.control.asking import Controller, as_json
 from beamloom.control.dashboard import dashboard_routes
+from beamloom.control.feedback_answers import FeedbackAnswers, feedback_socket_route
 from beamloom.control.log_answers import LogAnswers
 from beamloom.control.parameter_answers import ParameterAnswers
 from beamloom.control.plan_answers import PlanAnswers
 from beamloom.control.process_answers import ProcessAnswers
 from beamloom.control.relay import REDUCER, Relay, relay_routes
-from beamloom.control.table import routes_of
+from beamloom.control.table import V1, routes_of
 from beamloom.control.worker_answers import WorkerAnswers
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
@@ -44,7 +45,7 @@ STATUS: dict[str, int] = {
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
-class Api(PlanAnswers, ProcessAnswers, WorkerAnswers, ParameterAnswers, LogAnswers):
+class Api(PlanAnswers, ProcessAnswers, WorkerAnswers, ParameterAnswers, LogAnswers, FeedbackAnswers):
     """All that can be asked."""
 
 
@@ -75,8 +76,10 @@ def make_app(
 
     routes = [*dashboard_routes(), *relay_routes(relay), *routes_of(api, capsules)]
     cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
+    told = map(_guarded, with_document("The controller of Beamloom", routes))
     return Starlette(
-        routes=[*map(_guarded, with_document("The controller of Beamloom", routes))],
+        # The same address as a WebSocket and as a stream of events.
+        routes=[feedback_socket_route(f"{V1}/feedback/stream", api), *told],
         middleware=[cors],
         exception_handlers={HTTPException: _no_such_route},
         lifespan=lifespan,

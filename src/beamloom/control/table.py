@@ -25,6 +25,14 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
         Value(name="max_failed", says="How many events may fail, as a number or a percentage."),
         Value(name="on_max_failed", kind=Literal["degrade", "stop"], says="What happens beyond that."),
     )
+    of_feedback = [
+        Value(
+            name="run",
+            says="The id of a run, or last: of that run alone. Unless given, of the present run and those after it.",
+        ),
+        Value(name="after", says="Up to where all is known: a number, or a place as it was told."),
+        Value(name="kind", says="Of these kinds alone.", repeated=True),
+    ]
     arming = {409: "A process refuses the run.", 424: "A process does not answer in time."}
     return [
         Told(f"{V1}/config", api.config, answers=answers.Config),
@@ -152,6 +160,22 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
             ],
         ),
         capsule_route(f"{V1}/capsules/{{name:path}}", capsules, api.hosts),
+        Told(
+            f"{V1}/feedback",
+            api.feedback,
+            answers=answers.FeedbackPart,
+            query=[
+                *of_feedback,
+                Value(name="wait", kind=float, says="Seconds to wait for something, at most 60."),
+            ],
+        ),
+        Told(
+            f"{V1}/feedback/stream",
+            api.feedback_stream,
+            answers="text/event-stream",
+            endless=True,
+            query=of_feedback,
+        ),
         Told(f"{V1}/events", api.events, answers="text/event-stream", endless=True),
         Told(
             f"{V1}/events/{{number:int}}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from beamloom.engine.assignment import Span
@@ -12,11 +13,13 @@ from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage as RunCoverage
 from beamloom.engine.digest import Digest
 from beamloom.engine.faults import Death
+from beamloom.engine.feedback import Feedback, FeedbackLog
 from beamloom.engine.provenance import EpochRecord, add_epoch
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.succession import Handover
 from beamloom.services.ensemble import Ensemble, Member
+from beamloom.services.feedback_desk import FeedbackDesk
 from beamloom.services.finishing import Finishing
 from beamloom.services.idling import IdleWatch
 from beamloom.services.membership import name_of
@@ -40,6 +43,7 @@ from beamloom.transport.messages import (
     Reduced,
     Reducer,
     Resuming,
+    Said,
     Standing,
     Stands,
     Tick,
@@ -65,8 +69,13 @@ class ActiveRun:
         channel: Channel,
         ticks: dict[str, float],
         before_sending: Callable[[], None] = lambda: None,
+        keep_feedback: Callable[[str, list[Feedback]], None] = lambda run, new: None,
+        feedback: FeedbackLog | None = None,
     ) -> None:
-        """``before_sending`` sees to it that what has happened is in the store."""
+        """``before_sending`` sees to it that what has happened is in the store.
+
+        ``keep_feedback`` is called with what the analysis of a run has said, ``feedback`` is what it had said before.
+        """
         self.run = run
         self.written = written
         """The trigger map in the words in which it was given: it may name detectors, that of ``run`` names streams alone."""
@@ -85,6 +94,7 @@ class ActiveRun:
         """How far a reducer is that takes up the run: bytes of its journal, done and in all."""
         self.chronicle = Chronicle(time.time)
         """What is remembered of the recent past."""
+        self._feedback = FeedbackDesk(run, partial(keep_feedback, run.run_id), feedback)
         self._idle = IdleWatch()
         self.reports = StreamReports(run, self.chronicle)
         """What the ingesters have said of their streams."""
@@ -180,6 +190,10 @@ class ActiveRun:
                 self.run.holds(sender, held)
             case Fenced(worker=worker):
                 self.run.fenced(worker, now)
+            case Said() as said:
+                reducer = self._ensemble.reducer
+                if reducer is not None and reducer.peer == sender:
+                    self._send(sender, self._feedback.hear(said))
             case Finished():
                 self._finishing.answered(sender)
             case _:
@@ -212,6 +226,21 @@ class ActiveRun:
         """Parameters are known to change at this event."""
         self.run.plan_epoch(first_event, epoch)
         self.epochs.append(EpochRecord(epoch, first_event, values))
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.run.run_id
+
+    @property
+    def last_feedback(self) -> int:
+        """The number of the last thing that the analysis has said."""
+        return self._feedback.log.last
+
+    @property
+    def feedback(self) -> FeedbackLog:
+        """What the analysis has said."""
+        return self._feedback.log
 
     @property
     def digest(self) -> Digest:

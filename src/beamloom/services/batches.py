@@ -48,6 +48,8 @@ class Batch:
         blob = buffers[0] if isinstance(buffers[0], bytes) else memoryview(buffers[0])
         self.heads = [blob[begin:end] for begin, end in itertools.pairwise(starts)]
         """Each encoded result."""
+        self.spoken = dict(results.feedback)
+        """What was said with results, by their places."""
         self.has_large = bool(results.buffers)
         """Whether any result has large arrays."""
         self._buffers = buffers

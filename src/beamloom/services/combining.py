@@ -9,9 +9,10 @@ results of the same slot and parameter epoch are merged.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from beamloom.engine.feedback import Spoken
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.results.types.merging import check_merge, check_payload, merge_checked
 from beamloom.services.raised import RAISED
@@ -40,6 +41,8 @@ class Partial:
     epoch: int
     events: RangeSet
     held: dict[str, Any]
+    spoken: list[Spoken] = field(default_factory=list)
+    """What the map has said with these events."""
 
     @property
     def payload(self) -> Any:
@@ -56,8 +59,10 @@ class Combiner:
         self.held = 0
         """How many events wait to be sent."""
 
-    def add(self, slot: int, event: int, epoch: int, payload: Any, now: float) -> None:
-        """One more delivery is done.
+    def add(
+        self, slot: int, event: int, epoch: int, payload: Any, now: float, spoken: list[Spoken] | None = None
+    ) -> None:
+        """One more delivery is done; ``spoken``: what the map has said with it.
 
         Raises TypeError or ValueError where its result does not merge: then the others are as before. Raises BrokenPartial where
         merging itself failed.
@@ -79,6 +84,7 @@ class Combiner:
         if not self.held:
             self._since = now
         partial.events.add(event, event + 1)
+        partial.spoken += spoken or []
         self.held += 1
 
     def deliveries(self) -> Iterator[tuple[int, int, int]]:

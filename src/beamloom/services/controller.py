@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from beamloom.engine.budget import Budget
 from beamloom.engine.faults import Death
+from beamloom.engine.feedback import Feedback
 from beamloom.engine.run import RunPhase
 from beamloom.parameters import (
     DUMP_PREFIX,
@@ -52,6 +53,7 @@ from beamloom.services.statekeeping import (
     Began,
     Came,
     Entry,
+    Fed,
     RunPapers,
     StateKeeper,
     Went,
@@ -120,6 +122,9 @@ class ControllerService:
         """Its figures when the present run began."""
         self.ended: str | None = None
         """Why this process has to end, when it has to."""
+        self.listeners: list[Callable[[], None]] = []
+        """Called, in the controller's thread, when the analysis has said something, or a run has begun or ended."""
+        self._news = False
         self._keeper = keeper
         self._channel = channel
         if keeper is not None:
@@ -212,6 +217,11 @@ class ControllerService:
         if self._keeper is not None:
             self._keeper.note(began)
             self._keeper.flush()
+
+    def keep_feedback(self, run: str, new: list[Feedback]) -> None:
+        """The analysis of a run has said something: all hear of it once it is kept."""
+        self._note(Fed(run, new))
+        self._news = True
 
     @property
     def nameable(self) -> list[str]:
@@ -371,6 +381,14 @@ class ControllerService:
         if self._keeper is not None:
             self._keeper.turn(now, lambda: snapshot(self))
             self.ended = self._keeper.scribe.overtaken
+        if self._news:
+            self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        self._news = False
+        self._keep_what_happened()
+        for listener in self.listeners:
+            listener()
 
     def _keep_what_happened(self) -> None:
         """Whoever is told something can rely on it: the next controller knows it too."""
@@ -379,6 +397,7 @@ class ControllerService:
 
     def _keep_run(self, active: ActiveRun) -> None:
         """A run has begun, or has ended: what is known of it is kept."""
+        self._news = True
         if self._keeper is None:
             return
         if not active.finished or self.run_papers is None:
@@ -400,7 +419,13 @@ class ControllerService:
         if self.active is not None:
             self.past.add([put_away(self.active)])
         self.active = ActiveRun(
-            arming.run, arming.written, self.ensemble, self._channel, arming.ticks, self._keep_what_happened
+            arming.run,
+            arming.written,
+            self.ensemble,
+            self._channel,
+            arming.ticks,
+            self._keep_what_happened,
+            self.keep_feedback,
         )
         self.active.begin_epoch(self.epochs.number, readable(self.parameters.current))
         self.epochs.recorder = new_recorder(arming.run, self.epochs, self.settings.detectors)

@@ -19,6 +19,7 @@ from beamloom.engine.checkpoint import CheckpointError, thaw
 from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage
 from beamloom.engine.digest import Digest
+from beamloom.engine.feedback import FeedbackLog
 from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.run import Run
 from beamloom.errors import UserError
@@ -51,6 +52,8 @@ class EndedRun:
         self.started_at = papers.started_at
         self.finished_at = papers.finished_at
         self.run_id = papers.run
+        self.last_feedback = papers.feedback.last
+        """The number of the last thing that its analysis has said."""
         self._packed = _pack(msgspec.msgpack.encode(papers))
         self._chronicle = None if chronicle is None else _pack(chronicle.encode())
         self._open: weakref.ref[Run] | None = None
@@ -88,6 +91,11 @@ class EndedRun:
     def epochs(self) -> list[EpochRecord]:
         """The parameters that held in it, from the first event on; none where a version kept it that did not keep them."""
         return self._papers.epochs
+
+    @property
+    def feedback(self) -> FeedbackLog:
+        """What its analysis has said."""
+        return FeedbackLog(self._papers.feedback)
 
     @property
     def coverage(self) -> Coverage:

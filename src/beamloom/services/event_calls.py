@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from beamloom.analysis import GiveFeedback
 from beamloom.detectors.geometry import Detector
 from beamloom.detectors.packets import with_detectors
+from beamloom.engine.feedback import Spoken
 from beamloom.engine.ready import Ready, ReadyRun
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
@@ -47,6 +49,8 @@ class EventCalls:
         self._user = user
         analysis = user.analysis
         self._stateful = analysis if analysis is not None and analysis.stateful else None
+        self._feedback = GiveFeedback() if analysis is None else analysis.feedback
+        self._feedback.watch()
         self._outgoing = outgoing
         self._detectors = detectors
         self._notes = notes
@@ -67,6 +71,7 @@ class EventCalls:
         """
         alone = last and len(ready) == 1 and len(ready[0]) == 1
         latest = time.monotonic() + seconds
+        self._feedback.open()
         try:
             for place, run in enumerate(ready):
                 parameters = epochs.get(run.epoch)
@@ -89,6 +94,7 @@ class EventCalls:
                 run.columns.clear()  # The frames of the next may lie in the memory of these.
         finally:
             self._notes.end()
+            self._feedback.shut()
         return []
 
     def _one_by_one(self, run: ReadyRun, call: Callable[..., int], latest: float) -> int:
@@ -129,6 +135,8 @@ class EventCalls:
         heads: list[bytes] = []
         large: dict[int, list[memoryview]] = {}
         buffers: list[memoryview] = []
+        said = self._feedback.said
+        spoken: dict[int, list[Spoken]] = {}
         for event in events:
             begun = clock()
             if begun > latest:
@@ -146,7 +154,7 @@ class EventCalls:
                 if borrows:
                     self._borrowing.check(run.streams(0).values())
                 if merges:
-                    outgoing.merge(run, number, payload, now)
+                    outgoing.merge(run, number, payload, now, self._said_with(number))
                 elif payload is None:
                     heads.append(b"")
                 else:
@@ -155,17 +163,28 @@ class EventCalls:
                         # The class may go on changing an array that it returned, while the result waits to be taken.
                         large[len(heads) - 1] = [memoryview(bytearray(buffer)) for buffer in buffers]
                         buffers.clear()
+                if said:
+                    spoken[len(heads) - 1] = self._said_with(number)
             except RAISED as error:
                 pass_interrupt(error)
-                outgoing.add(run, first, heads, large)
-                first, heads, large = stop, [], {}
+                outgoing.add(run, first, heads, large, spoken)
+                first, heads, large, spoken = stop, [], {}, {}
                 buffers.clear()
+                # What a failed call has said goes with its result.
+                said.clear()
                 self._failures.of_event(run.at(number), parameters, tick, error)
             self.tick = tick = False
-        outgoing.add(run, first, heads, large)
+        outgoing.add(run, first, heads, large, spoken)
         if run.split:
             outgoing.outbox.mark_split(range(run.first, stop))
         return stop
+
+    def _said_with(self, event: int) -> list[Spoken]:
+        """What the map has said as it was called for this event."""
+        said = self._feedback.take()
+        for one in said:
+            one.event = event
+        return said
 
     def _dressed(self, event: Event, run: ReadyRun, parameters: ParameterSet) -> Event:
         """The event with its detectors, once the instance of its constraint is there."""
@@ -210,4 +229,5 @@ class EventCalls:
                 logger.info(
                     "event %d fails again as its constraint is worked through again: %r", number, error
                 )
+        self._feedback.take()  # It was said with the result that was taken.
         return run.stop

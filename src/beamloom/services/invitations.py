@@ -65,7 +65,9 @@ class Invitations:
         """Ask the reducer that is there to take up the run, or the last one, when the one that had it is gone."""
         reducer = self._ensemble.reducer
         if reducer is not None and active.asks(reducer):
-            arm = msgspec.structs.replace(self._message(active.run, reducer), resume=True)
+            arm = msgspec.structs.replace(
+                self._message(active.run, reducer), resume=True, feedback=active.feedback.last
+            )
             self._send_with_epochs(reducer, arm)
 
     def confirmed(self, active: ActiveRun, member: Member, armed: Armed, now: float) -> None:

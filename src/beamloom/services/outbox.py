@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from beamloom.engine.feedback import Spoken
 from beamloom.engine.ranges import Range
 from beamloom.events import frame_bytes
 from beamloom.transport.channel import Channel
@@ -21,6 +22,9 @@ from beamloom.transport.messages import Results, ResultSpan
 Large = Mapping[int, Sequence[Any]]
 """By the place of a result, the bytes of its large arrays."""
 NOTHING_LARGE: Large = MappingProxyType({})
+SpokenWith = Mapping[int, list[Spoken]]
+"""By the place of a result, what the map has said with it."""
+NOTHING_SPOKEN: SpokenWith = MappingProxyType({})
 
 
 class Outbox:
@@ -46,20 +50,29 @@ class Outbox:
         self._buffers: list[Any] = []
         self._combined: list[list[Range]] = []
         self._split: list[int] = []
+        self._spoken: list[tuple[int, list[Spoken]]] = []
 
     def mark_split(self, events: Iterable[int]) -> None:
         """Events whose results come now or later have several deliveries."""
         self._split += events
 
-    def add_combined(self, slot: int, events: list[Range], epoch: int, result: Encoded) -> None:
+    def add_combined(
+        self, slot: int, events: list[Range], epoch: int, result: Encoded, spoken: list[Spoken]
+    ) -> None:
         """The deliveries of these events are done, with one result for all of them."""
         self._combined += [[]] * (len(self._heads) - len(self._combined))
         self._combined.append(events)
         large = {0: result.buffers} if result.buffers else {}
-        self.add(slot, events[-1][1] - 1, epoch, [result.head], large)
+        self.add(slot, events[-1][1] - 1, epoch, [result.head], large, {0: spoken} if spoken else {})
 
     def add(
-        self, slot: int, first: int, epoch: int, heads: Sequence[bytes], large: Large = NOTHING_LARGE
+        self,
+        slot: int,
+        first: int,
+        epoch: int,
+        heads: Sequence[bytes],
+        large: Large = NOTHING_LARGE,
+        spoken: SpokenWith = NOTHING_SPOKEN,
     ) -> None:
         """The deliveries of consecutive events are done: the heads of their results, empty where the map returned None."""
         if first != self._next or slot != self._slot or epoch != self._epoch:
@@ -70,6 +83,8 @@ class Outbox:
             self._counts += [0] * (len(self._heads) + place - len(self._counts))
             self._counts.append(len(buffers))
             self._buffers += buffers
+        if spoken:
+            self._spoken += [(len(self._heads) + place, said) for place, said in spoken.items()]
         self._heads += heads
 
     def _end_span(self) -> None:
@@ -95,6 +110,7 @@ class Outbox:
             buffers=self._counts,
             combined=self._combined,
             split=self._split,
+            feedback=self._spoken,
         )
         frames = [b"".join(self._heads), *self._buffers]
         self._kept.append((message, frames))
@@ -102,7 +118,7 @@ class Outbox:
         self._channel.send(self._reducer, message, frames)
         self._spans = []
         self._heads, self._counts, self._buffers, self._combined = [], [], [], []
-        self._split = []
+        self._split, self._spoken = [], []
 
     def taken(self, reducer: str, sequence: int) -> None:
         """``reducer`` has taken all batches up to this one; what one says that is not the run's any more, does not count."""

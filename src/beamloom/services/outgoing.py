@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from beamloom.engine.feedback import Spoken
 from beamloom.engine.ready import ReadyRun
 from beamloom.services.combining import MOST_EVENTS, BrokenPartial, Combiner
-from beamloom.services.outbox import Large, Outbox
+from beamloom.services.outbox import NOTHING_SPOKEN, Large, Outbox, SpokenWith
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.worker_failures import WorkerFailures
 from beamloom.transport.codec import Encoder
@@ -31,18 +32,28 @@ class Outgoing:
         self._encoder = encoder
         self._failures = failures
 
-    def add(self, run: ReadyRun, first: int, heads: list[bytes], large: Large) -> None:
-        """The map is through with the events of ``run`` from ``first`` on; these are their results, as they were encoded."""
-        if heads:
-            self.outbox.add(run.slot, first, run.epoch, heads, large)
+    def add(
+        self,
+        run: ReadyRun,
+        first: int,
+        heads: list[bytes],
+        large: Large,
+        spoken: SpokenWith = NOTHING_SPOKEN,
+    ) -> None:
+        """The map is through with the events of ``run`` from ``first`` on; these are their results, as they were encoded.
 
-    def merge(self, run: ReadyRun, event: int, payload: Any, now: float) -> None:
+        ``spoken``: what it has said with them.
+        """
+        if heads:
+            self.outbox.add(run.slot, first, run.epoch, heads, large, spoken)
+
+    def merge(self, run: ReadyRun, event: int, payload: Any, now: float, spoken: list[Spoken]) -> None:
         """The map returned ``payload`` for this event, which may be merged. Raises what merging raises: then the event failed."""
         if payload is None:
-            self.outbox.add(run.slot, event, run.epoch, [b""])
+            self.outbox.add(run.slot, event, run.epoch, [b""], spoken={0: spoken} if spoken else {})
             return
         try:
-            self.combiner.add(run.slot, event, run.epoch, payload, now)
+            self.combiner.add(run.slot, event, run.epoch, payload, now, spoken)
         except BrokenPartial as broken:
             self._failures.of_merged(broken.events, event, run.slot, broken.cause)
 
@@ -57,7 +68,7 @@ class Outgoing:
                 pass_interrupt(error)
                 self._failures.of_merged(events, events[-1][1] - 1, partial.slot, error)
             else:
-                self.outbox.add_combined(partial.slot, events, partial.epoch, encoded)
+                self.outbox.add_combined(partial.slot, events, partial.epoch, encoded, partial.spoken)
         self.outbox.flush()
 
     @property

@@ -21,6 +21,7 @@ from beamloom.services import traces
 from beamloom.services.acknowledging import MOMENT, Acknowledged, Acknowledgements
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.code_version import build_metadata
+from beamloom.services.deciding import FINISH, Deciding
 from beamloom.services.early_results import EarlyResults
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
@@ -46,6 +47,7 @@ from beamloom.transport.messages import (
     Arm,
     Armed,
     Coverage,
+    Decided,
     Explain,
     Explained,
     Failed,
@@ -53,6 +55,7 @@ from beamloom.transport.messages import (
     Fenced,
     Finish,
     Finished,
+    Heard,
     Joined,
     Parameters,
     Reduced,
@@ -111,6 +114,7 @@ class ReducerService:
             self._fault = str(error)
         self._epochs = Epochs(descriptions)
         self._early = EarlyResults(self._epochs)
+        self._deciding = Deciding(analysis, settings.name, partial(channel.send, CONTROLLER))
         self._reducing = Reducing(
             settings,
             channel.peer,
@@ -120,6 +124,7 @@ class ReducerService:
             self._tell,
             self._journal.last_words,
             evidence,
+            self._deciding,
         )
         self.member = Membership(
             channel,
@@ -176,6 +181,8 @@ class ReducerService:
             case Explain(run=run, event=event, question=question):
                 known = reducer_knows(event, self._reducing.collector.taken) if run == self._run else {}
                 self._channel.send(CONTROLLER, Explained(question, known))
+            case Heard(run=run, number=number):
+                self._deciding.heard(run, number)
             case TakeStock(run=run):
                 self._take_stock(run)
             case Trace() as trace:
@@ -195,6 +202,7 @@ class ReducerService:
         problem = self._begin(arm, now)
         if problem is None:
             self._journal.begin(arm)
+            self._deciding.begin_run(arm.run)
             self._desk.turn_away(None)
         self._channel.send(CONTROLLER, Armed(arm.run, problem))
 
@@ -229,6 +237,7 @@ class ReducerService:
             return
         self._to_take_up = None
         self._desk.turn_away(TAKING_UP)
+        self._deciding.begin_run(asked.arm.run, asked.arm.feedback)
         self._resumption = Resumption(asked, kept, partial(self._begin, now=now, again=True), self._replay)
         problem = self._resumption.begin(self._restore)
         if problem is not None:
@@ -237,6 +246,7 @@ class ReducerService:
     def _restore(self, checkpoint: Checkpoint, state: tuple[bytes, Sequence[bytes]]) -> str | None:
         for epoch, values in checkpoint.epochs.items():
             self._replay(Received("", Parameters(epoch, values), ()))
+        self._deciding.restore(checkpoint.feedback, checkpoint.acknowledged)
         return self._reducing.restore(checkpoint, state)
 
     def _replay(self, received: Received) -> None:
@@ -247,6 +257,10 @@ class ReducerService:
                 self._keeping.begin_epoch(epoch, self._epochs.get(epoch) or self._epochs.latest)
             case Results() as results:
                 self._take(received.sender, results, received.buffers)
+            case Decided(hook=hook) as decided:
+                if hook != FINISH:
+                    self._reducing.repeat_timer()
+                self._deciding.replay(decided)
             case Fence(worker=worker):
                 self._reducing.collector.fence(worker)
             case _:
@@ -270,6 +284,7 @@ class ReducerService:
                 self._channel.send(CONTROLLER, failed)
             standing = Standing(resumption.run, self._reducing.collector.taken, self._reducing.account.split)
             self._channel.send(CONTROLLER, standing)
+            self._deciding.tell(again=True)
             self._desk.turn_away(None)
             self._keeping.go_on()
             for received in resumption.deferred:
@@ -288,11 +303,25 @@ class ReducerService:
             buffers = [one if isinstance(one, bytes) else memoryview(one).toreadonly() for one in buffers]
         deliveries = self._reducing.take(worker, results, buffers)
         self._desk.changed()
+        until = None
+        if self._resumption is None:
+            until = self._deciding.of_results(results)
+        else:
+            self._deciding.restore(results.decided)
         if keeps:
             # Nobody waits for it: who dies in between has told nobody that it took them.
             self._journal.keep(worker, results, buffers)
+        if until is not None:
+            self._journal.after(partial(self._deciding.kept, results.run, until))
         if self._resumption is None:
             self._acknowledgements.took(worker, results.sequence, deliveries)
+
+    def _keep_said(self, hook: str) -> None:
+        """What a hook has said that belongs to no event is kept, and told then."""
+        decided = self._deciding.of_hook(hook)
+        if decided is not None:
+            self._journal.keep("", decided)
+            self._journal.after(partial(self._deciding.kept, decided.run, decided.feedback[-1].number))
 
     def _acknowledge(self, taken: Acknowledged | None) -> None:
         """Have workers and controller told what was taken, once it is kept."""
@@ -324,6 +353,7 @@ class ReducerService:
             self._channel.send(CONTROLLER, failed)
         reduced = list(self._reducing.account.coverage.reduced)
         self._channel.send(CONTROLLER, Stands(run, taken=self._reducing.collector.taken, reduced=reduced))
+        self._deciding.tell(again=True)
 
     def _tell(self, failed: Failed) -> None:
         if self._resumption is None:
@@ -337,6 +367,7 @@ class ReducerService:
         self._guard_notes.call(self._channel.peer)
         self._acknowledge(self._acknowledgements.take_due(now))
         self._journal.turn()
+        self._deciding.turn(now)
         if self._to_take_up is not None:
             self._take_up(self._to_take_up, now)
         if self._resumption is not None:
@@ -346,6 +377,7 @@ class ReducerService:
             self._desk.turn_away(None)
         if self._resumption is None and self._run is not None:
             if self._reducing.call_timer(now):
+                self._keep_said("timer")
                 self._desk.changed()
             if self._reducing.has_checkpoint and self._journal.wants_checkpoint(now):
                 self._keep_checkpoint()
@@ -355,7 +387,7 @@ class ReducerService:
         state = self._reducing.checkpoint()
         if state is not None:
             one = self._reducing
-            self._journal.checkpoint(one.collector, one.account, one.failed, state)
+            self._journal.checkpoint(one.collector, one.account, one.failed, state, self._deciding.untold)
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
@@ -374,6 +406,7 @@ class ReducerService:
         self._acknowledge(self._acknowledgements.take())
         if run == self._run:
             if not abandoned and self._reducing.finish():
+                self._keep_said(FINISH)
                 self._desk.changed()
             if abandoned:
                 self._keeping.abandon_run()

@@ -20,6 +20,7 @@ from beamloom.events import Result
 from beamloom.services.acknowledging import Delivered
 from beamloom.services.batches import TAKEN_IN_PART, Batch, Entry, decoder_of, trusted_packages
 from beamloom.services.code_version import reducer_state
+from beamloom.services.deciding import Deciding
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
 from beamloom.services.failed_deliveries import FailedDeliveries
@@ -51,11 +52,13 @@ class Reducing:
         tell: Callable[[Failed], None],
         last_words: LastWords | None = None,
         evidence: Evidence | None = None,
+        deciding: Deciding | None = None,
     ) -> None:
         """``peer`` is blamed for hooks that belong to no event; ``tell`` is told of all that fails.
 
-        ``last_words`` is told at which result this is, ``evidence`` keeps calls that fail.
+        ``last_words`` is told at which result this is, ``evidence`` keeps calls that fail, ``deciding`` hears what the class says.
         """
+        self._deciding = deciding or Deciding(analysis, settings.name, lambda said: None)
         self._last_words = last_words or LastWords()
         self._evidence = evidence or Evidence()
         self.analysis = analysis
@@ -123,6 +126,7 @@ class Reducing:
         """
         begin = time.perf_counter()
         batch = Batch(results, buffers)
+        self._deciding.given.open()
         deliveries: list[Delivered] = []
         again: list[Delivered] = []
         place = 0
@@ -134,6 +138,7 @@ class Reducing:
             place += stop - first
         for _, _, first, stop in deliveries:
             self.account.reduced(first, stop)
+        self._deciding.given.shut()
         self.user_seconds += time.perf_counter() - begin
         return deliveries + self._known_again(again)
 
@@ -213,7 +218,10 @@ class Reducing:
         name, parameters_hash = name_of(worker), parameters.hash
         deadly, at_work = self._last_words.deadly(slot, first, stop), self._last_words.at_work(slot)
         processed, failed, merges = self.processed, RangeSet(), bool(batch.combined)
+        spoken, given = batch.spoken, self._deciding.given
         for event in range(first, stop):
+            if spoken and place in spoken:
+                self._deciding.repeat(spoken[place], worker)
             if batch.sizes[place]:
                 combined = batch.events(place) if merges else ()
                 self.processed += len(combined) or 1
@@ -222,7 +230,7 @@ class Reducing:
                     self._set_aside(worker, batch.entry(place, slot, epoch, event), deadly[event])
                     failed.add(event, event + 1)
                 elif analysis is not None:
-                    at_work[0] = event
+                    at_work[0] = given.event = event
                     self.working_since = time.monotonic()
                     try:
                         payload = decode(batch.heads[place], batch.large(place) if batch.has_large else ())
@@ -300,6 +308,12 @@ class Reducing:
         self.next_timer = None if delay is None else now + delay
         return True
 
+    def repeat_timer(self) -> None:
+        """Call the timer where a former life has called it; its time is its own."""
+        analysis = self.analysis
+        if analysis is not None:
+            self._call("timer", lambda: analysis.timer(self._epochs.latest))
+
     @property
     def has_checkpoint(self) -> bool:
         """Whether the user's class can hand over its state."""
@@ -332,6 +346,8 @@ class Reducing:
 
     def _call(self, hook: str, call: Callable[[], T]) -> T | None:
         """Call a hook that belongs to no event; None when it fails."""
+        if hook != "checkpoint":
+            self._deciding.given.open()
         try:
             return call()
         except RAISED as error:
@@ -345,6 +361,8 @@ class Reducing:
             logger.warning("%s failed: %r%s", failure.where, error, self._evidence.command(failure))
             self._fail(self._peer, 0, None, failure)
             return None
+        finally:
+            self._deciding.given.shut()
 
 
 def _failure(where: str, error: BaseException, event: int | None) -> Failure:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from beamloom.engine.checkpoint import CheckpointError, thaw
+from beamloom.engine.feedback import FeedbackLog
 from beamloom.engine.inputs import replay
 from beamloom.engine.provenance import add_epoch
 from beamloom.engine.run import Run
@@ -17,6 +18,7 @@ from beamloom.services.statekeeping import (
     Came,
     ControllerState,
     Entry,
+    Fed,
     Logged,
     RunPapers,
     Told,
@@ -93,6 +95,7 @@ def _restore_run(restored: Restored, papers: RunPapers, entries: Iterable[Entry]
 
 
 def _replay(state: ControllerState, entries: Iterable[Entry]) -> None:
+    log = None if state.active is None else FeedbackLog(state.active.feedback)
     for entry in entries:
         match entry:
             case Came(peer=peer, register=register):
@@ -109,5 +112,10 @@ def _replay(state: ControllerState, entries: Iterable[Entry]) -> None:
             case Logged(lines=lines):
                 state.logs += lines
                 state.log_count += len(lines)
+            case Fed(run=run, feedback=feedback):
+                if log is not None and state.active is not None and state.active.run == run:
+                    log.take(feedback[0].number - 1, feedback)
             case Told():
                 pass
+    if state.active is not None and log is not None:
+        state.active.feedback = log.state

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from beamloom.detectors.geometry import Detectors
 from beamloom.engine.checkpoint import freeze
+from beamloom.engine.feedback import Feedback, FeedbackLog
 from beamloom.engine.run import Run
 from beamloom.parameters import (
     DUMP_PREFIX,
@@ -42,6 +43,9 @@ class Resumable(Protocol):
     logbook: Logbook
     run_papers: RunPapers | None
 
+    def keep_feedback(self, run: str, new: list[Feedback]) -> None:
+        """The analysis of a run has said something."""
+
 
 def snapshot(controller: Resumable) -> ControllerState:
     """All that a new controller has to know."""
@@ -49,7 +53,7 @@ def snapshot(controller: Resumable) -> ControllerState:
     going_on = None
     if active is not None and not active.finished:
         run = active.run
-        going_on = ActiveState(run.run_id, freeze(run), active.ticks, active.epochs)
+        going_on = ActiveState(run.run_id, freeze(run), active.ticks, active.epochs, active.feedback.state)
     return ControllerState(
         controller.epochs.number,
         controller.epochs.parameters.given,
@@ -73,6 +77,7 @@ def papers_of(active: ActiveRun, record_prefix: str) -> RunPapers:
         record_prefix,
         list(active.epochs),
         active.digest,
+        active.feedback.state,
     )
 
 
@@ -107,7 +112,17 @@ def resume(
             _show_again(controller, last, channel)
     else:
         ticks = {} if state.active is None else state.active.ticks
-        active = ActiveRun(restored.run, restored.written, controller.ensemble, channel, ticks, keeper.flush)
+        log = FeedbackLog(None if state.active is None else state.active.feedback)
+        active = ActiveRun(
+            restored.run,
+            restored.written,
+            controller.ensemble,
+            channel,
+            ticks,
+            keeper.flush,
+            controller.keep_feedback,
+            log,
+        )
         active.started_at = restored.papers.started_at
         active.epochs = [] if state.active is None else state.active.epochs
         controller.active, controller.run_papers = active, restored.papers
@@ -125,7 +140,15 @@ def resume(
 def _show_again(controller: Resumable, last: EndedRun, channel: Channel) -> None:
     """Whoever waited for the end of the last run is still to see it."""
     try:
-        active = ActiveRun(last.run, last.written, controller.ensemble, channel, {})
+        active = ActiveRun(
+            last.run,
+            last.written,
+            controller.ensemble,
+            channel,
+            {},
+            keep_feedback=controller.keep_feedback,
+            feedback=last.feedback,
+        )
     except RunOfAnotherVersion as error:
         logger.warning("%s", error)
         controller.past.add([last])

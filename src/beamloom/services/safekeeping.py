@@ -21,6 +21,7 @@ import msgspec
 
 from beamloom.engine.account import ResultAccount
 from beamloom.engine.collector import Collector
+from beamloom.engine.feedback import Feedback, Untold
 from beamloom.engine.ranges import Range
 from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock, remove_journal
 from beamloom.services.failed_deliveries import FailedDeliveries
@@ -47,6 +48,10 @@ class Checkpoint(msgspec.Struct):
     """The latest ones: the controller may not have heard of them."""
     failed_deliveries: dict[int, list[Range]] = {}
     """By slot, all events that failed."""
+    feedback: list[Feedback] = []
+    """What the controller has not acknowledged."""
+    acknowledged: int = 0
+    """All feedback up to this number was."""
 
 
 State = tuple[bytes, Sequence[bytes]]
@@ -236,7 +241,12 @@ class Safekeeping:
         return not first
 
     def checkpoint(
-        self, collector: Collector, account: ResultAccount, failed: FailedDeliveries, state: Encoded
+        self,
+        collector: Collector,
+        account: ResultAccount,
+        failed: FailedDeliveries,
+        state: Encoded,
+        untold: Untold,
     ) -> None:
         """From now on this stands for all that came before."""
         if self._writer is not None and self._arm is not None:
@@ -249,6 +259,8 @@ class Safekeeping:
                 account.failed_here,
                 list(failed.reports),
                 failed.by_slot,
+                untold.waiting,
+                untold.acknowledged,
             )
             self._writer.replace([self._encoder.encode(said), state.head, *state.buffers])
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from beamloom.engine.digest import Digest
+from beamloom.engine.feedback import Feedback, FeedbackState
 from beamloom.engine.inputs import Input, encode_input
 from beamloom.engine.provenance import EpochRecord
 from beamloom.errors import UserError
@@ -71,7 +72,14 @@ class Logged(msgspec.Struct, tag="logged", array_like=True):
     lines: list[dict[str, str]]
 
 
-Entry = Told | Came | Went | Began | Logged
+class Fed(msgspec.Struct, tag="fed", array_like=True):
+    """The analysis of a run has said something."""
+
+    run: str
+    feedback: list[Feedback]
+
+
+Entry = Told | Came | Went | Began | Logged | Fed
 
 
 class RunPapers(msgspec.Struct):
@@ -89,6 +97,8 @@ class RunPapers(msgspec.Struct):
     """The parameters that held in it until now."""
     digest: Digest | None = None
     """What a list shows of it, also where the state cannot be read; None in papers of versions that did not write it."""
+    feedback: FeedbackState = FeedbackState()
+    """What its analysis has said."""
 
 
 class ActiveState(msgspec.Struct):
@@ -98,6 +108,7 @@ class ActiveState(msgspec.Struct):
     state: bytes
     ticks: dict[str, float]
     epochs: list[EpochRecord]
+    feedback: FeedbackState = FeedbackState()
 
 
 class ControllerState(msgspec.Struct):

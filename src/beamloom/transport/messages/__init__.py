@@ -21,6 +21,7 @@ from beamloom.transport.messages._data import (
     ResultSpan,
     Taken,
 )
+from beamloom.transport.messages._feedback import Decided, Heard, Said
 from beamloom.transport.messages._membership import (
     Gone,
     Heartbeat,
@@ -67,6 +68,7 @@ __all__ = [
     "Armed",
     "Borrows",
     "Coverage",
+    "Decided",
     "Explain",
     "Explained",
     "Failed",
@@ -75,6 +77,7 @@ __all__ = [
     "Finish",
     "Finished",
     "Gone",
+    "Heard",
     "Heartbeat",
     "Held",
     "Inquire",
@@ -98,6 +101,7 @@ __all__ = [
     "ResultSpan",
     "Results",
     "Resuming",
+    "Said",
     "Standing",
     "Stands",
     "TakeStock",
@@ -153,6 +157,9 @@ AnyMessage = (
     | Tick
     | Finish
     | Finished
+    | Said
+    | Heard
+    | Decided
 )
 
 _encoder = msgspec.msgpack.Encoder()

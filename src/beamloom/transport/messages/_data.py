@@ -6,6 +6,7 @@ import msgspec
 
 from beamloom.engine.combs import Comb
 from beamloom.engine.faults import Failure
+from beamloom.engine.feedback import Feedback, Spoken
 from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range
 from beamloom.engine.stream_losses import StreamCounts
@@ -66,6 +67,10 @@ class Results(Message):
     """For each result the events that were merged into it, none where it is that of one event; empty when all are."""
     split: list[int] = []
     """Those of the events, or of events whose results follow, that have several deliveries."""
+    feedback: list[tuple[int, list[Spoken]]] = []
+    """Of those results with which feedback was given, by their places: it counts when they are reduced."""
+    decided: list[Feedback] = []
+    """In a journal: what the analysis has come to with these results. It means nothing on the wire."""
 
 
 class Taken(Message):

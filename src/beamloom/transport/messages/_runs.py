@@ -43,6 +43,8 @@ class Arm(Message):
     """For an ingester: those of its streams that another one has had in this run."""
     pipeline: str = ""
     """Tells pipelines apart, whatever their addresses; the same in all lives of a controller that goes on with its state."""
+    feedback: int = 0
+    """For a reducer that is to take up a run: the controller has its feedback up to this number."""
 
 
 class Armed(Message):

@@ -1,0 +1,168 @@
+"""The feedback of all runs as one sequence that a client follows from where it was, over any number of connections and controllers.
+
+A place in it is written ``RUN:NUMBER``: all up to this number of that run are known, and of the runs before it. Whoever asks with a place
+gets what comes behind it, of that run and then of those after it, each piece once and in order. All that is not filled in here is computed
+in the controller's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from beamloom.control.asking import BadRequest
+from beamloom.control.run_records import NoSuchEvent
+from beamloom.engine.feedback import Feedback
+
+MOST_AT_ONCE = 500
+"""Pieces in one answer."""
+MOST_DIGITS = 15
+
+
+class Place(NamedTuple):
+    """Where a client is."""
+
+    run: str | None
+    """None: before the first run."""
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.run or ''}:{self.number}"
+
+
+class Part(NamedTuple):
+    """What comes behind a place."""
+
+    found: list[tuple[str, Feedback]]
+    """Each with its run."""
+    place: Place
+    """Behind what was found."""
+    over: bool
+    """Whether the run of that place has ended and everything of it was found."""
+    missed: int
+    """How many pieces between the place and what was found are not kept any more."""
+    more: bool
+    """Whether there is more than was found."""
+
+    def to_json(self, kinds: Collection[str]) -> dict[str, Any]:
+        """As all see it who ask, of these kinds; of all where there are none."""
+        return {
+            "feedback": [one.to_json(run) for run, one in self.found if not kinds or one.kind in kinds],
+            "place": str(self.place),
+            "over": self.over,
+            "missed": self.missed,
+        }
+
+
+class Present(msgspec.Struct, frozen=True):
+    """The run that goes on, or the last one."""
+
+    run: str | None
+    last: int
+    finished: bool
+
+
+def place_of(text: str, present: str | None) -> Place | None:
+    """What a client says of where it is; None where it says nothing. A number alone is one of the ``present`` run. Raises BadRequest."""
+    if not text:
+        return None
+    run, colon, number = text.rpartition(":")
+    if not number.isdecimal() or len(number) > MOST_DIGITS:
+        raise BadRequest(
+            f"after is the number of a piece of feedback, such as after=12, or a place as it was told, such as after=RUN:12, "
+            f"not {text!r:.60}"
+        )
+    return Place((run or None) if colon else present, int(number))
+
+
+def _records(controller: Any) -> list[Any]:
+    return [*controller.past, *([] if controller.active is None else [controller.active])]
+
+
+def beginning(controller: Any, run: str | None) -> Place:
+    """Where a client begins that says nothing: with all of the run that it names, or of the one that goes on; behind one that has ended."""
+    if run is not None:
+        return Place(run, 0)
+    active = controller.active
+    if active is None:
+        last = next(reversed(controller.past), None)
+        return Place(None, 0) if last is None else Place(last.digest.run, last.last_feedback)
+    return Place(active.run.run_id, active.last_feedback if active.finished else 0)
+
+
+def present_run(controller: Any) -> str | None:
+    """The id of the run that goes on, or of the last one."""
+    records = _records(controller)
+    return records[-1].digest.run if records else None
+
+
+def behind(controller: Any, place: Place, *, alone: bool) -> Part:
+    """What comes behind a place; ``alone``: of its run only. Raises NoSuchEvent where that run is not known."""
+    records = _records(controller)
+    names = [record.run_id for record in records]
+    at = names.index(place.run) if place.run in names else -1
+    if at < 0 and alone:
+        raise NoSuchEvent(f"there is no run {place.run!r}; /api/v1/runs lists those that there are")
+    if at < 0:
+        # Of a run that is not remembered nothing can be told any more: go on with the present one.
+        at, place = (0 if place.run is None else len(records) - 1), Place(None, 0)
+    found: list[tuple[str, Feedback]] = []
+    missed = 0
+    for record in records[at : at + 1] if alone else records[max(at, 0) :]:
+        number = place.number if record.run_id == place.run else 0
+        if record.last_feedback > number:
+            log = record.feedback
+            missed += max(0, log.forgotten - number)
+            some = log.since(number, MOST_AT_ONCE - len(found))
+            found += [(record.run_id, one) for one in some]
+            number = some[-1].number if some else log.last
+        place = Place(record.run_id, max(number, 0))
+        if len(found) >= MOST_AT_ONCE:
+            break
+    more = bool(records) and (
+        record_of(records, place.run).last_feedback > place.number or (not alone and place.run != names[-1])
+    )
+    over = bool(records) and not more and bool(record_of(records, place.run).finished)
+    return Part(found, place, over, missed, more)
+
+
+def record_of(records: list[Any], run: str | None) -> Any:
+    """The one with this id."""
+    return next(record for record in records if record.run_id == run)
+
+
+class Bell:
+    """Wakes those who wait for feedback, in the thread of an event loop, when the controller's thread says that there is some."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+
+    def ring(self) -> None:
+        """There is something; may be called in any thread."""
+        for event, loop in list(self._waiting.items()):
+            with contextlib.suppress(RuntimeError):  # that loop has ended
+                loop.call_soon_threadsafe(event.set)
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[Callable[[float], Any]]:
+        """While this is open nothing is missed; gives what waits for the next ring, for so many seconds at most."""
+        event = asyncio.Event()
+        self._waiting[event] = asyncio.get_running_loop()
+
+        async def wait(seconds: float) -> bool:
+            """Whether it rang."""
+            try:
+                await asyncio.wait_for(event.wait(), seconds)
+            except TimeoutError:
+                return False
+            event.clear()
+            return True
+
+        try:
+            yield wait
+        finally:
+            self._waiting.pop(event, None)

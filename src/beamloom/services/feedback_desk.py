@@ -1,0 +1,48 @@
+"""What the controller does with the feedback of an analysis: it keeps it with the run, tells all who listen, and stops the run if told so.
+
+Policy: a piece is in the store, with the stop that follows from it, before it is acknowledged or anybody hears of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from beamloom.engine.feedback import STOP, WARNING, Feedback, FeedbackLog
+from beamloom.engine.run import Run, RunPhase
+from beamloom.transport.messages import Heard, Said
+
+logger = logging.getLogger(__name__)
+
+STOPPED = "stopped by the analysis"
+
+
+class FeedbackDesk:
+    """The feedback of one run as its controller has it."""
+
+    def __init__(
+        self, run: Run, note: Callable[[list[Feedback]], None], log: FeedbackLog | None = None
+    ) -> None:
+        """``note`` keeps what is new; ``log`` is what was heard before."""
+        self.log = log or FeedbackLog()
+        self._run = run
+        self._note = note
+
+    def hear(self, said: Said) -> Heard:
+        """The reducer has said something; returns what it is to be answered."""
+        new = self.log.take(said.after, said.feedback)
+        if new:
+            self._note(new)
+        for one in new:
+            self._heed(one)
+        return Heard(said.run, self.log.last)
+
+    def _heed(self, one: Feedback) -> None:
+        words = f": {one.words}" if one.words else ""
+        place = "" if one.event is None else f" at event {one.event}"
+        if one.kind == STOP:
+            logger.info("run %s is %s%s%s", self._run.run_id, STOPPED, place, words)
+            if self._run.phase is RunPhase.RUNNING:
+                self._run.stop(f"{STOPPED}{words}")
+        elif one.kind == WARNING:
+            logger.warning("run %s: %s warns%s%s", self._run.run_id, one.by, place, words)
