@@ -143,7 +143,7 @@ def test_a_store_that_is_locked_stops_no_run_and_refuses_the_next_one(tmp_path: 
     bench.until(lambda: bench.active.finished)
     assert counts(bench.active) == (FRAMES + 2, 0, 0)
     refusal = bench.try_to_arm(uniform(["a"], FRAMES))
-    assert "would not survive this process; mend that, then arm again" in str(refusal)
+    assert "as it would not survive this process: " in str(refusal)
     assert "locked" in str(bench.controller.store_problem)
     other.execute("ROLLBACK")
     other.close()

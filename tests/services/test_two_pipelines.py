@@ -12,7 +12,7 @@ from beamloom.engine.retention import Retention
 from beamloom.journal import JournalHeld
 from beamloom.services.safekeeping import Safekeeping
 from beamloom.services.spooling import Spooling
-from beamloom.services.statekeeping import open_state
+from beamloom.services.state_stores import open_state
 from beamloom.settings import ControllerSettings, IngesterSettings, ReducerSettings
 from beamloom.transport.messages import AnyMessage, Arm, Parameters
 
@@ -108,7 +108,7 @@ def test_a_controller_that_goes_on_with_its_state_is_the_same_pipeline_and_a_new
 ) -> None:
     def of(folder: str) -> str:
         with ExitStack() as stack:
-            keeper, _ = open_state(ControllerSettings(state_dir=str(tmp_path / folder)), stack)
+            keeper = open_state(ControllerSettings(state_dir=str(tmp_path / folder)), stack).keeper
             assert keeper is not None
             return keeper.scribe.pipeline
 

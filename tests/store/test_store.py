@@ -14,49 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.services.statekeeping import open_slate
-from beamloom.store import FolderLock, FolderTaken, Overtaken, Scribe, SqliteStore, Stored, StoreError
-
-
-def test_what_was_appended_since_the_checkpoint_is_there_again(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path)
-    store.append(b"before")
-    store.checkpoint(b"state", {"run/1": b"one"}, 100)
-    store.append(b"first")
-    store.append(b"second")
-    store.close()
-    found = SqliteStore(tmp_path)
-    assert found.load() == Stored(b"state", [b"first", b"second"], {"run/1": b"one"})
-    assert found.generation == 2
-    found.close()
-
-
-def test_only_the_latest_of_what_is_kept_by_name_stay(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path)
-    for number in range(7):
-        store.checkpoint(b"", {f"run/{number}": bytes([number])}, 3)
-    assert list(store.load().kept) == ["run/4", "run/5", "run/6"]
-    store.close()
-
-
-def test_who_was_overtaken_writes_no_more(tmp_path: Path) -> None:
-    first = SqliteStore(tmp_path)
-    second = SqliteStore(tmp_path)
-    second.append(b"mine")
-    with pytest.raises(Overtaken, match="number 2"):
-        first.append(b"late")
-    assert second.load().batches == [b"mine"]
-    scribe = Scribe(first)
-    scribe.append(b"later")
-    assert scribe.overtaken is not None
-    scribe.close()
-    second.close()
-
+from beamloom.services.state_stores import open_slate
+from beamloom.store import FolderLock, FolderTaken, Scribe, SqliteStore, Stored, StoreError
 
 KILLED = """
 import sys
 from pathlib import Path
-from beamloom.services.statekeeping import open_slate
+from beamloom.services.state_stores import open_slate
 from beamloom.store import Scribe, SqliteStore
 folder = Path(sys.argv[1])
 store = SqliteStore(folder)
@@ -171,6 +135,7 @@ class Stuck:
 
     generation = 1
     pipeline = "stuck"
+    remedy = "wait"
 
     def __init__(self) -> None:
         self.go_on = threading.Event()

@@ -76,7 +76,7 @@ def _obstacles(controller: Any) -> list[str]:
     ]
     found += controller.split_problems()
     if controller.store_problem is not None:
-        found.append(f"{controller.store_problem}; make room or mend the disk of the controller's state_dir")
+        found.append(controller.store_problem)
     return found
 
 

@@ -174,7 +174,7 @@ class ControllerService:
     ) -> None:
         if (problem := self.store_problem) is not None:
             raise ArmingRefused(
-                f"the run was not armed: {problem}, so that it would not survive this process; mend that, then arm again"
+                f"the run was not armed, as it would not survive this process: {problem}, then arm again"
             )
         written, trigger_map = trigger_map, checked_map(trigger_map, self.ensemble, self.settings)
         if self._arming is not None:
@@ -198,8 +198,10 @@ class ControllerService:
 
     @property
     def store_problem(self) -> str | None:
-        """Why what happens is not kept, in a sentence without its end; None while it is, or where it is not to be kept."""
-        return None if self._keeper is None else self._keeper.problem
+        """Why what happens is not kept, and what to do; None while it is, or where it is not to be kept."""
+        if self._keeper is None or self._keeper.problem is None:
+            return None
+        return f"{self._keeper.problem}; {self._keeper.scribe.remedy}"
 
     def resume(self, restored: Restored, now: float) -> None:
         """Go on where another controller was."""

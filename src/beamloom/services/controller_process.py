@@ -15,9 +15,9 @@ from beamloom.services.controller import ControllerService
 from beamloom.services.disks import DiskWatch
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
-from beamloom.services.restoring import Restored, restore
+from beamloom.services.restoring import restore
 from beamloom.services.state_folders import state_folder
-from beamloom.services.statekeeping import StateKeeper, open_state
+from beamloom.services.state_stores import OpenState, open_state
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.messages import CONTROLLER
@@ -32,20 +32,17 @@ def serve(settings: ControllerSettings) -> int:
     """Run the controller in this process until it is told to end."""
     access = access_of(settings, os.environ)
     with contextlib.ExitStack() as stack:
-        keeper, restored = open_state(settings, stack)
-        return _serve(settings, keeper, None if restored is None else restore(restored), access)
+        return _serve(settings, open_state(settings, stack), access)
 
 
-def _serve(
-    settings: ControllerSettings, keeper: StateKeeper | None, restored: Restored | None, access: Access
-) -> int:
+def _serve(settings: ControllerSettings, state: OpenState, access: Access) -> int:
     channel = open_mailbox(settings, keys_of(settings), CONTROLLER, settings.mailbox_port, COMMANDS_LIMIT)
-    service = ControllerService(settings, channel, keeper=keeper)
+    service = ControllerService(settings, channel, keeper=state.keeper)
     recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
     disks = DiskWatch({"state": settings.state_dir, "recordings": recordings})
     service.disks = disks.told
-    if restored is not None:
-        service.resume(restored, time.monotonic())
+    if state.stored is not None:
+        service.resume(restore(state.stored), time.monotonic())
     service.log_own()
     capsules = capsules_folder(settings.capsule_dir, state_folder(""))
     # Processes of one pipeline show the certificate that the controller has, or one that the system trusts.
@@ -55,7 +52,7 @@ def _serve(
     try:
         server.start()
         logger.info("mailbox at %s, HTTP API at %s", channel.address, server.url)
-        return serve_loop(service, channel, lambda: service.ended)
+        return serve_loop(service, channel, lambda: service.ended or state.lost())
     finally:
         server.stop()
         disks.close()

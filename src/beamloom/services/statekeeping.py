@@ -7,11 +7,9 @@ tried every second.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
@@ -19,9 +17,7 @@ from beamloom.engine.digest import Digest
 from beamloom.engine.feedback import Feedback, FeedbackState
 from beamloom.engine.inputs import Input, encode_input
 from beamloom.engine.provenance import EpochRecord
-from beamloom.errors import UserError
-from beamloom.settings import ControllerSettings
-from beamloom.store import FolderLock, Scribe, Slate, SqliteStore, Stored, StoreError
+from beamloom.store import Scribe, Stored
 from beamloom.transport.messages import Register
 from beamloom.version import VERSION
 
@@ -197,43 +193,6 @@ class StateKeeper:
         """Write what is left."""
         self.flush()
         self.scribe.close()
-
-
-def open_state(
-    settings: ControllerSettings, stack: contextlib.ExitStack
-) -> tuple[StateKeeper | None, Stored | None]:
-    """The keeper of this controller and what its store holds, where there is a ``state_dir``; released with ``stack``.
-
-    Raises a UserError where another controller has the folder, or where it cannot be used.
-    """
-    if not settings.state_dir:
-        return None, None
-    folder = Path(settings.state_dir).expanduser()
-    lock = FolderLock(folder, settings.name)
-    stack.callback(lock.release)
-    try:
-        store = SqliteStore(folder, settings.store_sync)
-        stored = store.load()
-    except StoreError as error:
-        raise UserError(f"{error}; mend that, or name another folder as state_dir") from error
-    slate, stored, noted = open_slate(folder, stored)
-    keeper = StateKeeper(Scribe(store, None if settings.store_sync == "always" else slate, noted))
-    stack.callback(keeper.close)
-    return keeper, stored
-
-
-def open_slate(folder: Path, stored: Stored) -> tuple[Slate | None, Stored, int]:
-    """The slate of a folder, what is stored with what is only noted, and the number after which to go on. Without a slate it costs more."""
-    try:
-        slate = Slate(folder)
-    except OSError as error:
-        logger.info(
-            "what happens is written to the store each time: there is no slate in %s (%s)", folder, error
-        )
-        return None, stored, stored.noted
-    notes = slate.read(stored.noted)
-    stored = msgspec.structs.replace(stored, batches=[*stored.batches, *notes])
-    return slate, stored, slate.beyond(stored.noted)
 
 
 def read_state(stored: Stored) -> tuple[ControllerState, list[Entry], dict[str, RunPapers]]:

@@ -66,6 +66,11 @@ class Scribe:
         self._thread.start()
 
     @property
+    def remedy(self) -> str:
+        """What somebody can do about a problem, as the end of a sentence."""
+        return self._store.remedy
+
+    @property
     def generation(self) -> int:
         """The store's."""
         return self._store.generation

@@ -31,6 +31,8 @@ STORE_FILE = "controller.sqlite"
 class SqliteStore:
     """The state of a controller in a folder."""
 
+    remedy = "make room or mend the disk of the controller's state_dir"
+
     def __init__(self, folder: Path, fsync: str = "interval") -> None:
         """Opens the store, or makes it, and begins a new generation. Raises StoreError."""
         self._path = folder / STORE_FILE

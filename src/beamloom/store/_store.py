@@ -37,6 +37,10 @@ class Store(Protocol):
     """
 
     @property
+    def remedy(self) -> str:
+        """What somebody can do when it fails, as the end of a sentence."""
+
+    @property
     def generation(self) -> int:
         """How many controllers this store has had, this one included."""
 
