@@ -52,6 +52,9 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("stop", "end the run that goes on"),
             Listed("status", "say in a few lines how the pipeline and its run are"),
             Listed("params", "read and set parameters"),
+            Listed(
+                "rules", "batch analyses that follow the data: start, watch, end them; a service for them"
+            ),
             Listed("tango", "show a pipeline as a Tango device"),
             Listed("epics", "show a pipeline as process variables of EPICS"),
         ),

@@ -29,12 +29,14 @@ def add_settings(
     parser: argparse.ArgumentParser,
     kind: type[ProcessSettings],
     aliases: Mapping[str, Iterable[str]],
+    leave_out: frozenset[str] = frozenset(),
 ) -> None:
-    """One flag per setting; ``aliases`` gives further spellings of some, by the setting's name."""
+    """One flag per setting but those to leave out; ``aliases`` gives further spellings of some, by the setting's name."""
     parser.usage = "%(prog)s [settings]"
     group = parser.add_argument_group("settings (flag over variable over --settings file over default)")
     for setting in settings_of(kind).values():
-        _add_flag(group, setting, aliases.get(setting.name, ()))
+        if setting.name not in leave_out:
+            _add_flag(group, setting, aliases.get(setting.name, ()))
     parser.add_argument(
         "--settings",
         metavar="FILE",
@@ -71,13 +73,13 @@ def _metavar(setting: Setting) -> str:
 
 def settings_from(kind: type[S], arguments: argparse.Namespace, given: Mapping[str, Any] | None = None) -> S:
     """The resolved settings of a service command; ``given`` replaces flags that the command reads itself."""
-    flags = {name: getattr(arguments, name) for name in settings_of(kind)} | dict(given or {})
+    flags = {name: getattr(arguments, name, None) for name in settings_of(kind)} | dict(given or {})
     file = read_settings_file(arguments.settings) if arguments.settings else None
     return resolve(kind, flags, os.environ, file)
 
 
-def serve(service: str, settings: ProcessSettings, arguments: argparse.Namespace) -> int:
-    """Run a service in this process until it is told to end; returns its exit status."""
+def serve(service: str, settings: ProcessSettings, arguments: argparse.Namespace, **more: Any) -> int:
+    """Run a service in this process until it is told to end; returns its exit status. ``more`` is what this service takes besides."""
     supervised = arguments.die_with_parent is not None
     if supervised:
         die_with(arguments.die_with_parent)
@@ -86,5 +88,5 @@ def serve(service: str, settings: ProcessSettings, arguments: argparse.Namespace
     take_turns()
     for sentence in suspicious_variables(type(settings), os.environ):
         logging.getLogger("beamloom.cli").warning(sentence)
-    status: int = importlib.import_module(f"beamloom.services.{service}").serve(settings)
+    status: int = importlib.import_module(f"beamloom.services.{service}").serve(settings, **more)
     return status

@@ -26,6 +26,8 @@ from beamloom.control.parameter_answers import ParameterAnswers
 from beamloom.control.plan_answers import PlanAnswers
 from beamloom.control.process_answers import ProcessAnswers
 from beamloom.control.relay import REDUCER, Relay, relay_routes
+from beamloom.control.rules.host import RulesHost
+from beamloom.control.rules.passing_on import PassingOn
 from beamloom.control.table import V1, routes_of
 from beamloom.control.worker_answers import WorkerAnswers
 from beamloom.errors import UserError
@@ -54,11 +56,12 @@ def make_app(
     capsules: Path | None = None,
     tls: ssl.SSLContext | None = None,
     results_at: Callable[[], str] | None = None,
+    rules: RulesHost | None = None,
 ) -> Starlette:
     """The API and the dashboard as an ASGI application.
 
     ``capsules``: the folder of those that it hands out; ``tls``: what checks the certificates of the processes whose pages are passed on;
-    ``results_at``: where the results are served, where no reducer says so itself.
+    ``results_at``: where the results are served, where no reducer says so itself; ``rules``: who works off rules.
     """
     api = Api(controller)
 
@@ -68,13 +71,15 @@ def make_app(
         return await api.address_of(name)
 
     relay = Relay(address_of, tls)
+    passing_on = PassingOn(rules)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         await relay.close()
+        await passing_on.close()
 
-    routes = [*dashboard_routes(), *relay_routes(relay), *routes_of(api, capsules)]
+    routes = [*dashboard_routes(), *relay_routes(relay), *passing_on.routes(), *routes_of(api, capsules)]
     cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
     told = map(_guarded, with_document("The controller of Beamloom", routes))
     return Starlette(

@@ -51,6 +51,20 @@ class StepSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What one chunk takes of the machine: cpu, memory (bytes), gpu."""
     priority: int = 0
     owner: str = ""
+    below: list[str] = []
+    """Folders in and below which alone the step reads and writes; none: anywhere."""
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of steps that were submitted together, beside the steps."""
+
+    title: str = ""
+    by: str = ""
+    """Who has submitted it: a person, a run."""
+    key: str | None = None
+    """What is submitted again under the same key is the same submission, and is there once."""
+    written: str = ""
+    """The description, as it came."""
 
 
 class Link(msgspec.Struct, frozen=True):

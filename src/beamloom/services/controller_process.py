@@ -11,12 +11,13 @@ from pathlib import Path
 from beamloom.access import Access, Credentials, access_of
 from beamloom.capsules import capsules_folder
 from beamloom.control.http import make_app
+from beamloom.control.rules import RulesHost
 from beamloom.services.controller import ControllerService
 from beamloom.services.disks import DiskWatch
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.restoring import restore
-from beamloom.services.state_folders import state_folder
+from beamloom.services.state_folders import rules_folder, state_folder
 from beamloom.services.state_stores import OpenState, open_state
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
@@ -48,11 +49,14 @@ def _serve(settings: ControllerSettings, state: OpenState, access: Access) -> in
     # Processes of one pipeline show the certificate that the controller has, or one that the system trusts.
     shown = settings.http_certificate
     trusted = Credentials(ca_file=shown, any_name=True).tls() if shown else None
-    server = HttpServer(make_app(service, capsules, trusted), settings.http_host, settings.http_port, access)
+    rules = RulesHost(settings, rules_folder(settings))
+    app = make_app(service, capsules, trusted, rules=rules)
+    server = HttpServer(app, settings.http_host, settings.http_port, access)
     try:
         server.start()
         logger.info("mailbox at %s, HTTP API at %s", channel.address, server.url)
         return serve_loop(service, channel, lambda: service.ended or state.lost())
     finally:
         server.stop()
+        rules.close()
         disks.close()

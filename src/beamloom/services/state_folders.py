@@ -16,12 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from beamloom.settings import ReducerSettings, ServiceSettings
+from beamloom.settings import ControllerSettings, ReducerSettings, ServiceSettings
 
 JOURNALS = "journals"
 """The folder of all journals, in the one for state."""
 SPOOLS = "spools"
 """The folder of all spools, in the one for state."""
+RULES = "rules"
+"""The folder of the ledger of rules, in the one for state."""
 ABANDONED_SECONDS = 86_400.0
 """Age at which what a process has left, that did not come back, is removed."""
 
@@ -56,6 +58,19 @@ def own_folder(settings: ServiceSettings) -> str:
     if host in ("127.0.0.1", "localhost", "::1"):
         host = socket.gethostname()
     return re.sub(r"[^\w.-]", "_", f"{settings.name}-{host}-{whose.port}")
+
+
+def rules_folder(settings: ControllerSettings, environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder for the ledger of the rules of this controller, beside its store where it has one.
+
+    Otherwise it is named after the controller and its port: the one that is started at the same place goes on with it.
+    """
+    if settings.rules_dir:
+        return Path(settings.rules_dir).expanduser()
+    if settings.state_dir:
+        return state_folder(settings.state_dir, environment) / RULES
+    own = re.sub(r"[^\w.-]", "_", f"{settings.name}-{settings.http_port}")
+    return state_folder("", environment) / RULES / own
 
 
 def state_folder(state_dir: str, environment: Mapping[str, str] = os.environ) -> Path:

@@ -24,6 +24,7 @@ from beamloom.settings._resolve import (
     resolve,
     suspicious_variables,
 )
+from beamloom.settings._rules_service import RulesSettings
 
 __all__ = [
     "STREAM_KEYS",
@@ -33,6 +34,7 @@ __all__ = [
     "IngesterSettings",
     "ProcessSettings",
     "ReducerSettings",
+    "RulesSettings",
     "ServiceSettings",
     "Setting",
     "SettingsError",

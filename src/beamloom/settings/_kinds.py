@@ -33,6 +33,7 @@ from beamloom.settings._http import (
     HttpOrigins,
     HttpTokens,
 )
+from beamloom.settings._rules import RulesBelow, RulesDir, RulesWorkers, RuleTypes
 
 Seconds = Annotated[float, Meta(gt=0, extra={"unit": "s"})]
 """A duration above zero, on a monotonic clock."""
@@ -315,6 +316,10 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
     max_failed: MaxFailed = ""
     on_max_failed: OnMaxFailed = "degrade"
     capsule_dir: CapsuleDir = ""
+    rules_below: RulesBelow = ()
+    rule_types: RuleTypes = {}
+    rules_dir: RulesDir = ""
+    rules_workers: RulesWorkers = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

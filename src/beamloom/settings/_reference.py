@@ -6,13 +6,15 @@ from collections.abc import Iterable
 
 from beamloom.settings._fields import Setting, all_settings, settings_of
 from beamloom.settings._kinds import ProcessSettings
+from beamloom.settings._rules_service import RulesSettings
 
 
 def settings_markdown() -> str:
     """One table of the settings that every process has, and one for each kind of process with what it has beside those."""
     common = settings_of(ProcessSettings)
     sections = ["## Every process", _table(common.values())]
-    for command, kind in all_settings().items():
+    kinds: dict[str, type[ProcessSettings]] = {**all_settings(), "rules serve": RulesSettings}
+    for command, kind in kinds.items():
         # A setting that a kind describes in its own words stands with that kind.
         own = [setting for name, setting in settings_of(kind).items() if common.get(name) != setting]
         sections += [f"## `beamloom {command}`", _table(own)]

@@ -33,7 +33,7 @@ def push(rules: Sequence[Pushable], engine: RuleEngine | None = None) -> None:
     for rule in rules:
         if rule._pushed is not None:
             raise RuleRefused(f"the rule {rule.name!r} was pushed already; make another one by its factory")
-    steps, links = _graph(rules)
+    steps, links = graph(rules)
     for rule in steps:
         rule.prepare()
     target = engine if engine is not None else current()
@@ -43,7 +43,7 @@ def push(rules: Sequence[Pushable], engine: RuleEngine | None = None) -> None:
         rule._pushed = handle
 
 
-def _graph(roots: Sequence[Pushable]) -> tuple[list[Pushable], list[Link]]:
+def graph(roots: Sequence[Pushable]) -> tuple[list[Pushable], list[Link]]:
     """All rules and how they follow each other. Raises RuleRefused for a circle."""
     steps: list[Pushable] = []
     links: list[Link] = []

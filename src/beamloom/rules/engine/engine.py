@@ -24,7 +24,7 @@ from beamloom.rules.errors import LedgerError, RuleRefused
 from beamloom.rules.executors import Executor, LocalPool
 from beamloom.rules.files import remove_folder
 from beamloom.rules.ledger import ErrorGroup, Ledger, Settled, StepView
-from beamloom.rules.spec import Lease, Link, Outcome, Part, StepSpec
+from beamloom.rules.spec import Lease, Link, Outcome, Part, StepSpec, Submission
 
 TICK: Final = 0.1
 """Seconds between two looks at what needs one without anything having happened: time limits, retries."""
@@ -72,15 +72,21 @@ class RuleEngine:
         links: Sequence[Link],
         paths: list[str],
         rules: Sequence[Followed] = (),
+        submission: Submission | None = None,
     ) -> list[PushedRule]:
         """Take in steps that belong together. ``rules``: for each of them the object whose hooks are called in this process.
+
+        What ``submission`` names with a key that is known was taken in before, and is not taken in again.
 
         Raises RuleRefused where a step needs more than the executor has.
         """
         for spec in specs:
             self._see_to_resources(spec)
         with self._turn:
-            ids = self._ledger.submit(specs, links, paths, time.time())
+            key = None if submission is None else submission.key
+            if key is not None and (before := self._ledger.submitted(key)):
+                return [PushedRule(self, step) for step in before]
+            ids = self._ledger.submit(specs, links, paths, time.time(), submission)
             self._rules.update(zip(ids, rules, strict=False))
             self._follow(set(self._ledger.running()) & set(ids))
         self._notify()
@@ -94,6 +100,11 @@ class RuleEngine:
     def rules(self) -> list[PushedRule]:
         """The latest thousand rules of this folder."""
         return [PushedRule(self, view.id) for view in self._ledger.views()]
+
+    @property
+    def ledger(self) -> Ledger:
+        """The account that it keeps: for questions."""
+        return self._ledger
 
     @property
     def trouble(self) -> str:

@@ -170,7 +170,7 @@ class Follower:
             raise RuleError(
                 "the process that pushed this rule said how many frames there are, and it has ended; push the rule again"
             )
-        return SourceFeed(open_source(spec.source), self._rule)
+        return SourceFeed(open_source(spec.source, spec.below), self._rule)
 
     def _release(self, feed: Feed) -> bool:
         """Release what has come; whether that was all, or nobody needs more."""

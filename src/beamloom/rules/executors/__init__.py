@@ -2,5 +2,6 @@
 
 from beamloom.rules.executors.executor import Executor
 from beamloom.rules.executors.local import LocalPool
+from beamloom.rules.executors.on_demand import OnDemand
 
-__all__ = ["Executor", "LocalPool"]
+__all__ = ["Executor", "LocalPool", "OnDemand"]

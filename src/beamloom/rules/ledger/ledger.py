@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from beamloom.rules.cutting import Cut
-from beamloom.rules.ledger import chunks, outputs, steps, views
+from beamloom.rules.ledger import chunks, history, outputs, steps, submissions, views
 from beamloom.rules.ledger.database import Database
+from beamloom.rules.ledger.history import ChunkState, ChunkView, RunView
 from beamloom.rules.ledger.outputs import Unpublished
 from beamloom.rules.ledger.steps import Settled
 from beamloom.rules.ledger.views import ErrorGroup, StepView
-from beamloom.rules.spec import GATHER, Link, Outcome, Part, Setup, StepSpec, Work
+from beamloom.rules.spec import GATHER, Link, Outcome, Part, Setup, StepSpec, Submission, Work
 
 
 class Candidate(NamedTuple):
@@ -49,11 +50,16 @@ class Ledger:
     # Steps
 
     def submit(
-        self, specs: Sequence[StepSpec], links: Sequence[Link], paths: list[str], now: float
+        self,
+        specs: Sequence[StepSpec],
+        links: Sequence[Link],
+        paths: list[str],
+        now: float,
+        submission: Submission | None = None,
     ) -> list[int]:
-        """Steps that belong together; their ids."""
+        """Steps that belong together; their ids. Under a key that is known they are those of then, and nothing is submitted."""
         with self._database.transaction() as connection:
-            return steps.submit(connection, specs, links, paths, now)
+            return steps.submit(connection, specs, links, paths, now, submission)
 
     def resolve(self, step: int, resolved: Mapping[str, Any], items: int, size: int, now: float) -> Settled:
         """What a step works on is known as a whole: ``items`` of it, in chunks of ``size``."""
@@ -203,6 +209,28 @@ class Ledger:
         """The latest steps."""
         with self._database.reading() as connection:
             return views.all_steps(connection, most)
+
+    def submitted(self, key: str) -> list[int]:
+        """The steps that were submitted under ``key``; none where nothing was."""
+        with self._database.reading() as connection:
+            return submissions.submitted(connection, key)
+
+    def runs(self, most: int, before: int | None = None, *, active: bool | None = None) -> list[RunView]:
+        """Submissions, the latest first: those with a smaller number than ``before``, those that (do not) go on."""
+        with self._database.reading() as connection:
+            return history.runs(connection, most, before, active)
+
+    def run(self, number: int) -> RunView:
+        """One submission. Raises KeyError."""
+        with self._database.reading() as connection:
+            return history.run(connection, number)
+
+    def chunks(
+        self, step: int, most: int, first: int = 0, state: ChunkState | None = None
+    ) -> list[ChunkView]:
+        """Chunks of a step from the number ``first`` on, in order, all or those in one state."""
+        with self._database.reading() as connection:
+            return history.chunks(connection, step, most, first, state)
 
     def errors(self, step: int) -> list[ErrorGroup]:
         """What went wrong in a step, in groups."""

@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
+from beamloom.rules.ledger import submissions
 from beamloom.rules.ledger.schema import DONE, FAILED
 from beamloom.rules.policy import Condition, all_hold
-from beamloom.rules.spec import ENDED, GATHER, Link, StepSpec
+from beamloom.rules.spec import ENDED, GATHER, Link, StepSpec, Submission
 
 
 class Settled(msgspec.Struct):
@@ -38,11 +39,20 @@ def submit(
     links: Sequence[Link],
     paths: list[str],
     now: float,
+    submission: Submission | None = None,
 ) -> list[int]:
-    """Write down steps and their links; the ids, in the order of ``specs``. Those that follow nothing start."""
+    """Write down steps and their links; the ids, in the order of ``specs``. Those that follow nothing start.
+
+    What was submitted under the same key before is not submitted again: the ids are those of then.
+    """
+    key = None if submission is None else submission.key
+    if key is not None and (before := submissions.submitted(connection, key)):
+        return before
     run = connection.execute(
         "INSERT INTO runs (created, paths) VALUES (?, ?)", (now, msgspec.json.encode(paths))
     ).lastrowid
+    if submission is not None:
+        submissions.note(connection, int(run or 0), submission)
     children = {link.child for link in links}
     ids = []
     for place, spec in enumerate(specs):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from beamloom.rules.errors import RuleRefused, closest
+from beamloom.rules.places import ANYWHERE, check
 from beamloom.rules.sources.folder import Folder
 from beamloom.rules.sources.hdf5 import Hdf5Stack
 from beamloom.rules.sources.numbers import Numbers
@@ -28,14 +29,19 @@ HDF5: Final = (".h5", ".hdf5", ".hdf", ".nxs")
 IMAGES: Final = (".npy", ".tif", ".tiff")
 
 
-def open_source(description: Mapping[str, Any]) -> Source:
-    """The source that is described. Raises RuleRefused where there is no such kind, or where what it needs is missing."""
+def open_source(description: Mapping[str, Any], below: Sequence[str] = ANYWHERE) -> Source:
+    """The source that is described. Raises RuleRefused where there is no such kind, or where what it needs is missing.
+
+    ``below``: the folders that it has to be in; none: anywhere.
+    """
     given = dict(description)
     kind = given.pop("kind", "")
     if kind not in KINDS:
         raise RuleRefused(
             f"there is no source {kind!r}{closest(kind, KINDS)}; there are: {', '.join(sorted(KINDS))}"
         )
+    if "path" in given:
+        check(given["path"], below)
     try:
         return KINDS[kind](**given)
     except TypeError as error:

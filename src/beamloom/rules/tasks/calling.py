@@ -96,7 +96,7 @@ class Caller:
         if not setup.spec.source:
             return None
         if setup.step not in self._sources:
-            self._sources[setup.step] = open_source(setup.spec.source)
+            self._sources[setup.step] = open_source(setup.spec.source, setup.spec.below)
         return self._sources[setup.step]
 
 

@@ -12,6 +12,7 @@ from beamloom.rules.arrays import Array
 from beamloom.rules.cutting import Cut, with_halo
 from beamloom.rules.errors import RuleError
 from beamloom.rules.files import sync
+from beamloom.rules.places import check
 from beamloom.rules.sources import OfEvents, Source
 from beamloom.rules.spec import Part, Setup, Staged, Work
 
@@ -24,6 +25,7 @@ class Desk:
         self._folder = setup.spec.work
         self._prefix = f"{'gathered' if lease.chunk < 0 else f'{lease.chunk:06d}'}.{lease.attempt}"
         self._declared = setup.spec.outputs
+        self._below = setup.spec.below
         self._staged: list[Staged] = []
 
     def write(self, key: str, requested: str | Path | None = None) -> Path:
@@ -36,6 +38,7 @@ class Desk:
             raise RuleError(
                 f"the rule declares no output {key!r}; it declares: {', '.join(self._declared) or 'none'}"
             )
+        check(wanted, self._below)
         path = self.path(f"{len(self._staged)}-{Path(wanted).name}")
         self._staged.append(Staged(key, str(path), str(Path(wanted).absolute())))
         return path
@@ -65,6 +68,8 @@ class Chunk:
         """The first one that is not."""
         self.desk = Desk(setup, work)
         """Where to write files."""
+        self.below = setup.spec.below
+        """The folders in and below which alone it may read and write; none: anywhere."""
         self.resolved = setup.resolved
         """What was found out when the rule started."""
         self._read = with_halo(Cut(work.start, work.stop), setup.spec.halo, work.final)

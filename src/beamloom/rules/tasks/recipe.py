@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from beamloom.rules.errors import RuleRefused
+from beamloom.rules.places import check
 from beamloom.rules.recipes import Recipe, parse_recipe, run_recipe
 from beamloom.rules.tasks.chunk import Chunk
 
@@ -33,9 +34,12 @@ def resolve(parameters: Mapping[str, Any], renamed: Mapping[str, str]) -> tuple[
 def cook(chunk: Chunk, parameters: Mapping[str, Any]) -> None:
     """Runs the recipe for each set of inputs in the chunk; its files get their names when the chunk counts."""
     for item in range(chunk.start, chunk.stop):
+        inputs = {key: files[item] for key, files in chunk.resolved["inputs"].items()}
+        for path in inputs.values():
+            check(path, chunk.below)
         run_recipe(
             _parsed(parameters["recipe"]),
-            {key: files[item] for key, files in chunk.resolved["inputs"].items()},
+            inputs,
             parameters["output_dir"],
             context=parameters["context"],
             asked={key: files[item] for key, files in chunk.resolved["asked"].items()},
