@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import queue
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 from bluesky.protocols import Triggerable
@@ -23,7 +24,8 @@ class Camera(StandardReadable, Triggerable):
     """Sends a picture of 16 x 16 pixels at each trigger, by itself: the RunEngine never sees it."""
 
     def __init__(self, motor: SimMotor, url: str, name: str = "") -> None:
-        self._motor = motor
+        # Not the motor itself: what a device has as an attribute becomes a part of it, and its name, too.
+        self._position = motor.user_readback.get_value
         self._sender = stins.DEVICE.simulator(url)
         self._pictures: queue.Queue[np.ndarray | None] = queue.Queue()
         self._series: list[threading.Thread] = []
@@ -33,14 +35,14 @@ class Camera(StandardReadable, Triggerable):
     async def stage(self) -> None:
         """Begin a series; it is sent when somebody listens."""
         self._pictures = queue.Queue()
-        pictures = stins.generate(images=iter(self._pictures.get, None))
-        self._series.append(threading.Thread(target=self._sender.play, args=(pictures,)))
+        messages = stins.generate(images=_until_none(self._pictures))
+        self._series.append(threading.Thread(target=self._sender.play, args=(messages,)))
         self._series[-1].start()
 
     @AsyncStatus.wrap
     async def trigger(self) -> None:
         """Take a picture."""
-        away = (await self._motor.user_readback.get_value() - CENTRE) / WIDTH
+        away = (await self._position() - CENTRE) / WIDTH
         self._pictures.put(np.full((16, 16), BRIGHTEST * math.exp(-(away**2) / 2), np.uint32))
 
     @AsyncStatus.wrap
@@ -54,6 +56,11 @@ class Camera(StandardReadable, Triggerable):
         self._sender.close()
         for series in self._series:
             series.join()
+
+
+def _until_none(pictures: queue.Queue[np.ndarray | None]) -> Iterator[np.ndarray]:
+    while (picture := pictures.get()) is not None:
+        yield picture
 
 
 def motor_and_camera(url: str) -> tuple[SimMotor, Camera]:

@@ -43,6 +43,8 @@ def main() -> None:
     print(f"\n{went.points} of {len(POINTS)} points were taken")
     for one in went.heard:
         print(f"the analysis said: {one.kind}, {one.payload}")
+    if went.late:
+        print("the analysis did not come to a decision in time; what is above, of the pipeline, says why")
     print(f"the motor is at {went.moved_to.get('motor', float('nan')):.4f}; the peak is at {CENTRE}")
 
 

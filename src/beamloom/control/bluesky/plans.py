@@ -206,15 +206,18 @@ def position_of(said: Feedback, names: Sequence[str]) -> Point | None:
 
 
 def _points_of(motors: list[Any], args: Sequence[Any]) -> list[Point]:
-    lists = [list(points) for points in args[1::2]]
-    if not motors or len(motors) != len(lists) or not all(hasattr(motor, "set") for motor in motors):
+    given = args[1::2]
+    if not motors or len(motors) != len(given) or not all(hasattr(motor, "set") for motor in motors):
         raise UsageError(
             "a steered scan has motors and lists of points by turns, such as steered_scan([det], motor, [1, 2, 3], live=live)"
         )
+    lists = [list(points) for points in given]
     if len({len(points) for points in lists}) != 1:
         raise UsageError(
             f"the lists of points have {', '.join(str(len(points)) for points in lists)} points; all motors of a scan have as many"
         )
+    if not lists[0]:
+        raise UsageError("the scan has no points; give each motor a list of them")
     return [
         {motor.name: float(value) for motor, value in zip(motors, values, strict=True)}
         for values in zip(*lists, strict=True)
