@@ -101,6 +101,16 @@ def feedback_of(
             (stop or threading.Event()).wait(PAUSE_SECONDS)
 
 
+def said_of(
+    controller: Service, *, run: str | None, after: str, kinds: Collection[str]
+) -> Iterator[Feedback]:
+    """What the analysis has said behind ``after`` until now. Raises RequestRefused where there is no such run."""
+    place: str | None = None
+    while place is None or place != after:
+        place, after = after, (part := _ask(controller, run, after, kinds, 0.0)).place
+        yield from part.feedback
+
+
 def _ask(controller: Service, run: str | None, place: str, kinds: Collection[str], seconds: float) -> _Part:
     asked = {"wait": f"{max(seconds, 0):.3f}", "after": place, "run": run or "", "kind": ",".join(kinds)}
     answer = controller.ask(
