@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from beamloom.client._http import Service
+from beamloom.engine.feedback import sentence_of, words_of
 from beamloom.errors import NotReachable, PipelineError, RequestRefused, TimedOut
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ class Feedback(msgspec.Struct, frozen=True):
     def place(self) -> str:
         """Where this is: ``feedback(after=place)`` goes on behind it."""
         return f"{self.run}:{self.number}"
+
+    def __str__(self) -> str:
+        return sentence_of(self.kind, self.event, words_of(self.payload))
 
 
 class _Part(msgspec.Struct):
