@@ -23,6 +23,7 @@ from beamloom.client._http import whole_url
 from beamloom.client._parameters import PipelineParameters
 from beamloom.client._processes import Processes
 from beamloom.client._result import Group, Results, node_of
+from beamloom.client._rules import Rules
 from beamloom.client._run import Coverage, Failure, Progress, RunSummary, Settled
 from beamloom.client._runs import PastRun, Runs
 from beamloom.client._watch import Follower, Version, versions
@@ -273,6 +274,11 @@ class Pipeline:
         """The parameters, as a mapping."""
         self._processes.controller  # noqa: B018  without one, that is said now
         return PipelineParameters(self._processes)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that follow the data: ``rules.submit("chain.yaml")``, ``rules[7].wait()``, ``rules[7].retry_failed()``."""
+        return Rules(self._processes.rules)
 
     @property
     def known_streams(self) -> list[str]:
