@@ -8,11 +8,12 @@ from beamloom.analysis._errors import (
     ErrorCapsule,
     user_traceback,
 )
-from beamloom.analysis._feedback import FeedbackError, GiveFeedback
+from beamloom.analysis._feedback import START_RULE, FeedbackError, GiveFeedback, StartRule
 from beamloom.analysis._loading import load_class
 from beamloom.analysis._state import CodeVersion, ReducerState, WorkerState
 
 __all__ = [
+    "START_RULE",
     "TIMER_DEFAULT",
     "AnalysisError",
     "AnalysisImportError",
@@ -23,6 +24,7 @@ __all__ = [
     "GiveFeedback",
     "ReducerAnalysis",
     "ReducerState",
+    "StartRule",
     "WorkerAnalysis",
     "WorkerState",
     "load_class",

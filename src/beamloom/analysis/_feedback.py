@@ -19,11 +19,11 @@ from beamloom.engine.feedback import Spoken
 
 MOST_BYTES = 64 << 10
 """Of one payload as JSON."""
-MOST_GATHERED = 10_000
-"""Pieces that may be given before they are taken, which is after a batch of results at the latest."""
-MOST_GATHERED_BYTES = 16 << 20
-"""Bytes of their payloads."""
+MOST_GATHERED = 1000
+"""Pieces that one call of a hook may give."""
 ATTRIBUTE = "feedback"
+START_RULE = "start_rule"
+"""The kind that starts a rule, and what instances call for it."""
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
@@ -42,7 +42,6 @@ class GiveFeedback:
         """The event that hooks are called for now; None where they belong to none."""
         self.said: list[Spoken] = []
         """What was said since it was taken; the same list always."""
-        self._bytes = 0
         self.refusal: str | None = None
         """Why nothing can be said now, in a sentence; None while it can."""
         self._watched = False
@@ -70,14 +69,11 @@ class GiveFeedback:
             )
         if self.refusal is not None:
             raise FeedbackError(self.refusal)
+        if len(self.said) >= MOST_GATHERED:
+            raise FeedbackError(
+                f"feedback was given {MOST_GATHERED} times in one go; give it when something is decided, and publish the rest"
+            )
         payload = _as_json(kind, values or payload)
-        if len(self.said) >= MOST_GATHERED or self._bytes + len(payload) > MOST_GATHERED_BYTES:
-            if self._watched:
-                raise FeedbackError(
-                    f"feedback was given {len(self.said)} times in one go; give it when something is decided, and publish the rest"
-                )
-            self.take()
-        self._bytes += len(payload)
         self.said.append(Spoken(kind, payload, time.time(), self.event))
 
     def watch(self) -> None:
@@ -86,7 +82,7 @@ class GiveFeedback:
 
     def open(self, event: int | None = None) -> None:
         """From now on this thread calls hooks that may say something; what was said before and not taken does not count."""
-        self.take()
+        self.said.clear()
         self.event = event
         self._thread = threading.get_ident()
 
@@ -98,7 +94,6 @@ class GiveFeedback:
         """What was said since the last time."""
         said = self.said[:]
         self.said.clear()
-        self._bytes = 0
         return said
 
     def __reduce__(self) -> Any:
@@ -106,11 +101,34 @@ class GiveFeedback:
         return (GiveFeedback, ())
 
 
+class StartRule:
+    """Starts a rule of the pipeline file, exactly once however often the call is made again.
+
+    In a class, ``start_rule: StartRule`` tells type checkers what they will find.
+    """
+
+    def __init__(self, feedback: GiveFeedback) -> None:
+        self._feedback = feedback
+
+    def __call__(self, name: str, /, **inputs: Any) -> None:
+        """Start the rule ``name``, which the pipeline file has as ``when: asked``; ``inputs`` are names for its paths and arguments.
+
+        Raises FeedbackError.
+        """
+        if not isinstance(name, str) or not name:
+            raise FeedbackError(f"start_rule takes the name of a rule of the pipeline file, not {name!r}")
+        self._feedback(START_RULE, {"rule": name, "inputs": inputs})
+
+    def __reduce__(self) -> Any:
+        return (StartRule, (self._feedback,))
+
+
 def attach(instance: Any, feedback: GiveFeedback) -> None:
-    """Give an instance its ``feedback``, unless its class has something else of that name, or no room for it."""
-    if isinstance(inspect.getattr_static(instance, ATTRIBUTE, None), GiveFeedback | None):
-        with contextlib.suppress(AttributeError):
-            setattr(instance, ATTRIBUTE, feedback)
+    """Give an instance its ``feedback`` and ``start_rule``, unless its class has something else of that name, or no room for it."""
+    for name, given in ((ATTRIBUTE, feedback), (START_RULE, StartRule(feedback))):
+        if isinstance(inspect.getattr_static(instance, name, None), GiveFeedback | StartRule | None):
+            with contextlib.suppress(AttributeError):
+                setattr(instance, name, given)
 
 
 def _as_json(kind: str, payload: Any) -> bytes:

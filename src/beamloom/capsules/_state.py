@@ -12,7 +12,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from beamloom.analysis import GiveFeedback
+from beamloom.analysis import GiveFeedback, StartRule
 from beamloom.capsules._capsule import KeptState
 
 LONGEST_REASON = 200
@@ -57,7 +57,7 @@ def keep_state(instance: Any, limit: int, *, when: str = "after") -> KeptState:
     if not isinstance(attributes, dict):
         return KeptState(when=when, missing={"the instance": reason})
     for name, value in list(attributes.items()):
-        if isinstance(value, GiveFeedback):
+        if isinstance(value, GiveFeedback | StartRule):
             continue  # each instance is given its own
         try:
             parts[str(name)] = pickled = _pickled(value, limit)

@@ -30,6 +30,8 @@ ELSEWHERE = frozenset(
         "record_prefix",
         "arming_map",
         "arming_streams",
+        "run_rules",
+        "rules_path",
     }
 )
 """Settings that the pipeline file gives through other keys, or that the supervisor gives."""

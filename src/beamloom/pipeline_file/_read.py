@@ -19,6 +19,7 @@ from beamloom.located_yaml import FileError, Key, Located, on_line, parse_yaml, 
 from beamloom.pipeline_file._check import INVALID, Checker, Invalid
 from beamloom.pipeline_file._common import STREAM_NAME, common_settings
 from beamloom.pipeline_file._detectors import check_detectors
+from beamloom.pipeline_file._rules import check_rules, with_absolute_recipes
 from beamloom.pipeline_file._shape import Pipeline, host_and_port
 from beamloom.settings import STREAM_KEYS, ProcessSettings, StreamSettings
 
@@ -61,6 +62,7 @@ def _pipeline(root: Located, file: str, folder: Path) -> Pipeline:
     _check_arming(checker, root)
     _check_ports(checker, root)
     _check_paths(checker, root, folder)
+    check_rules(checker, root, folder)
     if checker.problems or isinstance(pipeline, Invalid):
         raise FileError(file, checker.problems)
     return _with_absolute_paths(msgspec.structs.replace(pipeline, settings=settings), folder)
@@ -205,6 +207,10 @@ def _class_names(root: Located) -> list[Located]:
     groups = workers.value if workers and isinstance(workers.value, list) else [workers]
     named = [_under(group, "class") for group in groups if group]
     named += [_under(root, "reducer", "class"), _under(root, "debugworker", "class")]
+    rules = _under(root, "rules")
+    named += [
+        _under(rule, "rule") for rule in (rules.value if rules and isinstance(rules.value, list) else ())
+    ]
     return [item for item in named if item and isinstance(item.value, str) and ":" in item.value]
 
 
@@ -240,6 +246,7 @@ def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
         prefix = str(folder / pipeline.recording.prefix)
         prefix += "/" if pipeline.recording.prefix.endswith("/") and not prefix.endswith("/") else ""
         changed["recording"] = msgspec.structs.replace(pipeline.recording, prefix=prefix)
+    changed["rules"] = tuple(with_absolute_recipes(rule, folder) for rule in pipeline.rules)
     files = {name: str(pipeline.settings[name]) for name in FILES if pipeline.settings.get(name)}
     absolute = {name: str((folder / file).resolve()) for name, file in files.items()}
     return msgspec.structs.replace(pipeline, **changed, settings={**pipeline.settings, **absolute})

@@ -19,7 +19,7 @@ from beamloom.pipeline_file._shape import (
     Reducer,
     WorkerGroup,
 )
-from beamloom.settings import STREAM_KEYS, Setting, StreamSettings, field_docstrings, settings_of
+from beamloom.settings import STREAM_KEYS, RunRule, Setting, StreamSettings, field_docstrings, settings_of
 
 REFERENCES = "#/$defs/{name}"
 
@@ -85,6 +85,7 @@ def _sections() -> Iterator[str]:
         ("controller", Controller),
         ("recording", Recording),
         ("arming", Arming),
+        ("rules", RunRule),
     ):
         yield f"## `{key}`\n"
         yield _table(settings_of(kind))

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from beamloom.detectors.geometry import Detector
-from beamloom.settings import ClassName, StreamSettings
+from beamloom.settings import ClassName, RunRule, StreamSettings
 
 HttpAddress = Annotated[
     str,
@@ -166,6 +166,13 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     recording: Annotated[
         Recording | None, Meta(description="Record every run; without this key nothing is recorded.")
     ] = None
+    rules: Annotated[
+        tuple[RunRule, ...],
+        Meta(
+            description="Batch analyses of what is recorded, started by each run at its start or end, or by its reducer.",
+            extra={"expects": "a list of rules, each with its name"},
+        ),
+    ] = ()
     settings: Annotated[
         dict[str, Any],
         Meta(

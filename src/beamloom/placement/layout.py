@@ -15,7 +15,7 @@ from beamloom.pipeline_file import Pipeline, WorkerGroup, host_and_port
 from beamloom.placement.ports import free_ports
 from beamloom.placement.processes import ProcessSpec
 from beamloom.placement.staff import WorkerKind
-from beamloom.settings import ProcessSettings, StreamSettings, all_settings, settings_of
+from beamloom.settings import ProcessSettings, StreamSettings, all_settings, named_rules, settings_of
 
 INGESTERS, WORKERS, REDUCER, CONTROLLER = range(4)
 """The order in which processes are told to end: nothing may arrive for those that are gone."""
@@ -121,8 +121,18 @@ class _Commands:
             "record_prefix": self._record_prefix,
             "arming_map": self._pipeline.arming.map,
             "arming_streams": self._pipeline.arming_streams or None,
+            **self._rules(),
         }
         return self._spec("controller", "controller", own, CONTROLLER)
+
+    def _rules(self) -> dict[str, Any]:
+        """What the controller has to know of rules; a class or function is a kind of rule under its own name."""
+        rules = self._pipeline.rules
+        if not rules:
+            return {"run_rules": None}
+        own = {name: name for rule in rules for name in named_rules(rule) if ":" in name}
+        types = {**self._pipeline.settings.get("rule_types", {}), **own}
+        return {"run_rules": rules, "rules_path": self._pipeline.analysis, "rule_types": types or None}
 
     def reducer(self, http: Address) -> ProcessSpec:
         own = {

@@ -7,7 +7,7 @@ One run leaves, with the same prefix and run id::
     <prefix>parameters-<run>.json|.cbor    the parameters at the start; CBOR where a value is no text
     <prefix>detectors-<run>.json           the geometry of detectors whose tiles are streams of their own; where there are any
     <prefix>epochs-<run>.json              every parameter set and the event from which on it holds
-    <prefix>ended-<run>.json               how the run ended, once it has: no packets are recorded any more
+    <prefix>ended-<run>.json               when the run ended, once it has: no event is added any more
 
 The prefix is joined as it is: ``/data/scan_`` starts the names, ``/data/scan/`` is a folder.
 """
@@ -20,6 +20,7 @@ import glob
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cbor2
@@ -94,7 +95,7 @@ class RecordingNames:
 
     @property
     def ended(self) -> Path:
-        """How the run ended."""
+        """That the run has ended."""
         return self._path("ended", ".json")
 
     def _path(self, part: str, ending: str) -> Path:
@@ -197,6 +198,12 @@ def read_epochs(path: Path) -> list[RecordedEpoch]:
             f"{path} does not hold parameter epochs ({error}); restore it, or move it away to replay with the parameters "
             "of the start."
         ) from error
+
+
+def write_ended(names: RecordingNames) -> Path:
+    """Write that the run has ended, and when."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return write_whole(names.ended, msgspec.json.encode({"run": names.run, "ended": now}))
 
 
 class _ParameterEntry(msgspec.Struct):

@@ -229,8 +229,7 @@ class Replay:
             raise self._classes.refusal(error) from error
         except Interrupted:
             run = _give_up(pipeline)
-        analysis, active = pipeline.reducer.analysis, pipeline.controller.active
-        said = [] if active is None else active.feedback.since(0)
+        analysis = pipeline.reducer.analysis
         return ReplayReport(
             run.ledger.counts(),
             run.faults.groups,
@@ -241,8 +240,6 @@ class Replay:
             run.degraded,
             run.clean,
             self._capsules,
-            said,
-            run.stop_cause,
         )
 
 

@@ -373,6 +373,8 @@ class ControllerService:
         if self.active is not None and not self.active.finished:
             self.active.turn(now)
             if self.active.finished:
+                if self.epochs.recorder is not None:
+                    self.epochs.recorder.ended()
                 self.epochs.recorder = None
                 self._keep_run(self.active)
         self._looked_at = now

@@ -17,6 +17,7 @@ from beamloom.services.disks import DiskWatch
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.restoring import restore
+from beamloom.services.run_rules import start_rules
 from beamloom.services.state_folders import rules_folder, state_folder
 from beamloom.services.state_stores import OpenState, open_state
 from beamloom.settings import ControllerSettings
@@ -50,6 +51,7 @@ def _serve(settings: ControllerSettings, state: OpenState, access: Access) -> in
     shown = settings.http_certificate
     trusted = Credentials(ca_file=shown, any_name=True).tls() if shown else None
     rules = RulesHost(settings, rules_folder(settings))
+    start_rules(service, rules)
     app = make_app(service, capsules, trusted, rules=rules)
     server = HttpServer(app, settings.http_host, settings.http_port, access)
     try:

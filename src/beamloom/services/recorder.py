@@ -11,6 +11,7 @@ from beamloom.recordings.folder import (
     RecordedEpoch,
     RecordingNames,
     write_detectors,
+    write_ended,
     write_epochs,
     write_mapping,
     write_parameters,
@@ -54,6 +55,13 @@ class RunRecorder:
             if len(self._epochs) == 1:
                 write_parameters(self._names, values)
             write_epochs(self._names, self._epochs)
+        except OSError as error:
+            self._fail(error)
+
+    def ended(self) -> None:
+        """The run is over: who reads a recording that an ingester could not finish need not wait for it."""
+        try:
+            write_ended(self._names)
         except OSError as error:
             self._fail(error)
 

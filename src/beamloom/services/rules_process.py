@@ -70,6 +70,8 @@ def serve(settings: RulesSettings, *, announced: bool = False) -> int:
 
 def _serve(settings: RulesSettings, announced: bool) -> int:
     access = access_of(settings, os.environ)
+    if settings.rules_path:
+        sys.path.insert(0, str(Path(settings.rules_path).absolute()))
     over = threading.Event()
     end = EndOfService(over.set)
     with end.on_signals(over.set), _engine(settings, PATIENCE if announced else 0.0) as engine:

@@ -25,6 +25,7 @@ from beamloom.settings._resolve import (
     suspicious_variables,
 )
 from beamloom.settings._rules_service import RulesSettings
+from beamloom.settings._run_rules import RunRule, named_rules
 
 __all__ = [
     "STREAM_KEYS",
@@ -35,6 +36,7 @@ __all__ = [
     "ProcessSettings",
     "ReducerSettings",
     "RulesSettings",
+    "RunRule",
     "ServiceSettings",
     "Setting",
     "SettingsError",
@@ -44,6 +46,7 @@ __all__ = [
     "all_settings",
     "expectation",
     "field_docstrings",
+    "named_rules",
     "read_settings_file",
     "resolve",
     "settings_markdown",

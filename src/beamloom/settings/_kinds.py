@@ -33,7 +33,8 @@ from beamloom.settings._http import (
     HttpOrigins,
     HttpTokens,
 )
-from beamloom.settings._rules import RulesBelow, RulesDir, RulesWorkers, RuleTypes
+from beamloom.settings._rules import RulesBelow, RulesDir, RulesPath, RulesWorkers, RuleTypes
+from beamloom.settings._run_rules import RunRules
 
 Seconds = Annotated[float, Meta(gt=0, extra={"unit": "s"})]
 """A duration above zero, on a monotonic clock."""
@@ -320,6 +321,8 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
     rule_types: RuleTypes = {}
     rules_dir: RulesDir = ""
     rules_workers: RulesWorkers = 0
+    rules_path: RulesPath = ""
+    run_rules: RunRules = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -31,3 +31,9 @@ RulesWorkers = Annotated[
     int,
     Meta(ge=0, le=4096, description="Processes that work off rules; 0: one for each core."),
 ]
+RulesPath = Annotated[
+    str,
+    Meta(
+        description="Folder where the classes and functions of `rule_types` and of rules of the pipeline file are imported from."
+    ),
+]

@@ -17,9 +17,13 @@ from beamloom.rules import LocalPool, RuleEngine
 from beamloom.rules.executors import OnDemand
 from beamloom.rules.written import RuleTypes
 from beamloom.transport.http_server import HttpServer
-from rules.conftest import expected, frames
+from rules.conftest import expected, frames, series
 from support.patience import PATIENCE
-from support.rules_service import served
+
+TYPES = {name: f"support.rule_tasks:{name}" for name in ("sums", "fails_where_told", "holds")} | {
+    "table": "support.service_rules:Table"
+}
+ENDED = ("done", "failed", "skipped", "cancelled")
 
 
 class Service:
@@ -59,8 +63,12 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with served(tmp_path) as url:
-        yield Service(url, tmp_path / "data")
+    data = tmp_path / "data"
+    series(data / "cell", frames(40))
+    with RuleEngine(tmp_path / "ledger", OnDemand(LocalPool(1))) as engine:
+        desk = RulesDesk(engine, RuleTypes(TYPES), [str(data)])
+        with HttpServer(rules_app(desk)) as server:
+            yield Service(server.url, data)
 
 
 def table(service: Service, **more: Any) -> dict[str, Any]:

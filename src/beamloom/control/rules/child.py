@@ -83,6 +83,7 @@ def _words(settings: ControllerSettings, folder: Path) -> list[str]:
         "rules-dir": str(folder),
         "rules-below": msgspec.json.encode(below).decode(),
         "rule-types": msgspec.json.encode(settings.rule_types).decode(),
+        "rules-path": settings.rules_path,
         "rules-workers": str(settings.rules_workers),
         "rules-idle": str(IDLE),
         "die-with-parent": str(os.getpid()),

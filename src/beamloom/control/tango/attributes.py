@@ -27,8 +27,6 @@ TAKEN = frozenset(
         "failedEvents",
         "workerCount",
         "coverage",
-        "feedback",
-        "lastFeedback",
     )
 )
 """Names that the device has for itself; Tango does not tell upper from lower case."""

@@ -6,6 +6,7 @@ file, by default ``analysis/NAME.h5r`` beside the series; rules that follow find
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
@@ -36,7 +37,7 @@ class LocalisationRule(Rule):
 
     def __init__(
         self,
-        seriesName: str | Path | None = None,  # noqa: N803 - PYME's names, also below
+        seriesName: str | Path | Mapping[str, Any] | None = None,  # noqa: N803 - PYME's names, also below
         analysisMetadata: Any = None,  # noqa: N803
         resultsFilename: str | Path | None = None,  # noqa: N803
         startAt: int = 0,  # noqa: N803
@@ -46,15 +47,22 @@ class LocalisationRule(Rule):
     ) -> None:
         """``seriesName`` may be left out where the context has ``spool_dir`` and ``series_stub`` and one series of that name is there.
 
-        ``resultsFilename`` may have templates; it ends in .h5r, .h5 or .parquet. Frames before ``startAt`` are not looked at.
+        It may also be a description of the series, as ``describe`` returns it. ``resultsFilename`` may have templates; it ends in .h5r, .h5
+        or .parquet. Frames before ``startAt`` are not looked at.
         ``dataSourceModule`` and ``serverfilter`` are taken as callers have them; the series itself tells what they did.
         ``dataset`` names that of an HDF5 file, ``stream`` that of a recording of a run. Raises RuleRefused.
         """
         super().__init__(**kwargs)
-        self.series = _series(seriesName, self.context)
+        self.series = (
+            _path_of(seriesName) if isinstance(seriesName, Mapping) else _series(seriesName, self.context)
+        )
         self.context = {"spool_dir": str(self.series.parent), "series_stub": self.series.stem, **self.context}
         self._start_at = startAt
-        self._source = describe(self.series, str(kwargs.get("dataset", "")), str(kwargs.get("stream", "")))
+        self._source = describe(
+            seriesName if isinstance(seriesName, Mapping) else self.series,
+            str(kwargs.get("dataset", "")),
+            str(kwargs.get("stream", "")),
+        )
         self._entries = metadata.entries(analysisMetadata if analysisMetadata is not None else {})
         self._results = _results(resultsFilename, self.series, self.context)
         self.options.setdefault("halo", metadata.settings(self._all_entries()).background)
@@ -136,6 +144,12 @@ class SpoolLocalLocalizationRule(LocalisationRule):
             raise NoNewTasks
         start, self._next = self._next, there
         return start, there
+
+
+def _path_of(described: Mapping[str, Any]) -> Path:
+    """What names the results of a series that is described."""
+    path, stream, run = (str(described.get(key, "")) for key in ("path", "stream", "run"))
+    return local(f"{path}{'-'.join(filter(None, (stream, run)))}" if run else path)
 
 
 def _series(name: str | Path | None, context: dict[str, Any]) -> Path:

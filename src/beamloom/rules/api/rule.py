@@ -21,21 +21,10 @@ from beamloom.rules.errors import NoNewTasks, RuleRefused
 from beamloom.rules.sources import describe
 from beamloom.rules.spec import StepSpec
 from beamloom.rules.tasks.calling import find_task
+from beamloom.rules.templates import fill
 
 OPTIONS: Final = frozenset(
-    {
-        "name",
-        "owner",
-        "priority",
-        "resources",
-        "near",
-        "elsewhere",
-        "timeout",
-        "retries",
-        "chunk",
-        "halo",
-        "max_wait",
-    }
+    {"name", "owner", "priority", "resources", "timeout", "retries", "chunk", "halo", "max_wait"}
 )
 """Arguments of every rule that say how it is worked off; a ``Rule`` takes them beside those of its context."""
 NOT_OFFERED: Final = ("inputs", "name", "rule_outputs", "spooler")
@@ -240,7 +229,7 @@ class FunctionRule(Rule):
         self.gather = gather  # type: ignore[misc]
         self._parameters = dict(parameters or {})
         self._source = describe(series, dataset, stream)
-        self._outputs = {key: str(path) for key, path in (outputs or {}).items()}
+        self._outputs = {key: fill(str(path), self.context) for key, path in (outputs or {}).items()}
         self.context.setdefault("name", task.partition(":")[2])
 
     def parameters(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A table file (.h5r, .h5, .hdf5, .hdf, .parquet) brings its main table under the key of the input, and each of its tables as ``key_table``;
 of the key ``input`` also as ``table`` alone. ``FitResults`` of PYME comes with the names that its users know: t, x, y, A, sig, error_x
-and so on. Everything else is an image: .tif, .npy.
+and so on. ``FILE.cbors#STREAM`` is the stack of all frames of a stream of a recorded run. Everything else is an image: .tif, .npy.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from beamloom.rules.errors import RuleError
 from beamloom.rules.needs import need
 from beamloom.rules.recipes.values import Image, Table
 from beamloom.rules.sources.images import read_image
+from beamloom.rules.sources.recording import Recording, recorded
 
 HDF5: Final = (".h5r", ".h5", ".hdf5", ".hdf")
 ALIASES: Final = {"x0": "x", "y0": "y", "sigma": "sig"}
@@ -29,7 +30,8 @@ def load(inputs: Mapping[str, str]) -> dict[str, Table | Image]:
     """All that the files bring. Raises OSError, RuleError."""
     found: dict[str, Table | Image] = {}
     for key, path in inputs.items():
-        found |= _load(key, Path(path))
+        series = recorded(path)
+        found |= _load(key, Path(path)) if series is None else {key: _stack(series)}
     return found
 
 
@@ -75,6 +77,10 @@ def _flat(rows: Array) -> Array:
         columns[f"error_{ALIASES.get(name, name)}"] = rows["fitError"][name]
     order = np.argsort(rows["tIndex"], kind="stable")
     return Table({name: column[order] for name, column in columns.items()}).structured()
+
+
+def _stack(series: Recording) -> Image:
+    return Image(series.read(0, series.count()), about=series.metadata())
 
 
 def _image(path: Path) -> Image:

@@ -25,7 +25,6 @@ ENDINGS: Final = {
     ".tiff": "output.ImageOutput",
     ".parquet": "output.TableOutput",
     ".h5": "output.TableOutput",
-    ".h5r": "output.TableOutput",
 }
 """What writes a file, by its ending."""
 

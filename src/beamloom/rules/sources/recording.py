@@ -178,6 +178,12 @@ class Recording:
         return self._stream
 
 
+def recorded(path: str) -> Recording | None:
+    """The series that ``FILE.cbors#STREAM`` stands for: a stream of the run of which FILE is a recording. None for any other path."""
+    file, mark, stream = path.rpartition("#")
+    return Recording(file, stream=stream) if mark and file.endswith(SUFFIXES) else None
+
+
 def _given_up(ended: Path | None, parts: list[Path]) -> bool:
     """Nothing is going to come any more, though ``parts`` were never finished."""
     if ended is None:

@@ -11,13 +11,15 @@ from typing import Any
 from beamloom.rules.errors import RuleRefused
 from beamloom.rules.places import check
 from beamloom.rules.recipes import Recipe, parse_recipe, run_recipe
+from beamloom.rules.sources.recording import recorded
 from beamloom.rules.tasks.chunk import Chunk
 
 
 def resolve(parameters: Mapping[str, Any], renamed: Mapping[str, str]) -> tuple[dict[str, Any], int]:
     """The files of each input, in order, and how many sets they are. ``renamed``: files that rules before wrote under another name.
 
-    Raises RuleRefused where a pattern finds nothing, or inputs are not equally many.
+    Raises RuleRefused where a pattern finds nothing, or inputs are not equally many, and OSError, to be asked again, while a recording that
+    is an input still grows.
     """
     found = {key: _files(key, given, renamed) for key, given in parameters["inputs"].items()}
     counts = {key: len(files) for key, files in found.items() if len(files) != 1}
@@ -53,6 +55,10 @@ def _one_each(files: Mapping[str, list[str]], count: int) -> dict[str, list[str]
 
 def _files(key: str, given: str | list[str], renamed: Mapping[str, str]) -> list[str]:
     if isinstance(given, list):
+        for path in given:
+            series = recorded(path)
+            if series is not None and not series.closed():
+                raise OSError(f"the recording {path} is not complete yet; it is waited for")
         return [renamed.get(path, path) for path in given]
     files = sorted(path for path in glob.glob(given, recursive=True) if Path(path).is_file())
     if not files:

@@ -21,6 +21,8 @@ from beamloom.rules.api.rule import OPTIONS, FunctionRule, Rule
 from beamloom.rules.errors import RuleRefused, closest
 
 GROUP: Final = "beamloom.rule_types"
+GATHER: Final = "beamloom.rules.tasks.tables:gather"
+"""Writes what a function returned, where a description says to which file."""
 BUILT_IN: Final[dict[str, type[Rule]]] = {"LocalisationRule": LocalisationRule, "RecipeRule": RecipeRule}
 PLUMBING: Final = frozenset({"self", "on_completion", "rule_class", "kwargs", "rule_outputs", "spooler"})
 """What belongs to the way that rules are made, and not to what a description says."""
@@ -46,7 +48,7 @@ class NamedFunction(FunctionRule):
 
     def __init__(
         self,
-        series: str | Path | int,
+        series: str | Path | int | Mapping[str, Any],
         parameters: Mapping[str, Any] | None = None,
         outputs: Mapping[str, str | Path] | None = None,
         dataset: str = "",
@@ -57,7 +59,7 @@ class NamedFunction(FunctionRule):
         super().__init__(
             self.function,
             series,
-            gather="",
+            gather=GATHER if outputs and "results" in outputs else "",
             parameters=parameters,
             outputs=outputs,
             dataset=dataset,
