@@ -20,7 +20,7 @@ demo: $(STAMP) ## run a simulated scan through a complete pipeline, about ten se
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest $(ARGS)
 
-test-more: $(STAMP) ## run the tests that take long, or need programs of others first: HSDS, h5web, PyMca; five minutes
+test-more: $(STAMP) ## run the tests that take long, or need programs of others first: HSDS, h5web, PyMca, Sardana; five minutes
 	@$(PIP) install --constraint constraints.txt --group compiled || echo "PyMca5 could not be compiled; what needs it is not tested"
 	$(BIN)/pytest -m "installs or long" $(ARGS)
 
@@ -71,7 +71,7 @@ constraints: ## choose the newest versions of everything and pin them in constra
 	@rm -rf out/constraints && mkdir -p out
 	@$(FIND_PYTHON) && $$python -m venv out/constraints
 	@out/constraints/bin/python -m pip install --quiet --upgrade pip
-	@out/constraints/bin/python -m pip install --quiet --group build --group dev --group compiled .
+	@out/constraints/bin/python -m pip install --quiet --group build --group dev --group compiled --group sardana .
 	@{ grep '^#' constraints.txt; \
 	   out/constraints/bin/python -m pip freeze --all --exclude beamloom --exclude setuptools; \
 	 } > out/constraints.txt && mv out/constraints.txt constraints.txt

@@ -9,7 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from beamloom.analysis import AnalysisError, ReducerState, WorkerState, load_class
+    from beamloom.analysis import (
+        AnalysisError,
+        FeedbackError,
+        GiveFeedback,
+        ReducerState,
+        WorkerState,
+        load_class,
+    )
     from beamloom.client import Pipeline, connect
     from beamloom.detectors.geometry import Detector, Tile
     from beamloom.errors import (
@@ -64,8 +71,10 @@ __all__ = [
     "ChoiceParameter",
     "Detector",
     "Event",
+    "FeedbackError",
     "FileParameter",
     "FloatParameter",
+    "GiveFeedback",
     "Histogram",
     "IntParameter",
     "Latest",
@@ -106,7 +115,14 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "beamloom.analysis": ("AnalysisError", "ReducerState", "WorkerState", "load_class"),
+    "beamloom.analysis": (
+        "AnalysisError",
+        "FeedbackError",
+        "GiveFeedback",
+        "ReducerState",
+        "WorkerState",
+        "load_class",
+    ),
     "beamloom.client": ("Pipeline", "connect"),
     "beamloom.detectors.geometry": ("Detector", "Tile"),
     "beamloom.errors": (

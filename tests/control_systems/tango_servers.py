@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import tango
 
@@ -18,12 +19,14 @@ DEVICE = "test/pipeline/1"
 
 
 @contextmanager
-def process(*command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    *command: str, python: Path | str = sys.executable, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process of Python's, in a folder of its own, that ends with the block at the latest."""
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(
-            [sys.executable, *command],
+            [str(python), *command],
             cwd=folder,
             env=os.environ | environment,
             stdout=subprocess.DEVNULL,

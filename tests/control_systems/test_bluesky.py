@@ -6,7 +6,8 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,17 @@ pytest.importorskip("ophyd_async", reason="needs ophyd-async")
 
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
-from bluesky.utils import Msg
+from bluesky.utils import Msg, RunEngineInterrupted
 
-from beamloom.control.bluesky import LiveAnalysis, live_analysis_decorator, live_analysis_wrapper
-from beamloom.errors import NotReachable, UsageError
+from beamloom.control.bluesky import (
+    LiveAnalysis,
+    Steered,
+    live_analysis_decorator,
+    live_analysis_wrapper,
+    next_feedback,
+    steered_scan,
+)
+from beamloom.errors import NotReachable, TimedOut, UsageError
 from devices.bluesky_engine import Hutch, hutch
 from live.pipelines import Live, running, wait_until
 from support.patience import PATIENCE
@@ -28,7 +36,7 @@ from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
 ANALYSES = Path(__file__).parent / "analyses"
-Plan = Iterator[Msg]
+Plan = Generator[Msg, Any, Any]
 Documents = list[tuple[str, dict[str, Any]]]
 
 
@@ -51,6 +59,7 @@ def pipeline(publish: str) -> Iterator[Live]:
 
 @pytest.fixture
 def live(pipeline: Live, publish: str) -> Iterator[LiveAnalysis]:
+    pipeline.set(script="{}", gate="", gated="")
     with LiveAnalysis(pipeline.placement.controller_url, publish=publish) as live:
         yield live
 
@@ -224,6 +233,185 @@ def test_a_plan_that_fails_before_it_opens_a_run_leaves_none_behind(
         made.engine(live_analysis_wrapper(plan(), live, time_limit=PATIENCE))
     assert live.wait(PATIENCE)
     assert pipeline.progress()["finished"]
+
+
+# ---- plans that the analysis steers ---------------------------------------------------------------------------------------
+
+
+def steered(made: Hutch, *args: Any, **more: Any) -> Steered:
+    """Scan at 0, 1, 2, 3, 4."""
+    result: Steered = result_of(
+        made, steered_scan([], made.motor, range(5), ready_within=PATIENCE, when_late="fail", **more)
+    )
+    return result
+
+
+def result_of(made: Hutch, plan: Plan) -> Any:
+    """What a plan returns."""
+    found: list[Any] = []
+
+    def keeping() -> Plan:
+        found.append((yield from plan))
+
+    made.engine(keeping())
+    return found[0]
+
+
+def positions(rows: dict[int, Any]) -> list[float]:
+    return [rows[event]["data"]["motor"] for event in sorted(rows)]
+
+
+def script(pipeline: Live, **said: Any) -> None:
+    """Have the reducer say these to events, such as ``event_2=[("stop", None)]``."""
+    pipeline.set(script=json.dumps({name.removeprefix("event_"): told for name, told in said.items()}))
+
+
+def test_a_scan_goes_where_the_analysis_says_and_takes_points_again(
+    made: Hutch, live: LiveAnalysis, pipeline: Live
+) -> None:
+    script(
+        pipeline,
+        event_2=[("next_position", 7.5), ("warning", "thin"), ("next_position", {"motor": 8, "x": 1})],
+        event_3=[("repeat", None)],
+        event_5=[("next_position", {"position": {"other": 1}}), ("quality_reached", {"error": 0.01})],
+    )
+    went = steered(made, live=live, time_limit=PATIENCE)
+    assert positions(analysed(live, pipeline)) == [0, 1, 7.5, 7.5, 8, 2, 3, 4]
+    assert [(one.event, one.kind) for one in went.heard] == [
+        (2, "next_position"),
+        (2, "warning"),
+        (2, "next_position"),
+        (3, "repeat"),
+        (5, "next_position"),
+        (5, "quality_reached"),
+    ]
+    assert (went.points, went.stopped, went.late, went.moved_to) == (8, False, 0, {})
+
+
+def test_a_scan_ends_where_the_analysis_says_and_goes_there(
+    made: Hutch, live: LiveAnalysis, pipeline: Live, documents: Documents
+) -> None:
+    script(pipeline, event_3=[("stop", {"reason": "the peak is passed", "position": {"motor": 0.625}})])
+    went = steered(made, live=live, time_limit=PATIENCE)
+    assert positions(analysed(live, pipeline)) == [0, 1, 2]
+    assert (went.points, went.stopped, went.moved_to) == (3, True, {"motor": 0.625})
+    assert position(made) == 0.625
+    assert of_kind(documents, "stop")[0]["exit_status"] == "success"
+    assert "the peak is passed" in pipeline.progress()["stopped"]
+
+
+def position(made: Hutch) -> float:
+    return float(result_of(made, bps.rd(made.motor)))
+
+
+def test_a_scan_that_is_sent_to_and_fro_for_ever_ends(
+    made: Hutch, live: LiveAnalysis, pipeline: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    script(pipeline, **{f"event_{event}": [("repeat", None)] for event in range(1, 20)})
+    assert steered(made, live=live, time_limit=PATIENCE, most_points=6).points == 6
+    assert positions(analysed(live, pipeline)) == [0] * 6
+    assert "most_points=... allows more" in caplog.text
+
+
+@pytest.mark.parametrize("when_late", ["go_on", "stop", "fail"])
+def test_what_a_scan_does_when_the_analysis_is_late_is_its_choice(
+    when_late: Any, made: Hutch, live: LiveAnalysis, pipeline: Live, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    pipeline.set(gate=str(gate), gated="3")
+    script(pipeline, event_3=[("next_position", 9)])
+    went: list[Steered] = []
+
+    def plan() -> Plan:
+        scan = steered_scan(
+            [], made.motor, range(5), live=live, ready_within=PATIENCE, time_limit=0.3, when_late=when_late
+        )
+        try:
+            went.append((yield from scan))
+        finally:
+            gate.touch()
+
+    if when_late == "fail":
+        with pytest.raises(
+            TimedOut, match=r"has not come to the last point within 0.3 s; look at the pipeline"
+        ):
+            made.engine(plan())
+    else:
+        made.engine(plan())
+        # On a machine that is busy, it may have been late elsewhere, too.
+        assert went[0].late >= 1
+    points = len(analysed(live, pipeline))
+    assert points == 5 if when_late == "go_on" else points <= 3
+
+
+def test_a_plan_that_waits_for_the_analysis_can_be_paused_and_hears_it_when_it_is_resumed(
+    made: Hutch, live: LiveAnalysis, pipeline: Live, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    pipeline.set(gate=str(gate), gated="2")
+    script(pipeline, event_2=[("next_position", 5)])
+    heard: list[Any] = []
+    pause_at: list[bool] = [True, False]
+
+    def pause() -> None:
+        """From another thread, as a person does; deferred, then at once."""
+        made.engine.request_pause(defer=pause_at.pop(0))  # type: ignore[no-untyped-call]
+
+    def plan() -> Plan:
+        yield from stepping(made, 2, {}, close=False)
+        threading.Thread(target=pause).start()
+        heard.append((yield from next_feedback(live, time_limit=PATIENCE, when_late="fail")))
+        yield from bps.close_run()
+
+    with pytest.raises(RunEngineInterrupted):
+        made.engine(live_analysis_wrapper(plan(), live, time_limit=PATIENCE))
+    assert made.engine.state == "paused"
+    timer = threading.Timer(0.3, pause)
+    timer.start()
+    with pytest.raises(RunEngineInterrupted):
+        made.engine.resume()  # type: ignore[no-untyped-call]
+    timer.join()
+    assert (made.engine.state, heard) == ("paused", [])
+    gate.touch()
+    made.engine.resume()  # type: ignore[no-untyped-call]
+    assert [(one.kind, one.payload, one.event) for one in heard] == [("next_position", 5, 2)]
+    assert positions(analysed(live, pipeline)) == [0, 1]
+
+
+def test_a_plan_that_waits_for_the_analysis_can_be_aborted(
+    made: Hutch, live: LiveAnalysis, pipeline: Live, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    pipeline.set(gate=str(gate), gated="2")
+
+    def plan() -> Plan:
+        yield from stepping(made, 2, {}, close=False)
+        threading.Thread(target=made.engine.abort).start()
+        yield from next_feedback(live, time_limit=10 * PATIENCE)
+
+    with pytest.raises(RunEngineInterrupted):
+        made.engine(live_analysis_wrapper(plan(), live, time_limit=PATIENCE))
+    wait_until(lambda: made.engine.state == "idle", "the end of the plan")
+    gate.touch()
+    assert positions(analysed(live, pipeline)) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        ((), "has motors and lists of points by turns"),
+        (([1, 2], "motor"), "has motors and lists of points by turns"),
+        (("motor", [1, 2], "other", [1]), "2, 1 points; all motors of a scan have as many"),
+        (("motor", []), "has no points"),
+    ],
+)
+def test_lists_that_are_no_scan_are_said_before_anything_moves(
+    args: tuple[Any, ...], sentence: str, made: Hutch, live: LiveAnalysis, documents: Documents
+) -> None:
+    words = [made.motor if isinstance(word, str) else word for word in args]
+    with pytest.raises(UsageError, match=sentence):
+        made.engine(steered_scan([], *words, live=live))
+    assert documents == []
 
 
 # ---- a pipeline that is away ----------------------------------------------------------------------------------------------

@@ -151,9 +151,21 @@ def test_a_run_is_begun_by_a_put_and_followed(variables: Variables, live: Live, 
     assert "11 of 11 events settled" in str(variables.get("Status"))
     variables.reach("Result:sample:count", 9)
     assert variables.get("Result:total") == sum(range(9))
+    run = variables.get("Run")
+    wait_until(lambda: len(_said(variables, run)) == 3, "the feedback", lambda: str(_said(variables, run)))
+    assert _said(variables, run) == [
+        (number, "next_position", f'{{"x":{3 * number}}}') for number in (1, 2, 3)
+    ]
     published = live.published()
     wait_until(lambda: np.array_equal(variables.get("Result:line"), published["curve"]), "the curve")
     wait_until(lambda: np.array_equal(variables.get("Result:image"), published["image"]), "the image")
+
+
+def _said(variables: Variables, run: str) -> list[tuple[int, str, str]]:
+    """What the analysis has said in a run, as the table has it."""
+    table = variables.get("Feedback").value
+    rows = zip(table.run, table.number, table.kind, table.payload, strict=True)
+    return [(number, kind, payload) for of, number, kind, payload in rows if of == run]
 
 
 def test_parameters_are_variables_with_their_limits(variables: Variables, live: Live) -> None:

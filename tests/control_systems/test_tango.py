@@ -71,7 +71,7 @@ def test_a_run_is_begun_followed_and_over(device: Any, live: Live, camera: Bench
     told: queue.Queue[Any] = queue.Queue()
     ids = [
         device.subscribe_event(name, tango.EventType.CHANGE_EVENT, told.put)
-        for name in ("State", "completedEvents", "total", "sample_count")
+        for name in ("State", "completedEvents", "total", "sample_count", "feedback")
         if name in device.get_attribute_list()
     ]
     run = device.SetTriggerMap(uniform(["camera"], 9).encode().decode())
@@ -93,9 +93,17 @@ def test_a_run_is_begun_followed_and_over(device: Any, live: Live, camera: Bench
             event = told.get()
             assert not event.err, event.errors
             values.setdefault(event.attr_value.name.lower(), []).append(event.attr_value.value)
-        return values.get("completedevents", [0])[-1] == 11 and str(values["state"][-1]) == "CLOSE"
+        ended = values.get("completedevents", [0])[-1] == 11 and str(values["state"][-1]) == "CLOSE"
+        return ended and len([text for text in values.get("feedback", []) if text and run in text]) >= 3
 
     wait_until(last_event_came, "the events", lambda: str(values))
+    pieces = [json.loads(text) for text in values["feedback"] if text and run in text]
+    assert [(one["number"], one["kind"], one["payload"]) for one in pieces] == [
+        (number, "next_position", {"x": 3 * number}) for number in (1, 2, 3)
+    ]
+    assert [json.loads(text) for text in device.FeedbackAfter(f"{run}:1")] == pieces[1:]
+    assert [json.loads(text) for text in device.lastFeedback[-3:]] == pieces
+    assert json.loads(device.feedback) == pieces[-1]
     for one in ids:
         device.unsubscribe_event(one)
 

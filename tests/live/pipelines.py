@@ -115,6 +115,15 @@ class Live:
         health = f"{self.placement.controller_url}/api/v1/health"
         return self._session.get(health, timeout=TIMEOUT).status_code == 200
 
+    def answers(self) -> bool:
+        """Whether the controller does."""
+        try:
+            return bool(
+                self._session.get(f"{self.placement.controller_url}/api/v1/progress", timeout=TIMEOUT).ok
+            )
+        except requests.ConnectionError:
+            return False
+
     def peer(self, worker: str) -> str | None:
         """The id of the present life of a worker; None while the controller does not know it."""
         known = {str(w["name"]): str(w["service_uuid"]) for w in self.get("config")["workers"]}

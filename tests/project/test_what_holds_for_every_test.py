@@ -45,6 +45,26 @@ def test_a_thread_that_goes_on_is_found(surroundings: Surroundings) -> None:
     assert left == ["thread goes-on"]
 
 
+def test_what_was_there_before_is_known_also_while_threads_come_and_go() -> None:
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            thread = threading.Thread(target=int)
+            thread.start()
+            thread.join()
+
+    busy = [threading.Thread(target=come_and_go) for _ in range(3)]
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        for thread in busy:
+            thread.start()
+        known = [child.pid in Surroundings.now("none").children for _ in range(100)]
+        over.set()
+        for thread in busy:
+            thread.join()
+    assert all(known)
+
+
 def test_a_child_that_goes_on_is_found_and_swept(surroundings: Surroundings) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert child.stdin

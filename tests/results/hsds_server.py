@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from results.hdf5.environments import python_with
+from support.environments import python_with
 
 VERSION = "1.0.2"
 USER = "admin"

@@ -23,6 +23,8 @@ T = TypeVar("T")
 MARK = "PYTEST_LEFT_BEHIND_MARK"
 GRACE = 3.0
 """Seconds in which a thread or a process that was told to end may still do so."""
+ATTEMPTS = 100
+"""Looks at the children of this process, where a thread ends in the middle of each look."""
 _PROC = Path("/proc")
 _SHM = Path("/dev/shm")
 
@@ -82,9 +84,11 @@ def _after_grace(look: Callable[[], list[T]]) -> list[T]:
 
 
 def _children() -> set[int]:
-    with contextlib.suppress(OSError):
-        lists = [(task / "children").read_text() for task in (_PROC / "self/task").iterdir()]
-        return {int(pid) for line in lists for pid in line.split()}
+    for _ in range(ATTEMPTS):
+        # A thread that ends meanwhile leaves its children to another one, which may have been looked at already.
+        with contextlib.suppress(OSError):
+            lists = [(task / "children").read_text() for task in (_PROC / "self/task").iterdir()]
+            return {int(pid) for line in lists for pid in line.split()}
     return set()
 
 

@@ -19,8 +19,10 @@ from beamloom.engine.feedback import Spoken
 
 MOST_BYTES = 64 << 10
 """Of one payload as JSON."""
-MOST_GATHERED = 1000
-"""Pieces that one call of a hook may give."""
+MOST_GATHERED = 10_000
+"""Pieces that may be given before they are taken, which is after a batch of results at the latest."""
+MOST_GATHERED_BYTES = 16 << 20
+"""Bytes of their payloads."""
 ATTRIBUTE = "feedback"
 START_RULE = "start_rule"
 """The kind that starts a rule, and what instances call for it."""
@@ -42,6 +44,7 @@ class GiveFeedback:
         """The event that hooks are called for now; None where they belong to none."""
         self.said: list[Spoken] = []
         """What was said since it was taken; the same list always."""
+        self._bytes = 0
         self.refusal: str | None = None
         """Why nothing can be said now, in a sentence; None while it can."""
         self._watched = False
@@ -69,11 +72,14 @@ class GiveFeedback:
             )
         if self.refusal is not None:
             raise FeedbackError(self.refusal)
-        if len(self.said) >= MOST_GATHERED:
-            raise FeedbackError(
-                f"feedback was given {MOST_GATHERED} times in one go; give it when something is decided, and publish the rest"
-            )
         payload = _as_json(kind, values or payload)
+        if len(self.said) >= MOST_GATHERED or self._bytes + len(payload) > MOST_GATHERED_BYTES:
+            if self._watched:
+                raise FeedbackError(
+                    f"feedback was given {len(self.said)} times in one go; give it when something is decided, and publish the rest"
+                )
+            self.take()
+        self._bytes += len(payload)
         self.said.append(Spoken(kind, payload, time.time(), self.event))
 
     def watch(self) -> None:
@@ -82,7 +88,7 @@ class GiveFeedback:
 
     def open(self, event: int | None = None) -> None:
         """From now on this thread calls hooks that may say something; what was said before and not taken does not count."""
-        self.said.clear()
+        self.take()
         self.event = event
         self._thread = threading.get_ident()
 
@@ -94,6 +100,7 @@ class GiveFeedback:
         """What was said since the last time."""
         said = self.said[:]
         self.said.clear()
+        self._bytes = 0
         return said
 
     def __reduce__(self) -> Any:

@@ -57,6 +57,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             ),
             Listed("tango", "show a pipeline as a Tango device"),
             Listed("epics", "show a pipeline as process variables of EPICS"),
+            Listed("sardana", "have Sardana load the macros and the recorder that work with a pipeline"),
         ),
     ),
     (

@@ -20,6 +20,9 @@ PROGRESS_EVERY = 0.25
 MOST_TRACEBACKS = 10
 """Kinds of failure that are shown with their tracebacks."""
 
+MOST_FEEDBACK = 20
+"""Pieces of feedback that are shown."""
+
 
 class Teller(Audience):
     """Writes results to the standard output, and what went wrong to the standard error."""
@@ -68,6 +71,10 @@ class Teller(Audience):
             _warn(f"degraded: {report.degraded.partition(';')[0]}")
         for remark in report.remarks:
             _warn(f"note: {remark}")
+        for one in report.feedback[:MOST_FEEDBACK]:
+            print(f"the analysis said: {one}")
+        if len(report.feedback) > MOST_FEEDBACK:
+            print(f"and said {len(report.feedback) - MOST_FEEDBACK:,} things more")
         counts = report.counts
         print(
             f"{counts.total} event{'' if counts.total == 1 else 's'} in {report.seconds:.2f} s: "

@@ -71,7 +71,9 @@ def run_to_its_end(
                 screen.say("waiting for the device; Ctrl-C ends it, and writes everything")
                 while ending.pause():
                     pass
-            _stop(pipeline, placement, screen)
+            _stop_run(pipeline, screen)
+            if streams is None or not keep or interrupted:
+                _end_ingesters(pipeline, placement, screen)
             lines = [line for run in _runs(pipeline) for line in summarise(pipeline, run)]
             bad, went_well = verdict(placement.ask)
             lines = [*lines, *bad] or ["no run was begun"]
@@ -104,10 +106,8 @@ def _is_over(pipeline: Pipeline) -> bool:
         return False
 
 
-def _stop(pipeline: Pipeline, placement: LocalPlacement, screen: Screen) -> None:
-    """End the run that goes on, if there is one, and wait until it is written."""
-    _stop_run(pipeline, screen)
-    # A series that waits would begin the next one.
+def _end_ingesters(pipeline: Pipeline, placement: LocalPlacement, screen: Screen) -> None:
+    """Let no series that waits begin another run; one that did is written, too."""
     ingesters = placement.layout.ingesters
     for name in ingesters:
         placement.retire(name)
@@ -116,6 +116,7 @@ def _stop(pipeline: Pipeline, placement: LocalPlacement, screen: Screen) -> None
 
 
 def _stop_run(pipeline: Pipeline, screen: Screen) -> None:
+    """End the run that goes on, if there is one, and wait until it is written."""
     progress = pipeline.progress()
     if progress.run is None or progress.finished:
         return

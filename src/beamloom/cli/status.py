@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from beamloom.cli._pipelines import add_url, pipeline_at
 
 if TYPE_CHECKING:
-    from beamloom.client import Coverage, Progress
+    from beamloom.client import Coverage, Feedback, Progress
 
+LINES_SHOWN = 5
+"""Of what the analysis has said."""
 EXAMPLE = """\
 beamloom status
 beamloom status http://beamline:5000 --json"""
@@ -40,23 +42,38 @@ def run(arguments: argparse.Namespace) -> int:
             # The reducer may be what is in the way, which is among the problems then.
             coverage = None
         streams = pipeline.known_streams
+        said = pipeline.feedback_so_far()
     if arguments.json:
         print(
             msgspec.json.encode(
-                {"progress": progress, "coverage": coverage, "streams": streams, "problems": problems}
+                {
+                    "progress": progress,
+                    "coverage": coverage,
+                    "streams": streams,
+                    "problems": problems,
+                    "feedback": said,
+                }
             ).decode()
         )
     else:
-        print("\n".join(_lines(progress, coverage, streams, problems)))
+        print("\n".join(_lines(progress, coverage, streams, problems, said)))
     return 1 if problems or progress.failed or progress.lost or progress.degraded else 0
 
 
 def _lines(
-    progress: Progress, coverage: Coverage | None, streams: list[str], problems: list[str]
+    progress: Progress,
+    coverage: Coverage | None,
+    streams: list[str],
+    problems: list[str],
+    said: list[Feedback],
 ) -> Iterator[str]:
     yield str(progress)
     if coverage is not None and progress.run is not None:
         yield str(coverage)
+    if said:
+        before = f", the last {LINES_SHOWN} of {len(said):,}" if len(said) > LINES_SHOWN else ""
+        yield f"the analysis said{before}:"
+        yield from (f"  {one}" for one in said[-LINES_SHOWN:])
     yield f"streams: {', '.join(streams) or 'none yet'}"
     if problems:
         yield "in the way of the next run:"

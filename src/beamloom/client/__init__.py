@@ -7,10 +7,14 @@ from beamloom.client._feedback import Feedback
 from beamloom.client._parameters import PipelineParameters
 from beamloom.client._pipeline import Pipeline, connect
 from beamloom.client._result import Dataset, Group
+from beamloom.client._rules import Chain, Rules
+from beamloom.client._rules_told import ChainStatus, RuleChunk, StepStatus
 from beamloom.client._run import Coverage, Failed, Failure, Lost, Progress, RunSummary, Settled
 from beamloom.client._watch import Follower, Version
 
 __all__ = [
+    "Chain",
+    "ChainStatus",
     "Coverage",
     "Dataset",
     "Failed",
@@ -22,8 +26,11 @@ __all__ = [
     "Pipeline",
     "PipelineParameters",
     "Progress",
+    "RuleChunk",
+    "Rules",
     "RunSummary",
     "Settled",
+    "StepStatus",
     "Version",
     "connect",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from beamloom.client._http import Service
+from beamloom.engine.feedback import sentence_of, words_of
 from beamloom.errors import NotReachable, PipelineError, RequestRefused, TimedOut
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ class Feedback(msgspec.Struct, frozen=True):
     def place(self) -> str:
         """Where this is: ``feedback(after=place)`` goes on behind it."""
         return f"{self.run}:{self.number}"
+
+    def __str__(self) -> str:
+        return sentence_of(self.kind, self.event, words_of(self.payload))
 
 
 class _Part(msgspec.Struct):
@@ -99,6 +103,16 @@ def feedback_of(
             raise TimedOut(f"the analysis has given no feedback{what} for {timeout:g} s{why}") from problem
         if problem is not None:
             (stop or threading.Event()).wait(PAUSE_SECONDS)
+
+
+def said_of(
+    controller: Service, *, run: str | None, after: str, kinds: Collection[str]
+) -> Iterator[Feedback]:
+    """What the analysis has said behind ``after`` until now. Raises RequestRefused where there is no such run."""
+    place: str | None = None
+    while place is None or place != after:
+        place, after = after, (part := _ask(controller, run, after, kinds, 0.0)).place
+        yield from part.feedback
 
 
 def _ask(controller: Service, run: str | None, place: str, kinds: Collection[str], seconds: float) -> _Part:

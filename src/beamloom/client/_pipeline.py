@@ -18,11 +18,12 @@ import msgspec
 from beamloom.access.clients import credentials_of
 from beamloom.client import _display
 from beamloom.client._events import settled_events
-from beamloom.client._feedback import Feedback, feedback_of
+from beamloom.client._feedback import Feedback, feedback_of, said_of
 from beamloom.client._http import whole_url
 from beamloom.client._parameters import PipelineParameters
 from beamloom.client._processes import Processes
 from beamloom.client._result import Group, Results, node_of
+from beamloom.client._rules import Rules
 from beamloom.client._run import Coverage, Failure, Progress, RunSummary, Settled
 from beamloom.client._runs import PastRun, Runs
 from beamloom.client._watch import Follower, Version, versions
@@ -217,16 +218,26 @@ class Pipeline:
         run: str | None = None,
         after: Feedback | str | int | None = None,
         timeout: float | None = None,
+        stop: threading.Event | None = None,
     ) -> Iterator[Feedback]:
         """What the analysis says with ``self.feedback(...)``: ``for one in pipeline.feedback("next_position"): move(one.payload)``.
 
         Of these kinds, or of all: first what the run that goes on has said already, then what is new, each once and in order, also where
         the controller is started again. With ``run`` (an id, or ``last``) it ends with that run; else it goes on with those after it.
-        ``after`` begins behind one that is known. Raises TimedOut where nothing has come for ``timeout`` seconds.
+        ``after`` begins behind one that is known. It ends when ``stop`` is set, too. Raises TimedOut where nothing has come for
+        ``timeout`` seconds.
         """
         return feedback_of(
-            self._processes.controller, run=run, after=_place(after), kinds=kinds, timeout=timeout
+            self._processes.controller, run=run, after=_place(after), kinds=kinds, timeout=timeout, stop=stop
         )
+
+    def feedback_so_far(
+        self, *kinds: str, run: str | None = None, after: Feedback | str | int | None = None
+    ) -> list[Feedback]:
+        """What the analysis has said until now: of ``run``, else behind ``after``, else of the run that goes on, or of the last one."""
+        if run is None and after is None and (run := self.progress().run) is None:
+            return []
+        return list(said_of(self._processes.controller, run=run, after=_place(after), kinds=kinds))
 
     def on_feedback(
         self,
@@ -238,9 +249,7 @@ class Pipeline:
         """Call ``function`` with all that ``feedback`` would give, in a thread of its own, until that is stopped."""
 
         def start(stop: threading.Event) -> Iterator[Feedback]:
-            return feedback_of(
-                self._processes.controller, run=run, after=_place(after), kinds=kinds, timeout=None, stop=stop
-            )
+            return self.feedback(*kinds, run=run, after=after, stop=stop)
 
         return Follower(start, function)
 
@@ -265,6 +274,11 @@ class Pipeline:
         """The parameters, as a mapping."""
         self._processes.controller  # noqa: B018  without one, that is said now
         return PipelineParameters(self._processes)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that follow the data: ``rules.submit("chain.yaml")``, ``rules[7].wait()``, ``rules[7].retry_failed()``."""
+        return Rules(self._processes.rules)
 
     @property
     def known_streams(self) -> list[str]:

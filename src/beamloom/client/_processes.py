@@ -25,11 +25,14 @@ class Processes:
         reducer: Service | None,
         timeout: float,
         credentials: Credentials = NO_CREDENTIALS,
+        rules: Service | None = None,
     ) -> None:
         self._controller = controller
         self._reducer = reducer
         self._timeout = timeout
         self._credentials = credentials
+        self._rules = rules
+        """A service of rules by itself."""
         self._lock = threading.Lock()
         self._replaced: list[Service] = []
 
@@ -66,15 +69,18 @@ class Processes:
         if isinstance(status, dict) and "version" in status:
             service.role = "reducer"
             return cls(None, service, timeout, service.credentials)
+        if config is None and status is None and _has_rules(service):
+            service.role = "service of rules"
+            return cls(None, None, timeout, service.credentials, service)
         raise PipelineError(
-            f"what answers at {service.url} is neither a controller nor a reducer; "
+            f"what answers at {service.url} is neither a controller nor a reducer nor a service of rules; "
             "give the address that 'beamloom up' shows for the controller"
         )
 
     @property
     def url(self) -> str:
         """The address by which the pipeline is known."""
-        service = self._controller or self._reducer
+        service = self._controller or self._reducer or self._rules
         return "" if service is None else service.url
 
     @property
@@ -85,12 +91,21 @@ class Processes:
     @property
     def controller(self) -> Service:
         """Raises NoController."""
+        if self._rules is not None:
+            raise NoController(
+                f"{self.url} is a service of rules alone; connect to a controller for the rest"
+            )
         if self._controller is None:
             raise NoController(
                 f"{self.url} is a reducer: it has results, and knows neither runs nor parameters; "
                 "connect to the controller, whose address 'beamloom up' shows"
             )
         return self._controller
+
+    @property
+    def rules(self) -> Service:
+        """Who answers questions about rules. Raises NoController."""
+        return self.controller if self._rules is None else self._rules
 
     def of_reducer(self, request: Callable[[Service], T]) -> T:
         """What ``request`` makes of the reducer; it is made again where the reducer has another address by now."""
@@ -122,9 +137,16 @@ class Processes:
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
-            for service in (self._controller, self._reducer, *self._replaced):
+            for service in (self._controller, self._reducer, self._rules, *self._replaced):
                 if service is not None:
                     service.close()
+
+
+def _has_rules(service: Service) -> bool:
+    try:
+        return "chains" in service.get("/api/v1/rules", dict[str, Any], {"last": "1"})
+    except PipelineError:
+        return False
 
 
 def _as_seen_from(url: str, controller: str) -> str:

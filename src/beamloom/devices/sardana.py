@@ -22,7 +22,7 @@ import msgspec
 from beamloom.devices.device import Device
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.sardana_scans import Answer, Listeners, ScanReader, ScanShelf
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 TYP = "sardana"
 
@@ -164,6 +164,25 @@ class SardanaSource:
         self._shelf: ScanShelf | None = None
         self._reader = ScanReader(self._wake, settings.scans_per_run)
         self._fd: int | None = None
+        self._serialno: int | None = None
+        self._wanted: Bearing | None = None
+        self._first = 0
+        self._foreign = False
+
+    # ---- going on where another source was: a recorder that knows that its stream was started again posts the scan once more ----
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """The number of the scan; as of a RereadableSource."""
+        return None if self._serialno is None else {"serialno": self._serialno}
+
+    def reread(self, bearing: Bearing | None, first: int) -> None:
+        """Called before ``open``: only this scan is read, from point ``first`` on, 1 being the first; as of a RereadableSource."""
+        if not self._settings.numbered or self._settings.scans_per_run != 1:
+            raise ValueError(
+                "its points have no numbers of their own that would tell their events, or the run has several scans"
+            )
+        self._wanted, self._first = bearing, first
 
     def stand(self) -> None:
         """Read any number of scans: who reads them knows where each ends."""
@@ -206,11 +225,20 @@ class SardanaSource:
         except BlockingIOError:
             return []
         items = self._shelf.read(self._reader, limit) if self._shelf is not None else []
+        items = [item for item in items if self._takes(item)]
         if not self._settings.numbered:
             for item in items:
                 if isinstance(item, Packet):
                     item.number = None
         return items
+
+    def _takes(self, item: Packet | Malformed) -> bool:
+        """Whether it is for this run: for a source that goes on where another one was, not all is."""
+        if isinstance(item, Packet) and item.kind is PacketKind.START:
+            self._serialno = _read(item.frames[0])[0].get("serialno")
+            self._foreign = self._wanted is not None and self._wanted != self.bearing
+        behind = isinstance(item, Packet) and item.number is not None and item.number < self._first
+        return not (self._foreign or behind)
 
     def close(self) -> None:
         """Leave the posts to the next run. May be called twice."""

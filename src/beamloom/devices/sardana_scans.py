@@ -37,6 +37,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     """Why the post was not kept."""
     status: int = 200
+    unknown_scan: bool = False
+    """Whether the description of its scan has not come, as where this process was started since: the sender may tell all of it again."""
 
 
 class Scan:
@@ -110,7 +112,8 @@ class ScanShelf:
             scan = self._posted
             if scan is None:
                 self.discarded += 1
-                return Answer(False, "no scan has begun: its description (/v1/data_desc) has to come first")
+                reason = "no scan has begun: its description (/v1/data_desc) has to come first"
+                return Answer(False, reason, unknown_scan=True)
             if scan.abandoned is not None:
                 self.discarded += 1
                 return Answer(False, scan.abandoned)
@@ -276,6 +279,10 @@ def _respond(answer: Answer) -> Response:
     body: dict[str, Any] = {"kept": answer.kept}
     if answer.reason is not None:
         body["reason"] = answer.reason
+        if answer.status >= 400:
+            body["detail"] = answer.reason
+    if answer.unknown_scan:
+        body["unknown_scan"] = True
     return Response(msgspec.json.encode(body), answer.status, media_type="application/json")
 
 

@@ -58,6 +58,9 @@ class Feedback(msgspec.Struct, array_like=True, frozen=True):
         """The payload for people, in one line; empty where there is none."""
         return words_of(msgspec.json.decode(self.payload))
 
+    def __str__(self) -> str:
+        return sentence_of(self.kind, self.event, self.words)
+
     def to_json(self, run: str) -> dict[str, Any]:
         """As all see it who ask; the payload is not decoded."""
         return {
@@ -69,6 +72,12 @@ class Feedback(msgspec.Struct, array_like=True, frozen=True):
             "by": self.by,
             "at": self.at,
         }
+
+
+def sentence_of(kind: str, event: int | None, words: str) -> str:
+    """A piece of feedback for people, such as ``stop at event 12: three are enough``."""
+    place = "" if event is None else f" at event {event}"
+    return f"{kind}{place}{': ' if words else ''}{words}"
 
 
 def words_of(payload: Any) -> str:

@@ -229,7 +229,8 @@ class Replay:
             raise self._classes.refusal(error) from error
         except Interrupted:
             run = _give_up(pipeline)
-        analysis = pipeline.reducer.analysis
+        analysis, active = pipeline.reducer.analysis, pipeline.controller.active
+        said = [] if active is None else active.feedback.since(0)
         return ReplayReport(
             run.ledger.counts(),
             run.faults.groups,
@@ -240,6 +241,8 @@ class Replay:
             run.degraded,
             run.clean,
             self._capsules,
+            said,
+            run.stop_cause,
         )
 
 

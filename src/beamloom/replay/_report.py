@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from beamloom.engine.faults import FailureGroup
+from beamloom.engine.feedback import Feedback
 from beamloom.engine.ledger import Counts
 from beamloom.engine.ranges import RangeSet
 
@@ -30,3 +31,7 @@ class ReplayReport(msgspec.Struct, frozen=True):
     """Whether nothing failed, or no more events than may."""
     capsules: Path | None = None
     """The folder of the capsules that the groups of failures name."""
+    feedback: list[Feedback] = []
+    """What the analysis has said, in order; at most the last 10,000 pieces."""
+    stopped: str | None = None
+    """Why the run ended early; None where it did not."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         RuleRefused,
         RuleTimedOut,
     )
-    from beamloom.rules.executors import LocalPool
+    from beamloom.rules.executors import DaskExecutor, LocalPool
     from beamloom.rules.policy import Condition, Retries
     from beamloom.rules.sources import SpoolWriter, describe
     from beamloom.rules.tasks.chunk import Chunk, Gathered
@@ -53,7 +53,7 @@ _ROOMS = {
         *("LedgerError", "NoNewTasks", "RecipeRefused", "RuleError", "RuleFailed", "RuleRefused"),
         "RuleTimedOut",
     ),
-    "executors": ("LocalPool",),
+    "executors": ("DaskExecutor", "LocalPool"),
     "policy": ("Condition", "Retries"),
     "sources": ("SpoolWriter", "describe"),
     "tasks.chunk": ("Chunk", "Gathered"),
@@ -63,6 +63,7 @@ _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 __all__ = [
     "Chunk",
     "Condition",
+    "DaskExecutor",
     "FunctionRule",
     "Gathered",
     "LedgerError",

@@ -49,6 +49,10 @@ class StepSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds that one chunk may take."""
     resources: dict[str, float] = {}
     """What one chunk takes of the machine: cpu, memory (bytes), gpu."""
+    near: list[str] = []
+    """Hosts at which its frames are; on a cluster its chunks are worked off there where that is possible."""
+    elsewhere: bool = True
+    """With ``near``: other hosts may help. Without, chunks wait for those hosts."""
     priority: int = 0
     owner: str = ""
     below: list[str] = []
@@ -115,6 +119,8 @@ class Setup(msgspec.Struct, frozen=True, tag="setup"):
     """What was found out when the step started: the inputs of each item, for instance."""
     paths: list[str]
     """Where Python looked for modules in the process that pushed it."""
+    priority: int = 0
+    """Of the step as it is now."""
 
 
 class Staged(msgspec.Struct, frozen=True):

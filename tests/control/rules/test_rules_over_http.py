@@ -17,13 +17,9 @@ from beamloom.rules import LocalPool, RuleEngine
 from beamloom.rules.executors import OnDemand
 from beamloom.rules.written import RuleTypes
 from beamloom.transport.http_server import HttpServer
-from rules.conftest import expected, frames, series
+from rules.conftest import expected, frames
 from support.patience import PATIENCE
-
-TYPES = {name: f"support.rule_tasks:{name}" for name in ("sums", "fails_where_told", "holds")} | {
-    "table": "support.service_rules:Table"
-}
-ENDED = ("done", "failed", "skipped", "cancelled")
+from support.rules_service import served
 
 
 class Service:
@@ -63,12 +59,8 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    data = tmp_path / "data"
-    series(data / "cell", frames(40))
-    with RuleEngine(tmp_path / "ledger", OnDemand(LocalPool(1))) as engine:
-        desk = RulesDesk(engine, RuleTypes(TYPES), [str(data)])
-        with HttpServer(rules_app(desk)) as server:
-            yield Service(server.url, data)
+    with served(tmp_path) as url:
+        yield Service(url, tmp_path / "data")
 
 
 def table(service: Service, **more: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from beamloom import (
     Event,
     FileParameter,
     FloatParameter,
+    GiveFeedback,
     IntParameter,
     PacketKind,
     Result,
@@ -47,7 +48,9 @@ class Worker:
 
 
 class Reducer:
-    """The sum of all, their number, a curve and an image of them."""
+    """The sum of all, their number, a curve and an image of them; with each third result it says where to go next."""
+
+    feedback: GiveFeedback
 
     def __init__(self) -> None:
         self.publish: dict[str, Any] = {
@@ -62,3 +65,5 @@ class Reducer:
         self.publish["sample"]["count"] += 1
         self.publish["curve"][result.event_number % 16] = result.payload
         self.publish["image"].flat[result.event_number % 12] += result.payload
+        if self.publish["sample"]["count"] % 3 == 0:
+            self.feedback("next_position", x=self.publish["sample"]["count"])

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from results.hdf5 import reading
-from results.hdf5.environments import python_with
 from results.hdf5.trees import TREE, served
+from support.environments import python_with
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.processes]
 

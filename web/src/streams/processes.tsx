@@ -188,7 +188,7 @@ export function Processes(): JSX.Element {
             </table>
           </Wide>
         </>
-      ) : (
+      ) : now === undefined ? null : (
         <Empty>No process takes part; start the pipeline with: beamloom up pipeline.yaml</Empty>
       )}
       {kept?.why_not ? <p class="empty">{kept.why_not.charAt(0).toUpperCase() + kept.why_not.slice(1)}.</p> : null}

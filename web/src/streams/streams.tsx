@@ -79,7 +79,7 @@ export function Streams(): JSX.Element {
             </tbody>
           </table>
         </Wide>
-      ) : (
+      ) : now === undefined ? null : (
         <Empty>No ingester takes part, so that there are no streams. Start the pipeline with: beamloom up pipeline.yaml</Empty>
       )}
     </Panel>

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from beamloom.control.bluesky.hearing import Ask
 from beamloom.control.bluesky.scan import Document
 
 
@@ -29,7 +30,7 @@ class Close:
     """The thread is to end."""
 
 
-Item: TypeAlias = Document | Ahead | Leave | Close
+Item: TypeAlias = Document | Ahead | Ask | Leave | Close
 
 
 class Inbox:

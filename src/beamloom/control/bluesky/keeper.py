@@ -15,7 +15,8 @@ from collections.abc import Callable
 from enum import Enum
 
 from beamloom.client import Pipeline, Progress
-from beamloom.control.bluesky.inbox import Ahead, Close, Inbox, Leave
+from beamloom.control.bluesky.hearing import Ask, Hearing, Standing
+from beamloom.control.bluesky.inbox import Ahead, Close, Inbox, Item, Leave
 from beamloom.control.bluesky.scan import Document, Scan
 from beamloom.devices.bluesky import DocumentPublisher
 from beamloom.errors import PipelineError, RequestRefused
@@ -52,17 +53,19 @@ class Keeper:
         pipeline: Callable[[], Pipeline],
         arm: Callable[[Pipeline], str],
         publisher: DocumentPublisher,
+        hearing: Hearing,
         stream_name: str,
     ) -> None:
-        """``arm`` begins a run and returns its id; both functions raise PipelineError."""
+        """``arm`` begins a run and returns its id; both functions raise PipelineError. ``hearing`` is passed what plans ask."""
         self.inbox = Inbox()
         self.run: str | None = None
         """The run that is armed for the scan that goes on, or was for the last one."""
-        self.rows = 0
-        """Rows of that scan that were sent."""
+        self.standing: Standing | None = None
+        """What was sent to it; None until it has all that there is."""
         self._pipeline = pipeline
         self._arm = arm
         self._publisher = publisher
+        self._hearing = hearing
         self._stream_name = stream_name
         self._ahead: str | None = None
         self._arrivals = 0
@@ -78,7 +81,7 @@ class Keeper:
 
     def _work(self) -> None:
         while not self._closing:
-            match item := self.inbox.get():
+            match item := self._get(None):
                 case Ahead():
                     self._arm_ahead(item)
                 case Document("start", _):
@@ -89,6 +92,14 @@ class Keeper:
                     self._closing = True
             self.inbox.all_done()
         self._end_what_was_armed_ahead()
+
+    def _get(self, timeout: float | None) -> Item | None:
+        """The next item; None if none comes in time. What plans ask is passed on, as all that was emitted before has been sent."""
+        item = self.inbox.get(timeout)
+        if isinstance(item, Ask):
+            self._hearing.put(item, lambda: self.standing)
+            return None
+        return item
 
     # ---- before a scan ----------------------------------------------------------------------------------------------------
 
@@ -104,7 +115,7 @@ class Keeper:
             asked.problem = self._problem
             end = time.monotonic() + RETRY_SECONDS
             while (left := end - time.monotonic()) > 0 and not asked.answer.cancelled():
-                if (item := self.inbox.get(min(left, LOOK_SECONDS))) is not None:
+                if (item := self._get(min(left, LOOK_SECONDS))) is not None:
                     # The plan is over, or goes on without having waited.
                     self.inbox.put_back(item)
                     asked.answer.cancel()
@@ -119,6 +130,7 @@ class Keeper:
     def _try_to_arm(self) -> str | None:
         """The id of a new run to which the documents can be sent; None, and it was said why."""
         before = self._publisher.arrivals
+        self.standing = None
         try:
             run = self._arm(self._pipeline())
         except PipelineError as error:
@@ -129,7 +141,7 @@ class Keeper:
             time.sleep(0.002)
         self._arrivals = self._publisher.arrivals
         self._said_well()
-        self.rows, self.run = 0, run
+        self.run = run
         return run
 
     # ---- a scan -----------------------------------------------------------------------------------------------------------
@@ -161,7 +173,7 @@ class Keeper:
             while (left := end - time.monotonic()) > 0 and not self._closing:
                 if not scan.ended:
                     self._next(scan, left)
-                elif (item := self.inbox.get(left)) is not None and not isinstance(item, Leave):
+                elif (item := self._get(left)) is not None and not isinstance(item, Leave):
                     self.inbox.put_back(item)
                     logger.warning(
                         "the scan %s was not analysed: no run could be armed for it in time", scan.uid
@@ -171,7 +183,7 @@ class Keeper:
 
     def _next(self, scan: Scan, timeout: float | None) -> Document | None:
         """The next document of the scan, which has taken it in; None if none comes in time, or there is no more."""
-        item = self.inbox.get(timeout)
+        item = self._get(timeout)
         if isinstance(item, Document):
             if problem := scan.take(item):
                 logger.warning("a document of the kind %r is not as it should be: %s", item.name, problem)
@@ -212,7 +224,7 @@ class Keeper:
     def _send(self, scan: Scan, documents: tuple[Document, ...] | list[Document]) -> None:
         for document in documents:
             self._publisher.send(document.name, document.raw)
-        self.rows = scan.rows
+        self.standing = None if self.run is None else Standing(self.run, scan.rows)
 
     def _fate(self, run: str) -> tuple[Fate, str]:
         """What has become of a run, and why."""

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from beamloom.client import Pipeline, connect
+from beamloom.control.bluesky.hearing import Ask, Hearing
 from beamloom.control.bluesky.inbox import Ahead, Leave
 from beamloom.control.bluesky.keeper import Keeper
 from beamloom.control.bluesky.scan import Document
@@ -63,7 +64,8 @@ class LiveAnalysis:
         self._connected: Pipeline | None = None
         self._latest: Mapping[str, Any] | None = None
         self._closed = False
-        self._keeper = Keeper(self.pipeline, self._arm, self._publisher, stream_name)
+        self._hearing = Hearing(self.pipeline, counts_rows=not isinstance(streams, TriggerMap))
+        self._keeper = Keeper(self.pipeline, self._arm, self._publisher, self._hearing, stream_name)
 
     @property
     def publish(self) -> str:
@@ -113,6 +115,12 @@ class LiveAnalysis:
         self._keeper.inbox.put(asked)
         return asked
 
+    def ask(self) -> Ask:
+        """Ask what the analysis has to say to all that was emitted so far; returns at once."""
+        asked = Ask()
+        self._keeper.inbox.put(asked)
+        return asked
+
     def leave(self) -> None:
         """No more documents come: the run is ended behind the last of them, also where no ``stop`` came."""
         self._keeper.inbox.put(Leave())
@@ -129,6 +137,7 @@ class LiveAnalysis:
             return
         self._closed = True
         self._keeper.close(CLOSE_SECONDS)
+        self._hearing.close(CLOSE_SECONDS)
         self._publisher.close()
         if self._connected is not None:
             self._connected.close()

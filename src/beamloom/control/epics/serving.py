@@ -16,7 +16,7 @@ import numpy as np
 from p4p.server import Server, StaticProvider
 from p4p.server.thread import SharedPV
 
-from beamloom.client import Pipeline, connect
+from beamloom.client import Feedback, Pipeline, connect
 from beamloom.control.epics.variables import (
     INVALID,
     MAJOR,
@@ -26,12 +26,15 @@ from beamloom.control.epics.variables import (
     as_put,
     code_of,
     command,
+    feedback_row,
+    feedback_table,
     image_variable,
     parameter_variable,
     read_only,
     state_variable,
 )
 from beamloom.control.panels.arrays import WantedArray
+from beamloom.control.panels.listening import Listening
 from beamloom.control.panels.look import FAULT, Look, look_at
 from beamloom.errors import PipelineError, UserError
 from beamloom.triggermap import TriggerMap
@@ -73,6 +76,7 @@ class PipelineServer:
         self._add("SetTriggerMap", command("s", "", self._arm))
         self._add("Live", command("as", [], self._live))
         self._add("Stop", command("?", False, lambda value: self._asked(lambda pipeline: pipeline.stop())))
+        self._add("Feedback", feedback_table())
         for wanted in arrays:
             self._add(
                 f"Result:{wanted.name}", image_variable() if wanted.dimensions == 2 else read_only("ad", [])
@@ -82,6 +86,7 @@ class PipelineServer:
         self._server = Server(providers=[self._provider], conf=conf, useenv=conf is None)
         self._thread = threading.Thread(target=self._watch, name="epics looks")
         self._thread.start()
+        self._listening = Listening(url, TIMEOUT, self._tell)
 
     @property
     def conf(self) -> dict[str, str]:
@@ -92,6 +97,7 @@ class PipelineServer:
     def close(self) -> None:
         """Serve no more."""
         self._over.set()
+        self._listening.stop()
         self._thread.join()
         self._server.stop()
         if self._pipeline is not None:
@@ -106,6 +112,9 @@ class PipelineServer:
     def _add(self, name: str, variable: SharedPV) -> None:
         self._variables[name] = variable
         self._provider.add(self._prefix + name, variable)
+
+    def _tell(self, one: Feedback) -> None:
+        self._variables["Feedback"].post(list(map(feedback_row, self._listening.latest)))
 
     # ---- looking ----------------------------------------------------------------------------------------------------------
 

@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
-from p4p.nt import NTEnum, NTNDArray, NTScalar
+from p4p.nt import NTEnum, NTNDArray, NTScalar, NTTable
 from p4p.server.thread import SharedPV
 
+from beamloom.client import Feedback
 from beamloom.control.panels.look import CLOSE, FAULT, RUNNING, STANDBY
 from beamloom.errors import UserError
 
 STATES = (STANDBY, RUNNING, FAULT, CLOSE)
 NO_ALARM, MAJOR, INVALID = 0, 2, 3
 """Severities of EPICS."""
+FEEDBACK_COLUMNS = (
+    ("run", "s"),
+    ("number", "l"),
+    ("kind", "s"),
+    ("payload", "s"),
+    ("event", "l"),
+    ("by", "s"),
+    ("at", "d"),
+)
+"""Columns of the table of feedback with their types; the payload is JSON, and the event -1 where there is none."""
 Put = Callable[[Any], None]
 """Takes what a client has put; raises UserError, LookupError or ValueError with a sentence."""
 
@@ -32,6 +44,24 @@ def state_variable() -> SharedPV:
 def image_variable() -> SharedPV:
     """An image, as viewers of areaDetector read it."""
     return SharedPV(nt=NTNDArray(), initial=np.zeros((1, 1)))
+
+
+def feedback_table() -> SharedPV:
+    """What the analysis has said last, the latest in the last row."""
+    return SharedPV(nt=NTTable(columns=list(FEEDBACK_COLUMNS)), initial=[])
+
+
+def feedback_row(one: Feedback) -> dict[str, Any]:
+    """A piece of feedback as a row of that table."""
+    return {
+        "run": one.run,
+        "number": one.number,
+        "kind": one.kind,
+        "payload": msgspec.json.encode(one.payload).decode(),
+        "event": -1 if one.event is None else one.event,
+        "by": one.by,
+        "at": one.at,
+    }
 
 
 def command(code: str, initial: Any, put: Put) -> SharedPV:

@@ -27,6 +27,8 @@ TAKEN = frozenset(
         "failedEvents",
         "workerCount",
         "coverage",
+        "feedback",
+        "lastFeedback",
     )
 )
 """Names that the device has for itself; Tango does not tell upper from lower case."""

@@ -27,7 +27,8 @@ from tango import (
 )
 from tango.server import Device, attribute, command, device_property
 
-from beamloom.client import Pipeline, connect
+from beamloom.client import Feedback, Pipeline, connect
+from beamloom.control.panels.listening import MOST_SHOWN, Listening, as_text
 from beamloom.control.panels.look import FAULT, Look, look_at
 from beamloom.control.tango.attributes import (
     MOST_ELEMENTS,
@@ -85,6 +86,7 @@ class Beamloom(Device):
             "lostEvents",
             "failedEvents",
             "workerCount",
+            "feedback",
         ):
             self.set_change_event(name, True, False)
         self.set_state(DevState.FAULT)
@@ -95,10 +97,12 @@ class Beamloom(Device):
             target=self._watch, args=(self._over,), name="beamloom looks", daemon=True
         )
         self._thread.start()
+        self._listening = Listening(self.Controller, TIMEOUT, self._tell, EnsureOmniThread)
 
     def delete_device(self) -> None:
         """Stop looking. The thread ends by itself: it may be waiting for the device, which is busy with this."""
         self._over.set()
+        self._listening.stop(wait=False)
         if self._pipeline is not None:
             self._pipeline.close()
         for shown in list(self._shown.values()):
@@ -129,6 +133,11 @@ class Beamloom(Device):
         except UserError as error:
             look = Look(FAULT, str(error))
         return look
+
+    def _tell(self, one: Feedback) -> None:
+        with AutoTangoMonitor(self):
+            if not self._over.is_set():
+                self.push_change_event("feedback", as_text(one))
 
     # ---- what is shown ----------------------------------------------------------------------------------------------------
 
@@ -249,6 +258,24 @@ class Beamloom(Device):
         """As the reducer says now."""
         return str(self._asked(lambda pipeline: pipeline.coverage().sentence))
 
+    @attribute(
+        dtype=str,
+        doc="The latest that the analysis has said, as JSON, with an event for each piece; empty before the first.",
+    )
+    def feedback(self) -> str:
+        """As it was heard."""
+        latest = self._listening.latest
+        return as_text(latest[-1]) if latest else ""
+
+    @attribute(
+        dtype=(str,),
+        max_dim_x=MOST_SHOWN,
+        doc="The latest that the analysis has said, oldest first, each as JSON.",
+    )
+    def lastFeedback(self) -> list[str]:  # noqa: N802
+        """As it was heard."""
+        return list(map(as_text, self._listening.latest.copy()))
+
     # ---- parameters and results -------------------------------------------------------------------------------------------
 
     def _read_parameter(self, attr: Any) -> Any:
@@ -307,6 +334,17 @@ class Beamloom(Device):
     def Result(self, path: str) -> str:  # noqa: N802
         """Part of what the reducer publishes."""
         return json.dumps(_as_json(self._asked(lambda pipeline: pipeline.result.select(path))))
+
+    @command(
+        dtype_in=str,
+        doc_in="up to where all is known, as RUN:NUMBER; empty: all of the present or last run",
+        dtype_out=(str,),
+        doc_out="each piece as JSON",
+    )
+    def FeedbackAfter(self, place: str) -> list[str]:  # noqa: N802
+        """What the analysis has said behind a place: for clients that have missed events."""
+        pieces = self._asked(lambda pipeline: pipeline.feedback_so_far(after=place or None))
+        return list(map(as_text, pieces))
 
     def _armed(self, arm: Callable[[Pipeline], str]) -> str:
         """The id of a run that is begun; its state is shown before anybody can ask for it."""

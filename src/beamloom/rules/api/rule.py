@@ -24,7 +24,19 @@ from beamloom.rules.tasks.calling import find_task
 from beamloom.rules.templates import fill
 
 OPTIONS: Final = frozenset(
-    {"name", "owner", "priority", "resources", "timeout", "retries", "chunk", "halo", "max_wait"}
+    {
+        "name",
+        "owner",
+        "priority",
+        "resources",
+        "near",
+        "elsewhere",
+        "timeout",
+        "retries",
+        "chunk",
+        "halo",
+        "max_wait",
+    }
 )
 """Arguments of every rule that say how it is worked off; a ``Rule`` takes them beside those of its context."""
 NOT_OFFERED: Final = ("inputs", "name", "rule_outputs", "spooler")

@@ -264,13 +264,10 @@ class RuleEngine:
         return most
 
     def _see_to_resources(self, spec: StepSpec) -> None:
-        capacity = self._executor.capacity()
-        for name, need in spec.resources.items():
-            if need > capacity.get(name, 0.0):
-                raise RuleRefused(
-                    f"the rule {spec.name!r} needs {need:g} {name} for a chunk, and the executor has {capacity.get(name, 0.0):g}; "
-                    "ask for less, or use another executor"
-                )
+        if refusal := self._executor.refusal(spec.resources):
+            raise RuleRefused(
+                f"the rule {spec.name!r} needs {refusal}; ask for less, or use another executor"
+            )
 
     def _set_going(self, settled: Settled) -> None:
         with self._turn:

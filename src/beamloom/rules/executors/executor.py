@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from beamloom.rules.spec import Outcome, Setup, Work
@@ -16,6 +16,9 @@ class Executor(Protocol):
 
     def capacity(self) -> dict[str, float]:
         """What it has of each resource (cpu, memory in bytes, gpu); a resource that is not named is not counted."""
+
+    def refusal(self, needs: Mapping[str, float]) -> str:
+        """Why a chunk with these needs can never be worked off here; empty where it can, or nobody knows yet."""
 
     def room(self) -> int:
         """How many more chunks it takes now."""
@@ -31,3 +34,11 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End all workers, whatever they do. May be called twice."""
+
+
+def too_much(needs: Mapping[str, float], has: Mapping[str, float]) -> str:
+    """The first of the needs that is more than there is; empty where all is enough."""
+    for name, amount in needs.items():
+        if amount > has.get(name, 0.0):
+            return f"{amount:g} {name} for a chunk, and the executor has {has.get(name, 0.0):g}"
+    return ""

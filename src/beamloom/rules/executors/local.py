@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from beamloom.rules.executors.executor import too_much
 from beamloom.rules.executors.process import Process
 from beamloom.rules.spec import Done, Outcome, Returned, Setup, Work
 
@@ -56,6 +57,10 @@ class LocalPool:
     def capacity(self) -> dict[str, float]:
         """Cores, graphics processors as told, and the memory of the machine."""
         return {"cpu": float(self._count), "gpu": float(self._gpus), "memory": _memory()}
+
+    def refusal(self, needs: Mapping[str, float]) -> str:
+        """What is more than this machine has."""
+        return too_much(needs, self.capacity())
 
     def room(self) -> int:
         """Places in the queues of all workers."""

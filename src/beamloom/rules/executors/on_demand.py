@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from beamloom.rules.executors.executor import Executor
@@ -27,6 +27,10 @@ class OnDemand:
     def capacity(self) -> dict[str, float]:
         """What it will have."""
         return self._executor.capacity()
+
+    def refusal(self, needs: Mapping[str, float]) -> str:
+        """What it says."""
+        return self._executor.refusal(needs)
 
     def room(self) -> int:
         """How many more chunks it takes now."""

@@ -186,11 +186,12 @@ class Ledger:
     def setup(self, step: int) -> Setup:
         """What a worker has to know of a step."""
         with self._database.reading() as connection:
-            resolved, paths = connection.execute(
-                "SELECT resolved, paths FROM steps JOIN runs ON runs.id = run WHERE steps.id = ?", (step,)
+            resolved, paths, priority = connection.execute(
+                "SELECT resolved, paths, priority FROM steps JOIN runs ON runs.id = run WHERE steps.id = ?",
+                (step,),
             ).fetchone()
         known = {} if resolved is None else msgspec.json.decode(resolved)
-        return Setup(step, self.spec(step), known, msgspec.json.decode(paths))
+        return Setup(step, self.spec(step), known, msgspec.json.decode(paths), priority)
 
     def running(self) -> list[int]:
         """Steps of which more frames may come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ class Desk:
     def __init__(self, setup: Setup, work: Work) -> None:
         lease = work.lease
         self._folder = setup.spec.work
-        self._prefix = f"{'gathered' if lease.chunk < 0 else f'{lease.chunk:06d}'}.{lease.attempt}"
+        # Dask begins a chunk again, under the same attempt, when it has lost sight of a worker that may still be at it.
+        begun = secrets.token_hex(4)
+        self._prefix = f"{'gathered' if lease.chunk < 0 else f'{lease.chunk:06d}'}.{lease.attempt}.{begun}"
         self._declared = setup.spec.outputs
         self._below = setup.spec.below
         self._staged: list[Staged] = []

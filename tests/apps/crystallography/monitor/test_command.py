@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import h5py
 import numpy as np
 import pytest
+import requests
 import yaml
 
 from apps.crystallography.monitor.monitors import groups, prepared, text_of
@@ -26,6 +27,7 @@ from beamloom.cli._frame_source import frame_source
 from beamloom.devices import stins
 from live.pipelines import Bench, wait_until
 from support.patience import PATIENCE
+from support.ports import quiet_address
 
 FRAMES = 60
 ATTACHED = (
@@ -183,6 +185,26 @@ def test_a_simulation_that_is_interrupted_writes_everything(tmp_path: Path) -> N
 def _processed(status: Path) -> int:
     found = status.exists() and re.search(r"Frames processed: (\d+)", status.read_text())
     return int(found[1]) if found else 0
+
+
+@pytest.mark.processes
+@pytest.mark.long
+def test_what_is_kept_until_ctrl_c_is_healthy_meanwhile(tmp_path: Path) -> None:
+    http, output = quiet_address(), tmp_path / "output.txt"
+    with output.open("w") as sink:
+        running = started(
+            tmp_path, sink, "simulation", "--frames", "20", "--plain", "--keep", "--http", http, "-n", "1"
+        )
+    try:
+        wait_until(lambda: "the results stay until Ctrl-C" in output.read_text(), "the end", output.read_text)
+        answer = requests.get(f"http://{http}/api/v1/doctor", timeout=PATIENCE).json()
+        assert answer["findings"] == []
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE) == 0, output.read_text()
+    finally:
+        if running.poll() is None:
+            running.kill()
+            running.wait()
 
 
 @pytest.mark.processes

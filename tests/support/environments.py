@@ -1,10 +1,11 @@
-"""Environments of older clients, made once and kept under ``out/``."""
+"""Environments with programs of others, or other versions of them, than those of the tests; made once and kept under ``out/``."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,11 @@ import pytest
 SECONDS_TO_INSTALL = 150
 
 
-def python_with(repository: Path, package: str, version: str) -> Path:
-    """The Python of an environment with this version of a package. Skips the test where that cannot be installed."""
+def python_with(repository: Path, package: str, version: str, more: Iterable[str] = ()) -> Path:
+    """The Python of an environment with this version of a package; ``more`` are further words for pip.
+
+    Skips the test where that cannot be installed.
+    """
     folder = repository / "out" / f"{package}-{version}"
     python = folder / "bin" / "python"
     ready = folder / "ready"
@@ -27,7 +31,7 @@ def python_with(repository: Path, package: str, version: str) -> Path:
         subprocess.run(
             [sys.executable, "-m", "venv", str(making)], check=True, capture_output=True, timeout=60
         )
-        wanted = [f"{package}=={version}", f"numpy=={np.__version__}"]
+        wanted = [f"{package}=={version}", f"numpy=={np.__version__}", *more]
         subprocess.run([*pip, *wanted], check=True, capture_output=True, timeout=SECONDS_TO_INSTALL)
     except (OSError, subprocess.SubprocessError) as error:
         pytest.skip(f"{package} {version} cannot be installed: {error}")
