@@ -36,6 +36,7 @@ class Record:
     started_at: float = 0.0
     finished_at: float | None = None
     epochs: tuple[EpochRecord, ...] = ()
+    record_prefix: str = ""
 
     @property
     def finished(self) -> bool:

@@ -70,7 +70,7 @@ def test_a_list_of_runs_does_not_unpack_them_and_a_look_into_one_lets_go_of_it()
 def test_the_run_of_a_former_controller_is_listed_from_its_papers() -> None:
     with Bench({"eiger": Feed(series(FRAMES))}) as bench:
         active = bench.play(uniform(["eiger"], FRAMES))
-        ended = EndedRun(papers_of(active, ""))
+        ended = EndedRun(papers_of(active))
         assert views.summary(ended) == views.summary(active)
         assert views.detail(ended)["epochs"] == views.detail(active)["epochs"]
         assert len(ended.epochs) == 1
@@ -80,7 +80,7 @@ def test_the_run_of_a_former_controller_is_listed_from_its_papers() -> None:
 def of_another_version(bench: Bench) -> RunPapers:
     """The papers of a run whose state this version cannot read."""
     active = bench.play(uniform(["eiger"], FRAMES))
-    return msgspec.structs.replace(papers_of(active, ""), state=b"what another version has written")
+    return msgspec.structs.replace(papers_of(active), state=b"what another version has written")
 
 
 def stored(papers: RunPapers) -> Stored:

@@ -3,6 +3,7 @@ import type { Group } from "../src/results/outline";
 import { common, difference, drawn, filled, pairs } from "../src/runs/numbers";
 import { FIRST, limitsOf, nameable, planOf, told } from "../src/runs/plan";
 import { differences } from "../src/runs/template";
+import { changesOf, makingOf } from "../src/runs/words";
 
 const STREAMS = ["camera", "stage"];
 
@@ -82,5 +83,17 @@ describe("two runs", () => {
     expect(common(Float64Array.of(0, 2), long)).toBeUndefined();
     expect(common(undefined, long)).toBeUndefined();
     expect(Array.from(filled(short, 3), Number)).toEqual([0, 1, NaN]);
+  });
+});
+
+describe("a result that was made again", () => {
+  it("says what was changed", () => {
+    expect(changesOf({ threshold: 5, ":events": "0:100" })).toBe("threshold 5, events 0:100");
+    expect(changesOf(undefined)).toBe("");
+  });
+  it("says how far it is while it is being made", () => {
+    const one = { run: "b", again_of: "70b3ce40-6e3e", changed: { threshold: 5 }, done: 49, total: 200 };
+    expect(makingOf(one)).toContain("run 70b3ce40 is being made again with threshold 5: 24 %");
+    expect(makingOf({ ...one, changed: {}, total: 0 })).toContain("is being made again: it begins");
   });
 });

@@ -40,6 +40,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
                 "crystallography", "serial crystallography: OM's monitor.yaml, and where frames come from"
             ),
             Listed("replay", "run an analysis over recordings, in this process"),
+            Listed("reprocess", "reduce the recording of a run again, with other parameters or other code"),
             Listed("new", "write a new analysis, with a test that passes, from a recording or a simulation"),
             Listed("check", "try an analysis in other orders of events, with other numbers of workers"),
             Listed("bench", "measure your pipeline: its rate, what bounds it, what one more worker gives"),

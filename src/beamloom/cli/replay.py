@@ -119,13 +119,14 @@ def _prepare(arguments: argparse.Namespace, *, reload: bool = False) -> Replay:
         workers=arguments.nworkers,
         allow_pickle=arguments.allow_pickle,
         reload=reload,
-        capsules=_capsules(arguments.capsules),
+        capsules=capsules_folder_of(arguments.capsules),
         max_failed=arguments.max_failed,
         on_max_failed=arguments.on_max_failed,
     )
 
 
-def _capsules(given: str | None) -> Path | None:
+def capsules_folder_of(given: str | None) -> Path | None:
+    """Where calls that fail are kept, as --capsules says."""
     from beamloom.capsules import capsules_folder
     from beamloom.services.state_folders import state_folder
 

@@ -89,6 +89,14 @@ class RunLine(msgspec.Struct):
     outcome: str
     result: str | None
     streams: list[str]
+    again_of: str | None = None
+    """The run whose recording was reduced again for this result; None where it was measured."""
+    changed: dict[str, Any] = {}
+    """What was changed for that."""
+    degraded: str | None = None
+    """Why too many of its events have failed; None where they have not."""
+    max_failed: str | None = None
+    clean: bool = True
 
 
 class ParameterEpoch(msgspec.Struct):
@@ -138,6 +146,26 @@ class RunDetail(RunLine):
     epochs: list[ParameterEpoch] | None = None
     """None: an older version of Beamloom has kept it, and did not keep them; the reducer may know them."""
     kinds_of_failure: int = 0
+    recording: str | None = None
+    """What the names of the files of its recording begin with; None where there is none."""
+
+
+class MadeAgain(msgspec.Struct):
+    """A result that is being made again of the recording of a run, or was."""
+
+    run: str
+    """Its own id."""
+    again_of: str
+    """The run whose recording it is made of."""
+    changed: dict[str, Any]
+    """What is changed for that: parameters by name; ``worker``, ``reducer``, ``analysis`` and ``events`` are said with a colon before."""
+    started_at: float
+    done: int
+    """Events that are settled."""
+    total: int
+    state: Literal["running", "finished", "given up"] = "running"
+    detail: RunDetail | None = None
+    """What came of it, once it is finished."""
 
 
 class ParameterEpochs(msgspec.Struct):

@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from beamloom.control import ensemble_views, error_views, event_stream, views, weave_view
-from beamloom.control.asking import Asking, BadRequest, as_json, decoded, flag_of, seconds_of
+from beamloom.control.answers import MadeAgain
+from beamloom.control.asking import Asking, BadRequest, Controller, as_json, decoded, flag_of, seconds_of
+from beamloom.control.made_again import MadeAgainRuns
 from beamloom.engine.budget import Budget
 from beamloom.errors import UserError
 from beamloom.triggermap import TriggerMap, uniform
@@ -27,6 +30,10 @@ class NoSuchRun(UserError):
 
 class RunAnswers(Asking):
     """What is asked of runs."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__(controller)
+        self._made_again = MadeAgainRuns()
 
     async def arm_sequence(self, request: Request) -> Response:
         """Begin a run of parts and their sequence."""
@@ -155,23 +162,38 @@ class RunAnswers(Asking):
     async def runs(self, request: Request) -> Response:
         """The runs since the controller was started, newest first."""
 
-        def listed() -> list[dict[str, Any]]:
+        def listed() -> tuple[list[dict[str, Any]], str | None]:
             active = self._controller.active
             records = [*self._controller.past, *([] if active is None else [active])]
             reducer = self._controller.ensemble.reducer
             http = None if reducer is None else reducer.register.http
-            return [views.summary(record, http) for record in reversed(records)]
+            return [views.summary(record, http) for record in reversed(records)], http
 
-        return as_json(await self._ask(listed))
+        return as_json(self._made_again.beside(*await self._ask(listed)))
 
     async def run(self, request: Request) -> Response:
         """One run: its map in a line, its parameters by the events that they held from, what is in its result, and its summary."""
+        if (made_again := self._made_again.detail(request.path_params["run"])) is not None:
+            return as_json(made_again)
         record = await self._record(request.path_params["run"])
         active = await self._ask(lambda: self._controller.active is record)
         # What has ended is unpacked, which takes its time; nobody changes it.
         ask = self._ask if active else asyncio.to_thread
         told = await ask(lambda: views.detail(record))
         return as_json(told)
+
+    async def reprocessing(self, request: Request) -> Response:
+        """The results that are being made again of recordings at this moment."""
+        return as_json(self._made_again.running(time.monotonic()))
+
+    async def note_reprocessing(self, request: Request) -> Response:
+        """Whoever makes a result again tells how far it is; what is finished is listed among the runs from then on."""
+        try:
+            told = msgspec.json.decode(await request.body(), type=MadeAgain)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadRequest(f"the body is nothing that 'beamloom reprocess' tells: {error}") from None
+        self._made_again.note(told, time.monotonic())
+        return as_json(None)
 
     async def _record(self, wanted: str) -> Any:
         """A run by its id. Raises NoSuchRun."""

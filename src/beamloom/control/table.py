@@ -144,6 +144,14 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
         Told(f"{V1}/log_stream", api.log_stream, answers="application/x-ndjson", endless=True),
         Told(f"{V1}/runs", api.runs, answers=list[answers.RunLine]),
         Told(f"{V1}/runs/{{run}}", api.run, answers=answers.RunDetail),
+        Told(f"{V1}/reprocessing", api.reprocessing, answers=list[answers.MadeAgain]),
+        Told(
+            f"{V1}/reprocessing",
+            api.note_reprocessing,
+            methods=["POST"],
+            takes=answers.MadeAgain,
+            answers=None,
+        ),
         Told(f"{V1}/ledger", api.ledger, answers=answers.RunLedger),
         Told(f"{V1}/coverage", api.coverage, answers=answers.RunCoverage),
         Told(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -28,6 +29,7 @@ class RunRecord(Protocol):
 
     started_at: float
     finished_at: float | None
+    record_prefix: str
 
     @property
     def epochs(self) -> Sequence[EpochRecord]:
@@ -164,6 +166,8 @@ def detail(record: RunRecord) -> dict[str, Any]:
         "coverage": record.coverage.to_json()["sentence"],
         "epochs": epochs or None,
         "kinds_of_failure": len(record.run.faults.groups),
+        # Whoever reads it may be in another folder.
+        "recording": os.path.join(os.getcwd(), record.record_prefix) if record.record_prefix else None,
     }
 
 

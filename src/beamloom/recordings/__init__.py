@@ -15,12 +15,14 @@ from beamloom.recordings.folder import (
     write_parameters,
 )
 from beamloom.recordings.format import CorruptRecording, NotARecording, Record
+from beamloom.recordings.kept_analysis import KeptAnalysis, read_analysis, write_analysis
 from beamloom.recordings.reader import RecordingReader, Truncation
 from beamloom.recordings.writer import RecordingExists, RecordingWriter
 
 __all__ = [
     "Companions",
     "CorruptRecording",
+    "KeptAnalysis",
     "NotARecording",
     "Record",
     "RecordedEpoch",
@@ -31,8 +33,10 @@ __all__ = [
     "Truncation",
     "find_companions",
     "find_packets",
+    "read_analysis",
     "read_detectors",
     "read_epochs",
+    "write_analysis",
     "write_detectors",
     "write_ended",
     "write_epochs",

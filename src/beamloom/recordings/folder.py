@@ -8,6 +8,7 @@ One run leaves, with the same prefix and run id::
     <prefix>detectors-<run>.json           the geometry of detectors whose tiles are streams of their own; where there are any
     <prefix>epochs-<run>.json              every parameter set and the event from which on it holds
     <prefix>ended-<run>.json               when the run ended, once it has: no event is added any more
+    <prefix>analysis-<run>.json            the classes that the run was analysed with
 
 The prefix is joined as it is: ``/data/scan_`` starts the names, ``/data/scan/`` is a folder.
 """
@@ -55,6 +56,7 @@ class Companions:
     epochs_path: Path | None = None
     run: str | None = None
     detectors_path: Path | None = None
+    analysis_path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ class RecordingNames:
         """That the run has ended."""
         return self._path("ended", ".json")
 
+    @property
+    def analysis(self) -> Path:
+        """The classes of the analysis."""
+        return self._path("analysis", ".json")
+
     def _path(self, part: str, ending: str) -> Path:
         return Path(f"{self.prefix}{part}-{self.run}{ending}")
 
@@ -125,6 +132,7 @@ def find_companions(recording: str | Path) -> Companions:
         parameters_path=beside("parameters", ".json", ".cbor"),
         epochs_path=beside("epochs", ".json"),
         detectors_path=beside("detectors", ".json"),
+        analysis_path=beside("analysis", ".json"),
         run=run,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from beamloom.analysis import (
@@ -32,6 +33,8 @@ class ReplayedClasses:
         self._reducer_class = reducer_class
         self.stop = threading.Event()
         """While it is set, no event is begun: a map may take long, and a worker has many events ready."""
+        self.begun: Callable[[], None] = lambda: None
+        """Called for each event that a worker begins with."""
         self._traceback: str | None = None
         self.descriptions: list[Parameter] = WorkerAnalysis(worker_class).descriptions()
         if reducer_class is not None:
@@ -76,6 +79,7 @@ class _ReplayedMap(Map):
     def process(self, event: Event, parameters: ParameterSet, tick: bool) -> Any:
         if self._classes.stop.is_set():
             raise Interrupted
+        self._classes.begun()
         return None if self.analysis is None else self.analysis.process_event(event, parameters, tick)
 
 

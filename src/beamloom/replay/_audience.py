@@ -14,5 +14,8 @@ class Audience:
     def progress(self, settled: int, total: int) -> None:
         """So many events are reduced, failed or lost; called after each turn of the services."""
 
+    def begun(self) -> None:
+        """A worker begins with an event, of the many that it may have in a turn; called before your class is."""
+
     def finished(self, report: ReplayReport) -> None:
         """The run is over; with ``keep_alive`` the replay stays."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from beamloom.errors import did_you_mean
 from beamloom.parameters import DUMP_PREFIX, Parameter, ParameterError, Parameters, load_parameter_file
 from beamloom.recordings.folder import Companions, read_epochs
 
@@ -16,10 +17,12 @@ def read_parameters(
     companions: Companions,
     parameters: str | Path | Mapping[str, bytes] | None,
     descriptions: Iterable[Parameter],
+    changed: Mapping[str, bytes] | None = None,
 ) -> list[Epoch]:
     """The given parameters for all events; without, the recorded ones. Raises ParameterError, naming the file, for a wrong value.
 
-    A parameter that the recording has and the analysis does not is kept, as live. A replay is not recorded again.
+    A parameter that the recording has and the analysis does not is kept, as live. A replay is not recorded again. Those in ``changed`` hold
+    for all events, whatever was recorded; one that nobody describes or has recorded is a mistake.
     """
     path: str | Path | None = None
     epochs: list[Epoch] = []
@@ -35,10 +38,26 @@ def read_parameters(
         epochs = [(0, load_parameter_file(companions.parameters_path))]
     checked = Parameters()
     checked.describe(descriptions)
+    if changed:
+        epochs = epochs or [(0, {})]
+        known = {*checked.current, *(name for _, values in epochs for name in values)}
+        _refuse_unknown(changed, known - {DUMP_PREFIX.name})
     for _, values in epochs:
         values.pop(DUMP_PREFIX.name, None)
         try:
             checked.set_many(values)
         except ParameterError as error:
             raise error if path is None else ParameterError(f"{path}: {error}") from error
+        if changed:
+            checked.set_many(changed)
+            values |= changed
     return epochs
+
+
+def _refuse_unknown(changed: Iterable[str], known: set[str]) -> None:
+    for name in changed:
+        if name not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise ParameterError(
+                f"the analysis has no parameter {name!r}{did_you_mean(name, known)}; there are {there}"
+            )

@@ -128,7 +128,20 @@ def check_workers(
     trigger_map: TriggerMap, path: Path | None, workers: int, tags_of: Callable[[int], list[Sequence[str]]]
 ) -> None:
     """Raise a UsageError unless ``workers`` workers can run the map; ``tags_of`` gives the tags of all for a number of them."""
-    source = "the trigger map" if path is None else f"the recorded trigger map {path}"
+    needed = workers_needed(trigger_map, path, tags_of, workers)
+    if needed > workers:
+        raise UsageError(
+            f"{_name_of(path)} has events for {needed} different workers and there are {workers}; set --nworkers {needed}"
+        )
+
+
+def workers_needed(
+    trigger_map: TriggerMap,
+    path: Path | None,
+    tags_of: Callable[[int], list[Sequence[str]]],
+    least: int,
+) -> int:
+    """The number of workers from ``least`` on that can run the map. Raises a UsageError where none can."""
 
     def refusal(count: int) -> TriggerMapError | None:
         try:
@@ -137,12 +150,14 @@ def check_workers(
             return error
         return None
 
-    problem = refusal(workers)
+    problem = refusal(least)
     if problem is None:
-        return
-    needed = bisect_left(range(MOST_WORKERS + 1), True, lo=workers, key=lambda count: refusal(count) is None)
+        return least
+    needed = bisect_left(range(MOST_WORKERS + 1), True, lo=least, key=lambda count: refusal(count) is None)
     if needed > MOST_WORKERS:
-        raise UsageError(f"{source} cannot be replayed: {problem}") from problem
-    raise UsageError(
-        f"{source} has events for {needed} different workers and there are {workers}; set --nworkers {needed}"
-    ) from problem
+        raise UsageError(f"{_name_of(path)} cannot be replayed: {problem}") from problem
+    return needed
+
+
+def _name_of(path: Path | None) -> str:
+    return "the trigger map" if path is None else f"the recorded trigger map {path}"

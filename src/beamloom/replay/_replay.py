@@ -12,7 +12,9 @@ from typing import Literal
 from beamloom.analysis import load_class
 from beamloom.detectors.geometry import Detector, check_geometry
 from beamloom.engine.budget import Budget
+from beamloom.engine.coverage import Coverage
 from beamloom.engine.layout import stream_layout
+from beamloom.engine.ledger import Loss
 from beamloom.engine.run import Run, RunPhase
 from beamloom.errors import UsageError
 from beamloom.recordings.folder import Companions, find_companions, read_detectors
@@ -21,7 +23,7 @@ from beamloom.replay._audience import Audience
 from beamloom.replay._epochs import read_parameters
 from beamloom.replay._feeds import Feed, FileFeed, UserSource
 from beamloom.replay._http import ReplayServer
-from beamloom.replay._maps import check_workers, derived_map, recorded_map
+from beamloom.replay._maps import check_workers, derived_map, recorded_map, workers_needed
 from beamloom.replay._report import ReplayReport
 from beamloom.replay._source import RecordedSource, SharedFeed
 from beamloom.replay._survey import Survey
@@ -31,12 +33,14 @@ from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.inline import InlinePipeline, InlineWorker, TurnOrder
 from beamloom.services.user_map import Map
 from beamloom.settings import ControllerSettings
+from beamloom.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
 
 DEBUG_TAGS = frozenset({"debug", "debugworker"})
 """Tags of workers that only look: a replay gives them a worker without the user's class."""
 KEEP_ALIVE_PAUSE = 0.01
+LEFT_OUT = "left out, as only a part of the events was asked for"
 INTERRUPTED = "the replay was interrupted"
 
 
@@ -51,8 +55,11 @@ class Replay:
         *,
         source: str | type | None = None,
         parameters: str | Path | Mapping[str, bytes] | None = None,
+        changed: Mapping[str, bytes] | None = None,
+        events: tuple[int, int | None] | None = None,
         detectors: Mapping[str, Detector] | None = None,
         workers: int = 2,
+        enough: bool = False,
         broadcast_first: bool = True,
         allow_pickle: bool = False,
         folder: str | Path | None = None,
@@ -66,9 +73,11 @@ class Replay:
         Classes are types, or names as ``module:Class`` that are imported from ``folder`` (the working directory). ``source`` is a class
         whose ``get_source_generators`` gives records; it wins over ``files``, and is made twice, because records are read twice: it has
         to give the same events each time. ``parameters`` is a file or the values themselves; without, those recorded beside the files
-        hold, each from its event on. ``detectors`` are put together of the streams of their tiles; without, those recorded beside them.
-        ``workers`` take events in turn, as live. ``allow_pickle`` reads recordings of the old pickled form. ``capsules`` is a folder in
-        which calls that fail are kept; without, none are. ``max_failed`` and ``on_max_failed`` are as in the settings of the controller.
+        hold, each from its event on; those in ``changed`` hold for all events instead. ``events`` are the first of those that are wanted
+        and the one behind the last; all others but those that open and close the series are left out. ``detectors`` are put together of
+        the streams of their tiles; without, those recorded beside them. ``workers`` take events in turn, as live; with ``enough`` there
+        are more where the map needs more. ``allow_pickle`` reads recordings of the old pickled form. ``capsules`` is a folder in which
+        calls that fail are kept; without, none are. ``max_failed`` and ``on_max_failed`` are as in the settings of the controller.
         """
         self._folder = Path.cwd() if folder is None else Path(folder)
         self._capsules = None if capsules is None else Path(capsules)
@@ -83,7 +92,6 @@ class Replay:
             _loaded(worker_class, folder, reload),
             None if reducer_class is None else _loaded(reducer_class, folder, False),
         )
-        self._workers = workers
         feeds: list[Feed]
         companions = Companions()
         if source is not None:
@@ -105,8 +113,13 @@ class Replay:
             logger.info("the trigger map is the recorded one, %s", companions.map_path)
             self.trigger_map, remarks = recorded_map(companions.map_path, self._survey, self._detectors)
             self._remarks += remarks
-        check_workers(self.trigger_map, companions.map_path, workers, self._tags)
-        self._epochs = read_parameters(companions, parameters, self._classes.descriptions)
+        if enough:
+            workers = workers_needed(self.trigger_map, companions.map_path, self._tags, workers)
+        else:
+            check_workers(self.trigger_map, companions.map_path, workers, self._tags)
+        self._workers = workers
+        self._left_out = _left_out(events, self.trigger_map)
+        self._epochs = read_parameters(companions, parameters, self._classes.descriptions, changed)
 
     @property
     def detectors(self) -> Mapping[str, Detector]:
@@ -189,6 +202,7 @@ class Replay:
             if self._epochs:
                 pipeline.controller.set_parameters(self._epochs[0][1])
                 pipeline.controller.plan_epochs(self._epochs[1:])
+            pipeline.controller.leave_out(self._left_out)
             _wait_for(start, stop, pipeline)
             report = self._play(pipeline, sources, stop, audience)
             _tell(report, audience, done, pipeline if keep_alive else None, stop)
@@ -223,6 +237,7 @@ class Replay:
             audience.progress(active.run.ledger.settled_count, self.trigger_map.total_events or 0)
 
         self._classes.stop = stop
+        self._classes.begun = audience.begun
         try:
             run = pipeline.play(self.trigger_map, look).run
         except ArmingRefused as error:
@@ -243,6 +258,8 @@ class Replay:
             self._capsules,
             said,
             run.stop_cause,
+            Coverage.of(run.run_id, run.ledger, over=True),
+            [] if active is None else list(active.epochs),
         )
 
 
@@ -271,6 +288,24 @@ def _outside(source: RecordedSource) -> str:
         f"{count} of stream {source.stream!r} left out: their events are not in the trigger map, or came a second time "
         "because the file holds several runs"
     )
+
+
+def _left_out(events: tuple[int, int | None] | None, trigger_map: TriggerMap) -> list[Loss]:
+    """What is not wanted of a map. Raises a UsageError where nothing would be left."""
+    if events is None:
+        return []
+    total = trigger_map.total_events or 0
+    first, stop = events[0], total if events[1] is None else min(events[1], total)
+    if not 0 <= first < stop:
+        asked = f"{events[0]}:{'' if events[1] is None else events[1]}"
+        raise UsageError(
+            f"--events {asked} names no event of this run, which has {total}, numbered from 0; "
+            "name the first one and the one behind the last, such as 0:100"
+        )
+    # What opens and closes the series of a device tells how to read the rest.
+    begin, end = (1, total - 1) if trigger_map.wrapped else (0, total)
+    ranges = [(begin, min(first, end)), (max(stop, begin), end)]
+    return [Loss(a, b, LEFT_OUT) for a, b in ranges if a < b]
 
 
 def _wait_for(start: threading.Event | None, stop: threading.Event, pipeline: InlinePipeline) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from beamloom.engine.coverage import NOTHING, Coverage
 from beamloom.engine.faults import FailureGroup
 from beamloom.engine.feedback import Feedback
 from beamloom.engine.ledger import Counts
+from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.ranges import RangeSet
 
 
@@ -35,3 +37,7 @@ class ReplayReport(msgspec.Struct, frozen=True):
     """What the analysis has said, in order; at most the last 10,000 pieces."""
     stopped: str | None = None
     """Why the run ended early; None where it did not."""
+    coverage: Coverage = NOTHING
+    """Which events are in what was published."""
+    epochs: list[EpochRecord] = []
+    """The parameters, with the events that they held from."""

@@ -136,6 +136,11 @@ def past_routes(past: PastRuns) -> list[BaseRoute]:
                 "complete": record.coverage.get("complete"),
                 "counts": record.coverage.get("counts"),
                 "result": f"/api/v1/runs/{record.run}/result",
+                **(
+                    {}
+                    if record.again_of is None
+                    else {"again_of": record.again_of, "changed": record.changed}
+                ),
             }
             for record in await asyncio.to_thread(past.records)
         ]

@@ -3,6 +3,9 @@
 So many are held in memory, and together so many bytes of arrays; the oldest go first. A result that is larger by itself is
 held until the next one comes: it was in memory anyway. Runs that are not held, of this process or of one before it, are read from the files
 in which they were saved, where there are any. The one that was read last is held, too.
+
+Results that were made again of a recording are handed in from outside. They have bounds of their own: however many somebody tries, what was
+measured stays.
 """
 
 from __future__ import annotations
@@ -49,21 +52,34 @@ class PastRuns:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._held: OrderedDict[str, tuple[RunRecord, Snapshot, int]] = OrderedDict()
+        self._handed_in: OrderedDict[str, tuple[RunRecord, Snapshot, int]] = OrderedDict()
 
     def add(self, record: RunRecord, last: Snapshot) -> None:
         """A run has ended with this version of its result."""
         if last.coverage is not None:
             record = msgspec.structs.replace(record, coverage=last.coverage.to_json())
         with self._lock:
-            self._held[record.run] = record, last, size(last.publish)
-            total = sum(held[2] for held in self._held.values())
-            while len(self._held) > 1 and (len(self._held) > self._most_runs or total > self._most_bytes):
-                total -= self._held.popitem(last=False)[1][2]
+            self._hold(self._held, record, last)
+
+    def hand_in(self, record: RunRecord, last: Snapshot) -> None:
+        """A result that was made again of a recording. May be called in any thread."""
+        with self._lock:
+            self._hold(self._handed_in, record, last)
+
+    def _hold(
+        self, among: OrderedDict[str, tuple[RunRecord, Snapshot, int]], record: RunRecord, last: Snapshot
+    ) -> None:
+        among[record.run] = record, last, size(last.publish)
+        total = sum(held[2] for held in among.values())
+        while len(among) > 1 and (len(among) > self._most_runs or total > self._most_bytes):
+            total -= among.popitem(last=False)[1][2]
 
     def records(self) -> list[RunRecord]:
         """Of the runs that are held or saved, the newest first."""
         with self._lock:
-            held = [record for record, _, _ in reversed(self._held.values())]
+            held = [
+                record for among in (self._held, self._handed_in) for record, _, _ in reversed(among.values())
+            ]
         known = {self.present, *(record.run for record in held)}
         saved = [] if self._saved is None else self._saved.records()
         return [*held, *(record for record in saved if record.run not in known)]
@@ -73,11 +89,11 @@ class PastRuns:
         with self._lock:
             if run == LAST and self._held:
                 run = next(reversed(self._held))
-            held = self._held.get(run)
+            held = self._held.get(run) or self._handed_in.get(run)
         if held is not None:
             return held[0], held[1]
         if run == LAST:
-            run = next((record.run for record in self.records()), run)
+            run = next((record.run for record in self.records() if record.again_of is None), run)
         read = self._read
         if read is not None and read[0].run == run:
             return read

@@ -42,6 +42,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The version of the analysis, as its build wrote it down."""
     packages: dict[str, str] = {}
     """Versions of all installed packages by name: what the analysis imports is among them."""
+    again_of: str | None = None
+    """The run whose recording was reduced again for this one; None where it was measured."""
+    changed: dict[str, Any] = {}
+    """What was changed for that: parameters as ``name: value``, and ``worker``, ``reducer``, ``analysis``, ``events`` under ``code``."""
 
 
 _NAME = re.compile(r"^Name:[ \t]*(\S+)", re.MULTILINE | re.IGNORECASE)

@@ -81,6 +81,8 @@ class ActiveRun:
         """The trigger map in the words in which it was given: it may name detectors, that of ``run`` names streams alone."""
         self.started_at = time.time()
         self.finished_at: float | None = None
+        self.record_prefix = ""
+        """What the names of its recording begin with; empty where it is not recorded."""
         self.takeover: Takeover | None = None
         """While it is taken over from a controller that died."""
         self.joining: set[str] = set()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from beamloom.engine.provenance import RunFacts
 from beamloom.engine.run import Run
 from beamloom.errors import UserError
+from beamloom.recordings.kept_analysis import KeptAnalysis
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.membership import name_of
 from beamloom.transport.messages import Progress
@@ -118,3 +119,16 @@ def facts_of(run: Run, written: TriggerMap, ensemble: Ensemble) -> RunFacts:
     code = next((worker.code for worker in workers if worker.code), {})
     classes = sorted({worker.analysis for worker in workers} - {""})
     return RunFacts(time.time(), written.encode().decode(), devices, classes, code)
+
+
+def analysis_of(ensemble: Ensemble) -> KeptAnalysis:
+    """The classes of a run that is about to begin, as they are kept beside its recording."""
+    workers = [member.register for member in ensemble.workers if member.register.analysis]
+    reducer = None if ensemble.reducer is None else ensemble.reducer.register
+    return KeptAnalysis(
+        sorted({worker.analysis for worker in workers}),
+        "" if reducer is None else reducer.analysis,
+        "" if reducer is None else reducer.folder,
+        next((worker.code for worker in workers if worker.code), {}),
+        len(workers),
+    )

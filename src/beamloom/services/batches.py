@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.machinery import PathFinder
 from typing import Any, NamedTuple
 
@@ -83,8 +83,13 @@ def trusted_packages(arm: Arm, settings: ReducerSettings) -> set[str]:
 
     Those are the reducer class' own, ``result_packages``, and what lies in ``analysis_path``.
     """
+    return result_packages(arm.analyses, settings)
+
+
+def result_packages(analyses: Iterable[str], settings: ReducerSettings) -> set[str]:
+    """The same of these analyses."""
     own = {_package(settings.reducer_class)} if settings.reducer_class else set()
-    named = set(map(_package, arm.analyses)) - own
+    named = set(map(_package, analyses)) - own
     below = {package for package in named if _lies_in(package, settings.analysis_path)}
     return own | set(settings.result_packages) | below
 

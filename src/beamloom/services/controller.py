@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from beamloom.engine.budget import Budget
 from beamloom.engine.faults import Death
 from beamloom.engine.feedback import Feedback
+from beamloom.engine.ledger import Loss
 from beamloom.engine.run import RunPhase
 from beamloom.parameters import (
     DUMP_PREFIX,
@@ -136,6 +137,7 @@ class ControllerService:
         self._invitations = Invitations(settings, self.ensemble, channel, self.epochs, pipeline)
         self._admission = Admission(self.ensemble, channel, settings.max_processes)
         self._looked_at = 0.0
+        self._left_out: list[Loss] = []
         if values := initial_values(settings):
             self.parameters.set_many(values)
 
@@ -261,6 +263,10 @@ class ControllerService:
     def plan_epochs(self, epochs: Iterable[tuple[int, dict[str, bytes]]]) -> None:
         """The next run's parameters are known to change: each set holds from its event on."""
         self.epochs.plan(epochs)
+
+    def leave_out(self, losses: Iterable[Loss]) -> None:
+        """Of the next run these events are not wanted: they are lost from the beginning, each with its cause."""
+        self._left_out = list(losses)
 
     # ---- messages -------------------------------------------------------------------------------------------------------
 
@@ -405,8 +411,8 @@ class ControllerService:
         if self._keeper is None:
             return
         if not active.finished or self.run_papers is None:
-            self.run_papers = papers_of(active, self.epochs.record_prefix)
-        papers = papers_of(active, self.run_papers.record_prefix) if active.finished else self.run_papers
+            self.run_papers = papers_of(active)
+        papers = papers_of(active) if active.finished else self.run_papers
         self._keeper.checkpoint(lambda: snapshot(self), papers)
 
     def _look_at_arming(self, now: float) -> None:
@@ -432,8 +438,11 @@ class ControllerService:
             self.keep_feedback,
         )
         self.active.begin_epoch(self.epochs.number, readable(self.parameters.current))
-        self.epochs.recorder = new_recorder(arming.run, self.epochs, self.settings.detectors)
+        self.active.record_prefix = self.epochs.record_prefix
+        self.epochs.recorder = new_recorder(arming.run, self.epochs, self.settings.detectors, self.ensemble)
         self.epochs.begin_planned(self.active)
+        if self._left_out:
+            arming.run.lost(self._left_out)
         self.figures_at_run_start = self.figures
         for member in self.ensemble:
             if member.peer in arming:

@@ -54,6 +54,7 @@ class EndedRun:
         self.run_id = papers.run
         self.last_feedback = papers.feedback.last
         """The number of the last thing that its analysis has said."""
+        self.record_prefix = papers.record_prefix
         self._packed = _pack(msgspec.msgpack.encode(papers))
         self._chronicle = None if chronicle is None else _pack(chronicle.encode())
         self._open: weakref.ref[Run] | None = None

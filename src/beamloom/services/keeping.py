@@ -217,6 +217,11 @@ def keepers_of(settings: ReducerSettings, desk: SnapshotDesk) -> dict[str, Keepe
     }
 
 
+def files_of(settings: ReducerSettings) -> MakePlace | None:
+    """Where single results are kept in files; None where the settings want none. Raises UsageError."""
+    return _files(settings) if settings.autosave else None
+
+
 def past_of(settings: ReducerSettings) -> PastRuns:
     """The runs before, as the settings say. Raises UsageError."""
     saved = None

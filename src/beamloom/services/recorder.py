@@ -16,6 +16,7 @@ from beamloom.recordings.folder import (
     write_mapping,
     write_parameters,
 )
+from beamloom.recordings.kept_analysis import KeptAnalysis, write_analysis
 from beamloom.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
@@ -31,8 +32,12 @@ class RunRecorder:
         trigger_map: TriggerMap,
         detectors: Detectors,
         epochs: Iterable[RecordedEpoch] = (),
+        analysis: KeptAnalysis | None = None,
     ) -> None:
-        """``trigger_map`` names the streams that are recorded; ``epochs`` are those that another controller has written."""
+        """``trigger_map`` names the streams that are recorded; ``epochs`` are those that another controller has written.
+
+        ``analysis`` is None where another controller has written it.
+        """
         self._names = RecordingNames(prefix, run)
         self._epochs = list(epochs)
         self.problem: str | None = None
@@ -42,6 +47,8 @@ class RunRecorder:
             write_mapping(self._names, trigger_map.encode())
             if detectors:
                 write_detectors(self._names, detectors)
+            if analysis is not None:
+                write_analysis(self._names, analysis)
         except OSError as error:
             self._fail(error)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -135,6 +136,8 @@ class ReducerService:
             fault=self._fault,
             http=http,
             code=build_metadata(settings.reducer_class),
+            analysis=settings.reducer_class or "",
+            folder=os.path.abspath(settings.analysis_path),
         )
         self._run: str | None = None
         self._waits = Waits()

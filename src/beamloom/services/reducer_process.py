@@ -13,8 +13,9 @@ from beamloom.results.http import make_app
 from beamloom.services.disks import DiskWatch, folder_of
 from beamloom.services.evidence import evidence_of
 from beamloom.services.guard import start_guard
+from beamloom.services.handing_in import handing_in_route
 from beamloom.services.heartbeat import Heartbeats
-from beamloom.services.keeping import Keeping, keepers_of, past_of
+from beamloom.services.keeping import Keeping, files_of, keepers_of, past_of
 from beamloom.services.last_words import LastWords
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
@@ -52,7 +53,13 @@ def serve(settings: ReducerSettings) -> int:
     if journal.remains:
         desk.turn_away(TAKING_UP)
     app = make_app(
-        desk, cors=True, past=keeping.past, more_routes=[file_route(desk, keeping.record, keeping.past)]
+        desk,
+        cors=True,
+        past=keeping.past,
+        more_routes=[
+            file_route(desk, keeping.record, keeping.past),
+            handing_in_route(keeping.past, settings, lambda: files_of(settings)),
+        ],
     )
     server = HttpServer(app, settings.http_host, settings.http_port, access, is_question)
     disks = DiskWatch({"journal": journals_of(settings), "results": folder_of(settings.autosave)})

@@ -19,6 +19,7 @@ from beamloom.parameters import (
 )
 from beamloom.recordings.folder import RecordedEpoch
 from beamloom.services.active_run import ActiveRun
+from beamloom.services.arming import analysis_of
 from beamloom.services.ended_runs import EndedRun, EndedRuns, RunOfAnotherVersion
 from beamloom.services.ensemble import Ensemble
 from beamloom.services.logbook import Logbook
@@ -65,7 +66,7 @@ def snapshot(controller: Resumable) -> ControllerState:
     )
 
 
-def papers_of(active: ActiveRun, record_prefix: str) -> RunPapers:
+def papers_of(active: ActiveRun) -> RunPapers:
     """What is known of a run now."""
     return RunPapers(
         active.run.run_id,
@@ -74,7 +75,7 @@ def papers_of(active: ActiveRun, record_prefix: str) -> RunPapers:
         active.started_at,
         active.finished_at,
         freeze(active.run),
-        record_prefix,
+        active.record_prefix,
         list(active.epochs),
         active.digest,
         active.feedback.state,
@@ -83,7 +84,7 @@ def papers_of(active: ActiveRun, record_prefix: str) -> RunPapers:
 
 def put_away(active: ActiveRun) -> EndedRun:
     """What is remembered of a run when the next one begins."""
-    return EndedRun(papers_of(active, ""), active.chronicle)
+    return EndedRun(papers_of(active), active.chronicle)
 
 
 def resume(
@@ -123,7 +124,7 @@ def resume(
             controller.keep_feedback,
             log,
         )
-        active.started_at = restored.papers.started_at
+        active.started_at, active.record_prefix = restored.papers.started_at, restored.papers.record_prefix
         active.epochs = [] if state.active is None else state.active.epochs
         controller.active, controller.run_papers = active, restored.papers
         restored.run.witness = keeper.hear
@@ -154,6 +155,7 @@ def _show_again(controller: Resumable, last: EndedRun, channel: Channel) -> None
         controller.past.add([last])
         return
     active.started_at, active.finished_at, active.epochs = last.started_at, last.finished_at, last.epochs
+    active.record_prefix = last.record_prefix
     controller.active = active
 
 
@@ -169,11 +171,15 @@ def recorder_of(controller: Resumable, detectors: Detectors) -> RunRecorder | No
     return RunRecorder(papers.record_prefix, papers.run, active.run.trigger_map, detectors, epochs)
 
 
-def new_recorder(run: Run, epochs: ParameterEpochs, detectors: Detectors) -> RunRecorder | None:
-    """What records the map and the parameters of a run that begins, where that is wanted."""
+def new_recorder(
+    run: Run, epochs: ParameterEpochs, detectors: Detectors, ensemble: Ensemble
+) -> RunRecorder | None:
+    """What records the map, the classes and the parameters of a run that begins, where that is wanted."""
     if not epochs.record_prefix:
         return None
-    recorder = RunRecorder(epochs.record_prefix, run.run_id, run.trigger_map, detectors)
+    recorder = RunRecorder(
+        epochs.record_prefix, run.run_id, run.trigger_map, detectors, analysis=analysis_of(ensemble)
+    )
     recorder.epoch(epochs.number, 0, epochs.parameters.current)
     return recorder
 

@@ -6,6 +6,7 @@ It takes part as soon as it has said which class it has, also where that cannot 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -128,6 +129,7 @@ class WorkerService:
             fault=fault,
             http=http,
             analysis=settings.worker_class or "",
+            folder=os.path.abspath(settings.analysis_path),
             code=build_metadata(settings.worker_class),
             stateful=analysis is not None and analysis.stateful,
         )

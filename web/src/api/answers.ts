@@ -170,6 +170,19 @@ export interface RunLine {
   outcome: string;
   degraded: string | null;
   streams: string[];
+  /** The run whose recording was reduced again for this result; null where it was measured. */
+  again_of?: string | null;
+  /** What was changed for that. */
+  changed?: Record<string, unknown>;
+}
+
+/** A result that is being made again of a recording. */
+export interface MadeAgain {
+  run: string;
+  again_of: string;
+  changed: Record<string, unknown>;
+  done: number;
+  total: number;
 }
 
 export interface RunDetail extends RunLine {

@@ -1,6 +1,6 @@
 /** The runs since the controller was started: begin one, look at what came of them, and at two of them side by side. */
 import type { JSX } from "preact";
-import type { RunLine } from "../api/answers";
+import type { MadeAgain, RunLine } from "../api/answers";
 import { useWatched, watchPath } from "../api/watch";
 import { place, setQuery } from "../route";
 import { Empty, Panel, Problem } from "../ui/parts";
@@ -8,15 +8,18 @@ import { Arm } from "./arm";
 import { Compared } from "./compare";
 import "./runs.css";
 import { Line } from "./table";
+import { makingOf } from "./words";
 import { Wide } from "../ui/wide";
 
 const runs = watchPath<RunLine[]>("runs", 1000);
+const making = watchPath<MadeAgain[]>("reprocessing", 1000);
 /** Those whose results the reducer still has. */
 const keeping = watchPath<{ run: string }[]>("/results/api/v1/runs", 3000);
 
 export function Runs(): JSX.Element {
   const all = useWatched(runs);
   const held = useWatched(keeping);
+  const made = useWatched(making);
   const kept = held && !keeping.error.value ? new Set(held.map((one) => one.run)) : undefined;
   const chosen = (place.value.query.get("compare") ?? "").split(",").filter(Boolean);
   const open = place.value.query.get("show");
@@ -27,10 +30,15 @@ export function Runs(): JSX.Element {
   const [first, second] = chosen.map((one) => all?.find((run) => run.run === one));
   return (
     <>
-      <Arm runs={all ?? []} />
+      <Arm runs={(all ?? []).filter((run) => !run.again_of)} />
       {first && second ? <Compared key={`${first.run} ${second.run}`} first={first} second={second} kept={kept} /> : null}
       <Panel title="Runs" id="runs" aside="since the controller was started">
         <Problem error={runs.error.value} />
+        {(made ?? []).map((one) => (
+          <p key={one.run} role="status">
+            {makingOf(one)}
+          </p>
+        ))}
         {all?.length ? (
           <>
             <Wide label="the runs" class="runs">

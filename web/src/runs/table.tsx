@@ -5,7 +5,7 @@ import { hashOf } from "../route";
 import { count, duration, moment, universal } from "../ui/format";
 import { Bar } from "../ui/parts";
 import { Detail } from "./detail";
-import { nameOf, outcomeOf } from "./words";
+import { changesOf, nameOf, outcomeOf } from "./words";
 
 const KINDS = ["reduced", "failed", "lost"] as const;
 const COLUMNS = 7;
@@ -65,9 +65,21 @@ export function Line(props: LineProps): JSX.Element {
           ) : null}
           {run.lost ? `, ${count(run.lost)} lost` : ""}
         </td>
-        <td class="many">{outcomeOf(run)}</td>
+        <td class="many">
+          {outcomeOf(run)}
+          {run.again_of ? (
+            <div class="faint">
+              run {run.again_of.slice(0, 8)} again{changesOf(run.changed) ? `, ${changesOf(run.changed)}` : ""}
+            </div>
+          ) : null}
+        </td>
         <td class="links">
-          <Results run={run} kept={props.kept} /> <a href={hashOf("runs", { like: run.run })}>arm again</a>
+          <Results run={run} kept={props.kept} />{" "}
+          {run.again_of ? (
+            <a href={hashOf("runs", { compare: `${run.again_of},${run.run}` })}>compare</a>
+          ) : (
+            <a href={hashOf("runs", { like: run.run })}>arm again</a>
+          )}
         </td>
       </tr>
       {open ? (

@@ -76,7 +76,9 @@ def _entry(tree: Group, where: str, record: RunRecord, version: int, saved_at: f
         if name not in tree.children
     )
     made = _process(record, version, saved_at)
-    known = {"run": record.run, "started": record.started, "ended": record.ended}
+    known: dict[str, Any] = {"run": record.run, "started": record.started, "ended": record.ended}
+    if record.again_of is not None:
+        known |= {"again_of": record.again_of, "changed": record.changed}
     made[RUN_NOTE] = _note(
         "the run, where its tree is in this file, and what was added to that",
         _json({**known, "tree": where, "added": [*added, process]}),

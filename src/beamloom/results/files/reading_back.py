@@ -89,6 +89,8 @@ def _record(process: h5py.Group, about: dict[str, Any]) -> RunRecord:
         coverage=_content(process, "coverage", {}),
         code=_content(process, "code_version", {}),
         packages=_content(process, "packages", {}),
+        again_of=about.get("again_of"),
+        changed=about.get("changed", {}),
     )
 
 

@@ -41,13 +41,15 @@ class Register(Message):
     http: str | None = None
     """Where it serves HTTP, if it does."""
     analysis: str = ""
-    """Of a worker: its user class, as module:Class."""
+    """Of a worker and of the reducer: its user class, as module:Class."""
     code: dict[str, str] = {}
     """Version of the user's code: commit_hash, branch_name, timestamp, repository_url."""
     fault: str | None = None
     """Why its user class cannot be used."""
     stateful: bool = False
     """Of a worker: whether its results depend on the events of the same constraint before."""
+    folder: str = ""
+    """The folder that its user class is imported from."""
 
 
 class Welcome(Message):

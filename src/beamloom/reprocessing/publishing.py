@@ -1,0 +1,83 @@
+"""A result that was made again, put beside the live one: the reducer is given it, and the controller is told of it.
+
+Nothing of it can be read before it is whole. That it is under way, and how far, is told to the controller for people; whether
+the controller hears it makes no difference to the result.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from beamloom.client._processes import Processes
+from beamloom.control.answers import MadeAgain
+from beamloom.errors import PipelineError, UsageError
+from beamloom.results.record import RunRecord
+from beamloom.results.sharing import Sharer
+from beamloom.results.snapshot import Snapshot
+from beamloom.services.handing_in import packed
+
+logger = logging.getLogger(__name__)
+
+TELL_EVERY = 0.5
+"""Seconds between two words to the controller."""
+HAND_IN_SECONDS = 120.0
+
+
+class Publisher:
+    """Speaks with the pipeline that a result is for."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._next = 0.0
+
+    def tell(self, told: MadeAgain, *, now: bool = False) -> None:
+        """Tell how far it is, unless that was told a moment ago; a controller that does not hear it is none of our business."""
+        moment = time.monotonic()
+        if not now and moment < self._next:
+            return
+        self._next = moment + TELL_EVERY
+        with suppress(PipelineError):
+            body = msgspec.json.encode(told, enc_hook=str)
+            self._processes.controller.ask("POST", "/api/v1/reprocessing", content=body)
+
+    def hand_in(self, record: RunRecord, publish: dict[Any, Any]) -> str:
+        """Give the reducer a result; returns the address that it is read at. Raises PipelineError, UnencodableResult."""
+        body = packed(record, publish)
+        path = f"/api/v1/runs/{quote(record.run, safe='')}"
+        return self._processes.of_reducer(
+            lambda reducer: (
+                reducer.ask("PUT", path, content=body, timeout=HAND_IN_SECONDS),
+                f"{reducer.url}{path}/result/$",
+            )[1]
+        )
+
+    def comparison(self, one: str, other: str) -> str:
+        """The page of the dashboard that shows two runs side by side."""
+        return f"{self._processes.url}/#runs?compare={one},{other}"
+
+
+def check_file(path: Path) -> None:
+    """Raises UsageError where no result can be saved there, before any work is done."""
+    import importlib.util
+
+    if path.exists():
+        raise UsageError(f"{path} is there already; choose another name, or move it away")
+    if path.suffix.lower() not in (".h5", ".hdf5", ".nxs"):
+        raise UsageError(f"{path} is written as HDF5; let its name end in .h5 or .nxs")
+    if importlib.util.find_spec("h5py") is None:
+        raise UsageError("-o needs h5py: pip install 'beamloom[files]'")
+
+
+def save(path: Path, record: RunRecord, publish: dict[Any, Any]) -> str:
+    """Write a result into a file, whole or not at all. Raises OSError."""
+    from beamloom.results.files.once import keep_once
+    from beamloom.results.files.place import Hdf5File
+
+    return keep_once(Hdf5File(path), record, Snapshot(1, record.run, Sharer().copy(publish)))
