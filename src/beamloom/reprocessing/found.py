@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from beamloom.client._http import Service
 from beamloom.errors import UsageError
-from beamloom.recordings.folder import Companions, RecordingNames, find_companions
+from beamloom.recordings.folder import Companions, RecordingNames, find_companions, find_packets
 from beamloom.recordings.kept_analysis import KeptAnalysis, read_analysis
 
 ENDINGS = (".cbors", ".cbors.gz", ".cbors.part", ".cbors.gz.part")
@@ -93,7 +92,8 @@ def _beginning(companions: Companions, path: Path) -> str:
 
 
 def _of(prefix: str, run: str) -> RecordedRun:
-    names = [f"{glob.escape(prefix)}*-{run}{ending}" for ending in ENDINGS]
-    files = tuple(sorted(Path(found) for name in names for found in glob.glob(name)))
+    files = tuple(
+        path if path.exists() else path.with_name(f"{path.name}.part") for path in find_packets(prefix, run)
+    )
     kept = RecordingNames(prefix, run).analysis
     return RecordedRun(run, files, read_analysis(kept) if kept.exists() else None)
