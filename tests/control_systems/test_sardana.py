@@ -167,9 +167,21 @@ def test_a_scan_ends_when_the_analysis_has_found_the_peak_and_the_motor_moves_th
     assert "nothing is selected: $ has no 'nothing'" in beamline.sardana.said()
 
 
+def test_the_feedback_of_the_analysis_steers_a_scan(beamline: Beamline) -> None:
+    beamline.live.set(coarse=True)
+    try:
+        beamline.scan("beamloom_ascan", "mot", "0", "200", "200", "0.05", frames=201, peak=12)
+    finally:
+        beamline.live.set(coarse=False)
+    # At the first point it asks for one far away, and where that has come it stops and says where to go.
+    assert 77.0 in beamline.live.published()["positions"]
+    assert "mot is found at 5" in beamline.sardana.said()
+    assert beamline.sardana.position() == pytest.approx(5)
+
+
 def test_the_motor_stays_where_the_analysis_finds_nothing(beamline: Beamline) -> None:
     beamline.scan("beamloom_ascan", "mot", "0", "3", "3", "0.01", "peak", frames=4, peak=20)
-    assert "the analysis has published no number at peak; the motor stays" in beamline.sardana.said()
+    assert "the analysis has said no position; mot stays where it is" in beamline.sardana.said()
     assert beamline.sardana.position() == pytest.approx(3)
 
 
@@ -190,13 +202,13 @@ def test_what_cannot_be_armed_is_said_and_the_scan_does_not_begin(beamline: Beam
     try:
         assert sardana.type("ascan", "mot", "0", "1", "1", "0.01") == "exception"
         assert (
-            "BeamloomStreams names 'eiger', which is no stream of the pipeline: there are camera, sardana"
+            "'eiger' is named as a stream of the scan, and is no stream of the pipeline: there are camera, sardana"
             in sardana.said()
         )
         assert "Scan #" not in sardana.said()
         sardana.type("senv", "BeamloomOptional", "True")
         assert sardana.type("ascan", "mot", "0", "1", "1", "0.01") == "finish"
-        assert "this scan is not analysed: BeamloomStreams" in sardana.said()
+        assert "this scan is not analysed: 'eiger'" in sardana.said()
     finally:
         sardana.type("usenv", "BeamloomStreams")
         sardana.type("usenv", "BeamloomOptional")

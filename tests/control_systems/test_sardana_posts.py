@@ -1,4 +1,4 @@
-"""What works with Sardana and needs none: which run a scan gets, and that its posts arrive."""
+"""The posts of Sardana's recorder arrive, also where their stream is started again."""
 
 from __future__ import annotations
 
@@ -9,45 +9,14 @@ from typing import Any
 
 import pytest
 
-from beamloom.control.sardana.arming import KnownStreams, map_of_scan, streams_of_scan
 from beamloom.control.sardana.posting import ScanPoster
 from beamloom.devices import sardana
 from beamloom.devices.sardana import BROKEN_OFF, SardanaSettings, SardanaSource, take_post
 from beamloom.devices.sardana_scans import Listeners
-from beamloom.errors import MapRefused, PipelineError
+from beamloom.errors import PipelineError
 from beamloom.events import Packet
 from live.pipelines import wait_until
 from support.ports import quiet_port
-
-KNOWN = KnownStreams(frozenset({"eiger", "diode", "sardana"}), frozenset({"sardana"}))
-
-
-def test_the_streams_are_those_named_as_channels_and_those_of_the_record() -> None:
-    assert streams_of_scan(["ct01", "eiger"], [], KNOWN) == ["eiger", "sardana"]
-    assert streams_of_scan(["ct01"], ["diode"], KNOWN) == ["diode", "sardana"]
-    with pytest.raises(MapRefused, match=r"no enabled channel .*\(ct01, ct02\).*\(diode, eiger, sardana\)"):
-        streams_of_scan(["ct01", "ct02"], [], KNOWN)
-    with pytest.raises(MapRefused, match="BeamloomStreams names 'pilatus', which is no stream"):
-        streams_of_scan(["eiger"], ["pilatus"], KNOWN)
-
-
-@pytest.mark.parametrize(
-    ("points", "frames", "events"), [(11, 1, 13), (4, 5, 22), (None, 1, None), (None, 5, None)]
-)
-def test_the_map_has_an_event_for_each_frame(points: int | None, frames: int, events: int | None) -> None:
-    trigger_map = map_of_scan(["eiger", "sardana"], KNOWN.records, points, frames)
-    assert trigger_map.total_events == events
-    # The record has a packet at the last frame of each point.
-    cells = trigger_map.to_json()["parts"]["main"]["mapping"]["sardana"]
-    assert [bool(cell) for cell in cells[:frames]] == [False] * (frames - 1) + [True]
-
-
-def test_a_burst_of_no_frames_is_refused() -> None:
-    with pytest.raises(MapRefused, match="BeamloomBurst is 0; it is the number of frames at each point"):
-        map_of_scan(["eiger"], frozenset(), 4, 0)
-
-
-# ---- posts ----------------------------------------------------------------------------------------------------------------
 
 
 class Stream:

@@ -19,8 +19,8 @@ from sardana.macroserver.msexception import UnknownEnv
 from sardana.macroserver.scan.gscan import CTScan, MoveableDesc, ScanEndStatus, SScan
 
 from beamloom.client import Pipeline, connect
-from beamloom.control.sardana.arming import KnownStreams, map_of_scan, streams_of_scan, wait_for_events
-from beamloom.control.sardana.deciding import Decider
+from beamloom.control.scanning.arming import KnownStreams, map_of_scan, streams_of_scan, wait_for_events
+from beamloom.control.scanning.deciding import Decider
 from beamloom.errors import UserError
 from beamloom.triggermap import TriggerMap
 
@@ -62,7 +62,7 @@ class beamloom_arm(Macro):  # noqa: N801  macros are named as they are typed
             return
         try:
             with _pipeline(self) as pipeline:
-                known = KnownStreams.of(pipeline)
+                known = KnownStreams.of(pipeline, "sardana")
                 scan.beamloom_run = pipeline.arm(self._trigger_map(scan, known))
         except UserError as error:
             if not _setting(self, "BeamloomOptional", default=False):
@@ -74,7 +74,8 @@ class beamloom_arm(Macro):  # noqa: N801  macros are named as they are typed
     def _trigger_map(self, scan: Any, known: KnownStreams) -> TriggerMap:
         channels = [channel.name for channel in scan.gscan.measurement_group.getChannelsEnabledInfo()]
         more = _setting(self, "BeamloomStreams", default=[])
-        streams = streams_of_scan(channels, [more] if isinstance(more, str) else more, known)
+        more = [more] if isinstance(more, str) else more
+        streams = streams_of_scan(channels, more, known, "senv BeamloomStreams \"['eiger']\"")
         return map_of_scan(streams, known.records, self._points(scan), _frames(self))
 
     def _points(self, scan: Any) -> int | None:
@@ -126,9 +127,11 @@ class beamloom_result(Macro):  # noqa: N801
 
 
 class beamloom_ascan(Macro, Hookable):  # noqa: N801
-    """An ascan that the analysis ends: as soon as the result at the path ``found`` is a number, the scan is over and the motor moves there.
+    """An ascan that the analysis ends and steers.
 
-    It begins a run by itself. Before each point it is looked whether the position is known; after the last one the analysis is waited for.
+    Before each point it is looked what the analysis has said by then: feedback "stop" ends the scan, "next_position" and "repeat" say where
+    the next point is; it takes no more than was asked for. With ``found`` the scan is over as soon as the result at that path is a number.
+    In the end the motor moves to where the analysis says, for which it is waited after the last point. It begins a run by itself.
     """
 
     hints: ClassVar = {
@@ -150,7 +153,7 @@ class beamloom_ascan(Macro, Hookable):  # noqa: N801
         ["final_pos", Type.Float, None, "Position of the last point"],
         ["nr_interv", Type.Integer, None, "Number of scan intervals"],
         ["integ_time", Type.Float, None, "Integration time"],
-        ["found", Type.String, None, "Path of a result that is a number once the position is found"],
+        ["found", Type.String, "none", "Path of a result that is a number once the position is found"],
         ["wait_time", Type.Float, 10.0, "Longest wait for the analysis after the last point (s)"],
     ]
 
@@ -169,7 +172,7 @@ class beamloom_ascan(Macro, Hookable):  # noqa: N801
         self._motor = motor
         self._positions = np.linspace(start_pos, final_pos, nr_interv + 1)
         self._seconds = integ_time
-        self._found = found
+        self._found = None if found == "none" else found
         self._wait_time = wait_time
         self._decider: Decider | None = None
         self.motors = [motor]
@@ -192,17 +195,21 @@ class beamloom_ascan(Macro, Hookable):  # noqa: N801
 
     def run(self, *_: Any) -> Iterator[float]:
         """Scan, and move to what was found."""
+        motor = self._motor.getName()
         with _pipeline(self) as pipeline, contextlib.ExitStack() as following:
             self._follow: Callable[[str], Decider] = lambda run: following.enter_context(
-                Decider(pipeline, run, self._found)
+                Decider(pipeline, run, motor, self._found)
             )
             yield from self._gscan.step_scan()
-            position = None if self._decider is None else self._decider.wait(self._wait_time)
+            if self._decider is None:
+                return
+            self._decider.wait(self._wait_time)
+            position = self._decider.position
         if position is None:
-            self.warning("the analysis has published no number at %s; the motor stays", self._found)
+            self.warning("the analysis has said no position; %s stays where it is", motor)
             return
-        self.info("%s is found at %g", self._motor.getName(), position)
-        self.execMacro(["mv", [[self._motor.getName(), position]]])
+        self.info("%s is found at %g", motor, position)
+        self.execMacro(["mv", [[motor, position]]])
 
     def _steps(self) -> Iterator[dict[str, Any]]:
         run = getattr(self, "beamloom_run", None)
@@ -217,10 +224,15 @@ class beamloom_ascan(Macro, Hookable):  # noqa: N801
             "post-step-hooks": self.getHooks("post-step"),
             "check_func": [],
         }
-        for number, position in enumerate(self._positions):
-            if self._decider is not None and self._decider.position is not None:
+        planned = iter(self._positions)
+        position = float(self._positions[0])
+        for number in range(len(self._positions)):
+            decider = self._decider
+            if decider is not None and decider.is_over:
                 self.info("the analysis has decided after %d of %d points", number, len(self._positions))
                 return
+            wanted = None if decider is None else decider.next_position(position)
+            position = float(next(planned)) if wanted is None else wanted
             yield {**step, "positions": np.array([position]), "point_id": number}
 
     def getTimeEstimation(self) -> float:  # noqa: N802  Sardana's name

@@ -1,7 +1,7 @@
-"""The run that a scan needs: its streams and its trigger map. Nothing here needs Sardana.
+"""The run that a scan needs: its streams and its trigger map.
 
-The streams are those that are named as the enabled channels of the measurement group, those that are named in ``BeamloomStreams``, and
-those that Sardana's recorder posts to. A scan that knows its points gets a run of that length, another one a run that goes on
+The streams are those that are named as the detectors of the scan, those that are named besides, and those of the record: what the scan
+software itself sends, one packet for each point. A scan that knows its points gets a run of that length, another one a run that goes on
 until the scan ends.
 """
 
@@ -15,8 +15,6 @@ from beamloom.client import Pipeline
 from beamloom.errors import MapRefused
 from beamloom.triggermap import TriggerMap, burst, open_ended, uniform
 
-RECORD_DEVICE = "sardana"
-"""The device of a stream that the recorder posts to."""
 LOOK_SECONDS = 0.1
 """Between two looks at a run."""
 
@@ -27,33 +25,38 @@ class KnownStreams:
 
     names: frozenset[str]
     records: frozenset[str]
-    """Those that Sardana's recorder posts to: one packet for each point of a scan."""
+    """Those of the record: one packet for each point of a scan."""
 
     @classmethod
-    def of(cls, pipeline: Pipeline) -> KnownStreams:
-        """Ask the controller."""
+    def of(cls, pipeline: Pipeline, record_device: str) -> KnownStreams:
+        """Ask the controller; the record comes over streams of ``record_device``."""
         devices: dict[str, str] = {}
         for ingester in pipeline.processes()["ingesters"]:
             devices |= ingester["devices"]
-        records = (stream for stream, device in devices.items() if device == RECORD_DEVICE)
+        records = (stream for stream, device in devices.items() if device == record_device)
         return cls(frozenset(devices), frozenset(records))
 
 
-def streams_of_scan(channels: Iterable[str], more: Iterable[str], known: KnownStreams) -> list[str]:
-    """The streams that take part. Raises MapRefused where there are none but the record, or one in ``more`` is unknown."""
-    channels, more = list(channels), list(more)
+def streams_of_scan(
+    detectors: Iterable[str], more: Iterable[str], known: KnownStreams, to_name: str
+) -> list[str]:
+    """The streams that take part. Raises MapRefused where there are none but the record, or one in ``more`` is unknown.
+
+    ``to_name`` is how somebody names streams besides, an example.
+    """
+    detectors, more = list(detectors), list(more)
     there = ", ".join(sorted(known.names)) or "none"
     unknown = sorted({*more} - known.names)
     if unknown:
         raise MapRefused(
-            f"BeamloomStreams names {unknown[0]!r}, which is no stream of the pipeline: there are {there}",
+            f"{unknown[0]!r} is named as a stream of the scan, and is no stream of the pipeline: there are {there}",
             400,
         )
-    measured = {*channels, *more} & known.names
+    measured = {*detectors, *more} & known.names
     if not measured:
         raise MapRefused(
-            f"no enabled channel of the measurement group ({', '.join(channels) or 'none'}) is named as a stream of the pipeline "
-            f"({there}); name them alike, or name the streams that take part: senv BeamloomStreams \"['eiger']\"",
+            f"none of the detectors of this scan ({', '.join(detectors) or 'none'}) is named as a stream of the pipeline ({there}); "
+            f"name them alike, or name the streams that take part: {to_name}",
             400,
         )
     return sorted(measured | known.records)
@@ -68,7 +71,8 @@ def map_of_scan(
     """
     if frames < 1:
         raise MapRefused(
-            f"BeamloomBurst is {frames}; it is the number of frames at each point, at least 1", 400
+            f"{frames} frames of each detector at each point are none; say how many there are, at least 1",
+            400,
         )
     slow = [stream for stream in streams if stream in records]
     if points is None:
