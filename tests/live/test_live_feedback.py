@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,6 +36,11 @@ def heard_of(pipeline: beamloom.Pipeline, run: str, heard: list[Feedback]) -> th
     return thread
 
 
+def more_than(heard: list[Feedback], goal: int) -> bool:
+    """Whether so many pieces have come, and one more."""
+    return len(heard) > goal
+
+
 def published(live: Live) -> Any:
     """What the class has said, once its last life has finished."""
     return wait_until(lambda: (tree := live.published())["finished"] and tree["said"], "the end", live.state)
@@ -61,7 +67,7 @@ def check_with_deaths(camera: Bench, live: Live, pipeline: beamloom.Pipeline) ->
     for death in range(DEATHS):
         for number, name in enumerate(("reducer", "controller")):
             goal = int((0.25 + 0.4 * number + death) * EVENTS / 2 / DEATHS)
-            wait_until(lambda goal=goal: len(heard) > goal, f"piece {goal}", str, 2 * PATIENCE)
+            wait_until(partial(more_than, heard, goal), f"piece {goal}", str, 2 * PATIENCE)
             live.placement.kill(name)
     following.join(2 * PATIENCE)
     assert not following.is_alive(), live.state()
