@@ -26,9 +26,10 @@ class Live:
         self.feeds = {"eiger": Feed(), "orca": Feed()}
         settings = more.pop("settings", None) or ControllerSettings(arm_timeout=0.2)
         streams = more.pop("streams", self.feeds)
+        rules = more.pop("rules", None)
         self.bench = Bench(streams, worker, reducer, settings=settings, clock=time.monotonic, **more)
         self.bench.controller.log_own()
-        self._server = HttpServer(make_app(self.bench.controller))
+        self._server = HttpServer(make_app(self.bench.controller, rules=rules))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._drive, name="bench")
         self._trouble: Exception | None = None

@@ -19,4 +19,5 @@ export const VIEWS: readonly View[] = [
   { name: "errors", title: "Errors", key: "6", load: async () => (await import("./errors/errors")).Errors },
   { name: "log", title: "Log", key: "7", load: async () => (await import("./logs/logs")).Logs },
   { name: "debug", title: "Raw", key: "8", load: async () => (await import("./raw/raw")).Raw },
+  { name: "rules", title: "Rules", key: "9", load: async () => (await import("./rules/rules")).Rules },
 ];
