@@ -465,7 +465,8 @@ def kill(pipeline: Live, name: str) -> None:
     wait_until(lambda: pid() not in (None, before), f"the next {name}")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.long
+@pytest.mark.timeout(150)
 def test_processes_that_are_killed_in_the_middle_of_a_scan_cost_nothing(made: Hutch, tmp_path: Path) -> None:
     publish = f"ipc://{tmp_path}/documents"
     with (
