@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -18,6 +19,7 @@ pytest.importorskip("ophyd_async", reason="needs ophyd-async")
 
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
+import bluesky.preprocessors as bpp
 from bluesky.utils import Msg, RunEngineInterrupted
 
 from beamloom.control.bluesky import (
@@ -28,7 +30,7 @@ from beamloom.control.bluesky import (
     next_feedback,
     steered_scan,
 )
-from beamloom.errors import NotReachable, TimedOut, UsageError
+from beamloom.errors import NotReachable, PipelineError, TimedOut, UsageError
 from devices.bluesky_engine import Hutch, hutch
 from live.pipelines import Live, running, wait_until
 from support.patience import PATIENCE
@@ -414,6 +416,33 @@ def test_lists_that_are_no_scan_are_said_before_anything_moves(
     assert documents == []
 
 
+def test_what_the_page_says_is_so(
+    made: Hutch, pipeline: Live, publish: str, repository: Path, documents: Documents
+) -> None:
+    pipeline.set(gate="", gated="")
+    script(pipeline, event_2=[("next_position", 1.5)], event_3=[("quality_reached", {"error": 0.01})])
+    text = (repository / "docs/how-to/bluesky.md").read_text()
+    for here, there in (
+        ("http://127.0.0.1:5000", pipeline.placement.controller_url),
+        ("tcp://127.0.0.1:5578", publish),
+    ):
+        assert here in text
+        text = text.replace(here, there)
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"RE": made.engine, "det": made.det, "motor": made.motor}
+    names |= {"bp": bp, "bps": bps, "bpp": bpp}
+    try:
+        for block in blocks:
+            exec(block, names)
+        rows = analysed(names["live"], pipeline)
+    finally:
+        if "live" in names:
+            names["live"].close()
+    # The last plan goes where the analysis says, and ends when that says that it is good.
+    assert positions(rows)[:3] == [0, 0, 1.5]
+    assert len(of_kind(documents, "start")) == 4
+
+
 # ---- a pipeline that is away ----------------------------------------------------------------------------------------------
 
 
@@ -444,6 +473,26 @@ def test_a_plan_may_refuse_to_begin_without_a_pipeline(made: Hutch, documents: D
         pytest.raises(NotReachable, match="cannot be analysed: no run could be armed: no pipe"),
     ):
         made.engine(live_analysis_wrapper(plan, live, time_limit=5.0, when_late="fail"))
+    assert documents == []
+
+
+@pytest.mark.parametrize("wrong", ["http://", "tcp://127.0.0.1:5000"])
+def test_what_is_no_address_of_a_pipeline_is_said_at_once(wrong: str) -> None:
+    with pytest.raises(PipelineError, match="write that of its controller, like http://127"):
+        LiveAnalysis(wrong, publish="tcp://127.0.0.1:0")
+
+
+def test_a_choice_that_is_none_is_said_before_anything_moves(
+    made: Hutch, live: LiveAnalysis, documents: Documents
+) -> None:
+    wrong: Any = "goon"
+    for plan in (
+        steered_scan([], made.motor, [1], live=live, when_late=wrong),
+        live_analysis_wrapper(bp.scan([], made.motor, 0, 1, 2), live, when_late=wrong),
+        next_feedback(live, when_late=wrong),
+    ):
+        with pytest.raises(UsageError, match=r"did you mean 'go_on'\?\); it is one of 'go_on'"):
+            made.engine(plan)
     assert documents == []
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from beamloom.client import Pipeline, connect
+from beamloom.client._http import whole_url
 from beamloom.control.bluesky.hearing import Ask, Hearing
 from beamloom.control.bluesky.inbox import Ahead, Leave
 from beamloom.control.bluesky.keeper import Keeper
@@ -47,8 +48,10 @@ class LiveAnalysis:
         """``url`` is that of the controller; ``publish`` is what the stream of the device ``bluesky`` has in the pipeline file as its url.
 
         ``streams`` take part in the runs, by default all that the pipeline has; a trigger map says more. ``stream_name`` is as in the
-        pipeline file. ``token`` and ``ca_file`` are as of ``beamloom.connect``. Raises UsageError where it cannot bind to ``publish``.
+        pipeline file. ``token`` and ``ca_file`` are as of ``beamloom.connect``. Raises UsageError where it cannot bind to ``publish``, and
+        PipelineError for what is no address.
         """
+        url = whole_url(url)
         try:
             self._publisher = DocumentPublisher(publish)
         except ValueError as error:

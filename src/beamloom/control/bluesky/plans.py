@@ -20,7 +20,7 @@ from bluesky.utils import Msg
 from beamloom.client import Feedback
 from beamloom.control.bluesky.live_analysis import LiveAnalysis
 from beamloom.control.bluesky.preprocessors import live_analysis_wrapper
-from beamloom.control.bluesky.waiting import wait_for
+from beamloom.control.bluesky.waiting import check_choice, wait_for
 from beamloom.errors import TimedOut, UsageError
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ def next_feedback(
     ``advice = yield from next_feedback(live)`` in a plan, between two points. It goes on as soon as that is known, and has a checkpoint.
     When ``time_limit`` seconds are over it gives None, too, or with ``when_late="fail"`` raises TimedOut. What was late comes next time.
     """
+    check_choice(when_late, ("go_on", "fail"))
     asked = live.ask()
     if (yield from wait_for(asked.answer, time_limit)) or not asked.answer.cancel():
         return asked.answer.result()
@@ -89,6 +90,7 @@ def steered_scan(
     does not begin with these two unless the pipeline is ready. It takes at most ``most_points``, by default ten times as many as are in
     the lists. Raises UsageError.
     """
+    check_choice(when_late, ("go_on", "stop", "fail"))
     motors = list(args[::2])
     points = _points_of(motors, args)
     steering = _Steering(motors, deque(points), live, time_limit, when_late)

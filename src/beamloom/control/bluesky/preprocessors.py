@@ -13,7 +13,7 @@ import bluesky.preprocessors as bpp
 from bluesky.utils import Msg, make_decorator
 
 from beamloom.control.bluesky.live_analysis import LiveAnalysis
-from beamloom.control.bluesky.waiting import wait_for
+from beamloom.control.bluesky.waiting import check_choice, wait_for
 from beamloom.errors import NotReachable
 
 Plan = Generator[Msg, Any, Any]
@@ -32,6 +32,7 @@ def live_analysis_wrapper(
     ``beamloom["run"]``. Where the pipeline is not ready within ``time_limit`` seconds, the plan goes on, and the pipeline gets what it
     has missed when it is there; with ``when_late="fail"`` NotReachable is raised before the run is opened.
     """
+    check_choice(when_late, ("go_on", "fail"))
     open_runs = 0
     armed_for: Msg | None = None
 

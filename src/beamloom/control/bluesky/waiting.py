@@ -14,8 +14,19 @@ from typing import Any
 
 from bluesky.utils import Msg
 
+from beamloom.errors import UsageError, did_you_mean
+
 PIECE_SECONDS = 0.2
 """Longest time until a deferred pause is granted."""
+
+
+def check_choice(when_late: str, choices: tuple[str, ...]) -> None:
+    """Raise UsageError where that is none of the choices."""
+    if when_late not in choices:
+        known = ", ".join(map(repr, choices))
+        raise UsageError(
+            f"when_late={when_late!r} is not known{did_you_mean(when_late, choices)}; it is one of {known}"
+        )
 
 
 def wait_for(future: Future[Any], time_limit: float) -> Generator[Msg, Any, bool]:
