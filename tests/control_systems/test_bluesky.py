@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import re
-import signal
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,27 +27,19 @@ from beamloom.control.bluesky import (
     next_feedback,
     steered_scan,
 )
-from beamloom.errors import NotReachable, PipelineError, TimedOut, UsageError
+from beamloom.errors import TimedOut, UsageError
+from control_systems.bluesky_scans import Documents, Plan, analysed, of_kind, pipeline_of, stepping
 from devices.bluesky_engine import Hutch, hutch
-from live.pipelines import Live, running, wait_until
+from live.pipelines import Live, wait_until
 from support.patience import PATIENCE
-from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
-ANALYSES = Path(__file__).parent / "analyses"
-Plan = Generator[Msg, Any, Any]
-Documents = list[tuple[str, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
 def publish(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Where documents are published."""
     return f"ipc://{tmp_path_factory.mktemp('documents') / 'bluesky'}"
-
-
-def pipeline_of(publish: str, **more: Any) -> Any:
-    streams = {"scan": {"device": "bluesky", "url": publish}}
-    return running(streams, worker="rows:Worker", reducer="rows:Reducer", analysis=ANALYSES, **more)
 
 
 @pytest.fixture(scope="module")
@@ -76,24 +65,6 @@ def documents() -> Documents:
 def made(tmp_path: Path, documents: Documents) -> Iterator[Hutch]:
     with hutch(tmp_path, lambda name, document: documents.append((name, document))) as made:
         yield made
-
-
-def analysed(live: LiveAnalysis, pipeline: Live) -> dict[int, Any]:
-    """Wait for the end of the run; returns its rows by event."""
-    assert live.wait(PATIENCE), pipeline.state()
-    progress = pipeline.progress()
-    assert (progress["run"], progress["finished"], progress["failed"], progress["lost"]) == (
-        live.run,
-        True,
-        0,
-        0,
-    )
-    rows: dict[int, Any] = pipeline.published()["rows"]
-    return rows
-
-
-def of_kind(documents: Documents, kind: str) -> list[dict[str, Any]]:
-    return [document for name, document in documents if name == kind]
 
 
 def primary(documents: Documents) -> dict[str, Any]:
@@ -175,17 +146,6 @@ def test_a_scan_that_is_aborted_ends_its_run(made: Hutch, live: LiveAnalysis, pi
 
 def fail(why: str) -> None:
     raise RuntimeError(why)
-
-
-def stepping(made: Hutch, points: int, acts: dict[int, Callable[[], None]], *, close: bool = True) -> Plan:
-    """A scan of the motor; before point n, ``acts[n]`` is called."""
-    yield from bps.open_run()
-    for point in range(points):
-        acts.get(point, lambda: None)()
-        yield from bps.mv(made.motor, point)
-        yield from bps.trigger_and_read([made.motor])
-    if close:
-        yield from bps.close_run()
 
 
 # ---- plans ----------------------------------------------------------------------------------------------------------------
@@ -441,136 +401,3 @@ def test_what_the_page_says_is_so(
     # The last plan goes where the analysis says, and ends when that says that it is good.
     assert positions(rows)[:3] == [0, 0, 1.5]
     assert len(of_kind(documents, "start")) == 4
-
-
-# ---- a pipeline that is away ----------------------------------------------------------------------------------------------
-
-
-def away() -> LiveAnalysis:
-    return LiveAnalysis(f"http://{quiet_address()}", publish="tcp://127.0.0.1:0")
-
-
-def test_without_a_pipeline_a_plan_goes_on_and_one_line_says_why(
-    made: Hutch, caplog: pytest.LogCaptureFixture
-) -> None:
-    with away() as live:
-        made.engine.subscribe(live)  # type: ignore[no-untyped-call]
-        made.scan(3)
-        made.engine(live_analysis_wrapper(bp.scan([], made.motor, 0, 2, 3), live, time_limit=0.1))
-    said = [record.message for record in caplog.records if record.name.startswith("beamloom.control")]
-    # A connection that is refused at another moment of its making has another number.
-    assert all("start one with 'beamloom up PIPELINE_FILE'" in line for line in said if "tried again" in line)
-    assert sum("tried again" in line for line in said) == 1, said
-    assert (
-        sum(line.endswith("was not analysed: no run could be armed for it in time") for line in said) == 2
-    ), said
-
-
-def test_a_plan_may_refuse_to_begin_without_a_pipeline(made: Hutch, documents: Documents) -> None:
-    plan = bp.scan([], made.motor, 0, 2, 3)
-    with (
-        away() as live,
-        pytest.raises(NotReachable, match="cannot be analysed: no run could be armed: no pipe"),
-    ):
-        made.engine(live_analysis_wrapper(plan, live, time_limit=5.0, when_late="fail"))
-    assert documents == []
-
-
-@pytest.mark.parametrize("wrong", ["http://", "tcp://127.0.0.1:5000"])
-def test_what_is_no_address_of_a_pipeline_is_said_at_once(wrong: str) -> None:
-    with pytest.raises(PipelineError, match="write that of its controller, like http://127"):
-        LiveAnalysis(wrong, publish="tcp://127.0.0.1:0")
-
-
-def test_a_choice_that_is_none_is_said_before_anything_moves(
-    made: Hutch, live: LiveAnalysis, documents: Documents
-) -> None:
-    wrong: Any = "goon"
-    for plan in (
-        steered_scan([], made.motor, [1], live=live, when_late=wrong),
-        live_analysis_wrapper(bp.scan([], made.motor, 0, 1, 2), live, when_late=wrong),
-        next_feedback(live, when_late=wrong),
-    ):
-        with pytest.raises(UsageError, match=r"did you mean 'go_on'\?\); it is one of 'go_on'"):
-            made.engine(plan)
-    assert documents == []
-
-
-def test_an_address_that_is_taken_is_said_with_what_to_do(live: LiveAnalysis) -> None:
-    with LiveAnalysis(publish="tcp://127.0.0.1:0") as first:
-        with pytest.raises(UsageError, match=r"Address already in use.* Name a free address as publish="):
-            LiveAnalysis(publish=first.publish)
-
-
-def kill(pipeline: Live, name: str) -> None:
-    """Kill a process, and wait for the next one of this name."""
-
-    def pid() -> int | None:
-        return next(one.pid for one in pipeline.placement.status() if one.name == name)
-
-    before = pid()
-    assert before is not None
-    os.kill(before, signal.SIGKILL)
-    wait_until(lambda: pid() not in (None, before), f"the next {name}")
-
-
-@pytest.mark.long
-@pytest.mark.timeout(150)
-def test_processes_that_are_killed_in_the_middle_of_a_scan_cost_nothing(made: Hutch, tmp_path: Path) -> None:
-    publish = f"ipc://{tmp_path}/documents"
-    with (
-        pipeline_of(publish) as pipeline,
-        LiveAnalysis(pipeline.placement.controller_url, publish=publish) as live,
-    ):
-        made.engine.subscribe(live)  # type: ignore[no-untyped-call]
-
-        def kill_when_settled(name: str, events: int) -> None:
-            wait_until(lambda: pipeline.completed(events), "the rows", pipeline.state)
-            kill(pipeline, name)
-
-        acts = {
-            2: lambda: kill_when_settled("scan-ingester", 3),
-            4: lambda: kill_when_settled("controller", 5),
-        }
-        made.engine(stepping(made, 6, acts))
-        assert sorted(analysed(live, pipeline)) == [1, 2, 3, 4, 5, 6]
-
-
-@pytest.mark.long
-@pytest.mark.timeout(150)
-def test_a_pipeline_that_comes_late_or_is_started_anew_gets_the_whole_scan(
-    made: Hutch, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "beamloom.control.bluesky")
-    addresses = {"http": quiet_address(), "mailbox": quiet_address()}
-    up: list[tuple[Any, Live]] = []
-
-    def start() -> None:
-        entered = pipeline_of(f"ipc://{tmp_path}/documents", controller=addresses)
-        up.append((entered, entered.__enter__()))
-
-    def settled() -> bool:
-        _, pipeline = up[-1]
-        return pipeline.completed(4)
-
-    def restart() -> None:
-        wait_until(settled, "three rows")
-        stop()
-        start()
-
-    def stop() -> None:
-        entered, _ = up.pop()
-        entered.__exit__(None, None, None)
-
-    with LiveAnalysis(f"http://{addresses['http']}", publish=f"ipc://{tmp_path}/documents") as live:
-        made.engine.subscribe(live)  # type: ignore[no-untyped-call]
-        try:
-            made.engine(stepping(made, 6, {2: start, 4: restart}))
-            assert live.wait(PATIENCE)
-            _, pipeline = up[-1]
-            assert sorted(analysed(live, pipeline)) == [1, 2, 3, 4, 5, 6]
-        finally:
-            while up:
-                stop()
-    said = [record.message for record in caplog.records if record.name.startswith("beamloom.control")]
-    assert [line for line in said if "there is no pipeline" in line or "has lost run" in line]
