@@ -156,3 +156,14 @@ def test_every_kind_says_what_it_takes() -> None:
     assert kinds["sums"].says == "One row for each frame."
     assert kinds["sums"].arguments == ["dataset", "outputs", "parameters", "series", "stream"]
     assert "recipeURI" in kinds["RecipeRule"].arguments
+
+
+def test_the_description_of_the_page_is_one(repository: Path) -> None:
+    page = (repository / "docs/how-to/serve-rules.md").read_text()
+    (written,) = [block.partition("```")[0] for block in page.split("```yaml\n")[1:]]
+    description = read_description(written, as_yaml=True)
+    assert [(step.name, step.after) for step in description.steps] == [
+        ("localise", []),
+        ("render", [0]),
+        ("measure", [1]),
+    ]

@@ -7,12 +7,14 @@ import type { RuleChain, RuleStep } from "./answers";
 import { layoutOf, type Spot } from "./layout";
 import { framesOf, paceOf, SIGNS } from "./words";
 
-const WIDTH = 200;
+/** Of a box, in the units of the picture: two are beside each other on a phone. */
+const WIDE_BOX = 200;
+const NARROW_BOX = 158;
 const HEIGHT = 76;
 const GAP = { along: 56, across: 16 };
 const NARROW = "(max-width: 45rem)";
-/** Letters that have room in a box. */
-const LETTERS = 24;
+/** Units that a letter of a name takes. */
+const LETTER = 8.2;
 
 function useNarrow(): boolean {
   const [narrow, setNarrow] = useState(() => matchMedia(NARROW).matches);
@@ -32,36 +34,37 @@ interface Point {
 
 function cornerOf(spot: Spot, down: boolean): Point {
   return down
-    ? { x: spot.row * (WIDTH + GAP.across), y: spot.layer * (HEIGHT + GAP.along / 2) }
-    : { x: spot.layer * (WIDTH + GAP.along), y: spot.row * (HEIGHT + GAP.across) };
+    ? { x: spot.row * (NARROW_BOX + GAP.across), y: spot.layer * (HEIGHT + GAP.along / 2) }
+    : { x: spot.layer * (WIDE_BOX + GAP.along), y: spot.row * (HEIGHT + GAP.across) };
 }
 
 function pathOf(from: Point, to: Point, down: boolean): string {
   if (down) {
-    const [x, y, u, v] = [from.x + WIDTH / 2, from.y + HEIGHT, to.x + WIDTH / 2, to.y - 6];
+    const [x, y, u, v] = [from.x + NARROW_BOX / 2, from.y + HEIGHT, to.x + NARROW_BOX / 2, to.y - 6];
     const half = (v - y) / 2;
     return `M${x} ${y} C${x} ${y + half} ${u} ${v - half} ${u} ${v}`;
   }
-  const [x, y, u, v] = [from.x + WIDTH, from.y + HEIGHT / 2, to.x - 6, to.y + HEIGHT / 2];
+  const [x, y, u, v] = [from.x + WIDE_BOX, from.y + HEIGHT / 2, to.x - 6, to.y + HEIGHT / 2];
   const half = (u - x) / 2;
   return `M${x} ${y} C${x + half} ${y} ${u - half} ${v} ${u} ${v}`;
 }
 
-function short(text: string): string {
-  return text.length > LETTERS ? `${text.slice(0, LETTERS - 1)}…` : text;
+function short(text: string, width: number): string {
+  const letters = Math.floor((width - 20) / LETTER);
+  return text.length > letters ? `${text.slice(0, letters - 1)}…` : text;
 }
 
-function Box(props: { chain: RuleChain; step: RuleStep; at: Point; chosen: boolean }): JSX.Element {
-  const { step, at } = props;
+function Box(props: { chain: RuleChain; step: RuleStep; at: Point; width: number; chosen: boolean }): JSX.Element {
+  const { step, at, width } = props;
   const total = Math.max(1, step.frames.final ?? step.frames.released);
-  const inner = WIDTH - 20;
+  const inner = width - 20;
   const done = (inner * step.frames.done) / total;
   const failed = (inner * step.frames.failed) / total;
-  const texts = { name: short(step.name), state: `${SIGNS[step.state]} ${step.state}`, pace: step.state === "running" ? (paceOf(step).split(", ")[0] ?? "") : "", frames: framesOf(step) };
+  const texts = { name: short(step.name, width), state: `${SIGNS[step.state]} ${step.state}`, pace: step.state === "running" ? (paceOf(step).split(", ")[0] ?? "") : "", frames: framesOf(step) };
   return (
     <a href={hashOf("rules", { chain: String(props.chain.id), step: String(step.id) })} class={`step ${step.state}${props.chosen ? " chosen" : ""}`} data-step={step.id}>
       <g transform={`translate(${at.x} ${at.y})`}>
-        <rect class="box" width={WIDTH} height={HEIGHT} rx="8">
+        <rect class="box" width={width} height={HEIGHT} rx="8">
           <title>{`${step.name} (${step.kind})`}</title>
         </rect>
         <text x="10" y="21" class="name">
@@ -70,7 +73,7 @@ function Box(props: { chain: RuleChain; step: RuleStep; at: Point; chosen: boole
         <text x="10" y="40" class="state">
           {texts.state}
         </text>
-        <text x={WIDTH - 10} y="40" class="pace">
+        <text x={width - 10} y="40" class="pace">
           {texts.pace}
         </text>
         <text x="10" y="58" class="count">
@@ -93,7 +96,8 @@ export function Graph(props: { chain: RuleChain; chosen: number | undefined }): 
   );
   const corners = new Map(layout.spots.map((spot) => [spot.id, cornerOf(spot, down)]));
   const across = (count: number, size: number, gap: number): number => count * size + (count - 1) * gap;
-  const width = down ? across(layout.rows, WIDTH, GAP.across) : across(layout.layers, WIDTH, GAP.along);
+  const box = down ? NARROW_BOX : WIDE_BOX;
+  const width = down ? across(layout.rows, box, GAP.across) : across(layout.layers, box, GAP.along);
   const height = down ? across(layout.layers, HEIGHT, GAP.along / 2) : across(layout.rows, HEIGHT, GAP.across);
   const states = new Map(chain.steps.map((step) => [step.id, step.state]));
   return (
@@ -116,7 +120,7 @@ export function Graph(props: { chain: RuleChain; chosen: number | undefined }): 
           );
         })}
         {chain.steps.map((step) => (
-          <Box key={step.id} chain={chain} step={step} at={corners.get(step.id)!} chosen={props.chosen === step.id} />
+          <Box key={step.id} chain={chain} step={step} at={corners.get(step.id)!} width={box} chosen={props.chosen === step.id} />
         ))}
       </svg>
     </Wide>
