@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from beamloom import connect
 from beamloom.placement.processes import RestartPolicy
 from live.pipelines import Bench, check_each_once, of_camera, running, wait_until
 from live.series import pictures, pictures_held, uniform_map
@@ -55,12 +56,18 @@ def standby(addresses: dict[str, str], log: Path) -> Iterator[None]:
             process.wait(30)
 
 
+def addresses() -> dict[str, str]:
+    return {"http": quiet_address(), "mailbox": quiet_address()}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
 def test_who_stands_by_goes_on_with_the_run_of_a_controller_that_was_killed(
-    server: RedisServer, camera: Bench, tmp_path: Path
+    server: RedisServer, camera: Bench, tmp_path: Path, *, elsewhere: bool
 ) -> None:
     log = tmp_path / "second.log"
-    here = {"http": quiet_address(), "mailbox": quiet_address()}
-    with running(of_camera(camera), policy=NEVER, controller=here) as live, standby(here, log):
+    here = addresses()
+    there = addresses() if elsewhere else here
+    with running(of_camera(camera), policy=NEVER, controller=here) as live, standby(there, log):
         live.set(takes=0.001)
         run = live.arm(uniform_map(["camera"], EVENTS))
         taken_over = threading.Event()
@@ -69,13 +76,17 @@ def test_who_stands_by_goes_on_with_the_run_of_a_controller_that_was_killed(
         live.placement.kill("controller")
         wait_until(lambda: f"run {run} is gone on with" in log.read_text(), "the other controller")
         taken_over.set()
-        wait_until(lambda: live.placement.ask("progress"), "its answers", log.read_text)
-        end = live.finished(60)
-        assert (end["run"], end["reduced"], end["failed"], end["lost"]) == (run, EVENTS + 2, 0, 0), (
-            live.state()
-        )
-        check_each_once(live, EVENTS)
-        assert live.get("parameter/takes") == 0.001
+        wait_until(lambda: "HTTP API at" in log.read_text(), "its HTTP API", log.read_text)
+        with connect(there["http"]) as pipeline:
+            end = pipeline.wait(timeout=60)
+            assert (end.run, end.reduced, end.failed, end.lost) == (run, EVENTS + 2, 0, 0), log.read_text()
+            assert pipeline.parameters["takes"] == 0.001
+            check_each_once(live, EVENTS)
+            # Processes that were there before take part in the next run, wherever the controller is.
+            pipeline.arm(["camera"], HALF)
+            camera.play("camera", pictures(HALF))
+            end = pipeline.wait(timeout=60)
+            assert (end.reduced, end.failed, end.lost) == (HALF + 2, 0, 0), log.read_text()
 
 
 def test_a_server_that_is_away_stops_no_run_and_refuses_the_next_one(

@@ -16,6 +16,7 @@ from beamloom.services.guard import Notes
 from beamloom.services.guarding import _Watch, resident, user_stack
 from beamloom.services.loop import EndOfService
 from beamloom.services.memory_budget import LONGEST_FAREWELL, MemoryBudget
+from beamloom.transport.controller_link import ControllerLink, controller_link
 from beamloom.transport.messages import Gone, Pulse, decode
 from support.ports import quiet_port
 
@@ -88,18 +89,29 @@ def test_an_event_is_never_seen_without_its_beginning_however_fast_others_follow
     ] == []
 
 
+def test_signs_of_life_follow_the_controller_to_another_address() -> None:
+    notes = Notes()
+    notes.call("worker-1@01234567", "tcp://127.0.0.1:1")
+    port = quiet_port()
+    with zmq.Context() as context, context.socket(zmq.DEALER) as controller:
+        controller.bind(f"tcp://127.0.0.1:{port}")
+        controller.set(zmq.RCVTIMEO, 20_000)
+        with controller_link("tcp://127.0.0.1:1", None, linger=0.0) as link:
+            watch = _Watch(os.getpid(), 0, 0, notes, link)
+            watch._send(Pulse())
+            notes.call("worker-1@01234567", f"tcp://127.0.0.1:{port}")
+            watch._send(Gone("killed", killed=True))
+            assert decode(controller.recv()) == ("worker-1@01234567", Gone("killed", killed=True))
+
+
 def test_the_word_of_an_end_is_kept_for_a_controller_that_is_away() -> None:
     notes = Notes()
     notes.call("worker-1@01234567")
     death = Death(7, Failure("process", "WorkerDied", "killed"))
     port = quiet_port()
-    with zmq.Context() as context, context.socket(zmq.PULL) as controller:
-        with context.socket(zmq.PUSH) as socket:
-            socket.set(zmq.LINGER, 0)
-            socket.set(zmq.SNDHWM, 16)
-            socket.set(zmq.RECONNECT_IVL, 50)
-            socket.connect(f"tcp://127.0.0.1:{port}")
-            watch = _Watch(os.getpid(), 0, 0, notes, socket)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as controller:
+        with controller_link(f"tcp://127.0.0.1:{port}", None, linger=0.0) as link:
+            watch = _Watch(os.getpid(), 0, 0, notes, link)
             while watch._send(Pulse()):
                 pass
             last = threading.Thread(target=watch._send_last, args=(Gone("killed", killed=True, death=death),))
@@ -122,9 +134,10 @@ def test_a_worker_that_was_asked_to_end_has_a_guard_that_does_not_wait_for_a_con
     assert notes.asked_to_end
     notes.call("worker-1@1")
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        watch = _Watch(0, 0, 0, notes, socket)
+        watch = _Watch(0, 0, 0, notes, ControllerLink(socket, f"tcp://127.0.0.1:{quiet_port()}"))
         watch._send_last(Pulse())
         assert socket.get(zmq.LINGER) == 1000
+        socket.set(zmq.LINGER, 0)
 
 
 def test_a_budget_is_spent_once_the_process_has_more_than_that() -> None:

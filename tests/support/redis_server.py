@@ -35,7 +35,7 @@ class RedisServer:
     def start(self) -> None:
         assert self._program is not None
         words = ["--port", "0", "--unixsocket", str(self._socket), "--dir", str(self._folder)]
-        words += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        words += ["--save", "", "--appendonly", "yes", "--appendfsync", "no"]
         self._process = subprocess.Popen([self._program, *words], stdout=subprocess.DEVNULL)
         end = time.monotonic() + PATIENCE
         while not self._answers():

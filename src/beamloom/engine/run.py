@@ -327,7 +327,7 @@ class Run:
         if not self._scheduler.was_cut and (ahead := stock.last_event) >= self._scheduler.cursor:
             self.abort(
                 f"the controller died while its store was behind: event {ahead} had been given out and nobody knows to whom; "
-                "run it again, and look at the disk of the controller's state_dir"
+                "run it again, and look at the disk of the controller's state_dir, or at the server of its store"
             )
         for worker, slot, first, stop in among_leases(stock.taken, workforce):
             self.taken(worker, slot, first, stop, now)

@@ -25,7 +25,7 @@ from beamloom.services.guard import start_guard
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
-from beamloom.services.membership import new_peer_id
+from beamloom.services.membership import first_of, new_peer_id
 from beamloom.services.user_map import Map
 from beamloom.services.worker import WorkerService
 from beamloom.settings import DebugWorkerSettings
@@ -105,7 +105,7 @@ def serve(settings: DebugWorkerSettings) -> int:
     """Run a debug worker in this process until it is told to end."""
     events = LastEvents(settings.keep_events)
     keys = keys_of(settings)
-    notes = start_guard(settings.controller, settings.heartbeat_interval, keys)
+    notes = start_guard(first_of(settings.controller), settings.heartbeat_interval, keys)
     server = HttpServer(
         make_app(events), settings.http_host, settings.http_port, access_of(settings, os.environ)
     )

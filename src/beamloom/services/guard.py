@@ -29,7 +29,8 @@ _LEAVING_AT = 32
 _ASKED_AT = 33
 _PEER_AT = 64
 _CAPSULE_AT = 512
-_SIZE = 1024
+_CONTROLLER_AT = 1024
+_SIZE = 1280
 NO_EVENT = -1
 
 
@@ -38,7 +39,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _SIZE)
-        self._peer = ""
+        self._peer = self._controller = ""
         self.end()
 
     def begin(self, event: int, now: float) -> None:
@@ -53,15 +54,18 @@ class Notes:
         """Seconds that one event may take, and bytes at which the process is ended in the middle of one (0: never)."""
         _LIMITS.pack_into(self._memory, _LIMITS_AT, event_timeout, memory)
 
-    def call(self, peer: str) -> None:
-        """The id by which the others know the worker; cheap when it is the same as before."""
+    def call(self, peer: str, controller: str = "") -> None:
+        """The id by which the others know the worker, and where the controller is now; cheap when they are the same as before."""
         if peer != self._peer:
             self._peer = peer
             self._write(_PEER_AT, _CAPSULE_AT, peer)
+        if controller != self._controller:
+            self._controller = controller
+            self._write(_CONTROLLER_AT, _SIZE, controller)
 
     def hold(self, capsule: str) -> None:
         """The name of the capsule of the event that user code is called for; empty for none."""
-        self._write(_CAPSULE_AT, _SIZE, capsule)
+        self._write(_CAPSULE_AT, _CONTROLLER_AT, capsule)
 
     def _write(self, start: int, stop: int, text: str) -> None:
         self._memory[start:stop] = text.encode()[: stop - start].ljust(stop - start, b"\0")
@@ -103,22 +107,30 @@ class Notes:
     @property
     def peer(self) -> str:
         """The worker's id; empty before it has one."""
-        return self._memory[_PEER_AT:_CAPSULE_AT].rstrip(b"\0").decode(errors="replace")
+        return self._read(_PEER_AT, _CAPSULE_AT)
 
     @property
     def capsule(self) -> str:
         """The name of the capsule of the event that user code works on; empty for none."""
-        return self._memory[_CAPSULE_AT:].rstrip(b"\0").decode(errors="replace")
+        return self._read(_CAPSULE_AT, _CONTROLLER_AT)
+
+    @property
+    def controller(self) -> str:
+        """Where the controller is now; empty before the worker knows it."""
+        return self._read(_CONTROLLER_AT, _SIZE)
+
+    def _read(self, start: int, stop: int) -> str:
+        return self._memory[start:stop].rstrip(b"\0").decode(errors="replace")
 
 
 def start_guard(
     controller: str, interval: float, keys: Keys | None = None, *, only_pulse: bool = False
 ) -> Notes:
-    """Give this process a guard, which tells the controller at that address; returns where to write what it should know.
+    """Give this process a guard, which tells the controller; returns where to write what it should know.
 
-    To be called before the process has threads or sockets. ``interval``: seconds between two looks. ``keys``: those of the pipeline.
-    With ``only_pulse`` it gives signs of life, and neither judges nor reports. Where the system has no way to watch a process,
-    there is no guard, and the notes are read by nobody.
+    To be called before the process has threads or sockets. ``controller`` is where that is at first; later it is where the notes say.
+    ``interval``: seconds between two looks. ``keys``: those of the pipeline. With ``only_pulse`` it gives signs of life, and neither judges
+    nor reports. Where the system has no way to watch a process, there is no guard, and the notes are read by nobody.
     """
     notes = Notes()
     if not hasattr(os, "pidfd_open"):

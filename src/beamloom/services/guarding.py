@@ -17,9 +17,8 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-import zmq
-
 from beamloom.engine.faults import PROCESS, Death, Failure
+from beamloom.transport.controller_link import ControllerLink, controller_link
 from beamloom.transport.keys import Keys
 from beamloom.transport.messages import AnyMessage, Gone, Pulse, encode
 
@@ -67,6 +66,10 @@ class Notebook(Protocol):
         """Its id."""
 
     @property
+    def controller(self) -> str:
+        """Where the controller is now."""
+
+    @property
     def capsule(self) -> str:
         """Name of the capsule of the event, if there is one."""
 
@@ -90,26 +93,18 @@ def watch(
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.set(zmq.SNDHWM, 16)
-        socket.set(zmq.LINGER, 1000)
-        socket.set(zmq.RECONNECT_IVL, 50)
-        if keys is not None:
-            keys.present(socket)
-        socket.connect(controller)
-        one = _Watch(worker, alive, dump, notes, socket)
+    with controller_link(controller, keys, linger=1.0) as link:
+        one = _Watch(worker, alive, dump, notes, link)
         (one.give_pulse if only_pulse else one.run)(min(interval, LONGEST_INTERVAL))
 
 
 class _Watch:
-    def __init__(
-        self, worker: int, alive: int, dump: int, notes: Notebook, socket: zmq.Socket[bytes]
-    ) -> None:
+    def __init__(self, worker: int, alive: int, dump: int, notes: Notebook, link: ControllerLink) -> None:
         self._worker = worker
         self._alive = alive
         self._dump = dump
         self._notes = notes
-        self._socket = socket
+        self._link = link
         self._written = b""
         self._stopped_since: float | None = None
         self._told_stopped = False
@@ -214,21 +209,16 @@ class _Watch:
     def _send(self, message: AnyMessage) -> bool:
         """Send what may be dropped; whether it was not."""
         peer = self._notes.peer
-        if not peer:
-            return False
-        try:
-            self._socket.send(encode(peer, message), zmq.DONTWAIT)
-        except zmq.Again:
-            # The controller is away: signs of life that wait for it say the same as this one.
-            return False
-        return True
+        self._link.follow(self._notes.controller)
+        # Where the controller is away, the signs of life that wait for it say the same as this one.
+        return bool(peer) and self._link.send(encode(peer, message))
 
     def _send_last(self, message: AnyMessage) -> None:
         """Send what nobody else can tell: signs of life that wait for the controller go before it, and nothing comes behind."""
-        kept = round(1000 * (GONE_KEPT_AT_THE_END if self._notes.asked_to_end else GONE_KEPT))
-        self._socket.set(zmq.LINGER, kept)
-        if self._notes.peer and self._socket.poll(kept, zmq.POLLOUT):
-            self._send(message)
+        if peer := self._notes.peer:
+            kept = GONE_KEPT_AT_THE_END if self._notes.asked_to_end else GONE_KEPT
+            self._link.follow(self._notes.controller)
+            self._link.send_last(encode(peer, message), kept)
 
 
 def user_stack(dump: str) -> str:

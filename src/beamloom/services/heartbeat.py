@@ -13,12 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import zmq
-
 from beamloom.services.guarding import resident
 from beamloom.services.membership import Membership
 from beamloom.settings import ServiceSettings
 from beamloom.transport.channel import Channel
+from beamloom.transport.controller_link import ControllerLink, controller_link
 from beamloom.transport.keys import Keys
 from beamloom.transport.messages import Heartbeat, LogRecords, encode
 
@@ -72,7 +71,6 @@ class Heartbeats:
         self._notes = notes
         self._keys = keys
         self._channel = channel
-        self._controller = settings.controller
         self._interval = settings.heartbeat_interval
         self._member = member
         self._figures = figures
@@ -83,20 +81,15 @@ class Heartbeats:
         self._thread.start()
 
     def _beat(self) -> None:
-        with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-            socket.set(zmq.SNDHWM, 16)
-            socket.set(zmq.LINGER, 100)
-            socket.set(zmq.RECONNECT_IVL, 50)
-            if self._keys is not None:
-                self._keys.present(socket)
-            socket.connect(self._controller)
+        with controller_link(self._member.controller, self._keys, linger=0.1) as link:
             while True:
-                self._send(socket)
+                self._send(link)
                 if self._over.wait(self._interval):
-                    self._send(socket)
+                    self._send(link)
                     return
 
-    def _send(self, socket: zmq.Socket[bytes]) -> None:
+    def _send(self, link: ControllerLink) -> None:
+        link.follow(self._member.controller)
         if not self._member.welcome:
             return
         peer = self._channel.peer
@@ -106,24 +99,12 @@ class Heartbeats:
             figures["memory_bytes"] = memory
         if strangers:
             figures["strangers"] = strangers
-        try:
-            socket.send(
-                encode(
-                    peer,
-                    Heartbeat(
-                        self._channel.address,
-                        figures,
-                        {**self._notes(time.monotonic()), "clock": time.time()},
-                    ),
-                ),
-                zmq.DONTWAIT,
-            )
+        notes = {**self._notes(time.monotonic()), "clock": time.time()}
+        # Where the controller is away and the queue is full of older signs of life, they say the same.
+        if link.send(encode(peer, Heartbeat(self._channel.address, figures, notes))):
             lines = self._log.take()
             if lines:
-                socket.send(encode(peer, LogRecords(lines)), zmq.DONTWAIT)
-        except zmq.Again:
-            # The controller is away and the queue is full of older signs of life: they say the same.
-            return
+                link.send(encode(peer, LogRecords(lines)))
 
     def close(self) -> None:
         """Send the last lines of the log and end."""

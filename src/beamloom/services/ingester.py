@@ -57,6 +57,7 @@ from beamloom.transport.messages import (
     Finish,
     Finished,
     Joined,
+    Leads,
     Look,
     Orders,
     Part,
@@ -173,6 +174,8 @@ class IngesterService:
                 self._take_stock(run, now)
             case Trace() as trace:
                 traces.heed(self._channel, trace)
+            case Leads(address=address):
+                self.member.follow(address)
             case Welcome():
                 self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 REGISTER_EVERY = 0.25
 """Seconds between attempts to register."""
+ATTEMPTS_EACH = 4
+"""So many at one address, where several are given."""
 LONGEST_GENERATION = 18
 """Digits of the number of a controller; whoever gives more is none."""
 
@@ -32,12 +34,20 @@ def name_of(peer: str) -> str:
     return peer.partition("@")[0]
 
 
+def first_of(addresses: str) -> str:
+    """The first address of several with commas between."""
+    return addresses.partition(",")[0]
+
+
 class Membership:
     """One process' place in the pipeline."""
 
     def __init__(self, channel: Channel, controller: str, name: str, role: str, **what: Any) -> None:
+        """``controller``: its address, or those of several of which one is at work, with commas between."""
         self.welcome = False
         """Whether the controller knows this process."""
+        self.controller = first_of(controller)
+        """Where the controller is to be reached."""
         self.ended: str | None = None
         """Why this process has to end, when it has to."""
         self._was_welcome = False
@@ -45,6 +55,8 @@ class Membership:
         self._generation = 0
         self._name = name
         self._next_attempt = 0.0
+        self._attempts = 0
+        self._addresses = controller.split(",")
         self._register = Register(
             name,
             role,
@@ -54,7 +66,7 @@ class Membership:
             version=VERSION,
             **what,
         )
-        channel.connect(CONTROLLER, controller)
+        channel.connect(CONTROLLER, self.controller)
 
     @property
     def code(self) -> dict[str, str]:
@@ -87,11 +99,20 @@ class Membership:
             self.ended = self._channel.refusal()
         if not self.welcome and now >= self._next_attempt:
             self._next_attempt = now + REGISTER_EVERY
+            self._attempts += 1
+            if self._attempts % ATTEMPTS_EACH == 0 and len(self._addresses) > 1:
+                self.follow(self._addresses[self._attempts // ATTEMPTS_EACH % len(self._addresses)])
             self._channel.send(CONTROLLER, self._register)
 
     def wait(self, now: float) -> float:
         """Seconds until the next attempt to register."""
         return 1.0 if self.welcome else max(0.0, self._next_attempt - now)
+
+    def follow(self, address: str) -> None:
+        """The controller is to be reached here from now on."""
+        if address != self.controller:
+            self.controller = address
+            self._channel.connect(CONTROLLER, address)
 
     def welcomed(self) -> None:
         """The controller knows us."""

@@ -58,6 +58,7 @@ from beamloom.transport.messages import (
     Finished,
     Heard,
     Joined,
+    Leads,
     Parameters,
     Reduced,
     Results,
@@ -190,6 +191,8 @@ class ReducerService:
                 self._take_stock(run)
             case Trace() as trace:
                 traces.heed(self._channel, trace)
+            case Leads(address=address):
+                self.member.follow(address)
             case Welcome():
                 self.member.welcomed()
                 self._hold_until = self._hold_until or now + HOLD_SECONDS
@@ -367,7 +370,7 @@ class ReducerService:
     def turn(self, now: float) -> None:
         """Call the timer when it is due, and serve readers."""
         self.member.turn(now)
-        self._guard_notes.call(self._channel.peer)
+        self._guard_notes.call(self._channel.peer, self.member.controller)
         self._acknowledge(self._acknowledgements.take_due(now))
         self._journal.turn()
         self._deciding.turn(now)

@@ -19,7 +19,7 @@ from beamloom.services.keeping import Keeping, files_of, keepers_of, past_of
 from beamloom.services.last_words import LastWords
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
-from beamloom.services.membership import new_peer_id
+from beamloom.services.membership import first_of, new_peer_id
 from beamloom.services.reducer import ReducerService
 from beamloom.services.resumption import TAKING_UP
 from beamloom.services.safekeeping import Safekeeping
@@ -33,7 +33,7 @@ def serve(settings: ReducerSettings) -> int:
     """Run the reducer in this process until it is told to end."""
     keys = keys_of(settings)
     # C code of the user's class may hold the interpreter's lock for longer than anybody waits for a sign of life.
-    notes = start_guard(settings.controller, settings.heartbeat_interval, keys, only_pulse=True)
+    notes = start_guard(first_of(settings.controller), settings.heartbeat_interval, keys, only_pulse=True)
 
     def load() -> ReducerAnalysis | None:
         if settings.reducer_class is None:

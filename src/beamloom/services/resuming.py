@@ -29,7 +29,7 @@ from beamloom.services.restoring import Restored
 from beamloom.services.statekeeping import ActiveState, ControllerState, RunPapers, StateKeeper
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel
-from beamloom.transport.messages import TakeStock
+from beamloom.transport.messages import Leads, TakeStock
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +101,7 @@ def resume(
     for peer, register in state.members.items():
         controller.ensemble.add(peer, register, now)
         channel.connect(peer, register.address)
+        channel.send(peer, Leads(channel.address))
         try:
             descriptions = [Parameter.from_wire(one) for one in register.descriptions]
             controller.epochs.parameters.describe(descriptions, owner=register.name)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from beamloom.services.membership import first_of
 from beamloom.settings import ControllerSettings, ReducerSettings, ServiceSettings
 
 JOURNALS = "journals"
@@ -53,7 +54,7 @@ def journals_of(settings: ReducerSettings, environment: Mapping[str, str] = os.e
 
 def own_folder(settings: ServiceSettings) -> str:
     """The name of a folder that no other process of the pipeline has, unless it was started to take the place of this one."""
-    whose = urlsplit(settings.controller)
+    whose = urlsplit(first_of(settings.controller))
     host = whose.hostname or ""
     if host in ("127.0.0.1", "localhost", "::1"):
         host = socket.gethostname()

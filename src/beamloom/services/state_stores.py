@@ -31,6 +31,9 @@ from beamloom.store import (
 
 logger = logging.getLogger(__name__)
 
+SERVER_PATIENCE = 1.0
+"""Seconds that what happens waits for a server: there are no notes beside it, and what is not written dies with this process."""
+
 
 class OpenState(msgspec.Struct, frozen=True):
     """The state of a controller, which is its own from now on."""
@@ -67,7 +70,7 @@ def _at_server(settings: ControllerSettings, stack: contextlib.ExitStack) -> Ope
         raise UserError(
             f"the store at {link} cannot be used ({error}); start the server, or name another one as store"
         ) from error
-    keeper = StateKeeper(Scribe(store, noted=stored.noted))
+    keeper = StateKeeper(Scribe(store, noted=stored.noted, patience=SERVER_PATIENCE))
     stack.callback(keeper.close)
     return OpenState(keeper, stored, lambda: lease.lost)
 

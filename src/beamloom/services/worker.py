@@ -42,6 +42,7 @@ from beamloom.transport.messages import (
     Finish,
     Finished,
     Inquire,
+    Leads,
     Offer,
     Orders,
     Packets,
@@ -171,6 +172,8 @@ class WorkerService:
                 self._take_stock(told)
             case Trace() as trace:
                 traces.heed(self._channel, trace)
+            case Leads(address=address):
+                self.member.follow(address)
             case Welcome():
                 self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
@@ -269,7 +272,7 @@ class WorkerService:
     def turn(self, now: float) -> None:
         """Process what is ready."""
         self.member.turn(now)
-        self._notes.call(self._channel.peer)
+        self._notes.call(self._channel.peer, self.member.controller)
         self._look_at_memory(now)
         if self._run is not None:
             self._run.turn(now, self._turn_seconds, begins=self._budget.spent is None)

@@ -10,7 +10,7 @@ from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import EndOfService
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
-from beamloom.services.membership import new_peer_id
+from beamloom.services.membership import first_of, new_peer_id
 from beamloom.services.memory_budget import Renewal
 from beamloom.services.user_map import Map
 from beamloom.services.worker import WorkerService
@@ -27,7 +27,7 @@ def serve(settings: WorkerSettings) -> int:
         return Map(load_class(settings.worker_class, settings.analysis_path))
 
     keep_freed_memory()
-    notes = start_guard(settings.controller, settings.heartbeat_interval, keys)
+    notes = start_guard(first_of(settings.controller), settings.heartbeat_interval, keys)
     end, renewal = EndOfService(notes.will_end), Renewal()
     channel = open_mailbox(settings, keys, new_peer_id(settings.name))
     service = WorkerService(

@@ -162,9 +162,9 @@ class ServiceSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown
     controller: Annotated[
         str,
         Meta(
-            pattern=r"^tcp://[^:]+:\d+$",
-            description="The controller's mailbox.",
-            extra={"expects": "an address as tcp://host:port"},
+            pattern=r"^tcp://[^:,]+:\d+(,tcp://[^:,]+:\d+)*$",
+            description="The controller's mailbox; where several stand by, those of all of them, with commas between.",
+            extra={"expects": "an address as tcp://host:port, or several with commas between"},
         ),
     ] = "tcp://127.0.0.1:10500"
 

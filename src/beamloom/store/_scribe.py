@@ -21,7 +21,7 @@ from beamloom.store._slate import Slate
 from beamloom.store._store import Overtaken, Store, StoreError
 
 PATIENCE = 0.1
-"""Seconds that the caller waits at most for one batch to be written."""
+"""Seconds that the caller waits at most for one batch to be written, unless somebody says otherwise."""
 GATHER_SECONDS = 0.05
 """How long what is noted may wait to be written with what comes after it."""
 MOST_WAITING_BYTES = 64 << 20
@@ -41,8 +41,10 @@ class _Job:
 class Scribe:
     """Hands over to a store what it is to keep."""
 
-    def __init__(self, store: Store, slate: Slate | None = None, noted: int = 0) -> None:
-        """``noted``: the number of the last batch of all controllers of this store before."""
+    def __init__(
+        self, store: Store, slate: Slate | None = None, noted: int = 0, patience: float = PATIENCE
+    ) -> None:
+        """``noted``: the number of the last batch of all controllers of this store before; ``patience``: in place of ``PATIENCE``."""
         self.problem: str | None = None
         """Why the store is behind, in a sentence without its end; None while it has everything."""
         self.overtaken: str | None = None
@@ -51,6 +53,7 @@ class Scribe:
         """Batches and checkpoints that were written."""
         self._store = store
         self._slate = slate
+        self._patience = patience
         self._number = noted
         self._hurries = False
         """Whether something waits that is not safe yet."""
@@ -110,7 +113,7 @@ class Scribe:
     def _await(self) -> None:
         """Wait until all is written, as long as that is worth it."""
         if not self._slow and not self._catching_up:
-            self._slow = not self._changed.wait_for(lambda: not self._waiting, PATIENCE)
+            self._slow = not self._changed.wait_for(lambda: not self._waiting, self._patience)
 
     def checkpoint(
         self, state: bytes, keep: Mapping[str, bytes] | None = None, most: int = 100, *, wait: bool = False

@@ -25,6 +25,7 @@ from beamloom.transport.messages._feedback import Decided, Heard, Said
 from beamloom.transport.messages._membership import (
     Gone,
     Heartbeat,
+    Leads,
     Leaving,
     LogRecords,
     Part,
@@ -83,6 +84,7 @@ __all__ = [
     "Inquire",
     "Joined",
     "Lacking",
+    "Leads",
     "Leaving",
     "LogRecords",
     "Look",
@@ -121,6 +123,7 @@ AnyMessage = (
     | Welcome
     | Unknown
     | Heartbeat
+    | Leads
     | Leaving
     | Pulse
     | Gone

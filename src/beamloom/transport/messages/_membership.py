@@ -56,6 +56,12 @@ class Welcome(Message):
     """Controller → a process: you take part."""
 
 
+class Leads(Message):
+    """Controller → a process: I have taken the place of another controller, and am to be reached here."""
+
+    address: str
+
+
 class Unknown(Message):
     """Controller → a process: I do not know you (any more); forget what you hold and register."""
 

@@ -1,0 +1,38 @@
+"""Where a process looks for its controller."""
+
+from __future__ import annotations
+
+from beamloom.services.membership import ATTEMPTS_EACH, REGISTER_EVERY, Membership
+from beamloom.transport.memory import Exchange
+
+FIRST, SECOND = "tcp://first:10500", "tcp://second:10500"
+
+
+def test_of_several_controllers_each_is_asked_until_one_lets_the_process_in() -> None:
+    exchange = Exchange()
+    exchange.channel("controller")
+    member = Membership(exchange.channel("worker-1"), f"{FIRST},{SECOND}", "worker-1", "worker")
+    asked = []
+    for attempt in range(4 * ATTEMPTS_EACH):
+        member.turn(attempt * REGISTER_EVERY)
+        asked.append(member.controller)
+    assert asked[: ATTEMPTS_EACH - 1] == [FIRST] * (ATTEMPTS_EACH - 1)
+    assert asked.count(FIRST) == asked.count(SECOND)
+    member.welcomed()
+    found = member.controller
+    for attempt in range(4 * ATTEMPTS_EACH):
+        member.turn(1000.0 + attempt)
+    assert member.controller == found
+
+
+def test_a_controller_that_has_taken_over_is_followed_and_asked_again_when_it_forgets() -> None:
+    exchange = Exchange()
+    exchange.channel("controller")
+    member = Membership(exchange.channel("worker-1"), FIRST, "worker-1", "worker")
+    member.welcomed()
+    member.follow(SECOND)
+    assert member.controller == SECOND
+    member.unknown(None)
+    for attempt in range(4 * ATTEMPTS_EACH):
+        member.turn(attempt * REGISTER_EVERY)
+    assert member.controller == SECOND
