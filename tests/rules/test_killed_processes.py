@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from beamloom.rules import LedgerError, LocalPool, RuleEngine, SpoolWriter
 from rules.conftest import expected, frames, series
 from support.patience import PATIENCE
+from support.rule_ledgers import frames_done
 
 pytestmark = pytest.mark.processes
 
@@ -25,23 +25,10 @@ def start(*arguments: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "support.rules_process", *map(str, arguments)])
 
 
-def done(folder: Path) -> int:
-    """Frames that are worked off, as another process sees it."""
-    try:
-        with sqlite3.connect(f"file:{folder / 'ledger.sqlite'}?mode=ro", uri=True) as connection:
-            (count,) = connection.execute("SELECT MAX(frames_done) FROM steps").fetchone()
-    except sqlite3.Error:
-        return 0
-    finally:
-        if "connection" in locals():
-            connection.close()
-    return int(count or 0)
-
-
 def until(process: subprocess.Popen[bytes], folder: Path, count: int) -> None:
     deadline = time.monotonic() + PATIENCE
-    while done(folder) < count and process.poll() is None:
-        assert time.monotonic() < deadline, f"{done(folder)} frames after {PATIENCE} s"
+    while frames_done(folder) < count and process.poll() is None:
+        assert time.monotonic() < deadline, f"{frames_done(folder)} frames after {PATIENCE} s"
         time.sleep(0.005)
 
 

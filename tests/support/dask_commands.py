@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
+import random
 import subprocess
 import sys
 import threading
@@ -13,7 +11,7 @@ from types import TracebackType
 
 from support.patience import PATIENCE
 from support.ports import quiet_port
-from support.waiting import until
+from support.processes import end_one_below
 
 
 class DaskCommands:
@@ -66,10 +64,7 @@ class DaskCommands:
         """One of the processes that nannies watch over, and with it the one at its chunk."""
         with self._turn:
             command = self._processes["worker"].pid
-        # While it starts again it has none.
-        pids = until(lambda: _children(command, "multiprocessing.spawn"), "Dask has a worker process")
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pids[-1], signal.SIGKILL)
+        end_one_below(command, "multiprocessing.spawn", random.Random(0))
 
     def kill_nannies(self) -> None:
         """The worker command itself, with its nannies; the workers see that."""
@@ -98,23 +93,3 @@ class DaskCommands:
                 self._processes[name] = subprocess.Popen(
                     [sys.executable, "-m", "dask", name, *arguments], stdout=log, stderr=log
                 )
-
-
-def _children(parent: int, words: str) -> list[int]:
-    """Processes below ``parent`` whose command has these words, the oldest first."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    below, todo = [], [parent]
-    while todo:
-        here = todo.pop()
-        todo += (new := [pid for pid, above in parents.items() if above == here])
-        below += new
-    found = []
-    for pid in sorted(below):
-        with contextlib.suppress(OSError):
-            if words in (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode():
-                found.append(pid)
-    return found
