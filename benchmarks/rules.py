@@ -1,7 +1,8 @@
 """What rules cost: frames dispatched a second beside the plain executor, 20,000 chunks in one rule, the start of the next step, latency.
 
-Tasks do nothing, so that all that is measured is the way there and back, and the ledger.
-``--json`` prints the figures as one JSON object on the last line.
+Tasks do nothing, so that all that is measured is the way there and back, and the ledger; but for the last figures, which are those of the
+chain of the documentation (localize, render, measure) that follows the process of a camera at 100 frames a second.
+``--dask`` measures what Dask costs too, on workers of this machine. ``--json`` prints the figures as one JSON object on the last line.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -18,9 +22,21 @@ from typing import Any, Final
 
 import numpy as np
 
-from beamloom.rules import Chunk, FunctionRule, LocalPool, RuleEngine, RuleFactory, SpoolWriter
+from beamloom.rules import (
+    Chunk,
+    DaskExecutor,
+    FunctionRule,
+    LocalisationRuleFactory,
+    LocalPool,
+    RecipeRuleFactory,
+    RuleEngine,
+    RuleFactory,
+    SpoolWriter,
+)
 
 WORKERS: Final = 2
+LOCALIZED: Final = "frame written to frame localized, s, median, p95, greatest"
+HERE: Final = Path(__file__).resolve().parent
 
 
 def nothing(chunk: Chunk, parameters: Any) -> None:
@@ -99,9 +115,66 @@ def latency(engine: RuleEngine, folder: Path, frames: int, rate: float) -> tuple
     return statistics.median(waits), max(waits)
 
 
+def chain(engine: RuleEngine, folder: Path, frames: int, rate: float) -> dict[str, Any]:
+    """What becomes of the frames of a camera's process: when each is localized, and what follows."""
+    os.environ["BEAMLOOM_CLUSTER_ROOT"] = str(HERE.parent / "examples" / "rules")
+    names = {"spool_dir": str(folder), "series_stub": "cell"}
+    step1, step2, step3 = (
+        LocalisationRuleFactory(seriesName=folder / "cell", max_wait=0.1),
+        *(
+            RecipeRuleFactory(
+                recipeURI=f"PYME-CLUSTER///RECIPES/{recipe}.yaml",
+                input_patterns={"input": f"{{{{spool_dir}}}}/analysis/{{{{series_stub}}}}.{suffix}"},
+            )
+            for recipe, suffix in (("render_image", "h5r"), ("measure_blobs", "tif"))
+        ),
+    )
+    step1.chain(step2).chain(step3)
+    folder.mkdir()
+    camera = subprocess.Popen(
+        [sys.executable, str(HERE / "rules_camera.py"), str(folder / "cell"), str(frames), str(rate)]
+    )
+    rule = step1.get_rule(names).push(engine)
+    counted: list[tuple[float, int]] = []
+    while not rule.pushed.ended:
+        counted.append((time.time(), rule.pushed.view().frames_done))
+        time.sleep(0.005)
+    localized = time.time()
+    rule.wait(chain=True)
+    over = time.time()
+    camera.wait()
+    written = np.load(folder / "cell.times.npy")
+    moments, counts = np.array([moment for moment, _ in counted] + [localized]), [n for _, n in counted]
+    waits = moments[np.searchsorted([*counts, frames], np.arange(1, frames + 1))] - written
+    return {
+        LOCALIZED: [*map(float, (np.median(waits), np.percentile(waits, 95), waits.max()))],
+        "last frame written to table written, s": localized - float(written[-1]),
+        "table written to image rendered and blobs measured, s": over - localized,
+    }
+
+
+def by_dask(folder: Path) -> dict[str, Any]:
+    """The same by workers of Dask."""
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR"
+        ) as cluster,
+        RuleEngine(folder, DaskExecutor(cluster)) as engine,
+    ):
+        dispatched(engine, 1000, 10)
+        return {
+            "frames/s, chunks of 100, Dask": dispatched(engine, 100_000, 100),
+            "frames/s, chunks of 1, Dask": dispatched(engine, 2_000, 1),
+            "next step worked off after, ms, Dask": successor(engine, 20),
+        }
+
+
 def main() -> None:
     """Measure, and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dask", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with (
@@ -120,6 +193,11 @@ def main() -> None:
                 engine, Path(folder) / "series", 500, 100.0
             ),
         }
+        cold = chain(engine, Path(folder) / "cold", 100, 100.0)
+        report |= chain(engine, Path(folder) / "warm", 2000, 100.0)
+        report["  by workers that have localized nothing before"] = cold[LOCALIZED]
+        if arguments.dask:
+            report |= by_dask(Path(folder) / "dask")
     for name, value in report.items():
         values = value if isinstance(value, list | tuple) else [value]
         print(f"{name:64} {'  '.join(f'{one:,.3g}' if one < 100 else f'{one:,.0f}' for one in values)}")
