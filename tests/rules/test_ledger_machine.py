@@ -1,21 +1,37 @@
-"""The ledger against a model, whatever the order of deaths, retries, late results and restarts: no chunk lost, none counted twice."""
+"""The ledger against a model, whatever the order of deaths, retries, late results and restarts: no chunk lost, none counted twice.
+
+The same is asked of the ledger in a file and of the one whose journal is at a server.
+"""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from beamloom.rules.cutting import cut
+from beamloom.rules import LedgerError
+from beamloom.rules.cutting import Cut, cut
 from beamloom.rules.ledger import Ledger
+from beamloom.rules.ledger.redis_journal import redis_ledger
 from beamloom.rules.policy import Condition, Retries
 from beamloom.rules.spec import GATHER, Done, Failed, Lease, Link, Outcome, Returned, Staged, StepSpec, Work
+from support.redis_server import redis_server
 
-RETRIES = Retries(errors={"OSError": 2}, others=0, deaths=1, timeouts=1, backoff=0.0)
+RETRIES = Retries(errors={"OSError": 2}, others=0, deaths=1, timeouts=1, backoff=1.0)
+CLASSES = {"bad": ["ValueError"], "disk": ["OSError"], "died": ["worker died"]}
 
 
 def spec(name: str, gather: bool) -> StepSpec:
@@ -30,26 +46,38 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(gather=st.booleans(), on=st.sampled_from(["success", "finish"]))
     def begin(self, gather: bool, on: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ledger"))
-        self.ledger = Ledger(self.folder)
+        self.ledger = self.opened()
         self.now = 0.0
         self.there, self.closed = 0, False
+        self.gather, self.on = gather, on
         self.out: list[Work] = []
         self.late: list[Lease] = []
-        self.counted: dict[int, int] = {}
-        """For each frame of the first step, how often a result of it was taken."""
-        self.on = on
+        self.chunks: dict[int, str] = {}
+        """What the model says of each chunk of the first step: ready, leased, done or failed."""
+        self.failures: dict[int, list[list[str]]] = {}
+        """Of each chunk, since it was last given a new chance."""
+        self.not_before: dict[int, float] = {}
+        self.ended_by = ""
+        """What ended the first step before its time."""
+        self.starts = 0
         self.first, self.second = self.ledger.submit(
             [spec("first", gather), spec("second", False)],
             [Link(0, 1, Condition(on=on))],  # type: ignore[arg-type]
             [],
             self.now,
         )
-        self.starts = 0
+
+    def opened(self) -> Ledger:
+        return Ledger(self.folder)
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):
             self.ledger.close()
             shutil.rmtree(self.folder)
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 4.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
 
     @rule(frames=st.integers(0, 30), overdue=st.booleans(), close=st.booleans())
     def grow(self, frames: int, overdue: bool, close: bool) -> None:
@@ -59,20 +87,56 @@ class LedgerMachine(RuleBasedStateMachine):
         view = self.ledger.view(self.first)
         if view.state != "running" or view.final is not None:
             return
-        cuts = cut(view.released, self.there, size=7, overdue=overdue, closed=self.closed)
-        self.ledger.release(self.first, cuts)
+        self._release(cut(view.released, self.there, size=7, overdue=overdue, closed=self.closed))
+
+    @rule(begin=st.integers(-2, 3).filter(bool))
+    def leave_out(self, begin: int) -> None:
+        """Frames that do not follow those before are refused."""
+        released = self.ledger.view(self.first).released
+        with pytest.raises(LedgerError, match="cannot be released"):
+            self.ledger.release(self.first, [Cut(released + begin, released + begin + 7)])
 
     @precondition(lambda self: self.closed)
+    @rule(all_of_them=st.booleans())
+    def reconcile(self, all_of_them: bool) -> None:
+        """The follower finds the end, and has released what is before it, or not yet."""
+        view = self.ledger.view(self.first)
+        if view.state == "running" and view.released < self.there and all_of_them:
+            self._release(cut(view.released, self.there, size=7, closed=True))
+        if view.state == "running" and view.final is None:
+            self._count(self.ledger.finalise(self.first, self.there, self.now).started)
+
+    @precondition(lambda self: self.chunks and not self.ended_by)
     @rule()
-    def reconcile(self) -> None:
+    def shrink(self) -> None:
+        """The series has ended with fewer frames than there were before."""
         view = self.ledger.view(self.first)
         if view.state == "running" and view.final is None:
-            self.ledger.release(self.first, cut(view.released, self.there, size=7, closed=True))
-            self._count(self.ledger.finalise(self.first, self.there, self.now).started)
+            self.ended_by = "shrunk"
+            self._count(self.ledger.finalise(self.first, view.released - 1, self.now).started)
+            assert "was changed while it was read" in self.ledger.view(self.first).reason
+
+    @precondition(lambda self: self.ledger.view(self.first).state == "running" and self.there > 60)
+    @rule()
+    def cancel(self) -> None:
+        self.ended_by = "cancelled"
+        assert self.ledger.cancel(self.first, "enough", self.now).started == []
 
     @rule(most=st.integers(1, 4))
     def lease(self, most: int) -> None:
-        self.out += self.ledger.claim(self.first, most, self.now)
+        if self.ledger.view(self.first).state not in ("running", "gathering"):
+            return
+        works = self.ledger.claim(self.first, most, self.now)
+        due = [
+            chunk
+            for chunk, state in sorted(self.chunks.items())
+            if state == "ready" and self.not_before.get(chunk, 0.0) <= self.now
+        ]
+        chunks = [work.lease.chunk for work in works]
+        assert [chunk for chunk in chunks if chunk != GATHER] == due[:most]
+        for chunk in chunks:
+            self.chunks[chunk] = "leased"
+        self.out += works
 
     @precondition(lambda self: self.out)
     @rule(data=st.data())
@@ -80,13 +144,11 @@ class LedgerMachine(RuleBasedStateMachine):
         """One worker or several tell what became of their chunks, in one transaction, in any order, some of them twice."""
         works = data.draw(st.lists(st.sampled_from(self.out), min_size=1, max_size=3))
         outcomes = [self._outcome(work, data) for work in works]
-        before = {work.lease: self._attempt_holds(work) for work in works}
+        taken = set()
         for outcome in outcomes:
-            holds = before.pop(outcome.lease, False)
-            work = next(work for work in self.out + works if work.lease == outcome.lease)
-            if isinstance(outcome, Done) and holds and work.lease.chunk != GATHER:
-                for frame in range(work.start, work.stop):
-                    self.counted[frame] = self.counted.get(frame, 0) + 1
+            if outcome.lease not in taken and not self.ended_by:
+                self._model(outcome)
+            taken.add(outcome.lease)
         settled = self.ledger.take(outcomes, self.now)
         self._count(settled.started)
         for work in works:
@@ -106,10 +168,16 @@ class LedgerMachine(RuleBasedStateMachine):
     def crash(self) -> None:
         """The process is killed, and another one goes on; what was leased comes back late, if at all."""
         self.ledger.close()
-        self.ledger = Ledger(self.folder)
+        self._goes_on()
+
+    def _goes_on(self) -> None:
+        self.ledger = self.opened()
         self.ledger.take_over()
         self.late += [work.lease for work in self.out]
         self.out = []
+        for chunk, state in self.chunks.items():
+            if state == "leased":
+                self.chunks[chunk] = "ready"
 
     @rule()
     def publish(self) -> None:
@@ -117,18 +185,22 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ledger.choose(one.id, one.requested)
             self._count(self.ledger.published(one.id, self.now).started)
 
-    @precondition(lambda self: self.ledger.view(self.first).state == "failed")
+    @precondition(lambda self: self.ledger.view(self.first).state == "failed" and not self.ended_by)
     @rule()
     def retry(self) -> None:
-        failed = self.ledger.view(self.first).frames_failed
-        started = self.ledger.view(self.second).state
+        before = self.ledger.view(self.second).state
         chunks = self.ledger.retry_failed(self.first, self.now)
-        assert chunks > 0 or not failed
-        if started == "skipped" and chunks:
+        failed = [chunk for chunk, state in self.chunks.items() if state == "failed"]
+        assert chunks == len(failed)
+        for chunk in failed:
+            # What is put together is put together again when the others are in.
+            state = "done" if chunk == GATHER and len(failed) > 1 else "ready"
+            self.chunks[chunk], self.failures[chunk], self.not_before[chunk] = state, [], 0.0
+        if before == "skipped":
             assert self.ledger.view(self.second).state == "waiting"
 
     @invariant()
-    def every_frame_is_in_one_state(self) -> None:
+    def every_chunk_is_as_the_model_has_it(self) -> None:
         view = self.ledger.view(self.first)
         left, failed = self.ledger.parts(self.first)
         done = [frame for part in left for frame in range(part.start, part.stop)]
@@ -137,41 +209,66 @@ class LedgerMachine(RuleBasedStateMachine):
         assert len(bad) == len(set(bad)) == view.frames_failed
         assert not set(done) & set(bad)
         assert set(done) | set(bad) <= set(range(view.released))
+        if self.ended_by:
+            return
+        if view.state == "gathering" and self.chunks.get(GATHER) not in ("ready", "leased"):
+            # Every frame is settled, so it is asked for, with new chances.
+            self.chunks[GATHER], self.failures[GATHER], self.not_before[GATHER] = "ready", [], 0.0
+        states = [state for chunk, state in self.chunks.items() if chunk != GATHER]
+        assert len(left) == states.count("done")
         assert view.leased == len({work.lease for work in self.out})
-        assert all(self.counted.get(frame) == 1 for frame in done)
+        assert view.ready == list(self.chunks.values()).count("ready")
 
     @invariant()
     def a_step_that_has_ended_has_accounted_for_every_frame(self) -> None:
         view = self.ledger.view(self.first)
-        if view.state in ("done", "failed"):
+        assert len(view.outputs) <= 1
+        if view.state in ("done", "failed") and not self.ended_by:
             assert self.closed
             assert view.final == view.released == self.there == view.frames_done + view.frames_failed
             assert (view.state == "failed") == bool(view.frames_failed or view.reason)
             assert not self.ledger.unpublished()
+            if self.gather and view.state == "done":
+                assert len(view.outputs) == 1
 
     @invariant()
     def the_next_step_starts_once_and_only_as_its_condition_says(self) -> None:
         first, second = self.ledger.view(self.first), self.ledger.view(self.second)
         if second.state == "running":
             assert self.starts == 1
+            assert first.state == "done" or self.on == "finish"
         if second.state == "skipped":
-            assert (self.on, first.state) == ("success", "failed")
+            assert first.state == "cancelled" or (self.on, first.state) == ("success", "failed")
         if second.state == "waiting":
             assert first.state in ("running", "gathering")
+
+    def _release(self, cuts: list[Cut]) -> None:
+        number = self.ledger.view(self.first).chunks
+        self.ledger.release(self.first, cuts)
+        self.chunks.update((number + place, "ready") for place in range(len(cuts)))
 
     def _outcome(self, work: Work, data: st.DataObject) -> Outcome:
         kind = data.draw(st.sampled_from(["done", "done", "bad", "disk", "died", "back"]))
         if kind == "done":
             wrote = work.lease.chunk == GATHER
-            outputs = [Staged("results", "staged", f"/out/{work.lease.attempt}")] if wrote else []
+            outputs = [Staged("results", "staged", "/out")] if wrote else []
             return Done(work.lease, 0.1, file="there", outputs=outputs)
         if kind == "back":
             return Returned(work.lease)
-        classes = {"bad": ["ValueError"], "disk": ["OSError"], "died": ["worker died"]}[kind]
-        return Failed(work.lease, classes, kind)
+        return Failed(work.lease, CLASSES[kind], kind)
 
-    def _attempt_holds(self, work: Work) -> bool:
-        return work in self.out
+    def _model(self, outcome: Outcome) -> None:
+        """What is to become of the chunk of a lease that holds."""
+        chunk = outcome.lease.chunk
+        if isinstance(outcome, Done):
+            self.chunks[chunk] = "done"
+        elif isinstance(outcome, Returned):
+            self.chunks[chunk], self.not_before[chunk] = "ready", 0.0
+        else:
+            self.failures.setdefault(chunk, []).append(outcome.classes)
+            pause = RETRIES.after(self.failures[chunk])
+            self.chunks[chunk] = "failed" if pause is None else "ready"
+            self.not_before[chunk] = self.now + (pause or 0.0)
 
     def _count(self, started: list[int]) -> None:
         self.starts += started.count(self.second)
@@ -179,3 +276,36 @@ class LedgerMachine(RuleBasedStateMachine):
 
 LedgerMachine.TestCase.settings = hypothesis.settings(max_examples=40, stateful_step_count=35)
 TestLedger = LedgerMachine.TestCase
+
+
+class RedisLedgerMachine(LedgerMachine):
+    """The same, and processes that are suspended, and go on when another one has taken over."""
+
+    url = ""
+
+    def opened(self) -> Ledger:
+        return redis_ledger(self.url, self.folder.name)
+
+    @rule()
+    def suspended(self) -> None:
+        before, step = self.ledger, self.first
+        self._goes_on()
+        with pytest.raises(LedgerError, match="another engine has taken over"):
+            before.trouble(step, "who comes too late")
+        before.close()
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    # The path of a socket is short.
+    with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as server:
+        yield server.url
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_a_ledger_at_a_server_is_as_one_in_a_file(server: str) -> None:
+    class Machine(RedisLedgerMachine):
+        url = server
+
+    run_state_machine_as_test(Machine, settings=hypothesis.settings(max_examples=40, stateful_step_count=35))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         RuleTimedOut,
     )
     from beamloom.rules.executors import DaskExecutor, LocalPool
+    from beamloom.rules.ledger.redis_journal import redis_ledger
     from beamloom.rules.policy import Condition, Retries
     from beamloom.rules.sources import SpoolWriter, describe
     from beamloom.rules.tasks.chunk import Chunk, Gathered
@@ -54,6 +55,7 @@ _ROOMS = {
         "RuleTimedOut",
     ),
     "executors": ("DaskExecutor", "LocalPool"),
+    "ledger.redis_journal": ("redis_ledger",),
     "policy": ("Condition", "Retries"),
     "sources": ("SpoolWriter", "describe"),
     "tasks.chunk": ("Chunk", "Gathered"),
@@ -90,6 +92,7 @@ __all__ = [
     "SpoolWriter",
     "describe",
     "push",
+    "redis_ledger",
     "using",
     "verify_cluster_results_filename",
 ]

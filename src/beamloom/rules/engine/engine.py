@@ -36,12 +36,17 @@ log = logging.getLogger("beamloom.rules")
 class RuleEngine:
     """Works off the rules of one folder; going on with what another process has left there. Use it in a ``with`` statement, or close it."""
 
-    def __init__(self, folder: Path | str, executor: Executor | None = None) -> None:
-        """``executor``: by default a pool of processes, one for each core. Raises LedgerError."""
+    def __init__(
+        self, folder: Path | str, executor: Executor | None = None, ledger: Callable[[], Ledger] | None = None
+    ) -> None:
+        """``executor``: by default a pool of processes, one for each core; ``ledger`` opens another one than that of the folder.
+
+        Raises LedgerError.
+        """
         self.folder = Path(folder).absolute()
         self._lock = lock(self.folder)
         try:
-            self._ledger = Ledger(self.folder)
+            self._ledger = Ledger(self.folder) if ledger is None else ledger()
         except BaseException:
             self._lock.close()
             raise

@@ -1,7 +1,7 @@
-"""One connection to the file of a ledger, and transactions on it.
+"""Transactions on the tables of a ledger, and where they are kept: in a file, or in memory with a journal elsewhere.
 
-A process may be killed at any moment: what was committed is there, what was not is gone. After a power cut the latest moments may be
-missing, and are worked off again (``synchronous = NORMAL`` with a write-ahead log).
+A process may be killed at any moment: what was committed is there, what was not is gone. In a file, after a power cut, the latest moments
+may be missing, and are worked off again (``synchronous = NORMAL`` with a write-ahead log).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from beamloom.rules.errors import LedgerError
 from beamloom.rules.ledger.schema import TABLES, VERSION
@@ -19,31 +19,44 @@ from beamloom.rules.ledger.schema import TABLES, VERSION
 FILE: Final = "ledger.sqlite"
 
 
-class Database:
-    """The file ``ledger.sqlite`` in a folder; threads take turns."""
+class Keeper(Protocol):
+    """Keeps what a transaction has changed somewhere else, where the connection itself keeps nothing."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens it, or makes it. Raises LedgerError."""
-        self._path = folder / FILE
+    def begin(self) -> None:
+        """A transaction begins. Raises LedgerError where nothing can be kept any more."""
+
+    def keep(self) -> None:
+        """Called before it is committed; when it returns, the transaction is kept. Raises LedgerError where it is not."""
+
+    def kept(self) -> None:
+        """Called when it is committed."""
+
+    def close(self) -> None:
+        """Called once, at the end."""
+
+
+class Database:
+    """Tables of a ledger; threads take turns."""
+
+    def __init__(self, connection: sqlite3.Connection, name: str, keeper: Keeper | None = None) -> None:
+        """``name`` is where they are, for people. Makes the tables that are missing. Raises LedgerError."""
+        self._connection = connection
+        self._name = name
+        self._keeper = keeper
         self._turn = threading.RLock()
         self._depth = 0
+        self._closed = False
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                self._path, timeout=10.0, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version not in (0, VERSION):
                 raise LedgerError(
-                    f"{self._path} is a ledger of version {version}, and this is Beamloom with version {VERSION}; "
-                    "name another folder, or use the Beamloom that made it"
+                    f"{name} is a ledger of version {version}, and this is Beamloom with version {VERSION}; "
+                    "name another one, or use the Beamloom that made it"
                 )
-            self._connection.executescript(TABLES)
-            self._connection.execute(f"PRAGMA user_version = {VERSION}")
-        except (OSError, sqlite3.Error) as error:
-            raise LedgerError(f"the ledger {self._path} cannot be opened: {error}") from error
+            connection.executescript(TABLES)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {name} cannot be opened: {error}") from error
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -54,12 +67,18 @@ class Database:
                 return
             self._depth += 1
             try:
+                if self._keeper is not None:
+                    self._keeper.begin()
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
+                if self._keeper is not None:
+                    self._keeper.keep()
                 self._connection.execute("COMMIT")
+                if self._keeper is not None:
+                    self._keeper.kept()
             except sqlite3.Error as error:
                 self._roll_back()
-                raise LedgerError(f"the ledger {self._path} cannot be kept: {error}") from error
+                raise LedgerError(f"the ledger {self._name} cannot be kept: {error}") from error
             except BaseException:
                 self._roll_back()
                 raise
@@ -73,13 +92,31 @@ class Database:
             try:
                 yield self._connection
             except sqlite3.Error as error:
-                raise LedgerError(f"the ledger {self._path} cannot be read: {error}") from error
+                raise LedgerError(f"the ledger {self._name} cannot be read: {error}") from error
 
     def close(self) -> None:
         """Release the file. May be called twice."""
         with self._turn:
+            if self._closed:
+                return
+            self._closed = True
             self._connection.close()
+            if self._keeper is not None:
+                self._keeper.close()
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("ROLLBACK")
+
+
+def in_folder(folder: Path) -> Database:
+    """The file ``ledger.sqlite`` in ``folder``, which is made where it is missing. Raises LedgerError."""
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"the ledger {path} cannot be opened: {error}") from error
+    return Database(connection, str(path))

@@ -1,4 +1,4 @@
-"""The account of all rules: runs, steps, chunks, attempts and files, in one SQLite file.
+"""The account of all rules: runs, steps, chunks, attempts and files, in the tables of a database.
 
 It decides everything and does nothing: no clock, no process, no file but its own. Whoever holds it may be killed between any two
 calls, or within one; the next one that opens it calls ``take_over`` and goes on.
@@ -14,7 +14,7 @@ import msgspec
 
 from beamloom.rules.cutting import Cut
 from beamloom.rules.ledger import chunks, history, outputs, steps, submissions, views
-from beamloom.rules.ledger.database import Database
+from beamloom.rules.ledger.database import Database, in_folder
 from beamloom.rules.ledger.history import ChunkState, ChunkView, RunView
 from beamloom.rules.ledger.outputs import Unpublished
 from beamloom.rules.ledger.steps import Settled
@@ -32,9 +32,9 @@ class Candidate(NamedTuple):
 class Ledger:
     """See the module."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens the ledger in ``folder``, or makes it. Raises LedgerError."""
-        self._database = Database(folder)
+    def __init__(self, where: Path | Database) -> None:
+        """Opens the ledger in the folder ``where``, or makes it. Raises LedgerError."""
+        self._database = where if isinstance(where, Database) else in_folder(where)
         self._specs: dict[int, StepSpec] = {}
 
     def take_over(self) -> int:
