@@ -75,6 +75,19 @@ def test_a_checkpoint_stands_for_all_before_it(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_what_follows_a_checkpoint_is_found_though_its_writer_died_right_behind_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, LIMIT)
+    journal.append([b"before"])
+    journal.replace([b"the state"])
+    journal.close()
+    for life in (b"second", b"third"):
+        after = Journal(tmp_path, LIMIT)
+        after.append([life])
+        after.close()
+    assert Journal(tmp_path, LIMIT).checkpoint() == [b"the state"]
+    assert kept(tmp_path) == [[b"second"], [b"third"]]
+
+
 def test_a_checkpoint_that_was_not_finished_does_not_count(tmp_path: Path) -> None:
     journal = Journal(tmp_path, LIMIT)
     journal.append([b"one"])

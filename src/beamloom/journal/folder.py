@@ -67,7 +67,8 @@ class Journal:
         self._sizes: dict[int, int] = {
             int(path.stem): path.stat().st_size for path in folder.glob("*.journal")
         }
-        self._number = max(self._sizes, default=0)
+        # Who died right behind a checkpoint has left no segment; the next one is to be behind it all the same.
+        self._number = max([0, *self._sizes, *(number - 1 for number in self._checkpoints())])
 
     @property
     def size(self) -> int:
