@@ -62,6 +62,12 @@ def summary(pieces: list[Any]) -> list[tuple[int, str]]:
 EXPECTED = [*((number, "next_position") for number in range(1, EVENTS + 3)), (EVENTS + 3, "quality_reached")]
 
 
+def test_before_the_first_run_there_is_nothing_to_tell() -> None:
+    with Live(reducer=Advising) as live:
+        nothing = {"feedback": [], "place": ":0", "over": False, "missed": 0}
+        assert live.read("feedback") == live.read("feedback?run=last&wait=0.01") == nothing
+
+
 def test_feedback_of_a_run_is_kept_and_asked_for_piece_by_piece() -> None:
     with Live(reducer=Advising, workers=("worker-1",)) as live:
         run = play(live)
@@ -76,6 +82,7 @@ def test_feedback_of_a_run_is_kept_and_asked_for_piece_by_piece() -> None:
         assert summary(live.read(f"feedback?after={run}:10")["feedback"]) == EXPECTED[10:]
         assert summary(live.read("feedback?after=10")["feedback"]) == EXPECTED[10:]
         assert summary(live.read("feedback?run=last&kind=quality_reached")["feedback"]) == EXPECTED[-1:]
+        assert summary(live.read(f"feedback?run={run}&last=2")["feedback"]) == EXPECTED[-2:]
         assert live.read("feedback")["feedback"] == []  # it is over: only what comes
 
 
@@ -95,7 +102,7 @@ def test_who_was_away_while_the_next_run_was_armed_goes_on_where_it_was() -> Non
         ("wait=forever", "0 to 60 seconds"),
         ("wait=-1", "0 to 60 seconds"),
         ("run=none-such", "no run 'none-such'"),
-        ("run=last", "no run has been armed yet"),
+        ("last=all", "how many of the latest"),
     ],
 )
 def test_a_wrong_question_is_answered_with_what_to_ask(query: str, words: str) -> None:
@@ -116,6 +123,34 @@ def test_the_analysis_stops_the_run_and_its_end_names_the_reason() -> None:
         assert not end["aborted"]
         (line,) = live.read("runs")
         assert (line["outcome"], line["stopped"]) == ("stopped", "stopped by the analysis: three are enough")
+
+
+class Worried(Gathering):
+    """Is worried by each result."""
+
+    feedback: GiveFeedback
+
+    def process_result(self, result: Result) -> None:
+        super().process_result(result)
+        self.feedback("warning", level=result.event_number)
+
+
+def test_the_doctor_tells_of_warnings_while_the_run_goes_on() -> None:
+    with Live(reducer=Worried) as live:
+        live.arm(simple_map(EVENTS), all_wrap="false")
+        live.do(lambda: live.feeds["eiger"].send(frame(number) for number in range(1, 4)))
+        found = live.wait_for("doctor", lambda told: len(warnings_in(told)) == 1)
+        live.wait_for("doctor", lambda told: "2 times before" in warnings_in(told)[0]["what"])
+        (warning,) = warnings_in(found)
+        assert warning["what"].startswith("the analysis gives a warning at event ")
+        assert warning["gravity"] == "warning"
+        live.post("stop")
+        live.finished()
+        live.wait_for("doctor", lambda told: warnings_in(told) == [])
+
+
+def warnings_in(told: Any) -> list[Any]:
+    return [one for one in told["findings"] if one["check"] == "analysis-warns"]
 
 
 def test_a_stream_of_events_goes_on_behind_the_last_one_that_was_seen() -> None:

@@ -11,7 +11,8 @@ import msgspec
 from beamloom.control.views import as_text, losses
 from beamloom.control.waits_view import waits_of, wall
 from beamloom.doctor import Departure, Disk, Gravity, ProcessView, RunView, Situation, StreamView, examine
-from beamloom.doctor.situation import LossView
+from beamloom.doctor.situation import LossView, Warned
+from beamloom.engine.feedback import WARNING
 from beamloom.triggermap import TriggerMapError
 from beamloom.version import VERSION
 
@@ -147,6 +148,7 @@ def _run(controller: Any) -> RunView | None:
         unsuited=None if active.finished else _unsuited(controller),
         reducer_away_since=away,
         reducer_away_cause=custody.cause,
+        warnings=tuple(Warned(str(one), one.at) for one in active.feedback.of(WARNING)[-CAUSES_SHOWN:]),
     )
 
 

@@ -20,7 +20,16 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from beamloom.control.asking import Asking, BadRequest, as_json
-from beamloom.control.feedback_feed import Bell, Part, Place, beginning, behind, place_of, present_run
+from beamloom.control.feedback_feed import (
+    MOST_DIGITS,
+    Bell,
+    Part,
+    Place,
+    beginning,
+    behind,
+    place_of,
+    present_run,
+)
 from beamloom.errors import UserError
 
 LONGEST_WAIT = 60.0
@@ -147,12 +156,10 @@ class FeedbackAnswers(Asking):
         run = query.get("run") or None
         present = await self._ask(functools.partial(present_run, self._controller))
         if run == "last":
-            if present is None:
-                raise BadRequest("no run has been armed yet; arm one, then ask again, or leave out run=last")
-            run = present
+            run = present  # before the first run: those to come
         place = place_of(headers.get("last-event-id") or query.get("after") or "", run or present)
         if place is None or (run is not None and place.run != run):
-            place = await self._ask(functools.partial(beginning, self._controller, run))
+            place = await self._ask(functools.partial(beginning, self._controller, run, _most_of(query)))
         return Wish(place, run is not None, kinds)
 
 
@@ -167,6 +174,17 @@ def _wait_of(query: QueryParams) -> float:
             f"wait is a time of 0 to {LONGEST_WAIT:g} seconds, such as wait=20, not {text!r:.40}"
         )
     return seconds
+
+
+def _most_of(query: QueryParams) -> int | None:
+    text = query.get("last")
+    if text is None:
+        return None
+    if not text.isdecimal() or len(text) > MOST_DIGITS:
+        raise BadRequest(
+            f"last is how many of the latest pieces are wanted, such as last=20, not {text!r:.40}"
+        )
+    return int(text)
 
 
 async def _gone(websocket: WebSocket) -> None:

@@ -12,8 +12,6 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
-import msgspec
-
 from beamloom.control.asking import BadRequest
 from beamloom.control.run_records import NoSuchEvent
 from beamloom.engine.feedback import Feedback
@@ -58,14 +56,6 @@ class Part(NamedTuple):
         }
 
 
-class Present(msgspec.Struct, frozen=True):
-    """The run that goes on, or the last one."""
-
-    run: str | None
-    last: int
-    finished: bool
-
-
 def place_of(text: str, present: str | None) -> Place | None:
     """What a client says of where it is; None where it says nothing. A number alone is one of the ``present`` run. Raises BadRequest."""
     if not text:
@@ -83,15 +73,21 @@ def _records(controller: Any) -> list[Any]:
     return [*controller.past, *([] if controller.active is None else [controller.active])]
 
 
-def beginning(controller: Any, run: str | None) -> Place:
-    """Where a client begins that says nothing: with all of the run that it names, or of the one that goes on; behind one that has ended."""
-    if run is not None:
-        return Place(run, 0)
-    active = controller.active
-    if active is None:
-        last = next(reversed(controller.past), None)
-        return Place(None, 0) if last is None else Place(last.digest.run, last.last_feedback)
-    return Place(active.run.run_id, active.last_feedback if active.finished else 0)
+def beginning(controller: Any, run: str | None, most: int | None) -> Place:
+    """Where a client begins that says nothing: with all of the run that it names, or of the one that goes on; behind one that has ended.
+
+    ``most``: with so many of the latest pieces at most. Raises NoSuchEvent.
+    """
+    records = _records(controller)
+    if run is None:
+        record = records[-1] if records else None
+        skipped = record is not None and record.finished
+    else:
+        record, skipped = known(records, run), False
+    if record is None:
+        return Place(None, 0)
+    last = record.last_feedback
+    return Place(record.run_id, last if skipped else 0 if most is None else max(0, last - most))
 
 
 def present_run(controller: Any) -> str | None:
@@ -105,8 +101,8 @@ def behind(controller: Any, place: Place, *, alone: bool) -> Part:
     records = _records(controller)
     names = [record.run_id for record in records]
     at = names.index(place.run) if place.run in names else -1
-    if at < 0 and alone:
-        raise NoSuchEvent(f"there is no run {place.run!r}; /api/v1/runs lists those that there are")
+    if alone:
+        known(records, place.run)
     if at < 0:
         # Of a run that is not remembered nothing can be told any more: go on with the present one.
         at, place = (0 if place.run is None else len(records) - 1), Place(None, 0)
@@ -124,15 +120,18 @@ def behind(controller: Any, place: Place, *, alone: bool) -> Part:
         if len(found) >= MOST_AT_ONCE:
             break
     more = bool(records) and (
-        record_of(records, place.run).last_feedback > place.number or (not alone and place.run != names[-1])
+        known(records, place.run).last_feedback > place.number or (not alone and place.run != names[-1])
     )
-    over = bool(records) and not more and bool(record_of(records, place.run).finished)
+    over = bool(records) and not more and bool(known(records, place.run).finished)
     return Part(found, place, over, missed, more)
 
 
-def record_of(records: list[Any], run: str | None) -> Any:
-    """The one with this id."""
-    return next(record for record in records if record.run_id == run)
+def known(records: list[Any], run: str | None) -> Any:
+    """The record with this id. Raises NoSuchEvent."""
+    for record in records:
+        if record.run_id == run:
+            return record
+    raise NoSuchEvent(f"there is no run {run!r}; /api/v1/runs lists those that there are")
 
 
 class Bell:

@@ -31,6 +31,7 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
             says="The id of a run, or last: of that run alone. Unless given, of the present run and those after it.",
         ),
         Value(name="after", says="Up to where all is known: a number, or a place as it was told."),
+        Value(name="last", kind=int, says="Without after: so many of the latest pieces of the run."),
         Value(name="kind", says="Of these kinds alone.", repeated=True),
     ]
     arming = {409: "A process refuses the run.", 424: "A process does not answer in time."}

@@ -20,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     of_streams.stolen,
     of_streams.lengths,
     of_runs.failures,
+    of_runs.warnings,
     of_processes.hung,
     of_processes.slow_reducer,
     of_streams.full,

@@ -68,3 +68,20 @@ def failures(now: Situation) -> Iterator[Finding]:
         "the tracebacks are in /api/v1/errors; the run goes on without these events",
         gravity=Gravity.TROUBLE if run.failed and run.failed == run.settled else Gravity.WARNING,
     )
+
+
+def warnings(now: Situation) -> Iterator[Finding]:
+    """The analysis of the run that goes on has warned."""
+    run = now.running
+    if run is None or not run.warnings:
+        return
+    latest = run.warnings[-1]
+    before = f", and {len(run.warnings) - 1} times before" if len(run.warnings) > 1 else ""
+    yield Finding(
+        "analysis-warns",
+        run.run,
+        f"the analysis gives a {latest.words}{before}",
+        "'beamloom status' shows all that it has said; what it means, who wrote it knows",
+        latest.at,
+        Gravity.WARNING,
+    )

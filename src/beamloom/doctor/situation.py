@@ -98,6 +98,15 @@ class LossView(msgspec.Struct, frozen=True):
     count: int
 
 
+class Warned(msgspec.Struct, frozen=True):
+    """The analysis has warned."""
+
+    words: str
+    """What of, at which event."""
+    at: float
+    """Unix time (s)."""
+
+
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """The run that goes on, or the last one."""
 
@@ -116,6 +125,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """Why the streams and workers that are there do not suffice for its map."""
     reducer_away_since: float | None = None
     reducer_away_cause: str = ""
+    warnings: tuple[Warned, ...] = ()
+    """The latest of the analysis itself, oldest first."""
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):

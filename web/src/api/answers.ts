@@ -52,6 +52,23 @@ export interface Diagnosis {
   findings: Finding[];
 }
 
+export interface Feedback {
+  run: string;
+  number: number;
+  kind: string;
+  payload: unknown;
+  event: number | null;
+  by: string;
+  at: number;
+}
+
+export interface FeedbackPart {
+  feedback: Feedback[];
+  place: string;
+  over: boolean;
+  missed: number;
+}
+
 export interface Process {
   name: string;
   service_uuid: string;

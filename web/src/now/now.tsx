@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { Account } from "../health/account";
 import { place } from "../route";
+import { FeedbackPanel } from "./feedback";
 import { Processes } from "../streams/processes";
 import { Streams } from "../streams/streams";
 import { WeaveStrip } from "../weave/strip";
@@ -17,6 +18,7 @@ export function Now(): JSX.Element {
   useEffect(() => lead(show), [show]);
   return (
     <>
+      <FeedbackPanel />
       <WeaveStrip />
       <Streams />
       <Processes />
