@@ -31,6 +31,8 @@ def measure_patterns(simulation: Simulation, frame: Any, splitting: Any) -> None
     measure.row(f"{name} product", measure.cpu_seconds(lambda: integrator.integrate(frame)))
     unpacked = measure.cpu_seconds(lambda: integrator.integrate(packet.parse().array))
     measure.row(f"{name} unpacked and product", unpacked)
+    packed = measure.cpu_seconds(lambda: integrator.integrate_packed(packet.parse().packed[0]))
+    measure.row(f"{name} product of the packed frame", packed)
     values = {"poni_file": simulation.poni.encode(), "pixel_splitting": splitting, "show_every": 1000}
     parameters = ParameterSet.from_values(values, Worker.describe_parameters())
     worker = Worker()

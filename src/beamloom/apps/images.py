@@ -6,7 +6,8 @@ opens and closes a series has no image.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import functools
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,14 +16,57 @@ from beamloom import Event, Packet, PacketKind, UserError
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class Image(NamedTuple):
+class PackedImage(Protocol):
+    """One image as it was sent."""
+
+    @property
+    def blob(self) -> Any:
+        """Its bytes."""
+
+    @property
+    def compression(self) -> str:
+        """How they are packed: ``none``, ``bslz4`` and so on."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of a pixel."""
+
+
+class Image:
     """One image."""
 
-    stream: str
-    array: Array
-    """(rows, columns), read-only."""
-    parsed: Any
-    """The packet as the parser of its device has it."""
+    def __init__(self, stream: str, parsed: Any) -> None:
+        self.stream = stream
+        self.parsed = parsed
+        """The packet as the parser of its device has it."""
+
+    @functools.cached_property
+    def array(self) -> Array:
+        """(rows, columns), read-only; unpacked when it is first asked for. Raises UserError where the packet has no such image."""
+        array = getattr(self.parsed, "array", None)
+        if not isinstance(array, np.ndarray) or array.ndim != 2:
+            shape = f"arrays of shape {array.shape}" if isinstance(array, np.ndarray) else "no images"
+            raise UserError(
+                f"the packets of the stream {self.stream} have {shape}, and images of rows and columns are needed; name the stream "
+                "of the camera by the parameter detector_stream"
+            )
+        return array
+
+    @functools.cached_property
+    def packed(self) -> PackedImage | None:
+        """The image as it was sent; None where it was not sent as one of rows and columns. Raises what the parser of its device raises."""
+        found = getattr(self.parsed, "packed", None)
+        return found[0] if isinstance(found, list) and len(found) == 1 and len(found[0].shape) == 2 else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns. Raises as ``array``."""
+        rows, columns = self.array.shape if self.packed is None else self.packed.shape
+        return rows, columns
 
 
 class Camera:
@@ -32,11 +76,14 @@ class Camera:
         self._stream = ""
 
     def image(self, event: Event, stream: str = "") -> Image | None:
-        """The image of ``stream``, or of the only one that has images; None for an event without. Raises UserError."""
+        """The image of ``stream``, or of the only one that has images; None for an event without. Raises UserError.
+
+        Whether a stream that was named has images shows when they are asked for.
+        """
         name = stream or self._stream
         if name:
             parsed = data_of(event.streams.get(name))
-            return None if parsed is None else _image(name, parsed)
+            return None if parsed is None else Image(name, parsed)
         return self._sought(event)
 
     def _sought(self, event: Event) -> Image | None:
@@ -58,7 +105,7 @@ class Camera:
         if not found:
             return None
         self._stream = found[0]
-        return _image(self._stream, parsed_by_name[self._stream])
+        return Image(self._stream, parsed_by_name[self._stream])
 
 
 def data_of(packet: Packet | None) -> Any:
@@ -73,14 +120,3 @@ def has_image(parsed: Any) -> bool:
     """Whether a parsed packet has an image, or several."""
     array = getattr(parsed, "array", None)
     return isinstance(array, np.ndarray) and array.ndim >= 2
-
-
-def _image(stream: str, parsed: Any) -> Image:
-    array = getattr(parsed, "array", None)
-    if not isinstance(array, np.ndarray) or array.ndim != 2:
-        shape = f"arrays of shape {array.shape}" if isinstance(array, np.ndarray) else "no images"
-        raise UserError(
-            f"the packets of the stream {stream} have {shape}, and images of rows and columns are needed; name the stream of the "
-            "camera by the parameter detector_stream"
-        )
-    return Image(stream, array, parsed)

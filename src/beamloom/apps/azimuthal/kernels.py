@@ -70,7 +70,10 @@ def _add_whole_singly(
 def add_shared(
     frame: Array, low: Any, high: Any, bins: Array, shares: Array, worth: Array, sums: Array, lost: Array
 ) -> None:
-    """Each pixel with a share in one bin and the rest in the next; ``sums`` (TURNS, bins + 2), float64."""
+    """Each pixel with a share in one bin and the rest in the next; ``sums`` (TURNS, bins + 2, 2), float64.
+
+    Added up by the first bin are values and shares of values, which lie side by side; ``shared_sums`` makes sums of bins of them.
+    """
     first, second, third, fourth = sums[0], sums[1], sums[2], sums[3]
     four = frame.size - frame.size % 4
     for turn in range(four // 4):
@@ -78,16 +81,16 @@ def add_shared(
         j, k, m = i + ONE, i + TWO, i + THREE
         a, b, c, d = frame[i], frame[j], frame[k], frame[m]
         if _all_valid(low, high, a, b, c, d):
-            p, q = np.float64(shares[i]) * a, np.float64(shares[j]) * b
-            r, s = np.float64(shares[k]) * c, np.float64(shares[m]) * d
-            first[bins[i]] += p
-            second[bins[j]] += q
-            third[bins[k]] += r
-            fourth[bins[m]] += s
-            first[bins[i] + ONE] += a - p
-            second[bins[j] + ONE] += b - q
-            third[bins[k] + ONE] += c - r
-            fourth[bins[m] + ONE] += d - s
+            w, x, y, z = bins[i], bins[j], bins[k], bins[m]
+            p, q, r, s = np.float64(a), np.float64(b), np.float64(c), np.float64(d)
+            first[w, 0] += p
+            first[w, 1] += shares[i] * p
+            second[x, 0] += q
+            second[x, 1] += shares[j] * q
+            third[y, 0] += r
+            third[y, 1] += shares[k] * r
+            fourth[z, 0] += s
+            fourth[z, 1] += shares[m] * s
         else:
             _add_shared_singly(frame, 4 * turn, 4 * turn + 4, low, high, bins, shares, worth, first, lost)
     _add_shared_singly(frame, four, frame.size, low, high, bins, shares, worth, first, lost)
@@ -107,13 +110,27 @@ def _add_shared_singly(
     lost: Array,
 ) -> None:
     for place in range(begin, end):
-        first, share = bins[place], float(shares[place])
+        first, share = bins[place], np.float64(shares[place])
         if low <= frame[place] <= high:
-            sums[first] += share * frame[place]
-            sums[first + 1] += (1.0 - share) * frame[place]
+            sums[first, 0] += frame[place]
+            sums[first, 1] += share * frame[place]
         else:
             lost[first] += share * worth[place]
             lost[first + 1] += (1.0 - share) * worth[place]
+
+
+def whole_sums(turns: Array) -> Array:
+    """The sums of the bins of ``add_whole``, (bins,), float64."""
+    sums: Array = turns.sum(axis=0)[:-2].astype(np.float64)
+    return sums
+
+
+def shared_sums(turns: Array) -> Array:
+    """The sums of the bins of ``add_shared``, (bins,), float64."""
+    values, shares = turns.sum(axis=0)[:-2].T
+    sums: Array = shares.copy()
+    sums[1:] += values[:-1] - shares[:-1]
+    return sums
 
 
 @compiled("azimuthal")
@@ -122,7 +139,7 @@ def add_shared_squares(frame: Array, low: Any, high: Any, bins: Array, shares: A
     for place in range(frame.size):
         value = frame[place]
         if low <= value <= high:
-            share, first = float(shares[place]), bins[place]
+            share, first = np.float64(shares[place]), bins[place]
             squares[first] += share * share * value
             squares[first + 1] += (1.0 - share) * (1.0 - share) * value
 
@@ -144,7 +161,7 @@ def add_rows(
     for row in range(start.size - 1):
         total, spread, missing = 0.0, 0.0, 0.0
         for place in range(start[row], start[row + 1]):
-            value, part = frame[pixel[place]], float(share[place])
+            value, part = frame[pixel[place]], np.float64(share[place])
             if low <= value <= high:
                 total += part * value
                 spread += part * part * value
@@ -177,7 +194,7 @@ def clip(
         kept = 0
         for place in range(start[row], start[row + 1]):
             value = frame[pixel[place]]
-            weight = float(worth[pixel[place]])
+            weight = np.float64(worth[pixel[place]])
             if low <= value <= high and weight > 0.0:
                 values[kept] = value
                 worths[kept] = weight

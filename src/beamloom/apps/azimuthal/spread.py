@@ -17,6 +17,7 @@ from beamloom.apps.azimuthal.geometry import Weights
 Array = np.ndarray[Any, np.dtype[Any]]
 _TOLERANCE: Final = 1e-6
 """Of shares, which pyFAI keeps as float32."""
+_STEPS: Final = 2.0**24
 _MOST_WIDE: Final = 0.1
 """Share of pixels that may be wide."""
 
@@ -28,9 +29,18 @@ class Spread:
     bins: Array
     """The first bin, flat, uint16 or uint32; of pixels of no bin the last but one of bins + 2."""
     shares: Array | None
-    """What falls there, float32; None where every pixel is in one bin."""
+    """What falls there, float32 in steps of 2^-24; None where every pixel is in one bin.
+
+    With such steps the sums of counts times shares are exact in float64, up to 500 million counts in a bin, and do not depend on the order.
+    """
+    none: int
+    """What stands for no bin."""
     wide: Weights | None
-    """The rows of those pixels that span three bins and more, or lie over the edge of a range; None where there are none."""
+    """The rows of those pixels that span three bins and more, or lie over the edge of a range; None where there are none.
+
+    Pixels are numbered as in ``wide_pixels``."""
+    wide_pixels: Array
+    """Where in the frame these pixels are, flat, uint32, sorted."""
 
 
 def spread_of(weights: Weights) -> Spread | None:
@@ -57,16 +67,18 @@ def spread_of(weights: Weights) -> Spread | None:
     if np.count_nonzero(~narrow) > _MOST_WIDE * pixels:
         return None
     first[~narrow], own[~narrow] = bins, 0
+    own = (np.rint(own * _STEPS) / _STEPS).astype(np.float32)
     kept = ~narrow[weights.pixel]
-    wide = None
+    wide, wide_pixels = None, np.flatnonzero(~narrow).astype(np.uint32)
     if kept.any():
         before = np.concatenate([[0], np.cumsum(kept)])
         wide = dataclasses.replace(
             weights,
             share=weights.share[kept],
-            pixel=weights.pixel[kept],
+            pixel=np.searchsorted(wide_pixels, weights.pixel[kept]).astype(np.uint32),
+            pixel_normalization=weights.pixel_normalization[wide_pixels],
             start=before[weights.start].astype(np.uint32),
         )
     small = np.uint16 if bins + 2 <= np.iinfo(np.uint16).max else np.uint32
     whole = bool((count <= 1).all())
-    return Spread(first.astype(small), None if whole else own, wide)
+    return Spread(first.astype(small), None if whole else own, bins, wide, wide_pixels)
