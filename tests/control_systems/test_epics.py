@@ -8,14 +8,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from beamloom.client import connect
+from beamloom.client._http import Service
+from beamloom.control.panels.look import look_at
 from beamloom.triggermap import uniform
-from live.pipelines import Bench, Live, running, wait_until
+from live.pipelines import Bench, Live, wait_until
 from live.series import pictures
 from support.patience import PATIENCE
 from support.ports import quiet_port
@@ -23,7 +25,6 @@ from support.ports import quiet_port
 thread = pytest.importorskip("p4p.client.thread", reason="needs p4p: pip install 'beamloom[epics]'")
 
 pytestmark = pytest.mark.processes
-ANALYSES = Path(__file__).parent / "analyses"
 PREFIX = "TEST:BEAMLOOM:"
 FAULT, CLOSE = 2, 3
 
@@ -54,24 +55,6 @@ class Variables:
         wait_until(lambda: self.get(name) == value, f"{name} == {value}", lambda: str(self.get("Status")))
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
-    return {"camera": ("stins", f"ipc://{tmp_path_factory.mktemp('camera') / 'camera'}")}
-
-
-@pytest.fixture(scope="module")
-def live(address: dict[str, tuple[str, str]]) -> Iterator[Live]:
-    streams = {name: {"device": device, "url": url} for name, (device, url) in address.items()}
-    with running(streams, worker="steered:Worker", reducer="steered:Reducer", analysis=ANALYSES) as pipeline:
-        yield pipeline
-
-
-@pytest.fixture
-def camera(address: dict[str, tuple[str, str]]) -> Iterator[Bench]:
-    with Bench(address) as bench:
-        yield bench
-
-
 class Server:
     """``beamloom epics`` as a process, which may be killed and started again at the same port."""
 
@@ -99,6 +82,8 @@ class Server:
             "line=curve:1",
             "--array",
             "image=image:2",
+            "--table",
+            "seen=seen",
         ]
         self.process = subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
@@ -159,6 +144,14 @@ def test_a_run_is_begun_by_a_put_and_followed(variables: Variables, live: Live, 
     published = live.published()
     wait_until(lambda: np.array_equal(variables.get("Result:line"), published["curve"]), "the curve")
     wait_until(lambda: np.array_equal(variables.get("Result:image"), published["image"]), "the image")
+    # Images are what viewers of areaDetector read, tables what Phoebus shows as one.
+    assert variables.get("Result:image").raw.getID() == "epics:nt/NTNDArray:1.0"
+    wait_until(lambda: len(variables.get("Result:seen").value.event) == 9, "the table")
+    table = variables.get("Result:seen")
+    assert (table.getID(), list(table.labels)) == ("epics:nt/NTTable:1.0", ["event", "brightness"])
+    assert dict(zip(table.value.event, table.value.brightness, strict=True)) == {
+        event: event - 1 for event in range(1, 10)
+    }
 
 
 def _said(variables: Variables, run: str) -> list[tuple[int, str, str]]:
@@ -204,4 +197,67 @@ def test_the_server_may_be_killed_in_a_run_and_come_back(live: Live, camera: Ben
         again.reach("Run", run)
         again.put("Stop", True)
         again.reach("State", CLOSE)
+    assert server.kill(signal.SIGTERM) == 0
+
+
+def test_a_look_costs_five_questions_and_parameters_are_read_when_they_were_set(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = Service.ask
+
+    def counted(service: Service, method: str, path: str, **more: Any) -> Any:
+        asked.append(path.removeprefix("/api/v1/"))
+        return ask(service, method, path, **more)
+
+    with connect(live.placement.controller_url) as pipeline:
+        first = look_at(pipeline)
+        monkeypatch.setattr(Service, "ask", counted)
+        second = look_at(pipeline)
+        assert sorted(asked) == ["config", "health", "load", "progress", "tree"]
+        assert (second.versions, second.describing) == (first.versions, first.describing)
+        pipeline.parameters["step"] = 11
+        third = look_at(pipeline)
+        assert {name for name, version in third.versions.items() if version != first.versions.get(name)} == {
+            "step"
+        }
+        asked.clear()
+        assert pipeline.parameters.lines("step", "gain")[0].value == 11
+        assert asked == ["parameters", "parameter/step", "parameter/gain"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("victim", ["controller", "reducer"])
+def test_a_process_of_the_pipeline_may_be_killed_and_come_back(
+    own_live: Live, own_camera: Bench, victim: str
+) -> None:
+    server = Server(own_live.placement.controller_url)
+    client = Variables(server.port)
+    with client.context:
+        wait_until(lambda: client.get("State") != FAULT, "the pipeline", lambda: str(client.get("Status")))
+        (process,) = [one.pid for one in own_live.placement.status() if one.name == victim]
+        assert process is not None
+        os.kill(process, signal.SIGKILL)
+        wait_until(
+            lambda: (
+                all(
+                    one.pid not in (None, process)
+                    for one in own_live.placement.status()
+                    if one.name == victim
+                )
+                and own_live.answers()
+                and own_live.is_ready()
+            ),
+            "its return",
+            lambda: str(client.get("Status")),
+        )
+        client.put("Param:gain", 2.0)
+        client.put("SetTriggerMap", {"value": uniform(["camera"], 9).encode().decode()})
+        own_camera.play("camera", pictures(9))
+        client.reach("State", CLOSE)
+        published = own_live.published()
+        assert published["total"] == 2 * sum(range(9))
+        wait_until(lambda: np.array_equal(client.get("Result:image"), published["image"]), "the image")
+        wait_until(lambda: len(client.get("Result:seen").value.event) == 9, "the table")
     assert server.kill(signal.SIGTERM) == 0

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from beamloom.triggermap import uniform
-from live.pipelines import Bench, Live, running, wait_until
+from live.pipelines import Bench, Live, wait_until
 from live.series import pictures
 from support.patience import PATIENCE
 from support.ports import quiet_port
@@ -24,25 +24,6 @@ tango = pytest.importorskip("tango", reason="needs PyTango: pip install 'beamloo
 from control_systems.tango_servers import DEVICE, answering, database, process  # noqa: E402
 
 pytestmark = pytest.mark.processes
-ANALYSES = Path(__file__).parent / "analyses"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
-    return {"camera": ("stins", f"ipc://{tmp_path_factory.mktemp('camera') / 'camera'}")}
-
-
-@pytest.fixture(scope="module")
-def live(address: dict[str, tuple[str, str]]) -> Iterator[Live]:
-    streams = {name: {"device": device, "url": url} for name, (device, url) in address.items()}
-    with running(streams, worker="steered:Worker", reducer="steered:Reducer", analysis=ANALYSES) as pipeline:
-        yield pipeline
-
-
-@pytest.fixture
-def camera(address: dict[str, tuple[str, str]]) -> Iterator[Bench]:
-    with Bench(address) as bench:
-        yield bench
 
 
 @pytest.fixture(scope="module")
@@ -161,30 +142,29 @@ def test_a_run_goes_on_until_it_is_stopped_and_workers_come(device: Any, live: L
 
 
 @pytest.mark.timeout(120)
-def test_either_side_may_be_killed_and_come_back(tmp_path: Path) -> None:
-    address = {"camera": ("stins", f"ipc://{tmp_path / 'camera'}")}
-    streams = {"camera": {"device": "stins", "url": address["camera"][1]}}
-    with (
-        Bench(address) as camera,
-        running(streams, worker="steered:Worker", reducer="steered:Reducer", analysis=ANALYSES) as live,
-    ):
-        _check_restarts(live, camera)
-
-
-def _check_restarts(live: Live, camera: Bench) -> None:
+def test_either_side_may_be_killed_and_come_back(own_live: Live, own_camera: Bench) -> None:
     port = quiet_port()
     host = f"127.0.0.1:{port}"
-    words = ["-m", "beamloom", "tango", "test", "--device", DEVICE, "--url", live.placement.controller_url]
+    words = [
+        "-m",
+        "beamloom",
+        "tango",
+        "test",
+        "--device",
+        DEVICE,
+        "--url",
+        own_live.placement.controller_url,
+    ]
     name = f"tango://{host}/{DEVICE}"
     with database(port) as known:
         with process(*words, TANGO_HOST=host):
             device = answering(name)
             assert (
                 known.get_device_property(DEVICE, "Controller")["Controller"][0]
-                == live.placement.controller_url
+                == own_live.placement.controller_url
             )
             wait_until(lambda: "gain" in device.get_attribute_list(), "the parameters", device.status)
-            controller = next(one.pid for one in live.placement.status() if one.name == "controller")
+            controller = next(one.pid for one in own_live.placement.status() if one.name == "controller")
             assert controller is not None
             os.kill(controller, signal.SIGKILL)
             in_state(device, "FAULT")
@@ -196,7 +176,7 @@ def _check_restarts(live: Live, camera: Bench) -> None:
             wait_until(lambda: "gain" in device.get_attribute_list(), "the parameters", device.status)
             assert device.gain == 4.0
             run = device.Live(["camera"])
-            camera.play("camera", pictures(5))
+            own_camera.play("camera", pictures(5))
             wait_until(lambda: device.completedEvents >= 5, "events", device.status)
             device.Stop()
             in_state(device, "CLOSE")

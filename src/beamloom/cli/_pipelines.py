@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 DEFAULT = "http://127.0.0.1:5000"
 TIMEOUT = 10.0
 """Longest wait for an answer, in seconds."""
+HELP = "address of the controller (default %(default)s); a token is taken from BEAMLOOM_TOKEN"
 
 
 def add_url(parser: argparse.ArgumentParser) -> None:
     """Where its controller is, of a command that takes no other words."""
-    parser.add_argument(
-        "url",
-        nargs="?",
-        default=DEFAULT,
-        metavar="URL",
-        help="address of the controller (default %(default)s); a token is taken from BEAMLOOM_TOKEN",
-    )
+    parser.add_argument("url", nargs="?", default=DEFAULT, metavar="URL", help=HELP)
+
+
+def add_url_option(parser: argparse.ArgumentParser) -> None:
+    """The same as ``--url``, of a command that takes other words."""
+    parser.add_argument("--url", default=DEFAULT, metavar="URL", help=HELP)
 
 
 def pipeline_at(url: str) -> Pipeline:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beamloom.cli._pipelines import add_url, pipeline_at
+from beamloom.cli._words import words
 from beamloom.errors import MapRefused, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ beamloom arm --map scan.json"""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run."""
     add_url(parser)
-    parser.add_argument("--streams", type=_words, metavar="A,B", help="streams (default: all)")
+    parser.add_argument("--streams", type=words, metavar="A,B", help="streams (default: all)")
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--events", type=int, metavar="N", help="number of events")
     length.add_argument("--until-stopped", action="store_true", help="go on until `beamloom stop`")
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--burst", type=int, metavar="N", help="so many events at each point of the scan")
     parser.add_argument(
         "--record",
-        type=_words,
+        type=words,
         default=[],
         metavar="A,B",
         help="with --burst: streams with one packet per point",
@@ -136,7 +137,3 @@ def _all_streams(pipeline: Pipeline) -> list[str]:
             f"no ingester has told the controller at {pipeline.url} of a stream yet; is it running?"
         )
     return streams
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]

@@ -12,6 +12,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from beamloom.cli._pipelines import DEFAULT
+
 if TYPE_CHECKING:
     from beamloom.doctor import Finding
 
@@ -19,7 +21,6 @@ EXAMPLE = """\
 beamloom doctor
 beamloom doctor http://beamline:5000
 beamloom doctor pipeline.yaml"""
-DEFAULT = "http://127.0.0.1:5000"
 TIMEOUT = 5.0
 
 

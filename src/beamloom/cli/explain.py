@@ -10,20 +10,18 @@ import shutil
 import sys
 from typing import Any
 
+from beamloom.cli._pipelines import TIMEOUT, add_url_option
+
 EXAMPLE = """\
 beamloom explain last 17
 beamloom explain fc37847d 17 --url http://beamline:5000"""
-DEFAULT = "http://127.0.0.1:5000"
-TIMEOUT = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which event of which run."""
     parser.add_argument("run", metavar="RUN", help="beginning of the run's id, or 'last'")
     parser.add_argument("event", metavar="EVENT", type=int, help="number of the event, from 0")
-    parser.add_argument(
-        "--url", default=DEFAULT, metavar="URL", help="address of the controller (default %(default)s)"
-    )
+    add_url_option(parser)
     parser.add_argument("--json", action="store_true", help="as data, for programs")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beamloom.cli._words import words
 from beamloom.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the map as the controller takes it")
     group = parser.add_argument_group("what builders take")
-    group.add_argument("--streams", type=_words, metavar="A,B", help="the streams, separated by commas")
+    group.add_argument("--streams", type=words, metavar="A,B", help="the streams, separated by commas")
     group.add_argument("--events", dest="n", type=int, metavar="N", help="number of events")
     group.add_argument("--size", type=int, metavar="N", help="consecutive events that go to one worker")
     group.add_argument(
@@ -49,9 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--points", type=int, metavar="N", help="burst: number of points of the scan")
     group.add_argument("--frames", type=int, metavar="N", help="burst: frames at each point")
-    group.add_argument(
-        "--record", type=_words, metavar="A,B", help="burst: streams with one packet per point"
-    )
+    group.add_argument("--record", type=words, metavar="A,B", help="burst: streams with one packet per point")
     group.add_argument(
         "--batch", type=int, metavar="N", help="open_ended: consecutive events that go to one worker"
     )
@@ -107,12 +106,8 @@ def _flag(name: str) -> str:
     return "--events" if name == "n" else f"--{name}"
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
 def _intervals(text: str) -> dict[str, int]:
-    pairs = [word.partition("=") for word in _words(text)]
+    pairs = [word.partition("=") for word in words(text)]
     if not all(name and number.isdigit() for name, _, number in pairs):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form stream=number,stream=number")
     return {name: int(number) for name, _, number in pairs}

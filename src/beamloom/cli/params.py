@@ -7,10 +7,11 @@ NAME=@PATH sends the content of a file.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from beamloom.cli._pipelines import DEFAULT, pipeline_at
+from beamloom.cli._pipelines import add_url_option, pipeline_at
 from beamloom.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     change = actions.add_parser("set", help="change parameters", allow_abbrev=False)
     change.add_argument("values", nargs="+", metavar="NAME=VALUE", help="a parameter and its new value")
     for action in (get, change):
-        action.add_argument(
-            "--url", default=DEFAULT, metavar="URL", help="address of the controller (default %(default)s)"
-        )
+        add_url_option(action)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,20 +61,21 @@ def run(arguments: argparse.Namespace) -> int:
 def _get(parameters: PipelineParameters, names: list[str], *, as_json: bool) -> None:
     import msgspec
 
+    lines = parameters.lines(*names)
     if as_json:
-        values = {name: _plain(parameters[name]) for name in names or parameters}
-        print(msgspec.json.encode(values).decode())
+        print(msgspec.json.encode({line.name: _plain(line.value) for line in lines}).decode())
     elif names:
-        for name in names:
-            print(_shown(parameters[name]))
+        for line in lines:
+            print(_shown(line.value))
     else:
-        rows = [(name, _short(parameters[name]), _about(parameters, name)) for name in parameters]
+        rows = [(line.name, _short(line.value), _about(line.described)) for line in lines]
         widths = [max((len(row[place]) for row in rows), default=0) for place in range(2)]
         for name, value, about in rows:
             print(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {about}".rstrip())
 
 
 def _set(parameters: PipelineParameters, words: list[str]) -> None:
+    known = parameters.descriptions()
     texts: dict[str, str] = {}
     contents: dict[str, bytes] = {}
     for word in words:
@@ -83,40 +83,35 @@ def _set(parameters: PipelineParameters, words: list[str]) -> None:
         if not equals or not name:
             raise UsageError(f"{word!r} is not of the form NAME=VALUE")
         if value.startswith("@"):
-            texts |= _file(parameters, name, Path(value[1:]), contents)
+            texts |= _file(known[name], Path(value[1:]), contents)
         else:
             texts[name] = value
     for name in {*texts, *contents}:
-        parameters.describe(name)
+        known[name]  # one that nobody knows is refused before any is set
     # Contents first: a name says that its file is there.
     for name, content in contents.items():
         parameters[name] = content
     if texts:
         parameters.update(texts)
-    print("\n".join(f"{name} = {_short(parameters[name])}" for name in [*texts, *contents]))
+    print("\n".join(f"{line.name} = {_short(line.value)}" for line in parameters.lines(*texts, *contents)))
 
 
-def _file(
-    parameters: PipelineParameters, name: str, path: Path, contents: dict[str, bytes]
-) -> dict[str, str]:
+def _file(described: Mapping[str, Any], path: Path, contents: dict[str, bytes]) -> dict[str, str]:
     """Take the content of ``path``; returns the parameter that holds its name, where there is one."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    if parameters.describe(name)["dtype"] == "file":
+    name = described["name"]
+    if described["dtype"] == "file":
         contents[f"{name}_file"] = content
         return {name: path.name}
     contents[name] = content
     return {}
 
 
-def _about(parameters: PipelineParameters, name: str) -> str:
-    from beamloom.parameters import UnknownParameter
-
-    try:
-        described = parameters.describe(name)
-    except UnknownParameter:
+def _about(described: Mapping[str, Any]) -> str:
+    if not described:
         return "(set by somebody; no class describes it)"
     said = [described.get("description", "")]
     if described.get("unit"):

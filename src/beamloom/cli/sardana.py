@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 
-from beamloom.cli._pipelines import DEFAULT
+from beamloom.cli._pipelines import add_url_option
 from beamloom.errors import UsageError
 
 EXAMPLE = """\
@@ -20,9 +20,7 @@ beamloom sardana macroserver/veritas/1 --url http://beamline:5000 --recorder htt
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The MacroServer, and the pipeline."""
     parser.add_argument("macroserver", metavar="MACROSERVER", help="its device, like macroserver/veritas/1")
-    parser.add_argument(
-        "--url", default=DEFAULT, metavar="URL", help="address of the controller (default %(default)s)"
-    )
+    add_url_option(parser)
     parser.add_argument(
         "--recorder", metavar="URL", help="where the pipeline's stream of the device sardana listens"
     )

@@ -13,6 +13,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from beamloom.cli._pipelines import add_url
+
 if TYPE_CHECKING:
     from beamloom.client._http import Service
     from beamloom.top.paper import Paper
@@ -21,7 +23,6 @@ EXAMPLE = """\
 beamloom top
 beamloom top http://beamline:5000
 beamloom top beamline:5000 --once"""
-DEFAULT = "http://127.0.0.1:5000"
 TIMEOUT = 5.0
 WIDTH = 100
 """Columns where nobody knows how many there are."""
@@ -29,13 +30,7 @@ WIDTH = 100
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which pipeline, and how it is shown."""
-    parser.add_argument(
-        "url",
-        nargs="?",
-        default=DEFAULT,
-        metavar="URL",
-        help="address of the controller (default %(default)s); a token is taken from BEAMLOOM_TOKEN",
-    )
+    add_url(parser)
     parser.add_argument("--once", action="store_true", help="print one picture and end")
     parser.add_argument(
         "--interval",

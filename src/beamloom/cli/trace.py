@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from beamloom.cli._pipelines import add_url_option
 from beamloom.whole_files import write_whole
 
 EXAMPLE = """\
 beamloom trace -o trace.json
 beamloom trace --seconds 2 -o trace.json --url http://beamline:5000"""
-DEFAULT = "http://127.0.0.1:5000"
 TIMEOUT = 30.0
 
 
@@ -34,9 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=20_000,
         help="so many of the last bars of each process are kept (default %(default)s)",
     )
-    parser.add_argument(
-        "--url", default=DEFAULT, metavar="URL", help="address of the controller (default %(default)s)"
-    )
+    add_url_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

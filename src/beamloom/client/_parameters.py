@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from beamloom.client import _display
 from beamloom.client._http import Service
@@ -12,6 +12,23 @@ from beamloom.client._processes import Processes
 from beamloom.errors import PipelineError, RequestRefused, did_you_mean
 from beamloom.parameters import Parameter, ParameterError, UnknownParameter, encode_value
 from beamloom.parameters import ParameterValue as _Value
+
+
+class _Descriptions(dict[str, dict[str, Any]]):
+    """Descriptions by name."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        there = ", ".join(map(repr, sorted(self))) or "none"
+        raise UnknownParameter(f"there is no parameter {name!r}{did_you_mean(name, self)}; there are {there}")
+
+
+class ParameterLine(NamedTuple):
+    """A parameter in a list."""
+
+    name: str
+    value: Any
+    described: Mapping[str, Any]
+    """Empty for one that nobody has described."""
 
 
 class PipelineParameters(MutableMapping[str, Any]):
@@ -29,21 +46,18 @@ class PipelineParameters(MutableMapping[str, Any]):
 
     def describe(self, name: str) -> dict[str, Any]:
         """The description: dtype, default, and what else there is, such as unit, min, max. Raises UnknownParameter."""
-        known = self.descriptions()
-        if name not in known:
-            self._unknown(name, known)
-        return known[name]
+        return self.descriptions()[name]
 
     def __getitem__(self, name: str) -> Any:
-        known = self.descriptions()
+        return self._read(name, self.descriptions())
+
+    def _read(self, name: str, known: Mapping[str, dict[str, Any]]) -> Any:
         try:
             answer = self._controller.ask("GET", _path(name), headers={"Accept": "*/*"})
         except RequestRefused as refusal:
             if refusal.status != 404:
                 raise
-            if name in known:
-                return known[name]["default"]
-            self._unknown(name, known)
+            return known[name]["default"]
         return _value(name, answer.content, known.get(name))
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -83,24 +97,24 @@ class PipelineParameters(MutableMapping[str, Any]):
         config = self._controller.get("/api/v1/config", dict[str, Any])
         return {*config["parameters_version"], *self.descriptions()}
 
-    def descriptions(self) -> dict[str, dict[str, Any]]:
-        """The descriptions of all parameters, by name."""
-        listed = self._controller.get("/api/v1/parameters", list[dict[str, Any]])
-        return {one["name"]: one for one in listed}
+    def lines(self, *names: str) -> list[ParameterLine]:
+        """These parameters, or all, with their descriptions, which are asked for once. Raises UnknownParameter."""
+        known = self.descriptions()
+        if not names:
+            config = self._controller.get("/api/v1/config", dict[str, Any])
+            names = tuple(sorted({*config["parameters_version"], *known}))
+        return [ParameterLine(name, self._read(name, known), known.get(name, {})) for name in names]
 
-    def _unknown(self, name: str, known: Mapping[str, Any]) -> NoReturn:
-        there = ", ".join(map(repr, sorted(known))) or "none"
-        raise UnknownParameter(
-            f"there is no parameter {name!r}{did_you_mean(name, known)}; there are {there}"
-        )
+    def descriptions(self) -> dict[str, dict[str, Any]]:
+        """The descriptions of all parameters, by name; a name that is none raises UnknownParameter."""
+        listed = self._controller.get("/api/v1/parameters", list[dict[str, Any]])
+        return _Descriptions({one["name"]: one for one in listed})
 
     def __repr__(self) -> str:
         return f"<parameters: {', '.join(self) or 'none'}>"
 
     def _repr_html_(self) -> str:
-        described = self.descriptions()
-        rows = [(name, self[name], described.get(name, {})) for name in self]
-        return _display.parameters_html(rows)
+        return _display.parameters_html(self.lines())
 
 
 def _path(name: str) -> str:

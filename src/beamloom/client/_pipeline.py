@@ -89,6 +89,10 @@ class Pipeline:
             raise PipelineError("the reducer publishes no tree; have it publish a dictionary")
         return root
 
+    def outline(self, path: str = "") -> dict[str, Any]:
+        """What is published at ``path``, without elements: names, shapes, types, and the values of what is a single number."""
+        return self._results.outline(path)
+
     def watch(
         self,
         path: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from beamloom import BoolParameter, Event, PacketKind, Result
+from beamloom import BoolParameter, Event, GiveFeedback, PacketKind, Result
 
 MOTORS = ("mot", "y", "sy")
 
@@ -26,7 +26,7 @@ class Worker:
 class Reducer:
     """The points, and the position of the peak: not a number as long as it is not known."""
 
-    feedback: Any
+    feedback: GiveFeedback
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[float | None, float]] = {}

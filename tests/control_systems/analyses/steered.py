@@ -1,4 +1,4 @@
-"""An analysis with a parameter of each kind, whose results are numbers and a curve."""
+"""An analysis with a parameter of each kind, whose results are numbers, a curve, an image and a table."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ class Reducer:
             "sample": {"count": 0},
             "curve": np.zeros(16),
             "image": np.zeros((3, 4)),
+            "seen": {"event": np.zeros(0, int), "brightness": np.zeros(0)},
         }
 
     def process_result(self, result: Result) -> None:
@@ -65,5 +66,8 @@ class Reducer:
         self.publish["sample"]["count"] += 1
         self.publish["curve"][result.event_number % 16] = result.payload
         self.publish["image"].flat[result.event_number % 12] += result.payload
+        seen = self.publish["seen"]
+        seen["event"] = np.append(seen["event"], result.event_number)
+        seen["brightness"] = np.append(seen["brightness"], result.payload)
         if self.publish["sample"]["count"] % 3 == 0:
             self.feedback("next_position", x=self.publish["sample"]["count"])

@@ -1,22 +1,26 @@
 """The server of process variables.
 
-Policy: it looks at the pipeline five times a second and posts what has changed, so that any number of clients costs the pipeline nothing. A
-variable for each parameter and each number among the results is made when the pipeline has it. What is refused fails the put with the
+Policy: it looks at the pipeline five times a second and posts what has changed, so that any number of clients costs the pipeline nothing;
+parameters are read when they were set, arrays and tables when the reducer tells of a new version. A variable for each parameter and each
+number among the results is made when the pipeline has it. What is refused fails the put with the
 reason; a pipeline that is away is waited for, and its variables are invalid meanwhile.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from p4p.server import Server, StaticProvider
 from p4p.server.thread import SharedPV
 
-from beamloom.client import Feedback, Pipeline, connect
+from beamloom.client import Feedback, Follower, Pipeline, Version, connect
+from beamloom.control.epics.tables import TableVariable, columns_of
 from beamloom.control.epics.variables import (
     INVALID,
     MAJOR,
@@ -33,7 +37,7 @@ from beamloom.control.epics.variables import (
     read_only,
     state_variable,
 )
-from beamloom.control.panels.arrays import WantedArray
+from beamloom.control.panels.arrays import WantedArray, WantedTable
 from beamloom.control.panels.listening import Listening
 from beamloom.control.panels.look import FAULT, Look, look_at
 from beamloom.errors import PipelineError, UserError
@@ -55,13 +59,15 @@ class PipelineServer:
         self,
         url: str,
         prefix: str,
-        arrays: list[WantedArray],
+        arrays: Sequence[WantedArray],
+        tables: Sequence[WantedTable] = (),
         conf: dict[str, str] | None = None,
     ) -> None:
         """``conf``: settings of the EPICS server in place of those of the environment."""
         self._url = url
         self._prefix = prefix
         self._arrays = arrays
+        self._tables = tables
         self._pipeline: Pipeline | None = None
         self._look = Look(FAULT, f"no pipeline has answered yet at {url}")
         self._values: dict[str, Any] = {}
@@ -81,7 +87,14 @@ class PipelineServer:
             self._add(
                 f"Result:{wanted.name}", image_variable() if wanted.dimensions == 2 else read_only("ad", [])
             )
-        self._descriptions: dict[str, dict[str, Any]] = {}
+        self._shown_tables = {table.name: TableVariable() for table in tables}
+        for name, table in self._shown_tables.items():
+            self._add(f"Result:{name}", table.variable)
+        self._described: set[str] = set()
+        self._describing: tuple[str, ...] = ()
+        self._read: Mapping[str, str] = {}
+        """The version of each parameter that is shown."""
+        self._followers: dict[str, Follower[Version]] = {}
         self._over = threading.Event()
         self._server = Server(providers=[self._provider], conf=conf, useenv=conf is None)
         self._thread = threading.Thread(target=self._watch, name="epics looks")
@@ -99,6 +112,9 @@ class PipelineServer:
         self._over.set()
         self._listening.stop()
         self._thread.join()
+        for follower in self._followers.values():
+            with contextlib.suppress(PipelineError):  # why it ended by itself has been logged
+                follower.stop()
         self._server.stop()
         if self._pipeline is not None:
             self._pipeline.close()
@@ -123,9 +139,10 @@ class PipelineServer:
             try:
                 if self._pipeline is None:
                     self._pipeline = connect(self._url, timeout=TIMEOUT)
-                self._show(look_at(self._pipeline))
-                self._show_parameters(self._pipeline)
-                self._show_arrays(self._pipeline)
+                look = look_at(self._pipeline)
+                self._show(look)
+                self._show_parameters(self._pipeline, look)
+                self._follow(self._pipeline)
             except UserError as error:
                 self._show(Look(FAULT, str(error)))
             self._over.wait(INTERVAL)
@@ -145,29 +162,55 @@ class PipelineServer:
         for path, number in look.numbers.items():
             name = f"Result:{path.replace('/', ':')}"
             if name not in self._variables:
-                if len(self._variables) > MOST_NUMBERS + len(self._descriptions):
+                if len(self._variables) > MOST_NUMBERS + len(self._described):
                     continue
                 self._add(name, read_only("d", number))
             self._post(name, number)
 
-    def _show_parameters(self, pipeline: Pipeline) -> None:
-        parameters = pipeline.parameters
-        for name, described in parameters.descriptions().items():
-            value = as_put(code_of(described), parameters[name])
-            if name not in self._descriptions:
-                self._descriptions[name] = described
-                self._add(f"Param:{name}", parameter_variable(described, value, self._setter(name)))
-                self._values[f"Param:{name}"] = (_comparable(value), NO_ALARM)
-            self._post(f"Param:{name}", value)
+    def _show_parameters(self, pipeline: Pipeline, look: Look) -> None:
+        """Ask for those that were set since the last look, mostly none."""
+        if not look.known:
+            return
+        changed = [name for name, version in look.versions.items() if self._read.get(name) != version]
+        if look.describing == self._describing and not changed:
+            return
+        asked = changed if look.describing == self._describing else ()
+        for name, value, described in pipeline.parameters.lines(*asked):
+            if described:
+                self._show_parameter(name, as_put(code_of(described), value), described)
+        self._read, self._describing = dict(look.versions), look.describing
 
-    def _show_arrays(self, pipeline: Pipeline) -> None:
-        for wanted in self._arrays:
-            try:
-                array = np.asarray(pipeline.result[wanted.path][...], dtype=float)
-            except PipelineError:
-                continue
-            if array.ndim == wanted.dimensions:
-                self._post(f"Result:{wanted.name}", array)
+    def _show_parameter(self, name: str, value: Any, described: Mapping[str, Any]) -> None:
+        if name not in self._described:
+            self._described.add(name)
+            self._add(f"Param:{name}", parameter_variable(described, value, self._setter(name)))
+            self._values[f"Param:{name}"] = (_comparable(value), NO_ALARM)
+        self._post(f"Param:{name}", value)
+
+    def _follow(self, pipeline: Pipeline) -> None:
+        """Be told of new versions of the results that are asked for; one that cannot be followed now is tried again at each look."""
+        for array in self._arrays:
+            self._follow_one(pipeline, array.name, array.path, functools.partial(self._show_array, array))
+        for table in self._tables:
+            self._follow_one(pipeline, table.name, table.path, functools.partial(self._show_table, table))
+
+    def _follow_one(self, pipeline: Pipeline, name: str, path: str, show: Callable[[Version], None]) -> None:
+        follower = self._followers.get(name)
+        if follower is None or not follower.is_running:
+            self._followers[name] = pipeline.follow(path, show, interval=INTERVAL)
+
+    def _show_array(self, wanted: WantedArray, version: Version) -> None:
+        try:
+            array = np.asarray(version.value, dtype=float)
+        except (TypeError, ValueError):
+            return
+        if array.ndim == wanted.dimensions:
+            self._post(f"Result:{wanted.name}", array)
+
+    def _show_table(self, wanted: WantedTable, version: Version) -> None:
+        columns = columns_of(version.value)
+        if columns:
+            self._shown_tables[wanted.name].show(columns)
 
     def _post(self, name: str, value: Any, severity: int = NO_ALARM) -> None:
         said = (_comparable(value), severity)

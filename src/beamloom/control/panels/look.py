@@ -28,6 +28,10 @@ class Look:
     workers: int = 0
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Results that are single numbers, by path."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of each parameter that has a value: another one wherever it was set."""
+    describing: tuple[str, ...] = ()
+    """The processes that describe parameters: where they are others, there may be other parameters."""
     known: bool = False
     """Whether the pipeline has answered; where not, only state and text say something."""
 
@@ -52,8 +56,15 @@ def look_at(pipeline: Pipeline) -> Look:
         progress.failed,
         len(config["workers"]),
         _numbers(pipeline),
+        config["parameters_version"],
+        _describing(config),
         known=True,
     )
+
+
+def _describing(config: Mapping[str, Any]) -> tuple[str, ...]:
+    processes = [*config["workers"], *([config["reducer"]] if config["reducer"] else [])]
+    return tuple(sorted(one["service_uuid"] for one in processes))
 
 
 def _state(progress: Progress, problems: list[str]) -> str:
@@ -102,7 +113,7 @@ def _load(load: Mapping[str, Any] | None) -> str:
 
 def _numbers(pipeline: Pipeline) -> dict[str, float]:
     try:
-        return dict(_found("", pipeline.result.tree().outline))
+        return dict(_found("", pipeline.outline()))
     except PipelineError:
         return {}
 

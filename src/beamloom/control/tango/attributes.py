@@ -15,22 +15,19 @@ from beamloom.control.panels.arrays import wanted_arrays
 
 MOST_ELEMENTS = 1 << 24
 """Elements in one direction of an attribute that is an array."""
-TAKEN = frozenset(
-    name.lower()
-    for name in (
-        "State",
-        "Status",
-        "run",
-        "completedEvents",
-        "totalEvents",
-        "lostEvents",
-        "failedEvents",
-        "workerCount",
-        "coverage",
-        "feedback",
-        "lastFeedback",
-    )
+WITH_EVENTS = (
+    "State",
+    "Status",
+    "run",
+    "completedEvents",
+    "totalEvents",
+    "lostEvents",
+    "failedEvents",
+    "workerCount",
+    "feedback",
 )
+"""Attributes that the device has for itself, and whose changes it tells as events."""
+TAKEN = frozenset(name.lower() for name in (*WITH_EVENTS, "coverage", "lastFeedback"))
 """Names that the device has for itself; Tango does not tell upper from lower case."""
 
 

@@ -32,6 +32,7 @@ from beamloom.control.panels.listening import MOST_SHOWN, Listening, as_text
 from beamloom.control.panels.look import FAULT, Look, look_at
 from beamloom.control.tango.attributes import (
     MOST_ELEMENTS,
+    WITH_EVENTS,
     Names,
     Shown,
     of_arrays,
@@ -77,17 +78,8 @@ class Beamloom(Device):
         self._shown: dict[str, Shown] = {}
         self._numbers: dict[str, str] = {}
         self._described: list[dict[str, Any]] = []
-        for name in (
-            "State",
-            "Status",
-            "run",
-            "completedEvents",
-            "totalEvents",
-            "lostEvents",
-            "failedEvents",
-            "workerCount",
-            "feedback",
-        ):
+        self._describing: tuple[str, ...] = ()
+        for name in WITH_EVENTS:
             self.set_change_event(name, True, False)
         self.set_state(DevState.FAULT)
         self.set_status(self._look.text)
@@ -129,7 +121,9 @@ class Beamloom(Device):
             if self._pipeline is None:
                 self._pipeline = connect(self.Controller, timeout=TIMEOUT)
             look = look_at(self._pipeline)
-            self._described = list(self._pipeline.parameters.descriptions().values())
+            if look.known and look.describing != self._describing:
+                self._described = list(self._pipeline.parameters.descriptions().values())
+                self._describing = look.describing
         except UserError as error:
             look = Look(FAULT, str(error))
         return look
