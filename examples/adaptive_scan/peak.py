@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from beamloom import Event, PacketKind, Result
+from beamloom import Event, GiveFeedback, PacketKind, Result
 
 PASSED = 0.5
 """A peak is passed when the scan has come down to this part of its height on both sides."""
@@ -30,7 +30,7 @@ class Worker:
 class Reducer:
     """The curve of the scan, and its peak as soon as it is passed."""
 
-    feedback: Any
+    feedback: GiveFeedback
 
     def __init__(self) -> None:
         self.publish: dict[str, Any] = {"position": np.empty(0), "counts": np.empty(0)}

@@ -17,8 +17,8 @@ pytest.importorskip("ophyd_async", reason="needs ophyd-async")
 import bluesky.plans as bp
 
 from beamloom.control.bluesky import LiveAnalysis, live_analysis_wrapper, next_feedback, steered_scan
-from beamloom.errors import NotReachable, PipelineError, UsageError
-from control_systems.bluesky_scans import Documents, analysed, pipeline_of, stepping
+from beamloom.errors import NotReachable, PipelineError, TimedOut, UsageError
+from control_systems.bluesky_scans import Documents, Plan, analysed, pipeline_of, stepping
 from devices.bluesky_engine import Hutch, hutch
 from live.pipelines import Live, wait_until
 from support.patience import PATIENCE
@@ -67,6 +67,18 @@ def test_a_plan_may_refuse_to_begin_without_a_pipeline(made: Hutch, documents: D
     ):
         made.engine(live_analysis_wrapper(plan, live, time_limit=5.0, when_late="fail"))
     assert documents == []
+
+
+def test_a_plan_that_asks_without_a_run_is_told_what_is_missing(made: Hutch) -> None:
+    def asking() -> Plan:
+        yield from stepping(made, 1, {})
+        yield from next_feedback(live, time_limit=0.1, when_late="fail")
+
+    with (
+        away() as live,
+        pytest.raises(TimedOut, match=r"no run .* is armed .* is the LiveAnalysis subscribed"),
+    ):
+        made.engine(asking())
 
 
 @pytest.mark.parametrize("wrong", ["http://", "tcp://127.0.0.1:5000"])

@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from beamloom import Event, PacketKind, Parameter, Result, StrParameter
-from beamloom.analysis import GiveFeedback
+from beamloom import Event, GiveFeedback, PacketKind, Parameter, Result, StrParameter
 
 
 class Worker:

@@ -80,6 +80,11 @@ class LiveAnalysis:
         """The id of the run that is armed for the scan that goes on, or was for the last one; None before the first."""
         return self._keeper.run
 
+    @property
+    def is_armed(self) -> bool:
+        """Whether a run has got what there is of the scan that goes on, or had of the last one."""
+        return self._keeper.standing is not None
+
     def __call__(self, name: str, document: Mapping[str, Any]) -> None:
         """Take a document, as a callback of the RunEngine does; returns at once and never raises."""
         if document is self._latest or self._closed:

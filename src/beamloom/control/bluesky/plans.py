@@ -46,10 +46,14 @@ def next_feedback(
     if (yield from wait_for(asked.answer, time_limit)) or not asked.answer.cancel():
         return asked.answer.result()
     if when_late == "fail":
-        raise TimedOut(
-            f"the analysis has not come to the last point within {time_limit:g} s; look at the pipeline ('beamloom doctor'), wait longer "
-            "(time_limit), or scan on without it (when_late='go_on')"
-        )
+        if live.is_armed:
+            late = f"the analysis has not come to the last point within {time_limit:g} s; look at the pipeline ('beamloom doctor')"
+        else:
+            late = (
+                f"no run of the pipeline is armed for this scan after {time_limit:g} s; is the LiveAnalysis subscribed (RE.subscribe, or "
+                "live_analysis_wrapper), and the pipeline there"
+            )
+        raise TimedOut(f"{late}, wait longer (time_limit), or scan on without it (when_late='go_on')")
     return None
 
 
