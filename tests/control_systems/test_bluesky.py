@@ -313,26 +313,26 @@ def test_a_plan_that_waits_for_the_analysis_can_be_paused_and_hears_it_when_it_i
     pipeline.set(gate=str(gate), gated="2")
     script(pipeline, event_2=[("next_position", 5)])
     heard: list[Any] = []
-    pause_at: list[bool] = [True, False]
 
-    def pause() -> None:
-        """From another thread, as a person does; deferred, then at once."""
-        made.engine.request_pause(defer=pause_at.pop(0))  # type: ignore[no-untyped-call]
+    def pause(defer: bool) -> None:
+        """From another thread, as a person does."""
+        wait_until(lambda: made.engine.state == "running", "a plan that goes on")
+        made.engine.request_pause(defer=defer)  # type: ignore[no-untyped-call]
 
     def plan() -> Plan:
         yield from stepping(made, 2, {}, close=False)
-        threading.Thread(target=pause).start()
+        threading.Thread(target=pause, args=(True,)).start()
         heard.append((yield from next_feedback(live, time_limit=PATIENCE, when_late="fail")))
         yield from bps.close_run()
 
     with pytest.raises(RunEngineInterrupted):
         made.engine(live_analysis_wrapper(plan(), live, time_limit=PATIENCE))
     assert made.engine.state == "paused"
-    timer = threading.Timer(0.3, pause)
-    timer.start()
+    at_once = threading.Thread(target=pause, args=(False,))
+    at_once.start()
     with pytest.raises(RunEngineInterrupted):
         made.engine.resume()  # type: ignore[no-untyped-call]
-    timer.join()
+    at_once.join()
     assert (made.engine.state, heard) == ("paused", [])
     gate.touch()
     made.engine.resume()  # type: ignore[no-untyped-call]
