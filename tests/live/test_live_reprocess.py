@@ -78,6 +78,7 @@ def test_a_run_is_reduced_again_beside_the_live_result(
     assert live.get("reprocessing") == []
 
 
+@pytest.mark.long
 def test_ctrl_c_says_how_far_it_was_and_leaves_no_trace(live: Live) -> None:
     command = [sys.executable, "-c", LISTENING, "reprocess", "last", "--set", "takes=1"]
     with subprocess.Popen(
@@ -95,6 +96,7 @@ def test_ctrl_c_says_how_far_it_was_and_leaves_no_trace(live: Live) -> None:
     assert len(live.get("runs")) == 1
 
 
+@pytest.mark.long
 def test_a_run_without_a_recording_is_refused_with_what_to_do(
     camera: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:

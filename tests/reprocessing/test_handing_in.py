@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
+from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.coverage import Coverage
 from beamloom.engine.ranges import RangeSet
+from beamloom.parameters import ParameterSet
 from beamloom.results.http import make_app
 from beamloom.results.past import PastRuns
 from beamloom.results.record import RunRecord
 from beamloom.results.snapshot import Snapshot
 from beamloom.results.types import Mean
-from beamloom.services.handing_in import handing_in_route, packed
+from beamloom.services.handing_in import RENEWED_WITHIN, handing_in_route, packed
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import UnencodableResult
@@ -28,10 +31,13 @@ def record(run: str = "again", of: str | None = "live", **more: Any) -> RunRecor
     return RunRecord(run=run, started=1.0, ended=2.0, again_of=of, coverage=COVERAGE.to_json(), **more)
 
 
-def asked(past: PastRuns, method: str, path: str, content: bytes | None = None) -> httpx.Response:
+def asked(
+    past: PastRuns, method: str, path: str, content: bytes | None = None, desk: SnapshotDesk | None = None
+) -> httpx.Response:
     """The answer of a reducer with these runs."""
+    desk = desk or SnapshotDesk(lambda: None)
     app = make_app(
-        SnapshotDesk(lambda: None), past=past, more_routes=[handing_in_route(past, ReducerSettings())]
+        desk, past=past, more_routes=[handing_in_route(past, ReducerSettings(), lambda: None, desk)]
     )
 
     async def ask() -> httpx.Response:
@@ -101,3 +107,44 @@ def test_anything_else_is_refused_with_a_sentence(content: bytes, sentence: str)
 def test_what_only_pickle_could_send_is_not_sent() -> None:
     with pytest.raises(UnencodableResult):
         packed(record(), {"file": iter([])})
+
+
+class Sums:
+    """A reducer class."""
+
+    def __init__(self) -> None:
+        self.publish = {"sum": 1}
+
+    def process_result(self, result: object) -> None: ...
+
+
+def test_it_is_shown_in_the_place_of_the_live_result_as_long_as_it_is_renewed() -> None:
+    past, desk = PastRuns(), SnapshotDesk(lambda: None)
+    past.present = "live"
+    analysis = ReducerAnalysis(Sums)
+    analysis.start(ParameterSet(), {})
+    desk.begin_run("live", analysis)
+    before = desk.take()
+    now = time.monotonic()
+    answer = asked(past, "PUT", "/again?instead=live", packed(record(), {"sum": 2}), desk)
+    assert answer.status_code == 200, answer.text
+    assert past.records() == []
+    desk.serve(now)
+    shown = desk.take()
+    assert (shown.publish, shown.run, shown.version) == ({"sum": 2}, "live", before.version + 1)
+    assert shown.coverage is not None
+    assert shown.coverage.text == "0-2"
+    assert desk.own().publish == {"sum": 1}
+    assert desk.take().publish == {"sum": 2}
+    desk.serve(now + RENEWED_WITHIN + 60)
+    assert desk.take().publish == {"sum": 1}
+    assert asked(past, "PUT", "/again?instead=live&last=true", packed(record(), {"sum": 3}), desk).is_success
+    desk.serve(now)
+    desk.serve(now + 1e6)
+    assert desk.take().publish == {"sum": 3}
+    assert [one.run for one in past.records()] == ["again"]
+    desk.begin_run("next", analysis)
+    assert desk.take().publish == {"sum": 1}
+    refused = asked(past, "PUT", "/again?instead=live", packed(record(), {"sum": 4}), desk)
+    assert refused.status_code == 409
+    assert "not what is published" in refused.json()["detail"]

@@ -113,7 +113,9 @@ class Material:
 def _events(feeds: Iterable[Feed], most_bytes: int) -> Iterator[tuple[int, Mapping[str, Packet]]]:
     """The events of all feeds together, in their order."""
     number, streams, held = -1, dict[str, Packet](), 0
-    records = [(record for run in feed.runs() for record in records_of(run)) for feed in feeds]
+    records = [
+        (record for run in feed.runs() if run is not None for record in records_of(run)) for feed in feeds
+    ]
     for record in heapq.merge(*records, key=_number):
         if record.event_number != number and streams:
             yield number, streams

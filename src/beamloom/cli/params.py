@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     get.add_argument("--json", action="store_true", help="as data, for programs")
     change = actions.add_parser("set", help="change parameters", allow_abbrev=False)
     change.add_argument("values", nargs="+", metavar="NAME=VALUE", help="a parameter and its new value")
+    change.add_argument(
+        "--again",
+        action="store_true",
+        help="reduce the run that goes on again from event 0 with them, and show that once it has caught up; stays until the run ends",
+    )
     for action in (get, change):
         add_url_option(action)
 
@@ -47,6 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Read or set."""
     from beamloom.parameters import ParameterError, UnknownParameter
 
+    if getattr(arguments, "again", False):
+        from beamloom.cli._again import refuse_unless_it_can_be_followed
+
+        refuse_unless_it_can_be_followed(arguments.url)
     with pipeline_at(arguments.url) as pipeline:
         try:
             if arguments.action == "set":
@@ -55,6 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
                 _get(pipeline.parameters, arguments.names, as_json=arguments.json)
         except (ParameterError, UnknownParameter) as error:
             raise UsageError(str(error)) from error
+    if getattr(arguments, "again", False):
+        from beamloom.cli._again import follow
+
+        return follow(arguments.url, arguments.values)
     return 0
 
 

@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is not None:
         check_file(arguments.output)
     wish = Wish(
-        _values(arguments.values),
+        values_of(arguments.values),
         arguments.worker,
         arguments.reducer,
         arguments.analysis,
@@ -195,7 +195,8 @@ def _publish(again: Again, report: ReplayReport, publisher: Publisher | None, ou
     print(f"compare: {publisher.comparison(again.recorded.run, again.run_id)}")
 
 
-def _values(words: list[str]) -> dict[str, bytes]:
+def values_of(words: list[str]) -> dict[str, bytes]:
+    """Parameters from words of the form NAME=VALUE. Raises UsageError."""
     values: dict[str, bytes] = {}
     for word in words:
         name, equals, value = word.partition("=")

@@ -100,8 +100,12 @@ class FileFrame(LaterFrame):
 class Content:
     """The content of ``path``: ``buffer`` holds a part of it, ``position`` is where the next item starts."""
 
-    def __init__(self, path: Path, start: int = 0) -> None:
-        """From the item that begins at the byte ``start`` on, which only a file that is not compressed can do."""
+    def __init__(self, path: Path, start: int = 0, *, passes_over: bool = True) -> None:
+        """From the item that begins at the byte ``start`` on, which only a file that is not compressed can do.
+
+        ``passes_over``: large frames are read when they are wanted, under the same path.
+        """
+        self._passes_over = passes_over
         # The reader asks for large pieces only, a buffer would copy each once more.
         self._file: BinaryIO = path.open("rb", buffering=0)
         self._path = path
@@ -187,7 +191,7 @@ class Content:
     def pass_over(self, at: int, length: int) -> FileFrame | None:
         """Have in the buffer what lies behind ``length`` bytes at ``at`` of it, without reading these; None where that cannot be."""
         offset = self.offset + at
-        if self._gzip is not None or offset + length > self._size:
+        if self._gzip is not None or not self._passes_over or offset + length > self._size:
             return None
         self._load(offset + length)
         return FileFrame(self._file, self._path, offset, length)
@@ -197,6 +201,11 @@ class Content:
         self.buffer = self._file.read(self._heads_size)
         self.offset = offset
         self._at_end = len(self.buffer) < self._heads_size
+
+    def look_again(self) -> None:
+        """Somebody may have written more meanwhile: what was the end is not taken for it any more. Not for what is compressed."""
+        self._load(self.position)
+        self._at_end = False
 
     def back(self) -> None:
         """Have the next item in the buffer again from its start, after something in it was passed over."""

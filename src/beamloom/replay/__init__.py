@@ -2,6 +2,7 @@
 
 from beamloom.replay._audience import Audience
 from beamloom.replay._replay import Replay, replay
-from beamloom.replay._report import ReplayReport
+from beamloom.replay._report import ReplayReport, Standing
+from beamloom.replay._survey import NothingRecorded
 
-__all__ = ["Audience", "Replay", "ReplayReport", "replay"]
+__all__ = ["Audience", "NothingRecorded", "Replay", "ReplayReport", "Standing", "replay"]

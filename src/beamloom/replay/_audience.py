@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamloom.replay._report import ReplayReport
+from beamloom.replay._report import ReplayReport, Standing
 
 
 class Audience:
@@ -16,6 +16,9 @@ class Audience:
 
     def begun(self) -> None:
         """A worker begins with an event, of the many that it may have in a turn; called before your class is."""
+
+    def stands(self, standing: Standing) -> None:
+        """What there is now; called after each turn of the services."""
 
     def finished(self, report: ReplayReport) -> None:
         """The run is over; with ``keep_alive`` the replay stays."""

@@ -5,13 +5,14 @@ A replay reads everything twice: once to see which stream has a packet for which
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from beamloom.analysis import AnalysisError, user_traceback
 from beamloom.errors import UsageError, UserError, did_you_mean
 from beamloom.events import Packet
+from beamloom.recordings.growing import GrowingRecording
 from beamloom.recordings.reader import RecordingReader
 from beamloom.recordings.runs import RecordRun, gathered
 
@@ -34,8 +35,11 @@ class Feed(Protocol):
     def remark(self) -> str | None:
         """After it was read to its end: a sentence on what was not as it should be."""
 
-    def runs(self) -> Iterator[RecordRun]:
-        """The records from the beginning, each time it is called. Raises a UserError where they cannot be read."""
+    def runs(self) -> Iterator[RecordRun | None]:
+        """The records from the beginning, each time it is called; None: no more at this moment.
+
+        Raises a UserError where they cannot be read.
+        """
 
 
 class FileFeed:
@@ -62,6 +66,20 @@ class FileFeed:
     def runs(self) -> Iterator[RecordRun]:
         """The records of the file."""
         return self._reader.runs()
+
+
+class GrowingFeed:
+    """The records of a recording that is still being written."""
+
+    remark: str | None = None
+
+    def __init__(self, path: str | Path, is_over: Callable[[], bool]) -> None:
+        self.name = str(path)
+        self._recording = GrowingRecording(Path(path), is_over)
+
+    def runs(self) -> Iterator[RecordRun | None]:
+        """The records of the file, and those that come."""
+        return self._recording.runs()
 
 
 def _not_there(path: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from beamloom.detectors.geometry import Detectors
 from beamloom.engine.ranges import RangeSet
 from beamloom.errors import UsageError
-from beamloom.replay._survey import Survey
+from beamloom.replay._survey import NothingRecorded, Survey
 from beamloom.triggermap import (
     RESERVED_PART,
     Column,
@@ -28,11 +28,17 @@ MOST_WORKERS = 256
 """So many workers are tried before a map is held to be impossible."""
 
 
-def recorded_map(path: Path, survey: Survey, detectors: Detectors) -> tuple[TriggerMap, list[str]]:
+class NotRecordedYet(NothingRecorded):
+    """Of a run that goes on there is too little to say which stream is in which file."""
+
+
+def recorded_map(
+    path: Path, survey: Survey, detectors: Detectors, *, grows: bool = False
+) -> tuple[TriggerMap, list[str]]:
     """The map that was recorded beside the packets, and remarks on it.
 
     An open-ended map has as many events as were recorded; streams that nothing is replayed of are left out. A map as scan software gave
-    it may name detectors, which are then their tiles.
+    it may name detectors, which are then their tiles. Of a recording that ``grows`` nobody knows the end.
     """
     try:
         written = TriggerMap.from_json(path.read_bytes(), all_wrap=False)
@@ -48,12 +54,16 @@ def recorded_map(path: Path, survey: Survey, detectors: Detectors) -> tuple[Trig
         )
     remarks = []
     absent = [stream for stream in trigger_map.streams if stream not in survey.events]
+    if absent and grows:
+        raise NotRecordedYet(f"no packet of stream {', '.join(absent)} is recorded yet")
     if absent:
         trigger_map = _without(trigger_map, absent)
         remarks.append(
             f"the recorded trigger map has stream {', '.join(absent)}, too, of which no recording was named: events come without"
         )
-    return trigger_map if trigger_map.total_events is not None else _closed(trigger_map, survey), remarks
+    if trigger_map.total_events is None and not grows:
+        trigger_map = _closed(trigger_map, survey)
+    return trigger_map, remarks
 
 
 def _without(trigger_map: TriggerMap, absent: Sequence[str]) -> TriggerMap:

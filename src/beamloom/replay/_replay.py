@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from beamloom.analysis import load_class
 from beamloom.detectors.geometry import Detector, check_geometry
@@ -21,10 +23,10 @@ from beamloom.recordings.folder import Companions, find_companions, read_detecto
 from beamloom.replay._analysis import Interrupted, ReplayedClasses
 from beamloom.replay._audience import Audience
 from beamloom.replay._epochs import read_parameters
-from beamloom.replay._feeds import Feed, FileFeed, UserSource
+from beamloom.replay._feeds import Feed, FileFeed, GrowingFeed, UserSource
 from beamloom.replay._http import ReplayServer
 from beamloom.replay._maps import check_workers, derived_map, recorded_map, workers_needed
-from beamloom.replay._report import ReplayReport
+from beamloom.replay._report import ReplayReport, Standing
 from beamloom.replay._source import RecordedSource, SharedFeed
 from beamloom.replay._survey import Survey
 from beamloom.services.active_run import ActiveRun
@@ -41,6 +43,8 @@ DEBUG_TAGS = frozenset({"debug", "debugworker"})
 """Tags of workers that only look: a replay gives them a worker without the user's class."""
 KEEP_ALIVE_PAUSE = 0.01
 LEFT_OUT = "left out, as only a part of the events was asked for"
+GROWING_PATIENCE = 3600.0
+"""Seconds that one stream of a run that goes on may be behind the others."""
 INTERRUPTED = "the replay was interrupted"
 
 
@@ -67,6 +71,7 @@ class Replay:
         capsules: str | Path | None = None,
         max_failed: int | str = "",
         on_max_failed: Literal["degrade", "stop"] = "degrade",
+        growing: Callable[[], bool] | None = None,
     ) -> None:
         """Loads the classes and looks through the recordings. Raises a UserError with a sentence for whatever is wrong with them.
 
@@ -78,6 +83,7 @@ class Replay:
         the streams of their tiles; without, those recorded beside them. ``workers`` take events in turn, as live; with ``enough`` there
         are more where the map needs more. ``allow_pickle`` reads recordings of the old pickled form. ``capsules`` is a folder in which
         calls that fail are kept; without, none are. ``max_failed`` and ``on_max_failed`` are as in the settings of the controller.
+        ``growing``: the files are those of a run that goes on, read until this says that it is over; each stream has to be in them.
         """
         self._folder = Path.cwd() if folder is None else Path(folder)
         self._capsules = None if capsules is None else Path(capsules)
@@ -105,13 +111,16 @@ class Replay:
         self.feeds: Sequence[Feed] = feeds
         """Where the packets come from."""
         self._survey = Survey(feeds)
+        self._growing = growing
         self._remarks = list(self._survey.remarks)
         self._detectors = _detectors(detectors, companions)
         if companions.map_path is None:
             self.trigger_map = derived_map(self._survey, broadcast_first=broadcast_first)
         else:
             logger.info("the trigger map is the recorded one, %s", companions.map_path)
-            self.trigger_map, remarks = recorded_map(companions.map_path, self._survey, self._detectors)
+            self.trigger_map, remarks = recorded_map(
+                companions.map_path, self._survey, self._detectors, grows=growing is not None
+            )
             self._remarks += remarks
         if enough:
             workers = workers_needed(self.trigger_map, companions.map_path, self._tags, workers)
@@ -148,15 +157,30 @@ class Replay:
         ]
         return workers + looking
 
+    @property
+    def _settings(self) -> ControllerSettings:
+        settings = ControllerSettings(detectors=self._detectors, **self._budget)  # type: ignore[arg-type]
+        if self._growing is None:
+            return settings
+        # One file may have been written long before another.
+        return msgspec.structs.replace(settings, straggler_timeout=GROWING_PATIENCE)
+
     def _sources(self, latency: float | None) -> list[RecordedSource]:
         feeds = {stream: self._survey.feeds_of(stream) for stream in self.trigger_map.streams}
+        if (is_over := self._growing) is not None:
+            grow: dict[Feed, Feed] = {feed: GrowingFeed(feed.name, is_over) for feed in self.feeds}
+            feeds = {stream: [grow[feed] for feed in some] for stream, some in feeds.items()}
         shared = {
             feed: SharedFeed(feed, [stream for stream in feeds if feed in feeds[stream]])
             for feed in dict.fromkeys(feed for some in feeds.values() for feed in some)
         }
         return [
             RecordedSource(
-                stream, [shared[feed] for feed in some], stream_layout(self.trigger_map, stream), latency
+                stream,
+                [shared[feed] for feed in some],
+                stream_layout(self.trigger_map, stream),
+                latency,
+                finds_end=self._growing is not None and self.trigger_map.total_events is None,
             )
             for stream, some in feeds.items()
         ]
@@ -189,7 +213,7 @@ class Replay:
             {source.stream: (lambda one=source: one) for source in sources},  # type: ignore[misc]
             self._inline_workers(),
             self._classes.reducer,
-            ControllerSettings(detectors=self._detectors, **self._budget),  # type: ignore[arg-type]
+            self._settings,
             capsules=self._capsules,
             analysis_path=str(self._folder),
             turns=turns,
@@ -235,6 +259,8 @@ class Replay:
                     pipeline.controller.stop("the recordings end before the trigger map does")
                 _tell_ends(active, running)
             audience.progress(active.run.ledger.settled_count, self.trigger_map.total_events or 0)
+            if (analysis := pipeline.reducer.analysis) is not None:
+                audience.stands(Standing(active, analysis.publish))
 
         self._classes.stop = stop
         self._classes.begun = audience.begun

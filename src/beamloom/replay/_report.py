@@ -13,6 +13,7 @@ from beamloom.engine.feedback import Feedback
 from beamloom.engine.ledger import Counts
 from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.ranges import RangeSet
+from beamloom.services.active_run import ActiveRun
 
 
 class ReplayReport(msgspec.Struct, frozen=True):
@@ -41,3 +42,27 @@ class ReplayReport(msgspec.Struct, frozen=True):
     """Which events are in what was published."""
     epochs: list[EpochRecord] = []
     """The parameters, with the events that they held from."""
+
+
+class Standing:
+    """What a replay that goes on has come to; true until the next turn of its services."""
+
+    def __init__(self, active: ActiveRun, publish: dict[Any, Any]) -> None:
+        self._active = active
+        self.publish = publish
+        """What the reducer publishes: its own dictionary."""
+
+    @property
+    def settled(self) -> int:
+        """Events that are reduced, failed or lost."""
+        return self._active.run.ledger.settled_count
+
+    @property
+    def coverage(self) -> Coverage:
+        """Which events are in what is published."""
+        return Coverage.of(self._active.run.run_id, self._active.run.ledger, over=False)
+
+    @property
+    def epochs(self) -> list[EpochRecord]:
+        """The parameters, with the events that they held from."""
+        return list(self._active.epochs)

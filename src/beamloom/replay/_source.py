@@ -14,6 +14,7 @@ from beamloom.engine.streamplan import StreamLayout, StreamPlan
 from beamloom.events import Packet, PacketKind
 from beamloom.recordings.runs import RecordRun
 from beamloom.replay._feeds import Feed
+from beamloom.replay._survey import kind_of
 
 QUEUED_BYTES = 1 << 25
 """Bytes of other streams with which one of a feed has to wait until they are taken, before it reads on."""
@@ -26,7 +27,7 @@ class SharedFeed:
     """One pass over a feed for all the streams in it."""
 
     def __init__(self, feed: Feed, streams: Iterable[str]) -> None:
-        self._runs: Iterator[RecordRun] = feed.runs()
+        self._runs: Iterator[RecordRun | None] = feed.runs()
         self._queues: dict[str, deque[Placed]] = {stream: deque() for stream in streams}
         self._queued = 0
         self.exhausted = False
@@ -35,7 +36,8 @@ class SharedFeed:
         """At most ``limit`` packets of ``stream`` with their events; none also where others have to take theirs before."""
         queue = self._queues[stream]
         while not queue and not self.exhausted and self._queued < QUEUED_BYTES:
-            self._read_on()
+            if not self._read_on():
+                break
         taken: list[Placed] = []
         while queue and limit > 0:
             event, row = queue.popleft()
@@ -47,15 +49,20 @@ class SharedFeed:
             taken.append((event, row))
         return taken
 
-    def _read_on(self) -> None:
-        run = next(self._runs, None)
-        if run is None:
+    def _read_on(self) -> bool:
+        """Whether there was anything to read at this moment."""
+        try:
+            run = next(self._runs)
+        except StopIteration:
             self.exhausted = True
-            return
+            return False
+        if run is None:
+            return False
         for stream, row in run.rows().items():
             if stream in self._queues:
                 self._queues[stream].append((run.first, row))
                 self._queued += row.nbytes
+        return True
 
     def has_more(self, stream: str) -> bool:
         """Whether there may be more packets of ``stream``."""
@@ -66,9 +73,16 @@ class RecordedSource(AtHand):
     """A source whose packets come from recordings: the recorded event numbers place them, whatever the device counted."""
 
     def __init__(
-        self, stream: str, feeds: Sequence[SharedFeed], layout: StreamLayout, latency: float | None = None
+        self,
+        stream: str,
+        feeds: Sequence[SharedFeed],
+        layout: StreamLayout,
+        latency: float | None = None,
+        *,
+        finds_end: bool = False,
     ) -> None:
-        """``latency``: give at most one packet in so many seconds."""
+        """``latency``: give at most one packet in so many seconds. ``finds_end``: the packets tell which of them closes the series."""
+        self._finds_end = finds_end
         self.stream = stream
         self._latency = latency
         self._not_before = 0.0
@@ -164,13 +178,20 @@ class RecordedSource(AtHand):
         if self._layout.wrapped and item == 0:
             begin = 1
             yield packets.part(0, 1).numbered(item, PacketKind.START)
-        closes = self._layout.wrapped and item + end - 1 == self._plan.last_item and end > begin
+        closes = self._layout.wrapped and end > begin and self._is_last(item + end - 1, packets)
         if closes:
             end -= 1
         if begin < end:
             yield packets.part(begin, end).numbered(item + begin, PacketKind.DATA)
         if closes:
             yield packets.part(end, end + 1).numbered(item + end, PacketKind.END)
+
+    def _is_last(self, item: int, packets: PacketRow) -> bool:
+        """Whether the last of these closes the series."""
+        if not self._finds_end:
+            return item == self._plan.last_item
+        (last,) = packets.part(packets.count - 1, packets.count)
+        return kind_of(last) is PacketKind.END
 
 
 def _event_of_first(ahead: deque[Placed]) -> int:

@@ -11,6 +11,10 @@ from beamloom.recordings.runs import RecordRun
 from beamloom.replay._feeds import Feed
 
 
+class NothingRecorded(UsageError):
+    """Recordings without a packet."""
+
+
 class Survey:
     """Which stream has packets for which events, and in which feeds they are."""
 
@@ -25,10 +29,14 @@ class Survey:
             self._look_through(feed)
         if not self.events:
             names = ", ".join(feed.name for feed in feeds)
-            raise UsageError(f"there is nothing to replay: {names} held no packets; name other recordings")
+            raise NothingRecorded(
+                f"there is nothing to replay: {names} held no packets; name other recordings"
+            )
 
     def _look_through(self, feed: Feed) -> None:
         for run in feed.runs():
+            if run is None:
+                return
             first, stop = run.first, run.first + run.count
             if first < 0:
                 raise UsageError(
@@ -65,10 +73,10 @@ class Survey:
 
     def _last_kinds(self) -> set[PacketKind | None]:
         last = self.total_events - 1
-        return {_kind(run.last(stream)) for stream, (event, run) in self._last.items() if event == last}
+        return {kind_of(run.last(stream)) for stream, (event, run) in self._last.items() if event == last}
 
 
-def _kind(packet: Packet) -> PacketKind | None:
+def kind_of(packet: Packet) -> PacketKind | None:
     """What the parser of a recorded packet says that it is; None where it cannot be parsed."""
     try:
         return PacketKind(getattr(packet.parse(), "packet_kind", PacketKind.DATA))

@@ -20,7 +20,7 @@ import msgspec
 from beamloom.control.answers import MadeAgain, ParameterEpoch, RunDetail
 from beamloom.errors import UsageError
 from beamloom.recordings.kept_analysis import KeptAnalysis
-from beamloom.replay import Audience, Replay, ReplayReport
+from beamloom.replay import Audience, Replay, ReplayReport, Standing
 from beamloom.reprocessing.found import RecordedRun
 from beamloom.results.record import EpochRecord, RunRecord, package_versions
 from beamloom.services.code_version import build_metadata
@@ -65,8 +65,12 @@ class Again:
         *,
         capsules: Path | None = None,
         max_failed: int | str = "",
+        live: bool = False,
     ) -> None:
-        """Reads the recording and loads the classes. Raises a UserError for whatever is in the way."""
+        """Reads the recording and loads the classes. Raises a UserError for whatever is in the way.
+
+        ``live``: the run goes on, and its recording is read as it grows.
+        """
         kept = recorded.analysis or KeptAnalysis()
         self.recorded = recorded
         self.wish = wish
@@ -85,6 +89,7 @@ class Again:
             folder=wish.folder or there,
             capsules=capsules,
             max_failed=max_failed,
+            growing=recorded.is_over if live else None,
         )
         self.started_at = time.time()
         self.code = {"worker": _code(self.worker), "reducer": _code(self.reducer)}
@@ -115,12 +120,12 @@ class Again:
             detail,
         )
 
-    def record(self, report: ReplayReport) -> RunRecord:
-        """What is kept with the result."""
+    def record(self, report: ReplayReport | Standing) -> RunRecord:
+        """What is kept with the result, or with what there is of it."""
         return RunRecord(
             run=self.run_id,
             started=self.started_at,
-            ended=self.started_at + report.seconds,
+            ended=self.started_at + report.seconds if isinstance(report, ReplayReport) else None,
             trigger_map=self.replay.trigger_map.encode().decode(),
             epochs=tuple(
                 EpochRecord(epoch=one.epoch, first_event=one.first_event, parameters=one.values)
@@ -135,7 +140,7 @@ class Again:
             changed=self.wish.changed,
         )
 
-    def _coverage(self, report: ReplayReport) -> dict[str, Any]:
+    def _coverage(self, report: ReplayReport | Standing) -> dict[str, Any]:
         return {**report.coverage.to_json(), "run": self.run_id}
 
     def _detail(self, report: ReplayReport) -> RunDetail:

@@ -27,10 +27,19 @@ class RecordedRun:
     """The recordings of its ingesters."""
     analysis: KeptAnalysis | None
     """With which classes it was analysed; None where that was not written down."""
+    prefix: str = ""
+    """What the names of its files begin with."""
+
+    def is_over(self) -> bool:
+        """Whether its controller has written that no event is added any more."""
+        return RecordingNames(self.prefix, self.run).ended.exists()
 
 
-def recorded_run(word: str, controller: Service) -> RecordedRun:
-    """The run whose id begins with ``word``, or the ``last`` one. Raises UsageError where it cannot be made again, and why."""
+def recorded_run(word: str, controller: Service, *, live: bool = False) -> RecordedRun:
+    """The run whose id begins with ``word``, or the ``last`` one. Raises UsageError where it cannot be made again, and why.
+
+    ``live``: one that goes on. Its files may not be there yet.
+    """
     runs = [one for one in controller.get("/api/v1/runs", list[dict[str, Any]]) if not one.get("again_of")]
     if not runs:
         raise UsageError(
@@ -44,7 +53,9 @@ def recorded_run(word: str, controller: Service) -> RecordedRun:
             f"there is {why} whose id begins with {word!r}; there are {known}, and 'last' is the last one"
         )
     run = str(found[0]["run"])
-    if found[0]["finished_at"] is None:
+    if live and found[0]["finished_at"] is not None:
+        raise UsageError("no run goes on; reduce one that has ended again with 'beamloom reprocess'")
+    if not live and found[0]["finished_at"] is None:
         raise UsageError(
             f"run {run} goes on; wait until it has ended, or have the live result made again from event 0 with "
             "'beamloom params set NAME=VALUE --again'"
@@ -55,7 +66,7 @@ def recorded_run(word: str, controller: Service) -> RecordedRun:
             f"run {run} was not recorded, so that there is nothing to reduce again; {HOW_TO_RECORD}"
         )
     recorded = _of(str(prefix), run)
-    if not recorded.files:
+    if not recorded.files and not live:
         raise UsageError(
             f"run {run} was recorded as {prefix}*-{run}.cbors, and no such file is here; run this command where the ingesters have "
             "written, or name a recording by its path"
@@ -96,4 +107,9 @@ def _of(prefix: str, run: str) -> RecordedRun:
         path if path.exists() else path.with_name(f"{path.name}.part") for path in find_packets(prefix, run)
     )
     kept = RecordingNames(prefix, run).analysis
-    return RecordedRun(run, files, read_analysis(kept) if kept.exists() else None)
+    return RecordedRun(run, files, read_analysis(kept) if kept.exists() else None, prefix)
+
+
+def files_of(recorded: RecordedRun) -> RecordedRun:
+    """The same with the files that are there by now."""
+    return _of(recorded.prefix, recorded.run)

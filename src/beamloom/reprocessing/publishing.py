@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from beamloom.client._http import Service
 from beamloom.client._processes import Processes
 from beamloom.control.answers import MadeAgain
 from beamloom.errors import PipelineError, UsageError
@@ -47,13 +48,24 @@ class Publisher:
             body = msgspec.json.encode(told, enc_hook=str)
             self._processes.controller.ask("POST", "/api/v1/reprocessing", content=body)
 
-    def hand_in(self, record: RunRecord, publish: dict[Any, Any]) -> str:
-        """Give the reducer a result; returns the address that it is read at. Raises PipelineError, UnencodableResult."""
+    @property
+    def controller(self) -> Service:
+        """That of the pipeline. Raises NoController."""
+        return self._processes.controller
+
+    def hand_in(
+        self, record: RunRecord, publish: dict[Any, Any], *, instead: str | None = None, last: bool = True
+    ) -> str:
+        """Give the reducer a result; returns the address that it is read at. Raises PipelineError, UnencodableResult.
+
+        ``instead``: the run in whose place it is shown; not ``last``: it will be handed in again, and is shown until then.
+        """
         body = packed(record, publish)
+        params = {} if instead is None else {"instead": instead, "last": "true" if last else "false"}
         path = f"/api/v1/runs/{quote(record.run, safe='')}"
         return self._processes.of_reducer(
             lambda reducer: (
-                reducer.ask("PUT", path, content=body, timeout=HAND_IN_SECONDS),
+                reducer.ask("PUT", path, content=body, params=params, timeout=HAND_IN_SECONDS),
                 f"{reducer.url}{path}/result/$",
             )[1]
         )

@@ -2,12 +2,17 @@
 
 From then on they are read like those of any run that has ended. They travel as results of workers do, without pickle: classes that the
 reducer's own analysis does not vouch for are not imported. A run that was measured is never replaced.
+
+``?instead=RUN`` shows a result in the place of what the reducer publishes of that run, as long as it is the present or the last one: it
+is made again while the run goes on, and has caught up. Who makes it says so again within ``RENEWED_WITHIN`` seconds, or the reducer's own
+result is shown again; ``&last=true`` says that it is whole.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,9 +22,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.coverage import NOTHING, Coverage
 from beamloom.errors import UserError
-from beamloom.openapi import Told
+from beamloom.openapi import Told, Value
 from beamloom.results.encodings import JSON, as_json
 from beamloom.results.past import PastRuns
 from beamloom.results.record import RunRecord
@@ -28,6 +33,7 @@ from beamloom.results.sharing import Sharer
 from beamloom.results.snapshot import Snapshot
 from beamloom.results.versions import versions_of
 from beamloom.services.batches import result_packages
+from beamloom.services.snapshots import Instead, SnapshotDesk
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import Decoder, Encoder
 
@@ -37,6 +43,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/octet-stream"
+RENEWED_WITHIN = 20.0
+"""Seconds."""
 LIFE = "made again"
 """Stands for the life of a process in versions of results that were handed in."""
 
@@ -91,16 +99,33 @@ def unpacked(body: bytes, settings: ReducerSettings) -> tuple[RunRecord, Snapsho
 
 
 def handing_in_route(
-    past: PastRuns, settings: ReducerSettings, make_place: Callable[[], MakePlace | None] = lambda: None
+    past: PastRuns,
+    settings: ReducerSettings,
+    make_place: Callable[[], MakePlace | None] = lambda: None,
+    desk: SnapshotDesk | None = None,
 ) -> Told:
-    """The route; ``make_place`` gives where results are kept in files, where they are."""
+    """The route; ``make_place`` gives where results are kept in files, where they are; ``desk`` shows what is published."""
 
-    def take(run: str, body: bytes) -> Response:
+    def show(record: RunRecord, shown: Snapshot, instead: str, *, last: bool) -> Response:
+        about = {"run": record.run, "again_of": record.again_of, "changed": record.changed}
+        until = math.inf if last else time.monotonic() + RENEWED_WITHIN
+        one = Instead(instead, shown.publish, shown.coverage or NOTHING, about, until)
+        if desk is None or not desk.show_instead(one):
+            return _refusal(
+                409, f"run {instead} is not what is published now, so that nothing takes its place."
+            )
+        return Response(as_json({"run": record.run, "shown": True}), media_type=JSON.media_type)
+
+    def take(run: str, body: bytes, instead: str | None, *, whole: bool) -> Response:
         record, last = unpacked(body, settings)
         if record.run != run or record.again_of is None:
             return _refusal(400, "the body holds the result of another run, or of one that was measured.")
         if _is_measured(past, run):
             return _refusal(409, f"run {run} was measured, and its result is not replaced; give another id.")
+        if instead is not None:
+            shown = show(record, last, instead, last=whole)
+            if not whole:
+                return shown
         past.hand_in(record, last)
         where = None
         if (make := make_place()) is not None:
@@ -114,8 +139,10 @@ def handing_in_route(
 
     async def hand_in(request: Request) -> Response:
         """Take a result that was made again of a recording; it is read like that of any run that has ended."""
+        given, run = request.query_params, request.path_params["run"]
+        whole = given.get("last", "false") == "true"
         body = await request.body()
-        return await asyncio.to_thread(take, request.path_params["run"], body)
+        return await asyncio.to_thread(take, run, body, given.get("instead"), whole=whole)
 
     return Told(
         "/api/v1/runs/{run}",
@@ -123,7 +150,15 @@ def handing_in_route(
         methods=["PUT"],
         takes=MEDIA_TYPE,
         answers=dict[str, Any],
-        also={409: "A run of this id was measured."},
+        query=[
+            Value(
+                name="instead", says="The run in whose place it is shown, while it goes on to be handed in."
+            ),
+            Value(name="last", kind=bool, says="Whether it is whole, so that it stays."),
+        ],
+        also={
+            409: "A run of this id was measured, or the run in whose place it is to be shown is not published."
+        },
     )
 
 

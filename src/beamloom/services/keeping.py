@@ -104,7 +104,7 @@ class Keeping:
             return
         notes.ended = time.time()
         try:
-            last = self._desk.take()
+            last = self._desk.own()
         except Exception:
             logger.exception("what run %s publishes in the end cannot be read, and is not kept", notes.run)
             return

@@ -58,7 +58,7 @@ def serve(settings: ReducerSettings) -> int:
         past=keeping.past,
         more_routes=[
             file_route(desk, keeping.record, keeping.past),
-            handing_in_route(keeping.past, settings, lambda: files_of(settings)),
+            handing_in_route(keeping.past, settings, lambda: files_of(settings), desk),
         ],
     )
     server = HttpServer(app, settings.http_host, settings.http_port, access, is_question)

@@ -6,6 +6,9 @@ tenth of the time. As long as nothing was reduced since the last one, readers ar
 
 Who waits for a newer version is given at most one each ``SHORTEST_INTERVAL``, whatever the rate of results.
 
+What is published can be replaced by a result of the same run that somebody else makes, as long as they go on to say so: a result that is
+made again from event 0. It is shown in whole, and when nobody renews it, what the analysis has is shown again.
+
 From its arming on a run is what is published. A run whose arming fails, here or elsewhere, gives way to the result before it.
 
 Versions count up by one, from the number of milliseconds since 1970 at which the desk was made: a reducer that was started anew goes on
@@ -27,7 +30,7 @@ from typing import Any
 
 from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.account import ResultAccount
-from beamloom.engine.coverage import NOTHING
+from beamloom.engine.coverage import NOTHING, Coverage
 from beamloom.results.sharing import Sharer
 from beamloom.results.snapshot import Ended, NotYet, Snapshot
 from beamloom.results.versions import newer_versions, versions_of
@@ -51,6 +54,19 @@ class _Former:
     run: str | None
     account: ResultAccount | None
     last: Snapshot
+
+
+@dataclass(frozen=True)
+class Instead:
+    """What is shown of a run in the place of what the analysis has. It does not change any more."""
+
+    run: str
+    publish: Any
+    coverage: Coverage
+    about: dict[str, Any]
+    """For people: what it is."""
+    until: float
+    """When it has to have been renewed (monotonic, s); infinity: it is the last one."""
 
 
 @dataclass(eq=False)
@@ -87,6 +103,9 @@ class SnapshotDesk:
         self._not_before_newer = 0.0
         self._closed = False
         self._held: str | None = None
+        self._instead: Instead | None = None
+        self._wished: Instead | None = None
+        """What is to be shown from the next turn on; set in other threads."""
         self.more_status: dict[str, Callable[[], Any]] = {}
         """What others of this process have to say in the status, by name."""
 
@@ -98,6 +117,7 @@ class SnapshotDesk:
         """From now on this analysis is what is published; ``account``: which events are in."""
         self._former = _Former(self._run, self._account, self._still or self._latest)
         self._run, self._analysis, self._account, self._still = run, analysis, account, None
+        self._instead = None
         self._changes += 1
 
     def hold(self) -> None:
@@ -129,6 +149,32 @@ class SnapshotDesk:
         """What is published may have changed."""
         self._changes += 1
 
+    def own(self) -> Snapshot:
+        """What the analysis has now, whatever is shown in its place. Raises what the user's class raises when it is read."""
+        instead, self._instead = self._instead, None
+        if instead is None:
+            return self.take()
+        self._changes += 1
+        try:
+            return self.take()
+        finally:
+            self._instead = instead
+            self._changes += 1
+
+    def _look_at_instead(self, now: float) -> None:
+        wished, self._wished = self._wished, None
+        if wished is not None:
+            self._instead = wished
+            self._changes += 1
+        instead = self._instead
+        if instead is not None and (now > instead.until or instead.run != self._run):
+            logger.warning(
+                "what was shown of run %s in the place of its result was not renewed; its result is shown",
+                instead.run,
+            )
+            self._instead = None
+            self._changes += 1
+
     def take(self) -> Snapshot:
         """What is published now, for those in the reducer's own thread. Raises what the user's class raises when it is read."""
         if not self._up_to_date:
@@ -137,6 +183,7 @@ class SnapshotDesk:
 
     def serve(self, now: float) -> None:
         """Answer the readers that wait, if it is time."""
+        self._look_at_instead(now)
         if self._held is not None:
             self._fail(NotYet(self._held))
             return
@@ -176,7 +223,10 @@ class SnapshotDesk:
             if known is None
             else newer_versions(known, before.publish, copied, version, now)
         )
-        coverage = NOTHING if self._account is None else self._account.coverage
+        if self._instead is not None:
+            coverage = self._instead.coverage
+        else:
+            coverage = NOTHING if self._account is None else self._account.coverage
         if versions is not known:
             self._latest = Snapshot(
                 version,
@@ -203,6 +253,8 @@ class SnapshotDesk:
         return replace(still, version=version, versions=versions, coverage=coverage, at=now)
 
     def _copy(self, before: Any) -> Any:
+        if self._instead is not None:
+            return self._sharer.copy(self._instead.publish, before)
         if self._analysis is None:
             return self._sharer.copy({}, before)
         lock = self._analysis.publish_rlock
@@ -281,6 +333,14 @@ class SnapshotDesk:
                 if waiting in self._waiting:
                     self._waiting.remove(waiting)
 
+    def show_instead(self, instead: Instead) -> bool:
+        """Show this from now on; False where its run is not the one that is published."""
+        if instead.run != self._run:
+            return False
+        self._wished = instead
+        self._wake()
+        return True
+
     @property
     def waiting(self) -> int:
         """How many readers wait."""
@@ -289,6 +349,8 @@ class SnapshotDesk:
     async def status(self) -> dict[str, Any]:
         """That the reducer is there."""
         more = {name: told() for name, told in self.more_status.items()}
+        if (instead := self._instead) is not None:
+            more["shows"] = instead.about
         return {"run": self._run, "version": self._latest.version, **more}
 
 
