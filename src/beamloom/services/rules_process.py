@@ -22,7 +22,7 @@ from beamloom.control.rules.desk import RulesDesk
 from beamloom.errors import UserError
 from beamloom.rules import LocalPool, RuleEngine
 from beamloom.rules.engine import FolderInUse
-from beamloom.rules.executors import OnDemand
+from beamloom.rules.executors import DaskExecutor, Executor, OnDemand
 from beamloom.rules.written import RuleTypes
 from beamloom.services.loop import EndOfService
 from beamloom.services.state_folders import state_folder
@@ -95,15 +95,20 @@ def _serve(settings: RulesSettings, announced: bool) -> int:
 
 def _engine(settings: RulesSettings, patience: float) -> RuleEngine:
     folder = settings.rules_dir or state_folder("") / "rules" / "service"
-    pool = LocalPool(settings.rules_workers or None)
     deadline = time.monotonic() + patience
     while True:
         try:
-            return RuleEngine(Path(folder), OnDemand(pool))
+            return RuleEngine(Path(folder).expanduser(), _executor(settings))
         except FolderInUse:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def _executor(settings: RulesSettings) -> Executor:
+    if settings.rules_scheduler:
+        return DaskExecutor(settings.rules_scheduler)
+    return OnDemand(LocalPool(settings.rules_workers or None))
 
 
 def _is_idle(desk: RulesDesk, asked: _Asked, limit: float) -> bool:

@@ -33,7 +33,7 @@ from beamloom.settings._http import (
     HttpOrigins,
     HttpTokens,
 )
-from beamloom.settings._rules import RulesBelow, RulesDir, RulesPath, RulesWorkers, RuleTypes
+from beamloom.settings._rules import RulesBelow, RulesDir, RulesPath, RulesScheduler, RulesWorkers, RuleTypes
 from beamloom.settings._run_rules import RunRules
 
 Seconds = Annotated[float, Meta(gt=0, extra={"unit": "s"})]
@@ -321,6 +321,7 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
     rule_types: RuleTypes = {}
     rules_dir: RulesDir = ""
     rules_workers: RulesWorkers = 0
+    rules_scheduler: RulesScheduler = ""
     rules_path: RulesPath = ""
     run_rules: RunRules = ()
 

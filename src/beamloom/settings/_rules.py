@@ -27,6 +27,13 @@ RulesDir = Annotated[
         "user's folder for state."
     ),
 ]
+RulesScheduler = Annotated[
+    str,
+    Meta(
+        description="Dask scheduler whose workers work off rules; none: processes of this machine.",
+        extra={"expects": "an address such as tcp://node1:8786"},
+    ),
+]
 RulesWorkers = Annotated[
     int,
     Meta(ge=0, le=4096, description="Processes that work off rules; 0: one for each core."),

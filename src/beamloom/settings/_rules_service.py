@@ -16,7 +16,7 @@ from beamloom.settings._http import (
     HttpTokens,
 )
 from beamloom.settings._kinds import Port, ProcessSettings
-from beamloom.settings._rules import RulesBelow, RulesDir, RulesPath, RulesWorkers, RuleTypes
+from beamloom.settings._rules import RulesBelow, RulesDir, RulesPath, RulesScheduler, RulesWorkers, RuleTypes
 
 
 class RulesSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +37,7 @@ class RulesSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_f
     rule_types: RuleTypes = {}
     rules_dir: RulesDir = ""
     rules_workers: RulesWorkers = 0
+    rules_scheduler: RulesScheduler = ""
     rules_path: RulesPath = ""
 
     rules_idle: Annotated[

@@ -33,6 +33,9 @@ TYPES = {"holds": "support.rule_tasks:holds", "table": "support.service_rules:Ta
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ControllerSettings:
     """Of a controller whose rules read and write in ``data``, with a series of 40 frames in ``data/cell``."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for the tasks of these tests
+    # What is said to the controller alone.
+    monkeypatch.setenv("BEAMLOOM_SETTINGS", str(tmp_path / "settings of the controller.yaml"))
+    monkeypatch.setenv("BEAMLOOM_HTTP_PORT", "1")
     series(tmp_path / "data" / "cell", frames(40))
     return ControllerSettings(rules_below=(str(tmp_path / "data"),), rule_types=TYPES, rules_workers=1)
 

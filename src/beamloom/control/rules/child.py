@@ -19,6 +19,8 @@ IDLE = 300.0
 """Seconds without work and without a question, after which it ends."""
 PARTING = 10.0
 """Seconds in which it has to end when it is told to."""
+OURS_ALONE = ("BEAMLOOM_HTTP_", "BEAMLOOM_SETTINGS")
+"""Variables that are about the controller: where and how it listens, and the file of its settings."""
 TOKEN = "BEAMLOOM_HTTP_CONTROL_TOKEN"
 
 
@@ -85,6 +87,7 @@ def _words(settings: ControllerSettings, folder: Path) -> list[str]:
         "rule-types": msgspec.json.encode(settings.rule_types).decode(),
         "rules-path": settings.rules_path,
         "rules-workers": str(settings.rules_workers),
+        **({"rules-scheduler": settings.rules_scheduler} if settings.rules_scheduler else {}),
         "rules-idle": str(IDLE),
         "die-with-parent": str(os.getpid()),
     }
@@ -94,5 +97,5 @@ def _words(settings: ControllerSettings, folder: Path) -> list[str]:
 
 def _environment(ours: Mapping[str, str], token: str) -> dict[str, str]:
     """What the child is told beside its flags: it listens to this process alone, whatever the controller does."""
-    left = {name: value for name, value in ours.items() if not name.startswith("BEAMLOOM_HTTP_")}
+    left = {name: value for name, value in ours.items() if not name.startswith(OURS_ALONE)}
     return {**left, TOKEN: token}

@@ -22,7 +22,8 @@ from beamloom.control.rules.answers import (
     RuleService,
 )
 from beamloom.control.rules.rates import Rates
-from beamloom.control.rules.views import chain_of
+from beamloom.control.rules.recent_errors import RecentErrors
+from beamloom.control.rules.views import chain_of, sketch_of
 from beamloom.errors import UserError
 from beamloom.rules import PushedRule, RuleEngine, RuleRefused
 from beamloom.rules.ledger import ChunkState, RunView
@@ -51,6 +52,7 @@ class RulesDesk:
         self._types = types
         self._below = [os.path.abspath(os.path.expanduser(folder)) for folder in below]
         self._rates = Rates()
+        self._errors = RecentErrors(engine.errors)
         self._turn = threading.Lock()
         """Rules are made one at a time: their modules are imported by that."""
 
@@ -105,7 +107,7 @@ class RulesDesk:
         """The chain that a description would be, without starting anything. Raises RuleRefused."""
         description = read_description(body, as_yaml=as_yaml)
         written = self._build(description, by, anywhere=False)
-        return _sketch(description, written, by)
+        return sketch_of(description.title, written, by)
 
     def submit(self, body: bytes, *, as_yaml: bool, by: str, key: str | None) -> RuleChain:
         """Start what a description says. Raises RuleRefused."""
@@ -189,7 +191,7 @@ class RulesDesk:
         return self._engine.rule(step)
 
     def _chain(self, view: RunView) -> RuleChain:
-        return chain_of(view, self._engine.errors, self._rates, time.time())
+        return chain_of(view, self._errors.of, self._rates, time.time())
 
 
 def _behind(view: RunView, step: int) -> set[int]:
@@ -203,9 +205,3 @@ def _behind(view: RunView, step: int) -> set[int]:
         found |= new
         todo += new
     return found
-
-
-def _sketch(description: Description, written: Written, by: str) -> RuleChain:
-    from beamloom.control.rules.views import sketch_of
-
-    return sketch_of(description.title, written, by)

@@ -32,6 +32,7 @@ PAUSES = (0.1, 1.0, 5.0, 30.0)
 """Seconds before it is started again, after one death, two, and so on."""
 WELL = 60.0
 """Seconds after which one that ran has not died of its start."""
+ENDS = "the service of the rules does not run: the controller ends"
 LEDGER = "ledger.sqlite"
 GOING_ON = "SELECT 1 FROM steps WHERE state IN ('waiting', 'running', 'gathering') LIMIT 1"
 
@@ -88,6 +89,9 @@ class RulesHost:
         with self._turn:
             self._wanted.set()
             there = self._there
+        if self._closing.is_set():
+            mine.set_exception(RulesRefused(ENDS))
+            return mine
         there.add_done_callback(tell)
         return mine
 
@@ -129,7 +133,12 @@ class RulesHost:
 
         deadline = time.monotonic() + START
         while True:
-            url = self.address().result(START)
+            try:
+                url = self.address().result(START)
+            except TimeoutError:
+                raise RulesRefused(
+                    "the service of the rules does not start in time; its log says why"
+                ) from None
             try:
                 answer = httpx.post(
                     f"{url}/own",
@@ -164,7 +173,7 @@ class RulesHost:
                 continue
             deaths = 1 if time.monotonic() - begun > WELL else deaths + 1
             self._closing.wait(PAUSES[min(deaths, len(PAUSES)) - 1])
-        self._refuse("the controller ends")
+        self._refuse(ENDS)
 
     def _run(self) -> int:
         """One life of the process; its exit status."""
@@ -179,7 +188,7 @@ class RulesHost:
             self._there.set_result(told.url)
         elif not self._closing.is_set():
             logger.error("the service of the rules does not start: %s", told.error)
-            self._refuse(told.error)
+            self._refuse(f"the service of the rules does not run: {told.error}")
         status = child.wait()
         with self._turn:
             self._child = None
@@ -199,7 +208,7 @@ class RulesHost:
             there, self._there = self._there, Future()
             self._wanted.clear()
         if not there.done():
-            there.set_exception(RulesRefused(f"the service of the rules does not run: {why}"))
+            there.set_exception(RulesRefused(why))
 
 
 def _has_work(folder: Path) -> bool:

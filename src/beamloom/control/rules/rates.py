@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import Final
 
@@ -16,9 +17,19 @@ class Rates:
 
     def __init__(self) -> None:
         self._seen: dict[int, deque[tuple[float, int]]] = {}
+        self._turn = threading.Lock()
 
     def rate(self, step: int, done: int, started: float, now: float) -> float | None:
         """Frames per second of a step that goes on, of which ``done`` are done; None where it is too early to say."""
+        with self._turn:
+            return self._rate(step, done, started, now)
+
+    def forget(self, step: int) -> None:
+        """It does not go on any more."""
+        with self._turn:
+            self._seen.pop(step, None)
+
+    def _rate(self, step: int, done: int, started: float, now: float) -> float | None:
         seen = self._seen.setdefault(step, deque([(started, 0)], maxlen=64))
         while len(seen) > 1 and now - seen[1][0] >= WINDOW:
             seen.popleft()
@@ -32,7 +43,3 @@ class Rates:
             self._seen.pop(step)
             return None
         return (done - before) / (now - since)
-
-    def forget(self, step: int) -> None:
-        """It does not go on any more."""
-        self._seen.pop(step, None)

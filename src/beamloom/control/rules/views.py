@@ -25,9 +25,11 @@ MOST_RANGES = 100
 """Of frames that failed in one way; a list that is longer says nothing more to people."""
 
 
-def chain_of(view: RunView, errors: Callable[[int], list[ErrorGroup]], rates: Rates, now: float) -> RuleChain:
+def chain_of(
+    view: RunView, errors: Callable[[StepView], list[ErrorGroup]], rates: Rates, now: float
+) -> RuleChain:
     """One chain as it is at ``now`` (Unix time)."""
-    steps = [_step(one, errors(one.id), rates, now) for one in view.steps]
+    steps = [_step(one, errors(one), rates, now) for one in view.steps]
     title = view.submission.title or " → ".join(dict.fromkeys(one.name for one in steps))
     links = _links(view.links)
     return RuleChain(view.id, title, view.submission.by, view.created, _state(view.steps), steps, links)
