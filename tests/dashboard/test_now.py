@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from beamloom import GiveFeedback, Result
 from control.live import Live as InMemory
+from control.live import simple_map
 from dashboard.browser import PHONE, Browser, a_page, show
 from dashboard.conftest import showcase_map
 from live.pipelines import Live
+from services.bench import Gathering, frame, series
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -19,6 +22,35 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 def test_before_the_first_run_it_is_ready(browser: Browser) -> None:
     with InMemory() as live, a_page(browser, live.root) as page:
         expect(page.get_by_label("Health")).to_contain_text("Ready: no run has been armed yet")
+
+
+class Deciding(Gathering):
+    """Warns at its second result, and has the run stopped with its fourth."""
+
+    feedback: GiveFeedback
+
+    def process_result(self, result: Result) -> None:
+        super().process_result(result)
+        if self.publish["count"] == 2:
+            self.feedback("warning", reason="the camera is saturated", level=65_000)
+        if self.publish["count"] == 4:
+            self.feedback("stop", "four are enough")
+
+
+def test_what_the_analysis_says_is_on_the_first_view(browser: Browser, pictures: Path) -> None:
+    with (
+        InMemory(reducer=Deciding, workers=("worker-1",)) as live,
+        a_page(browser, live.root) as page,
+    ):
+        strip, said = page.get_by_label("Health"), page.locator("#feedback")
+        live.arm(simple_map(12))
+        live.do(lambda: live.feeds["eiger"].send(series(2)[:3]))
+        expect(said).to_contain_text("the camera is saturated (level=65000)")
+        expect(strip).to_contain_text("The analysis gives a warning at event 1: the camera is saturated")
+        show(page, "feedback", pictures)
+        live.do(lambda: live.feeds["eiger"].send([frame(3), frame(4)]))
+        expect(said.locator("tr").first).to_contain_text("four are enough")
+        expect(strip).to_contain_text("The run ended early: stopped by the analysis: four are enough.")
 
 
 def test_a_run_is_seen_from_its_beginning_to_its_end(

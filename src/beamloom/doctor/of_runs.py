@@ -81,7 +81,7 @@ def warnings(now: Situation) -> Iterator[Finding]:
         "analysis-warns",
         run.run,
         f"the analysis gives a {latest.words}{before}",
-        "'beamloom status' shows all that it has said; what it means, who wrote it knows",
+        "look into that; 'beamloom status' shows all that the analysis has said",
         latest.at,
         Gravity.WARNING,
     )
