@@ -28,6 +28,7 @@ from beamloom.control.bluesky import (
     steered_scan,
 )
 from beamloom.errors import TimedOut, UsageError
+from beamloom.triggermap import open_ended
 from control_systems.bluesky_scans import Documents, Plan, analysed, of_kind, pipeline_of, stepping
 from devices.bluesky_engine import Hutch, hutch
 from live.pipelines import Live, wait_until
@@ -374,6 +375,30 @@ def test_lists_that_are_no_scan_are_said_before_anything_moves(
     with pytest.raises(UsageError, match=sentence):
         made.engine(steered_scan([], *words, live=live))
     assert documents == []
+
+
+def test_with_a_trigger_map_of_ones_own_only_feedback_or_the_limit_ends_the_waiting(
+    made: Hutch, pipeline: Live, publish: str
+) -> None:
+    pipeline.set(gate="", gated="")
+    script(pipeline, event_1=[("next_position", 4)])
+    with LiveAnalysis(
+        pipeline.placement.controller_url, publish=publish, streams=open_ended(["scan"])
+    ) as live:
+        heard: list[Any] = []
+
+        @live_analysis_decorator(live, time_limit=PATIENCE, when_late="fail")  # type: ignore[untyped-decorator]
+        def plan() -> Plan:
+            yield from stepping(made, 1, {}, close=False)
+            heard.append((yield from next_feedback(live, time_limit=PATIENCE, when_late="fail")))
+            heard.append((yield from next_feedback(live, time_limit=0.3)))
+            with pytest.raises(TimedOut, match=r"has not come to the last point within 0\.1 s"):
+                yield from next_feedback(live, time_limit=0.1, when_late="fail")
+            yield from bps.close_run()
+
+        made.engine(plan())
+        assert [one and one.payload for one in heard] == [4, None]
+        assert positions(analysed(live, pipeline)) == [0]
 
 
 def test_what_the_page_says_is_so(

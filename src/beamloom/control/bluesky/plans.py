@@ -203,12 +203,15 @@ def position_of(said: Feedback, names: Sequence[str]) -> Point | None:
     payload = said.payload
     if isinstance(payload, Mapping) and "position" in payload:
         payload = payload["position"]
-    if isinstance(payload, numbers.Real) and not isinstance(payload, bool) and len(names) == 1:
-        return {names[0]: float(payload)}
+    if len(names) == 1 and not isinstance(payload, Mapping):
+        payload = {names[0]: payload}
     if not isinstance(payload, Mapping):
         return None
-    found = {name: payload[name] for name in names if isinstance(payload.get(name), numbers.Real)}
-    return {name: float(value) for name, value in found.items()} or None
+    return {name: float(payload[name]) for name in names if _is_number(payload.get(name))} or None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _points_of(motors: list[Any], args: Sequence[Any]) -> list[Point]:
