@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from beamloom.control.scanning.arming import KnownStreams, map_of_scan, streams_of_scan
-from beamloom.control.scanning.deciding import position_of
+from beamloom.control.scanning.positions import positions_of
 from beamloom.errors import MapRefused
 
 KNOWN = KnownStreams(frozenset({"eiger", "diode", "sardana"}), frozenset({"sardana"}))
@@ -55,4 +55,4 @@ def test_a_burst_of_no_frames_is_refused() -> None:
     ],
 )
 def test_a_position_is_a_number_or_numbers_by_names_of_motors(said: Any, position: float | None) -> None:
-    assert position_of(said, "mot") == position
+    assert positions_of(said, ["mot"]).get("mot") == position

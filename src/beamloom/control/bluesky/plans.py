@@ -7,7 +7,6 @@ give by ``self.feedback(kind, ...)``.
 from __future__ import annotations
 
 import logging
-import numbers
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from beamloom.client import Feedback
 from beamloom.control.bluesky.live_analysis import LiveAnalysis
 from beamloom.control.bluesky.preprocessors import live_analysis_wrapper
 from beamloom.control.bluesky.waiting import check_choice, wait_for
+from beamloom.control.scanning.positions import positions_of
 from beamloom.errors import TimedOut, UsageError
 
 logger = logging.getLogger(__name__)
@@ -200,18 +200,7 @@ class _Steering:
 
 def position_of(said: Feedback, names: Sequence[str]) -> Point | None:
     """Where the motors of these names are to be, those that are not named staying where they are; None where nothing is said of that."""
-    payload = said.payload
-    if isinstance(payload, Mapping) and "position" in payload:
-        payload = payload["position"]
-    if len(names) == 1 and not isinstance(payload, Mapping):
-        payload = {names[0]: payload}
-    if not isinstance(payload, Mapping):
-        return None
-    return {name: float(payload[name]) for name in names if _is_number(payload.get(name))} or None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return positions_of(said.payload, names) or None
 
 
 def _points_of(motors: list[Any], args: Sequence[Any]) -> list[Point]:

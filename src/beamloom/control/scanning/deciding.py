@@ -9,16 +9,14 @@ an earlier run has left there is not believed.
 from __future__ import annotations
 
 import contextlib
-import math
-import numbers
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 from beamloom.client import Feedback, Pipeline, Version
+from beamloom.control.scanning.positions import positions_of
 from beamloom.errors import PipelineError
 
 LOOK_SECONDS = 0.1
@@ -73,17 +71,17 @@ class Decider:
     def _hear(self, said: Feedback) -> None:
         match said.kind:
             case "stop":
-                position = position_of(said.payload, self._motor)
+                position = positions_of(said.payload, [self._motor]).get(self._motor)
                 self._position = self._position if position is None else position
                 self._over.set()
             case "repeat":
                 self._wanted.append(None)
             case "next_position":
-                if (position := position_of(said.payload, self._motor)) is not None:
+                if (position := positions_of(said.payload, [self._motor]).get(self._motor)) is not None:
                     self._wanted.append(position)
 
     def _take(self, version: Version) -> None:
-        position = position_of(version.value, self._motor)
+        position = positions_of(version.value, [self._motor]).get(self._motor)
         if version.run == self._run and position is not None:
             self._position = position
             self._over.set()
@@ -101,13 +99,3 @@ class Decider:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def position_of(said: Any, motor: str) -> float | None:
-    """Where ``motor`` is to be; None where nothing is said of that."""
-    for name in ("position", motor):
-        if isinstance(said, Mapping) and name in said:
-            said = said[name]
-    if isinstance(said, numbers.Real) and not isinstance(said, bool) and math.isfinite(said):
-        return float(said)
-    return None
