@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -114,13 +115,13 @@ def test_the_captured_scan_has_a_run_of_its_positions(live: Live, bench: Bench, 
 def test_a_scan_ends_when_the_analysis_has_decided(live: Live, bench: Bench) -> None:
     """What is decided before a position is given is heard before it: this scan waits for its points to be reduced."""
     said: list[str] = []
-    messages = list(generate(positions=[(float(n),) for n in range(400)], motors=["y"]))
+    messages = list(generate(positions=[(float(n),) for n in range(2000)], motors=["y"]))
     events: list[int] = []
 
     class Slow(Scan):
         def run(self) -> int:
             before, *points, after = self._messages
-            bench.play("camera", brightness_around(12, 400))
+            bench.play("camera", brightness_around(12, 2000))
             bench.play("contrast", [before])
             live_until(live, 1)
             for number, _ in enumerate(self._generate_positions()):
@@ -132,11 +133,11 @@ def test_a_scan_ends_when_the_analysis_has_decided(live: Live, bench: Bench) -> 
             return len(events)
 
     armer(live, said, found="peak").install(Slow)
-    taken = Slow(400, bench, messages).run()
+    taken = Slow(2000, bench, messages).run()
     progress = live.finished()
-    assert taken < 400
+    assert taken < 2000
     assert said[-1] == f"the analysis has decided after {taken} positions: sy at 12"
-    assert progress["reduced"] < 402
+    assert progress["reduced"] < 2002
 
 
 def live_until(live: Live, events: int) -> None:
@@ -168,6 +169,57 @@ def test_what_cannot_be_armed_is_said(live: Live, bench: Bench) -> None:
     assert Refused(1, bench, messages).run() == 1
     assert len(said) == 1
     assert said[0].startswith(f"this scan is not analysed: no pipeline answers at {nowhere}")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+def test_either_side_may_be_killed_in_a_scan_and_come_back(tmp_path: Path) -> None:
+    addresses = addresses_in(tmp_path)
+    with (
+        running(
+            streams_of(addresses),
+            worker="seeking:Worker",
+            reducer="seeking:Reducer",
+            analysis=HERE / "analyses",
+        ) as live,
+        Bench(addresses) as bench,
+    ):
+        before, *points, after = generate(positions=[(float(n),) for n in range(12)], motors=["y"])
+
+        class Interfered(Scan):
+            def run(self) -> int:
+                bench.play("camera", brightness_around(0, 12))
+                bench.play("contrast", [before])
+                live_until(live, 1)
+                for number, _ in enumerate(self._generate_positions()):
+                    if number == 4:
+                        kill_and_await(live, "controller")
+                    bench.play("contrast", [points[number]])
+                    live_until(live, number + 2)
+                bench.play("contrast", [after])
+                return 12
+
+        armer(live, []).install(Interfered)
+        # A contrast that was killed has left its run behind.
+        with beamloom.connect(live.placement.controller_url) as pipeline:
+            left = pipeline.arm(["camera", "contrast"], 100)
+        assert Interfered(12, bench, []).run() == 12
+        progress = live.finished()
+        assert progress["run"] != left
+        assert (progress["reduced"], progress["total_events"]) == (14, 14), live.state()
+
+
+def kill_and_await(live: Live, name: str) -> None:
+    """Kill a process, and wait for the next one."""
+    (pid,) = [one.pid for one in live.placement.status() if one.name == name]
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+    def is_back() -> bool:
+        pids = [one.pid for one in live.placement.status() if one.name == name]
+        return pids not in ([None], [pid]) and live.answers() and live.is_ready()
+
+    wait_until(is_back, f"the next {name}")
 
 
 @pytest.mark.installs

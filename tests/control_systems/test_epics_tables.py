@@ -30,8 +30,13 @@ def test_columns_of_one_length_are_a_table(value: Any, columns: dict[str, list[A
     assert {name: column.tolist() for name, column in columns_of(value).items()} == columns
 
 
-def test_a_table_with_other_columns_is_opened_anew() -> None:
-    table = TableVariable()
+@pytest.fixture(scope="module")
+def table() -> TableVariable:
+    """The first variable of a process starts a thread that stays."""
+    return TableVariable()
+
+
+def test_a_table_with_other_columns_is_opened_anew(table: TableVariable) -> None:
     for columns in ({"x": [1]}, {"x": [1, 2]}, {"x": [1.5], "name": ["a"]}):
         table.show(columns_of(columns))
         shown = table.variable.current()
