@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from beamloom import NotPublished, connect
 from live.analyses import asking
 from live.pipelines import Bench, Live, of_camera, running, wait_until
 from live.series import pictures_held, uniform_map
@@ -73,6 +74,13 @@ def test_rules_work_off_a_run_while_it_is_recorded_and_afterwards(camera: Bench,
         live.finished()
         wait_until(lambda: "after" in chains(live), "the rule of the end", live.state)
         found = ended(live)
+        with connect(live.placement.controller_url) as pipeline:
+            shown = pipeline.result["rules/after/results"]
+            assert list(shown) == ["frame", "event", "value"]
+            assert shown["value"][40:43].tolist() == [40, 41, 42]
+            assert pipeline.result["$.rules['asked'].results.event"][:2].tolist() == [1, 2]
+            with pytest.raises(NotPublished, match="afterwards"):
+                pipeline.result["rules/afterwards"]
     assert {title: chain["state"] for title, chain in found.items()} == dict.fromkeys(
         ("during", "after", "asked"), "done"
     )

@@ -7,6 +7,7 @@ once is of one version.
 from __future__ import annotations
 
 import ast
+import re
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
@@ -23,6 +24,11 @@ from beamloom.errors import NotPublished, PipelineError, RequestRefused
 
 T = TypeVar("T")
 Outline: TypeAlias = dict[str, Any]
+RULES = "/rules/results"
+"""Where the controller passes on to what rules have written."""
+OF_RULES = "rules"
+"""The group of that."""
+JSONPATH_OF_RULES = re.compile(rf"""\$(\.{OF_RULES}\b|\[['"]{OF_RULES}['"]\])""")
 
 
 class Results:
@@ -38,10 +44,10 @@ class Results:
     def outline(self, path: str) -> Outline:
         """What is at ``a/b``, without elements. Raises NotPublished."""
 
-        def request(reducer: Service) -> Outline:
-            return reducer.get("/api/v1/tree", dict[str, Any], {"path": path, **self._domain})
+        def request(service: Service, before: str = "") -> Outline:
+            return service.get(f"{before}/api/v1/tree", dict[str, Any], {"path": path, **self._domain})
 
-        return self._asked(request)
+        return self._asked(request, of_rules=path.strip("/").partition("/")[0] == OF_RULES)
 
     def select(self, jsonpath: str, index: str | None = None) -> list[Any]:
         """All that a path selects. Raises NotPublished, or RequestRefused for a path or slice that is wrong."""
@@ -61,15 +67,23 @@ class Results:
         if tag is not None:
             headers["If-None-Match"] = tag
 
-        def request(reducer: Service) -> httpx.Response:
-            path = f"{self._route}/result/{urllib.parse.quote(jsonpath, safe='')}"
-            return reducer.ask("GET", path, params=params, headers=headers)
+        def request(service: Service, before: str = "") -> httpx.Response:
+            path = f"{before}{self._route}/result/{urllib.parse.quote(jsonpath, safe='')}"
+            return service.ask("GET", path, params=params, headers=headers)
 
-        return self._asked(request)
+        return self._asked(request, of_rules=JSONPATH_OF_RULES.match(jsonpath) is not None)
 
-    def _asked(self, request: Callable[[Service], T]) -> T:
+    def _asked(self, request: Callable[..., T], *, of_rules: bool) -> T:
+        """What the reducer answers; where it publishes nothing there, what rules have written: ``of_rules`` if it may be that."""
         try:
             return self.processes.of_reducer(request)
+        except RequestRefused as refusal:
+            if refusal.status != 404:
+                raise
+            if not of_rules or self._domain or not self.processes.has_controller:
+                raise NotPublished(str(refusal), refusal.status) from None
+        try:
+            return request(self.processes.rules, RULES)
         except RequestRefused as refusal:
             if refusal.status != 404:
                 raise

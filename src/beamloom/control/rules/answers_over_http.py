@@ -11,13 +11,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.routing import Mount
 
 from beamloom.control.asking import BadRequest, as_json, decoded
 from beamloom.control.rules.answers import NewPriority, RuleSteps
 from beamloom.control.rules.desk import RulesDesk
-from beamloom.control.rules.table import rule_routes
+from beamloom.control.rules.table import RESULTS, rule_routes
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
+from beamloom.results.http import make_app
 from beamloom.rules.ledger import ChunkState
 
 T = TypeVar("T")
@@ -118,7 +120,8 @@ def rules_app(desk: RulesDesk) -> Starlette:
     # It is in no document: only the controller that has started this process knows of it.
     own = Told(OWN, answering.submit_own, methods=["POST"], answers=dict[str, Any])
     routes = [one.around(_in_words(one.endpoint)) for one in (*documented, own) if isinstance(one, Told)]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_route})
+    tree = Mount(RESULTS, make_app(desk.outputs))
+    return Starlette(routes=[*routes, tree], exception_handlers={HTTPException: _no_such_route})
 
 
 def _in_words(endpoint: Callable[..., Any]) -> Callable[..., Any]:

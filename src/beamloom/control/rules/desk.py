@@ -21,6 +21,7 @@ from beamloom.control.rules.answers import (
     RuleKind,
     RuleService,
 )
+from beamloom.control.rules.outputs import RuleOutputs
 from beamloom.control.rules.rates import Rates
 from beamloom.control.rules.recent_errors import RecentErrors
 from beamloom.control.rules.views import chain_of, sketch_of
@@ -48,6 +49,8 @@ class RulesDesk:
 
     def __init__(self, engine: RuleEngine, types: RuleTypes, below: Sequence[str]) -> None:
         """``below``: the folders in and below which rules that come over HTTP read and write."""
+        self.outputs = RuleOutputs(engine)
+        """What rules have written, as a tree."""
         self._engine = engine
         self._types = types
         self._below = [os.path.abspath(os.path.expanduser(folder)) for folder in below]

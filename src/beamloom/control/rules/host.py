@@ -73,6 +73,11 @@ class RulesHost:
         child = self._child
         return None if child is None else child.pid
 
+    @property
+    def has_ledger(self) -> bool:
+        """Whether there ever was a rule."""
+        return (self._folder / LEDGER).exists()
+
     def address(self) -> Future[str]:
         """Where the process listens; it is started if it does not run. Fails with RulesRefused."""
         mine: Future[str] = Future()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from beamloom.control.relay import IN_PATHS
 from beamloom.control.rules.host import START, RulesHost, RulesRefused
-from beamloom.control.rules.table import rule_routes
+from beamloom.control.rules.table import RESULTS, results_route, rule_routes
 from beamloom.openapi import Told
 
 if TYPE_CHECKING:
@@ -33,15 +35,25 @@ class PassingOn:
 
     def routes(self) -> list[Told]:
         """The routes of the rules."""
-        return rule_routes(lambda name: self.pass_on)
+        return [*rule_routes(lambda name: self.pass_on), results_route(self.results)]
 
     async def close(self) -> None:
         """End all connections."""
         if self._client is not None:
             await self._client.aclose()
 
+    async def results(self, request: Request) -> Response:
+        """What rules have written; where there never was one, nobody is started to say so."""
+        if self._host is None or not self._host.has_ledger:
+            raise HTTPException(404, "no rule has written anything here")
+        # What a path selects may be written with any letter.
+        return await self._pass_on(request, f"{RESULTS}/{quote(request.path_params['path'], safe=IN_PATHS)}")
+
     async def pass_on(self, request: Request) -> Response:
         """What the process of the rules answers."""
+        return await self._pass_on(request, request.url.path)
+
+    async def _pass_on(self, request: Request, path: str) -> Response:
         import httpx
 
         if self._host is None:
@@ -53,7 +65,7 @@ class PassingOn:
             try:
                 async with asyncio.timeout(START):
                     url = await asyncio.wrap_future(self._host.address())
-                answer = await self._ask(url, self._host.token, request, body)
+                answer = await self._ask(url, path, self._host.token, request, body)
                 break
             except RulesRefused as error:
                 raise HTTPException(503, str(error)) from error
@@ -61,6 +73,8 @@ class PassingOn:
                 raise HTTPException(
                     503, "the service of the rules does not start in time; ask again"
                 ) from None
+            except (httpx.InvalidURL, ValueError) as error:
+                raise HTTPException(400, f"this is no address of the rules ({error})") from error
             except httpx.ConnectError as error:
                 # It has ended between two questions, and nothing of this one has reached it.
                 if not again:
@@ -75,12 +89,12 @@ class PassingOn:
         headers = {key: value for key, value in answer.headers.items() if key not in HOP_BY_HOP}
         return StreamingResponse(_body(answer), answer.status_code, headers)
 
-    async def _ask(self, url: str, token: str, request: Request, body: bytes) -> httpx.Response:
+    async def _ask(self, url: str, path: str, token: str, request: Request, body: bytes) -> httpx.Response:
         query = f"?{request.url.query}" if request.url.query else ""
         headers = {key: request.headers[key] for key in PASSED_ON if key in request.headers}
         question = self._opened().build_request(
             request.method,
-            f"{url}{request.url.path}{query}",
+            f"{url}{path}{query}",
             headers={**headers, "authorization": f"Bearer {token}", "accept-encoding": "identity"},
             content=body,
         )

@@ -9,6 +9,8 @@ from beamloom.control.rules import answers
 from beamloom.openapi import Told, Value
 
 V1 = "/api/v1/rules"
+RESULTS = "/rules/results"
+"""Where what rules have written is asked for as what the reducer publishes is: the same paths come behind it."""
 CHAIN = f"{V1}/{{chain:int}}"
 STEP = f"{CHAIN}/steps/{{step:int}}"
 
@@ -113,3 +115,14 @@ def rule_routes(endpoint: Callable[[str], Callable[..., Any]]) -> list[Told]:
             says="A file that a step has written.",
         ),
     ]
+
+
+def results_route(endpoint: Callable[..., Any]) -> Told:
+    """The route of the controller to what rules have written."""
+    return Told(
+        f"{RESULTS}/{{path:path}}",
+        endpoint,
+        answers="*/*",
+        also={404: "No rule has written that.", 503: "The service of the rules does not run."},
+        says="What rules have written, as rules/NAME/KEY of a tree that is asked for as the reducer's is: behind the same paths.",
+    )
