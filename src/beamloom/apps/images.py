@@ -68,6 +68,12 @@ class Image:
         rows, columns = self.array.shape if self.packed is None else self.packed.shape
         return rows, columns
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of a pixel. Raises as ``array``."""
+        dtype: np.dtype[Any] = self.array.dtype if self.packed is None else self.packed.dtype
+        return dtype
+
 
 class Camera:
     """Finds the image of an event."""

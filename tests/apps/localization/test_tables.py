@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -13,6 +15,7 @@ from apps.localization.series import EMCCD
 from beamloom import UserError
 from beamloom.apps.localization import Simulation, linked, localize, molecules, read_table, write_table
 from beamloom.apps.localization.tables import H5R
+from support.environments import python_with
 
 SIMULATION = Simulation(seed=3, frames=30, camera=EMCCD, photons=3000)
 
@@ -74,6 +77,41 @@ def test_an_h5r_file_has_the_columns_and_metadata_that_its_readers_expect(
     used = fits["slicesUsed"]["x"][inside]
     assert (used["start"] <= sigma[inside] * 0 + table["x"][inside] / 100).all()
     assert (used["stop"] - used["start"] == 2 * settings.half + 1).all()
+
+
+READ_BY_PYTABLES = """
+import json, sys, tables
+with tables.open_file(sys.argv[1]) as file:
+    fits = file.root.FitResults
+    print(json.dumps({
+        "rows": int(fits.nrows),
+        "columns": fits.colnames,
+        "frames": fits.cols.tIndex[:].tolist(),
+        "x0": fits.cols.fitResults.x0[:].tolist(),
+        "bright": len(fits.read_where("resultCode == 1")),
+        "voxel": float(file.root.MetaData.voxelsize._v_attrs.x),
+    }))
+"""
+
+
+@pytest.mark.installs
+@pytest.mark.timeout(240)
+def test_an_h5r_file_is_a_table_to_pytables_which_its_readers_use(
+    tmp_path: Path, table: np.ndarray, repository: Path
+) -> None:
+    python = python_with(repository, "tables", "3.10.2")
+    path = write_table(tmp_path / "a.h5r", table, settings=SIMULATION.settings())
+    ended = subprocess.run(
+        [str(python), "-c", READ_BY_PYTABLES, str(path)], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert found["rows"] == len(table)
+    assert found["columns"] == list(H5R.names or ())
+    assert found["frames"] == table["frame"].tolist()
+    assert np.array_equal(np.array(found["x0"], table["x"].dtype), table["x"])
+    assert found["bright"] == np.count_nonzero(table["status"] == 0)
+    assert found["voxel"] == pytest.approx(0.1)
 
 
 def test_a_parquet_file_has_units_for_who_reads_it_without_beamloom(

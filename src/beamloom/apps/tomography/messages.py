@@ -27,13 +27,13 @@ def opening_of(event: Event) -> dict[str, Any] | None:
 
 def frame_header(seen: Image, frame: int, angle: Angle, time: float, number: int) -> bytes:
     """The header of a frame: what its camera has said of it, and the angle."""
-    header: dict[str, Any] = {"compression": "none", "type": seen.array.dtype.name}
+    header: dict[str, Any] = {"compression": "none", "type": seen.dtype.name}
     if hasattr(seen.parsed, "blobs"):
         header |= {name: value for name, value in dict(seen.parsed).items() if name != "blobs"}
     header |= {
         "htype": "image",
         "frame": frame,
-        "shape": list(seen.array.shape),
+        "shape": list(seen.shape),
         "angle": _known(angle.degrees),
         "angle_measured": angle.measured,
         "encoder_time": _known(time),
