@@ -18,9 +18,10 @@ from control.live import Live
 from dashboard.browser import PHONE, WIDE, Browser, a_page, show
 from dashboard.test_access import AXE, wrong
 from rules.conftest import frames, series
+from support.patience import STARTING
 from support.rules_service import TYPES
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
     series(data / "cell", frames(40))
     settings = ControllerSettings(rules_below=(str(data),), rule_types=TYPES, rules_workers=1)
     with closing(RulesHost(settings, tmp_path / "ledger")) as host, Live(rules=host) as live:
+        host.address().result(STARTING)
         yield live
 
 
@@ -106,6 +108,7 @@ def test_a_chain_is_followed_repaired_and_its_file_downloaded(
         show(page, "rules-done", pictures)
 
 
+@pytest.mark.long
 def test_a_chain_is_cancelled_after_a_second_question_and_the_keyboard_reaches_all(
     live: Live, browser: Browser, tmp_path: Path, pictures: Path
 ) -> None:

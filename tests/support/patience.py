@@ -8,3 +8,6 @@ from __future__ import annotations
 
 PATIENCE = 45.0
 """Seconds."""
+
+STARTING = 150.0
+"""Seconds for a process to start which imports much, in tests with a time limit of their own."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
 logger = logging.getLogger(__name__)
-START = 60.0
+START = 120.0
 """Seconds in which it has to listen."""
 PAUSES = (0.1, 1.0, 5.0, 30.0)
 """Seconds before it is started again, after one death, two, and so on."""
