@@ -11,7 +11,7 @@ import pytest
 
 from beamloom import Event, GiveFeedback, MergingReducer, Result, Sum
 from beamloom.cli._replay_report import Teller
-from beamloom.replay import replay
+from beamloom.replay import Replay, replay
 from replay.material import Echo, Gather, seen, write
 
 EVENTS = 400
@@ -64,6 +64,12 @@ def test_of_workers_and_of_the_reducer_is_in_the_report(
     told = capsys.readouterr()
     assert "the analysis said: stop at event 10: ten are enough" in told.out
     assert "the analysis said: warning at event 5: level=0.5, event=5" in told.out
+
+
+def test_may_be_kept_from_stopping(files: list[Path]) -> None:
+    report = Replay(Sees, Decides, files, workers=1, feedback_stops=False).run()
+    assert [kind for kind, _, _, _ in said(report)] == ["warning", "stop"]
+    assert (report.stopped, report.counts.lost) == (None, 0)
 
 
 class Adds:

@@ -71,6 +71,7 @@ class Replay:
         capsules: str | Path | None = None,
         max_failed: int | str = "",
         on_max_failed: Literal["degrade", "stop"] = "degrade",
+        feedback_stops: bool = True,
         growing: Callable[[], bool] | None = None,
     ) -> None:
         """Loads the classes and looks through the recordings. Raises a UserError with a sentence for whatever is wrong with them.
@@ -82,12 +83,14 @@ class Replay:
         and the one behind the last; all others but those that open and close the series are left out. ``detectors`` are put together of
         the streams of their tiles; without, those recorded beside them. ``workers`` take events in turn, as live; with ``enough`` there
         are more where the map needs more. ``allow_pickle`` reads recordings of the old pickled form. ``capsules`` is a folder in which
-        calls that fail are kept; without, none are. ``max_failed`` and ``on_max_failed`` are as in the settings of the controller.
+        calls that fail are kept; without, none are. ``max_failed``, ``on_max_failed`` and ``feedback_stops`` are as in the
+        settings of the controller.
         ``growing``: the files are those of a run that goes on, read until this says that it is over; each stream has to be in them.
         """
         self._folder = Path.cwd() if folder is None else Path(folder)
         self._capsules = None if capsules is None else Path(capsules)
         self._budget = {"max_failed": max_failed, "on_max_failed": on_max_failed}
+        self._feedback_stops = feedback_stops
         try:
             Budget.of(max_failed)
         except ValueError as error:
@@ -159,7 +162,11 @@ class Replay:
 
     @property
     def _settings(self) -> ControllerSettings:
-        settings = ControllerSettings(detectors=self._detectors, **self._budget)  # type: ignore[arg-type]
+        settings = ControllerSettings(
+            detectors=self._detectors,
+            feedback_stops=self._feedback_stops,
+            **self._budget,  # type: ignore[arg-type]
+        )
         if self._growing is None:
             return settings
         # One file may have been written long before another.

@@ -89,6 +89,7 @@ class Again:
             folder=wish.folder or there,
             capsules=capsules,
             max_failed=max_failed,
+            feedback_stops=False,  # what it says is for an experiment that goes on: here all events are to be in the result
             growing=recorded.is_over if live else None,
         )
         self.started_at = time.time()

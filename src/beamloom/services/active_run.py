@@ -71,10 +71,12 @@ class ActiveRun:
         before_sending: Callable[[], None] = lambda: None,
         keep_feedback: Callable[[str, list[Feedback]], None] = lambda run, new: None,
         feedback: FeedbackLog | None = None,
+        feedback_stops: bool = True,
     ) -> None:
         """``before_sending`` sees to it that what has happened is in the store.
 
-        ``keep_feedback`` is called with what the analysis of a run has said, ``feedback`` is what it had said before.
+        ``keep_feedback`` is called with what the analysis of a run has said, ``feedback`` is what it had said before, and
+        ``feedback_stops`` whether it may stop the run.
         """
         self.run = run
         self.written = written
@@ -96,7 +98,9 @@ class ActiveRun:
         """How far a reducer is that takes up the run: bytes of its journal, done and in all."""
         self.chronicle = Chronicle(time.time)
         """What is remembered of the recent past."""
-        self._feedback = FeedbackDesk(run, partial(keep_feedback, run.run_id), feedback)
+        self._feedback = FeedbackDesk(
+            run, partial(keep_feedback, run.run_id), feedback, may_stop=feedback_stops
+        )
         self._idle = IdleWatch()
         self.reports = StreamReports(run, self.chronicle)
         """What the ingesters have said of their streams."""

@@ -436,6 +436,7 @@ class ControllerService:
             arming.ticks,
             self._keep_what_happened,
             self.keep_feedback,
+            feedback_stops=self.settings.feedback_stops,
         )
         self.active.begin_epoch(self.epochs.number, readable(self.parameters.current))
         self.active.record_prefix = self.epochs.record_prefix

@@ -21,12 +21,18 @@ class FeedbackDesk:
     """The feedback of one run as its controller has it."""
 
     def __init__(
-        self, run: Run, note: Callable[[list[Feedback]], None], log: FeedbackLog | None = None
+        self,
+        run: Run,
+        note: Callable[[list[Feedback]], None],
+        log: FeedbackLog | None = None,
+        *,
+        may_stop: bool = True,
     ) -> None:
-        """``note`` keeps what is new; ``log`` is what was heard before."""
+        """``note`` keeps what is new; ``log`` is what was heard before; ``may_stop``: whether the analysis may stop the run."""
         self.log = log or FeedbackLog()
         self._run = run
         self._note = note
+        self._may_stop = may_stop
 
     def hear(self, said: Said) -> Heard:
         """The reducer has said something; returns what it is to be answered."""
@@ -41,8 +47,9 @@ class FeedbackDesk:
         words = f": {one.words}" if one.words else ""
         place = "" if one.event is None else f" at event {one.event}"
         if one.kind == STOP:
-            logger.info("run %s is %s%s%s", self._run.run_id, STOPPED, place, words)
-            if self._run.phase is RunPhase.RUNNING:
+            verb = "is" if self._may_stop else "would be"
+            logger.info("run %s %s %s%s%s", self._run.run_id, verb, STOPPED, place, words)
+            if self._may_stop and self._run.phase is RunPhase.RUNNING:
                 self._run.stop(f"{STOPPED}{words}")
         elif one.kind == WARNING:
             logger.warning("run %s: %s warns%s%s", self._run.run_id, one.by, place, words)

@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 class Resumable(Protocol):
     """What of a controller is handed on."""
 
+    settings: ControllerSettings
     ensemble: Ensemble
     epochs: ParameterEpochs
     active: ActiveRun | None
@@ -124,6 +125,7 @@ def resume(
             keeper.flush,
             controller.keep_feedback,
             log,
+            controller.settings.feedback_stops,
         )
         active.started_at, active.record_prefix = restored.papers.started_at, restored.papers.record_prefix
         active.epochs = [] if state.active is None else state.active.epochs

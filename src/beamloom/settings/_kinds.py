@@ -316,6 +316,13 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
     ] = ""
     max_failed: MaxFailed = ""
     on_max_failed: OnMaxFailed = "degrade"
+    feedback_stops: Annotated[
+        bool,
+        Meta(
+            description="Whether the analysis may stop a run with `self.feedback('stop', ...)`; without, that is only told to those "
+            "who listen."
+        ),
+    ] = True
     capsule_dir: CapsuleDir = ""
     rules_below: RulesBelow = ()
     rule_types: RuleTypes = {}
