@@ -3,11 +3,11 @@
 A value given on the command line wins over the environment, the environment over a settings file, the file over the default.
 """
 
+from beamloom.settings._controller import ControllerSettings
 from beamloom.settings._fields import Setting, all_settings, expectation, field_docstrings, settings_of
 from beamloom.settings._kinds import (
     STREAM_KEYS,
     ClassName,
-    ControllerSettings,
     DebugWorkerSettings,
     IngesterSettings,
     ProcessSettings,

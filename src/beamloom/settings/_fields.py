@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import msgspec.inspect as inspect
 
+from beamloom.settings._controller import ControllerSettings
 from beamloom.settings._kinds import (
-    ControllerSettings,
     DebugWorkerSettings,
     IngesterSettings,
     ProcessSettings,
