@@ -1,4 +1,4 @@
-"""The posts of Sardana's recorder arrive, also where their stream is started again."""
+"""What works with Sardana and needs none: its recorder's posts, also to a stream that is started again, and what a user is told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from beamloom.cli import main
+from beamloom.control.sardana.installing import to_type
 from beamloom.control.sardana.posting import ScanPoster
 from beamloom.devices import sardana
 from beamloom.devices.sardana import BROKEN_OFF, SardanaSettings, SardanaSource, take_post
@@ -125,6 +127,25 @@ def test_what_a_stream_does_not_keep_is_told(stream: Stream) -> None:
     delivered = poster.finish()
     assert (delivered.posts, delivered.kept) == (2, 1)
     assert "the post is no JSON" in delivered.problem
+
+
+def test_a_tango_database_that_is_not_there_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tango", reason="needs PyTango: pip install 'beamloom[tango]'")
+    monkeypatch.setenv("TANGO_HOST", f"127.0.0.1:{quiet_port()}")
+    assert main(["sardana", "macroserver/veritas/1"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("beamloom sardana: no Tango database answers")
+    assert "set TANGO_HOST to where it is" in said
+
+
+def test_what_spock_has_to_be_told_names_what_is_missing() -> None:
+    assert "senv BeamloomRecorderUrl http://HOST:PORT" in to_type("http://beamline:5000", None)
+    assert to_type("http://beamline:5000", "http://beamline:8000")[:2] == [
+        "senv BeamloomUrl http://beamline:5000",
+        "senv BeamloomRecorderUrl http://beamline:8000",
+    ]
 
 
 def test_an_address_that_is_none_is_said() -> None:

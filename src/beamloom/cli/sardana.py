@@ -1,7 +1,7 @@
 """Have a MacroServer of Sardana load the macros and the recorder that work with a pipeline.
 
 MACROSERVER is its Tango device; it needs TANGO_HOST, and Beamloom installed where the MacroServer runs: pip install 'beamloom[sardana]'.
-It is told what to type in spock then.
+What to type in spock then is printed.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def enter_folders(macroserver: str) -> bool:
             database.put_device_property(macroserver, new)
     except tango.DevFailed as error:
         raise UsageError(
-            f"no Tango database answers ({error.args[0].desc.strip()}); set TANGO_HOST"
+            f"no Tango database answers ({error.args[0].desc.strip()}); set TANGO_HOST to where it is, such as tango.example.org:10000"
         ) from error
     return bool(new)
 
