@@ -256,7 +256,7 @@ def test_a_scan_ends_where_the_analysis_says_and_goes_there(
 ) -> None:
     script(pipeline, event_3=[("stop", {"reason": "the peak is passed", "position": {"motor": 0.625}})])
     went = steered(made, live=live, time_limit=PATIENCE)
-    assert positions(analysed(live, pipeline)) == [0, 1, 2]
+    assert positions(analysed(live, pipeline, stopped=True)) == [0, 1, 2]
     assert (went.points, went.stopped, went.moved_to) == (3, True, {"motor": 0.625})
     assert position(made) == 0.625
     assert of_kind(documents, "stop")[0]["exit_status"] == "success"

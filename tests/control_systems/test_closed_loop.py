@@ -12,7 +12,7 @@ import os
 import queue
 import signal
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -151,8 +151,8 @@ def test_a_loop_over_tango_devices_ends_at_the_peak(example: Path, simulated: Mo
     from control_systems.tango_servers import DEVICE, answering, process
 
     ports = quiet_port(), quiet_port()
-    publisher = DocumentPublisher("tcp://127.0.0.1:0")
     with (
+        closing(DocumentPublisher("tcp://127.0.0.1:0")) as publisher,
         Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as bench,
         pipeline_of(example, publisher.url, bench.url("camera")) as live,
         process(str(Path(__file__).parent / "tango_motor.py"), str(ports[0])),
@@ -171,6 +171,8 @@ def test_a_loop_over_tango_devices_ends_at_the_peak(example: Path, simulated: Mo
     ):
         motor = answering(f"tango://127.0.0.1:{ports[0]}/test/motor/1#dbase=no")
         pipeline = answering(f"tango://127.0.0.1:{ports[1]}/{DEVICE}#dbase=no")
+        for device in (motor, pipeline):
+            device.set_timeout_millis(int(1000 * PATIENCE))
         wait_until(lambda: pipeline.state().name == "STANDBY", "the pipeline", pipeline.status)
         said: queue.Queue[Any] = queue.Queue()
         heard = pipeline.subscribe_event("feedback", tango.EventType.CHANGE_EVENT, said.put)
@@ -182,7 +184,6 @@ def test_a_loop_over_tango_devices_ends_at_the_peak(example: Path, simulated: Mo
         wait_until(lambda: pipeline.state().name == "CLOSE", "the end of the run", pipeline.status)
         peak = live.published()["peak"]
         assert (told["run"], told["kind"]) == (run, "stop")
-    publisher.close()
     assert abs(peak - simulated.CENTRE) < CLOSE_ENOUGH
     assert told["payload"]["position"] == pytest.approx(peak)
     assert len(POINTS[POINTS < simulated.CENTRE]) < taken < len(POINTS)
