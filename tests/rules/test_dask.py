@@ -5,68 +5,54 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from beamloom.control.rules import RulesHost
 from beamloom.rules import DaskExecutor, FunctionRule, Retries, Rule, RuleEngine, RuleRefused
+from beamloom.settings import ControllerSettings
 from rules.conftest import expected, frames, series
+from support.dask_commands import DaskCommands
 from support.patience import PATIENCE
+from support.rule_ledgers import frames_done, values
 from support.waiting import until
 
 distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'beamloom[dask]'")
-Cluster = Any
 pytestmark = pytest.mark.processes
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCommands]:
     """Two workers of one thread each; only the first has a graphics processor, or what is called so."""
-    folder = tmp_path_factory.mktemp("dask")
+    workers = {"with": ["--resources", "gpu=1"], "without": []}
+    told = {name: ["--no-nanny", f"--name={name}", *more] for name, more in workers.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
-        worker: dict[str, Any] = {
-            "cls": distributed.Nanny,
-            "options": {
-                "nthreads": 1,
-                "memory_limit": 2**30,
-                "local_directory": str(folder),
-                "host": "127.0.0.1",
-                "silence_logs": "ERROR",
-            },
-        }
-        gpu = {**worker, "options": {**worker["options"], "resources": {"gpu": 1}}}
-        with distributed.SpecCluster(
-            workers={"with": gpu, "without": worker},
-            scheduler={
-                "cls": distributed.Scheduler,
-                "options": {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"},
-            },
-            silence_logs="ERROR",
-        ) as cluster:
-            with distributed.Client(cluster, set_as_default=False) as client:
-                client.wait_for_workers(2)
+        with DaskCommands(tmp_path_factory.mktemp("dask"), told) as cluster:
+            with distributed.Client(
+                cluster.scheduler_address, timeout=PATIENCE, set_as_default=False
+            ) as client:
+                client.wait_for_workers(2, timeout=PATIENCE)
                 # The library keeps the thread of the first callback of a process for ever: it is started before the tests.
                 client.submit(int).add_done_callback(lambda future: None)
             yield cluster
 
 
 @pytest.fixture
-def engine(tmp_path: Path, cluster: Cluster) -> Iterator[RuleEngine]:
+def engine(tmp_path: Path, cluster: DaskCommands) -> Iterator[RuleEngine]:
     with RuleEngine(tmp_path / "rules", DaskExecutor(cluster.scheduler_address)) as engine:
         yield engine
 
 
-def workers(cluster: Cluster) -> dict[str, tuple[str, int]]:
+def workers(cluster: DaskCommands) -> dict[str, tuple[str, int]]:
     """Address and process of each worker by its name."""
-    with distributed.Client(cluster, set_as_default=False) as client:
-        pids = client.run(os.getpid)
-        return {
-            worker["name"]: (address, pids[address])
-            for address, worker in client.scheduler_info()["workers"].items()
-        }
+    with distributed.Client(cluster.scheduler_address, timeout=PATIENCE, set_as_default=False) as client:
+        known = client.scheduler_info()["workers"]
+        return {worker["name"]: (address, cluster.pid(worker["name"])) for address, worker in known.items()}
 
 
 def parents(engine: RuleEngine, rule: Rule) -> set[int]:
@@ -90,13 +76,13 @@ def test_a_table_is_whole_and_every_chunk_is_worked_off_once(engine: RuleEngine,
     assert not (tmp_path / ".beamloom-rules").exists()
 
 
-def test_a_chunk_goes_where_there_is_what_it_needs(engine: RuleEngine, cluster: Cluster) -> None:
+def test_a_chunk_goes_where_there_is_what_it_needs(engine: RuleEngine, cluster: DaskCommands) -> None:
     rule = FunctionRule("support.rule_tasks:tells_where", 12, chunk=1, resources={"gpu": 1}).push(engine)
     rule.wait(PATIENCE)
     assert parents(engine, rule) == {workers(cluster)["with"][1]}
 
 
-def test_a_chunk_goes_to_the_host_where_its_frames_are(engine: RuleEngine, cluster: Cluster) -> None:
+def test_a_chunk_goes_to_the_host_where_its_frames_are(engine: RuleEngine, cluster: DaskCommands) -> None:
     address, pid = workers(cluster)["without"]
     rule = FunctionRule("support.rule_tasks:tells_where", 12, chunk=1, near=[address], elsewhere=False).push(
         engine
@@ -112,13 +98,13 @@ def test_more_than_any_worker_has_is_refused_once_the_workers_are_known(engine: 
 
 
 def test_what_is_urgent_overtakes_what_dask_already_has(
-    engine: RuleEngine, cluster: Cluster, tmp_path: Path
+    engine: RuleEngine, cluster: DaskCommands, tmp_path: Path
 ) -> None:
     marker = tmp_path / "marker"
     marker.touch()
     task, parameters = "support.rule_tasks:tells_where", {"marker": str(marker)}
     slow = FunctionRule(task, 6, chunk=1, resources={"gpu": 1}, parameters=parameters).push(engine)
-    with distributed.Client(cluster, set_as_default=False) as client:
+    with distributed.Client(cluster.scheduler_address, timeout=PATIENCE, set_as_default=False) as client:
 
         def has(rule: Rule) -> int:
             keys: list[str] = client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks))
@@ -135,7 +121,7 @@ def test_what_is_urgent_overtakes_what_dask_already_has(
 
 
 def test_a_task_that_ends_its_process_costs_its_chunk_an_attempt_and_no_worker_of_dask(
-    engine: RuleEngine, cluster: Cluster, tmp_path: Path
+    engine: RuleEngine, cluster: DaskCommands, tmp_path: Path
 ) -> None:
     before = workers(cluster)
     series(tmp_path / "series", frames(12))
@@ -183,7 +169,9 @@ def test_cancelling_ends_the_processes_of_its_chunks(engine: RuleEngine, tmp_pat
     assert rule.status()["state"] == "cancelled"
 
 
-def test_closing_ends_what_is_under_way_and_the_next_engine_goes_on(cluster: Cluster, tmp_path: Path) -> None:
+def test_closing_ends_what_is_under_way_and_the_next_engine_goes_on(
+    cluster: DaskCommands, tmp_path: Path
+) -> None:
     marker, here = tmp_path / "marker", tmp_path / "here"
     marker.touch()
     here.mkdir()
@@ -202,6 +190,27 @@ def test_closing_ends_what_is_under_way_and_the_next_engine_goes_on(cluster: Clu
     with RuleEngine(tmp_path / "rules", DaskExecutor(cluster.scheduler_address)) as engine:
         (rule,) = engine.rules()
         assert rule.wait(PATIENCE)["frames"]["done"] == 8
+
+
+def test_the_service_of_the_rules_works_them_off_on_the_cluster_that_its_settings_name(
+    cluster: DaskCommands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+    series(tmp_path / "data" / "cell", frames(20))
+    settings = ControllerSettings(
+        rules_below=(str(tmp_path / "data"),),
+        rule_types={"where": "support.rule_tasks:tells_where"},
+        rules_scheduler=cluster.scheduler_address,
+    )
+    with closing(RulesHost(settings, tmp_path / "ledger")) as host:
+        host.submit(
+            {"rule": "where", "inputs": {"series": "{{recording}}"}, "arguments": {"chunk": 5}},
+            by="run 1",
+            inputs={"recording": str(tmp_path / "data" / "cell")},
+        ).result(PATIENCE)
+        until(lambda: frames_done(tmp_path / "ledger") == 20, "all frames are worked off")
+    pids = {pid for _, pid in workers(cluster).values()}
+    assert {one["parent"] for one in values(tmp_path / "ledger")} <= pids
 
 
 @pytest.mark.parametrize("given", ["node7", "node7:8786:1", "tpc://node7:8786", "", 5])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,10 @@ def test_whatever_of_dask_is_killed_the_table_is_the_same(
 ) -> None:
     pixels, chance = frames(600, seed), random.Random(seed)
     series(tmp_path / "series", pixels)
-    kills = [commands.kill_scheduler, commands.kill_a_worker, commands.kill_nannies, commands.kill_a_worker]
+    kills: list[Callable[[], None]] = [
+        *(lambda: commands.kill("scheduler"), commands.kill_a_worker),
+        *(lambda: commands.kill("worker"), commands.kill_a_worker),
+    ]
     chance.shuffle(kills)
     with commands, RuleEngine(tmp_path / "rules", DaskExecutor(commands.scheduler_address)) as engine:
         rule = push(engine, tmp_path)
@@ -88,7 +92,7 @@ def test_a_cluster_that_was_made_here_is_made_again(tmp_path: Path, monkeypatch:
     made: list[DaskCommands] = []
 
     def make() -> DaskCommands:
-        made.append(DaskCommands(tmp_path / f"dask{len(made)}", workers=1).start())
+        made.append(DaskCommands(tmp_path / f"dask{len(made)}", {"worker": ["--no-nanny"]}).start())
         return made[-1]
 
     pixels = frames(200)

@@ -149,8 +149,12 @@ class LedgerMachine(RuleBasedStateMachine):
             if outcome.lease not in taken and not self.ended_by:
                 self._model(outcome)
             taken.add(outcome.lease)
+        before = self.ledger.view(self.first)
         settled = self.ledger.take(outcomes, self.now)
         self._count(settled.started)
+        if self.ended_by:
+            after = self.ledger.view(self.first)
+            assert (after.frames_done, after.frames_failed) == (before.frames_done, before.frames_failed)
         for work in works:
             if work in self.out:
                 self.out.remove(work)

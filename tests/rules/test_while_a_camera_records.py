@@ -129,7 +129,7 @@ def test_with_dask_too_whatever_is_killed(
                 (tmp_path / "cell.go").touch()
             until(lambda: frames_done(folder) >= enough, f"{enough} frames are done")  # noqa: B023
             if victim in ("scheduler", "everything"):
-                dask.kill_scheduler()
+                dask.kill("scheduler")
             if victim in ("worker", "everything"):
                 dask.kill_a_worker()
             if victim in ("engine", "everything"):

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -13,22 +14,29 @@ from support.patience import PATIENCE
 from support.ports import quiet_port
 from support.processes import end_one_below
 
+TWO_WITH_NANNIES: Mapping[str, Sequence[str]] = {"worker": ["--nworkers=2"]}
+
 
 class DaskCommands:
-    """A scheduler and a worker command, which are started again when they end, as a site's supervisor does."""
+    """A scheduler, and worker commands, which are started again when they end, as a site's supervisor does."""
 
-    def __init__(self, folder: Path, workers: int = 2, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, workers: Mapping[str, Sequence[str]] = TWO_WITH_NANNIES) -> None:
+        """``workers``: options of each command by its name."""
         self._folder = folder
-        self._options = (f"--nworkers={workers}", "--nthreads=1", *options)
         self._port = quiet_port()
         self.scheduler_address = f"tcp://127.0.0.1:{self._port}"
+        common = ["--nthreads=1", "--no-dashboard", "--death-timeout=60", f"--local-directory={folder}"]
+        self._commands = {
+            "scheduler": ["scheduler", "--host=127.0.0.1", f"--port={self._port}", "--no-dashboard"],
+            **{name: ["worker", self.scheduler_address, *common, *told] for name, told in workers.items()},
+        }
         self._ending = threading.Event()
         self._turn = threading.Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._thread = threading.Thread(target=self._see_to_them, name="dask-commands")
 
     def start(self) -> DaskCommands:
-        """Start both."""
+        """Start all."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._thread.start()
         return self
@@ -42,54 +50,41 @@ class DaskCommands:
         self.close()
 
     def close(self) -> None:
-        """End both. May be called twice."""
+        """End all, workers first. May be called twice."""
         self._ending.set()
         self._thread.join()
-        for name in ("worker", "scheduler"):
-            process = self._processes.get(name)
-            if process is not None:
-                process.terminate()
-                try:
-                    process.wait(PATIENCE)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        for process in [
+            self._processes.pop(name) for name in reversed(self._commands) if name in self._processes
+        ]:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
-    def kill_scheduler(self) -> None:
-        """As a machine that goes off."""
+    def pid(self, name: str) -> int:
+        """The process of a command."""
         with self._turn:
-            self._processes["scheduler"].kill()
+            return self._processes[name].pid
+
+    def kill(self, name: str) -> None:
+        """A command; where it has nannies, their workers see that. A killed scheduler is as a machine that goes off."""
+        with self._turn:
+            self._processes[name].kill()
 
     def kill_a_worker(self) -> None:
-        """One of the processes that nannies watch over, and with it the one at its chunk."""
-        with self._turn:
-            command = self._processes["worker"].pid
-        end_one_below(command, "multiprocessing.spawn", random.Random(0))
-
-    def kill_nannies(self) -> None:
-        """The worker command itself, with its nannies; the workers see that."""
-        with self._turn:
-            if "worker" in self._processes:
-                self._processes["worker"].kill()
+        """One of the processes that the nannies of the command ``worker`` watch over, and with it the one at its chunk."""
+        end_one_below(self.pid("worker"), "multiprocessing.spawn", random.Random(0))
 
     def _see_to_them(self) -> None:
         while not self._ending.is_set():
             with self._turn:
-                self._start("scheduler", "--host=127.0.0.1", f"--port={self._port}", "--no-dashboard")
-                self._start(
-                    "worker",
-                    self.scheduler_address,
-                    *self._options,
-                    "--no-dashboard",
-                    "--death-timeout=60",
-                    f"--local-directory={self._folder}",
-                )
+                for name, words in self._commands.items():
+                    process = self._processes.get(name)
+                    if process is None or process.poll() is not None:
+                        with open(self._folder / f"{name}.log", "ab") as log:
+                            self._processes[name] = subprocess.Popen(
+                                [sys.executable, "-m", "dask", *words], stdout=log, stderr=log
+                            )
             self._ending.wait(0.05)
-
-    def _start(self, name: str, *arguments: str) -> None:
-        process = self._processes.get(name)
-        if process is None or process.poll() is not None:
-            with open(self._folder / f"{name}.log", "ab") as log:
-                self._processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", "dask", name, *arguments], stdout=log, stderr=log
-                )

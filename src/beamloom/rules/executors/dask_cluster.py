@@ -143,11 +143,7 @@ class DaskExecutor:
     def _keep(self) -> None:
         while not self._closing.is_set():
             try:
-                if self._link is None:
-                    self._link = self._open()
-                self._link.look()
-                self._end_unneeded(self._link)
-                self._trouble = self._link.trouble()
+                self._see_to(self._link or self._open())
             except Exception as error:  # noqa: BLE001 - whatever a cluster or its network does; it is told, and tried again
                 self._lose(str(error) or type(error).__name__)
             self._wake.wait(LOOK)
@@ -155,6 +151,18 @@ class DaskExecutor:
         link, self._link = self._link, None
         if link is not None:
             link.leave(seats.end, self._token)
+
+    def _see_to(self, link: Link) -> None:
+        """Chunks are handed out only when the workers, and what they declare, are known."""
+        try:
+            link.look()
+        except BaseException:
+            if self._link is None:
+                link.abandon()
+            raise
+        self._link = link
+        self._end_unneeded(link)
+        self._trouble = link.trouble()
 
     def _end_unneeded(self, link: Link) -> None:
         with contextlib.suppress(queue.Empty):

@@ -22,6 +22,8 @@ CLOSE: Final = 10.0
 """Seconds in which a cluster that was made here ends; one whose scheduler was lost may take much longer, which nobody waits for."""
 NOBODY: Final = 15.0
 """Seconds without a worker after which that is told."""
+EVERYBODYS: Final = ("cpu", "memory")
+"""What a worker has also where it does not say so; of everything else one that does not say so has none."""
 NAMES: Final = ("cpu", "memory", "gpu")
 """Resources that rules ask for, as Dask workers are told of them: ``--resources "cpu=4 memory=16e9 gpu=1"``."""
 
@@ -96,7 +98,11 @@ class Link:
         declared = self._declared()
         needs = {"cpu": 1.0, **spec.resources}
         told: dict[str, Any] = {
-            "resources": {name: need for name, need in needs.items() if name in declared and need}
+            "resources": {
+                name: need
+                for name, need in needs.items()
+                if need and (name in declared or name not in EVERYBODYS)
+            }
         }
         if spec.near:
             told["workers"] = sorted({place for name in spec.near for place in _places(name)})
