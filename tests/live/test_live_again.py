@@ -84,7 +84,7 @@ def test_the_new_result_is_swapped_in_whole_and_holds_every_event(
 ) -> None:
     with again(live, "gain=5") as making:
         wait_until(lambda: shown(live), "the swap", live.state)
-        assert gains(live) == {5}
+        wait_until(lambda: gains(live) == {5}, "the new result", live.state)
         enough.set()
         said, wrong = making.communicate(timeout=TIMEOUT)
     assert making.returncode == 0, wrong
@@ -109,7 +109,7 @@ def test_who_makes_it_may_be_killed_and_the_live_result_is_shown_again(live: Liv
         wait_until(lambda: shown(live), "the swap", live.state)
         making.send_signal(signal.SIGKILL)
         wait_until(lambda: gains(live) == {1, 5}, "the live result", live.state)
-    assert shown(live) is None
+    wait_until(lambda: shown(live) is None, "nothing in its place", live.state)
     assert not live.progress()["finished"]
 
 
@@ -120,7 +120,7 @@ def test_another_change_of_parameters_ends_it_with_a_sentence(live: Live) -> Non
         _, said = making.communicate(timeout=TIMEOUT)
     assert making.returncode != 0
     assert "were changed again" in said
-    assert live.get("reprocessing") == []
+    wait_until(lambda: live.get("reprocessing") == [], "it to be forgotten", live.state)
 
 
 def test_without_a_recorded_run_that_goes_on_nothing_is_changed(

@@ -75,7 +75,7 @@ def test_a_run_is_reduced_again_beside_the_live_result(
     assert told["epochs"][0]["values"]["gain"] == 5
     assert told["coverage"].startswith("Complete")
     assert set(live.published()["gain"].values()) == {3}
-    assert live.get("reprocessing") == []
+    wait_until(lambda: live.get("reprocessing") == [], "it to be over", live.state)
 
 
 @pytest.mark.long
@@ -92,7 +92,7 @@ def test_ctrl_c_says_how_far_it_was_and_leaves_no_trace(live: Live) -> None:
         _, said = making.communicate(timeout=TIMEOUT)
     assert making.returncode == 130
     assert "nothing of it is shown" in said
-    assert live.get("reprocessing") == []
+    wait_until(lambda: live.get("reprocessing") == [], "it to be over", live.state)
     assert len(live.get("runs")) == 1
 
 

@@ -91,8 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     from beamloom.cli._replay_report import Teller
 
     logs.start("replay", arguments.log_level)
-    for writer in logging.getLogger().handlers:
-        writer.addFilter(_is_news)
+    only_news()
     if arguments.watch:
         from beamloom.cli._replay_watch import Watch
 
@@ -136,6 +135,12 @@ def capsules_folder_of(given: str | None) -> Path | None:
 def _usual_level() -> str:
     level = os.environ.get("LOG_LEVEL", "").upper()
     return level if level in LEVELS else "WARNING"
+
+
+def only_news() -> None:
+    """Have nothing logged twice that is told at the end."""
+    for writer in logging.getLogger().handlers:
+        writer.addFilter(_is_news)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -79,11 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Find the recording, reduce it again, hand the result over."""
     from beamloom.cli import logs
     from beamloom.cli._replay_report import Teller
-    from beamloom.cli.replay import capsules_folder_of
+    from beamloom.cli.replay import capsules_folder_of, only_news
     from beamloom.reprocessing import Again, Wish
     from beamloom.reprocessing.publishing import check_file
 
     logs.start("reprocess", "WARNING")
+    only_news()
     if arguments.output is not None:
         check_file(arguments.output)
     wish = Wish(
@@ -190,7 +191,7 @@ def _publish(again: Again, report: ReplayReport, publisher: Publisher | None, ou
         publisher.tell(again.told(again.total, given_up=True), now=True)
         hint = "" if output is not None else "; save it with -o FILE.h5 instead"
         raise UserError(f"the result cannot be shown beside the live one: {error}{hint}") from error
-    publisher.tell(again.told(again.total, report), now=True)
+    publisher.conclude(again.told(again.total, report))
     print(f"result:  {where}")
     print(f"compare: {publisher.comparison(again.recorded.run, again.run_id)}")
 

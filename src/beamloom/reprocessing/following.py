@@ -142,7 +142,6 @@ class Follower(Audience):
 def finished(again: Again, publisher: Publisher, report: ReplayReport) -> str:
     """The run is over: the whole result stays in the place of the live one; returns the address of it. Raises PipelineError."""
     record = again.record(report)
-    try:
-        return publisher.hand_in(record, report.publish, instead=again.recorded.run)
-    finally:
-        publisher.tell(again.told(again.total, report), now=True)
+    where = publisher.hand_in(record, report.publish, instead=again.recorded.run)
+    publisher.conclude(again.told(report.counts.total or 0, report))
+    return where

@@ -43,7 +43,9 @@ function Parameters(props: { first: RunDetail; second: RunDetail }): JSX.Element
       </tr>
     );
   }
-  const differ = changes(before.at(-1)?.values ?? {}, after.at(-1)?.values ?? {});
+  // What is made again of a recording is not recorded itself.
+  const made = props.first.again_of || props.second.again_of;
+  const differ = changes(before.at(-1)?.values ?? {}, after.at(-1)?.values ?? {}).filter((one) => !made || one.name !== "dump_prefix");
   const changed = (run: RunDetail, name: string): string => {
     const values = (run.epochs ?? []).map((one) => JSON.stringify(one.values[name]));
     return new Set(values).size > 1 ? " (changed on the way)" : "";

@@ -60,7 +60,7 @@ export function Line(props: LineProps): JSX.Element {
           {count(run.reduced)} {total === null ? "so far" : `of ${count(total)}`}
           {run.failed ? (
             <>
-              , <a href={hashOf("errors", { run: goesOn ? undefined : run.run })}>{count(run.failed)} failed</a>
+              , {run.again_of ? `${count(run.failed)} failed` : <a href={hashOf("errors", { run: goesOn ? undefined : run.run })}>{count(run.failed)} failed</a>}
             </>
           ) : null}
           {run.lost ? `, ${count(run.lost)} lost` : ""}
