@@ -19,7 +19,7 @@ from beamloom.cli import main
 from live.pipelines import ANALYSES, TIMEOUT, Bench, Live, of_camera, running, wait_until
 from live.series import open_map, pictures_until
 
-pytestmark = [pytest.mark.processes, pytest.mark.long]
+pytestmark = [pytest.mark.processes, pytest.mark.long, pytest.mark.timeout(240)]
 
 LISTENING = """
 import signal, sys

@@ -17,7 +17,7 @@ from beamloom.cli import main
 from live.pipelines import ANALYSES, TIMEOUT, Bench, Live, of_camera, running, wait_until
 from live.series import pictures, uniform_map
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 PICTURES = 40
 LISTENING = """
