@@ -76,3 +76,17 @@ def test_what_is_wrong_is_one_sentence(url: str, file: str, capsys: pytest.Captu
     assert "there is no chain 7" in said("cancel", "7", status=2)
     assert main(["rules", "list", "--url", "http://127.0.0.1:9"]) == 1
     assert "no pipeline answers" in capsys.readouterr().err
+
+
+def test_what_failed_before_it_began_is_to_be_submitted_again(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    recipe = "'- processing.Projection: {inputName: input, outputName: flat}'"
+    path.write_text(
+        f"rule: RecipeRule\narguments: {{recipe: {recipe}}}\ninputs: {{input: {tmp_path}/data/*.tif}}\n"
+    )
+    assert main(["rules", "submit", str(path), "--watch", "--url", url]) == 1
+    assert "no file is found for the input 'input'" in capsys.readouterr().out
+    assert main(["rules", "retry", "1", "--url", url]) == 0
+    assert "mended by submitting it again" in capsys.readouterr().out

@@ -94,6 +94,7 @@ def test_what_follows_may_be_nested_as_the_constructors_do(tmp_path: Path) -> No
         ("rule: sums\narguments: {gather: 'os:system', series: 3}", "takes no argument 'gather'"),
         ("rule: away\ninputs: {series: 3}", "cannot be found"),
         ("rule: sums\ninputs: {series: '{{nowhere}}/x'}", "names 'nowhere'"),
+        ("rule: sums\ninputs: {series: {kind: folder, path: x, end: ../y}}", "the name of a file beside it"),
         ("rule: sums\ninputs: {series: [3]}", "cannot be made of this: TypeError"),
         ("rule: sums\ncondition: sometimes\ninputs: {series: 3}", "line 2: a chain goes on 'success'"),
         ("chain:\n - {rule: sums, inputs: {series: 3}, after: other}", "line 2: after names 'other'"),

@@ -157,7 +157,7 @@ def _retry(rules: Rules, arguments: argparse.Namespace) -> int:
     print(
         f"{count} {'chunk is' if count == 1 else 'chunks are'} tried again"
         if count
-        else "nothing of it has failed"
+        else "there is nothing to try again; what failed before it began is mended by submitting it again"
     )
     return 0
 

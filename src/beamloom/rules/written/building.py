@@ -89,6 +89,8 @@ def _rule(step: WrittenStep, types: RuleTypes, context: dict[str, Any], below: S
 def _looked_at(value: Any, context: Mapping[str, Any], below: Sequence[str]) -> Any:
     """A path, or what describes a series with its path; templates filled, and checked before anything is opened. Raises RuleRefused."""
     if isinstance(value, Mapping):
+        if "/" in str(value.get("end", "")):
+            raise RuleRefused("the end of a series is the name of a file beside it, without a folder")
         return {**value, "path": _looked_at(value["path"], context, below)} if "path" in value else value
     if not isinstance(value, str):
         return value
