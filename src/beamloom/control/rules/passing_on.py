@@ -23,6 +23,8 @@ PASSED_ON = ("accept", "content-type", "if-none-match", "if-range", "range")
 HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "date", "server")
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
+KEPT_SECONDS = 2.0
+"""A connection is used again for so long; the other side closes it after five seconds."""
 
 
 class PassingOn:
@@ -83,6 +85,9 @@ class PassingOn:
                     ) from error
                 await asyncio.sleep(0.2)
             except httpx.HTTPError as error:
+                # A connection that was kept may have been closed meanwhile; a question can be asked once more.
+                if again and request.method in ("GET", "HEAD"):
+                    continue
                 raise HTTPException(
                     503, f"the service of the rules broke off ({error}); ask again"
                 ) from error
@@ -108,7 +113,9 @@ class PassingOn:
         if self._client is None:
             logging.getLogger("httpx").setLevel(logging.WARNING)
             timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-            self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
+            self._client = httpx.AsyncClient(
+                timeout=timeout, limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS), trust_env=False
+            )
         return self._client
 
 
