@@ -64,7 +64,7 @@ def test_rules_work_off_a_run_while_it_is_recorded_and_afterwards(camera: Bench,
         rules=rules,
         settings=settings,
     ) as live:
-        run = live.arm(uniform_map(["camera"], COUNT + 2))
+        run = live.arm(uniform_map(["camera"], COUNT))
         camera.play("camera", pictures_held(COUNT, {100: gate}), rate=500)
         wait_until(lambda: done(live, "during") >= 80, "the first pictures", lambda: str(live.get("rules")))
         wait_until(lambda: "asked" in chains(live), "what the reducer asks for", live.state)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import msgspec
 import numpy as np
 import pytest
@@ -156,3 +157,6 @@ def test_the_tree_is_served_in_all_forms_of_results(tmp_path: Path) -> None:
         outline = requests.get(f"{at}/tree", params={"path": "rules/smooth"}, timeout=PATIENCE).json()
         assert outline["children"]["smooth"]["shape"] == [5, 5]
         assert outline["attributes"]["rule"] == "RecipeRule"
+        whole = requests.get(f"{at}/file", params={"path": "rules/smooth"}, timeout=PATIENCE)
+        with h5py.File(io.BytesIO(whole.content)) as file:
+            assert (file["entry/rules/smooth/smooth"][...] == image).all()

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { getRaw } from "../api/client";
 import { readNpy, type NdArray } from "../plots/npy";
+import { questionOf } from "./outline";
 import { concerns, newest } from "./updates";
 import type { Window } from "./wishes";
 
@@ -40,7 +41,7 @@ export function addressOf(wish: Wish, domain: string): string {
   if (wish.by) query.set("by", wish.by);
   if (wish.select) query.set("select", wish.select);
   if (wish.part) query.set("part", wish.part);
-  return `/results/api/v1/shown?${query.toString()}`;
+  return questionOf("shown", domain, query);
 }
 
 class Fetcher {

@@ -6,6 +6,7 @@ import { place } from "../route";
 import { planeOf } from "./choices";
 import type { Plan } from "./plan";
 import { elementsAddress } from "./texts";
+import { questionOf, RULES } from "./outline";
 
 interface Parts {
   /** The dataset that a file of numpy holds. */
@@ -50,8 +51,8 @@ export function Downloads(props: { plan: Plan; path: string; domain: string; run
   const { npy, csv, select } = partsOf(plan, query.get("at"), query.get("of"));
   const isText = plan.kind === "value" && typeof plan.value === "string";
   const steps = path.split("/").filter(Boolean).map((step) => `['${step.replace(/['\\]/g, "\\$&")}']`);
-  const base = run ? `/results/api/v1/runs/${run}/result` : "/results/api/v1/result";
-  const file = (part: string): string => `/results/api/v1/file?${new URLSearchParams({ path: part, domain }).toString()}`;
+  const base = domain === RULES ? "/rules/results/api/v1/result" : run ? `/results/api/v1/runs/${run}/result` : "/results/api/v1/result";
+  const file = (part: string): string => questionOf("file", domain, new URLSearchParams({ path: part }));
   const isDrawn = plan.kind === "curves" || plan.kind === "image" || plan.kind === "scatter";
   async function picture(): Promise<void> {
     const panel = document.getElementById("plot");

@@ -5,11 +5,12 @@ import { get } from "../api/client";
 import { diagnosis, progress } from "../api/pipeline";
 import { useWatched, watch } from "../api/watch";
 import { whyEmpty, type Covered } from "./why";
+import { RULES } from "./outline";
 
 /** `what`: what is missing; `events`: those that are in it, as the dataset says itself. */
 export function Nothing(props: { what: string; run: string | undefined; events?: string | undefined }): JSX.Element {
   const { run } = props;
-  const path = run ? `/results/api/v1/runs/${run}/coverage` : "/results/api/v1/coverage";
+  const path = run === RULES ? "/rules/results/api/v1/coverage" : run ? `/results/api/v1/runs/${run}/coverage` : "/results/api/v1/coverage";
   const covered = useWatched(useMemo(() => watch(() => get<Covered>(path), 1000), [path]));
   const now = useWatched(progress);
   const doctor = useWatched(diagnosis);

@@ -20,6 +20,7 @@ import { isKept, ratioOf } from "./proportion";
 import { Region } from "./region";
 import { cellText } from "./table";
 import { windowOf } from "./wishes";
+import { questionOf } from "./outline";
 
 /** An element as the reducer writes it, as a person reads it: of whole numbers all digits. */
 function exactText(text: string): string {
@@ -77,8 +78,8 @@ export function ImagePlot(props: { plan: Of<"image">; domain: string; run: strin
     if (!pixel || !shown || shown.block.rows * shown.block.columns === 1 || plan.bands || signal.factor !== undefined || signal.offset !== undefined) {
       return setExact(undefined);
     }
-    const asked = new URLSearchParams({ path: signal.path, domain, select: `[${[...plane, pixel.row, pixel.column].join(",")}]` });
-    get<{ rows: string[][] }>(`/results/api/v1/elements?${asked.toString()}`).then(
+    const asked = new URLSearchParams({ path: signal.path, select: `[${[...plane, pixel.row, pixel.column].join(",")}]` });
+    get<{ rows: string[][] }>(questionOf("elements", domain, asked)).then(
       (found) => {
         const text = found.rows[0]?.[0];
         if (pointed.current === key && text !== undefined) setExact({ ...pixel, text: exactText(text) });

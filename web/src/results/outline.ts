@@ -1,6 +1,21 @@
 /** The publish tree without its elements, as the reducer tells it at /api/v1/tree. */
 import { figure } from "../plots/figure";
 
+/** The place of a "run" that is none: what rules have written. */
+export const RULES = "rules";
+
+/** What stands for results in questions: the present run, one that has ended, or what rules have written. */
+export function domainOf(run: string | undefined): string {
+  if (run === RULES) return RULES;
+  return run ? `/runs/${run}` : "/";
+}
+
+/** The address of a question about results; what rules have written is a tree of its own. */
+export function questionOf(what: string, domain: string, query = new URLSearchParams()): string {
+  query.set("domain", domain === RULES ? "/" : domain);
+  return `${domain === RULES ? "/rules" : ""}/results/api/v1/${what}?${query.toString()}`;
+}
+
 export type Attribute = string | number | boolean | null | Attribute[] | { [name: string]: Attribute };
 export type Attributes = Record<string, Attribute>;
 

@@ -8,20 +8,21 @@ import { Empty, Panel, Problem } from "../ui/parts";
 import { Downloads } from "./downloads";
 import { Nothing } from "./empty";
 import { signalOf } from "./nxdata";
-import { at, isGroup, text, type Group } from "./outline";
+import { at, domainOf, isGroup, questionOf, RULES, text, type Group } from "./outline";
 import { Overview, overviewOf } from "./overview";
 import { planOf, type Plan } from "./plan";
 import { Plot } from "./plots";
 import { Branches } from "./tree";
 import { listen, live, newest } from "./updates";
 
-export function domainOf(run: string | undefined): string {
-  return run ? `/runs/${run}` : "/";
-}
+/** Of which domain a tree is: while another one is asked for, paths of this one mean nothing there. */
+const domains = new WeakMap<Group, string>();
 
-function outlineOf(): Promise<Group> {
+async function outlineOf(): Promise<Group> {
   const domain = domainOf(place.peek().query.get("run") ?? undefined);
-  return get<Group>(`/results/api/v1/tree?domain=${encodeURIComponent(domain)}`);
+  const found = await get<Group>(questionOf("tree", domain));
+  domains.set(found, domain);
+  return found;
 }
 
 const outline = watch(outlineOf, 1000);
@@ -57,8 +58,19 @@ function Ways(props: { plan: Plan }): JSX.Element | null {
 }
 
 function versionOf(run: string | undefined): JSX.Element | string {
+  if (run === RULES) return "written by rules";
   if (run) return `of run ${run.slice(0, 8)}`;
   return live.value ? <span title={`version ${newest.value?.version ?? ""}`}>live</span> : "not live";
+}
+
+/** The way to what rules have written, and back. */
+function Other(props: { run: string | undefined }): JSX.Element {
+  const back = props.run === RULES;
+  return (
+    <p class="faint">
+      <a href={hashOf("results", { run: back ? undefined : RULES })}>{back ? "what the reducer publishes" : "what rules have written"}</a>
+    </p>
+  );
 }
 
 /** What there is, to choose from. */
@@ -75,14 +87,16 @@ function Published(props: { root: Group; chosen: string; run: string | undefined
         </p>
       ) : null}
       <Branches group={root} path="" chosen={chosen} run={run} />
+      <Other run={run} />
     </Panel>
   );
 }
 
 export function Results(): JSX.Element {
-  const root = useWatched(outline);
+  const known = useWatched(outline);
   const run = place.value.query.get("run") ?? undefined;
   const domain = domainOf(run);
+  const root = known && domains.get(known) === domain ? known : undefined;
   useEffect(() => (run ? undefined : listen()), [run]);
   useEffect(() => outline.again(), [run]);
   const error = outline.error.value;

@@ -1,6 +1,7 @@
 /** Elements as texts with all their digits, as the reducer tells them: asked for again when they have changed. */
 import { useEffect, useState } from "preact/hooks";
 import { getRaw } from "../api/client";
+import { questionOf } from "./outline";
 import { concerns, newest } from "./updates";
 
 export interface Texts {
@@ -16,9 +17,8 @@ const SHORTEST_MS = 250;
 
 export function elementsAddress(paths: readonly string[], domain: string, asked: Record<string, string | undefined> = {}): string {
   const query = new URLSearchParams(paths.map((path) => ["path", path]));
-  query.set("domain", domain);
   for (const [name, value] of Object.entries(asked)) if (value !== undefined) query.set(name, value);
-  return `/results/api/v1/elements?${query.toString()}`;
+  return questionOf("elements", domain, query);
 }
 
 /** In a component: the texts at an address of `elementsAddress`, kept up to date while it is shown. */

@@ -19,6 +19,7 @@ from beamloom.control.rules.desk import RulesDesk
 from beamloom.control.rules.table import RESULTS, rule_routes
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
+from beamloom.results.files.http import file_route
 from beamloom.results.http import make_app
 from beamloom.rules.ledger import ChunkState
 
@@ -120,7 +121,7 @@ def rules_app(desk: RulesDesk) -> Starlette:
     # It is in no document: only the controller that has started this process knows of it.
     own = Told(OWN, answering.submit_own, methods=["POST"], answers=dict[str, Any])
     routes = [one.around(_in_words(one.endpoint)) for one in (*documented, own) if isinstance(one, Told)]
-    tree = Mount(RESULTS, make_app(desk.outputs))
+    tree = Mount(RESULTS, make_app(desk.outputs, more_routes=[file_route(desk.outputs, lambda: None)]))
     return Starlette(routes=[*routes, tree], exception_handlers={HTTPException: _no_such_route})
 
 
