@@ -155,8 +155,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self._come_back(works, [self._outcome(work, data) for work in works])
 
     @precondition(lambda self: self.ledger.view(self.first).state in ("running", "gathering"))
-    @rule(bad=st.lists(st.booleans(), min_size=3, max_size=3))
-    def work_through(self, bad: list[bool]) -> None:
+    @rule(bad=st.lists(st.booleans(), min_size=3, max_size=3), kind=st.sampled_from(["bad", "died"]))
+    def work_through(self, bad: list[bool], kind: str) -> None:
         """All that is ready is worked off, with an error of the first chunk in some of the rounds."""
         for one in bad:
             self._lease(99, 10.0)
@@ -164,7 +164,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if works:
                 outcomes = [self._done(work) for work in works]
                 if one:
-                    outcomes[0] = Failed(works[0].lease, CLASSES["bad"], "bad")
+                    outcomes[0] = Failed(works[0].lease, CLASSES[kind], kind)
                 self._come_back(works, outcomes)
 
     def _see_gathering(self) -> None:
