@@ -24,6 +24,7 @@ from beamloom.rules import (
 )
 from rules.conftest import expected, frames, series
 from support.patience import PATIENCE
+from support.waiting import until
 
 SUMS = "support.rule_tasks:sums"
 WRITE = "support.rule_tasks:write_table"
@@ -31,6 +32,18 @@ WRITE = "support.rule_tasks:write_table"
 
 def factory(task: str, count: int, **kwargs: Any) -> RuleFactory:
     return RuleFactory(rule_class=FunctionRule, task=task, series=count, **kwargs)
+
+
+def test_workers_load_what_a_task_needs_before_its_first_frame(engine: RuleEngine, tmp_path: Path) -> None:
+    prepared = tmp_path / "prepared"
+    prepared.mkdir()
+    writer = series(tmp_path / "series", frames(0), close=False)
+    rule = FunctionRule(SUMS, tmp_path / "series", parameters={"prepared": str(prepared)}).push(engine)
+    until(lambda: len(list(prepared.iterdir())) == 2, "both workers get ready")
+    assert rule.status()["frames"] == {"released": 0, "done": 0, "failed": 0, "final": None}
+    writer.write(frames(3))
+    writer.close()
+    assert rule.wait(PATIENCE)["frames"]["done"] == 3
 
 
 def test_every_frame_of_a_complete_series_is_worked_off_once(engine: RuleEngine, tmp_path: Path) -> None:

@@ -17,6 +17,12 @@ from beamloom.rules.tasks.chunk import Chunk, Gathered
 ROW = np.dtype([("frame", "i8"), ("sum", "i8")])
 
 
+def prepare(parameters: Mapping[str, Any]) -> None:
+    """Tells its process in the folder ``prepared``."""
+    if "prepared" in parameters:
+        Path(parameters["prepared"], str(os.getpid())).touch()
+
+
 def nothing(chunk: Chunk, parameters: Mapping[str, Any]) -> None:
     """Does not even read."""
 

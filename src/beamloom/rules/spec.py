@@ -123,6 +123,15 @@ class Setup(msgspec.Struct, frozen=True, tag="setup"):
     """Of the step as it is now."""
 
 
+class Coming(msgspec.Struct, frozen=True, tag="coming"):
+    """A step of which the first chunks are awaited, told to workers that may be given some."""
+
+    step: int
+    task: str
+    parameters: dict[str, Any]
+    paths: list[str]
+
+
 class Staged(msgspec.Struct, frozen=True):
     """A file that is written, and waits for its name."""
 

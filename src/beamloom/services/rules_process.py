@@ -11,6 +11,8 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,9 +22,10 @@ from beamloom.access import access_of
 from beamloom.control.rules.answers_over_http import rules_app
 from beamloom.control.rules.desk import RulesDesk
 from beamloom.errors import UserError
-from beamloom.rules import LocalPool, RuleEngine
+from beamloom.rules import LocalPool, RuleEngine, redis_ledger
 from beamloom.rules.engine import FolderInUse
 from beamloom.rules.executors import DaskExecutor, Executor, OnDemand
+from beamloom.rules.ledger import Ledger
 from beamloom.rules.written import RuleTypes
 from beamloom.services.loop import EndOfService
 from beamloom.services.state_folders import state_folder
@@ -98,11 +101,16 @@ def _engine(settings: RulesSettings, patience: float) -> RuleEngine:
     deadline = time.monotonic() + patience
     while True:
         try:
-            return RuleEngine(Path(folder).expanduser(), _executor(settings))
+            return RuleEngine(Path(folder).expanduser(), _executor(settings), _ledger(settings))
         except FolderInUse:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def _ledger(settings: RulesSettings) -> Callable[[], Ledger] | None:
+    """Opens the ledger that the settings name; None for that of the folder."""
+    return partial(redis_ledger, settings.store, settings.pipeline) if settings.store else None
 
 
 def _executor(settings: RulesSettings) -> Executor:

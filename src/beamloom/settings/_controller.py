@@ -26,6 +26,7 @@ from beamloom.settings._http import (
 from beamloom.settings._kinds import Port, ProcessSettings, Seconds
 from beamloom.settings._rules import RulesBelow, RulesDir, RulesPath, RulesScheduler, RulesWorkers, RuleTypes
 from beamloom.settings._run_rules import RunRules
+from beamloom.settings._store import PipelineName, StoreUrl
 
 
 class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,26 +139,8 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
             description="Folder of the state from which a new controller goes on when this one dies; none: nothing is kept."
         ),
     ] = ""
-    store: Annotated[
-        str,
-        Meta(
-            pattern=r"^$|^(redis|rediss|unix)://.+$",
-            description="Address of a Redis or Valkey server that keeps this state in place of a folder. Any number of controllers "
-            "stand by with the same one, and one of them goes on within three seconds when the first one dies.",
-            extra={
-                "variables": ["REDIS_URL", "SERVICE_REDIS_DSN"],
-                "expects": "an address such as redis://host:6379/0",
-            },
-        ),
-    ] = ""
-    pipeline: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Za-z0-9._-]{1,64}$",
-            description="Name of the pipeline in that store, which several may share.",
-            extra={"expects": "letters, digits, dots and dashes"},
-        ),
-    ] = "beamloom"
+    store: StoreUrl = ""
+    pipeline: PipelineName = "beamloom"
     store_sync: Annotated[
         Literal["never", "interval", "always"],
         Meta(

@@ -17,6 +17,7 @@ from beamloom.settings._http import (
 )
 from beamloom.settings._kinds import Port, ProcessSettings
 from beamloom.settings._rules import RulesBelow, RulesDir, RulesPath, RulesScheduler, RulesWorkers, RuleTypes
+from beamloom.settings._store import PipelineName, StoreUrl
 
 
 class RulesSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +40,8 @@ class RulesSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_f
     rules_workers: RulesWorkers = 0
     rules_scheduler: RulesScheduler = ""
     rules_path: RulesPath = ""
+    store: StoreUrl = ""
+    pipeline: PipelineName = "beamloom"
 
     rules_idle: Annotated[
         float,

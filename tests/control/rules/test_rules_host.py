@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import requests
@@ -24,6 +26,7 @@ from beamloom.transport.memory import Exchange
 from beamloom.transport.messages import CONTROLLER
 from rules.conftest import expected, frames, series
 from support.patience import PATIENCE, STARTING
+from support.redis_server import redis_server
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(500)]
 TYPES = {"holds": "support.rule_tasks:holds", "table": "support.service_rules:Table"}
@@ -121,6 +124,26 @@ def test_what_the_last_controller_left_goes_on_without_anybody_asking(
     marker.unlink()
     with closing(RulesHost(settings, tmp_path / "ledger")):
         wait_for((tmp_path / "data" / "sums.npy").exists)
+
+
+@pytest.mark.long
+def test_a_controller_on_another_machine_goes_on_with_a_ledger_at_a_server(
+    tmp_path: Path, settings: ControllerSettings
+) -> None:
+    marker = tmp_path / "marker"
+    marker.touch()
+    inputs = {"recording": str(tmp_path / "data" / "cell")}
+    held = rule("holds", tmp_path, parameters={"marker": str(marker)})
+    with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as server:
+        kept = msgspec.structs.replace(settings, store=server.url, pipeline="mine")
+        with closing(RulesHost(kept, tmp_path / "one")) as host:
+            assert not host.has_ledger
+            host.submit({"chain": [held, rule("table", tmp_path)]}, by="", inputs=inputs).result(STARTING)
+            assert host.has_ledger
+        marker.unlink()
+        with closing(RulesHost(kept, tmp_path / "other")) as host:
+            assert host.has_ledger
+            wait_for((tmp_path / "data" / "sums.npy").exists)
 
 
 @pytest.mark.expects_errors

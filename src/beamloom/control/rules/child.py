@@ -39,7 +39,7 @@ class Child:
             _words(settings, folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            env=_environment(os.environ, token),
+            env={**_environment(os.environ, token), **_store(settings)},
         )
 
     @property
@@ -93,6 +93,11 @@ def _words(settings: ControllerSettings, folder: Path) -> list[str]:
     }
     words = [sys.executable, "-P", "-m", "beamloom", "rules", "serve", "--announced"]
     return [*words, *(word for flag, value in flags.items() for word in (f"--{flag}", value))]
+
+
+def _store(settings: ControllerSettings) -> dict[str, str]:
+    """Where it has its ledger; not on the command line, which everybody on the machine can read."""
+    return {"BEAMLOOM_STORE": settings.store, "BEAMLOOM_PIPELINE": settings.pipeline}
 
 
 def _environment(ours: Mapping[str, str], token: str) -> dict[str, str]:

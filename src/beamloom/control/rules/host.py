@@ -64,7 +64,8 @@ class RulesHost:
         self._thread = threading.Thread(target=self._keep, name="rules-host", daemon=True)
         self._thread.start()
         self._submitting = ThreadPoolExecutor(1, thread_name_prefix="rules-submit")
-        if _has_work(folder):
+        self._used = bool(settings.store) and _is_at_server(settings)
+        if self._used or _has_work(folder):
             self._wanted.set()
 
     @property
@@ -76,7 +77,7 @@ class RulesHost:
     @property
     def has_ledger(self) -> bool:
         """Whether there ever was a rule."""
-        return (self._folder / LEDGER).exists()
+        return self._used or (self._folder / LEDGER).exists()
 
     def address(self) -> Future[str]:
         """Where the process listens; it is started if it does not run. Fails with RulesRefused."""
@@ -190,6 +191,7 @@ class RulesHost:
             return child.wait()
         told = child.announced()
         if told.url:
+            self._used = self._used or bool(self._settings.store)
             self._there.set_result(told.url)
         elif not self._closing.is_set():
             logger.error("the service of the rules does not start: %s", told.error)
@@ -228,6 +230,14 @@ def _has_work(folder: Path) -> bool:
             return connection.execute(GOING_ON).fetchone() is not None
     except sqlite3.Error:
         return True  # the service says what is wrong with it
+
+
+def _is_at_server(settings: ControllerSettings) -> bool:
+    """Whether there ever was a rule, where the ledger is at a server."""
+    # Whoever has none there needs nothing of this.
+    from beamloom.rules.ledger.redis_journal import redis_ledger_is_there
+
+    return redis_ledger_is_there(settings.store, settings.pipeline)
 
 
 def _sentence(answer: httpx.Response) -> str:

@@ -24,7 +24,7 @@ from beamloom.rules.errors import LedgerError, RuleRefused
 from beamloom.rules.executors import Executor, LocalPool
 from beamloom.rules.files import remove_folder
 from beamloom.rules.ledger import ErrorGroup, Ledger, Settled, StepView
-from beamloom.rules.spec import Lease, Link, Outcome, Part, StepSpec, Submission
+from beamloom.rules.spec import Coming, Lease, Link, Outcome, Part, StepSpec, Submission
 
 TICK: Final = 0.1
 """Seconds between two looks at what needs one without anything having happened: time limits, retries."""
@@ -291,7 +291,12 @@ class RuleEngine:
         for step in steps:
             if step not in self._followers and not self._closing:
                 rule = self._rules.get(step)
+                self._expect(step)
                 self._followers[step] = Follower(self._ledger, step, rule, time.time, self._followed)
+
+    def _expect(self, step: int) -> None:
+        setup = self._ledger.setup(step)
+        self._executor.expect(Coming(step, setup.spec.task, setup.spec.parameters, setup.paths))
 
     def _followed(self, settled: Settled) -> None:
         """A follower has released chunks, or found the end of a series."""

@@ -22,7 +22,7 @@ import msgspec
 from beamloom.rules.executors import seats
 from beamloom.rules.executors.dask_link import Link, Opener, opener
 from beamloom.rules.executors.dask_results import outcomes
-from beamloom.rules.spec import Done, Lease, Outcome, Returned, Setup, Work
+from beamloom.rules.spec import Coming, Done, Lease, Outcome, Returned, Setup, Work
 
 Future = Any
 """A ``distributed.Future`` with an outcome as bytes; the library brings types for some of its methods only."""
@@ -54,6 +54,8 @@ class DaskExecutor:
         self._out: dict[str, tuple[Lease, Future]] = {}
         """By Dask's key: what it has."""
         self._finished: queue.SimpleQueue[tuple[str, Future] | None] = queue.SimpleQueue()
+        self._awaited: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        """What workers are to be told is coming."""
         self._unneeded: queue.SimpleQueue[int] = queue.SimpleQueue()
         """Steps of which chunks are under way that nobody needs."""
         self._usual = QUICK
@@ -89,6 +91,11 @@ class DaskExecutor:
                 return 0
             depth = max(2, min(DEEPEST, int(QUICK / max(self._usual, 1e-6))))
             return max(0, max(DEMAND, depth * self._link.threads()) - len(self._out))
+
+    def expect(self, coming: Coming) -> None:
+        """Workers that are there get ready."""
+        self._awaited.put(msgspec.msgpack.encode(coming))
+        self._wake.set()
 
     def submit(self, setup: Setup, work: Work) -> None:
         """To Dask, which chooses the worker."""
@@ -162,12 +169,18 @@ class DaskExecutor:
             raise
         self._link = link
         self._end_unneeded(link)
+        self._tell_of_coming(link)
         self._trouble = link.trouble()
 
     def _end_unneeded(self, link: Link) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
                 link.everywhere(seats.end, self._token, self._unneeded.get_nowait())
+
+    def _tell_of_coming(self, link: Link) -> None:
+        with contextlib.suppress(queue.Empty):
+            while link.workers:
+                link.everywhere(seats.expect, self._token, self._awaited.get_nowait())
 
     def _lose(self, sentence: str) -> None:
         with self._turn:

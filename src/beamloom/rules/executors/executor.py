@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from beamloom.rules.spec import Outcome, Setup, Work
+from beamloom.rules.spec import Coming, Outcome, Setup, Work
 
 
 class Executor(Protocol):
@@ -22,6 +22,9 @@ class Executor(Protocol):
 
     def room(self) -> int:
         """How many more chunks it takes now."""
+
+    def expect(self, coming: Coming) -> None:
+        """Chunks of this step are awaited: whoever works can load what its task needs."""
 
     def submit(self, setup: Setup, work: Work) -> None:
         """Take a chunk, and what has to be known of its step."""

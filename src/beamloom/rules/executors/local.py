@@ -16,7 +16,7 @@ from typing import Final
 
 from beamloom.rules.executors.executor import too_much
 from beamloom.rules.executors.process import Process
-from beamloom.rules.spec import Done, Outcome, Returned, Setup, Work
+from beamloom.rules.spec import Coming, Done, Outcome, Returned, Setup, Work
 
 SILENCE: Final = 60.0
 """Seconds without a sign of life after which a worker is taken for dead."""
@@ -67,6 +67,12 @@ class LocalPool:
         with self._turn:
             depth = self._depth()
             return sum(max(0, depth - len(process.queue)) for process in self._processes)
+
+    def expect(self, coming: Coming) -> None:
+        """All workers get ready."""
+        with self._turn:
+            for process in self._processes:
+                process.expect(coming)
 
     def submit(self, setup: Setup, work: Work) -> None:
         """To the worker with the shortest queue."""

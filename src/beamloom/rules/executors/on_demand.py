@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from beamloom.rules.executors.executor import Executor
-from beamloom.rules.spec import Outcome, Setup, Work
+from beamloom.rules.spec import Coming, Outcome, Setup, Work
 
 FIRST: Final = 1
 """Chunks that it takes before it has started, and knows how many it can take."""
 
 
 class OnDemand:
-    """Another executor, started when it is needed. Called by the engine's thread alone, but for ``drop`` and ``capacity``."""
+    """Another executor, started when it is needed. Nothing that starts it is called by two threads at once."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -36,12 +36,20 @@ class OnDemand:
         """How many more chunks it takes now."""
         return self._executor.room() if self._started else FIRST
 
+    def expect(self, coming: Coming) -> None:
+        """Chunks are awaited, so that it starts."""
+        self._begin()
+        self._executor.expect(coming)
+
     def submit(self, setup: Setup, work: Work) -> None:
         """Take a chunk; the first one starts it."""
+        self._begin()
+        self._executor.submit(setup, work)
+
+    def _begin(self) -> None:
         if not self._started:
             self._executor.start(self._report)
             self._started = True
-        self._executor.submit(setup, work)
 
     def look(self) -> str:
         """What is wrong with it, or nothing."""

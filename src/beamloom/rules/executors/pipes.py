@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from beamloom.rules.spec import Done, Failed, Setup, Work
+from beamloom.rules.spec import Coming, Done, Failed, Setup, Work
 
 LENGTH: Final = struct.Struct("<Q")
 
@@ -26,7 +26,7 @@ class Forget(msgspec.Struct, frozen=True, tag="forget"):
     step: int
 
 
-ToWorker = Setup | Work | Forget
+ToWorker = Coming | Setup | Work | Forget
 FromWorker = Ready | Alive | Done | Failed
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from beamloom.rules.executors.pipes import Alive, Forget, FromWorker, Ready, receive, send
 from beamloom.rules.policy import DIED, TIMED_OUT
-from beamloom.rules.spec import Done, Failed, Lease, Outcome, Returned, Setup, Work
+from beamloom.rules.spec import Coming, Done, Failed, Lease, Outcome, Returned, Setup, Work
 
 
 class Process:
@@ -69,6 +69,11 @@ class Process:
                 send(self._pipe(), setup)
                 self._known.add(setup.step)
             send(self._pipe(), work)
+
+    def expect(self, coming: Coming) -> None:
+        """Chunks of a step are awaited."""
+        with contextlib.suppress(OSError, ValueError):
+            send(self._pipe(), coming)
 
     def judge(self, now: float, silence: float) -> None:
         """End it if it takes too long, or shows no sign of life."""

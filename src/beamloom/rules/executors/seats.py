@@ -12,13 +12,13 @@ import queue
 import threading
 import time
 from collections import deque
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from beamloom.rules.errors import RuleError
 from beamloom.rules.executors.process import Process
-from beamloom.rules.spec import Done, Failed, Outcome, Returned, Setup, Work
+from beamloom.rules.spec import Coming, Done, Failed, Outcome, Returned, Setup, Work
 
 LOOK: Final = 0.1
 """Seconds between two looks at the time limit."""
@@ -66,6 +66,11 @@ class Seat:
                 return outcome
             return next(iter(self.process.left()), Returned(work.lease))
 
+    def expect(self, coming: Coming) -> None:
+        """Chunks of a step are awaited."""
+        with self.turn:
+            self.process.expect(coming)
+
     @property
     def alive(self) -> bool:
         """It can be given another chunk."""
@@ -103,6 +108,13 @@ class Seats:
         raise RuleError(
             f"processes end before they start (exit status {status}); what they say is in the output of the Dask worker"
         )
+
+    def expect(self, engine: str, coming: Coming, count: int) -> None:
+        """Have so many processes ready for a step."""
+        seats = [self._take(engine, coming.step) for _ in range(count)]
+        for seat in seats:
+            seat.expect(coming)
+            self._give_back(seat)
 
     def end(self, engine: str, step: int | None) -> None:
         """Nobody needs what ``engine`` has asked for any more: of one step, or of all."""
@@ -152,12 +164,19 @@ class Seats:
 
 _SEATS = Seats()
 _SETUP = msgspec.msgpack.Decoder(Setup)
+_COMING = msgspec.msgpack.Decoder(Coming)
 _WORK = msgspec.msgpack.Decoder(Work)
 
 
 def work_off(engine: str, setup: bytes, work: bytes) -> bytes:
     """Called by Dask on a worker: the outcome of one chunk, as MessagePack."""
     return msgspec.msgpack.encode(_SEATS.work_off(engine, _SETUP.decode(setup), _WORK.decode(work)))
+
+
+def expect(engine: str, coming: bytes, dask_worker: Any = None) -> None:
+    """Called by Dask on every worker, which it passes: have a process for each thread ready for a step."""
+    count = 1 if dask_worker is None else dask_worker.state.nthreads
+    _SEATS.expect(engine, _COMING.decode(coming), count)
 
 
 def end(engine: str, step: int | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from beamloom.rules.executors.pipes import Alive, Forget, FromWorker, Ready, ToWorker, receive, send
-from beamloom.rules.spec import Setup
+from beamloom.rules.spec import Coming, Setup
 from beamloom.rules.tasks.calling import Caller
 
 PULSE: Final = 1.0
@@ -58,6 +58,8 @@ def main() -> None:
         message = todo.get()
         if isinstance(message, Setup):
             caller.setup(message)
+        elif isinstance(message, Coming):
+            caller.expect(message)
         elif isinstance(message, Forget):
             caller.forget(message.step)
         else:

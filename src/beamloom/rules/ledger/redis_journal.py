@@ -78,6 +78,15 @@ class RedisJournal:
             ) from error
         return Opened(tables, entries)
 
+    def is_used(self) -> bool:
+        """Whether anybody has opened it before; also where the server does not answer."""
+        try:
+            return bool(self._client.exists(self._keys[0]))
+        except self._error:
+            return True
+        finally:
+            self.close()
+
     def append(self, place: int, entry: bytes) -> None:
         """See ``Journal``."""
         self._change(APPEND, [place, entry])
@@ -110,6 +119,11 @@ class RedisJournal:
                 f"the server of the ledger {self} has forgotten what it had; have it keep its data on disk "
                 "(appendonly yes), and start the engine again"
             )
+
+
+def redis_ledger_is_there(url: str, name: str = "rules") -> bool:
+    """Whether there ever was a ledger ``name`` at the server; one that does not answer may have one. Raises RuleRefused."""
+    return RedisJournal(url, name).is_used()
 
 
 def redis_ledger(url: str, name: str = "rules") -> Ledger:

@@ -16,7 +16,7 @@ import numpy as np
 from beamloom.rules.errors import RuleError, RuleRefused
 from beamloom.rules.files import sync
 from beamloom.rules.sources import Source, open_source
-from beamloom.rules.spec import GATHER, Done, Failed, Setup, Work
+from beamloom.rules.spec import GATHER, Coming, Done, Failed, Setup, Work
 from beamloom.rules.tasks.chunk import Chunk, Gathered
 
 
@@ -44,7 +44,22 @@ class Caller:
     def setup(self, setup: Setup) -> None:
         """A step of which chunks are going to come."""
         self._setups[setup.step] = setup
-        sys.path += [path for path in setup.paths if path not in sys.path]
+        self._look_in(setup.paths)
+
+    def _look_in(self, paths: list[str]) -> None:
+        sys.path += [path for path in paths if path not in sys.path]
+
+    def expect(self, coming: Coming) -> None:
+        """Load what a task needs before its first chunk: its module, and what the function ``prepare`` there loads, where it has one.
+
+        What goes wrong is told by the first chunk.
+        """
+        self._look_in(coming.paths)
+        with contextlib.suppress(Exception):
+            module = importlib.import_module(coming.task.partition(":")[0])
+            prepare = getattr(module, "prepare", None)
+            if prepare is not None:
+                prepare(coming.parameters)
 
     def forget(self, step: int) -> None:
         """No more chunks of this step."""
