@@ -99,7 +99,7 @@ def test_a_rule_is_shown_in_a_line_and_in_html_without_markup_of_its_name(engine
 def test_the_page_names_every_module_and_its_recipes_are_in_order(repository: Path) -> None:
     page = (repository / "docs/how-to/rules.md").read_text()
     assert [name for name in module_names() if f"`{name}`" not in page] == []
-    recipes = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    recipes = re.findall(r"^```yaml\n(- .*?)^```", page, re.MULTILINE | re.DOTALL)
     assert recipes
     for recipe in recipes:
         parse_recipe(recipe, "page", {"input"})

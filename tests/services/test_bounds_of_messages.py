@@ -97,7 +97,7 @@ def test_a_prefix_that_controller_and_ingester_allow_is_recorded_to(tmp_path: Pa
         bench.controller.set_parameters({"dump_prefix": f"{tmp_path}/day/scan-".encode()})
         assert counts(bench.play(uniform(["camera"], 3))) == (5, 0, 0)
     kinds = sorted(path.name.removeprefix("scan-").split("-")[0] for path in (tmp_path / "day").iterdir())
-    assert kinds == ["camera", "epochs", "mapping", "parameters"]
+    assert kinds == ["analysis", "camera", "ended", "epochs", "mapping", "parameters"]
 
 
 # ---- what is imported -----------------------------------------------------------------------------------------------------

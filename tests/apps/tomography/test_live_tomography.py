@@ -18,6 +18,7 @@ from beamloom.devices import stins
 from beamloom.replay import replay
 from live.pipelines import Bench, Live, running
 from live.series import uniform_map
+from support.patience import PATIENCE
 from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
@@ -36,9 +37,10 @@ def streams_of(devices: Bench) -> dict[str, dict[str, str]]:
     }
 
 
-def measure(live: Live, devices: Bench) -> dict[str, Any]:
-    """Run the scan; returns what is published."""
+def measure(live: Live, devices: Bench, begin: threading.Event | None = None) -> dict[str, Any]:
+    """Run the scan, whose devices send when ``begin`` is set; returns what is published."""
     live.arm(uniform_map(["camera", "box"], SIMULATION.frames))
+    assert begin is None or begin.wait(PATIENCE)
     devices.play("camera", series(SIMULATION), rate=200)
     devices.play("box", box_messages(SIMULATION), rate=200)
     end = live.finished()
@@ -74,7 +76,8 @@ def test_live_replay_and_one_process_agree_to_the_bit(tmp_path: Path) -> None:
 def test_another_program_reads_every_frame_with_its_angle(tmp_path: Path) -> None:
     url = f"tcp://{quiet_address()}"
     packets: list[Any] = []
-    reading = threading.Thread(target=read_series, args=(url, packets))
+    connected = threading.Event()
+    reading = threading.Thread(target=read_series, args=(url, packets, connected))
     reading.start()
     with bench() as devices:
         with running(
@@ -85,7 +88,7 @@ def test_another_program_reads_every_frame_with_its_angle(tmp_path: Path) -> Non
             parameters={**ENCODER, "republish_url": url},
             analysis=tmp_path,
         ) as live:
-            published = measure(live, devices)
+            published = measure(live, devices, connected)
     reading.join(60)
     header, *frames, last = packets
     assert isinstance(header, stins.Stream1Start)
@@ -97,16 +100,22 @@ def test_another_program_reads_every_frame_with_its_angle(tmp_path: Path) -> Non
     assert published["republished"] == {"frames": SIMULATION.frames, "left_out": 0}
 
 
-def read_series(url: str, packets: list[Any]) -> None:
+def read_series(url: str, packets: list[Any], connected: threading.Event) -> None:
     """A program that knows STINS and nothing else."""
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PULL)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RCVTIMEO, 60_000)
+    monitor = socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
+    monitor.setsockopt(zmq.RCVTIMEO, 60_000)
     socket.connect(url)
     try:
+        monitor.recv_multipart()
+        connected.set()
         while not packets or not isinstance(packets[-1], stins.Stream1End):
             packets.append(stins.parse(Packet("STINS", socket.recv_multipart())))
     finally:
+        socket.disable_monitor()
+        monitor.close()
         socket.close()
 
 
