@@ -32,6 +32,7 @@ def test_a_run_that_every_kind_of_fault_happens_to_equals_the_undisturbed_one() 
 
 @pytest.mark.expects_errors
 @pytest.mark.timeout(180)
+@pytest.mark.long
 def test_constraints_with_a_state_outlive_workers_ingesters_and_reducers_in_one_run() -> None:
     kinds = [Kind.KILL_WORKER, Kind.KILL_INGESTER, Kind.KILL_REDUCER]
     verdict = campaign(draw(21, 2000, len(kinds), kinds), RATE, stateful=True)

@@ -113,6 +113,7 @@ def test_a_run_goes_on_where_nothing_can_be_kept(camera: Bench, tmp_path: Path) 
         wait_until(lambda: sentence in json.dumps(live.get("logs")), "the alarm in the log", live.state)
 
 
+@pytest.mark.long
 def test_a_run_is_in_a_group_of_zarr_while_it_goes_on_and_whole_at_its_end(
     camera: Bench, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_the_call_that_raised_in_a_worker_is_made_again_and_becomes_a_test(
     assert command("pytest", "-p", "no:cacheprovider", "-q", test).returncode == 0
 
 
+@pytest.mark.long
 def test_the_event_that_crashes_its_worker_leaves_a_capsule_that_crashes_again(
     camera: Bench, tmp_path: Path
 ) -> None:
@@ -130,7 +131,7 @@ def test_the_call_that_raised_in_the_reducer_is_made_again(camera: Bench, tmp_pa
     assert f"ValueError: no room for {BAD}" in again.stderr
 
 
-@pytest.mark.parametrize("harm", ["segfault", "exit at once"])
+@pytest.mark.parametrize("harm", ["segfault", pytest.param("exit at once", marks=pytest.mark.long)])
 def test_a_result_that_ends_each_reducer_is_set_aside_and_the_run_goes_on(
     camera: Bench, tmp_path: Path, harm: str
 ) -> None:

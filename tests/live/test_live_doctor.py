@@ -181,6 +181,7 @@ def test_the_story_of_an_event_names_the_worker_that_died_with_it_and_the_one_th
         assert f"{holder} was gone" in found(live, "process-restarted")["what"]
 
 
+@pytest.mark.long
 def test_a_slow_reducer_is_named_and_not_the_workers(camera: Bench) -> None:
     with running(
         of_camera(camera),

@@ -60,7 +60,7 @@ def addresses() -> dict[str, str]:
     return {"http": quiet_address(), "mailbox": quiet_address()}
 
 
-@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("elsewhere", [pytest.param(False, marks=pytest.mark.long), True])
 def test_who_stands_by_goes_on_with_the_run_of_a_controller_that_was_killed(
     server: RedisServer, camera: Bench, tmp_path: Path, *, elsewhere: bool
 ) -> None:

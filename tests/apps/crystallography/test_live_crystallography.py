@@ -34,7 +34,7 @@ def prepared(tmp_path: Path, **more: Any) -> dict[str, Any]:
     return {**SETTINGS, "geometry_file": str(geometry), **more}
 
 
-@pytest.mark.parametrize("dies", ["worker-1", "reducer"])
+@pytest.mark.parametrize("dies", ["worker-1", pytest.param("reducer", marks=pytest.mark.long)])
 def test_live_results_are_those_of_one_process(tmp_path: Path, dies: str) -> None:
     stored: dict[str, Any] = {"write_hits": True, "hits_per_file": 20}
     wanted = parameter_set(processed_directory=str(tmp_path / "oracle"), **stored)
@@ -69,6 +69,7 @@ def test_live_results_are_those_of_one_process(tmp_path: Path, dies: str) -> Non
     assert f"Status: Finished\nFrames processed: {FRAMES}\nNumber of hits: {hits}\n" in status
 
 
+@pytest.mark.long
 def test_a_limit_that_is_changed_while_frames_come_takes_effect(tmp_path: Path) -> None:
     with Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as camera:
         with running(

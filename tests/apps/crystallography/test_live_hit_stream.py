@@ -30,6 +30,7 @@ def test_every_hit_is_streamed_and_stored_once_though_a_client_and_a_worker_are_
     assert done["handed out again"] >= 1
 
 
+@pytest.mark.long
 def test_hits_are_streamed_by_the_next_reducer_when_one_is_killed(tmp_path: Path) -> None:
     geometry = tmp_path / "detector.geom"
     geometry.write_text(SIMULATION.geometry_text())

@@ -83,6 +83,7 @@ def columns(file: Path) -> list[list[str]]:
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_files_are_analysed_to_their_end_and_replayed_as_in_one_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
