@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 REGISTER_EVERY = 0.25
 """Seconds between attempts to register."""
 ATTEMPTS_EACH = 4
-"""So many at one address, where several are given."""
+"""So many at one address, where several are known."""
 LONGEST_GENERATION = 18
 """Digits of the number of a controller; whoever gives more is none."""
 
@@ -56,7 +56,9 @@ class Membership:
         self._name = name
         self._next_attempt = 0.0
         self._attempts = 0
-        self._addresses = controller.split(",")
+        self._given = controller.split(",")
+        self._told: list[str] = []
+        """Where the latest controller said that it is, unless that was given."""
         self._register = Register(
             name,
             role,
@@ -100,8 +102,9 @@ class Membership:
         if not self.welcome and now >= self._next_attempt:
             self._next_attempt = now + REGISTER_EVERY
             self._attempts += 1
-            if self._attempts % ATTEMPTS_EACH == 0 and len(self._addresses) > 1:
-                self.follow(self._addresses[self._attempts // ATTEMPTS_EACH % len(self._addresses)])
+            if self._attempts % ATTEMPTS_EACH == 0:
+                known = [*self._given, *self._told]
+                self._reach(known[self._attempts // ATTEMPTS_EACH % len(known)])
             self._channel.send(CONTROLLER, self._register)
 
     def wait(self, now: float) -> float:
@@ -109,7 +112,11 @@ class Membership:
         return 1.0 if self.welcome else max(0.0, self._next_attempt - now)
 
     def follow(self, address: str) -> None:
-        """The controller is to be reached here from now on."""
+        """The controller says that it is to be reached here from now on."""
+        self._told = [address] if address not in self._given else []
+        self._reach(address)
+
+    def _reach(self, address: str) -> None:
         if address != self.controller:
             self.controller = address
             self._channel.connect(CONTROLLER, address)
