@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,17 @@ def test_the_keys_lead_to_every_view_and_are_listed(page: Page, pictures: Path) 
     show(page, "keys", pictures)
     page.keyboard.press("Escape")
     expect(listed).to_be_hidden()
+
+
+def test_a_key_that_is_pressed_the_moment_the_page_appears_is_heard(browser: Browser, showcase: Live) -> None:
+    at_once = (
+        "addEventListener('DOMContentLoaded', () => dispatchEvent(new KeyboardEvent('keydown', {key: '4'})))"
+    )
+    with closing(browser.program.new_context()) as context:
+        page = context.new_page()
+        page.add_init_script(at_once)
+        page.goto(showcase.placement.controller_url)
+        expect(page.locator("nav a[aria-current]")).to_have_text("Runs")
 
 
 def test_a_digit_that_is_typed_into_a_field_leads_nowhere(page: Page) -> None:

@@ -3,14 +3,13 @@ import { useEffect, useState } from "preact/hooks";
 import type { ComponentType, JSX } from "preact";
 import { HealthStrip } from "./health/strip";
 import { place } from "./route";
+import { useKeydown } from "./ui/keydown";
 import { KeysButton } from "./ui/keys";
-import { typing } from "./ui/typing";
 import { VIEWS, type View } from "./views";
 
 const loaded = new Map<string, ComponentType>();
 
 function onKey(event: KeyboardEvent): void {
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
   const view = VIEWS.find((one) => one.key === event.key);
   if (view) location.hash = view.name;
 }
@@ -36,10 +35,7 @@ function Shown(props: { view: View }): JSX.Element {
 }
 
 export function App(): JSX.Element {
-  useEffect(() => {
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  }, []);
+  useKeydown(onKey);
   const view = VIEWS.find((one) => one.name === place.value.view) ?? VIEWS[0]!;
   useEffect(() => void (document.title = `${view.title} · Beamloom`), [view]);
   return (

@@ -1,9 +1,10 @@
 /** The log of all processes as it comes, the newest on top: by level, process and text; it can be held still to be read. */
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { useWatched } from "../api/watch";
 import { place, setQuery } from "../route";
 import { count, moment, universal } from "../ui/format";
+import { useKeydown } from "../ui/keydown";
 import { Empty, Panel, Problem } from "../ui/parts";
 import { book, following, type Book, type Kept } from "./book";
 import { LEVELS, choose, marked, words } from "./choose";
@@ -32,8 +33,7 @@ function Line(props: { kept: Kept; sought: readonly string[] }): JSX.Element {
 }
 
 function onSlash(event: KeyboardEvent, field: HTMLInputElement | null): void {
-  const typing = event.target instanceof HTMLElement && event.target.closest("input, select, textarea") !== null;
-  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key !== "/") return;
   event.preventDefault();
   field?.focus();
 }
@@ -46,11 +46,7 @@ export function Logs(): JSX.Element {
   const [held, setHeld] = useState<Book>();
   const [most, setMost] = useState(SHOWN);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    const listen = (event: KeyboardEvent): void => onSlash(event, field.current);
-    addEventListener("keydown", listen);
-    return () => removeEventListener("keydown", listen);
-  }, []);
+  useKeydown((event) => onSlash(event, field.current));
   const now = held ?? book.value;
   const services = useMemo(() => [...new Set([...now.lines.map((one) => one.line.service), wanted.service])].filter(Boolean).sort(), [now, wanted.service]);
   const found = useMemo(() => choose(now.lines, wanted), [now, wanted.level, wanted.service, wanted.text]);

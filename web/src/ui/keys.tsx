@@ -1,8 +1,8 @@
 /** Which keys there are, in a box that `?` opens and Escape closes. */
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { VIEWS } from "../views";
-import { typing } from "./typing";
+import { useKeydown } from "./keydown";
 
 const OTHERS: readonly (readonly [string, readonly (readonly [string, string])[]])[] = [
   [
@@ -52,15 +52,11 @@ export function KeysButton(): JSX.Element {
     if (box.current?.open) box.current.close();
     else box.current?.showModal();
   }
-  useEffect(() => {
-    const listen = (event: KeyboardEvent): void => {
-      if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-      event.preventDefault();
-      toggle();
-    };
-    addEventListener("keydown", listen);
-    return () => removeEventListener("keydown", listen);
-  }, []);
+  useKeydown((event) => {
+    if (event.key !== "?") return;
+    event.preventDefault();
+    toggle();
+  });
   return (
     <>
       <button type="button" class="keys" aria-haspopup="dialog" title="Key ?" onClick={toggle}>

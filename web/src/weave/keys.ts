@@ -1,5 +1,5 @@
 /** The keys of the weave: arrows, + and -, Enter, f, n, p and Escape, wherever the focus is, but in fields. */
-import { useEffect, useRef } from "preact/hooks";
+import { useKeydown } from "../ui/keydown";
 
 export interface Keys {
   /** Go on by so many events. */
@@ -17,7 +17,7 @@ const OWN_ENTER = "a, button, summary, " + FIELDS;
 
 function onKey(event: KeyboardEvent, keys: Keys): boolean {
   const target = event.target instanceof HTMLElement ? event.target : document.body;
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || target.closest(FIELDS)) return false;
+  if (event.defaultPrevented || target.closest(FIELDS)) return false;
   switch (event.key) {
     case "ArrowLeft":
     case "ArrowRight":
@@ -50,13 +50,7 @@ function onKey(event: KeyboardEvent, keys: Keys): boolean {
 }
 
 export function useKeys(keys: Keys): void {
-  const latest = useRef(keys);
-  latest.current = keys;
-  useEffect(() => {
-    const listen = (event: KeyboardEvent): void => {
-      if (onKey(event, latest.current)) event.preventDefault();
-    };
-    addEventListener("keydown", listen);
-    return () => removeEventListener("keydown", listen);
-  }, []);
+  useKeydown((event) => {
+    if (onKey(event, keys)) event.preventDefault();
+  });
 }
