@@ -53,21 +53,21 @@ def gone(name: str) -> Callable[[Live], bool]:
     )
 
 
-def oracle() -> dict[int, Any]:
+def oracle(events: int = EVENTS, worker_class: str = "pairs:Worker") -> dict[int, Any]:
     """What the analysis makes of the same messages in one process, where nothing is in between."""
     camera: list[Packet | Malformed] = []
     reader = StinsReader()
-    for message in pictures(EVENTS):
+    for message in pictures(events):
         reader.take(list(message), camera)
     box: list[Packet | Malformed] = []
     stream = PandaStream(packed=False)
-    for (octets,) in pandabox.generate(rows=EVENTS):
+    for (octets,) in pandabox.generate(rows=events):
         stream.feed(octets, box)
     analysis = ReducerAnalysis(load_class("pairs:Reducer", str(ANALYSES)))
-    worker = InlineWorker("worker", ("generic",), lambda: Map(load_class("pairs:Worker", str(ANALYSES))))
+    worker = InlineWorker("worker", ("generic",), lambda: Map(load_class(worker_class, str(ANALYSES))))
     made: dict[str, Callable[[], Source]] = {"camera": lambda: Read(camera), "box": lambda: Read(box)}
     with InlinePipeline(made, [worker], lambda: analysis) as pipeline:
-        pipeline.play(TriggerMap.from_json(uniform_map(DEVICES, EVENTS)))
+        pipeline.play(TriggerMap.from_json(uniform_map(DEVICES, events)))
         said: dict[int, Any] = analysis.publish["said"]
         return said
 

@@ -36,6 +36,7 @@ class Host:
         self.name = name
         self.address = address
         self._namespace = _new_namespace()
+        self._device = f"wire{secrets.token_hex(4)}"
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -57,19 +58,25 @@ class Host:
 
     def plug_in(self) -> int:
         """Give it a network device; returns the file descriptor of its other end."""
-        device = f"wire{secrets.token_hex(4)}"
         with self.there():
             # It is made where the file is opened.
             end = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                fcntl.ioctl(end, TUNSETIFF, struct.pack("16sH22x", device.encode(), IFF_TUN | IFF_NO_PI))
+                fcntl.ioctl(
+                    end, TUNSETIFF, struct.pack("16sH22x", self._device.encode(), IFF_TUN | IFF_NO_PI)
+                )
                 _run("ip", "link", "set", "lo", "up")
-                _run("ip", "address", "add", f"{self.address}/24", "dev", device)
-                _run("ip", "link", "set", device, "mtu", str(MTU), "up")
+                _run("ip", "address", "add", f"{self.address}/24", "dev", self._device)
+                _run("ip", "link", "set", self._device, "mtu", str(MTU), "up")
             except OSError:
                 os.close(end)
                 raise
         return end
+
+    def link(self, *, up: bool) -> None:
+        """Pull the plug of its network device, or put it back: nothing goes out and nothing comes in, and who tries there is told so."""
+        with self.there():
+            _run("ip", "link", "set", self._device, "up" if up else "down")
 
     def close(self) -> None:
         """Let it go; it is gone with its last process."""

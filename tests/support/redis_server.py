@@ -1,4 +1,4 @@
-"""A Redis or Valkey server of a test: at a socket in a folder, with nothing of it on the network."""
+"""A Redis or Valkey server of a test: at a socket in a folder, with nothing of it on the network; or on one of the test's own hosts."""
 
 from __future__ import annotations
 
@@ -12,31 +12,40 @@ from pathlib import Path
 
 import pytest
 
+from support.hosts import Host
 from support.patience import PATIENCE
+
+PORT = 6379
 
 
 class RedisServer:
     """A server that can be killed and started again; what it has is kept in its folder unless it is to forget."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: Host | None = None) -> None:
         self._program = shutil.which("redis-server") or shutil.which("valkey-server")
         if self._program is None:
             pytest.skip("needs a Redis or Valkey server; on Debian and Ubuntu it is the package redis-server")
         pytest.importorskip("redis")
         self._folder = folder
+        self._host = host
         self._socket = folder / "store.sock"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     @property
     def url(self) -> str:
-        return f"unix://{self._socket}"
+        return f"unix://{self._socket}" if self._host is None else f"redis://{self._host.address}:{PORT}/0"
 
     def start(self) -> None:
         assert self._program is not None
-        words = ["--port", "0", "--unixsocket", str(self._socket), "--dir", str(self._folder)]
+        prefix: tuple[str, ...] = ()
+        network = ["--port", "0"]
+        if self._host is not None:
+            prefix = self._host.prefix
+            network = ["--port", str(PORT), "--bind", self._host.address, "--protected-mode", "no"]
+        words = [*network, "--unixsocket", str(self._socket), "--dir", str(self._folder)]
         words += ["--save", "", "--appendonly", "yes", "--appendfsync", "no"]
-        self._process = subprocess.Popen([self._program, *words], stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen([*prefix, self._program, *words], stdout=subprocess.DEVNULL)
         end = time.monotonic() + PATIENCE
         while not self._answers():
             assert self._process.poll() is None, "the store's server has ended"
@@ -65,8 +74,8 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[RedisServer]:
-    server = RedisServer(folder)
+def redis_server(folder: Path, host: Host | None = None) -> Iterator[RedisServer]:
+    server = RedisServer(folder, host)
     try:
         yield server
     finally:
