@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from beamloom.rules import Condition, RuleRefused
+from beamloom.rules import Condition, Retries, RuleRefused
+from beamloom.rules.api.options import OPTIONS
 from beamloom.rules.spec import Link
 from beamloom.rules.written import RuleTypes, Written, as_description, build, read_description
 from rules.conftest import frames, series
@@ -74,6 +76,26 @@ def test_what_follows_may_be_nested_as_the_constructors_do(tmp_path: Path) -> No
     assert (last.task, last.kind, last.owner) == ("support.rule_tasks:sums", "sums", "anna")
     assert written.links == [Link(0, 1), Link(1, 2)]
     assert all(spec.below == [str(tmp_path)] for spec in written.specs)
+
+
+def test_every_option_of_rules_can_be_written(tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "name": "look",
+        "owner": "anna",
+        "priority": 3,
+        "resources": {"gpu": 1.0},
+        "near": ["node7"],
+        "elsewhere": False,
+        "timeout": 5.0,
+        "retries": Retries(deaths=4),
+        "chunk": 7,
+        "halo": 2,
+        "max_wait": 1.5,
+    }
+    assert set(options) == OPTIONS
+    arguments = msgspec.to_builtins(options)
+    (spec,) = built({"rule": "sums", "inputs": {"series": 3}, "arguments": arguments}, tmp_path).specs
+    assert {name: getattr(spec, name) for name in options} == options
 
 
 @pytest.mark.parametrize(

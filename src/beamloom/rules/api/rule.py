@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from beamloom.rules.api.chaining import Follow, follows
+from beamloom.rules.api.options import OPTIONS
 from beamloom.rules.api.pushing import push
 from beamloom.rules.engine import PushedRule, RuleEngine
 from beamloom.rules.errors import NoNewTasks, RuleRefused
@@ -23,22 +24,6 @@ from beamloom.rules.spec import StepSpec
 from beamloom.rules.tasks.calling import find_task
 from beamloom.rules.templates import fill
 
-OPTIONS: Final = frozenset(
-    {
-        "name",
-        "owner",
-        "priority",
-        "resources",
-        "near",
-        "elsewhere",
-        "timeout",
-        "retries",
-        "chunk",
-        "halo",
-        "max_wait",
-    }
-)
-"""Arguments of every rule that say how it is worked off; a ``Rule`` takes them beside those of its context."""
 NOT_OFFERED: Final = ("inputs", "name", "rule_outputs", "spooler")
 """What belongs to one rule of a chain, and not to those that follow."""
 FOLLOWING_HOOKS: Final = ("complete", "data_complete", "get_new_tasks", "total_frames")

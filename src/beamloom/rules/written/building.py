@@ -13,13 +13,14 @@ import msgspec
 
 from beamloom.rules.api.localisation import LocalisationRule
 from beamloom.rules.api.names import local
+from beamloom.rules.api.options import OPTIONS, Options
 from beamloom.rules.api.recipe_rule import RecipeRule
-from beamloom.rules.api.rule import OPTIONS, Rule
+from beamloom.rules.api.rule import Rule
 from beamloom.rules.errors import RuleError, RuleRefused, closest
 from beamloom.rules.places import check, check_pattern
 from beamloom.rules.spec import Link, StepSpec
 from beamloom.rules.templates import fill
-from beamloom.rules.written.description import Description, Options, WrittenStep
+from beamloom.rules.written.description import Description, WrittenStep
 from beamloom.rules.written.types import NamedFunction, RuleTypes, arguments_of
 
 READ_WHEN_MADE: Final = ("recipeURI", "series", "seriesName", "spool_dir")

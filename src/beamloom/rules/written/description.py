@@ -8,16 +8,15 @@ several, and several may follow one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 import yaml
-from msgspec import Meta
 
 from beamloom.located_yaml import FileError, Key, Located, on_line, parse_yaml
-from beamloom.rules.api.rule import OPTIONS
+from beamloom.rules.api.options import OPTIONS
 from beamloom.rules.errors import RuleRefused, closest
-from beamloom.rules.policy import Condition, Retries, condition
+from beamloom.rules.policy import Condition, condition
 
 STEP_KEYS: Final = frozenset(
     {
@@ -35,24 +34,6 @@ STEP_KEYS: Final = frozenset(
 )
 TOP_KEYS: Final = frozenset({"chain", "context", "title"})
 MOST_STEPS: Final = 1000
-_SMALL: Final = 1 << 31
-
-Whole = Annotated[int, Meta(ge=-_SMALL, le=_SMALL)]
-Seconds = Annotated[float, Meta(ge=0, le=1e9)]
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What every rule takes, checked: a ledger keeps it for good."""
-
-    name: str | None = None
-    owner: str = ""
-    priority: Whole = 0
-    resources: dict[str, Annotated[float, Meta(ge=0)]] = {}
-    timeout: Annotated[float, Meta(gt=0, le=1e9)] | None = None
-    retries: Retries = Retries()
-    chunk: Annotated[int, Meta(ge=1, le=_SMALL)] = 100
-    halo: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    max_wait: Seconds = 0.2
 
 
 class WrittenStep(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,8 +16,9 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from beamloom.rules.api.localisation import LocalisationRule
+from beamloom.rules.api.options import OPTIONS
 from beamloom.rules.api.recipe_rule import RecipeRule
-from beamloom.rules.api.rule import OPTIONS, FunctionRule, Rule
+from beamloom.rules.api.rule import FunctionRule, Rule
 from beamloom.rules.errors import RuleRefused, closest
 
 GROUP: Final = "beamloom.rule_types"
