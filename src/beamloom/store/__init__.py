@@ -1,9 +1,10 @@
 """What the controller keeps so that another process can take its place: a checkpoint of its state, and what it was told since."""
 
+from beamloom.redis_link import Unreachable
 from beamloom.store._lease import Lease
+from beamloom.store._link import Link
 from beamloom.store._lock import FolderLock, FolderTaken
 from beamloom.store._redis import RedisStore
-from beamloom.store._redis_link import Link, Unreachable
 from beamloom.store._scribe import Scribe
 from beamloom.store._slate import Slate
 from beamloom.store._sqlite import SqliteStore

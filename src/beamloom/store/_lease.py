@@ -17,7 +17,8 @@ import socket
 import threading
 import time
 
-from beamloom.store._redis_link import Link, Unreachable
+from beamloom.redis_link import Unreachable
+from beamloom.store._link import Link
 
 logger = logging.getLogger(__name__)
 

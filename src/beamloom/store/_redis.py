@@ -14,7 +14,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from beamloom.store._redis_link import Link, Unreachable
+from beamloom.redis_link import Unreachable
+from beamloom.store._link import Link
 from beamloom.store._store import Overtaken, Stored, StoreError
 
 T = TypeVar("T")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from beamloom.errors import UserError
+from beamloom.redis_link import RedisLink, Unreachable
 from beamloom.rules.errors import LedgerError, RuleRefused
 from beamloom.rules.ledger.journal import Opened, in_journal
 from beamloom.rules.ledger.ledger import Ledger
-from beamloom.rules.needs import need
 
 PATIENCE: Final = 30.0
 """Seconds for which a server may be away while an entry is to be kept."""
@@ -23,6 +23,7 @@ ANSWER: Final = 5.0
 """Seconds for one answer."""
 PAUSE: Final = 0.2
 
+IS_THERE: Final = "return redis.call('EXISTS', KEYS[1])"
 OPEN: Final = """
 redis.call('INCR', KEYS[1])
 return {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('LRANGE', KEYS[3], 0, -1)}
@@ -49,30 +50,22 @@ class RedisJournal:
 
     def __init__(self, url: str, name: str) -> None:
         """``url`` as ``redis://[user:password@]host:port/number``; nothing is connected yet. Raises RuleRefused."""
-        redis = need("redis", "rules with their ledger at a server", "redis")
         try:
-            self._client: Any = redis.Redis.from_url(
-                url, socket_timeout=ANSWER, socket_connect_timeout=ANSWER, retry=None, health_check_interval=0
-            )
-        except ValueError as error:
-            raise RuleRefused(
-                f"{url!r} is no address of a server ({error}); give one such as redis://host:6379/0"
-            ) from None
-        self._error: type[Exception] = redis.RedisError
-        parts = urlsplit(url)
-        self._where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+            self._server = RedisLink(url, ANSWER)
+        except UserError as error:
+            raise RuleRefused(str(error)) from None
         self._keys = [f"beamloom:{{rules/{name}}}:{part}" for part in ("owner", "tables", "entries")]
         self._owner = b""
 
     def __str__(self) -> str:
         """Where it is, without the password."""
-        return f"{self._keys[0].rpartition(':')[0]} at {self._where}"
+        return f"{self._keys[0].rpartition(':')[0]} at {self._server}"
 
     def open(self) -> Opened:
         """See ``Journal``; a server that is not there now is told at once."""
         try:
-            self._owner, tables, entries = self._client.eval(OPEN, 3, *self._keys)
-        except self._error as error:
+            self._owner, tables, entries = self._server.script(OPEN, self._keys, [])
+        except Unreachable as error:
             raise LedgerError(
                 f"the server of the ledger {self} does not answer: {error}; start it"
             ) from error
@@ -81,8 +74,8 @@ class RedisJournal:
     def is_used(self) -> bool:
         """Whether anybody has opened it before; also where the server does not answer."""
         try:
-            return bool(self._client.exists(self._keys[0]))
-        except self._error:
+            return bool(self._server.script(IS_THERE, self._keys[:1], []))
+        except Unreachable:
             return True
         finally:
             self.close()
@@ -97,15 +90,15 @@ class RedisJournal:
 
     def close(self) -> None:
         """See ``Journal``. May be called twice."""
-        self._client.close()
+        self._server.close()
 
     def _change(self, script: str, arguments: Sequence[Any]) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                said = self._client.eval(script, 3, *self._keys, self._owner, *arguments)
+                said = self._server.script(script, self._keys, [self._owner, *arguments])
                 break
-            except self._error as error:
+            except Unreachable as error:
                 if time.monotonic() >= deadline:
                     raise LedgerError(
                         f"the server of the ledger {self} has not answered for {PATIENCE:g} s: {error}; "

@@ -1,9 +1,13 @@
-"""The connection to a Redis or Valkey server, for the keys of one pipeline."""
+"""A connection to a Redis or Valkey server, for whoever keeps something there.
+
+Every change is a script, which the server runs whole or not at all. What a call that failed has done is not known: who needs it asks again,
+and a script that may be run twice finds out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from beamloom.errors import UserError
@@ -11,45 +15,31 @@ from beamloom.errors import UserError
 if TYPE_CHECKING:
     import redis
 
-T = TypeVar("T")
-
-TIMEOUT = 1.0
-"""Seconds that one call may take."""
-
 
 class Unreachable(Exception):
     """The server did not answer, or not as it should; the text says how."""
 
 
-class Link:
+class RedisLink:
     """One connection, which is made again when it breaks."""
 
-    def __init__(self, url: str, pipeline: str) -> None:
+    def __init__(self, url: str, seconds: float) -> None:
         """``url`` as ``redis://[user:password@]host:port/number`` (or ``rediss://``, ``unix://``); nothing is connected yet.
 
-        Raises UserError where the library is missing or the address is none.
+        ``seconds`` are those that one answer may take. Raises UserError where the library is missing or the address is none.
         """
-        self._client = _client(url)
+        self._client = _client(url, seconds)
         self._url = url
-        self._prefix = f"beamloom:{{{pipeline}}}:"
-        self._pipeline = pipeline
         self._scripts: dict[str, Any] = {}
 
-    def key(self, name: str) -> str:
-        """The key of something of this pipeline."""
-        return self._prefix + name
-
     def script(self, text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """Have the server run a script, whole or not at all. Raises Unreachable."""
-        if text not in self._scripts:
-            self._scripts[text] = self._client.register_script(text)
-        return self._call(lambda: self._scripts[text](keys=list(keys), args=list(arguments)))
-
-    def _call(self, call: Callable[[], T]) -> T:
+        """Have the server run a script. Raises Unreachable."""
         import redis
 
+        if text not in self._scripts:
+            self._scripts[text] = self._client.register_script(text)
         try:
-            return call()
+            return self._scripts[text](keys=list(keys), args=list(arguments))
         except redis.RedisError as error:
             raise Unreachable(str(error) or type(error).__name__) from error
 
@@ -58,12 +48,12 @@ class Link:
         self._client.close()
 
     def __str__(self) -> str:
-        """Where it is, without the password, and for which pipeline."""
+        """Where it is, without the password."""
         parts = urlsplit(self._url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path} for the pipeline {self._pipeline!r}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _client(url: str) -> redis.Redis:
+def _client(url: str, seconds: float) -> redis.Redis:
     try:
         import redis
     except ImportError:
@@ -73,7 +63,7 @@ def _client(url: str) -> redis.Redis:
     try:
         # A call that failed is told at once: who writes comes again by itself.
         return redis.Redis.from_url(
-            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=None, health_check_interval=0
+            url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=None, health_check_interval=0
         )
     except ValueError as error:
         raise UserError(
