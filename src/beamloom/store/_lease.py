@@ -9,15 +9,12 @@ Policy: a server that does not answer takes nothing from anybody: without it nob
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import os
-import secrets
-import socket
 import threading
 import time
 
 from beamloom.redis_link import Unreachable
+from beamloom.store._claim import own_claim, read_claim
 from beamloom.store._link import Link
 
 logger = logging.getLogger(__name__)
@@ -49,14 +46,7 @@ class Lease:
         """``name`` is told to those who wait."""
         self._link = link
         self._seconds = seconds
-        claim = {
-            "name": name,
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "since": time.time(),
-            "token": secrets.token_hex(8),
-        }
-        self._claim = json.dumps(claim)
+        self._claim = own_claim(name)
         self.lost: str | None = None
         """Why this process is not to decide any more, when another one does."""
         self._over = threading.Event()
@@ -82,7 +72,7 @@ class Lease:
     def _try(self) -> str | None:
         """None when it is ours, else who has it."""
         held = self._link.script(TAKE, [self._key], [self._claim, int(1000 * self._seconds)])
-        return None if held is None else _holder(held)
+        return None if held is None else str(read_claim(held))
 
     @property
     def _key(self) -> str:
@@ -113,11 +103,3 @@ class Lease:
             except Unreachable as error:
                 logger.info("the lease on the pipeline runs out by itself: %s", error)
         self._link.close()
-
-
-def _holder(held: bytes) -> str:
-    try:
-        claim = json.loads(held)
-        return f"the controller {claim['name']!r}, process {claim['pid']} on {claim['host']}"
-    except (ValueError, KeyError, TypeError):
-        return "another controller"

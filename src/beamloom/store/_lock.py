@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
-import socket
 import time
 from pathlib import Path
 
 from beamloom.errors import UserError
+from beamloom.store._claim import own_claim, read_claim
 
 LOCK_FILE = "controller.lock"
 
@@ -43,9 +42,8 @@ class FolderLock:
             raise FolderTaken(
                 f"the folder {folder} is in use by {holder}; end that one first, or give this one another state_dir"
             ) from None
-        claim = {"name": name, "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, json.dumps(claim).encode(), 0)
+        os.pwrite(self._file, own_claim(name), 0)
 
     def release(self) -> None:
         """Let others have it. May be called twice."""
@@ -55,8 +53,10 @@ class FolderLock:
 
 
 def _holder(file: int) -> str:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        claim = json.loads(os.pread(file, 4096, 0))
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(claim["since"]))
-        return f"the controller {claim['name']!r}, process {claim['pid']} on {claim['host']}, since {since}"
-    return "another controller"
+    written = b""
+    with contextlib.suppress(OSError):
+        written = os.pread(file, 4096, 0)
+    holder = read_claim(written)
+    if isinstance(holder, str):
+        return holder
+    return f"{holder}, since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(holder.since))}"
