@@ -84,7 +84,7 @@ class RuleAnswers:
         chain, step = _in_path(request, "chain"), _step(request)
         return await self._tell(lambda: RuleSteps(self._desk.retry(chain, step)))
 
-    async def prioritise(self, request: Request) -> Response:
+    async def priority(self, request: Request) -> Response:
         """Before or after others."""
         chain, step = _in_path(request, "chain"), _step(request)
         try:

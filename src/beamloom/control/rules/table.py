@@ -20,6 +20,20 @@ def rule_routes(endpoint: Callable[[str], Callable[..., Any]]) -> list[Told]:
     absent = {404: "There is no such chain, step or file."}
     by = Value(name="by", says="On whose behalf.")
     which = Value(name="step", kind=int, says="One step of the chain; the whole chain unless given.")
+
+    def done(what: str, says: str, *query: Value, takes: Any = None) -> Told:
+        """What is done with a chain, or with one step of it."""
+        return Told(
+            f"{CHAIN}/{what}",
+            endpoint(what),
+            methods=["POST"],
+            takes=takes,
+            answers=answers.RuleSteps,
+            query=[which, *query],
+            also=absent,
+            says=says,
+        )
+
     return [
         Told(
             V1,
@@ -63,33 +77,12 @@ def rule_routes(endpoint: Callable[[str], Callable[..., Any]]) -> list[Told]:
         Told(
             CHAIN, endpoint("chain"), answers=answers.RuleChain, also=absent, says="One chain with its steps."
         ),
-        Told(
-            f"{CHAIN}/cancel",
-            endpoint("cancel"),
-            methods=["POST"],
-            answers=answers.RuleSteps,
-            query=[which, by],
-            also=absent,
-            says="End a chain, or one step with all that follow it; how many steps that were.",
-        ),
-        Told(
-            f"{CHAIN}/retry",
-            endpoint("retry"),
-            methods=["POST"],
-            answers=answers.RuleSteps,
-            query=[which],
-            also=absent,
-            says="Work off again what failed; how many chunks that are.",
-        ),
-        Told(
-            f"{CHAIN}/priority",
-            endpoint("prioritise"),
-            methods=["POST"],
+        done("cancel", "End a chain, or one step with all that follow it; how many steps that were.", by),
+        done("retry", "Work off again what failed; how many chunks that are."),
+        done(
+            "priority",
+            "Have a chain worked off before or after others; how many steps that concerns.",
             takes=answers.NewPriority,
-            answers=answers.RuleSteps,
-            query=[which],
-            also=absent,
-            says="Have a chain worked off before or after others; how many steps that concerns.",
         ),
         Told(
             f"{STEP}/chunks",
