@@ -187,6 +187,10 @@ def test_what_is_wrong_is_answered_with_a_sentence(service: Service) -> None:
     chain = service.post(body=table(service))["id"]
     service.ended(chain)
     assert "has no step 99" in service.refused("GET", f"/{chain}/steps/99/chunks", 404)
+    for what in ("cancel", "retry", "priority"):
+        assert "has no step 99" in service.refused(
+            "POST", f"/{chain}/{what}?step=99", 404, json={"priority": 1}
+        )
     assert "and no number 5" in service.refused("GET", f"/{chain}/steps/{chain}/outputs/5", 404)
     assert "a priority is a number" in service.refused(
         "POST", f"/{chain}/priority", 400, json={"priority": "x"}

@@ -133,7 +133,7 @@ class RulesDesk:
     def cancel(self, chain: int, step: int | None, by: str) -> int:
         """End a chain, or one step with what follows it; how many steps that were. Raises NoSuchRule."""
         view = self._view(chain)
-        wanted = {one.id for one in view.steps} if step is None else _behind(view, step)
+        wanted = {one.id for one in view.steps} if step is None else _behind(view, _of(view, step))
         going = [one.id for one in view.steps if one.id in wanted and one.state not in ENDED]
         # What follows first: or else it would be skipped, for its parent was cancelled.
         for one in reversed(going):
@@ -143,17 +143,14 @@ class RulesDesk:
     def retry(self, chain: int, step: int | None) -> int:
         """Work off again what failed; how many chunks. Raises NoSuchRule."""
         view = self._view(chain)
-        wanted = (
-            [self._step(chain, step)]
-            if step is not None
-            else [self._engine.rule(one.id) for one in view.steps]
-        )
-        return sum(one.retry_failed() for one in wanted)
+        wanted = [one.id for one in view.steps] if step is None else [_of(view, step)]
+        return sum(self._engine.rule(one).retry_failed() for one in wanted)
 
     def prioritise(self, chain: int, step: int | None, priority: int) -> int:
         """Higher comes first; how many steps it concerns. Raises NoSuchRule."""
         view = self._view(chain)
-        wanted = [one for one in view.steps if one.state not in ENDED and step in (None, one.id)]
+        only = None if step is None else _of(view, step)
+        wanted = [one for one in view.steps if one.state not in ENDED and only in (None, one.id)]
         for one in wanted:
             self._engine.prioritise(one.id, priority)
         return len(wanted)
@@ -189,18 +186,21 @@ class RulesDesk:
             raise NoSuchRule(f"there is no chain of rules {number}; /api/v1/rules lists them") from None
 
     def _step(self, chain: int, step: int) -> PushedRule:
-        if step not in {one.id for one in self._view(chain).steps}:
-            raise NoSuchRule(f"the chain {chain} has no step {step}; /api/v1/rules/{chain} lists its steps")
-        return self._engine.rule(step)
+        return self._engine.rule(_of(self._view(chain), step))
 
     def _chain(self, view: RunView) -> RuleChain:
         return chain_of(view, self._errors.of, self._rates, time.time())
 
 
-def _behind(view: RunView, step: int) -> set[int]:
-    """A step and all that follow it. Raises NoSuchRule."""
+def _of(view: RunView, step: int) -> int:
+    """The number of a step, which has to be one of the chain. Raises NoSuchRule."""
     if step not in {one.id for one in view.steps}:
         raise NoSuchRule(f"the chain {view.id} has no step {step}; /api/v1/rules/{view.id} lists its steps")
+    return step
+
+
+def _behind(view: RunView, step: int) -> set[int]:
+    """A step and all that follow it."""
     found, todo = {step}, [step]
     while todo:
         parent = todo.pop()
