@@ -25,6 +25,8 @@ from beamloom.settings import ControllerSettings
 if TYPE_CHECKING:
     import httpx
 
+    from beamloom.rules.ledger.left import Left
+
 logger = logging.getLogger(__name__)
 START = 120.0
 """Seconds in which it has to listen."""
@@ -33,8 +35,6 @@ PAUSES = (0.1, 1.0, 5.0, 30.0)
 WELL = 60.0
 """Seconds after which one that ran has not died of its start."""
 ENDS = "the service of the rules does not run: the controller ends"
-LEDGER = "ledger.sqlite"
-GOING_ON = "SELECT 1 FROM steps WHERE state IN ('waiting', 'running', 'gathering') LIMIT 1"
 
 
 class RulesRefused(UserError):
@@ -64,8 +64,10 @@ class RulesHost:
         self._thread = threading.Thread(target=self._keep, name="rules-host", daemon=True)
         self._thread.start()
         self._submitting = ThreadPoolExecutor(1, thread_name_prefix="rules-submit")
-        self._used = bool(settings.store) and _is_at_server(settings)
-        if self._used or _has_work(folder):
+        left = _left(settings, folder)
+        self.has_ledger = left is not None and left.ledger
+        """Whether there ever was a rule."""
+        if left is not None and left.work:
             self._wanted.set()
 
     @property
@@ -73,11 +75,6 @@ class RulesHost:
         """The id of the process; None while there is none."""
         child = self._child
         return None if child is None else child.pid
-
-    @property
-    def has_ledger(self) -> bool:
-        """Whether there ever was a rule."""
-        return self._used or (self._folder / LEDGER).exists()
 
     def address(self) -> Future[str]:
         """Where the process listens; it is started if it does not run. Fails with RulesRefused."""
@@ -191,7 +188,7 @@ class RulesHost:
             return child.wait()
         told = child.announced()
         if told.url:
-            self._used = self._used or bool(self._settings.store)
+            self.has_ledger = True
             self._there.set_result(told.url)
         elif not self._closing.is_set():
             logger.error("the service of the rules does not start: %s", told.error)
@@ -218,26 +215,13 @@ class RulesHost:
             there.set_exception(RulesRefused(why))
 
 
-def _has_work(folder: Path) -> bool:
-    """Whether an earlier process has left something that goes on."""
-    import sqlite3
-    from contextlib import closing
+def _left(settings: ControllerSettings, folder: Path) -> Left | None:
+    """What an earlier process has left in the ledger of these settings."""
+    if not settings.store and not folder.is_dir():
+        return None
+    from beamloom.rules.ledger.left import left_at, left_in  # loaded where there is something to see
 
-    if not (folder / LEDGER).exists():
-        return False
-    try:
-        with closing(sqlite3.connect(f"file:{folder / LEDGER}?mode=ro", uri=True)) as connection:
-            return connection.execute(GOING_ON).fetchone() is not None
-    except sqlite3.Error:
-        return True  # the service says what is wrong with it
-
-
-def _is_at_server(settings: ControllerSettings) -> bool:
-    """Whether there ever was a rule, where the ledger is at a server."""
-    # Whoever has none there needs nothing of this.
-    from beamloom.rules.ledger.redis_journal import redis_ledger_is_there
-
-    return redis_ledger_is_there(settings.store, settings.pipeline)
+    return left_at(settings.store, settings.pipeline) if settings.store else left_in(folder)
 
 
 def _sentence(answer: httpx.Response) -> str:

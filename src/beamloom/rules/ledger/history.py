@@ -16,7 +16,8 @@ from beamloom.rules.spec import Link, Submission
 ChunkState = Literal["ready", "leased", "done", "failed"]
 STATES: Final[dict[int, ChunkState]] = {READY: "ready", LEASED: "leased", DONE: "done", FAILED: "failed"}
 _NUMBERS: Final = {name: number for number, name in STATES.items()}
-_GOING_ON: Final = "SELECT run FROM steps WHERE state IN ('waiting', 'running', 'gathering')"
+GOING_ON: Final = "SELECT run FROM steps WHERE state IN ('waiting', 'running', 'gathering')"
+"""The submissions that are not over."""
 
 
 class RunView(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class ChunkView(msgspec.Struct, frozen=True):
 
 def runs(connection: sqlite3.Connection, most: int, before: int | None, active: bool | None) -> list[RunView]:
     """The latest submissions first; see ``Ledger.runs``."""
-    which = {None: "", True: f"AND id IN ({_GOING_ON})", False: f"AND id NOT IN ({_GOING_ON})"}[active]
+    which = {None: "", True: f"AND id IN ({GOING_ON})", False: f"AND id NOT IN ({GOING_ON})"}[active]
     rows = connection.execute(
         f"SELECT id FROM runs WHERE (? IS NULL OR id < ?) {which} ORDER BY id DESC LIMIT ?",
         (before, before, most),
