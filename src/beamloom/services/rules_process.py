@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from beamloom.access import access_of
 from beamloom.control.rules.answers_over_http import rules_app
+from beamloom.control.rules.child import Announced
 from beamloom.control.rules.desk import RulesDesk
 from beamloom.errors import UserError
 from beamloom.rules import LocalPool, RuleEngine, redis_ledger
@@ -37,13 +38,6 @@ PATIENCE = 10.0
 """Seconds in which an earlier process has to let go of the ledger."""
 LOOK = 1.0
 """Seconds between two looks at whether anything is to do."""
-
-
-class Announced(msgspec.Struct):
-    """What is said on the standard output to whoever has started it."""
-
-    url: str = ""
-    error: str = ""
 
 
 class _Asked:

@@ -24,7 +24,7 @@ from beamloom.control.rules.answers import (
 from beamloom.control.rules.outputs import RuleOutputs
 from beamloom.control.rules.rates import Rates
 from beamloom.control.rules.recent_errors import RecentErrors
-from beamloom.control.rules.views import chain_of, sketch_of
+from beamloom.control.rules.views import chain_of, sketch_of, title_of
 from beamloom.errors import UserError
 from beamloom.rules import PushedRule, RuleEngine, RuleRefused
 from beamloom.rules.ledger import ChunkState, RunView
@@ -166,7 +166,7 @@ class RulesDesk:
         if before:
             return self.chain(self._engine.view(before[0]).run)
         written = self._build(description, by, anywhere=anywhere)
-        title = description.title or " → ".join(dict.fromkeys(spec.name for spec in written.specs))
+        title = description.title or title_of(written.specs)
         submission = Submission(title=title[:200], by=by, key=key, written=text)
         paths = [path for path in sys.path if path]
         pushed = self._engine.submit(written.specs, written.links, paths, written.rules, submission)

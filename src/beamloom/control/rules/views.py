@@ -18,7 +18,7 @@ from beamloom.control.rules.answers import (
 from beamloom.control.rules.rates import Rates
 from beamloom.rules import Condition
 from beamloom.rules.ledger import ErrorGroup, Output, RunView, StepView
-from beamloom.rules.spec import ENDED, Link
+from beamloom.rules.spec import ENDED, Link, StepSpec
 from beamloom.rules.written import Written
 
 MOST_RANGES = 100
@@ -30,9 +30,14 @@ def chain_of(
 ) -> RuleChain:
     """One chain as it is at ``now`` (Unix time)."""
     steps = [_step(one, errors(one), rates, now) for one in view.steps]
-    title = view.submission.title or " → ".join(dict.fromkeys(one.name for one in steps))
+    title = view.submission.title or title_of(steps)
     links = _links(view.links)
     return RuleChain(view.id, title, view.submission.by, view.created, _state(view.steps), steps, links)
+
+
+def title_of(steps: Sequence[RuleStep | StepSpec]) -> str:
+    """What a chain is called that nobody has given a title."""
+    return " → ".join(dict.fromkeys(one.name for one in steps))
 
 
 def sketch_of(title: str, written: Written, by: str) -> RuleChain:
@@ -63,8 +68,7 @@ def sketch_of(title: str, written: Written, by: str) -> RuleChain:
         )
         for place, spec in enumerate(written.specs)
     ]
-    title = title or " → ".join(dict.fromkeys(one.name for one in steps))
-    return RuleChain(0, title, by, 0.0, "running", steps, _links(written.links))
+    return RuleChain(0, title or title_of(steps), by, 0.0, "running", steps, _links(written.links))
 
 
 def _step(view: StepView, errors: Sequence[ErrorGroup], rates: Rates, now: float) -> RuleStep:
