@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beamloom.control.rules import RulesHost
+from beamloom.control.rules import OwnRules, RulesHost
 from beamloom.rules import DaskExecutor, FunctionRule, Retries, Rule, RuleEngine, RuleRefused
 from beamloom.settings import ControllerSettings
 from rules.conftest import expected, frames, series
@@ -204,9 +204,11 @@ def test_the_service_of_the_rules_works_them_off_on_the_cluster_that_its_setting
     )
     with closing(RulesHost(settings, tmp_path / "ledger")) as host:
         host.submit(
-            {"rule": "where", "inputs": {"series": "{{recording}}"}, "arguments": {"chunk": 5}},
-            by="run 1",
-            inputs={"recording": str(tmp_path / "data" / "cell")},
+            OwnRules(
+                {"rule": "where", "inputs": {"series": "{{recording}}"}, "arguments": {"chunk": 5}},
+                {"recording": str(tmp_path / "data" / "cell")},
+                by="run 1",
+            )
         ).result(PATIENCE)
         until(lambda: frames_done(tmp_path / "ledger") == 20, "all frames are worked off")
     pids = {pid for _, pid in workers(cluster).values()}

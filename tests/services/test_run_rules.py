@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import msgspec
 import pytest
 
 from beamloom.analysis import START_RULE
+from beamloom.control.rules import OwnRules
 from beamloom.engine.feedback import Feedback
 from beamloom.rules.written import RuleTypes, as_description, build
 from beamloom.services.run_rules import RunRules, SeenRun, description_of
@@ -27,8 +27,8 @@ class Service:
         self.submitted: list[dict[str, Any]] = []
         self._outcome = outcome
 
-    def submit(self, description: Mapping[str, Any], **more: Any) -> Future[dict[str, Any]]:
-        self.submitted.append({"description": description, **more})
+    def submit(self, rules: OwnRules) -> Future[dict[str, Any]]:
+        self.submitted.append(msgspec.structs.asdict(rules))
         future: Future[dict[str, Any]] = Future()
         if self._outcome is None:
             future.set_result({"id": 1})

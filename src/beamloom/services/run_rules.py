@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import msgspec
 
 from beamloom.analysis import START_RULE
+from beamloom.control.rules import OwnRules
 from beamloom.engine.feedback import Feedback
 from beamloom.errors import did_you_mean
 from beamloom.rules.templates import HOLE
@@ -35,15 +36,7 @@ RECENT: Final = 600.0
 class Submits(Protocol):
     """The service of the rules, as far as it is needed here."""
 
-    def submit(
-        self,
-        description: Mapping[str, Any],
-        *,
-        by: str,
-        inputs: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        anywhere: bool = False,
-    ) -> Future[dict[str, Any]]:
+    def submit(self, rules: OwnRules) -> Future[dict[str, Any]]:
         """Start rules; returns at once."""
 
 
@@ -118,9 +111,8 @@ class RunRules:
         self._done.add(key)
         folder = str(Path(f"{seen.prefix}-").parent) if seen.prefix else "."
         context = {**given, "run": seen.run, "folder": folder}
-        future = self._service.submit(
-            description_of(rule, seen, context), by=f"run {seen.run}", inputs=context, key=key, anywhere=True
-        )
+        description = description_of(rule, seen, context)
+        future = self._service.submit(OwnRules(description, context, f"run {seen.run}", key, anywhere=True))
         future.add_done_callback(lambda done: self._told(rule.name, key, done))
 
     def _told(self, name: str, key: str, done: Future[dict[str, Any]]) -> None:

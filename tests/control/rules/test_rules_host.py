@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from beamloom.control.http import make_app
-from beamloom.control.rules import RulesHost, RulesRefused
+from beamloom.control.rules import OwnRules, RulesHost, RulesRefused
 from beamloom.services.controller import ControllerService
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
@@ -52,6 +52,15 @@ def rule(name: str, tmp_path: Path, **arguments: Any) -> dict[str, Any]:
     }
 
 
+def held(tmp_path: Path, **more: Any) -> tuple[OwnRules, Path]:
+    """Two rules, the first of which waits until a file is removed, and that file."""
+    marker = tmp_path / "marker"
+    marker.touch()
+    waits = rule("holds", tmp_path, parameters={"marker": str(marker)})
+    inputs = {"recording": str(tmp_path / "data" / "cell")}
+    return OwnRules({"chain": [waits, rule("table", tmp_path)]}, inputs, **more), marker
+
+
 def wait_for(found: Callable[[], Any]) -> Any:
     """What ``found`` finds in the end."""
     deadline = time.monotonic() + STARTING
@@ -65,17 +74,13 @@ def wait_for(found: Callable[[], Any]) -> Any:
 def test_a_submission_of_the_controller_is_there_once_through_deaths_of_the_service(
     tmp_path: Path, settings: ControllerSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    marker = tmp_path / "marker"
-    marker.touch()
-    inputs = {"recording": str(tmp_path / "data" / "cell")}
-    held = rule("holds", tmp_path, parameters={"marker": str(marker)})
-    description = {"chain": [held, rule("table", tmp_path)]}
+    rules, marker = held(tmp_path, by="run 1", key="1/spots")
     controller = ControllerService(ControllerSettings(), Exchange().channel(CONTROLLER))
     with closing(RulesHost(settings, tmp_path / "ledger")) as host:
         assert host.pid is None
         with HttpServer(make_app(controller, rules=host)) as server:
             url = f"{server.url}/api/v1/rules"
-            chain = host.submit(description, by="run 1", inputs=inputs, key="1/spots").result(STARTING)
+            chain = host.submit(rules).result(STARTING)
             first = host.pid
             assert first is not None
             wait_for(
@@ -85,7 +90,7 @@ def test_a_submission_of_the_controller_is_there_once_through_deaths_of_the_serv
             )
             os.kill(first, signal.SIGKILL)
             wait_for(lambda: host.pid not in (None, first))
-            again = host.submit(description, by="run 1", inputs=inputs, key="1/spots").result(STARTING)
+            again = host.submit(rules).result(STARTING)
             assert again["id"] == chain["id"]
             assert again["by"] == "run 1"
             marker.unlink()
@@ -107,7 +112,7 @@ def test_a_submission_of_the_controller_is_there_once_through_deaths_of_the_serv
             assert refused.status_code == 400
             assert "did you mean 'table'?" in refused.json()["detail"]
         with pytest.raises(RulesRefused, match="did you mean 'table'"):
-            host.submit({"rule": "tables"}, by="run 1").result(STARTING)
+            host.submit(OwnRules({"rule": "tables"}, by="run 1")).result(STARTING)
     assert "the service of the rules has ended with the status -9, and is started again" in caplog.text
 
 
@@ -115,12 +120,9 @@ def test_a_submission_of_the_controller_is_there_once_through_deaths_of_the_serv
 def test_what_the_last_controller_left_goes_on_without_anybody_asking(
     tmp_path: Path, settings: ControllerSettings
 ) -> None:
-    marker = tmp_path / "marker"
-    marker.touch()
-    inputs = {"recording": str(tmp_path / "data" / "cell")}
-    held = rule("holds", tmp_path, parameters={"marker": str(marker)})
+    rules, marker = held(tmp_path)
     with closing(RulesHost(settings, tmp_path / "ledger")) as host:
-        host.submit({"chain": [held, rule("table", tmp_path)]}, by="", inputs=inputs).result(STARTING)
+        host.submit(rules).result(STARTING)
     marker.unlink()
     with closing(RulesHost(settings, tmp_path / "ledger")):
         wait_for((tmp_path / "data" / "sums.npy").exists)
@@ -130,15 +132,12 @@ def test_what_the_last_controller_left_goes_on_without_anybody_asking(
 def test_a_controller_on_another_machine_goes_on_with_a_ledger_at_a_server(
     tmp_path: Path, settings: ControllerSettings
 ) -> None:
-    marker = tmp_path / "marker"
-    marker.touch()
-    inputs = {"recording": str(tmp_path / "data" / "cell")}
-    held = rule("holds", tmp_path, parameters={"marker": str(marker)})
+    rules, marker = held(tmp_path)
     with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as server:
         kept = msgspec.structs.replace(settings, store=server.url, pipeline="mine")
         with closing(RulesHost(kept, tmp_path / "one")) as host:
             assert not host.has_ledger
-            host.submit({"chain": [held, rule("table", tmp_path)]}, by="", inputs=inputs).result(STARTING)
+            host.submit(rules).result(STARTING)
             assert host.has_ledger
         marker.unlink()
         with closing(RulesHost(kept, tmp_path / "other")) as host:

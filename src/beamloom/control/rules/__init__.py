@@ -7,15 +7,13 @@ again when it dies, and requests are passed on to it (``passing_on.py``).
 
 Whoever has rules to start from within the controller calls ``RulesHost.submit``, from any thread; it returns at once::
 
-    future = host.submit(description, by="run 20261122-a1", inputs={"recording": path}, key="20261122-a1/spots/1")
+    future = host.submit(OwnRules(description, {"recording": path}, by="run 20261122-a1", key="20261122-a1/spots/1"))
     chain = future.result()          # the chain as /api/v1/rules/{id} tells it: chain["id"], chain["steps"]
 
-``description`` is the mapping that a description of rules is (``beamloom.rules.written``), ``inputs`` are further names for its templates
-(``{{recording}}``), ``by`` says on whose behalf, and what is submitted again under the same ``key`` is there once, also after restarts of
-everything. With ``anywhere=True`` its paths may lead anywhere: for descriptions that come from the settings, not from the network.
 A refusal is a RulesRefused with its sentence.
 """
 
+from beamloom.control.rules.answers import OwnRules
 from beamloom.control.rules.host import RulesHost, RulesRefused
 
-__all__ = ["RulesHost", "RulesRefused"]
+__all__ = ["OwnRules", "RulesHost", "RulesRefused"]

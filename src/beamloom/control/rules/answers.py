@@ -1,4 +1,4 @@
-"""What the service of the rules answers, as types."""
+"""What the service of the rules answers and takes, as types."""
 
 from __future__ import annotations
 
@@ -173,3 +173,18 @@ class WrittenRules(msgspec.Struct):
     inputs: dict[str, Any] = {}
     outputs: dict[str, str] = {}
     on_completion: dict[str, Any] | list[dict[str, Any]] = []
+
+
+class OwnRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rules that the controller itself submits."""
+
+    written: dict[str, Any]
+    """The mapping that a description of rules is (``beamloom.rules.written``)."""
+    inputs: dict[str, Any] = {}
+    """Further names for its templates."""
+    by: str = ""
+    """On whose behalf."""
+    key: str | None = None
+    """What is submitted again under the same key is there once, also after restarts of everything."""
+    anywhere: bool = False
+    """Its paths may lead anywhere: for descriptions that come from the settings, not from the network."""

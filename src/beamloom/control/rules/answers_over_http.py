@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount
 
-from beamloom.control.asking import BadRequest, as_json, decoded
-from beamloom.control.rules.answers import NewPriority, RuleSteps
+from beamloom.control.asking import BadRequest, as_json
+from beamloom.control.rules.answers import NewPriority, OwnRules, RuleSteps
 from beamloom.control.rules.desk import RulesDesk
 from beamloom.control.rules.table import RESULTS, rule_routes
 from beamloom.errors import UserError
@@ -57,8 +57,8 @@ class RuleAnswers:
 
     async def submit_own(self, request: Request) -> Response:
         """Start rules of the controller itself."""
-        body = decoded(await request.body())
-        return await self._tell(lambda: self._desk.submit_own(**body))
+        rules = msgspec.json.decode(await request.body(), type=OwnRules)
+        return await self._tell(lambda: self._desk.submit_own(rules))
 
     async def check(self, request: Request) -> Response:
         """The chain that a description would be."""

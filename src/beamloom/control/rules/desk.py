@@ -9,11 +9,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from beamloom.control.rules.answers import (
+    OwnRules,
     RuleChain,
     RuleChains,
     RuleChunk,
@@ -117,18 +118,11 @@ class RulesDesk:
         description = read_description(body, as_yaml=as_yaml)
         return self._submit(description, body.decode(errors="replace"), by, key, anywhere=False)
 
-    def submit_own(
-        self,
-        written: Mapping[str, Any],
-        inputs: Mapping[str, Any],
-        by: str,
-        key: str | None,
-        *,
-        anywhere: bool,
-    ) -> RuleChain:
-        """The same for a description of the controller; see the package. Raises RuleRefused."""
-        context = {**written.get("context", {}), **inputs}
-        return self._submit(as_description({**written, "context": context}), "", by, key, anywhere=anywhere)
+    def submit_own(self, rules: OwnRules) -> RuleChain:
+        """The same for rules of the controller. Raises RuleRefused."""
+        context = {**rules.written.get("context", {}), **rules.inputs}
+        description = as_description({**rules.written, "context": context})
+        return self._submit(description, "", rules.by, rules.key, anywhere=rules.anywhere)
 
     def cancel(self, chain: int, step: int | None, by: str) -> int:
         """End a chain, or one step with what follows it; how many steps that were. Raises NoSuchRule."""

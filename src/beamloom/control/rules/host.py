@@ -11,13 +11,13 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from beamloom.control.rules.answers import OwnRules
 from beamloom.control.rules.child import Child
 from beamloom.errors import UserError
 from beamloom.settings import ControllerSettings
@@ -98,27 +98,12 @@ class RulesHost:
         there.add_done_callback(tell)
         return mine
 
-    def submit(
-        self,
-        description: Mapping[str, Any],
-        *,
-        by: str,
-        inputs: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        anywhere: bool = False,
-    ) -> Future[dict[str, Any]]:
-        """Start the rules of a description; returns at once. See the package."""
-        body = msgspec.json.encode(
-            {
-                "written": dict(description),
-                "inputs": dict(inputs or {}),
-                "by": by,
-                # With a key of its own it can be sent again when the service dies before it has answered.
-                "key": key or uuid.uuid4().hex,
-                "anywhere": anywhere,
-            }
-        )
-        return self._submitting.submit(self._submit, body)
+    def submit(self, rules: OwnRules) -> Future[dict[str, Any]]:
+        """Start rules; returns at once. See the package."""
+        if not rules.key:
+            # With a key of its own it can be sent again when the service dies before it has answered.
+            rules = msgspec.structs.replace(rules, key=uuid.uuid4().hex)
+        return self._submitting.submit(self._submit, msgspec.json.encode(rules))
 
     def close(self) -> None:
         """End the process; what it is at goes on when its folder is opened again."""
