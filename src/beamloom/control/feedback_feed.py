@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 from beamloom.control.asking import BadRequest
-from beamloom.control.run_records import NoSuchEvent
+from beamloom.control.run_records import record_with_id, records_of
 from beamloom.engine.feedback import Feedback
 
 MOST_AT_ONCE = 500
@@ -69,21 +69,17 @@ def place_of(text: str, present: str | None) -> Place | None:
     return Place((run or None) if colon else present, int(number))
 
 
-def _records(controller: Any) -> list[Any]:
-    return [*controller.past, *([] if controller.active is None else [controller.active])]
-
-
 def beginning(controller: Any, run: str | None, most: int | None) -> Place:
     """Where a client begins that says nothing: with all of the run that it names, or of the one that goes on; behind one that has ended.
 
     ``most``: with so many of the latest pieces at most. Raises NoSuchEvent.
     """
-    records = _records(controller)
+    records = records_of(controller)
     if run is None:
         record = records[-1] if records else None
         skipped = record is not None and record.finished
     else:
-        record, skipped = known(records, run), False
+        record, skipped = record_with_id(records, run), False
     if record is None:
         return Place(None, 0)
     last = record.last_feedback
@@ -92,23 +88,26 @@ def beginning(controller: Any, run: str | None, most: int | None) -> Place:
 
 def present_run(controller: Any) -> str | None:
     """The id of the run that goes on, or of the last one."""
-    records = _records(controller)
-    return records[-1].digest.run if records else None
+    records = records_of(controller)
+    return records[-1].run_id if records else None
 
 
 def behind(controller: Any, place: Place, *, alone: bool) -> Part:
     """What comes behind a place; ``alone``: of its run only. Raises NoSuchEvent where that run is not known."""
-    records = _records(controller)
-    names = [record.run_id for record in records]
-    at = names.index(place.run) if place.run in names else -1
+    records = records_of(controller)
     if alone:
-        known(records, place.run)
-    if at < 0:
+        record_with_id(records, place.run)
+    if not records:
+        return Part([], Place(None, 0), over=False, missed=0, more=False)
+    names = [record.run_id for record in records]
+    if place.run in names:
+        at = names.index(place.run)
+    else:
         # Of a run that is not remembered nothing can be told any more: go on with the present one.
         at, place = (0 if place.run is None else len(records) - 1), Place(None, 0)
     found: list[tuple[str, Feedback]] = []
     missed = 0
-    for record in records[at : at + 1] if alone else records[max(at, 0) :]:
+    for record in records[at : at + 1] if alone else records[at:]:
         number = place.number if record.run_id == place.run else 0
         if record.last_feedback > number:
             log = record.feedback
@@ -116,22 +115,11 @@ def behind(controller: Any, place: Place, *, alone: bool) -> Part:
             some = log.since(number, MOST_AT_ONCE - len(found))
             found += [(record.run_id, one) for one in some]
             number = some[-1].number if some else log.last
-        place = Place(record.run_id, max(number, 0))
+        place = Place(record.run_id, number)
         if len(found) >= MOST_AT_ONCE:
             break
-    more = bool(records) and (
-        known(records, place.run).last_feedback > place.number or (not alone and place.run != names[-1])
-    )
-    over = bool(records) and not more and bool(known(records, place.run).finished)
-    return Part(found, place, over, missed, more)
-
-
-def known(records: list[Any], run: str | None) -> Any:
-    """The record with this id. Raises NoSuchEvent."""
-    for record in records:
-        if record.run_id == run:
-            return record
-    raise NoSuchEvent(f"there is no run {run!r}; /api/v1/runs lists those that there are")
+    more = record.last_feedback > place.number or (not alone and record is not records[-1])
+    return Part(found, place, not more and bool(record.finished), missed, more)
 
 
 class Bell:

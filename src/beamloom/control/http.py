@@ -38,7 +38,6 @@ STATUS: dict[str, int] = {
     "NotThere": 424,
     "ArmingRefused": 409,
     "NoSuchEvent": 404,
-    "NoSuchRun": 404,
     "RunOfAnotherVersion": 404,
     "NoTrace": 409,
     "NoLauncher": 409,

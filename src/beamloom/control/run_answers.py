@@ -16,16 +16,12 @@ from beamloom.control import ensemble_views, error_views, event_stream, views, w
 from beamloom.control.answers import MadeAgain
 from beamloom.control.asking import Asking, BadRequest, Controller, as_json, decoded, flag_of, seconds_of
 from beamloom.control.made_again import MadeAgainRuns
+from beamloom.control.run_records import record_with_id, records_of
 from beamloom.engine.budget import Budget
-from beamloom.errors import UserError
 from beamloom.triggermap import TriggerMap, uniform
 
 MOST_POINTS = 10**9
 """Of a scan; event numbers have 64 bits."""
-
-
-class NoSuchRun(UserError):
-    """A run that the controller does not know, or not any more."""
 
 
 class RunAnswers(Asking):
@@ -163,11 +159,9 @@ class RunAnswers(Asking):
         """The runs since the controller was started, newest first."""
 
         def listed() -> tuple[list[dict[str, Any]], str | None]:
-            active = self._controller.active
-            records = [*self._controller.past, *([] if active is None else [active])]
             reducer = self._controller.ensemble.reducer
             http = None if reducer is None else reducer.register.http
-            return [views.summary(record, http) for record in reversed(records)], http
+            return [views.summary(record, http) for record in reversed(records_of(self._controller))], http
 
         return as_json(self._made_again.beside(*await self._ask(listed)))
 
@@ -196,13 +190,5 @@ class RunAnswers(Asking):
         return as_json(None)
 
     async def _record(self, wanted: str) -> Any:
-        """A run by its id. Raises NoSuchRun."""
-
-        def found() -> Any:
-            records = [self._controller.active, *self._controller.past]
-            return next((one for one in records if one is not None and one.digest.run == wanted), None)
-
-        record = await self._ask(found)
-        if record is None:
-            raise NoSuchRun(f"there is no run {wanted!r}; /api/v1/runs lists those that there are")
-        return record
+        """A run by its id. Raises NoSuchEvent."""
+        return await self._ask(lambda: record_with_id(records_of(self._controller), wanted))
