@@ -74,10 +74,10 @@ class Feedback(msgspec.Struct, array_like=True, frozen=True):
         }
 
 
-def sentence_of(kind: str, event: int | None, words: str) -> str:
-    """A piece of feedback for people, such as ``stop at event 12: three are enough``."""
+def sentence_of(what: str, event: int | None, words: str) -> str:
+    """A piece of feedback for people, such as ``stop at event 12: three are enough``; ``what`` it is, where it has both, and its words."""
     place = "" if event is None else f" at event {event}"
-    return f"{kind}{place}{': ' if words else ''}{words}"
+    return f"{what}{place}{': ' if words else ''}{words}"
 
 
 def words_of(payload: Any) -> str:

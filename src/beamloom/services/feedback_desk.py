@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from beamloom.engine.feedback import STOP, WARNING, Feedback, FeedbackLog
+from beamloom.engine.feedback import STOP, WARNING, Feedback, FeedbackLog, sentence_of
 from beamloom.engine.run import Run, RunPhase
 from beamloom.transport.messages import Heard, Said
 
@@ -44,12 +44,12 @@ class FeedbackDesk:
         return Heard(said.run, self.log.last)
 
     def _heed(self, one: Feedback) -> None:
-        words = f": {one.words}" if one.words else ""
-        place = "" if one.event is None else f" at event {one.event}"
         if one.kind == STOP:
             verb = "is" if self._may_stop else "would be"
-            logger.info("run %s %s %s%s%s", self._run.run_id, verb, STOPPED, place, words)
+            logger.info("run %s %s %s", self._run.run_id, verb, sentence_of(STOPPED, one.event, one.words))
             if self._may_stop and self._run.phase is RunPhase.RUNNING:
-                self._run.stop(f"{STOPPED}{words}")
+                self._run.stop(sentence_of(STOPPED, None, one.words))
         elif one.kind == WARNING:
-            logger.warning("run %s: %s warns%s%s", self._run.run_id, one.by, place, words)
+            logger.warning(
+                "run %s: %s", self._run.run_id, sentence_of(f"{one.by} warns", one.event, one.words)
+            )
