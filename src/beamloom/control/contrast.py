@@ -14,14 +14,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from beamloom.client import Pipeline, connect
-from beamloom.control.scanning.arming import KnownStreams, map_of_scan, streams_of_scan, wait_for_events
+from beamloom.control.scanning.arming import TIMEOUT, KnownStreams, end_run, map_of_scan, streams_of_scan
 from beamloom.control.scanning.deciding import Decider
 from beamloom.errors import UserError
 
-TIMEOUT = 10.0
-"""Longest wait for an answer of the pipeline, in seconds."""
-LAST_SECONDS = 5.0
-"""Longest wait, at the end of a scan that was not through, for the last packets of its points."""
 MOST_POSITIONS = 1_000_000
 """A scan that generates more is one without an end, and its run is open."""
 
@@ -98,14 +94,8 @@ class ScanArmer:
         return pipeline.arm(map_of_scan(streams, known.records, positions, frames))
 
     def _end(self, pipeline: Pipeline, run: str, given: _Given, frames: int) -> None:
-        """End the run of a scan that was not through."""
         try:
-            progress = pipeline.progress()
-            if progress.run != run or progress.finished:
-                return
-            if progress.total_events is None or not given.is_through:
-                wait_for_events(pipeline, run, given.count * frames, LAST_SECONDS)
-                pipeline.stop()
+            end_run(pipeline, run, given.count * frames, through=given.is_through)
         except UserError as error:
             self._say(f"the run of this scan could not be ended: {error}")
 

@@ -15,8 +15,12 @@ from beamloom.client import Pipeline
 from beamloom.errors import MapRefused
 from beamloom.triggermap import TriggerMap, burst, open_ended, uniform
 
+TIMEOUT = 10.0
+"""Longest wait of a scan for an answer of the pipeline, in seconds."""
 LOOK_SECONDS = 0.1
 """Between two looks at a run."""
+LAST_SECONDS = 5.0
+"""Longest wait, at the end of a scan that was not through, for the last packets of its points."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +86,18 @@ def map_of_scan(
     return burst(streams, points, frames, slow)
 
 
-def wait_for_events(pipeline: Pipeline, run: str, measured: int, seconds: float) -> bool:
-    """Wait until the start and so many events after it are settled, the run is another one, or the time is over; says whether they are.
+def end_run(pipeline: Pipeline, run: str, measured: int, *, through: bool) -> bool:
+    """End the run of a scan that is over, where that does not end by itself; says whether it was told to.
 
-    A run that is stopped loses what has not arrived yet: what a scan has measured may be on its way still.
+    It does where the scan is ``through`` all its points, and their number was known. A run that is stopped loses what has not arrived yet:
+    what was measured may be on its way still, so it is waited until the start and the ``measured`` events after it are settled.
     """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        progress = pipeline.progress()
-        if progress.run != run or progress.finished or progress.completed_events > measured:
-            return progress.completed_events > measured
+    latest = time.monotonic() + LAST_SECONDS
+    while (progress := pipeline.progress()).run == run and not progress.finished:
+        if through and progress.total_events is not None:
+            return False
+        if progress.completed_events > measured or time.monotonic() >= latest:
+            pipeline.stop()
+            return True
         time.sleep(LOOK_SECONDS)
     return False

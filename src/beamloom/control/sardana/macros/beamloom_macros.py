@@ -19,16 +19,12 @@ from sardana.macroserver.msexception import UnknownEnv
 from sardana.macroserver.scan.gscan import CTScan, MoveableDesc, ScanEndStatus, SScan
 
 from beamloom.client import Pipeline, connect
-from beamloom.control.scanning.arming import KnownStreams, map_of_scan, streams_of_scan, wait_for_events
+from beamloom.control.scanning.arming import TIMEOUT, KnownStreams, end_run, map_of_scan, streams_of_scan
 from beamloom.control.scanning.deciding import Decider
 from beamloom.errors import UserError
 from beamloom.triggermap import TriggerMap
 
 DEFAULT_URL = "http://127.0.0.1:5000"
-TIMEOUT = 10.0
-"""Longest wait for an answer of the pipeline, in seconds."""
-LAST_SECONDS = 5.0
-"""Longest wait, at the end of a scan, for the last packets of its points."""
 
 
 def _setting(macro: Any, name: str, *, default: Any) -> Any:
@@ -98,15 +94,10 @@ class beamloom_end(Macro):  # noqa: N801
             return
         try:
             with _pipeline(self) as pipeline:
-                progress = pipeline.progress()
-                if progress.run != armed or progress.finished:
-                    return
-                status = scan.gscan.data.getEnvironValue("endstatus")
-                if progress.total_events is not None and status == ScanEndStatus.Normal:
-                    return
-                wait_for_events(pipeline, armed, len(scan.gscan.data.records) * _frames(self), LAST_SECONDS)
-                pipeline.stop()
-                self.info("run %s is told to stop", armed)
+                data = scan.gscan.data
+                through = data.getEnvironValue("endstatus") == ScanEndStatus.Normal
+                if end_run(pipeline, armed, len(data.records) * _frames(self), through=through):
+                    self.info("run %s is told to stop", armed)
         except UserError as error:
             self.warning("the run of this scan could not be ended: %s", error)
 
