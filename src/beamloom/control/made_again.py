@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from beamloom.control.answers import MadeAgain, RunDetail
+from beamloom.control.answers import MadeAgain, RunDetail, RunLine
 
 MOST = 100
 """Results that are remembered."""
@@ -61,6 +61,6 @@ class MadeAgainRuns:
 
 
 def _line(detail: RunDetail, reducer: str | None) -> dict[str, Any]:
-    left_out = ("map", "coverage", "epochs", "kinds_of_failure", "recording")
-    line = {name: value for name, value in msgspec.to_builtins(detail).items() if name not in left_out}
+    told = msgspec.to_builtins(detail)
+    line = {name: told[name] for name in RunLine.__struct_fields__}
     return {**line, "result": None if reducer is None else f"{reducer}/api/v1/runs/{detail.run}/result"}
