@@ -347,15 +347,9 @@ def unpickle_outline(frame: Any, *, enums: bool = False) -> Any:
         check_memo(frame)
     except MalformedPacket as problem:
         raise BadPickle(str(problem)) from None
-    try:
-        unpickler = _Unpickler(io.BytesIO(frame), encoding="latin1")
-        unpickler.enums = enums
-        return unpickler.load()
-    except MalformedPacket:
-        raise
-    # A pickle program can make any operation fail in any way; whatever it is, the pickle is to blame.
-    except Exception as error:  # noqa: BLE001
-        raise BadPickle(f"the pickle cannot be read: {error or type(error).__name__}") from None
+    unpickler = _Unpickler(io.BytesIO(frame), encoding="latin1")
+    unpickler.enums = enums
+    return _loaded(unpickler)
 
 
 def unpickle_marked(frame: bytes, marks: Sequence[Any]) -> Any:
@@ -363,12 +357,17 @@ def unpickle_marked(frame: bytes, marks: Sequence[Any]) -> Any:
 
     Raises ForbiddenPickle and BadPickle.
     """
+    unpickler = _MarkedUnpickler(io.BytesIO(frame), encoding="latin1")
+    unpickler.marks = marks
+    return _loaded(unpickler)
+
+
+def _loaded(unpickler: pickle.Unpickler) -> Any:
     try:
-        unpickler = _MarkedUnpickler(io.BytesIO(frame), encoding="latin1")
-        unpickler.marks = marks
         return unpickler.load()
     except MalformedPacket:
         raise
+    # A pickle program can make any operation fail in any way; whatever it is, the pickle is to blame.
     except Exception as error:  # noqa: BLE001
         raise BadPickle(f"the pickle cannot be read: {error or type(error).__name__}") from None
 
