@@ -85,25 +85,24 @@ class PipelineParameters(MutableMapping[str, Any]):
         raise PipelineError(f"parameter {name!r} cannot be taken back; set it to its default instead")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._names()))
+        return iter(sorted(self._names(self.descriptions())))
 
     def __len__(self) -> int:
-        return len(self._names())
+        return len(self._names(self.descriptions()))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names()
+        return name in self._names(self.descriptions())
 
-    def _names(self) -> set[str]:
+    def _names(self, known: Mapping[str, Any]) -> set[str]:
+        """Those that are described, and those that somebody has set all the same."""
         config = self._controller.get("/api/v1/config", dict[str, Any])
-        return {*config["parameters_version"], *self.descriptions()}
+        return {*config["parameters_version"], *known}
 
     def lines(self, *names: str) -> list[ParameterLine]:
         """These parameters, or all, with their descriptions, which are asked for once. Raises UnknownParameter."""
         known = self.descriptions()
-        if not names:
-            config = self._controller.get("/api/v1/config", dict[str, Any])
-            names = tuple(sorted({*config["parameters_version"], *known}))
-        return [ParameterLine(name, self._read(name, known), known.get(name, {})) for name in names]
+        wanted = names or sorted(self._names(known))
+        return [ParameterLine(name, self._read(name, known), known.get(name, {})) for name in wanted]
 
     def descriptions(self) -> dict[str, dict[str, Any]]:
         """The descriptions of all parameters, by name; a name that is none raises UnknownParameter."""
