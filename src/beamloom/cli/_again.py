@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from beamloom.cli._pipelines import TIMEOUT
-
-if TYPE_CHECKING:
-    from beamloom.client._processes import Processes
-
-
-@contextmanager
-def _processes_at(url: str) -> Iterator[Processes]:
-    from beamloom.client._http import whole_url
-    from beamloom.client._processes import Processes
-
-    processes = Processes.at(whole_url(url), TIMEOUT)
-    try:
-        yield processes
-    finally:
-        processes.close()
+from beamloom.cli._pipelines import processes_at
 
 
 def refuse_unless_it_can_be_followed(url: str) -> None:
     """Raises UsageError where no run goes on, or it is not recorded: before any parameter is changed."""
     from beamloom.reprocessing import recorded_run
 
-    with _processes_at(url) as processes:
+    with processes_at(url) as processes:
         recorded_run("last", processes.controller, live=True)
 
 
@@ -55,7 +37,7 @@ def follow(url: str, values: list[str]) -> int:
         line.close()
         print(text, flush=True)
 
-    with _processes_at(url) as processes:
+    with processes_at(url) as processes:
         publisher = Publisher(processes)
         recorded = recorded_run("last", processes.controller, live=True)
         line.say("waiting for the first packets in the recording")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from beamloom.client import Pipeline
+    from beamloom.client._processes import Processes
 
 DEFAULT = "http://127.0.0.1:5000"
 TIMEOUT = 10.0
@@ -29,3 +32,16 @@ def pipeline_at(url: str) -> Pipeline:
     from beamloom.client import connect
 
     return connect(url, timeout=TIMEOUT)
+
+
+@contextmanager
+def processes_at(url: str, timeout: float = TIMEOUT) -> Iterator[Processes]:
+    """The same for questions that a ``Pipeline`` does not ask; its connections are closed behind that."""
+    from beamloom.client._http import whole_url
+    from beamloom.client._processes import Processes
+
+    processes = Processes.at(whole_url(url), timeout)
+    try:
+        yield processes
+    finally:
+        processes.close()

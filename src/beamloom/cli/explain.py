@@ -10,7 +10,7 @@ import shutil
 import sys
 from typing import Any
 
-from beamloom.cli._pipelines import TIMEOUT, add_url_option
+from beamloom.cli._pipelines import add_url_option, processes_at
 
 EXAMPLE = """\
 beamloom explain last 17
@@ -29,17 +29,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask the controller and print its answer."""
     import msgspec
 
-    from beamloom.client._http import whole_url
-    from beamloom.client._processes import Processes
     from beamloom.doctor.report import story
 
-    processes = Processes.at(whole_url(arguments.url), TIMEOUT)
-    try:
+    with processes_at(arguments.url) as processes:
         told: dict[str, Any] = processes.controller.get(
             f"/api/v1/events/{arguments.event}", dict[str, Any], {"run": arguments.run}
         )
-    finally:
-        processes.close()
     if arguments.json:
         print(msgspec.json.encode(told).decode())
     else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beamloom.cli._pipelines import add_url_option, pipeline_at
+from beamloom.cli._words import content_of, name_and_value
 from beamloom.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,9 +93,7 @@ def _set(parameters: PipelineParameters, words: list[str]) -> None:
     texts: dict[str, str] = {}
     contents: dict[str, bytes] = {}
     for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{word!r} is not of the form NAME=VALUE")
+        name, value = name_and_value(word)
         if value.startswith("@"):
             texts |= _file(known[name], Path(value[1:]), contents)
         else:
@@ -111,11 +110,7 @@ def _set(parameters: PipelineParameters, words: list[str]) -> None:
 
 def _file(described: Mapping[str, Any], path: Path, contents: dict[str, bytes]) -> dict[str, str]:
     """Take the content of ``path``; returns the parameter that holds its name, where there is one."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    name = described["name"]
+    content, name = content_of(path), described["name"]
     if described["dtype"] == "file":
         contents[f"{name}_file"] = content
         return {name: path.name}

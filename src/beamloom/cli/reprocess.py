@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beamloom.cli._pipelines import DEFAULT, TIMEOUT
+from beamloom.cli._pipelines import add_url_option, processes_at
+from beamloom.cli._words import content_of, name_and_value
 from beamloom.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,9 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of workers, which take turns in this process (default: as many as the run had)",
     )
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="save the result here, too (.h5)")
-    parser.add_argument(
-        "--url", default=DEFAULT, metavar="URL", help="address of the controller (default %(default)s)"
-    )
+    add_url_option(parser)
     parser.add_argument(
         "--max-failed",
         metavar="N|N%",
@@ -113,8 +112,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _found(arguments: argparse.Namespace, until_the_end: ExitStack) -> tuple[Publisher | None, RecordedRun]:
     """The recording, and where its result goes; connections are closed with ``until_the_end``."""
-    from beamloom.client._http import whole_url
-    from beamloom.client._processes import Processes
     from beamloom.errors import PipelineError
     from beamloom.reprocessing import Publisher, recorded_at, recorded_run
 
@@ -122,8 +119,7 @@ def _found(arguments: argparse.Namespace, until_the_end: ExitStack) -> tuple[Pub
     by_path = path.exists() or "/" in arguments.run or arguments.run.endswith((".cbors", ".gz", ".part"))
     recorded = recorded_at(path) if by_path else None
     try:
-        processes = Processes.at(whole_url(arguments.url), TIMEOUT)
-        until_the_end.callback(processes.close)
+        processes = until_the_end.enter_context(processes_at(arguments.url))
         return Publisher(processes), recorded or recorded_run(arguments.run, processes.controller)
     except PipelineError as error:
         if recorded is None:
@@ -200,16 +196,8 @@ def values_of(words: list[str]) -> dict[str, bytes]:
     """Parameters from words of the form NAME=VALUE. Raises UsageError."""
     values: dict[str, bytes] = {}
     for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{word!r} is not of the form NAME=VALUE")
-        if value.startswith("@"):
-            try:
-                values[name] = Path(value[1:]).read_bytes()
-            except OSError as error:
-                raise UsageError(f"{value[1:]} cannot be read: {error.strerror}") from error
-        else:
-            values[name] = value.encode()
+        name, value = name_and_value(word)
+        values[name] = content_of(Path(value[1:])) if value.startswith("@") else value.encode()
     return values
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from beamloom.cli import _service
 from beamloom.cli._pipelines import DEFAULT, pipeline_at
+from beamloom.cli._words import name_and_value
 from beamloom.settings import RulesSettings
 
 if TYPE_CHECKING:
@@ -211,18 +212,12 @@ def _with_names(text: str, words: list[str]) -> str:
         return text
     import msgspec
 
-    from beamloom.errors import UsageError
     from beamloom.located_yaml import parse_yaml
 
     written = parse_yaml(text, "FILE").plain()
     if not isinstance(written, dict) or not isinstance(written.get("context") or {}, dict):
         return text  # what is wrong with it is said by the service
-    names = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{word!r} is not of the form NAME=VALUE")
-        names[name] = value
+    names = dict(map(name_and_value, words))
     return msgspec.json.encode({**written, "context": {**(written.get("context") or {}), **names}}).decode()
 
 

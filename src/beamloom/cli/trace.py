@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from beamloom.cli._pipelines import add_url_option
+from beamloom.cli._pipelines import add_url_option, processes_at
 from beamloom.whole_files import write_whole
 
 EXAMPLE = """\
@@ -41,16 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Begin, wait, write."""
     import msgspec
 
-    from beamloom.client._http import whole_url
-    from beamloom.client._processes import Processes
-
-    processes = Processes.at(whole_url(arguments.url), TIMEOUT)
-    try:
+    with processes_at(arguments.url, TIMEOUT) as processes:
         processes.controller.post(f"/api/v1/trace?spans={arguments.spans}", b"", dict[str, Any])
         time.sleep(arguments.seconds)
         told: dict[str, Any] = processes.controller.get("/api/v1/trace", dict[str, Any])
-    finally:
-        processes.close()
     write_whole(arguments.output, msgspec.json.encode(told))
     bars = sum(event["ph"] == "X" for event in told["traceEvents"])
     print(f"{bars} bars in {arguments.output}; open it at https://ui.perfetto.dev or chrome://tracing")
