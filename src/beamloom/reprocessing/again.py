@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -108,7 +108,7 @@ class Again:
 
     def told(self, done: int, report: ReplayReport | None = None, *, given_up: bool = False) -> MadeAgain:
         """How far it is, for the controller; with ``report`` what came of it."""
-        state = "given up" if given_up else "running" if report is None else "finished"
+        state: Literal["running", "finished", "given up"] = "running" if report is None else "finished"
         detail = None if report is None else self._detail(report)
         return MadeAgain(
             self.run_id,
@@ -117,7 +117,7 @@ class Again:
             self.started_at,
             done,
             self.total,
-            state,  # type: ignore[arg-type]
+            "given up" if given_up else state,
             detail,
         )
 

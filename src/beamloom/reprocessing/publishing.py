@@ -6,7 +6,6 @@ the controller hears it makes no difference to the result.
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -23,8 +22,6 @@ from beamloom.results.record import RunRecord
 from beamloom.results.sharing import Sharer
 from beamloom.results.snapshot import Snapshot
 from beamloom.services.handing_in import packed
-
-logger = logging.getLogger(__name__)
 
 TELL_EVERY = 0.5
 """Seconds between two words to the controller."""
@@ -46,20 +43,22 @@ class Publisher:
             return
         self._next = moment + TELL_EVERY
         with suppress(PipelineError):
-            body = msgspec.json.encode(told, enc_hook=str)
-            self._processes.controller.ask("POST", "/api/v1/reprocessing", content=body)
+            self._tell(told)
 
     def conclude(self, told: MadeAgain) -> None:
         """Tell what came of it, so that it stands among the runs; tried more than once. Raises PipelineError."""
         for left in reversed(range(ATTEMPTS)):
             try:
-                body = msgspec.json.encode(told, enc_hook=str)
-                self._processes.controller.ask("POST", "/api/v1/reprocessing", content=body)
+                self._tell(told)
             except PipelineError:
                 if not left:
                     raise
             else:
                 return
+
+    def _tell(self, told: MadeAgain) -> None:
+        body = msgspec.json.encode(told, enc_hook=str)
+        self.controller.ask("POST", "/api/v1/reprocessing", content=body)
 
     @property
     def controller(self) -> Service:
@@ -76,12 +75,12 @@ class Publisher:
         body = packed(record, publish)
         params = {} if instead is None else {"instead": instead, "last": "true" if last else "false"}
         path = f"/api/v1/runs/{quote(record.run, safe='')}"
-        return self._processes.of_reducer(
-            lambda reducer: (
-                reducer.ask("PUT", path, content=body, params=params, timeout=HAND_IN_SECONDS),
-                f"{reducer.url}{path}/result/$",
-            )[1]
-        )
+
+        def give(reducer: Service) -> str:
+            reducer.ask("PUT", path, content=body, params=params, timeout=HAND_IN_SECONDS)
+            return f"{reducer.url}{path}/result/$"
+
+        return self._processes.of_reducer(give)
 
     def comparison(self, one: str, other: str) -> str:
         """The page of the dashboard that shows two runs side by side."""

@@ -45,7 +45,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     again_of: str | None = None
     """The run whose recording was reduced again for this one; None where it was measured."""
     changed: dict[str, Any] = {}
-    """What was changed for that: parameters as ``name: value``, and ``worker``, ``reducer``, ``analysis``, ``events`` under ``code``."""
+    """What was changed for that: parameters by name, and ``:worker``, ``:reducer``, ``:analysis``, ``:events`` with a colon before."""
 
 
 _NAME = re.compile(r"^Name:[ \t]*(\S+)", re.MULTILINE | re.IGNORECASE)
