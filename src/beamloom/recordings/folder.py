@@ -56,7 +56,6 @@ class Companions:
     epochs_path: Path | None = None
     run: str | None = None
     detectors_path: Path | None = None
-    analysis_path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,6 @@ def find_companions(recording: str | Path) -> Companions:
         parameters_path=beside("parameters", ".json", ".cbor"),
         epochs_path=beside("epochs", ".json"),
         detectors_path=beside("detectors", ".json"),
-        analysis_path=beside("analysis", ".json"),
         run=run,
     )
 

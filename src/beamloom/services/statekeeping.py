@@ -7,7 +7,6 @@ tried every second.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
@@ -20,8 +19,6 @@ from beamloom.engine.provenance import EpochRecord
 from beamloom.store import Scribe, Stored
 from beamloom.transport.messages import Register
 from beamloom.version import VERSION
-
-logger = logging.getLogger(__name__)
 
 ENTRIES_PER_CHECKPOINT = 4000
 SHARE_OF_TIME = 0.01

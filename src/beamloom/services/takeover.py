@@ -6,14 +6,10 @@ Policy: nothing is leased meanwhile; what is leased goes on. The workers and ing
 
 from __future__ import annotations
 
-import logging
-
 from beamloom.engine.stock import Resync, Stock
 from beamloom.services.ensemble import Ensemble
 from beamloom.services.membership import name_of
 from beamloom.transport.messages import AnyMessage, Fence, Joined, Orders, Stands, TakeStock, Welcome
-
-logger = logging.getLogger(__name__)
 
 
 class Takeover:

@@ -7,7 +7,6 @@ that is away, and a run that is armed anew, are waited for.
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -17,8 +16,6 @@ from typing import NamedTuple
 
 from beamloom.client import Feedback, Pipeline
 from beamloom.errors import PipelineError, TimedOut
-
-logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.02
 """How long feedback is waited for until it is looked whether all rows are settled."""

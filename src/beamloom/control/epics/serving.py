@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -42,8 +41,6 @@ from beamloom.control.panels.listening import Listening
 from beamloom.control.panels.look import FAULT, Look, look_at
 from beamloom.errors import PipelineError, UserError
 from beamloom.triggermap import TriggerMap
-
-logger = logging.getLogger(__name__)
 
 INTERVAL = 0.2
 """Seconds between two looks."""
