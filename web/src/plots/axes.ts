@@ -1,7 +1,6 @@
 /** The axes around a picture: ticks with their numbers below and at the left, and what they are of. */
 import type { Tick } from "./along";
-import type { Frame } from "./pane";
-import { toPage } from "./view";
+import { toPage, type Frame } from "./view";
 
 export interface Margins {
   readonly left: number;

@@ -7,8 +7,8 @@ import { figure } from "./figure";
 import { colour, colourRgb, type Levels } from "./levels";
 import type { NdArray } from "./npy";
 import { drawOverlay, type Overlay } from "./overlay";
-import { Pane, type Frame, type PaneProps } from "./pane";
-import { toPage, type Box } from "./view";
+import { Pane, type PaneProps } from "./pane";
+import { toPage, type Box, type Frame } from "./view";
 import { unit } from "../ui/unit";
 
 type Given = "paint" | "painted" | "says" | "least" | "onRest";

@@ -1,7 +1,6 @@
 /** Places and circles over an image, black and white, so that they are seen on every colour. */
 import { figure } from "./figure";
-import type { Frame } from "./pane";
-import { toPage } from "./view";
+import { toPage, type Frame } from "./view";
 
 export interface Marks {
   /** Columns and rows, the centre of the first pixel being 0; not a number: none. */

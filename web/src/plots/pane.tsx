@@ -9,15 +9,7 @@ import { drawAxes, marginsOf } from "./axes";
 import { penOf } from "./canvas";
 import { useSize } from "./size";
 import { unit } from "../ui/unit";
-import { between, boxText, fitted, place, toImage, toPage, within, zoomed, type Box } from "./view";
-
-/** A rectangle of the page, and what of the picture is drawn there. */
-export interface Frame {
-  readonly seen: Box;
-  readonly shown: Box;
-  /** y grows upwards. */
-  readonly up: boolean;
-}
+import { between, boxText, fitted, place, toImage, toPage, within, zoomed, type Box, type Frame } from "./view";
 
 export interface PaneProps {
   /** All that there is, in pixels of the data or in positions. */

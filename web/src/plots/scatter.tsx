@@ -6,8 +6,8 @@ import { palette } from "./colours";
 import { figure } from "./figure";
 import { colour, type Levels } from "./levels";
 import type { Numbers } from "./npy";
-import { Pane, type Frame, type PaneProps } from "./pane";
-import { toPage, type Box } from "./view";
+import { Pane, type PaneProps } from "./pane";
+import { toPage, type Box, type Frame } from "./view";
 
 export interface ScatterProps extends Omit<PaneProps, "paint" | "painted" | "says" | "least" | "whole" | "x" | "y" | "onRegion"> {
   readonly xs: Numbers;

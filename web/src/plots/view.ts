@@ -7,6 +7,14 @@ export interface Box {
   readonly height: number;
 }
 
+/** A rectangle of the page, and what of the picture is drawn there. */
+export interface Frame {
+  readonly seen: Box;
+  readonly shown: Box;
+  /** y grows upwards. */
+  readonly up: boolean;
+}
+
 /**
  * The part of the page in which `seen` is drawn: all of it, or where `square` as much as keeps pixels so, centred; a pixel is then `ratio` times as
  * high as it is wide.
