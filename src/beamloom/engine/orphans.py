@@ -140,7 +140,10 @@ class Orphans:
             stop = orphan.first + 1
         tags = tags.union(*(part.tag_sets[int(part.group_tags[group])] for group in groups))
         heirs = [int(bound[group]) for group in groups if bound[group] >= 0]
-        worker = self._workforce.by_index(heirs[0]) if heirs else self._idlest(tags, careful)
+        if heirs:
+            worker: Worker | None = self._workforce.by_index(heirs[0])
+        else:
+            worker = self._workforce.idlest(tags) if careful else self._workforce.roomiest(tags)
         if worker is None or worker.suspended:
             return None, orphan.first
         for group in groups:
@@ -159,15 +162,6 @@ class Orphans:
             binding.bound[group] = worker.index
             return True
         return index == worker.index
-
-    def _idlest(self, tags: frozenset[str], careful: bool) -> Worker | None:
-        if careful:
-            return min(self._workforce.suited(tags), key=lambda w: w.outstanding, default=None)
-        return max(
-            self._workforce.suited(tags),
-            key=lambda w: (w.careful is None, w.credit - w.outstanding),
-            default=None,
-        )
 
     def _lease_again(
         self, worker: Worker, first: int, stop: int, slot: int, careful: bool, now: float

@@ -321,20 +321,18 @@ class Scheduler:
         part = binding.part
         event = binding.first + offset
         chosen: dict[int, Worker] = {}
-        taken: dict[str, int] = {}
+        taken: dict[Worker, int] = {}
         for group in part.groups(offset):
             index = int(binding.bound[group])
             tags = part.tag_sets[int(part.group_tags[group])]
             if index >= 0:
                 worker: Worker | None = self.workforce.by_index(index)
             else:
-                worker = max(
-                    self.workforce.suited(tags), key=lambda w: w.free - 2 * taken.get(w.name, 0), default=None
-                )
+                worker = self.workforce.freest(tags, taken)
             if worker is None or worker.free <= 0:
                 return False
             chosen[group] = worker
-            taken[worker.name] = taken.get(worker.name, 0) + 1
+            taken[worker] = taken.get(worker, 0) + 1
         shares: dict[tuple[str, int], tuple[list[str], list[int], set[frozenset[str]]]] = {}
         for group, worker in chosen.items():
             share = shares.setdefault((worker.name, self._apart(group)), ([], [], set()))

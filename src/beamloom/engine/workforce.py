@@ -13,9 +13,10 @@ events answers with a few results, for which it would be given a few events.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.ranking import Ranking
 
 LEAST_CREDIT = 2
 MOST_CREDIT = 4096
@@ -27,7 +28,8 @@ PIECES = 4
 class Worker:
     """One worker as the scheduler sees it."""
 
-    def __init__(self, name: str, tags: Collection[str], index: int) -> None:
+    def __init__(self, name: str, tags: Collection[str], index: int, changed: set[Worker]) -> None:
+        """``changed``: it puts itself in when more or less may be given to it than before."""
         self.name = name
         self.tags = frozenset(tags)
         self.index = index
@@ -39,6 +41,7 @@ class Worker:
         self.suspended = False
         """Whether it is being fenced: it gets nothing more."""
         self.leases: dict[int, RangeSet] = {}
+        self._changed = changed
         self._leased_at: deque[tuple[int, float]] = deque()
         self._paced_at = 0.0
 
@@ -61,6 +64,7 @@ class Worker:
         self.leases.setdefault(slot, RangeSet()).add(first, stop)
         self.outstanding += stop - first
         self._leased_at.append((stop, now))
+        self._changed.add(self)
 
     def give_back(self, slot: int, first: int, stop: int) -> list[Range]:
         """[first, stop) are no longer its business; returns what it really held of it."""
@@ -75,6 +79,7 @@ class Worker:
             and any(a <= self.careful[0] < b for a, b in removed)
         ):
             self.careful = None
+        self._changed.add(self)
         return removed
 
     def pace(self, until: int, now: float, lookahead: float) -> None:
@@ -91,6 +96,7 @@ class Worker:
         else:
             return
         self._paced_at = now
+        self._changed.add(self)
 
     def forget_leases(self, until: int) -> float | None:
         """What was leased up to event ``until`` has come back; returns when the last of it was leased."""
@@ -100,6 +106,20 @@ class Worker:
         return leased
 
 
+def _less_free(worker: Worker) -> int | None:
+    """The freest comes first; one that has no room is not in the running."""
+    return -worker.free or None
+
+
+def _outstanding(worker: Worker) -> int:
+    return worker.outstanding
+
+
+def _less_room(worker: Worker) -> int:
+    """Who holds a suspect alone comes behind all others."""
+    return worker.outstanding - worker.credit + (0 if worker.careful is None else 2 * MOST_CREDIT)
+
+
 class Workforce:
     """The workers that may be given work, by name and by tags."""
 
@@ -107,30 +127,42 @@ class Workforce:
         self._workers: dict[str, Worker] = {}
         self._by_index: dict[int, Worker] = {}
         self._suited: dict[frozenset[str], list[Worker]] = {}
+        self._changed: set[Worker] = set()
+        self._rankings: dict[tuple[Callable[[Worker], int | None], frozenset[str]], Ranking[Worker]] = {}
         self._next_index = 0
+
+    def __getstate__(self) -> dict[str, object]:
+        """All but what is found out again when it is asked for."""
+        self._rank_anew()
+        return dict(self.__dict__)
 
     def add(self, name: str, tags: Collection[str]) -> Worker:
         """A worker comes; raises ValueError when one of that name is here."""
         if name in self._workers:
             raise ValueError(f"worker {name!r} takes part already")
-        worker = Worker(name, tags, self._next_index)
+        worker = Worker(name, tags, self._next_index, self._changed)
         self._next_index += 1
         self._workers[name] = worker
         self._by_index[worker.index] = worker
-        self._suited.clear()
+        self._rank_anew()
         return worker
 
     def remove(self, name: str) -> Worker:
         """A worker is gone: it gets no more work. Raises KeyError when it is not here."""
         worker = self._workers.pop(name)
         del self._by_index[worker.index]
-        self._suited.clear()
+        self._rank_anew()
         return worker
 
     def suspend(self, name: str) -> None:
         """A worker gets nothing more, but what it holds stays its own for now."""
         self._workers[name].suspended = True
+        self._rank_anew()
+
+    def _rank_anew(self) -> None:
         self._suited.clear()
+        self._rankings.clear()
+        self._changed.clear()
 
     def suited(self, tags: frozenset[str]) -> list[Worker]:
         """The workers that have all of ``tags`` and may be given work."""
@@ -142,13 +174,42 @@ class Workforce:
             self._suited[tags] = found
         return found
 
-    def freest(self, tags: frozenset[str]) -> Worker | None:
-        """The suited worker that may be given most; None when no worker has the tags."""
-        best: Worker | None = None
-        for worker in self.suited(tags):
-            if best is None or worker.free > best.free:
-                best = worker
-        return best
+    def freest(self, tags: frozenset[str], taken: Mapping[Worker, int] | None = None) -> Worker | None:
+        """The suited worker that may be given most; None when nobody may be given anything.
+
+        ``taken``: how many deliveries of the same event some are to have already. Each counts twice, so that the next goes elsewhere.
+        """
+        others = self._first(_less_free, tags, taken or ())
+        if not taken:
+            return others
+        again = [worker for worker in taken if tags <= worker.tags and worker.free > 0]
+        return max(
+            again if others is None else [others, *again],
+            key=lambda worker: (worker.free - 2 * taken.get(worker, 0), -worker.index),
+            default=None,
+        )
+
+    def idlest(self, tags: frozenset[str]) -> Worker | None:
+        """The suited worker that holds least; None when no worker has the tags."""
+        return self._first(_outstanding, tags)
+
+    def roomiest(self, tags: frozenset[str]) -> Worker | None:
+        """The suited worker with most credit left, even if that is none at all; None when no worker has the tags."""
+        return self._first(_less_room, tags)
+
+    def _first(
+        self, value: Callable[[Worker], int | None], tags: frozenset[str], besides: Collection[Worker] = ()
+    ) -> Worker | None:
+        """The first of the suited workers by this value."""
+        for worker in self._changed:
+            for (_, wanted), ranking in self._rankings.items():
+                if wanted <= worker.tags and not worker.suspended:
+                    ranking.changed(worker)
+        self._changed.clear()
+        asked = self._rankings.get((value, tags))
+        if asked is None:
+            asked = self._rankings[value, tags] = Ranking(self.suited(tags), value)
+        return asked.first(besides)
 
     def get(self, name: str) -> Worker | None:
         """The worker of that name, if it is here."""

@@ -408,10 +408,11 @@ class ActiveRun:
             by_worker: dict[str, list[Span]] = {}
             for span in step.spans:
                 by_worker.setdefault(span.worker, []).append(span)
-            for member in self._ensemble.workers:
-                mine = by_worker.get(member.peer, [])
-                if mine or step.dropped or step.over:
-                    self._send(member.peer, Orders(self.run.run_id, mine, [], step.dropped, over=step.over))
+            # Of many workers few are told something in one step, unless it concerns all.
+            told = [one.peer for one in self._ensemble.workers] if step.dropped or step.over else by_worker
+            for peer in told:
+                mine = by_worker.get(peer, [])
+                self._send(peer, Orders(self.run.run_id, mine, [], step.dropped, over=step.over))
         for stream in step.inquire:
             for worker in self.run.workers:
                 self._send(worker, Inquire(self.run.run_id, stream))

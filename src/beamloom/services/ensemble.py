@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -105,6 +106,8 @@ class Ensemble:
         self._members: dict[str, Member] = {}
         self._by_role: dict[str, list[Member]] = {}
         """What is asked for many times a second; empty where anybody has come or gone since."""
+        self._heard_from = math.inf
+        """Nobody was heard for the last time before this."""
 
     def add(self, peer: str, register: Register, now: float) -> tuple[Member, Member | None]:
         """A process registers; returns it, and the former life of the same name that it replaces."""
@@ -121,6 +124,7 @@ class Ensemble:
             member = self._members[peer] = Member(peer, register, now)
         member.register = register
         member.heard(now)
+        self._heard_from = min(self._heard_from, now)
         self._by_role.clear()
         return member, former
 
@@ -140,6 +144,9 @@ class Ensemble:
 
     def silent(self, now: float, timeout: float) -> list[Member]:
         """The processes that have given no sign of life for ``timeout`` seconds."""
+        if now - self._heard_from <= timeout:
+            return []
+        self._heard_from = min((member.heard_at for member in self._members.values()), default=math.inf)
         return [member for member in self._members.values() if now - member.heard_at > timeout]
 
     @property
