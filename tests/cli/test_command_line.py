@@ -16,6 +16,7 @@ import pytest
 from beamloom.cli import _commands, _service, logs, main
 from beamloom.errors import UserError
 from beamloom.settings import IngesterSettings, ReducerSettings, StreamSettings, WorkerSettings, all_settings
+from support.ports import quiet_address
 
 WRITTEN = [name for name in _commands.names() if importlib.util.find_spec(f"beamloom.cli.{name}")]
 """The commands whose file is there."""
@@ -223,3 +224,12 @@ def test_a_pipeline_file_can_be_checked_without_starting_anything(
         f"{file}:1: unknown key 'streems' (did you mean 'streams'?)",
         f"{file}:3: unknown key 'clas' (did you mean 'class'?)",
     ]
+
+
+def test_a_shell_may_say_which_pipeline_is_meant(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = quiet_address()
+    monkeypatch.setenv("BEAMLOOM_URL", f"http://{address}")
+    assert main(["status"]) == 1
+    assert address in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,19 +13,28 @@ if TYPE_CHECKING:
     from beamloom.client._processes import Processes
 
 DEFAULT = "http://127.0.0.1:5000"
+VARIABLE = "BEAMLOOM_URL"
+"""Says for a whole shell which pipeline is meant."""
 TIMEOUT = 10.0
 """Longest wait for an answer, in seconds."""
-HELP = "address of the controller (default %(default)s); a token is taken from BEAMLOOM_TOKEN"
+ELSE = f"(default: {VARIABLE}, else {DEFAULT})"
+WHERE = f"address of the controller {ELSE}"
+HELP = f"{WHERE}; a token is taken from BEAMLOOM_TOKEN"
+
+
+def default_url() -> str:
+    """The controller that is meant where none is named."""
+    return os.environ.get(VARIABLE) or DEFAULT
 
 
 def add_url(parser: argparse.ArgumentParser) -> None:
     """Where its controller is, of a command that takes no other words."""
-    parser.add_argument("url", nargs="?", default=DEFAULT, metavar="URL", help=HELP)
+    parser.add_argument("url", nargs="?", default=default_url(), metavar="URL", help=HELP)
 
 
 def add_url_option(parser: argparse.ArgumentParser) -> None:
     """The same as ``--url``, of a command that takes other words."""
-    parser.add_argument("--url", default=DEFAULT, metavar="URL", help=HELP)
+    parser.add_argument("--url", default=default_url(), metavar="URL", help=HELP)
 
 
 def pipeline_at(url: str) -> Pipeline:

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from beamloom.cli._pipelines import DEFAULT
+from beamloom.cli._pipelines import ELSE, default_url
 
 if TYPE_CHECKING:
     from beamloom.doctor import Finding
@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        default=DEFAULT,
+        default=default_url(),
         metavar="URL|FILE",
-        help="address of the controller, or a pipeline file (default %(default)s)",
+        help=f"address of the controller, or a pipeline file {ELSE}",
     )
     parser.add_argument("--json", action="store_true", help="as data, for programs")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beamloom.cli import _service
-from beamloom.cli._pipelines import DEFAULT, pipeline_at
+from beamloom.cli._pipelines import ELSE, default_url, pipeline_at
 from beamloom.cli._words import name_and_value
 from beamloom.settings import RulesSettings
 
@@ -39,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         made.add_argument(
             "--url",
-            default=DEFAULT,
+            default=default_url(),
             metavar="URL",
-            help="address of the controller, or of a service of rules (default %(default)s)",
+            help=f"address of the controller, or of a service of rules {ELSE}",
         )
         return made
 
