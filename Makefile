@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-more fuzz chaos hits lint format types imports check web web-check web-checked bench constraints clean
+.PHONY: help install demo test test-more fuzz chaos hits lint format types imports check docs web web-check web-checked bench constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -49,6 +49,10 @@ imports: $(STAMP) ## check who imports whom
 
 check: $(STAMP) ## test, lint, types and imports, as continuous integration does
 	.ci/run
+
+docs: $(STAMP) ## build the site of the documentation into out/site; a link that leads nowhere fails it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "open out/site/index.html, or serve it: $(BIN)/python -m http.server --directory out/site"
 
 web: web/node_modules ## build the dashboard from web/ into the package; needs npm
 	cd web && npm run --silent build

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]+)[^)]*\)")
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def documents(repository: Path) -> list[Path]:
@@ -27,6 +27,14 @@ def test_every_link_between_documents_leads_somewhere(repository: Path) -> None:
         if not (path.parent / target).exists()
     ]
     assert dead == []
+
+
+def test_the_index_leads_to_every_page(repository: Path) -> None:
+    docs = repository / "docs"
+    led = {(docs / target).resolve() for target in LINK.findall((docs / "index.md").read_text())}
+    listed_elsewhere = {"index.md", "decisions"}
+    pages = [path for path in docs.rglob("*.md") if path.relative_to(docs).parts[0] not in listed_elsewhere]
+    assert [path.relative_to(docs).as_posix() for path in pages if path not in led] == []
 
 
 def test_decisions_are_numbered_without_gaps_or_doubles(repository: Path) -> None:
