@@ -6,36 +6,7 @@ from typing import Any
 
 import msgspec
 
-
-class StepFrames(msgspec.Struct):
-    """How many frames a step has; ``final`` is None while nobody knows how many there will be."""
-
-    released: int
-    done: int
-    failed: int
-    final: int | None
-
-
-class StepErrors(msgspec.Struct):
-    """Chunks that failed in the same way."""
-
-    kind: str
-    message: str
-    chunks: int
-    given_up: int
-    frames: list[tuple[int, int]]
-    """Of those given up, as ranges without their ends."""
-    traceback: str
-
-
-class StepOutput(msgspec.Struct):
-    """A file that a step has written, where the service runs."""
-
-    number: int
-    key: str
-    path: str
-    requested: str
-    size: int | None
+from beamloom.rules.told import StepErrors, StepFrames, StepOutput
 
 
 class StepStatus(msgspec.Struct):

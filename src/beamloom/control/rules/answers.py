@@ -6,18 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-Pair = tuple[int, int]
+from beamloom.rules.told import StepErrors, StepFrames, StepOutput
+
 ChainState = Literal["running", "done", "failed", "cancelled"]
-
-
-class StepFrames(msgspec.Struct):
-    """How many frames a step has."""
-
-    released: int
-    done: int
-    failed: int
-    final: int | None
-    """All that there will be; None while that is not known."""
 
 
 class StepChunks(msgspec.Struct):
@@ -26,33 +17,6 @@ class StepChunks(msgspec.Struct):
     released: int
     ready: int
     leased: int
-
-
-class StepErrors(msgspec.Struct):
-    """Chunks that failed in the same way."""
-
-    kind: str
-    message: str
-    chunks: int
-    given_up: int
-    """Of these; the others were or will be tried again."""
-    frames: list[Pair]
-    """Of those given up, as ranges without their ends."""
-    traceback: str
-    """Of the first one."""
-
-
-class StepOutput(msgspec.Struct):
-    """A file that a step has written."""
-
-    number: int
-    """Of the step's files, for its address."""
-    key: str
-    path: str
-    requested: str
-    """The name that was asked for; another one where that was taken."""
-    size: int | None
-    """In bytes; None where it is not there any more."""
 
 
 class RuleStep(msgspec.Struct):

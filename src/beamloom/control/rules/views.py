@@ -11,14 +11,12 @@ from beamloom.control.rules.answers import (
     RuleLink,
     RuleStep,
     StepChunks,
-    StepErrors,
-    StepFrames,
-    StepOutput,
 )
 from beamloom.control.rules.rates import Rates
 from beamloom.rules import Condition
 from beamloom.rules.ledger import ErrorGroup, Output, RunView, StepView
 from beamloom.rules.spec import ENDED, Link, StepSpec
+from beamloom.rules.told import StepErrors, StepFrames, StepOutput
 from beamloom.rules.written import Written
 
 MOST_RANGES = 100
