@@ -14,35 +14,15 @@ from beamloom.settings._failures import (
     OnMaxFailed,
     check_max_failed,
 )
-from beamloom.settings._http import (
-    HttpBodyLimit,
-    HttpCertificate,
-    HttpKey,
-    HttpNames,
-    HttpOpen,
-    HttpOrigins,
-    HttpTokens,
-)
-from beamloom.settings._kinds import Port, ProcessSettings, Seconds
-from beamloom.settings._rules import RulesBelow, RulesDir, RulesPath, RulesScheduler, RulesWorkers, RuleTypes
+from beamloom.settings._kinds import Port, Seconds
+from beamloom.settings._rules import RulesKeeperSettings
 from beamloom.settings._run_rules import RunRules
-from beamloom.settings._store import PipelineName, StoreUrl
 
 
-class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ControllerSettings(RulesKeeperSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The controller: owner of the run, of the ledger and of the parameters."""
 
-    http_host: Annotated[
-        str, Meta(description="Address of the network interface on which the HTTP API is served.")
-    ] = "127.0.0.1"
     http_port: Annotated[Port, Meta(description="Port of the HTTP API and the dashboard.")] = 5000
-    http_tokens: HttpTokens = ""
-    http_open: HttpOpen = False
-    http_certificate: HttpCertificate = ""
-    http_key: HttpKey = ""
-    http_names: HttpNames = ()
-    http_origins: HttpOrigins = ()
-    http_body_limit: HttpBodyLimit = 1 << 27
     mailbox_port: Annotated[
         Port, Meta(description="Port on which the other processes reach the controller.")
     ] = 10500
@@ -139,8 +119,6 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
             description="Folder of the state from which a new controller goes on when this one dies; none: nothing is kept."
         ),
     ] = ""
-    store: StoreUrl = ""
-    pipeline: PipelineName = "beamloom"
     store_sync: Annotated[
         Literal["never", "interval", "always"],
         Meta(
@@ -166,12 +144,6 @@ class ControllerSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unkn
         ),
     ] = True
     capsule_dir: CapsuleDir = ""
-    rules_below: RulesBelow = ()
-    rule_types: RuleTypes = {}
-    rules_dir: RulesDir = ""
-    rules_workers: RulesWorkers = 0
-    rules_scheduler: RulesScheduler = ""
-    rules_path: RulesPath = ""
     run_rules: RunRules = ()
 
     def __post_init__(self) -> None:

@@ -1,4 +1,7 @@
-"""The settings of the service of the rules, as a process of its own or beside a controller. They are types, to be named by both."""
+"""What the controller and the service of the rules by itself have in common: HTTP, the rules, and the store of their ledger.
+
+The types are named by those that have another default.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,18 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from beamloom.settings._http import (
+    HttpBodyLimit,
+    HttpCertificate,
+    HttpKey,
+    HttpNames,
+    HttpOpen,
+    HttpOrigins,
+    HttpTokens,
+)
+from beamloom.settings._kinds import Port, ProcessSettings
+
+ApiPort = Annotated[Port, Meta(description="Port of the HTTP API.")]
 RulesBelow = Annotated[
     tuple[str, ...],
     Meta(
@@ -13,34 +28,71 @@ RulesBelow = Annotated[
         extra={"expects": "folders, such as /data/today"},
     ),
 ]
-RuleTypes = Annotated[
-    dict[str, str],
-    Meta(
-        description="Rules that descriptions may name beside those of Beamloom: a name, and the class or the function as module:name.",
-        extra={"expects": 'names with what they mean, such as {"spots": "mypackage.analysis:spots"}'},
-    ),
-]
-RulesDir = Annotated[
-    str,
-    Meta(
-        description="Folder of the ledger of the rules, from which a new service goes on; by default `rules` in `state_dir`, or in the "
-        "user's folder for state."
-    ),
-]
-RulesScheduler = Annotated[
-    str,
-    Meta(
-        description="Dask scheduler whose workers work off rules; none: processes of this machine.",
-        extra={"expects": "an address such as tcp://node1:8786"},
-    ),
-]
-RulesWorkers = Annotated[
-    int,
-    Meta(ge=0, le=4096, description="Processes that work off rules; 0: one for each core."),
-]
-RulesPath = Annotated[
-    str,
-    Meta(
-        description="Folder where the classes and functions of `rule_types` and of rules of the pipeline file are imported from."
-    ),
-]
+
+
+class RulesKeeperSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """See the module."""
+
+    http_host: Annotated[
+        str, Meta(description="Address of the network interface on which the HTTP API is served.")
+    ] = "127.0.0.1"
+    http_port: ApiPort = 0
+    http_tokens: HttpTokens = ""
+    http_open: HttpOpen = False
+    http_certificate: HttpCertificate = ""
+    http_key: HttpKey = ""
+    http_names: HttpNames = ()
+    http_origins: HttpOrigins = ()
+    http_body_limit: HttpBodyLimit = 1 << 27
+    rules_below: RulesBelow = ()
+    rule_types: Annotated[
+        dict[str, str],
+        Meta(
+            description="Rules that descriptions may name beside those of Beamloom: a name, and the class or the function as module:name.",
+            extra={"expects": 'names with what they mean, such as {"spots": "mypackage.analysis:spots"}'},
+        ),
+    ] = {}
+    rules_dir: Annotated[
+        str,
+        Meta(
+            description="Folder of the ledger of the rules, from which a new service goes on; by default `rules` in `state_dir`, or in the "
+            "user's folder for state."
+        ),
+    ] = ""
+    rules_workers: Annotated[
+        int,
+        Meta(ge=0, le=4096, description="Processes that work off rules; 0: one for each core."),
+    ] = 0
+    rules_scheduler: Annotated[
+        str,
+        Meta(
+            description="Dask scheduler whose workers work off rules; none: processes of this machine.",
+            extra={"expects": "an address such as tcp://node1:8786"},
+        ),
+    ] = ""
+    rules_path: Annotated[
+        str,
+        Meta(
+            description="Folder where the classes and functions of `rule_types` and of rules of the pipeline file are imported from."
+        ),
+    ] = ""
+    store: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^(redis|rediss|unix)://.+$",
+            description="Address of a Redis or Valkey server that keeps this state, and the ledger of the rules, in place of a folder. Any "
+            "number of controllers stand by with the same one, and one of them goes on within three seconds when the first one dies.",
+            extra={
+                "variables": ["REDIS_URL", "SERVICE_REDIS_DSN"],
+                "expects": "an address such as redis://host:6379/0",
+            },
+        ),
+    ] = ""
+    pipeline: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._-]{1,64}$",
+            description="Name of the pipeline in that store, which several may share.",
+            extra={"expects": "letters, digits, dots and dashes"},
+        ),
+    ] = "beamloom"
