@@ -10,6 +10,11 @@ export class Refusal extends Error {
   }
 }
 
+/** Whatever was thrown, as an error. */
+export function errorOf(problem: unknown): Error {
+  return problem instanceof Error ? problem : new Error(String(problem));
+}
+
 const API = "/api/v1/";
 const NOBODY = "The controller does not answer; it may have been stopped, or the connection to it is broken.";
 

@@ -6,7 +6,7 @@
  */
 import { signal, type ReadonlySignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { get } from "./client";
+import { errorOf, get } from "./client";
 
 export interface Watched<T> {
   /** The last answer; undefined before the first. */
@@ -36,7 +36,7 @@ export function watch<T>(question: () => Promise<T>, period: number): Watched<T>
       value.value = await question();
       error.value = undefined;
     } catch (problem) {
-      error.value = problem instanceof Error ? problem : new Error(String(problem));
+      error.value = errorOf(problem);
     }
     asking = false;
     schedule(hurried ? 0 : period);

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Described, Epochs } from "../api/answers";
-import { post } from "../api/client";
+import { errorOf, post } from "../api/client";
 import { progress } from "../api/pipeline";
 import { useWatched, watchPath } from "../api/watch";
 import { Empty, Panel, Problem } from "../ui/parts";
@@ -95,7 +95,7 @@ export function Parameters(): JSX.Element {
       setError(undefined);
       epochs.again();
     } catch (problem) {
-      setError(problem instanceof Error ? problem : new Error(String(problem)));
+      setError(errorOf(problem));
     }
     setBusy(false);
   }

@@ -4,7 +4,7 @@
  * What is asked for is waited for, and then the newest wish is asked for: however slow the way is, something is shown.
  */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { get, getRaw } from "../api/client";
+import { errorOf, get, getRaw } from "../api/client";
 import { readNpy, type NdArray } from "../plots/npy";
 import { addressOf, shapeOf, type ArrayLine, type RawEvent } from "./kept";
 
@@ -27,7 +27,7 @@ async function arrayOf(worker: string, place: number, stream: string, name: stri
     return readNpy(await answer.arrayBuffer());
   } catch (problem) {
     if (signal.aborted) throw problem;
-    return problem instanceof Error ? problem : new Error(String(problem));
+    return errorOf(problem);
   }
 }
 
@@ -79,7 +79,7 @@ export function useEvent(worker: string, place: number | undefined, following: b
           setState({ loaded, error: undefined });
         } catch (problem) {
           // The newest one may have gone before it was asked for, and the next is asked for soon.
-          const error = wish.current.following ? undefined : problem instanceof Error ? problem : new Error(String(problem));
+          const error = wish.current.following ? undefined : errorOf(problem);
           if (!over.current.signal.aborted) setState((before) => ({ ...before, error }));
         }
       }

@@ -1,6 +1,6 @@
 /** The arrays that a plot needs, asked for again when they have changed: together, one set at a time, at most ten times a second. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { getRaw } from "../api/client";
+import { errorOf, getRaw } from "../api/client";
 import { readNpy, type NdArray } from "../plots/npy";
 import { questionOf } from "./outline";
 import { concerns, newest } from "./updates";
@@ -83,7 +83,7 @@ export function useArrays(wishes: Record<string, Wish>, domain = "/"): Arrays {
         setState({ arrays: Object.fromEntries(found), error: undefined });
       } catch (problem) {
         if (over.signal.aborted) return;
-        setState((before) => ({ arrays: before.arrays, error: problem instanceof Error ? problem : new Error(String(problem)) }));
+        setState((before) => ({ arrays: before.arrays, error: errorOf(problem) }));
       }
       timer = setTimeout(() => {
         asking = false;

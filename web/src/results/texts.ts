@@ -1,6 +1,6 @@
 /** Elements as texts with all their digits, as the reducer tells them: asked for again when they have changed. */
 import { useEffect, useState } from "preact/hooks";
-import { getRaw } from "../api/client";
+import { errorOf, getRaw } from "../api/client";
 import { questionOf } from "./outline";
 import { concerns, newest } from "./updates";
 
@@ -42,7 +42,7 @@ export function useTexts(address: string, paths: readonly string[], domain: stri
         }
       } catch (problem) {
         if (over.signal.aborted) return;
-        setState((before) => ({ ...before, error: problem instanceof Error ? problem : new Error(String(problem)) }));
+        setState((before) => ({ ...before, error: errorOf(problem) }));
       }
       timer = setTimeout(() => {
         asking = false;

@@ -1,7 +1,8 @@
 /** A chain: its picture, its steps, and what can be done with it. */
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { post } from "../api/client";
+import { useEffect, useState } from "preact/hooks";
+import { errorOf, post } from "../api/client";
+import { Asks } from "../ui/asks";
 import { Problem } from "../ui/parts";
 import type { RuleChain } from "./answers";
 import { Graph } from "./graph";
@@ -12,8 +13,6 @@ function Actions(props: { chain: RuleChain; onDone: () => void }): JSX.Element {
   const [asks, setAsks] = useState(false);
   const [said, setSaid] = useState("");
   const [error, setError] = useState<Error>();
-  const first = useRef<HTMLButtonElement>(null);
-  useEffect(() => first.current?.focus(), [asks]);
   async function act(what: string, words: (count: number) => string): Promise<void> {
     setAsks(false);
     try {
@@ -21,7 +20,7 @@ function Actions(props: { chain: RuleChain; onDone: () => void }): JSX.Element {
       setSaid(words(answer?.count ?? 0));
       setError(undefined);
     } catch (problem) {
-      setError(problem instanceof Error ? problem : new Error(String(problem)));
+      setError(errorOf(problem));
     }
     props.onDone();
   }
@@ -29,19 +28,9 @@ function Actions(props: { chain: RuleChain; onDone: () => void }): JSX.Element {
   return (
     <>
       {asks ? (
-        <div class="asks" role="alertdialog" aria-label="Cancel the chain?" onKeyDown={(event) => (event.key === "Escape" ? setAsks(false) : undefined)}>
-          <p>
-            <strong>Cancel it now?</strong> What is done stays; the rest is not worked off.
-          </p>
-          <p class="filters">
-            <button type="button" class="first" ref={first} onClick={() => void act("cancel", () => "It is cancelled.")}>
-              yes, cancel it
-            </button>
-            <button type="button" onClick={() => setAsks(false)}>
-              let it go on
-            </button>
-          </p>
-        </div>
+        <Asks label="Cancel the chain?" question="Cancel it now?" yes="yes, cancel it" onYes={() => void act("cancel", () => "It is cancelled.")} onNo={() => setAsks(false)}>
+          What is done stays; the rest is not worked off.
+        </Asks>
       ) : (
         <p class="filters">
           {chain.state === "running" ? (

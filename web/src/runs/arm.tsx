@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Epochs, RunDetail, RunLine, ShownPlan } from "../api/answers";
-import { get, post } from "../api/client";
+import { errorOf, get, post } from "../api/client";
 import { config, progress } from "../api/pipeline";
 import { useWatched } from "../api/watch";
 import { place, setQuery } from "../route";
@@ -151,7 +151,7 @@ export function Arm(props: { runs: readonly RunLine[] }): JSX.Element {
       setError(undefined);
       setQuery({ like: undefined });
     } catch (problem) {
-      setError(problem instanceof Error ? problem : new Error(String(problem)));
+      setError(errorOf(problem));
     }
     setBusy(false);
     progress.again();

@@ -1,9 +1,10 @@
 /** The run that goes on, and its end, which is asked for once more before it is done. */
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { Progress } from "../api/answers";
-import { post } from "../api/client";
+import { errorOf, post } from "../api/client";
 import { progress } from "../api/pipeline";
+import { Asks } from "../ui/asks";
 import { count } from "../ui/format";
 import { Panel, Problem } from "../ui/parts";
 
@@ -12,8 +13,6 @@ export function Stop(props: { now: Progress }): JSX.Element {
   const [asks, setAsks] = useState(false);
   const [asked, setAsked] = useState(false);
   const [error, setError] = useState<Error>();
-  const first = useRef<HTMLButtonElement>(null);
-  useEffect(() => first.current?.focus(), [asks]);
   async function stop(): Promise<void> {
     setAsks(false);
     try {
@@ -21,7 +20,7 @@ export function Stop(props: { now: Progress }): JSX.Element {
       setAsked(true);
       setError(undefined);
     } catch (problem) {
-      setError(problem instanceof Error ? problem : new Error(String(problem)));
+      setError(errorOf(problem));
     }
     progress.again();
   }
@@ -30,19 +29,9 @@ export function Stop(props: { now: Progress }): JSX.Element {
     <Panel title={`Run ${now.run?.slice(0, 8) ?? ""} goes on`} id="arm">
       <p>{done}. Another run can begin when it is over.</p>
       {asks ? (
-        <div class="asks" role="alertdialog" aria-label="Stop the run?" onKeyDown={(event) => (event.key === "Escape" ? setAsks(false) : undefined)}>
-          <p>
-            <strong>Stop it now?</strong> What has arrived of all streams is worked off; the other events are lost.
-          </p>
-          <p class="filters">
-            <button type="button" class="first" ref={first} onClick={() => void stop()}>
-              yes, stop it
-            </button>
-            <button type="button" onClick={() => setAsks(false)}>
-              let it go on
-            </button>
-          </p>
-        </div>
+        <Asks label="Stop the run?" question="Stop it now?" yes="yes, stop it" onYes={() => void stop()} onNo={() => setAsks(false)}>
+          What has arrived of all streams is worked off; the other events are lost.
+        </Asks>
       ) : asked ? (
         <p role="status">It was told to stop, and ends when what has arrived is worked off.</p>
       ) : (

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Config, Process } from "../api/answers";
-import { post } from "../api/client";
+import { errorOf, post } from "../api/client";
 import { flow, load, staff, type Kept, type ProcessLoad } from "../api/flow";
 import { config, diagnosis } from "../api/pipeline";
 import { useWatched } from "../api/watch";
@@ -106,7 +106,7 @@ export function Processes(): JSX.Element {
       await post(path, body);
       setProblem(undefined);
     } catch (error) {
-      setProblem(error instanceof Error ? error : new Error(String(error)));
+      setProblem(errorOf(error));
     }
     staff.again();
     config.again();
