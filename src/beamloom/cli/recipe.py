@@ -31,48 +31,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     modules = actions.add_parser("modules", help="list the modules, or describe some", allow_abbrev=False)
     for action in (run, check):
         action.add_argument("recipe", metavar="RECIPE", type=Path, help="a YAML file")
-        action.add_argument(
-            "--output",
-            dest="outputs",
-            metavar="NAME=FILE",
-            action="append",
-            default=[],
-            help="where something that the recipe makes is written; by default where the recipe says",
-        )
-    run.add_argument(
-        "--input",
-        dest="inputs",
-        metavar="NAME=FILE",
-        action="append",
-        default=[],
-        help="a file that the recipe takes, by its name there; FILE alone is 'input'",
-    )
-    check.add_argument(
-        "--input",
-        dest="inputs",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a name that a file will bring (default: whatever no module makes)",
-    )
+        says = "where something that the recipe makes is written; by default where the recipe says"
+        _add_several(action, "--output", "outputs", "NAME=FILE", says)
+    says = "a file that the recipe takes, by its name there; FILE alone is 'input'"
+    _add_several(run, "--input", "inputs", "NAME=FILE", says)
+    says = "a name that a file will bring (default: whatever no module makes)"
+    _add_several(check, "--input", "inputs", "NAME", says)
     run.add_argument(
         "--output-dir",
         default="",
         metavar="FOLDER",
         help="what {{output_dir}} is (default: the first input's folder)",
     )
-    run.add_argument(
-        "--set",
-        dest="context",
-        metavar="NAME=TEXT",
-        action="append",
-        default=[],
-        help="another name that the recipe's file names may have in braces",
-    )
+    says = "another name that the recipe's file names may have in braces"
+    _add_several(run, "--set", "context", "NAME=TEXT", says)
     run.add_argument("--overwrite", action="store_true", help="replace files that are there")
     modules.add_argument(
         "names", metavar="MODULE", nargs="*", help="modules to describe (default: all, listed)"
     )
+
+
+def _add_several(parser: argparse.ArgumentParser, flag: str, dest: str, metavar: str, says: str) -> None:
+    parser.add_argument(flag, dest=dest, metavar=metavar, action="append", default=[], help=says)
 
 
 def run(arguments: argparse.Namespace) -> int:
