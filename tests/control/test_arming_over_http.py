@@ -24,7 +24,8 @@ def test_a_map_is_armed_run_and_told_of(live: Live) -> None:
     run = live.arm(simple_map(5, "eiger", "orca"))
     assert live.finished() == {
         "last_assigned": 7, "completed_events": 7, "total_events": 7, "finished": True, "run": run,
-        "phase": "finished", "reduced": 7, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0, "quarantined": 0,
+        "phase": "finished", "reduced": 7, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0,
+        "handed_back": 0, "quarantined": 0,
         "errors": [], "losses": [], "stopped": None, "aborted": False, "degraded": None, "max_failed": None, "stalled": [], "waits_for": [],
     }  # fmt: skip
 

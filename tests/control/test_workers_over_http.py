@@ -10,6 +10,8 @@ import pytest
 from beamloom.placement.door import Door
 from beamloom.settings import ControllerSettings
 from control.live import Live, simple_map
+from services.bench import series
+from support.waiting import until
 
 
 class Launcher:
@@ -82,6 +84,36 @@ def test_a_worker_that_was_asked_to_end_is_no_finding(live: Live) -> None:
     assert live.post("workers/worker-1/stop").json() == {"stopping": "worker-1"}
     live.wait_for("config", lambda config: len(config["workers"]) == 1)
     assert live.read("doctor")["findings"] == []
+
+
+def test_a_worker_is_drained_wherever_it_was_started() -> None:
+    with Live() as live:
+        assert "no worker 'nobody' takes part" in live.refused(live.post("workers/nobody/drain"), 404)
+        assert "did you mean 'worker-1'" in live.refused(live.post("workers/worker1/drain"), 404)
+        live.arm(simple_map(100))
+        # It is held still: what it is told waits for it, and what it says of itself comes with its signs of life.
+        live.do(lambda: live.bench.still.add("worker-1"))
+        assert live.post("workers/worker-1/drain").json() == {"draining": "worker-1"}
+        live.do(lambda: live.bench.notes.update({"worker-1": {"drains": "asked to leave over HTTP"}}))
+        told = live.wait_for("config", lambda config: any(one["drains"] for one in config["workers"]))
+        leaving = {one["name"]: one["drains"] for one in told["workers"]}
+        assert leaving == {"worker-1": "asked to leave over HTTP", "worker-2": None}
+        assert "worker-2 is the only worker" in live.refused(live.post("workers/worker-2/drain"), 409)
+        live.do(lambda: live.bench.still.discard("worker-1"))
+        worker: Any = live.bench.services["worker-1"]
+        until(lambda: live.do(lambda: worker.drained(live.bench.now)), "worker-1 has drained")
+        live.do(lambda: live.bench.end("worker-1"))
+        live.wait_for("config", lambda config: len(config["workers"]) == 1)
+        live.do(lambda: live.feeds["eiger"].send(series(100)))
+        end = live.finished()
+        assert (end["reduced"], end["redelivered"], end["quarantined"]) == (102, 0, 0)
+        assert end["handed_back"] > 0
+        assert [one["check"] for one in live.read("doctor")["findings"]] == []
+
+
+def test_who_keeps_a_worker_alive_is_asked_to_drain_it(live: Live) -> None:
+    assert live.post("workers/worker-1/drain").json() == {"draining": "worker-1"}
+    live.wait_for("config", lambda config: len(config["workers"]) == 1)
 
 
 def test_the_last_worker_is_not_stopped(live: Live) -> None:

@@ -46,6 +46,8 @@ class WorkerProcess:
     seen: list[int] = field(default_factory=list)
     states: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Of each life of a constraint that it has: the events that it has seen, in order."""
+    drains: bool = False
+    """Whether it begins no further event, and is about to leave."""
 
 
 class Mill:
@@ -102,6 +104,8 @@ class Mill:
         """How many workers each of them has cost."""
         self.attempts: dict[tuple[int, int], int] = {}
         """The highest attempt under which each delivery was worked on."""
+        self.worked: Counter[tuple[int, int]] = Counter()
+        """How often each delivery was worked on for a result."""
         self.epochs: dict[int, set[int]] = defaultdict(set)
         """The parameter epochs under which each event was worked on."""
         self.retired: list[WorkerProcess] = []
@@ -284,6 +288,23 @@ class Mill:
         death = None if culprit is None else Death(culprit, failure)
         self.run.lose_worker(name, killed=killed, death=death)
 
+    def drain(self, name: str) -> None:
+        """The worker is asked to leave: it begins no further event and says so."""
+        self.workers[name].drains = True
+        self.post(name, "controller", lambda: self.run.drain_worker(name))
+
+    def has_drained(self, name: str) -> bool:
+        """Whether the reducer has all that a worker which drains has made."""
+        return self.workers[name].drains and not self.channels.get((name, "reducer"))
+
+    def leave(self, name: str) -> None:
+        """A worker that drains goes, and says so."""
+        self.retired.append(self.workers.pop(name))
+        for sender, receiver in list(self.channels):
+            if receiver == name:
+                del self.channels[sender, receiver]
+        self.post(name, "controller", lambda: self.run.lose_worker(name, killed=False))
+
     def ingester_dies(self, stream: str, cause: str, *, sent_arrives: bool = True) -> None:
         """The ingester of one stream is gone; what it had sent to the workers arrives or not, its reports do."""
         del self.routers[stream]
@@ -320,6 +341,8 @@ class Mill:
     def work(self, name: str, limit: int = 1000) -> int:
         """The worker processes what is ready and then sends what came of it; returns how many events."""
         worker = self.workers[name]
+        if worker.drains:
+            return 0
         ready = [one for run in worker.assembler.take_ready(limit) for one in run]
         results: list[tuple[str, Callable[[], None]]] = []
         for done, one in enumerate(ready):
@@ -332,6 +355,7 @@ class Mill:
                 continue
             worker.seen.append(one.event)
             key = one.event, one.slot
+            self.worked[key] += 1
             self.attempts[key] = max(self.attempts.get(key, 0), one.attempt)
             self.epochs[one.event].add(one.epoch)
             if one.event in self.poison:
@@ -392,6 +416,11 @@ class Mill:
                     queue.popleft()()
             if "controller" in (sender, receiver):
                 self.channels.pop((sender, receiver), None)
+        for name in self.run.workers:
+            if name not in self.workers:
+                self.run.lose_worker(name, killed=False)
+            elif self.workers[name].drains:
+                self.drain(name)
         self._take_stock()
 
     def _take_stock(self) -> None:
@@ -462,6 +491,8 @@ class Mill:
             for sender, receiver in busy:
                 self.deliver(sender, receiver)
             worked = sum(self.work(name) for name in list(self.workers) if name in self.workers)
+            for name in [name for name in self.workers if self.has_drained(name)]:
+                self.leave(name)
             before = len(self.busy())
             self.step()
             if not busy and not worked and len(self.busy()) == before == 0:

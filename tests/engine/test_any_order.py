@@ -1,8 +1,8 @@
 """Whatever happens in whatever order: every event ends in one state, and is reduced once.
 
 Hypothesis chooses the map and then what happens next: packets arrive, are skipped, doubled or unreadable; series begin anew; messages
-arrive; workers work, die, fall silent or join; events kill their workers; ingesters die; devices fall silent; parameters change;
-somebody stops the run.
+arrive; workers work, die, fall silent, drain and leave, or join; events kill their workers; ingesters die; devices fall silent; parameters
+change; somebody stops the run.
 At the end everything is let through and the account is checked against what the reducer really took.
 
 ``BEAMLOOM_DEEP=1`` looks at twenty times as many runs, each twice as long.
@@ -56,6 +56,8 @@ class AnyOrder(RuleBasedStateMachine):
     """One run on the mill."""
 
     mill: Mill
+    restarts = False
+    """Whether controllers die."""
 
     @initialize(
         name=st.sampled_from(sorted(MAPS)),
@@ -73,6 +75,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.epoch = 0
         self.epoch_begins = {0: 0}
         self.deaths = 0
+        self.departures = 0
+        """Workers that were asked to leave."""
+        self.hurried = False
+        """Whether one of them did not wait until the reducer had what it made."""
         self.silent: set[str] = set()
         self.dead: set[str] = set()
         if self.open:
@@ -158,6 +164,20 @@ class AnyOrder(RuleBasedStateMachine):
         self.deaths += 1
         self.mill.kill(data.draw(st.sampled_from(sorted(self.mill.workers))), killed=killed)
 
+    @precondition(lambda self: self.mill.workers)
+    @rule(data=st.data())
+    def a_worker_is_asked_to_leave(self, data: st.DataObject) -> None:
+        self.departures += 1
+        self.mill.drain(data.draw(st.sampled_from(sorted(self.mill.workers))))
+
+    @precondition(lambda self: any(worker.drains for worker in self.mill.workers.values()))
+    @rule(data=st.data(), hurried=st.booleans())
+    def a_worker_leaves(self, data: st.DataObject, hurried: bool) -> None:
+        name = data.draw(st.sampled_from(sorted(n for n, one in self.mill.workers.items() if one.drains)))
+        if self.mill.has_drained(name) or hurried:
+            self.hurried = self.hurried or not self.mill.has_drained(name)
+            self.mill.leave(name)
+
     @rule(tags=st.sampled_from([GENERIC, DEBUG]))
     def a_worker_joins(self, tags: frozenset[str]) -> None:
         self.mill.join(f"w{self.next_name}", tags)
@@ -228,19 +248,20 @@ class AnyOrder(RuleBasedStateMachine):
         self._check_failures()
         self._check_epochs()
         self._check_constraints()
+        self._check_departures()
         self._check_nothing_is_kept()
 
     def _let_everything_through(self) -> None:
         mill = self.mill
         mill.tells_coverage = True
         for turn in range(400):
-            if DEBUG not in [worker.tags for worker in mill.workers.values()]:
+            if DEBUG not in [worker.tags for worker in mill.workers.values() if not worker.drains]:
                 mill.join(f"last{turn}", DEBUG)
             read = 0 if self.stopped else sum(self._read(stream, 1000) for stream in sorted(self.at))
             mill.settle()
             if mill.complete:
                 return
-            if not read and DEBUG in [worker.tags for worker in mill.workers.values()]:
+            if not read and DEBUG in [worker.tags for worker in mill.workers.values() if not worker.drains]:
                 mill.now += 1.1 if turn % 2 else 11
 
     def _check_account(self) -> None:
@@ -320,7 +341,18 @@ class AnyOrder(RuleBasedStateMachine):
             for key, events in seen.items():
                 assert events == sorted(set(events)), (worker.name, key)
         if not self.deaths and not self.mill.deaths:
-            assert all(len(names) == 1 for names in workers.values())
+            assert all(len(names) <= 1 + self.departures for names in workers.values())
+
+    def _check_departures(self) -> None:
+        """Who leaves in order costs nothing that was done already, and brings no event under suspicion."""
+        mill = self.mill
+        if self.deaths or mill.deaths or self.restarts:
+            return
+        assert not mill.run.faults.quarantined
+        if not mill.stateful:
+            assert not mill.run.redelivered
+        if not self.hurried and not self.open:
+            assert set(mill.worked.values()) <= {1}
 
     def _only_constraint(self, event: int) -> tuple[int, int] | None:
         cells = [self.mill.map.cell(stream, event) or () for stream in self.at]

@@ -46,6 +46,7 @@ class AnyOrderWithRestarts(AnyOrder):
     """As any order, and the controller dies again and again and is replaced by one that knows what was stored."""
 
     diary: Diary
+    restarts = True
 
     def make_mill(self, trigger_map: TriggerMap, team: dict[str, frozenset[str]], budget: int) -> Mill:
         mill = super().make_mill(trigger_map, team, budget)

@@ -7,7 +7,7 @@ import { say } from "../src/health/sentence";
 
 const RUNNING: Progress = {
   run: "r", phase: "running", finished: false, total_events: 10, last_assigned: 5, completed_events: 4, reduced: 4, failed: 0, lost: 0,
-  pending: 5, assigned: 1, redelivered: 0, quarantined: 0, stopped: null, errors: [], losses: [],
+  pending: 5, assigned: 1, redelivered: 0, handed_back: 0, quarantined: 0, stopped: null, errors: [], losses: [],
 }; // prettier-ignore
 const WELL: Diagnosis = { healthy: true, at: 0, version: "", run: "r", phase: "running", processes: 4, findings: [] };
 

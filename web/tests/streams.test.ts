@@ -65,6 +65,7 @@ describe("a process", () => {
     expect(does(PROCESS, { ...LOAD, waits: [{ ...wait, since: 90 }] }, KEPT, 100).text).toBe("waits for packets of event 7 for 10 s");
     expect(does(PROCESS, LOAD, KEPT, 100)).toEqual({ tone: "good", text: "works" });
     expect(does({ ...PROCESS, fault: "no module" }, LOAD, KEPT, 100)).toMatchObject({ tone: "trouble", why: "no module" });
+    expect(does({ ...PROCESS, drains: "told to end by SIGTERM" }, LOAD, KEPT, 100)).toMatchObject({ tone: "warning", text: "drains" });
     expect(does(PROCESS, LOAD, { ...KEPT, state: "stopping" }, 100)).toMatchObject({ tone: "warning", text: "stopping" });
   });
   it("that does not take part says why", () => {

@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             coverage = None
         streams = pipeline.known_streams
         said = pipeline.feedback_so_far()
+        leaving = {one["name"]: one["drains"] for one in pipeline.processes()["workers"] if one.get("drains")}
     if arguments.json:
         print(
             msgspec.json.encode(
@@ -52,11 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
                     "streams": streams,
                     "problems": problems,
                     "feedback": said,
+                    "draining": leaving,
                 }
             ).decode()
         )
     else:
-        print("\n".join(_lines(progress, coverage, streams, problems, said)))
+        print("\n".join(_lines(progress, coverage, streams, problems, said, leaving)))
     return 1 if problems or progress.failed or progress.lost or progress.degraded else 0
 
 
@@ -66,6 +68,7 @@ def _lines(
     streams: list[str],
     problems: list[str],
     said: list[Feedback],
+    leaving: dict[str, str],
 ) -> Iterator[str]:
     yield str(progress)
     if coverage is not None and progress.run is not None:
@@ -75,6 +78,7 @@ def _lines(
         yield f"the analysis said{before}:"
         yield from (f"  {one}" for one in said[-LINES_SHOWN:])
     yield f"streams: {', '.join(streams) or 'none yet'}"
+    yield from (f"{name} drains: {why}" for name, why in leaving.items())
     if problems:
         yield "in the way of the next run:"
         yield from (f"  {problem}" for problem in problems)

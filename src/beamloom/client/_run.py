@@ -58,6 +58,8 @@ class Progress(msgspec.Struct, frozen=True):
     assigned: int
     pending: int | None
     redelivered: int = 0
+    handed_back: int = 0
+    """What workers that left in order had not begun, and others were given."""
     quarantined: int = 0
     """Of those that failed, how many were put aside because of what they did to processes."""
     errors: list[dict[str, Any]] = []

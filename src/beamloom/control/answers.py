@@ -25,6 +25,7 @@ class RunProgress(msgspec.Struct):
     pending: int | None
     assigned: int
     redelivered: int
+    handed_back: int
     quarantined: int
     errors: list[dict[str, Any]]
     losses: list[dict[str, Any]]
@@ -308,6 +309,12 @@ class Stopping(msgspec.Struct):
     """The worker that ends: after the event that it is in, and what else it holds goes to others."""
 
     stopping: str
+
+
+class Draining(msgspec.Struct):
+    """The worker that leaves: after the event that it is in; what it has not begun goes to others."""
+
+    draining: str
 
 
 class WrittenMap(msgspec.Struct):

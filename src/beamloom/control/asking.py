@@ -33,6 +33,7 @@ class Controller(Protocol):
     settings: Any
     epochs: Any
     lately: Any
+    departures: Any
     listeners: list[Callable[[], None]]
     """Called when the analysis has said something, or a run has begun or ended."""
 

@@ -42,6 +42,7 @@ def config(controller: Any) -> dict[str, Any]:
                 "ingesters": [ingester.name for ingester in ensemble.ingesters],
                 "tags": list(member.register.tags),
                 "role": member.role,
+                "drains": member.drains,
             }
             for member in ensemble.workers
         ],

@@ -47,6 +47,11 @@ def _of_run(active: Any) -> Iterator[Figure]:
         "beamloom_run_redelivered", active.run.redelivered, says="Deliveries that went to another worker."
     )
     yield Figure(
+        "beamloom_run_handed_back",
+        active.run.handed_back,
+        says="Deliveries that workers which left in order had not begun.",
+    )
+    yield Figure(
         "beamloom_run_quarantined",
         len(active.run.faults.quarantined),
         says="Events that were put aside because of what they did to processes; they are among the failed ones.",

@@ -237,6 +237,13 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
             answers=answers.Stopping,
             also={404: "There is no such worker.", 409: "Nobody here can stop it, or the run needs it."},
         ),
+        Told(
+            f"{V1}/workers/{{name}}/drain",
+            api.drain_worker,
+            methods=["POST"],
+            answers=answers.Draining,
+            also={404: "There is no such worker.", 409: "The run needs it."},
+        ),
         Told("/metrics", api.metrics, answers=metrics.MEDIA_TYPE),
         Told(f"{V1}/doctor", api.doctor, answers=dict[str, Any]),
         Told(f"{V1}/health", api.health, answers=answers.Health, also={503: answers.Health}),

@@ -61,8 +61,9 @@ def progress(record: RunRecord | None) -> dict[str, Any]:
     if record is None:
         return {
             "last_assigned": 0, "completed_events": 0, "total_events": 0, "finished": False, "run": None,
-            "phase": "idle", "reduced": 0, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0, "quarantined": 0,
-            "errors": [], "losses": [], "stopped": None, "aborted": False, "degraded": None, "max_failed": None,
+            "phase": "idle", "reduced": 0, "failed": 0, "lost": 0, "pending": 0, "assigned": 0, "redelivered": 0,
+            "handed_back": 0, "quarantined": 0, "errors": [],
+            "losses": [], "stopped": None, "aborted": False, "degraded": None, "max_failed": None,
         }  # fmt: skip
     run = record.run
     counts = run.ledger.counts()
@@ -79,6 +80,7 @@ def progress(record: RunRecord | None) -> dict[str, Any]:
         "pending": counts.pending,
         "assigned": counts.assigned,
         "redelivered": run.redelivered,
+        "handed_back": run.handed_back,
         "quarantined": len(run.faults.quarantined),
         "errors": [
             {

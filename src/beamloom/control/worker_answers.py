@@ -15,6 +15,7 @@ from starlette.responses import Response
 from beamloom.control.answers import MoreWorkers
 from beamloom.control.asking import Asking, BadRequest, as_json
 from beamloom.control.launcher import NoLauncher, NoWorker, ask_launcher
+from beamloom.errors import did_you_mean
 from beamloom.triggermap import TriggerMapError
 
 
@@ -50,6 +51,28 @@ class WorkerAnswers(Asking):
             await self._ask(lambda: self._controller.lately.wants_gone(name, wanted=False))
             raise
 
+    async def drain_worker(self, request: Request) -> Response:
+        """The same of any worker, wherever it was started."""
+        name = request.path_params["name"]
+        await self._ask(lambda: _let_go(self._controller, name))
+        try:
+            if not await self._launcher_stops(name):
+                await self._ask(lambda: _ask_to_leave(self._controller, name))
+        except (NoLauncher, NoWorker):
+            await self._ask(lambda: self._controller.lately.wants_gone(name, wanted=False))
+            raise
+        return as_json({"draining": name})
+
+    async def _launcher_stops(self, name: str) -> bool:
+        """Have whoever started this worker end it, who would otherwise start it again; False where that was somebody else."""
+        if not self._controller.settings.launcher:
+            return False
+        try:
+            await self._ask_launcher({"do": "stop", "name": name})
+        except NoWorker:
+            return False
+        return True
+
     async def _ask_launcher(self, question: dict[str, Any]) -> dict[str, Any]:
         return await ask_launcher(self._controller.settings.launcher, question)
 
@@ -57,7 +80,7 @@ class WorkerAnswers(Asking):
 def _let_go(controller: Any, name: str) -> None:
     """Expect this worker to go. Raises NoLauncher where the pipeline cannot do without it."""
     leaving = {name, *controller.lately.leaving}
-    workers = controller.ensemble.workers
+    workers = controller.ensemble.staying
     staying = [one for one in workers if one.name not in leaving]
     if name in [one.name for one in workers]:
         if not [one for one in staying if one.role == "worker"]:
@@ -66,6 +89,13 @@ def _let_go(controller: Any, name: str) -> None:
             )
         _check_suffice(controller.active, staying, name)
     controller.lately.wants_gone(name)
+
+
+def _ask_to_leave(controller: Any, name: str) -> None:
+    """Ask a worker itself. Raises NoWorker."""
+    if not controller.departures.ask(name, "asked to leave over HTTP"):
+        names = [one.name for one in controller.ensemble.workers]
+        raise NoWorker(f"no worker {name!r} takes part{did_you_mean(name, names)}")
 
 
 def _check_suffice(active: Any, staying: list[Any], name: str) -> None:

@@ -7,11 +7,21 @@ everything that it did take has been reported.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from beamloom.engine.faults import Death, Faults, poison_failure
 from beamloom.engine.ledger import Ledger
 from beamloom.engine.scheduler import Scheduler
 from beamloom.engine.settling import Settling
+
+
+class Returned(NamedTuple):
+    """How many deliveries a worker that is gone leaves to others."""
+
+    in_order: int
+    """Of one that had said that it would go, and did."""
+    unforeseen: int
+    """Of any other."""
 
 
 class Fencing:
@@ -35,11 +45,12 @@ class Fencing:
         self._scheduler.workforce.suspend(worker)
         return True
 
-    def end(self, worker: str) -> int:
-        """Nothing more of ``worker`` can be taken; returns how many deliveries wait to be leased again by that."""
+    def end(self, worker: str) -> Returned:
+        """Nothing more of ``worker`` can be taken; returns what waits to be leased again by that."""
         if worker not in self._killed:
-            return 0
-        held = self._scheduler.workforce[worker].outstanding
+            return Returned(0, 0)
+        lost = self._scheduler.workforce[worker]
+        held, in_order = lost.outstanding, lost.drains and not self._killed[worker]
         death = self._deaths.pop(worker, None)
         culprit = None if death is None else death.event
         # Who is known to have ended between two events is held against none of those that it held.
@@ -56,7 +67,8 @@ class Fencing:
         for event, failed in self._scheduler.ended():
             settle = self._ledger.fail if failed else self._ledger.reduce
             self._settling.settle(settle(event, event + 1))
-        return held - len(poison)
+        left = held - len(poison)
+        return Returned(left, 0) if in_order else Returned(0, left)
 
     def clear(self) -> None:
         """The run is over."""

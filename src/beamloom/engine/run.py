@@ -58,6 +58,8 @@ class Run:
         """Where the results are."""
         self.redelivered = 0
         """Deliveries that were leased again."""
+        self.handed_back = 0
+        """Deliveries that workers which left in order had not begun: they were leased to others."""
         self.stop_cause: str | None = None
         self.aborted = False
         self.degraded: str | None = None
@@ -95,9 +97,16 @@ class Run:
             self._settling.step.fence.append(worker)
 
     @recorded
+    def drain_worker(self, worker: str) -> None:
+        """A worker is about to leave: it gets nothing more. What it has not begun when it leaves goes to others."""
+        self._scheduler.drain(worker)
+
+    @recorded
     def fenced(self, worker: str, now: float) -> None:
         """The reducer takes nothing more from ``worker``, and all that it took has been reported."""
-        self.redelivered += self._fencing.end(worker)
+        returned = self._fencing.end(worker)
+        self.handed_back += returned.in_order
+        self.redelivered += returned.unforeseen
 
     def __getstate__(self) -> dict[str, object]:
         """All but who watches."""

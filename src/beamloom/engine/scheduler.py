@@ -115,6 +115,12 @@ class Scheduler:
         self._orphans.bereave(held)
         return poison
 
+    def drain(self, name: str) -> None:
+        """A worker is about to leave: it gets nothing more, but what it holds stays its own until it is gone."""
+        if name in self.workforce:
+            self.workforce[name].drains = True
+            self.workforce.suspend(name)
+
     def renew(self, name: str, slot: int, first: int, stop: int) -> list[Span]:
         """``name`` was given these deliveries and never had them: they are leased to it once more, under a higher attempt."""
         self._attempts.another(slot, first, stop)

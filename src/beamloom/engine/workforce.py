@@ -39,7 +39,9 @@ class Worker:
         self.careful: tuple[int, int] | None = None
         """The suspect delivery (event, slot) that it holds alone, if any."""
         self.suspended = False
-        """Whether it is being fenced: it gets nothing more."""
+        """Whether it is being fenced, or drains: it gets nothing more."""
+        self.drains = False
+        """Whether it is about to leave in order: what it has not begun by then goes to others."""
         self.leases: dict[int, RangeSet] = {}
         self._changed = changed
         self._leased_at: deque[tuple[int, float]] = deque()

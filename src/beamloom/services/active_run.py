@@ -271,6 +271,12 @@ class ActiveRun:
             self._send(other.peer, Joined(self.run.run_id, member.peer, member.register.address))
         self.run.add_worker(member.peer, member.register.tags, now)
 
+    def drain(self, worker: Member) -> None:
+        """A worker is about to leave."""
+        self.joining.discard(worker.peer)
+        if self.run.phase is not RunPhase.COMPLETE:
+            self.run.drain_worker(worker.peer)
+
     def lose(
         self, member: Member, cause: str, now: float, *, killed: bool, death: Death | None = None
     ) -> None:

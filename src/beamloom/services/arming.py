@@ -89,10 +89,10 @@ class Arming:
 
 
 def takes_part(member: Member, trigger_map: TriggerMap) -> bool:
-    """Whether a process has to confirm a run: all but ingesters whose streams the map does not name."""
-    return member.role != "ingester" or any(
-        stream in trigger_map.streams for stream in member.register.streams
-    )
+    """Whether a process has to confirm a run: all but ingesters whose streams the map does not name, and workers that are leaving."""
+    if member.role == "ingester":
+        return any(stream in trigger_map.streams for stream in member.register.streams)
+    return member.drains is None
 
 
 def why_needed(run: Run, member: Member, ensemble: Ensemble) -> str | None:
@@ -100,7 +100,7 @@ def why_needed(run: Run, member: Member, ensemble: Ensemble) -> str | None:
     if not member.is_worker:
         return "look at its log"
     try:
-        tags = [worker.register.tags for worker in ensemble.workers]
+        tags = [worker.register.tags for worker in ensemble.staying]
         run.trigger_map.check(list(ensemble.streams), tags)
     except TriggerMapError as error:
         return str(error)
@@ -115,7 +115,7 @@ def facts_of(run: Run, written: TriggerMap, ensemble: Ensemble) -> RunFacts:
         for stream, device in member.register.streams.items()
         if stream in run.layouts
     }
-    workers = [member.register for member in ensemble.workers]
+    workers = [member.register for member in ensemble.staying]
     code = next((worker.code for worker in workers if worker.code), {})
     classes = sorted({worker.analysis for worker in workers} - {""})
     return RunFacts(time.time(), written.encode().decode(), devices, classes, code)
@@ -123,7 +123,7 @@ def facts_of(run: Run, written: TriggerMap, ensemble: Ensemble) -> RunFacts:
 
 def analysis_of(ensemble: Ensemble) -> KeptAnalysis:
     """The classes of a run that is about to begin, as they are kept beside its recording."""
-    workers = [member.register for member in ensemble.workers if member.register.analysis]
+    workers = [member.register for member in ensemble.staying if member.register.analysis]
     reducer = None if ensemble.reducer is None else ensemble.reducer.register
     return KeptAnalysis(
         sorted({worker.analysis for worker in workers}),

@@ -29,6 +29,7 @@ from beamloom.services.admission import Admission
 from beamloom.services.arming import Arming, ArmingRefused, facts_of, why_needed
 from beamloom.services.commands import Commands
 from beamloom.services.detectors import nameable
+from beamloom.services.draining import Departures
 from beamloom.services.ended_runs import EndedRuns
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.inquiry import Inquiries
@@ -65,6 +66,7 @@ from beamloom.transport.messages import (
     CONTROLLER,
     Announce,
     Armed,
+    Drains,
     Explained,
     Failed,
     Finish,
@@ -135,6 +137,7 @@ class ControllerService:
         self._commands = Commands(channel.wake)
         pipeline = secrets.token_hex(8) if keeper is None else keeper.scribe.pipeline
         self._invitations = Invitations(settings, self.ensemble, channel, self.epochs, pipeline)
+        self.departures = Departures(self.ensemble, channel, settings.drain_timeout)
         self._admission = Admission(self.ensemble, channel, settings.max_processes)
         self._looked_at = 0.0
         self._left_out: list[Loss] = []
@@ -285,6 +288,8 @@ class ControllerService:
         match message:
             case Heartbeat(notes=notes):
                 member.note(notes, time.time())
+                if isinstance(why := notes.get("drains"), str):
+                    self.departures.begin(member, why, now, self._arming, self.active)
             case Explained() as answer:
                 self.inquiries.hear(sender, answer)
             case Pulse():
@@ -295,6 +300,8 @@ class ControllerService:
                 self.self_arming.announced(sender, stream)
             case Armed() as armed:
                 self._confirm(member, armed, now)
+            case Drains(reason=reason):
+                self.departures.begin(member, reason, now, self._arming, self.active)
             case Leaving(reason=reason):
                 self._lose(member, reason, now, killed=False)
             case LogRecords(records=records):
@@ -371,6 +378,8 @@ class ControllerService:
             for member in self.ensemble.silent(now, self.settings.heartbeat_timeout):
                 cause = f"no sign of life for {self.settings.heartbeat_timeout:g} s"
                 self._lose(member, cause, now, killed=True)
+        for worker, cause in self.departures.overdue(now):
+            self._lose(worker, cause, now, killed=True)
         if self._arming is not None:
             self._look_at_arming(now)
         if self.active is not None and self._arming is None:

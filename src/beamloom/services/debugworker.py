@@ -23,6 +23,7 @@ from beamloom.results.encodings import PICKLE, as_pickle
 from beamloom.results.plain import to_json
 from beamloom.services.guard import start_guard
 from beamloom.services.heartbeat import Heartbeats
+from beamloom.services.loop import EndOfService
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.membership import first_of, new_peer_id
@@ -112,12 +113,20 @@ def serve(settings: DebugWorkerSettings) -> int:
     try:
         http = server.start_as(settings.advertise)
         channel = open_mailbox(settings, keys, new_peer_id(settings.name))
+        end = EndOfService(notes.will_end)
         service = WorkerService(
-            settings, channel, settings.controller, lambda: events, "debugworker", http, notes=notes
+            settings,
+            channel,
+            settings.controller,
+            lambda: events,
+            "debugworker",
+            http,
+            notes=notes,
+            end=end.ask,
         )
         beats = Heartbeats(channel, settings, service.member, service.figures, service.notes, keys=keys)
         try:
-            return serve_loop(service, channel, lambda: service.member.ended)
+            return serve_loop(service, channel, lambda: service.member.ended, end)
         finally:
             beats.close()
     finally:

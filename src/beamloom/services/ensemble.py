@@ -33,6 +33,9 @@ class Member:
         self.notes: dict[str, Any] = {}
         """What else it said of its state."""
         self._clocks: deque[float] = deque(maxlen=CLOCKS_KEPT)
+        self.drains: str | None = None
+        """Why this worker is about to leave; None while it stays."""
+        self.drains_since = 0.0
         self.at_run_start: dict[str, float] = {}
         """Its figures when it began with the run, as it told them last before that."""
 
@@ -158,6 +161,11 @@ class Ensemble:
     def workers(self) -> list[Member]:
         """The workers, debug workers included."""
         return list(self._of("worker"))
+
+    @property
+    def staying(self) -> list[Member]:
+        """The workers that are not about to leave."""
+        return [worker for worker in self._of("worker") if worker.drains is None]
 
     @property
     def reducer(self) -> Member | None:

@@ -50,7 +50,7 @@ class Invitations:
 
     def invite(self, active: ActiveRun, worker: Member) -> None:
         """Ask a worker that came late to take part; it may get events of any epoch of the run."""
-        if worker.register.fault or self._ensemble.reducer is None:
+        if worker.register.fault or worker.drains or self._ensemble.reducer is None:
             return
         active.joining.add(worker.peer)
         self._send_with_epochs(worker, self._message(active.run, worker))

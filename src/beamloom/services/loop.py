@@ -55,11 +55,14 @@ class EndOfService:
     def __init__(self, on_asked: Callable[[], None] = lambda: None) -> None:
         """``on_asked`` is called as soon as that is so, be it in a handler of a signal."""
         self.reason: str | None = None
+        self.at_once = False
+        """Whether it has been asked more than once, and takes no leave."""
         self._on_asked = on_asked
         self._wake: Callable[[], None] | None = None
 
     def ask(self, reason: str) -> None:
         """End as soon as possible."""
+        self.at_once = self.reason is not None
         self.reason = reason
         self._on_asked()
         if self._wake is not None:
@@ -93,22 +96,28 @@ def _heed_traced(service: Service, arrived: Iterable[Received], tracer: Tracer) 
         begun = now
 
 
+def _ends(end: EndOfService, may_end: Callable[[str, float], bool], now: float) -> bool:
+    return end.reason is not None and (end.at_once or may_end(end.reason, now))
+
+
 def serve(
     service: Service,
     channel: Channel,
     ended: Callable[[], str | None] = lambda: None,
     end: EndOfService | None = None,
+    may_end: Callable[[str, float], bool] = lambda reason, now: True,
 ) -> int:
     """Run ``service`` until its process is asked to end; returns the exit status.
 
-    ``ended`` says why the process has to end by itself, in a sentence, when it has to; the status is 2 then.
+    ``may_end`` is asked, with the reason and the time, whether it may end by now. ``ended`` says why the process has to end by itself, in a
+    sentence, when it has to; the status is 2 then.
     """
     end = end or EndOfService()
     meter, clock = channel.meter, time.monotonic
     try:
         with end.on_signals(channel.wake), old_objects_left_alone():
             now = clock()
-            while end.reason is None and ended() is None:
+            while ended() is None and not _ends(end, may_end, now):
                 arrived = channel.receive(min(IDLE_WAIT, service.wait(now)))
                 if meter.tracer is None:
                     for received in arrived:

@@ -1,6 +1,6 @@
 """The memory that a worker may have: past it, the process ends itself between two events, to be started anew.
 
-Policy: what has been made is handed over first, and the process says that it leaves, so no event is under suspicion: a leak is the fault
+Policy: it leaves in order (see ``farewell``), so no event is under suspicion: a leak is the fault
 of none, however regularly the same events make it. Only a process that takes half as much again in the middle of one event is ended there
 by its guard, and then that event is tried once more alone.
 """
@@ -19,8 +19,6 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the memory."""
-LONGEST_FAREWELL = 2.0
-"""Seconds in which the reducer has to take what was made; what it has not taken by then is made again by another worker."""
 
 
 class MemoryBudget:
@@ -31,7 +29,6 @@ class MemoryBudget:
         """Why no further event is begun, when that is so."""
         self._limit = limit
         self._next_look = 0.0
-        self._spent_at = 0.0
 
     @property
     def in_an_event(self) -> int:
@@ -46,12 +43,7 @@ class MemoryBudget:
         used = resident(os.getpid())
         if used > self._limit:
             self.spent = f"its memory of {_mb(used)} is past memory_limit ({_mb(self._limit)})"
-            self._spent_at = now
         return self.spent is not None
-
-    def overdue(self, now: float) -> bool:
-        """Whether it has waited long enough for what was made to be taken."""
-        return now - self._spent_at > LONGEST_FAREWELL
 
     def too_small(self) -> str | None:
         """Why this limit cannot be kept, asked before the first event; None when it can."""

@@ -18,7 +18,7 @@ from beamloom.triggermap import TriggerMap
 
 def checked_map(written: TriggerMap, ensemble: Ensemble, settings: ControllerSettings) -> TriggerMap:
     """The map ``written`` in terms of streams, where these processes can run it. Raises ArmingRefused or TriggerMapError."""
-    tags = [worker.register.tags for worker in ensemble.workers]
+    tags = [worker.register.tags for worker in ensemble.staying]
     trigger_map = in_streams(written, settings.detectors, list(ensemble.streams), tags)
     if ensemble.reducer is None:
         raise ArmingRefused("there is no reducer; start one with 'beamloom reducer'")
@@ -55,7 +55,7 @@ def new_run(
         budget=budget or Budget.of(settings.max_failed, stop=settings.on_max_failed == "stop"),
         idle_limit=settings.idle_limit if idle_limit is None else idle_limit,
         ingester_timeout=settings.ingester_timeout,
-        stateful=any(worker.register.stateful for worker in ensemble.workers),
+        stateful=any(worker.register.stateful for worker in ensemble.staying),
     )
     run = Run(str(uuid.uuid4()), trigger_map, times, now)
     for stream in run.layouts:

@@ -17,6 +17,7 @@ from beamloom.services.code_version import build_metadata, code_version
 from beamloom.services.epochs import Epochs
 from beamloom.services.event_calls import EventCalls
 from beamloom.services.evidence import Evidence
+from beamloom.services.farewell import Farewell
 from beamloom.services.guard import Notes
 from beamloom.services.loop import IDLE_WAIT, LONGEST_WAIT
 from beamloom.services.membership import Membership
@@ -37,6 +38,8 @@ from beamloom.transport.messages import (
     Arm,
     Armed,
     Borrows,
+    Drain,
+    Drains,
     Explain,
     Explained,
     Finish,
@@ -93,11 +96,13 @@ class WorkerService:
         turn_seconds: float = TURN_SECONDS,
         notes: Notes | None = None,
         renew: Callable[[str], None] | None = None,
+        end: Callable[[str], None] | None = None,
         evidence: Evidence | None = None,
     ) -> None:
         """``load`` makes what this worker does with events. ``turn_seconds``: after this time no event is begun in a turn.
 
-        ``notes`` are what the guard of this process reads; ``renew`` ends the process, for this reason, to be started anew.
+        ``notes`` are what the guard of this process reads; ``renew`` ends the process, for this reason, to be started anew;
+        ``end`` for good.
         ``evidence`` keeps calls that fail.
         """
         self._evidence = evidence or Evidence()
@@ -117,6 +122,8 @@ class WorkerService:
         said = None if analysis is None else analysis.event_timeout
         self._budget = MemoryBudget(settings.memory_limit)
         self._renew = renew
+        self._end = end
+        self._farewell = Farewell()
         self._notes.limit(settings.event_timeout or said or EVENT_TIMEOUT, self._budget.in_an_event)
         self._encoder = Encoder(allow_pickle=analysis is not None and analysis.pickle_results)
         self._epochs = Epochs(descriptions)
@@ -178,7 +185,12 @@ class WorkerService:
                 self.member.welcomed()
             case Unknown(peer=peer, replaced_by=replaced_by) if peer == self._channel.peer:
                 self._run = None
-                self.member.unknown(replaced_by)
+                if self._farewell.reason is None:
+                    self.member.unknown(replaced_by)
+            case Drain(reason=reason):
+                self.drain(reason, now)
+                if self._end is not None:
+                    self._end(reason)
             case _:
                 pass
 
@@ -275,22 +287,31 @@ class WorkerService:
         self._notes.call(self._channel.peer, self.member.controller)
         self._look_at_memory(now)
         if self._run is not None:
-            self._run.turn(now, self._turn_seconds, begins=self._budget.spent is None)
+            self._run.turn(now, self._turn_seconds, begins=self._farewell.reason is None)
 
     def _look_at_memory(self, now: float) -> None:
         """End the process when it has too much, as soon as the reducer has taken all that was made."""
         if self._renew is None or self._times.events == 0 or not self._budget.look(now):
             return
-        pending = self._run is not None and self._run.outgoing.pending
-        if not pending or self._budget.overdue(now):
+        self.drain(str(self._budget.spent), now)
+        if self.drained(now):
             self._renew(str(self._budget.spent))
+
+    def drain(self, reason: str, now: float) -> None:
+        """Begin no further event, for this reason; the rest goes to others."""
+        if self._farewell.begin(reason, now):
+            self._channel.send(CONTROLLER, Drains(reason))
+
+    def drained(self, now: float) -> bool:
+        """Whether it has drained, and may leave."""
+        return self._farewell.over(now, pending=self._run is not None and self._run.outgoing.pending)
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
         wait = self.member.wait(now)
         if self._run is None:
             return min(IDLE_WAIT, wait)
-        return min(LONGEST_WAIT, wait, self._run.wait(now, begins=self._budget.spent is None))
+        return min(LONGEST_WAIT, wait, self._run.wait(now, begins=self._farewell.reason is None))
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
@@ -325,7 +346,8 @@ class WorkerService:
             waiting = of_worker(None, self._notes, None, (), None)
         else:
             waiting = of_worker(run.run, self._notes, run.outgoing.outbox, run.ready, run.awaited)
-        return {"waits_for": self._waits.told(now, waiting)}
+        leaves = {} if self._farewell.reason is None else {"drains": self._farewell.reason}
+        return {"waits_for": self._waits.told(now, waiting), **leaves}
 
     def figures(self) -> dict[str, float]:
         """Counters and gauges of this process; may be called in any thread."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from beamloom.analysis import load_class
 from beamloom.services.evidence import evidence_of
 from beamloom.services.freed_memory import keep_freed_memory
@@ -37,10 +39,20 @@ def serve(settings: WorkerSettings) -> int:
         load,
         notes=notes,
         renew=renewal.by(end),
+        end=end.ask,
         evidence=evidence_of(settings),
     )
-    beats = Heartbeats(channel, settings, service.member, service.figures, service.notes, keys=keys)
+
+    def notes_of(now: float) -> dict[str, Any]:
+        # Told while it is still in the middle of an event.
+        return {**service.notes(now), **({} if end.reason is None else {"drains": end.reason})}
+
+    def may_end(reason: str, now: float) -> bool:
+        service.drain(reason, now)
+        return service.drained(now)
+
+    beats = Heartbeats(channel, settings, service.member, service.figures, notes_of, keys=keys)
     try:
-        return renewal.status(serve_loop(service, channel, lambda: service.member.ended, end))
+        return renewal.status(serve_loop(service, channel, lambda: service.member.ended, end, may_end))
     finally:
         beats.close()

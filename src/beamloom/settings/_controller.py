@@ -65,6 +65,13 @@ class ControllerSettings(RulesKeeperSettings, frozen=True, kw_only=True, forbid_
             description="Time that a run waits for an ingester to take the place of one that died, and then for its first packet."
         ),
     ] = 30.0
+    drain_timeout: Annotated[
+        Seconds,
+        Meta(
+            description="Time in which a worker that was asked to end has to be through with the event that it is in; one that is still "
+            "there after that counts as dead."
+        ),
+    ] = 120.0
     lookahead_seconds: Annotated[
         Seconds,
         Meta(

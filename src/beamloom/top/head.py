@@ -97,6 +97,8 @@ def _run(moment: Moment, columns: int) -> list[Line]:
     ]
     if progress.redelivered:
         figures.append(("redelivered", count(progress.redelivered)))
+    if progress.handed_back:
+        figures.append(("handed back", count(progress.handed_back)))
     return [line, *_figures(figures, columns), []]
 
 

@@ -88,6 +88,7 @@ class Process(msgspec.Struct, frozen=True):
     host: str = ""
     pid: int = 0
     fault: str | None = None
+    drains: str | None = None
     streams: list[str] = []
     tags: list[str] = []
     role: str = ""

@@ -73,7 +73,7 @@ def processes(moment: Moment, sort: str, columns: int, *, workers_only: bool = F
     room = max(LEAST_BAR, min(MOST_BAR, columns - taken - 1))
     heads.append(Column("time spent"))
     for row, (one, _, _) in zip(rows, found, strict=True):
-        row.append(Span(one.fault, Style.TROUBLE) if one.fault else _stages(moment, one, room))
+        row.append(_in_the_way(one) or _stages(moment, one, room))
     legend: list[Span] = [Span(" ")]
     loads = [] if look is None else look.load.values()
     shown = {one for load in loads for one, spent in load.stages.items() if spent}
@@ -81,6 +81,13 @@ def processes(moment: Moment, sort: str, columns: int, *, workers_only: bool = F
         if stage in shown:
             legend += [Span(glyph, style), Span(f" {words}   ", Style.FAINT)]
     return [title(f"{name}, by {sort}"), *table(heads, rows), *([legend] if len(legend) > 1 else [])]
+
+
+def _in_the_way(process: Process) -> Span | None:
+    """Why it does no work, or soon none."""
+    if process.fault:
+        return Span(process.fault, Style.TROUBLE)
+    return Span(f"drains: {process.drains}", Style.WARNING) if process.drains else None
 
 
 def _members(look: Look, *, workers_only: bool) -> list[tuple[Process, str, str]]:

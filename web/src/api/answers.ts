@@ -27,6 +27,7 @@ export interface Progress {
   pending: number | null;
   assigned: number;
   redelivered: number;
+  handed_back: number;
   quarantined: number;
   stopped: string | null;
   errors: Failure[];
@@ -78,6 +79,8 @@ export interface Process {
   pid: number;
   http: string | null;
   fault: string | null;
+  /** Of a worker that is about to leave: why. */
+  drains?: string | null;
   last_seen: number;
 }
 

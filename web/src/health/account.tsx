@@ -56,6 +56,11 @@ export function Account(): JSX.Element {
                   Another worker got them, as the first one was gone. Each result counts once.
                 </Line>
               ) : null}
+              {now.handed_back ? (
+                <Line name="handed back" number={now.handed_back}>
+                  Workers that left in order had not begun them; others got them.
+                </Line>
+              ) : null}
             </tbody>
           </table>
         </Wide>

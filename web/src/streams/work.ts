@@ -52,6 +52,7 @@ const COMES_AGAIN = ["run", "results", "lease", "device"];
 /** What a process does, from what it said last; `now` is Unix time (s). */
 export function does(process: Process, load: ProcessLoad | undefined, kept: Kept | undefined, now: number): Said {
   if (process.fault) return { tone: "trouble", text: "cannot work", why: process.fault };
+  if (process.drains) return { tone: "warning", text: "drains", why: `${process.drains}; it ends after the event that it is in` };
   if (kept?.state === "stopping") return { tone: "warning", text: "stopping", why: "it ends after the event that it is in" };
   const waits = load?.waits ?? [];
   const wait = waits.find((one) => one.stalled) ?? waits[0];

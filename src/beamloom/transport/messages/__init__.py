@@ -23,6 +23,8 @@ from beamloom.transport.messages._data import (
 )
 from beamloom.transport.messages._feedback import Decided, Heard, Said
 from beamloom.transport.messages._membership import (
+    Drain,
+    Drains,
     Gone,
     Heartbeat,
     Leads,
@@ -70,6 +72,8 @@ __all__ = [
     "Borrows",
     "Coverage",
     "Decided",
+    "Drain",
+    "Drains",
     "Explain",
     "Explained",
     "Failed",
@@ -124,6 +128,8 @@ AnyMessage = (
     | Unknown
     | Heartbeat
     | Leads
+    | Drain
+    | Drains
     | Leaving
     | Pulse
     | Gone

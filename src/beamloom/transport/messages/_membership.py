@@ -81,6 +81,18 @@ class Heartbeat(Message):
     """What else it has to say of its state."""
 
 
+class Drain(Message):
+    """Controller → a worker: somebody wants you to leave, for this reason; finish the event that you are in, and begin no other."""
+
+    reason: str
+
+
+class Drains(Message):
+    """A worker → controller: I begin no further event, and leave as soon as the reducer has what I made."""
+
+    reason: str
+
+
 class Leaving(Message):
     """A process → controller: I end, for this reason."""
 
