@@ -40,8 +40,10 @@ class Host:
 
     @property
     def prefix(self) -> tuple[str, ...]:
-        """The words before a command that let it run there."""
-        return ("nsenter", f"--net=/proc/{os.getpid()}/fd/{self._namespace}", "--")
+        """The words before a command that let it run there, where the machine has this host's name."""
+        there = ("nsenter", f"--net=/proc/{os.getpid()}/fd/{self._namespace}", "--")
+        named = 'echo "$0" > /proc/sys/kernel/hostname && exec "$@"'
+        return (*there, "unshare", "--uts", "--", "sh", "-c", named, self.name)
 
     @contextlib.contextmanager
     def there(self) -> Iterator[None]:
@@ -77,6 +79,21 @@ class Host:
         """Pull the plug of its network device, or put it back: nothing goes out and nothing comes in, and who tries there is told so."""
         with self.there():
             _run("ip", "link", "set", self._device, "up" if up else "down")
+
+    def let_packets_be(self, size: int) -> None:
+        """So many bytes of the largest packet that it sends and takes."""
+        with self.there():
+            _run("ip", "link", "set", self._device, "mtu", str(size))
+
+    def join(self, network: str) -> None:
+        """Give it a second address, such as ``10.88.0.1/24``, of which the wire knows nothing."""
+        with self.there():
+            _run("ip", "address", "add", network, "dev", self._device)
+
+    @property
+    def device(self) -> str:
+        """The name of its network device."""
+        return self._device
 
     def close(self) -> None:
         """Let it go; it is gone with its last process."""
@@ -142,7 +159,7 @@ class Hosts:
 
 def why_not() -> str | None:
     """Why there can be no hosts here, as a sentence; None where there can."""
-    for command in ("ip", "nsenter"):
+    for command in ("ip", "nsenter", "unshare"):
         if shutil.which(command) is None:
             return f"needs the command {command!r} (packages iproute2 and util-linux)"
     try:

@@ -40,6 +40,8 @@ class Fault:
     """What passes at most."""
     queue_bytes: int = 256 * 1024
     """What waits for that at most; more is dropped, as a switch does."""
+    largest: int = LARGEST_PACKET
+    """Bytes of the largest packet that passes; a switch that drops larger ones tells nobody."""
 
 
 SOUND = Fault()
@@ -58,7 +60,11 @@ class _Direction:
     def arrivals(self, size: int, now: float) -> list[float]:
         """The moments at which a packet arrives that is sent now."""
         fault, chance = self.fault, self._chance
-        copies = 0 if fault.cut or chance.random() < fault.loss else 1 + (chance.random() < fault.duplicate)
+        copies = (
+            0
+            if fault.cut or size > fault.largest or chance.random() < fault.loss
+            else 1 + (chance.random() < fault.duplicate)
+        )
         if copies and fault.bytes_per_second is not None:
             waits = max(0.0, self._free_at - now)
             if waits * fault.bytes_per_second > fault.queue_bytes:

@@ -25,7 +25,9 @@ beamloom rules list
 beamloom rules watch 7
 beamloom rules retry 7 --step localise
 beamloom rules serve --rules-below /data/today"""
-NOT_HERE = frozenset({"advertise", "bind", "heartbeat_interval", "heartbeat_timeout", "keys", "mailbox_open"})
+NOT_HERE = frozenset(
+    {"advertise", "bind", "heartbeat_interval", "heartbeat_timeout", "keys", "mailbox_open", "ports"}
+)
 """Settings of every process of a pipeline; this one takes part in none."""
 
 

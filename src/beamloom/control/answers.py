@@ -180,11 +180,23 @@ class ParameterEpochs(msgspec.Struct):
     """Epochs that the run has had, told or not."""
 
 
+class ControllerLine(msgspec.Struct):
+    """The controller itself."""
+
+    name: str
+    host: str
+    pid: int
+    url: str
+    """Where it says that its mailbox is."""
+
+
 class ProcessLine(msgspec.Struct):
     """One process that takes part."""
 
     name: str
     service_uuid: str
+    url: str
+    """Where it says that its mailbox is."""
     mapping_uuid: str | None
     processed_events: int
     event_rate: float
@@ -198,6 +210,7 @@ class ProcessLine(msgspec.Struct):
 class Config(msgspec.Struct):
     """The processes that take part."""
 
+    controller: ControllerLine
     ingesters: list[ProcessLine]
     workers: list[ProcessLine]
     reducer: ProcessLine | None

@@ -31,6 +31,8 @@ class Controller(Protocol):
     parameters: Parameters
     ensemble: Any
     settings: Any
+    address: str
+    """Where it tells other processes that it is."""
     epochs: Any
     lately: Any
     departures: Any

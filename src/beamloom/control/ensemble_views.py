@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import Any
 
 from beamloom.control import views
@@ -25,10 +27,15 @@ def config(controller: Any) -> dict[str, Any]:
     }
     reducer = ensemble.reducer
     return {
+        "controller": {
+            "name": controller.settings.name,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "url": controller.address,
+        },
         "ingesters": [
             {
                 **_process(controller, member),
-                "url": member.register.address,
                 "connected_workers": connected,
                 "streams": list(member.register.streams),
                 "devices": dict(member.register.streams),
@@ -46,9 +53,7 @@ def config(controller: Any) -> dict[str, Any]:
             }
             for member in ensemble.workers
         ],
-        "reducer": None
-        if reducer is None
-        else {**_process(controller, reducer), "url": reducer.register.address},
+        "reducer": None if reducer is None else _process(controller, reducer),
         "detectors": {
             name: list(detector.streams) for name, detector in controller.settings.detectors.items()
         },
@@ -73,6 +78,7 @@ def _process(controller: Any, member: Any) -> dict[str, Any]:
     return {
         "name": member.name,
         "service_uuid": member.peer,
+        "url": member.register.address,
         "mapping_uuid": None if active is None else active.run.run_id,
         "dranspose_version": member.register.version,
         "mapreduce_version": member.register.code or None,

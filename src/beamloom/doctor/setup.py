@@ -23,6 +23,7 @@ from beamloom.pipeline_file import Pipeline, host_and_port
 from beamloom.probing.greeting import greet
 from beamloom.settings import StreamSettings
 from beamloom.transport.free_space import free_bytes
+from beamloom.transport.interfaces import address_at
 
 IMPORT_SECONDS = 60.0
 GREET_SECONDS = 1.0
@@ -62,13 +63,13 @@ def ports(pipeline: Pipeline) -> Iterator[Finding]:
         if port == 0:
             continue
         try:
-            taken = is_taken(host, port)
-        except OSError as error:
+            taken = is_taken(address_at(host), port)
+        except (OSError, UserError) as error:
             yield Finding(
                 "no-such-interface",
                 address,
-                f"{address}, where {purpose} should be, cannot be listened on: {error.strerror or error}",
-                "name an address of this machine in the pipeline file, 127.0.0.1 or 0.0.0.0",
+                f"{address}, where {purpose} should be, cannot be listened on: {getattr(error, 'strerror', None) or error}",
+                "name an address or interface of this machine in the pipeline file, 127.0.0.1 or 0.0.0.0",
             )
             continue
         if taken:

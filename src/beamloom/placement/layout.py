@@ -16,6 +16,7 @@ from beamloom.placement.ports import free_ports
 from beamloom.placement.processes import ProcessSpec
 from beamloom.placement.staff import WorkerKind
 from beamloom.settings import ProcessSettings, StreamSettings, all_settings, named_rules, settings_of
+from beamloom.transport.interfaces import address_at
 
 INGESTERS, WORKERS, REDUCER, CONTROLLER = range(4)
 """The order in which processes are told to end: nothing may arrive for those that are gone."""
@@ -76,6 +77,7 @@ def _addresses(pipeline: Pipeline) -> dict[str, Address]:
     }
     if pipeline.debugworker:
         wanted["debugworker"] = host_and_port(pipeline.debugworker.http)
+    wanted = {name: (address_at(host), port) for name, (host, port) in wanted.items()}
     open_ones = [name for name, (_, port) in wanted.items() if port == 0]
     chosen = free_ports([wanted[name][0] for name in open_ones])
     return wanted | {name: (wanted[name][0], port) for name, port in zip(open_ones, chosen, strict=True)}

@@ -106,6 +106,8 @@ class ControllerService:
         With a ``keeper`` another controller can go on where this one ends.
         """
         self.settings = settings
+        self.address = channel.address
+        """Where it tells others that it is."""
         self.ensemble = Ensemble()
         self.active: ActiveRun | None = None
         self.past = EndedRuns()

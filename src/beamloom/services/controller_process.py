@@ -38,7 +38,7 @@ def serve(settings: ControllerSettings) -> int:
 
 
 def _serve(settings: ControllerSettings, state: OpenState, access: Access) -> int:
-    channel = open_mailbox(settings, keys_of(settings), CONTROLLER, settings.mailbox_port, COMMANDS_LIMIT)
+    channel = open_mailbox(settings, keys_of(settings), CONTROLLER, COMMANDS_LIMIT)
     service = ControllerService(settings, channel, keeper=state.keeper)
     recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
     disks = DiskWatch({"state": settings.state_dir, "recordings": recordings})

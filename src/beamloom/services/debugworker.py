@@ -25,7 +25,7 @@ from beamloom.services.guard import start_guard
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import EndOfService
 from beamloom.services.loop import serve as serve_loop
-from beamloom.services.mailbox import keys_of, open_mailbox
+from beamloom.services.mailbox import http_known_as, keys_of, open_mailbox
 from beamloom.services.membership import first_of, new_peer_id
 from beamloom.services.user_map import Map
 from beamloom.services.worker import WorkerService
@@ -111,7 +111,7 @@ def serve(settings: DebugWorkerSettings) -> int:
         make_app(events), settings.http_host, settings.http_port, access_of(settings, os.environ)
     )
     try:
-        http = server.start_as(settings.advertise)
+        http = server.start_as(http_known_as(settings))
         channel = open_mailbox(settings, keys, new_peer_id(settings.name))
         end = EndOfService(notes.will_end)
         service = WorkerService(

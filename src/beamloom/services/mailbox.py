@@ -1,6 +1,9 @@
 """How a process opens its mailbox: on loopback for this machine, beyond it with the key of the pipeline, without one only on purpose.
 
 Whoever reaches a mailbox without keys can take part in the pipeline: register as a worker, and have results taken.
+
+A process tells others one address of its own. Where it listens on all, that is the one from which it reaches the controller; on the machine
+of the controller, and for the controller itself, the one by which the machine reaches the world.
 """
 
 from __future__ import annotations
@@ -9,9 +12,21 @@ import ipaddress
 from pathlib import Path
 
 from beamloom.errors import UsageError
-from beamloom.settings import ProcessSettings
+from beamloom.services.membership import first_of
+from beamloom.settings import (
+    ControllerSettings,
+    DebugWorkerSettings,
+    ProcessSettings,
+    ReducerSettings,
+    ServiceSettings,
+    port_range,
+)
+from beamloom.transport.interfaces import ANYWHERE, address_at, address_towards
 from beamloom.transport.keys import Keys, read_keys
 from beamloom.transport.zeromq import LARGEST_FRAME, ZmqChannel
+
+THE_WORLD = "tcp://198.51.100.1:9"
+"""An address of nobody (RFC 5737): the way to it is the way to whatever is not near."""
 
 
 class MailboxError(UsageError):
@@ -22,7 +37,7 @@ def keys_of(settings: ProcessSettings) -> Keys | None:
     """The keys that the settings name. Raises KeyFileError; MailboxError where there are none, and other machines would be let in."""
     if settings.keys:
         return read_keys(Path(settings.keys))
-    if not settings.mailbox_open and not _is_loopback(settings.bind):
+    if not settings.mailbox_open and not _is_loopback(address_at(settings.bind)):
         raise MailboxError(
             f"the mailbox on {settings.bind} can be reached by other machines, and there are no keys, so that anybody could take part; "
             "make some with 'beamloom keys' and name their file with --keys, listen on 127.0.0.1, "
@@ -32,10 +47,43 @@ def keys_of(settings: ProcessSettings) -> Keys | None:
 
 
 def open_mailbox(
-    settings: ProcessSettings, keys: Keys | None, peer: str, port: int = 0, largest_frame: int = LARGEST_FRAME
+    settings: ServiceSettings | ControllerSettings,
+    keys: Keys | None,
+    peer: str,
+    largest_frame: int = LARGEST_FRAME,
 ) -> ZmqChannel:
-    """The mailbox of this process, which listens from now on. Raises OSError with a sentence where it cannot."""
-    return ZmqChannel(peer, settings.bind, port, settings.advertise, keys=keys, largest_frame=largest_frame)
+    """The mailbox of this process, which listens from now on.
+
+    Raises OSError with a sentence where it cannot, UsageError where ``bind`` or ``advertise`` mean nothing here.
+    """
+    return ZmqChannel(
+        peer,
+        address_at(settings.bind),
+        settings.mailbox_port,
+        known_as(settings),
+        keys=keys,
+        largest_frame=largest_frame,
+        ports=port_range(settings.ports),
+    )
+
+
+def known_as(settings: ProcessSettings) -> str:
+    """The host of the address that others are told; empty: the one that is listened on. Raises UsageError."""
+    if settings.advertise:
+        return address_at(settings.advertise)
+    if settings.bind in ANYWHERE:
+        ways = [first_of(settings.controller)] if isinstance(settings, ServiceSettings) else []
+        found = [address for way in (*ways, THE_WORLD) if (address := address_towards(way)) is not None]
+        beyond = [address for address in found if not _is_loopback(address)]
+        return (beyond or found or ["127.0.0.1"])[0]
+    return ""
+
+
+def http_known_as(settings: ReducerSettings | DebugWorkerSettings) -> str:
+    """The same for what is served over HTTP."""
+    if settings.advertise or address_at(settings.http_host) in ANYWHERE:
+        return known_as(settings)
+    return ""
 
 
 def _is_loopback(host: str) -> bool:

@@ -18,7 +18,7 @@ from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, files_of, keepers_of, past_of
 from beamloom.services.last_words import LastWords
 from beamloom.services.loop import serve as serve_loop
-from beamloom.services.mailbox import keys_of, open_mailbox
+from beamloom.services.mailbox import http_known_as, keys_of, open_mailbox
 from beamloom.services.membership import first_of, new_peer_id
 from beamloom.services.reducer import ReducerService
 from beamloom.services.resumption import TAKING_UP
@@ -64,7 +64,7 @@ def serve(settings: ReducerSettings) -> int:
     server = HttpServer(app, settings.http_host, settings.http_port, access, is_question)
     disks = DiskWatch({"journal": journals_of(settings), "results": folder_of(settings.autosave)})
     try:
-        http = server.start_as(settings.advertise)
+        http = server.start_as(http_known_as(settings))
         service = ReducerService(
             settings, channel, settings.controller, load, desk, http, keeping, journal, evidence, notes
         )

@@ -14,6 +14,7 @@ from beamloom.settings._kinds import (
     ServiceSettings,
     StreamSettings,
     WorkerSettings,
+    port_range,
 )
 from beamloom.settings._reducer import ReducerSettings
 from beamloom.settings._reference import settings_markdown
@@ -47,6 +48,7 @@ __all__ = [
     "expectation",
     "field_docstrings",
     "named_rules",
+    "port_range",
     "read_settings_file",
     "resolve",
     "settings_markdown",

@@ -36,6 +36,16 @@ Seconds = Annotated[float, Meta(gt=0, extra={"unit": "s"})]
 Port = Annotated[int, Meta(ge=0, le=65535, extra={"expects": "a port from 0 (any free one) to 65535"})]
 """A TCP port; 0 picks a free one."""
 
+PortRange = Annotated[
+    str,
+    Meta(
+        pattern=r"^$|^\d{1,5}-\d{1,5}$",
+        description="Ports of which the process takes a free one where it was given none; by default any.",
+        extra={"expects": "two ports with a dash between, such as 10600-10699"},
+    ),
+]
+"""The first and the last of several TCP ports; empty for any."""
+
 ClassName = Annotated[
     str,
     Meta(
@@ -50,6 +60,18 @@ ServiceName = Annotated[
     Meta(pattern=r"^[\w.-]*$", extra={"expects": "a name of letters, digits, dots, dashes and underscores"}),
 ]
 """The name of one process of the pipeline."""
+
+
+def port_range(text: str) -> range | None:
+    """The ports of a range; None for any. Raises ValueError where there is none in it."""
+    if not text:
+        return None
+    first, last = map(int, text.split("-"))
+    if not 1 <= first <= last <= 65535:
+        raise ValueError(
+            f"ports ({text}) is no range; give the lower one first, both from 1 to 65535, such as 10600-10699"
+        )
+    return range(first, last + 1)
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,16 +119,18 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     bind: Annotated[
         str,
         Meta(
-            description="Address of the network interface on which the process opens its ports; 0.0.0.0 for all."
+            description="Address of the network interface on which the process opens its ports, or the name of the interface (`eth1`), or "
+            "the network that it is in (`10.1.0.0/16`); 0.0.0.0 for all."
         ),
     ] = "127.0.0.1"
     advertise: Annotated[
         str,
         Meta(
-            description="Host name or address under which other processes reach this one, "
-            "where it differs from `bind`; needed when `bind` is 0.0.0.0."
+            description="Host name or address under which other processes reach this one, or the interface or network that it has that "
+            "address in, where it differs from `bind`; where that is 0.0.0.0, by default the address from which the controller is reached."
         ),
     ] = ""
+    ports: PortRange = ""
     keys: Annotated[
         str,
         Meta(
@@ -143,6 +167,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
                 f"heartbeat_interval ({self.heartbeat_interval} s), or every process counts as dead; "
                 "three intervals or more are usual"
             )
+        port_range(self.ports)
         if not self.name:
             msgspec.structs.force_setattr(self, "name", self._default_name())
 
@@ -161,6 +186,12 @@ class ServiceSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown
             extra={"expects": "an address as tcp://host:port, or several with commas between"},
         ),
     ] = "tcp://127.0.0.1:10500"
+    mailbox_port: Annotated[
+        Port,
+        Meta(
+            description="Port on which other processes reach this one; 0: a free one, of `ports` where that is given."
+        ),
+    ] = 0
 
 
 class IngesterSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -335,7 +366,10 @@ class DebugWorkerSettings(WorkerSettings, frozen=True, kw_only=True, forbid_unkn
         ),
     ] = ("debug",)
     http_host: Annotated[
-        str, Meta(description="Address of the network interface on which the events are served.")
+        str,
+        Meta(
+            description="Address of the network interface on which the events are served, its name, or the network that it is in."
+        ),
     ] = "127.0.0.1"
     http_port: Annotated[Port, Meta(description="Port on which the events are served.")] = 5002
     http_tokens: HttpTokens = ""

@@ -34,7 +34,10 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
         str, Meta(description="Folder where the analysis is imported from, before installed packages.")
     ] = "."
     http_host: Annotated[
-        str, Meta(description="Address of the network interface on which the results are served.")
+        str,
+        Meta(
+            description="Address of the network interface on which the results are served, its name, or the network that it is in."
+        ),
     ] = "127.0.0.1"
     http_port: Annotated[Port, Meta(description="Port on which the results are served.")] = 5001
     http_tokens: HttpTokens = ""

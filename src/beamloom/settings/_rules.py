@@ -34,7 +34,10 @@ class RulesKeeperSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unk
     """See the module."""
 
     http_host: Annotated[
-        str, Meta(description="Address of the network interface on which the HTTP API is served.")
+        str,
+        Meta(
+            description="Address of the network interface on which the HTTP API is served, its name, or the network that it is in."
+        ),
     ] = "127.0.0.1"
     http_port: ApiPort = 0
     http_tokens: HttpTokens = ""

@@ -22,6 +22,7 @@ from beamloom.access.gate import Gate, IsQuestion, nothing_is_asked
 from beamloom.access.policy import LOOPBACK, Access
 from beamloom.errors import UsageError
 from beamloom.transport.http_protocol import SPARE_CONNECTIONS, PatientProtocol
+from beamloom.transport.interfaces import address_at
 from beamloom.transport.websocket_protocol import QuietProtocol
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class HttpServer:
         is_question: IsQuestion = nothing_is_asked,
     ) -> None:
         self.host = host
+        """After ``start``, the address, where an interface or a network was named."""
         self.port = port
         """After ``start``, the port that is really bound."""
         self._access = access
@@ -105,6 +107,7 @@ class HttpServer:
         """
         if self._thread is not None:
             raise RuntimeError("this HTTP server has been started before; make a new one.")
+        self.host = address_at(self.host)
         listener = _bind(self.host, self.port, self._access)
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(

@@ -23,6 +23,7 @@ import msgspec
 import zmq
 
 from beamloom.native import Receiver
+from beamloom.transport.binding import MOST_WAITING, bind_one
 from beamloom.transport.channel import Received
 from beamloom.transport.doorkeeper import Doorkeeper
 from beamloom.transport.handshakes import Handshakes
@@ -63,8 +64,11 @@ class ZmqChannel:
         *,
         keys: Keys | None = None,
         largest_frame: int = LARGEST_FRAME,
+        ports: Sequence[int] | None = None,
     ) -> None:
-        """Binds at once; ``port`` 0 picks a free one. Raises OSError with a sentence when the address cannot be bound.
+        """Binds at once; ``port`` 0 picks a free one, of ``ports`` where they are given.
+
+        Raises OSError with a sentence when the address cannot be bound.
 
         With ``keys`` only their holders are let in, and only their holders are sent to.
         """
@@ -83,14 +87,13 @@ class ZmqChannel:
         if keys is not None:
             keys.guard(self._inbox)
             self._doorkeeper = Doorkeeper(self._context, self._inbox, keys)
+        self._inbox.set(zmq.BACKLOG, MOST_WAITING)
         try:
-            self._inbox.bind(f"tcp://{bind}:{port or '*'}")
-        except zmq.ZMQError as error:
+            bind_one(self._inbox, bind, [port] if port or ports is None else ports)
+        except OSError:
             self._inbox.close()
             self._end_context()
-            raise OSError(
-                f"cannot listen at {bind}:{port} ({error}); is another controller or service running there?"
-            ) from error
+            raise
         bound = self._inbox.get_string(zmq.LAST_ENDPOINT)
         self._address = f"tcp://{advertise or bind}:{bound.rsplit(':', 1)[1]}"
         self._outboxes: dict[str, Outbox] = {}
