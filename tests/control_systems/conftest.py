@@ -1,15 +1,18 @@
-"""A pipeline with one camera, whose analysis has a parameter of each kind: shared by the tests of a module."""
+"""A pipeline with one camera, whose analysis has a parameter of each kind, shared by the tests of a module; and a RunEngine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from live.pipelines import Bench, Live, running
+
+if TYPE_CHECKING:
+    from devices.bluesky_engine import Hutch
 
 ANALYSES = Path(__file__).parent / "analyses"
 Address = Mapping[str, tuple[str, str]]
@@ -61,3 +64,18 @@ def own_live(own_address: Address) -> Iterator[Live]:
 def own_camera(own_address: Address) -> Iterator[Bench]:
     with Bench(own_address) as bench:
         yield bench
+
+
+@pytest.fixture
+def documents() -> list[tuple[str, dict[str, Any]]]:
+    """All that the engine of ``made`` emits."""
+    return []
+
+
+@pytest.fixture
+def made(tmp_path: Path, documents: list[tuple[str, dict[str, Any]]]) -> Iterator[Hutch]:
+    """A RunEngine with its devices, where Bluesky is there."""
+    from devices.bluesky_engine import hutch
+
+    with hutch(tmp_path, lambda name, document: documents.append((name, document))) as made:
+        yield made

@@ -30,7 +30,7 @@ from beamloom.control.bluesky import (
 from beamloom.errors import TimedOut, UsageError
 from beamloom.triggermap import open_ended
 from control_systems.bluesky_scans import Documents, Plan, analysed, of_kind, pipeline_of, stepping
-from devices.bluesky_engine import Hutch, hutch
+from devices.bluesky_engine import Hutch
 from live.pipelines import Live, wait_until
 from support.patience import PATIENCE
 
@@ -54,18 +54,6 @@ def live(pipeline: Live, publish: str) -> Iterator[LiveAnalysis]:
     pipeline.set(script="{}", gate="", gated="")
     with LiveAnalysis(pipeline.placement.controller_url, publish=publish) as live:
         yield live
-
-
-@pytest.fixture
-def documents() -> Documents:
-    """All that the engine of ``made`` emits."""
-    return []
-
-
-@pytest.fixture
-def made(tmp_path: Path, documents: Documents) -> Iterator[Hutch]:
-    with hutch(tmp_path, lambda name, document: documents.append((name, document))) as made:
-        yield made
 
 
 def primary(documents: Documents) -> dict[str, Any]:

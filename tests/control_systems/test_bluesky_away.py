@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +18,12 @@ import bluesky.plans as bp
 from beamloom.control.bluesky import LiveAnalysis, live_analysis_wrapper, next_feedback, steered_scan
 from beamloom.errors import NotReachable, PipelineError, TimedOut, UsageError
 from control_systems.bluesky_scans import Documents, Plan, analysed, pipeline_of, stepping
-from devices.bluesky_engine import Hutch, hutch
+from devices.bluesky_engine import Hutch
 from live.pipelines import Live, wait_until
 from support.patience import PATIENCE
 from support.ports import quiet_address
 
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture
-def documents() -> Documents:
-    """All that the engine of ``made`` emits."""
-    return []
-
-
-@pytest.fixture
-def made(tmp_path: Path, documents: Documents) -> Iterator[Hutch]:
-    with hutch(tmp_path, lambda name, document: documents.append((name, document))) as made:
-        yield made
 
 
 def away() -> LiveAnalysis:

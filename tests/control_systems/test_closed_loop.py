@@ -30,7 +30,7 @@ from bluesky.utils import Msg
 from beamloom.control.bluesky import LiveAnalysis, Steered, steered_scan
 from beamloom.devices import stins
 from beamloom.devices.bluesky import DocumentPublisher
-from devices.bluesky_engine import Hutch, hutch
+from devices.bluesky_engine import Hutch
 from live.pipelines import Bench, Live, running, wait_until
 from support.patience import PATIENCE
 from support.ports import quiet_port
@@ -55,12 +55,6 @@ def simulated(example: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Hutch]:
-    with hutch(tmp_path, lambda name, document: None) as made:
-        yield made
 
 
 @contextmanager
