@@ -166,8 +166,10 @@ def test_either_side_may_be_killed_and_come_back(own_live: Live, own_camera: Ben
             wait_until(lambda: "gain" in device.get_attribute_list(), "the parameters", device.status)
             controller = next(one.pid for one in own_live.placement.status() if one.name == "controller")
             assert controller is not None
-            os.kill(controller, signal.SIGKILL)
+            # One that is killed may be there again before anybody looks; one that is held answers nobody.
+            os.kill(controller, signal.SIGSTOP)
             in_state(device, "FAULT")
+            os.kill(controller, signal.SIGKILL)
             wait_until(lambda: device.state().name != "FAULT", "the next controller", device.status, PATIENCE)
             device.gain = 4.0
         # Killed; the next one needs nothing but its name.
