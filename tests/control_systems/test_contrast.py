@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 import beamloom
 from beamloom.control.contrast import ScanArmer, frames_of_flyscan
+from beamloom.control.scanning import arming
 from beamloom.devices import stins
 from beamloom.devices.captures import read_capture
 from beamloom.devices.contrast import generate
@@ -169,6 +171,26 @@ def test_what_cannot_be_armed_is_said(live: Live, bench: Bench) -> None:
     assert Refused(1, bench, messages).run() == 1
     assert len(said) == 1
     assert said[0].startswith(f"this scan is not analysed: no pipeline answers at {nowhere}")
+
+
+def test_a_run_that_somebody_has_armed_is_not_ended_in_the_place_of_that_of_a_scan(
+    live: Live, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arming, "LAST_SECONDS", 10 * PATIENCE)
+    url = live.placement.controller_url
+    with (
+        beamloom.connect(url) as scanning,
+        beamloom.connect(url) as somebody,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        run = scanning.arm(["camera"])
+        ending = thread.submit(arming.end_run, scanning, run, 100, through=False)
+        other = somebody.arm(["camera"])
+        assert not ending.result(PATIENCE)
+        progress = somebody.progress()
+        assert (progress.run, progress.finished) == (other, False)
+        somebody.stop()
+    assert live.finished()["run"] == other
 
 
 @pytest.mark.long
