@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from beamloom import Event, IntParameter, Parameter, ParameterSet, Result
+from beamloom.cli import main
 from beamloom.errors import UsageError
 from beamloom.recordings import (
     KeptAnalysis,
@@ -19,6 +20,7 @@ from beamloom.recordings import (
 from beamloom.replay import Audience, Replay, ReplayReport
 from beamloom.reprocessing import Again, RecordedRun, Wish, recorded_at
 from replay.material import RUN, one_part, write_run
+from support.ports import quiet_address
 
 EVENTS = 12
 HERE = f"{__name__}:Scaled", f"{__name__}:Table"
@@ -153,3 +155,16 @@ def test_a_run_is_found_by_any_of_its_files_and_by_its_folder(tmp_path: Path) ->
     nameless.write_bytes(files[0].read_bytes())
     with pytest.raises(UsageError, match="beamloom replay -f"):
         recorded_at(nameless)
+
+
+def test_a_file_that_cannot_be_written_is_said_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(tmp_path)
+    (tmp_path / "taken").write_text("a file, and no folder")
+    wanted = tmp_path / "taken" / "again.h5"
+    words = ["reprocess", str(tmp_path), "--url", f"http://{quiet_address()}", "--capsules", ""]
+    assert main([*words, "-o", str(wanted)]) == 1
+    assert f"{wanted} cannot be written: " in (said := capsys.readouterr().err)
+    assert said.rstrip().endswith("name another place with -o")
+    assert main([*words, "-o", str(tmp_path / "again.h5")]) == 0

@@ -20,6 +20,7 @@ from beamloom.errors import UsageError
 if TYPE_CHECKING:
     from beamloom.replay import ReplayReport
     from beamloom.reprocessing import Again, Publisher, RecordedRun
+    from beamloom.results.record import RunRecord
 
 EXAMPLE = """\
 beamloom reprocess last --set threshold=5
@@ -170,22 +171,35 @@ def _made(again: Again, publisher: Publisher | None) -> ReplayReport | None:
 
 
 def _publish(again: Again, report: ReplayReport, publisher: Publisher | None, output: Path | None) -> None:
-    """Hand the result over, and say where it is. A result that cannot be handed over is saved all the same, where that was asked for."""
+    """Save the result and hand it over, and say where it is. Of these two, one is done though the other fails."""
     from beamloom.errors import UserError
     from beamloom.reprocessing.publishing import save
 
     record = again.record(report)
     what = ", ".join(f"{name.lstrip(':')}={value}" for name, value in again.wish.changed.items())
     print(f"run {again.recorded.run}, reduced again{' with ' + what if what else ''}, is {again.run_id}")
+    not_saved: UserError | None = None
     if output is not None:
-        print(f"saved:   {save(output, record, report.publish)}")
-    if publisher is None:
-        return
+        try:
+            print(f"saved:   {save(output, record, report.publish)}")
+        except UserError as error:
+            not_saved = error
+    if publisher is not None:
+        _hand_over(again, report, record, publisher, saved=output is not None and not_saved is None)
+    if not_saved is not None:
+        raise not_saved
+
+
+def _hand_over(
+    again: Again, report: ReplayReport, record: RunRecord, publisher: Publisher, *, saved: bool
+) -> None:
+    from beamloom.errors import UserError
+
     try:
         where = publisher.hand_in(record, report.publish)
     except UserError as error:
         publisher.tell(again.told(again.total, given_up=True), now=True)
-        hint = "" if output is not None else "; save it with -o FILE.h5 instead"
+        hint = "" if saved else "; save it with -o FILE.h5 instead"
         raise UserError(f"the result cannot be shown beside the live one: {error}{hint}") from error
     publisher.conclude(again.told(again.total, report))
     print(f"result:  {where}")

@@ -17,7 +17,7 @@ import msgspec
 from beamloom.client._http import Service
 from beamloom.client._processes import Processes
 from beamloom.control.answers import MadeAgain
-from beamloom.errors import PipelineError, UsageError
+from beamloom.errors import PipelineError, UsageError, UserError
 from beamloom.results.record import RunRecord
 from beamloom.results.sharing import Sharer
 from beamloom.results.snapshot import Snapshot
@@ -100,8 +100,13 @@ def check_file(path: Path) -> None:
 
 
 def save(path: Path, record: RunRecord, publish: dict[Any, Any]) -> str:
-    """Write a result into a file, whole or not at all. Raises OSError."""
+    """Write a result into a file, whole or not at all; returns where it is. Raises UserError."""
     from beamloom.results.files.once import keep_once
     from beamloom.results.files.place import Hdf5File
 
-    return keep_once(Hdf5File(path), record, Snapshot(1, record.run, Sharer().copy(publish)))
+    try:
+        return keep_once(Hdf5File(path), record, Snapshot(1, record.run, Sharer().copy(publish)))
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror or error}; name another place with -o"
+        ) from error
