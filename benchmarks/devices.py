@@ -88,6 +88,8 @@ def cases() -> Iterator[Case]:
         keywords = {"shape": shape, "dtype": "uint16"}
         yield Case("adzmq", size, keywords, {"first_frame": 1}, zmq.SUB, few(shape))
     for size, shape in SIZES.items():
+        yield Case("jungfrau", size, {"shape": shape}, {}, zmq.SUB, few(shape))
+    for size, shape in SIZES.items():
         keywords = {"shape": shape, "dtype": "uint16"}
         yield Case("pva", size, keywords, {"queue": 100}, items=few(shape), link="PVA")
     for size, shape in SIZES.items():
