@@ -10,6 +10,7 @@ import pytest
 from beamloom.errors import UsageError
 from beamloom.services.mailbox import keys_of, known_as, open_mailbox
 from beamloom.settings import ControllerSettings, WorkerSettings
+from beamloom.transport.binding import CannotBind
 from beamloom.transport.interfaces import address_at, address_towards, interfaces
 from beamloom.transport.zeromq import ZmqChannel
 
@@ -42,14 +43,14 @@ def test_mailboxes_share_a_range_of_ports_until_all_are_taken() -> None:
             taken.append(port_of(channel))
         assert sorted(taken) == list(ports)
         with pytest.raises(
-            OSError, match=f"all ports from {ports[0]} to {ports[-1]} of 127.0.0.1 are taken; give more"
+            CannotBind, match=f"all ports from {ports[0]} to {ports[-1]} of 127.0.0.1 are taken; give more"
         ):
             open_mailbox(settings, None, "worker-3")
 
 
 def test_a_port_that_is_given_wins_over_the_range() -> None:
     (port,) = free_ports(1)
-    channel = open_mailbox(WorkerSettings(mailbox_port=port, ports="1024-1030"), None, "worker")
+    channel = open_mailbox(WorkerSettings(data_port=port, ports="1024-1030"), None, "worker")
     try:
         assert port_of(channel) == port
     finally:
@@ -64,7 +65,7 @@ def test_a_range_without_ports_is_refused(ports: str) -> None:
 
 def test_an_address_of_another_machine_is_refused_with_what_this_one_has() -> None:
     with pytest.raises(
-        OSError, match=r"192\.0\.2\.99 is no address and no interface of this machine; 'ip address' shows"
+        CannotBind, match=r"192\.0\.2\.99 is no address and no interface of this machine; 'ip address' shows"
     ):
         open_mailbox(WorkerSettings(bind="192.0.2.99", mailbox_open=True), None, "worker")
 

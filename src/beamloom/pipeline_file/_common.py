@@ -18,6 +18,7 @@ ELSEWHERE = frozenset(
         "http_host",
         "http_port",
         "mailbox_port",
+        "data_port",
         "streams",
         "worker_class",
         "reducer_class",

@@ -54,12 +54,12 @@ def open_mailbox(
 ) -> ZmqChannel:
     """The mailbox of this process, which listens from now on.
 
-    Raises OSError with a sentence where it cannot, UsageError where ``bind`` or ``advertise`` mean nothing here.
+    Raises CannotBind where it cannot, UsageError where ``bind`` or ``advertise`` mean nothing here.
     """
     return ZmqChannel(
         peer,
         address_at(settings.bind),
-        settings.mailbox_port,
+        settings.data_port if isinstance(settings, ServiceSettings) else settings.mailbox_port,
         known_as(settings),
         keys=keys,
         largest_frame=largest_frame,

@@ -186,7 +186,7 @@ class ServiceSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown
             extra={"expects": "an address as tcp://host:port, or several with commas between"},
         ),
     ] = "tcp://127.0.0.1:10500"
-    mailbox_port: Annotated[
+    data_port: Annotated[
         Port,
         Meta(
             description="Port on which other processes reach this one; 0: a free one, of `ports` where that is given."

@@ -12,22 +12,28 @@ from collections.abc import Sequence
 
 import zmq
 
+from beamloom.errors import UserError
+
 MOST_WAITING = 1024
 """Connections that may wait on a mailbox until they are taken; the system bounds it by ``net.core.somaxconn``."""
 
 
+class CannotBind(UserError, OSError):
+    """An address that a mailbox cannot have, now or at all."""
+
+
 def bind_one(socket: zmq.Socket[bytes], host: str, ports: Sequence[int]) -> None:
-    """Bind to one of ``ports`` on ``host``; 0 is any. Raises OSError with a sentence where none is to be had."""
+    """Bind to one of ``ports`` on ``host``; 0 is any. Raises CannotBind where none is to be had."""
     first = random.SystemRandom().randrange(len(ports))
     for port in (*ports[first:], *ports[:first]):
         try:
             socket.bind(f"tcp://{host}:{port or '*'}")
         except zmq.ZMQError as error:
             if error.errno != errno.EADDRINUSE or len(ports) == 1:
-                raise OSError(_why_not(error, host, port)) from error
+                raise CannotBind(_why_not(error, host, port)) from error
         else:
             return
-    raise OSError(
+    raise CannotBind(
         f"all ports from {ports[0]} to {ports[-1]} of {host} are taken; give more of them as 'ports', or end what listens there "
         "('ss -ltnp')"
     )

@@ -23,7 +23,7 @@ import msgspec
 import zmq
 
 from beamloom.native import Receiver
-from beamloom.transport.binding import MOST_WAITING, bind_one
+from beamloom.transport.binding import MOST_WAITING, CannotBind, bind_one
 from beamloom.transport.channel import Received
 from beamloom.transport.doorkeeper import Doorkeeper
 from beamloom.transport.handshakes import Handshakes
@@ -68,7 +68,7 @@ class ZmqChannel:
     ) -> None:
         """Binds at once; ``port`` 0 picks a free one, of ``ports`` where they are given.
 
-        Raises OSError with a sentence when the address cannot be bound.
+        Raises CannotBind when the address cannot be bound.
 
         With ``keys`` only their holders are let in, and only their holders are sent to.
         """
@@ -90,7 +90,7 @@ class ZmqChannel:
         self._inbox.set(zmq.BACKLOG, MOST_WAITING)
         try:
             bind_one(self._inbox, bind, [port] if port or ports is None else ports)
-        except OSError:
+        except CannotBind:
             self._inbox.close()
             self._end_context()
             raise
