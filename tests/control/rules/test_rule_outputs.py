@@ -93,6 +93,19 @@ def test_versions_count_what_is_new_alone(engine: RuleEngine, tmp_path: Path) ->
     assert {path[: len("$.rules.first")] for path in changed} == {"$.rules.first"}
 
 
+def test_a_ledger_in_which_nothing_was_written_is_not_asked_again(
+    engine: RuleEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = RuleOutputs(engine)
+    first = outputs._look()
+
+    def refuse(most: int) -> None:
+        raise AssertionError("all chains are asked for again")
+
+    monkeypatch.setattr(engine.ledger, "runs", refuse)
+    assert outputs._look().version == first.version
+
+
 def test_the_latest_is_shown_and_all_that_one_run_has_started(engine: RuleEngine, tmp_path: Path) -> None:
     for number, by in enumerate(["anna", "run one", "run two", "run two"]):
         push(engine, sums(tmp_path, "spots", f"{number}.npy"), by)

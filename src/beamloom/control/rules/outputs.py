@@ -53,6 +53,9 @@ class RuleOutputs:
         self._engine = engine
         self._turn = threading.Lock()
         self._held: OrderedDict[Written, Any] = OrderedDict()
+        self._changes = -1
+        """Those of the ledger when it was last asked for ``_shown``."""
+        self._shown: list[tuple[str, RunView, StepView]] = []
         self._groups: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
         """By name: what the group was made of, and the group."""
         self._publish: dict[str, Any] = {"rules": {}}
@@ -79,10 +82,12 @@ class RuleOutputs:
 
     def _look(self) -> Snapshot:
         with self._turn:
-            groups = {
-                name: self._group(name, chain, step)
-                for name, chain, step in shown(self._engine.ledger.runs(MOST_CHAINS))
-            }
+            # All chains are many questions to the ledger, which hands out nothing meanwhile; files are looked at each time.
+            changes = self._engine.ledger.changes()
+            if changes != self._changes:
+                self._shown = list(shown(self._engine.ledger.runs(MOST_CHAINS)))
+                self._changes = changes
+            groups = {name: self._group(name, chain, step) for name, chain, step in self._shown}
             publish = {"rules": groups}
             now = time.time()
             known = self._publish["rules"]

@@ -173,6 +173,11 @@ class Ledger:
 
     # Questions
 
+    def changes(self) -> int:
+        """Grows with whatever is written; as long as it is the same, so is everything else that is asked."""
+        with self._database.reading() as connection:
+            return connection.total_changes
+
     def spec(self, step: int) -> StepSpec:
         """The step as it was pushed. Raises KeyError."""
         if step not in self._specs:
