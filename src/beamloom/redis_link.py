@@ -41,7 +41,7 @@ class RedisLink:
         try:
             return self._scripts[text](keys=list(keys), args=list(arguments))
         except redis.RedisError as error:
-            raise Unreachable(str(error) or type(error).__name__) from error
+            raise Unreachable(str(error).rstrip(".") or type(error).__name__) from error
 
     def close(self) -> None:
         """Release the connection. May be called twice."""

@@ -135,6 +135,7 @@ def test_the_wiring_is_shown_in_the_order_in_which_modules_run(
     ("words", "said"),
     [
         (["run", "RECIPE", "--input", "inptu=spots.npy"], "RECIPE:1: filters.GaussianFilter takes 'input'"),
+        (["run", "RECIPE"], "RECIPE takes files; give them as --input input=FILE"),
         (["run", "RECIPE", "--input", "nowhere.npy"], "there is no file nowhere.npy for the input 'input'"),
         (
             ["run", "RECIPE", "--input", "SPOTS", "--output", "lables=a.tif"],

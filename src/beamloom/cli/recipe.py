@@ -67,11 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from beamloom.rules.recipes import WholeFiles, parse_recipe, read_recipe, run_recipe
+    from beamloom.rules.recipes import WholeFiles, read_recipe, run_recipe
 
     inputs = _pairs(arguments.inputs, "--input", alone="input")
     outputs = _pairs(arguments.outputs, "--output")
-    recipe = parse_recipe(read_recipe(arguments.recipe).text, str(arguments.recipe), set(inputs))
+    recipe = read_recipe(arguments.recipe, set(inputs) or None)
+    if recipe.needs and not inputs:
+        wanted = " ".join(f"--input {name}=FILE" for name in recipe.needs)
+        raise UsageError(f"{arguments.recipe} takes files; give them as {wanted}")
     for name, file in inputs.items():
         if not Path(file).is_file():
             raise UsageError(f"there is no file {file} for the input {name!r}")
@@ -107,11 +110,12 @@ def _told(recipe: Path, error: Exception) -> UserError:
 
 
 def _check(path: Path, inputs: Sequence[str], outputs: dict[str, str]) -> None:
-    from beamloom.rules.recipes import parse_recipe, read_recipe, with_outputs
+    from beamloom.rules.recipes import read_recipe, with_outputs
 
     names = {name.partition("=")[0] for name in inputs}
-    recipe = with_outputs(parse_recipe(read_recipe(path).text, str(path), names or None), outputs)
-    print(f"{path}: {len(recipe.steps)} modules, in the order in which they run")
+    recipe = with_outputs(read_recipe(path, names or None), outputs)
+    count = len(recipe.steps)
+    print(f"{path}: {count} {'module' if count == 1 else 'modules'}, in the order in which they run")
     print("\n".join(f"  {line}" for line in _wiring(recipe)))
     print(
         "takes: " + (", ".join(f"{name} ({_kind(kind)})" for name, kind in recipe.needs.items()) or "nothing")

@@ -87,8 +87,7 @@ def _recipe(recipe: str | Recipe | None, uri: str | Path | None, keys: set[str])
             "a recipe rule needs its recipe, either as recipe (YAML text) or as recipeURI (a path)"
         )
     if uri is not None:
-        path = local(uri)
-        return parse_recipe(read_recipe(path).text, str(path), keys)
+        return read_recipe(local(uri), keys)
     return parse_recipe(recipe.text if isinstance(recipe, Recipe) else str(recipe), "recipe", keys)
 
 

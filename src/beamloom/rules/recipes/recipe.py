@@ -71,13 +71,17 @@ class Recipe:
         return {step.written: step.pattern for step in writing}
 
 
-def read_recipe(path: Path) -> Recipe:
-    """The recipe in a file. Raises RecipeRefused."""
+def read_recipe(path: Path, inputs: Iterable[str] | None = None) -> Recipe:
+    """The recipe in a file; ``inputs`` as ``parse_recipe`` has them. Raises RecipeRefused."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeRefused(f"the recipe {path} cannot be read: {error}") from error
-    return parse_recipe(text, str(path))
+    except OSError as error:
+        raise RecipeRefused(
+            f"the recipe {path} cannot be read ({error.strerror}); give the path of a YAML file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise RecipeRefused(f"the recipe {path} cannot be read: it is not UTF-8 text") from error
+    return parse_recipe(text, str(path), inputs)
 
 
 def parse_recipe(text: str, name: str = "recipe", inputs: Iterable[str] | None = None) -> Recipe:

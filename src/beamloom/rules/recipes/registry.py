@@ -87,7 +87,9 @@ def find_module(name: str) -> Module:
     """The module of a name. Raises RuleRefused, with the closest one that there is."""
     _load()
     if name not in _MODULES:
-        raise RuleRefused(f"there is no module {name!r}{closest(name, _MODULES)}")
+        raise RuleRefused(
+            f"there is no module {name!r}{closest(name, _MODULES)}; 'beamloom recipe modules' lists them"
+        )
     return _MODULES[name]
 
 
