@@ -20,7 +20,7 @@ from beamloom.placement import (
     RestartPolicy,
     State,
 )
-from beamloom.placement.processes import what_is_left
+from beamloom.placement.children import what_is_left
 from placement.standins import Ends, python, sleeper, stubborn
 from support.patience import PATIENCE
 

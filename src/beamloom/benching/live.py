@@ -19,7 +19,7 @@ from beamloom.errors import UserError
 from beamloom.pipeline_file import Pipeline
 from beamloom.placement import LocalPlacement
 from beamloom.placement.layout import Layout, layout_of
-from beamloom.placement.processes import ProcessSpec
+from beamloom.placement.children import ProcessSpec
 from beamloom.settings import IngesterSettings, StreamSettings, resolve, settings_of
 
 PATIENCE = 600.0

@@ -2,7 +2,8 @@
 
 from beamloom.placement.layout import Layout, layout_of
 from beamloom.placement.local import LocalPlacement, PlacementError
-from beamloom.placement.processes import ProcessSpec, ProcessStatus, RestartPolicy, State
+from beamloom.placement.children import ProcessSpec
+from beamloom.placement.processes import ProcessStatus, RestartPolicy, State
 from beamloom.placement.screen import PlainScreen, Screen, TableScreen, screen_on
 
 __all__ = [

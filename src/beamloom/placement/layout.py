@@ -13,7 +13,7 @@ import msgspec
 from beamloom.access import Credentials, tokens_of
 from beamloom.pipeline_file import Pipeline, WorkerGroup, host_and_port
 from beamloom.placement.ports import free_ports
-from beamloom.placement.processes import ProcessSpec
+from beamloom.placement.children import ProcessSpec
 from beamloom.placement.staff import WorkerKind
 from beamloom.settings import ProcessSettings, StreamSettings, all_settings, named_rules, settings_of
 from beamloom.transport.interfaces import address_at

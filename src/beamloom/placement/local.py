@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,10 +23,11 @@ import msgspec
 
 from beamloom.errors import UserError, did_you_mean
 from beamloom.pipeline_file import Pipeline
+from beamloom.placement.children import Ground, LocalChild, ProcessSpec
 from beamloom.placement.door import LAUNCHER_VARIABLE, Door
 from beamloom.placement.layout import Layout, layout_of
 from beamloom.placement.notices import Notice, asked, notices
-from beamloom.placement.processes import Listener, Process, ProcessSpec, ProcessStatus, RestartPolicy, State
+from beamloom.placement.processes import Listener, Process, ProcessStatus, RestartPolicy, State
 from beamloom.placement.screen import Screen, SilentScreen, screen_on
 from beamloom.placement.staff import Staff
 
@@ -47,7 +48,8 @@ class LocalPlacement:
     """The processes of a pipeline on this machine; a context manager that starts and ends them.
 
     ``what`` is a pipeline, its layout, or any processes. ``screen`` shows what happens: by default the standard output, with ``quiet``
-    nothing. ``logs`` is a folder that gets the output of each process as ``<name>.log``.
+    nothing. ``logs`` is a folder that gets the output of each process as ``<name>.log``. ``grounds`` are where processes run that do not run
+    on this machine, by the names that their specs have.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class LocalPlacement:
         screen: Screen | None = None,
         policy: RestartPolicy | None = None,
         logs: Path | None = None,
+        grounds: Mapping[str, Ground] | None = None,
     ) -> None:
         self.layout = _layout(what)
+        self._grounds: Mapping[str, Ground] = {"": LocalChild.of, **(grounds or {})}
         self._screen = screen or (SilentScreen() if quiet else screen_on(sys.stdout))
         self._notices: list[Notice] = []
         self._changed = threading.Condition()
@@ -71,8 +75,7 @@ class LocalPlacement:
         self._door = Door(Staff(self, self.layout.kinds).answer) if self.layout.kinds else None
         # Never changed, only replaced: several threads go through it.
         self._processes = {
-            spec.name: Process(self._of_controller(spec), self._policy, listener)
-            for spec in self.layout.processes
+            spec.name: self._process_of(self._of_controller(spec)) for spec in self.layout.processes
         }
 
     def _of_controller(self, spec: ProcessSpec) -> ProcessSpec:
@@ -123,7 +126,7 @@ class LocalPlacement:
 
     def begin(self, specs: Sequence[ProcessSpec]) -> None:
         """Start further processes, and keep them alive; returns at once."""
-        started = {spec.name: Process(spec, self._policy, self._listener) for spec in specs}
+        started = {spec.name: self._process_of(spec) for spec in specs}
         with self._changed:
             if self._stopping:
                 return
@@ -278,6 +281,9 @@ class LocalPlacement:
         if known.get("reducer"):
             present.add("reducer")
         return [name for name in everybody if name not in present]
+
+    def _process_of(self, spec: ProcessSpec) -> Process:
+        return Process(spec, self._policy, self._listener, ground=self._grounds[spec.ground])
 
     def _process(self, name: str) -> Process:
         if name not in self._processes:

@@ -1,33 +1,23 @@
-"""One child process and its life: started, watched, started again after a death, given up when that does not help.
+"""The life of one process of a pipeline: started, watched, started again after a death, given up when that does not help.
 
-Each child has a thread of its own, which starts it and outlives it; Linux ends a child when the *thread* that started it
-ends, so children must never be started from a thread that may end before them.
+Where it runs is the matter of its ``Ground``. Each has a thread of its own here, which attends it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import os
-import selectors
 import signal
-import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from beamloom.exit_status import REFUSED, RENEWED
+from beamloom.placement.children import Child, Ending, Ground, LocalChild, ProcessSpec
 
 KEPT_LINES = 200
-LONGEST_LINE = 65536
-CHUNK = 65536
-PIPE_CAPACITY = 1 << 20
-"""The largest pipe that Linux gives without privileges, in bytes."""
-POLL_INTERVAL = 0.2
-"""Seconds between two looks at a child where the system does not tell when it ends."""
 
 
 class State(enum.StrEnum):
@@ -46,19 +36,6 @@ class State(enum.StrEnum):
     """Died too often, or cannot be started; stays dead."""
 
 
-class ProcessSpec(msgspec.Struct, frozen=True):
-    """What to start."""
-
-    name: str
-    argv: tuple[str, ...]
-    env: Mapping[str, str] = {}
-    """Variables beside those of the supervisor."""
-    stop_stage: int = 0
-    """Lower stages are told to end earlier."""
-    is_worker: bool = False
-    """Whether it is one of many workers, of which there may be more or fewer."""
-
-
 class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One child process at one moment."""
 
@@ -72,6 +49,8 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     """Its last line of output, or what the supervisor has to say about it."""
     is_worker: bool = False
+    kind: int = 0
+    """Of a worker: the group of the pipeline file that it is of."""
 
 
 class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +82,7 @@ class Listener:
 
 
 class Process:
-    """One child process, kept alive."""
+    """One process, kept alive."""
 
     def __init__(
         self,
@@ -111,14 +90,18 @@ class Process:
         policy: RestartPolicy,
         listener: Listener,
         clock: Callable[[], float] = time.monotonic,
+        ground: Ground = LocalChild.of,
     ) -> None:
         self.spec = spec
         self._policy = policy
         self._listener = listener
         self._clock = clock
+        self._ground = ground
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
+        self._pid: int | None = None
+        """None while it does not run."""
         self._state = State.WAITING
         self._started = 0.0
         self._starts = 0
@@ -128,29 +111,27 @@ class Process:
         self._thread = threading.Thread(target=self._live, name=f"placement-{spec.name}", daemon=True)
 
     def start(self) -> None:
-        """Start the child, and keep it alive from now on."""
+        """Start the process, and keep it alive from now on."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Tell the child to end (SIGTERM) and do not start it again; returns at once."""
+        """Tell the process to end (SIGTERM) and do not start it again; returns at once."""
         with self._lock:
             self._stop.set()
-            if self._child is not None and self._child.returncode is None:
+            child = self._child
+            if child is not None:
                 self._state = State.STOPPING
-                os.kill(self._child.pid, signal.SIGTERM)
+        if child is not None:
+            child.tell_to_end()
         self._listener.changed(self.spec.name, "")
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> int | None:
-        """Send a signal to the child and all that it started; returns its pid, None when it does not run."""
-        with self._lock:
-            if self._child is None or self._child.returncode is not None:
-                return None
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._child.pid, number)
-            return self._child.pid
+        """Send a signal to the process and all that it started; returns its pid, None when it does not run."""
+        child = self._child
+        return None if child is None else child.kill(number)
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until the child has ended for good; False when ``timeout`` seconds did not suffice."""
+        """Wait until the process has ended for good; False when ``timeout`` seconds did not suffice."""
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive()
@@ -158,15 +139,15 @@ class Process:
     def status(self) -> ProcessStatus:
         """How the process is at this moment."""
         with self._lock:
-            alive = self._child is not None and self._child.returncode is None
             return ProcessStatus(
                 name=self.spec.name,
-                pid=self._child.pid if alive and self._child else None,
+                pid=self._pid,
                 state=self._state,
-                uptime=self._clock() - self._started if alive else None,
+                uptime=None if self._pid is None else self._clock() - self._started,
                 restarts=max(self._starts - 1, 0),
                 message=self._message,
                 is_worker=self.spec.is_worker,
+                kind=self.spec.kind,
             )
 
     def output(self) -> list[str]:
@@ -174,14 +155,42 @@ class Process:
         with self._lock:
             return list(self._lines)
 
+    def begun(self, pid: int, sentence: str = "") -> None:
+        """Called by its child: it runs."""
+        with self._lock:
+            self._pid = pid
+            self._state = State.STOPPING if self._stop.is_set() else State.RUNNING
+            self._started = self._clock()
+            self._starts += 1
+            self._message = sentence or self._message
+        self._listener.changed(self.spec.name, sentence)
+
+    def interrupted(self, sentence: str) -> None:
+        """Called by its child: it does not run, and will again."""
+        with self._lock:
+            self._pid = None
+            if not self._stop.is_set():
+                self._state = State.RESTARTING if self._starts else State.WAITING
+            self._message = sentence
+        self._listener.changed(self.spec.name, sentence)
+
+    def wrote(self, lines: Iterator[str]) -> None:
+        """Called by its child: its output."""
+        for line in lines:
+            with self._lock:
+                self._lines.append(line)
+                self._message = line.strip() or self._message
+            self._listener.line(self.spec.name, line)
+
     def _live(self) -> None:
         while True:
             child = self._spawn()
             if child is None:
                 return
-            self._listener.changed(self.spec.name, "")
-            self._attend(child)
-            delay = self._after_death(child)
+            ending = child.attend(self)
+            with self._lock:
+                self._child = self._pid = None
+            delay = self._after_death(ending)
             if delay is None or self._stop.wait(delay):
                 break
         with self._lock:
@@ -189,89 +198,38 @@ class Process:
                 self._state = State.ENDED
         self._listener.changed(self.spec.name, "")
 
-    def _spawn(self) -> subprocess.Popen[bytes] | None:
+    def _spawn(self) -> Child | None:
         with self._lock:
             if self._stop.is_set():
                 self._state = State.ENDED
                 return None
             try:
-                self._child = subprocess.Popen(
-                    self.spec.argv,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1", **self.spec.env},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+                self._child = self._ground(self.spec)
             except OSError as error:
                 self._state = State.GIVEN_UP
                 self._message = f"{self.spec.name} cannot be started: {error}"
             else:
-                self._state = State.RUNNING
-                self._started = self._clock()
-                self._starts += 1
                 return self._child
         self._listener.changed(self.spec.name, self._message)
         return None
 
-    def _attend(self, child: subprocess.Popen[bytes]) -> None:
-        """Read the child's output until it has ended, then end whatever it left behind in its group."""
-        if child.stdout is None:
-            raise RuntimeError("the child was started without a pipe for its output")
-        pipe = child.stdout.fileno()
-        os.set_blocking(pipe, False)
-        cutter = _LineCutter()
-        self._read_until_ended(child, pipe, cutter)
-        with self._lock:
-            # Only now is the child reaped: until here nobody else can have its pid, and so its group.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-        self._take(cutter.cut(what_is_left(pipe)))
-        self._take(cutter.rest())
-        child.stdout.close()
-
-    def _read_until_ended(self, child: subprocess.Popen[bytes], pipe: int, cutter: _LineCutter) -> None:
-        with contextlib.ExitStack() as stack:
-            selector = stack.enter_context(selectors.DefaultSelector())
-            selector.register(pipe, selectors.EVENT_READ)
-            ended = _pidfd(child.pid)
-            if ended is not None:
-                stack.callback(os.close, ended)
-                selector.register(ended, selectors.EVENT_READ)
-            while True:
-                ready = {key.fd for key, _ in selector.select(None if ended is not None else POLL_INTERVAL)}
-                if ended in ready or (ended is None and child.poll() is not None):
-                    return
-                if pipe in ready:
-                    chunk = os.read(pipe, CHUNK)
-                    self._take(cutter.cut(chunk))
-                    if not chunk:
-                        selector.unregister(pipe)
-
-    def _take(self, lines: Iterator[str]) -> None:
-        for line in lines:
-            with self._lock:
-                self._lines.append(line)
-                self._message = line.strip() or self._message
-            self._listener.line(self.spec.name, line)
-
-    def _after_death(self, child: subprocess.Popen[bytes]) -> float | None:
+    def _after_death(self, ending: Ending) -> float | None:
         """Seconds until the next start, None when there is none."""
         if self._stop.is_set():
             return None
         now = self._clock()
-        renewed = child.returncode == RENEWED
+        renewed = ending.status == RENEWED
         if not renewed:
             self._deaths.append(now)
-        how = _how_it_ended(child.returncode)
         delay = self._policy.first_delay if renewed else self._policy.delay(self._deaths, now)
-        delay = None if child.returncode == REFUSED else delay
-        if child.returncode == REFUSED:
-            sentence = f"{self.spec.name} {how}: it cannot do what it was asked for and is not started again"
+        delay = None if ending.status == REFUSED else delay
+        if ending.status == REFUSED:
+            sentence = (
+                f"{self.spec.name} {ending.how}: it cannot do what it was asked for and is not started again"
+            )
         elif delay is None:
             sentence = (
-                f"{self.spec.name} {how}; it ended {self._policy.deaths} times within {self._policy.within:g} s "
+                f"{self.spec.name} {ending.how}; it ended {self._policy.deaths} times within {self._policy.within:g} s "
                 "and is not started again"
             )
         elif renewed:
@@ -279,55 +237,9 @@ class Process:
                 f"{self.spec.name} ended to begin anew, as it said above, and starts again in {delay:.1f} s"
             )
         else:
-            sentence = f"{self.spec.name} {how} and starts again in {delay:.1f} s"
+            sentence = f"{self.spec.name} {ending.how} and starts again in {delay:.1f} s"
         with self._lock:
             self._state = State.RESTARTING if delay is not None else State.GIVEN_UP
             self._message = sentence
         self._listener.changed(self.spec.name, sentence)
         return delay
-
-
-class _LineCutter:
-    """Cuts a stream of bytes into lines of text; a line that never ends is cut at LONGEST_LINE bytes."""
-
-    def __init__(self) -> None:
-        self._begun = b""
-
-    def cut(self, chunk: bytes) -> Iterator[str]:
-        *lines, self._begun = (self._begun + chunk).split(b"\n")
-        if len(self._begun) > LONGEST_LINE:
-            lines.append(self._begun)
-            self._begun = b""
-        return (line.rstrip(b"\r").decode(errors="replace") for line in lines)
-
-    def rest(self) -> Iterator[str]:
-        begun, self._begun = self._begun, b""
-        return iter([begun.decode(errors="replace")] if begun else [])
-
-
-def _pidfd(pid: int) -> int | None:
-    """A file descriptor that becomes readable when the child ends; None where the system has none."""
-    if not hasattr(os, "pidfd_open"):
-        return None
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        return None
-
-
-def what_is_left(pipe: int) -> bytes:
-    """What still stands in a pipe whose writers are gone, or should be."""
-    left = b""
-    with contextlib.suppress(BlockingIOError):
-        while len(left) < PIPE_CAPACITY and (chunk := os.read(pipe, CHUNK)):
-            left += chunk
-    return left
-
-
-def _how_it_ended(status: int) -> str:
-    if status >= 0:
-        return f"ended with exit status {status}"
-    try:
-        return f"was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was killed by signal {-status}"

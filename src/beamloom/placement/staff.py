@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import msgspec
 
 from beamloom.errors import UserError, did_you_mean
-from beamloom.placement.processes import ProcessSpec, ProcessStatus
+from beamloom.placement.children import ProcessSpec
+from beamloom.placement.processes import ProcessStatus
 
 MOST_AT_ONCE = 64
 

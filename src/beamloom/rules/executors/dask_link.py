@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from beamloom import dask_clusters
+from beamloom.dask_clusters import Connection
+from beamloom.libraries import MissingLibrary
 from beamloom.rules.errors import RuleRefused
-from beamloom.rules.executors.dask_loop import Loop
 from beamloom.rules.executors.executor import too_much
-from beamloom.rules.needs import need
 from beamloom.rules.spec import StepSpec
 
-CONNECT: Final = 5.0
-"""Seconds in which a scheduler answers, or is taken to be away."""
-CLOSE: Final = 10.0
-"""Seconds in which a cluster that was made here ends; one whose scheduler was lost may take much longer, which nobody waits for."""
 NOBODY: Final = 15.0
 """Seconds without a worker after which that is told."""
 EVERYBODYS: Final = ("cpu", "memory")
@@ -42,26 +37,20 @@ class Worker(NamedTuple):
 class Link:
     """See the module. One thread calls ``look``, ``everywhere``, ``leave`` and ``abandon``."""
 
-    def __init__(self, client: Any, loop: Loop, cluster: Any = None) -> None:
-        """``cluster``: where it was made for this link, and ends with it."""
-        self.client = client
-        self._address = str(client.scheduler.address)
-        self._loop = loop
-        self._cluster = cluster
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.client = connection.client
         self.workers: list[Worker] = []
         self._nobody_since = time.monotonic()
 
     @property
     def up(self) -> bool:
         """The scheduler is there."""
-        return bool(self.client.status == "running")
+        return self._connection.up
 
     def look(self) -> None:
         """Ask for the workers. Raises OSError, TimeoutError where the scheduler does not answer."""
-        if not self.up:
-            raise ConnectionError(f"the connection with {self._address} was lost")
-        told = self.client.sync(self.client.scheduler.identity, callback_timeout=CONNECT)
-        self.workers = [_worker(one) for one in told["workers"].values()]
+        self.workers = [_worker(one) for one in self._connection.workers().values()]
         if self.workers:
             self._nobody_since = time.monotonic()
 
@@ -69,7 +58,7 @@ class Link:
         """What holds everything up, or nothing."""
         if self.workers or time.monotonic() - self._nobody_since < NOBODY:
             return ""
-        address = self._address
+        address = self._connection.address
         return f"the Dask scheduler {address} has no workers; start some: dask worker {address}"
 
     def threads(self) -> int:
@@ -111,7 +100,7 @@ class Link:
 
     def everywhere(self, function: Callable[..., None], *arguments: Any) -> None:
         """Call it on all workers; those that do not answer have other sorrows."""
-        self.client.run(function, *arguments, on_error="ignore", callback_timeout=CONNECT)
+        self._connection.call(function, *arguments)
 
     def leave(self, function: Callable[..., None], *arguments: Any) -> None:
         """Call it on all workers as the last thing, and go."""
@@ -122,17 +111,7 @@ class Link:
 
     def abandon(self) -> None:
         """Go without a word."""
-        with contextlib.suppress(Exception):
-            self.client.close(timeout=1.0)
-        self._loop.stop()
-        if self._cluster is not None:
-            closing = threading.Thread(target=self._close_cluster, name="rules-dask-closing", daemon=True)
-            closing.start()
-            closing.join(CLOSE)
-
-    def _close_cluster(self) -> None:
-        with contextlib.suppress(Exception):
-            self._cluster.close()
+        self._connection.abandon()
 
 
 Opener = Callable[[], Link]
@@ -140,60 +119,11 @@ Opener = Callable[[], Link]
 
 def opener(cluster: Any, options: Mapping[str, Any]) -> Opener:
     """A function that connects with the cluster; see ``DaskExecutor``. Raises RuleRefused."""
-    distributed = need("distributed", "rules on Dask", "dask")
-
-    def connect(where: dict[str, Any], made: Any = None) -> Link:
-        loop = Loop()
-        try:
-            told = {**where, **options}
-            client = distributed.Client(**told, loop=loop.loop, timeout=CONNECT, set_as_default=False)
-            return Link(client, loop, made)
-        except BaseException:
-            loop.stop()
-            raise
-
-    if isinstance(cluster, str):
-        _see_to_address(cluster)
-        return lambda: connect({"address": cluster})
-    if isinstance(cluster, Path):
-        return lambda: connect({"scheduler_file": str(cluster)})
-    if hasattr(cluster, "scheduler_address"):
-        return lambda: connect(_way(cluster))
-    if callable(cluster):
-
-        def make() -> Link:
-            made = cluster()
-            try:
-                return connect(_way(made), made)
-            except BaseException:
-                made.close()
-                raise
-
-        return make
-    raise RuleRefused(
-        f"a Dask cluster is the address of its scheduler (tcp://host:8786), the Path of its scheduler file, a cluster object, or a "
-        f"function that makes one, and not {cluster!r}"
-    )
-
-
-def _way(cluster: Any) -> dict[str, Any]:
-    return {"address": cluster.scheduler_address, "security": getattr(cluster, "security", None)}
-
-
-def _see_to_address(address: str) -> None:
-    from distributed.comm.addressing import parse_address
-    from distributed.comm.registry import backends
-
     try:
-        scheme, place = parse_address(address, strict=True)
-    except ValueError as error:
-        raise RuleRefused(
-            f"{address!r} is no address of a Dask scheduler, which is tcp://host:8786"
-        ) from error
-    if scheme not in backends or not place:
-        raise RuleRefused(
-            f"{address!r} is no address of a Dask scheduler, which is tcp://host:8786 (or: {', '.join(sorted(backends))})"
-        )
+        connect = dask_clusters.opener(cluster, options, "rules on Dask")
+    except (dask_clusters.ClusterRefused, MissingLibrary) as error:
+        raise RuleRefused(str(error)) from error
+    return lambda: Link(connect())
 
 
 def _worker(told: Mapping[str, Any]) -> Worker:

@@ -18,7 +18,7 @@ class Loop:
     def __init__(self) -> None:
         self._started: Future[tuple[Any, asyncio.AbstractEventLoop]] = Future()
         self._over = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="rules-dask-loop", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="dask-loop", daemon=True)
         self._thread.start()
         self.loop, self._asyncio = self._started.result()
         """As Dask takes it."""
