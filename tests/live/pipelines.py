@@ -7,7 +7,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +19,7 @@ from urllib3.util import Retry
 
 from beamloom.devices.device import Simulator
 from beamloom.devices.registry import find_device
-from beamloom.pipeline_file import parse_pipeline
+from beamloom.pipeline_file import Pipeline, parse_pipeline
 from beamloom.placement import LocalPlacement
 from beamloom.placement.processes import RestartPolicy
 from support.patience import PATIENCE
@@ -181,9 +181,13 @@ def running(
     analysis: Path = ANALYSES,
     policy: RestartPolicy | None = None,
     token: str = "",
+    place: Callable[[Pipeline], AbstractContextManager[LocalPlacement]] | None = None,
     **more: Any,
 ) -> Iterator[Live]:
-    """A pipeline with these streams, ready to be armed; ``more`` are further keys of its pipeline file, ``token`` is for HTTP."""
+    """A pipeline with these streams, ready to be armed; ``more`` are further keys of its pipeline file, ``token`` is for HTTP.
+
+    ``place`` starts it, where that is not to be on this machine.
+    """
     text = json.dumps(
         {
             "streams": streams,
@@ -194,7 +198,8 @@ def running(
             **more,
         }
     )
-    with LocalPlacement(parse_pipeline(text, folder=analysis), quiet=True, policy=policy) as placement:
+    pipeline = parse_pipeline(text, folder=analysis)
+    with place(pipeline) if place else LocalPlacement(pipeline, quiet=True, policy=policy) as placement:
         placement.wait_ready(TIMEOUT)
         live = Live(placement, token)
         try:

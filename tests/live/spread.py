@@ -12,8 +12,8 @@ import pytest
 
 from beamloom.pipeline_file import parse_pipeline
 from beamloom.placement import LocalPlacement
-from beamloom.placement.layout import Layout, layout_of
 from beamloom.placement.children import ProcessSpec
+from beamloom.placement.layout import Layout, layout_of
 from live.pipelines import ANALYSES, TIMEOUT, Bench, Live
 from support.hosts import Host, Hosts, why_not
 

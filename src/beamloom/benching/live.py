@@ -18,8 +18,8 @@ from beamloom.client._http import Service
 from beamloom.errors import UserError
 from beamloom.pipeline_file import Pipeline
 from beamloom.placement import LocalPlacement
-from beamloom.placement.layout import Layout, layout_of
 from beamloom.placement.children import ProcessSpec
+from beamloom.placement.layout import Layout, layout_of
 from beamloom.settings import IngesterSettings, StreamSettings, resolve, settings_of
 
 PATIENCE = 600.0

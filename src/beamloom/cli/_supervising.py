@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from beamloom.placement import Layout, LocalPlacement, Screen
+    from beamloom.placement import LocalPlacement, Screen
 
 REDRAW_SECONDS = 0.5
 
 
-def welcome(layout: Layout) -> str:
+def welcome(placement: LocalPlacement) -> str:
     """Where the pipeline is to be seen."""
+    layout = placement.layout
     places = {
         "controller and dashboard": layout.controller_url,
-        "results": layout.reducer_url,
+        "results": placement.reducer_url,
         "last events": layout.debugworker_url,
     }
     lines = [f"  {what:<26}{url}" for what, url in places.items() if url]

@@ -62,7 +62,7 @@ def run_to_its_end(
     with told_to_end(placement, screen) as end, kept_up_to_date(placement, screen), placement:
         if not placement.wait_ready(ready_timeout, stopped=end.is_set):
             return INTERRUPTED
-        screen.say(welcome(placement.layout))
+        screen.say(welcome(placement))
         with connect(placement.controller_url, token=placement.layout.credentials.token) as pipeline:
             ending = Ending(placement, screen, end)
             if streams is not None:

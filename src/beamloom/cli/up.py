@@ -1,23 +1,32 @@
-"""Start all processes of a pipeline file on this machine and keep them running until Ctrl-C.
+"""Start all processes of a pipeline file and keep them running until Ctrl-C: on this machine, or with --on dask on a Dask cluster.
 
 A process that dies is started again. The first Ctrl-C ends everything in order, a second one at once; nothing is left behind.
+With --on dask the section 'dask' of the file says which cluster, and which processes run there; it needs pip install 'beamloom[dask]'.
 The exit status is 1 where more events of a run failed than max_failed allows (without it: any), as it is of a replay.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from beamloom.errors import UsageError
+
 if TYPE_CHECKING:
+    from beamloom.pipeline_file import Dask, Pipeline
     from beamloom.placement import LocalPlacement, Screen
 
 EXAMPLE = """\
 beamloom up pipeline.yaml
-beamloom up pipeline.yaml --check"""
+beamloom up pipeline.yaml --check
+beamloom up pipeline.yaml --on dask"""
 
+READY_SECONDS = 60.0
+"""In which the processes find each other, unless some of them are jobs of a queue."""
 CONSULT_SECONDS = 2.0
 """Between two questions what is wrong."""
 
@@ -26,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, and what is shown."""
     parser.add_argument(
         "file", metavar="FILE", help="the pipeline file; 'beamloom schema --markdown' describes it"
+    )
+    parser.add_argument(
+        "--on",
+        choices=["dask"],
+        metavar="CLUSTER",
+        help="run what the section 'dask' of the file names on its Dask cluster; the rest, and the controller, run here",
     )
     parser.add_argument("--check", action="store_true", help="only say whether the file is right")
     parser.add_argument(
@@ -38,8 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ready-timeout",
         metavar="SECONDS",
         type=float,
-        default=60.0,
-        help="how long the processes may take to find each other (default %(default)g)",
+        help=f"how long the processes may take to find each other (default {READY_SECONDS:g}; for ever where jobs wait in a queue)",
     )
 
 
@@ -49,12 +63,35 @@ def run(arguments: argparse.Namespace) -> int:
     from beamloom.placement import LocalPlacement, layout_of, screen_on
 
     pipeline = read_pipeline(arguments.file)
+    dask = pipeline.dask if arguments.on else None
+    if arguments.on and dask is None:
+        raise UsageError(
+            f"{arguments.file} does not say which Dask cluster; add 'dask: {{scheduler: tcp://node1:8786}}', or, to try it on this "
+            "machine, 'dask: {cluster: local}'"
+        )
     if arguments.check:
         print(f"{arguments.file} is right: {len(layout_of(pipeline).processes)} processes")
         return 0
     screen = screen_on(sys.stdout, plain=arguments.plain)
     logs = Path(arguments.logs) if arguments.logs else None
-    return supervise(LocalPlacement(pipeline, screen=screen, logs=logs), screen, arguments.ready_timeout)
+    if dask is None:
+        placement = LocalPlacement(pipeline, screen=screen, logs=logs)
+        return supervise(placement, screen, arguments.ready_timeout or READY_SECONDS)
+    return _on_dask(dask, pipeline, screen, logs, arguments.ready_timeout)
+
+
+def _on_dask(
+    dask: Dask, pipeline: Pipeline, screen: Screen, logs: Path | None, ready_timeout: float | None
+) -> int:
+    from beamloom.placement import LocalPlacement
+    from beamloom.placement.dask import GROUND, DaskSite, layout_on
+
+    with DaskSite(dask) as site:
+        # What its log tells of workers that are lost is told by us, in our words.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        layout = layout_on(site, pipeline)
+        placement = LocalPlacement(layout, screen=screen, logs=logs, grounds={GROUND: site.ground})
+        return supervise(placement, screen, ready_timeout or (math.inf if site.queued else READY_SECONDS))
 
 
 def supervise(placement: LocalPlacement, screen: Screen, ready_timeout: float) -> int:
@@ -68,7 +105,7 @@ def supervise(placement: LocalPlacement, screen: Screen, ready_timeout: float) -
     went_well = True
     with told_to_end(placement, screen) as end, kept_up_to_date(placement, screen), placement:
         if placement.wait_ready(ready_timeout, stopped=end.is_set):
-            screen.say(welcome(placement.layout))
+            screen.say(welcome(placement))
             while not end.wait(CONSULT_SECONDS):
                 placement.consult()
             lines, went_well = verdict(placement.ask)

@@ -7,10 +7,11 @@ counted against them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from beamloom.dask_clusters.refusal import ClusterRefused
 from beamloom.libraries import library
@@ -22,21 +23,41 @@ SYSTEMS: Final = {"slurm": "SLURMCluster", "pbs": "PBSCluster"}
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What one job asks for, and what runs in it."""
 
-    cores: int
-    memory: str
-    """As ``"16GB"``."""
-    gpus: int = 0
-    processes: int = 1
-    """Dask workers, which share these."""
-    queue: str | None = None
-    account: str | None = None
-    walltime: str | None = None
-    directives: tuple[str, ...] = ()
-    """Further lines for the system (``"--constraint=a100"``)."""
-    prologue: tuple[str, ...] = ()
-    """Lines of shell before the workers start (``"module load cuda"``)."""
-    options: Mapping[str, Any] = {}
-    """Of the class of dask-jobqueue."""
+    cores: Annotated[int, Meta(ge=1, description="Cores of one job.")]
+    memory: Annotated[
+        str, Meta(description="Memory of one job.", extra={"expects": "an amount such as 64GB"})
+    ] = "2GB"
+    gpus: Annotated[int, Meta(ge=0, description="Graphics processors of one job.")] = 0
+    processes: Annotated[int, Meta(ge=1, description="Dask workers in one job, which share these.")] = 1
+    queue: Annotated[str | None, Meta(description="Queue, or partition, that jobs are submitted to.")] = None
+    account: Annotated[str | None, Meta(description="Account that jobs are charged to.")] = None
+    walltime: Annotated[
+        str | None,
+        Meta(
+            description="Time that a job may take.", extra={"expects": 'a time in quotes, such as "02:00:00"'}
+        ),
+    ] = None
+    directives: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Further lines for the queueing system.",
+            extra={"expects": 'a list of lines such as ["--constraint=a100"]'},
+        ),
+    ] = ()
+    prologue: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Lines of shell before the Dask workers of a job start.",
+            extra={"expects": 'a list of lines such as ["module load cuda"]'},
+        ),
+    ] = ()
+    options: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Further options of the class of dask-jobqueue, such as interface: ib0.",
+            extra={"expects": "options by name"},
+        ),
+    ] = {}
 
 
 def job_cluster(system: str, job: Job) -> Callable[[], Any]:

@@ -9,6 +9,7 @@ from beamloom.pipeline_file._schema import json_schema, markdown
 from beamloom.pipeline_file._shape import (
     Arming,
     Controller,
+    Dask,
     DebugWorker,
     HttpAddress,
     Pipeline,
@@ -21,6 +22,7 @@ from beamloom.pipeline_file._shape import (
 __all__ = [
     "Arming",
     "Controller",
+    "Dask",
     "DebugWorker",
     "HttpAddress",
     "Pipeline",

@@ -246,6 +246,10 @@ def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
         prefix = str(folder / pipeline.recording.prefix)
         prefix += "/" if pipeline.recording.prefix.endswith("/") and not prefix.endswith("/") else ""
         changed["recording"] = msgspec.structs.replace(pipeline.recording, prefix=prefix)
+    dask = pipeline.dask
+    if dask is not None and dask.scheduler is not None and dask.scheduler.endswith(".json"):
+        file = str((folder / dask.scheduler).resolve())
+        changed["dask"] = msgspec.structs.replace(dask, scheduler=file)
     changed["rules"] = tuple(with_absolute_recipes(rule, folder) for rule in pipeline.rules)
     files = {name: str(pipeline.settings[name]) for name in FILES if pipeline.settings.get(name)}
     absolute = {name: str((folder / file).resolve()) for name, file in files.items()}

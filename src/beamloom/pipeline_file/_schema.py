@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from beamloom.dask_clusters import Job
 from beamloom.detectors.geometry import Detector, Tile
 from beamloom.devices.registry import find_device, installed_devices
 from beamloom.pipeline_file._common import common_settings
 from beamloom.pipeline_file._shape import (
     Arming,
     Controller,
+    Dask,
     DebugWorker,
     Pipeline,
     Recording,
@@ -86,6 +88,8 @@ def _sections() -> Iterator[str]:
         ("recording", Recording),
         ("arming", Arming),
         ("rules", RunRule),
+        ("dask", Dask),
+        ("job", Job),
     ):
         yield f"## `{key}`\n"
         yield _table(settings_of(kind))

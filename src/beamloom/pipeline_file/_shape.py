@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from beamloom.dask_clusters import Job
 from beamloom.detectors.geometry import Detector
 from beamloom.settings import ClassName, RunRule, StreamSettings
 
@@ -103,6 +104,52 @@ class Arming(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("give 'streams' or a 'map', which names its streams itself, not both")
 
 
+class Dask(msgspec.Struct, frozen=True, kw_only=True):
+    """The Dask cluster that processes run on with `beamloom up --on dask`."""
+
+    scheduler: Annotated[
+        str | None,
+        Meta(
+            description="A scheduler that runs: its address, or its scheduler file.",
+            extra={"expects": "an address such as tcp://node1:8786, or a file such as scheduler.json"},
+        ),
+    ] = None
+    cluster: Annotated[
+        Literal["local", "slurm", "pbs"] | None,
+        Meta(
+            description="A cluster that is made for this pipeline, and ends with it: processes of this machine, or jobs of a queue.",
+            extra={"expects": "one of local, slurm, pbs"},
+        ),
+    ] = None
+    job: Annotated[
+        Job | None,
+        Meta(description="What one job of the cluster is; as many are submitted as the processes need."),
+    ] = None
+    place: Annotated[
+        tuple[Literal["workers", "ingesters", "reducer", "debugworker"], ...],
+        Meta(
+            min_length=1,
+            description="Processes that run there; the others, and the controller always, run where the pipeline is started.",
+            extra={"expects": "some of workers, ingesters, reducer, debugworker"},
+        ),
+    ] = ("workers",)
+    needs: Annotated[
+        dict[str, float],
+        Meta(
+            description="Resources that each worker takes of those that Dask workers were started with.",
+            extra={"expects": "amounts by name, such as {gpu: 1}"},
+        ),
+    ] = {}
+
+    def __post_init__(self) -> None:
+        if (self.scheduler is None) == (self.cluster is None):
+            raise ValueError("give either a 'scheduler' that runs, or a 'cluster' that is to be made")
+        if self.cluster in ("slurm", "pbs") and self.job is None:
+            raise ValueError(f"'cluster: {self.cluster}' needs a 'job', such as {{cores: 16, memory: 64GB}}")
+        if self.scheduler is not None and self.job is not None:
+            raise ValueError("a 'job' is of a 'cluster' that is to be made, not of a 'scheduler' that runs")
+
+
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """What is recorded of each run."""
 
@@ -165,6 +212,12 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     recording: Annotated[
         Recording | None, Meta(description="Record every run; without this key nothing is recorded.")
+    ] = None
+    dask: Annotated[
+        Dask | None,
+        Meta(
+            description="The Dask cluster that processes run on with `beamloom up --on dask`; without that, nobody heeds it."
+        ),
     ] = None
     rules: Annotated[
         tuple[RunRule, ...],

@@ -54,8 +54,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 class Watcher(Protocol):
     """Who is told what a child does; called from any thread."""
 
-    def begun(self, pid: int, sentence: str = "") -> None:
-        """It runs from now on, as this process. ``sentence`` where that is more than was asked for: it was begun anew elsewhere."""
+    def begun(self, pid: int, host: str = "") -> None:
+        """It runs from now on, as this process; ``host`` where that is not this machine."""
 
     def interrupted(self, sentence: str) -> None:
         """It does not run, and will again without anybody's help; the sentence says what it waits for."""

@@ -48,8 +48,8 @@ class LocalPlacement:
     """The processes of a pipeline on this machine; a context manager that starts and ends them.
 
     ``what`` is a pipeline, its layout, or any processes. ``screen`` shows what happens: by default the standard output, with ``quiet``
-    nothing. ``logs`` is a folder that gets the output of each process as ``<name>.log``. ``grounds`` are where processes run that do not run
-    on this machine, by the names that their specs have.
+    nothing. ``logs`` is a folder that gets the output of each process as ``<name>.log``. ``grounds`` are where processes run
+    that do not run on this machine, by the names that their specs have.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class LocalPlacement:
     @property
     def reducer_url(self) -> str:
         """HTTP address of the reducer."""
-        return self._there(self.layout.reducer_url, "reducer")
+        return self._there(self.layout.reducer_url or self._reducer_elsewhere(), "reducer")
 
     @property
     def debugworker_url(self) -> str:
@@ -281,6 +281,11 @@ class LocalPlacement:
         if known.get("reducer"):
             present.add("reducer")
         return [name for name in everybody if name not in present]
+
+    def _reducer_elsewhere(self) -> str | None:
+        """Where a reducer is that does not run on this machine only the controller knows."""
+        known = (self.ask("config") or {}).get("reducer")
+        return str(known["http"]) if known else None
 
     def _process_of(self, spec: ProcessSpec) -> Process:
         return Process(spec, self._policy, self._listener, ground=self._grounds[spec.ground])

@@ -51,6 +51,8 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
     is_worker: bool = False
     kind: int = 0
     """Of a worker: the group of the pipeline file that it is of."""
+    host: str = ""
+    """Where it runs, unless that is this machine."""
 
 
 class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,7 @@ class Process:
         self._child: Child | None = None
         self._pid: int | None = None
         """None while it does not run."""
+        self._host = ""
         self._state = State.WAITING
         self._started = 0.0
         self._starts = 0
@@ -148,6 +151,7 @@ class Process:
                 message=self._message,
                 is_worker=self.spec.is_worker,
                 kind=self.spec.kind,
+                host="" if self._pid is None else self._host,
             )
 
     def output(self) -> list[str]:
@@ -155,15 +159,14 @@ class Process:
         with self._lock:
             return list(self._lines)
 
-    def begun(self, pid: int, sentence: str = "") -> None:
+    def begun(self, pid: int, host: str = "") -> None:
         """Called by its child: it runs."""
         with self._lock:
-            self._pid = pid
+            self._pid, self._host = pid, host
             self._state = State.STOPPING if self._stop.is_set() else State.RUNNING
             self._started = self._clock()
             self._starts += 1
-            self._message = sentence or self._message
-        self._listener.changed(self.spec.name, sentence)
+        self._listener.changed(self.spec.name, "")
 
     def interrupted(self, sentence: str) -> None:
         """Called by its child: it does not run, and will again."""

@@ -103,8 +103,9 @@ class PlainScreen:
                 # Waiting is how all begin, and the other states come with a sentence of their own.
                 told = status.state in (State.RUNNING, State.ENDED)
                 if told and self._seen.get(status.name) != now:
-                    pid = f" as process {status.pid}" if status.pid else ""
-                    self._write(SUPERVISOR, f"{status.name} {'runs' + pid if pid else status.state}")
+                    where = f" on {status.host}" if status.host else ""
+                    what = f"runs{where} as process {status.pid}" if status.pid else status.state
+                    self._write(SUPERVISOR, f"{status.name} {what}")
                 self._seen[status.name] = now
 
     def close(self) -> None:
@@ -187,7 +188,7 @@ def table_of(title: str, statuses: Sequence[ProcessStatus], columns: int) -> lis
     rows = [
         (
             status.name,
-            str(status.pid or "-"),
+            f"{status.host} {status.pid or '-'}".strip(),
             str(status.state),
             duration(status.uptime),
             str(status.restarts),

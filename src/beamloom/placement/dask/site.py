@@ -1,0 +1,231 @@
+"""The supervisor's side of a Dask cluster: one thread that keeps the way to it, asks for processes, and hears what they do.
+
+Policy: what Dask has may be lost at any moment. When the scheduler is gone, everything is asked for anew as soon as there is one; when a
+worker of Dask is, Dask begins what it had elsewhere. Jobs of a queue, and workers of a local cluster, are as many as the processes need.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Final
+
+import msgspec
+
+from beamloom.dask_clusters import CONNECT, ClusterRefused, Connection
+from beamloom.pipeline_file import Dask
+from beamloom.placement.children import ProcessSpec
+from beamloom.placement.dask.child import DaskChild
+from beamloom.placement.dask.holding import hold, send_signals
+from beamloom.placement.dask.placed import Action, Forget, Placed, Signal, Submit
+from beamloom.placement.dask.sizing import Sizing
+from beamloom.placement.dask.which import cluster_of, own_address, why_waiting
+from beamloom.placement.dask.words import TOPIC, Order, Said
+from beamloom.version import VERSION
+
+LOOK: Final = 0.5
+"""Seconds between two looks at the scheduler and its workers."""
+SOON: Final = 3.0
+"""Seconds in which Dask usually begins what it was asked for; after that it is told why it does not."""
+_SAID: msgspec.msgpack.Decoder[Said] = msgspec.msgpack.Decoder(Said)
+
+
+class DaskSite:
+    """See the module; a context manager, in which the cluster is reached. What it was asked for is to be over before that ends."""
+
+    def __init__(self, dask: Dask) -> None:
+        """Raises ClusterRefused for what cannot be, MissingLibrary."""
+        self._dask = dask
+        self._where = cluster_of(dask)
+        self._token = secrets.token_hex(16)
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._connection: Connection | None = None
+        self._host = ""
+        self._sizing = Sizing(self._where.room)
+        self._children: list[DaskChild] = []
+        self._futures: dict[str, tuple[DaskChild, Any]] = {}
+        """By Dask's key: what it has."""
+        self._signals: list[Signal] = []
+        self._waiting_since: float | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="placement-dask", daemon=True)
+
+    def __enter__(self) -> DaskSite:
+        """Connect. Raises ClusterRefused where nobody answers."""
+        try:
+            self._connect()
+            self._host = own_address(self._there().address)
+        except (OSError, TimeoutError, RuntimeError) as error:
+            raise ClusterRefused(
+                f"{self._where.name} cannot be reached: nobody answers within {CONNECT:g} s; see that it runs "
+                f"(dask scheduler), and that 'dask' in the pipeline file names its address ({error})"
+            ) from error
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing = True
+        self._inbox.put(lambda: None)
+        self._thread.join()
+        if self._connection is not None:
+            self._connection.abandon()
+
+    @property
+    def host(self) -> str:
+        """The address by which this machine is reached from the cluster."""
+        return self._host
+
+    @property
+    def places(self) -> frozenset[str]:
+        """What runs there, as the pipeline file calls it."""
+        return frozenset(self._dask.place)
+
+    @property
+    def queued(self) -> bool:
+        """What waits for the cluster may have to do so for hours."""
+        return self._where.queued
+
+    def ground(self, spec: ProcessSpec) -> DaskChild:
+        """Ask for a process."""
+        child = DaskChild(spec, lambda: f"beamloom-{spec.name}-{secrets.token_hex(8)}", self._act)
+        self._inbox.put(lambda: self._take_in(child))
+        return child
+
+    def _act(self, child: DaskChild, action: Action) -> None:
+        self._inbox.put(lambda: self._do(child, action))
+
+    # All below is called by the thread of this site
+
+    def _work(self) -> None:
+        next_look = 0.0
+        while not self._closing:
+            with contextlib.suppress(queue.Empty):
+                self._inbox.get(timeout=max(next_look - time.monotonic(), 0.0))()
+                while True:
+                    self._inbox.get_nowait()()
+            try:
+                self._send_signals()
+                if time.monotonic() >= next_look:
+                    next_look = time.monotonic() + LOOK
+                    self._look()
+            except Exception as error:  # noqa: BLE001 - whatever a cluster or its network does; it is told, and tried again
+                self._lose(str(error) or type(error).__name__)
+
+    def _connect(self) -> None:
+        self._connection = self._where.open()
+        self._connection.client.subscribe_topic(TOPIC, self._hear)
+
+    def _there(self) -> Connection:
+        if self._connection is None:
+            raise ConnectionError("the Dask scheduler is not there")
+        return self._connection
+
+    def _take_in(self, child: DaskChild) -> None:
+        self._children.append(child)
+        if self._connection is not None:
+            child.consider(Placed.ask)
+
+    def _do(self, child: DaskChild, action: Action) -> None:
+        match action:
+            case Submit(key) if self._connection is not None and child.asks(key):
+                self._futures[key] = child, self._submit(self._connection, child.spec, key)
+            case Forget(key) if key in self._futures:
+                with contextlib.suppress(Exception):  # the scheduler may be gone, and it with that
+                    self._futures.pop(key)[1].release()
+            case Signal():
+                self._signals.append(action)
+
+    def _submit(self, connection: Connection, spec: ProcessSpec, key: str) -> Any:
+        order = Order(token=self._token, key=key, argv=spec.argv, env=spec.env, version=VERSION)
+        needs = self._dask.needs if spec.is_worker else {}
+        return connection.client.submit(
+            hold, msgspec.msgpack.encode(order), key=key, pure=False, resources=dict(needs)
+        )
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        """Called by the thread of the client."""
+        token, said = event[1]
+        if token == self._token:
+            self._inbox.put(lambda: self._pass_on(_SAID.decode(said)))
+
+    def _pass_on(self, said: Said) -> None:
+        child, _ = self._futures.get(said.key, (None, None))
+        if child is not None:
+            child.consider(lambda placed: placed.hear(said))
+
+    def _send_signals(self) -> None:
+        signals, self._signals = self._signals, []
+        if signals and self._connection is not None:
+            told = [(one.key, one.number) for one in signals]
+            self._connection.call(send_signals, told, workers=sorted({one.where for one in signals}))
+
+    def _look(self) -> None:
+        self._children = [child for child in self._children if not child.over]
+        if self._connection is None:
+            self._connect()
+            for child in self._children:
+                child.consider(Placed.ask)
+        connection = self._there()
+        workers = connection.workers()
+        for child in self._children:
+            child.consider(lambda placed: placed.worker_left(workers))
+        self._see_to_futures()
+        self._sizing.see_to(connection, workers, self._children)
+        self._say_why_they_wait(connection, workers.values())
+
+    def _see_to_futures(self) -> None:
+        for key, (child, future) in list(self._futures.items()):
+            match future.status:
+                case "error":
+                    del self._futures[key]
+                    sentence, hopeless = _why_it_failed(future)
+                    child.consider(lambda placed: placed.task_failed(key, sentence, hopeless=hopeless))  # noqa: B023 - called at once
+                case "cancelled" | "lost":
+                    del self._futures[key]
+                    child.consider(lambda placed: placed.task_vanished(key))  # noqa: B023 - called at once
+
+    def _say_why_they_wait(self, connection: Connection, workers: Iterable[Any]) -> None:
+        waiting = [child for child in self._children if child.waits]
+        now = time.monotonic()
+        self._waiting_since = (
+            None if not waiting else now if self._waiting_since is None else self._waiting_since
+        )
+        if self._waiting_since is not None and now - self._waiting_since > SOON:
+            for child in waiting:
+                needs = self._dask.needs if child.spec.is_worker else {}
+                sentence = why_waiting(list(workers), self._where, connection.address, needs)
+                child.consider(lambda placed: placed.wait_for(sentence))  # noqa: B023 - called at once
+
+    def _lose(self, sentence: str) -> None:
+        connection, self._connection = self._connection, None
+        self._futures, self._signals = {}, []
+        for child in self._children:
+            child.consider(
+                lambda placed: placed.scheduler_left(
+                    f"the Dask scheduler is not there ({sentence}); it is looked for again"
+                )
+            )
+        if connection is not None:
+            connection.abandon()
+
+
+def _why_it_failed(future: Any) -> tuple[str, bool]:
+    """How a task failed that Dask could not run, as what goes behind its name; and whether to try again is useless."""
+    from distributed.scheduler import KilledWorker
+
+    error = future.exception(timeout=CONNECT)
+    if isinstance(error, KilledWorker):
+        return "was lost with several Dask workers, one after the other", False
+    if isinstance(error, ImportError):
+        return (
+            f"cannot run on the cluster ({error}); install the same Beamloom for the Dask scheduler and its workers as here",
+            True,
+        )
+    return f"could not be begun by Dask ({type(error).__name__}: {error})", False

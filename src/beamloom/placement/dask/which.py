@@ -1,0 +1,129 @@
+"""Which cluster the section ``dask`` of a pipeline file means, how large it is to be, and how this machine is reached from there."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import shutil
+import socket
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from beamloom.dask_clusters import ClusterRefused, Job, Opener, job_cluster, opener
+from beamloom.libraries import library
+from beamloom.pipeline_file import Dask
+
+WHAT: Final = "processes on Dask"
+LOCAL_THREADS: Final = 4
+"""Of a Dask worker of a local cluster, where the file does not say how many."""
+SUBMITS: Final = {"slurm": "sbatch", "pbs": "qsub"}
+
+
+class Where(NamedTuple):
+    """A cluster."""
+
+    open: Opener
+    name: str
+    """For people."""
+    room: int
+    """Processes that one job has room for; 0 where the cluster is not ours to make larger."""
+    queued: bool
+    """Its jobs may have to wait for hours."""
+
+
+def cluster_of(dask: Dask) -> Where:
+    """The cluster. Raises ClusterRefused for what cannot be, MissingLibrary."""
+    if dask.scheduler:
+        path = Path(dask.scheduler)
+        target: Any = path if path.suffix == ".json" else dask.scheduler
+        return Where(opener(target, {}, WHAT), f"the Dask scheduler {dask.scheduler}", 0, queued=False)
+    if dask.cluster == "local":
+        cores = dask.job.cores if dask.job else LOCAL_THREADS
+        return Where(opener(_local(cores), {}, WHAT), "a local Dask cluster", cores, queued=False)
+    if dask.cluster is None or dask.job is None:
+        raise ClusterRefused("'dask' names no cluster; give it a 'scheduler', or a 'cluster' with its 'job'")
+    make = job_cluster(dask.cluster, dask.job)
+    command = SUBMITS[dask.cluster]
+    if shutil.which(command) is None:
+        raise ClusterRefused(
+            f"the command {command} is not here, so that no jobs can be submitted; start the pipeline where it is, "
+            "or give 'dask' a 'scheduler'"
+        )
+    room = room_of(dask.job, dask.needs)
+    return Where(opener(make, {}, WHAT), f"jobs of {dask.cluster}", room, queued=True)
+
+
+def room_of(job: Job, needs: Mapping[str, float]) -> int:
+    """Workers that one job has room for. Raises ClusterRefused where it has none."""
+    share = {"cpu": job.cores // job.processes, "gpu": job.gpus // job.processes}
+    fits = [
+        share["cpu"],
+        *(int(share[name] // need) for name, need in needs.items() if name in share and need),
+    ]
+    if min(fits) < 1:
+        wanted = ", ".join(f"{name}: {need:g}" for name, need in needs.items())
+        raise ClusterRefused(
+            f"one Dask worker of the job has {share['cpu']} cores and {share['gpu']} graphics processors, and a worker needs {wanted}; "
+            "give 'job' more, or fewer 'processes'"
+        )
+    return min(fits) * job.processes
+
+
+def jobs_for(processes: int, room: int) -> int:
+    """Jobs that so many processes need."""
+    return math.ceil(processes / room)
+
+
+def why_waiting(
+    workers: Collection[Mapping[str, Any]], where: Where, address: str, needs: Mapping[str, float]
+) -> str:
+    """What keeps Dask from beginning what it was asked for; ``workers`` as the scheduler tells of them."""
+    if not workers and where.queued:
+        return f"{where.name} were submitted and have not started yet"
+    if not workers and where.room:
+        return f"{where.name} starts its workers"
+    if not workers:
+        return f"the Dask scheduler {address} has no workers; start some: dask worker {address}"
+    lacking = [
+        f"{name}: {need:g}"
+        for name, need in needs.items()
+        if not any((worker.get("resources") or {}).get(name, 0.0) >= need for worker in workers)
+    ]
+    if lacking:
+        return (
+            f"no Dask worker was started with {', '.join(lacking)}; start one: "
+            f'dask worker {address} --resources "{" ".join(f"{name}={need:g}" for name, need in needs.items())}"'
+        )
+    threads = sum(int(worker["nthreads"]) for worker in workers)
+    return f"the {threads} threads of the Dask workers are all taken, one by each process" + (
+        "; more jobs were submitted" if where.queued else "; start more: dask worker " + address
+    )
+
+
+def own_address(scheduler: str) -> str:
+    """The address by which this machine is reached from where it reaches a scheduler. Raises OSError where it does not reach it."""
+    there = urlsplit(scheduler)
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        there.hostname, there.port, type=socket.SOCK_DGRAM
+    )[0]
+    with socket.socket(family, kind, protocol) as way:
+        # Nothing is sent: only the way there is looked up.
+        way.connect(address)
+        return str(way.getsockname()[0])
+
+
+def _local(cores: int) -> Any:
+    distributed = library("distributed", WHAT, "dask")
+    return functools.partial(
+        distributed.LocalCluster,
+        n_workers=0,
+        threads_per_worker=cores,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=None,
+        preload=["beamloom.placement.dask.apart"],
+        silence_logs=logging.CRITICAL,
+    )
