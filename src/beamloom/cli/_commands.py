@@ -35,7 +35,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         "Run a pipeline",
         (
             Listed("demo", "ten seconds of a simulated mesh scan, live, with its map at the end"),
-            Listed("up", "start all processes of a pipeline file on this machine and watch them"),
+            Listed("up", "start all processes of a pipeline file and watch them: here, or on a cluster"),
             Listed(
                 "crystallography", "serial crystallography: OM's monitor.yaml, and where frames come from"
             ),
@@ -51,6 +51,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         (
             Listed("arm", "begin a run: which streams, how many events, who gets them"),
             Listed("stop", "end the run that goes on"),
+            Listed("scale", "have more workers or fewer, also in the middle of a run"),
             Listed("status", "say in a few lines how the pipeline and its run are"),
             Listed("params", "read and set parameters"),
             Listed(

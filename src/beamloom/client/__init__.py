@@ -11,6 +11,7 @@ from beamloom.client._rules import Chain, Rules
 from beamloom.client._rules_told import ChainStatus, RuleChunk, StepStatus
 from beamloom.client._run import Coverage, Failed, Failure, Lost, Progress, RunSummary, Settled
 from beamloom.client._watch import Follower, Version
+from beamloom.client._workers import WorkersChanged
 
 __all__ = [
     "Chain",
@@ -32,5 +33,6 @@ __all__ = [
     "Settled",
     "StepStatus",
     "Version",
+    "WorkersChanged",
     "connect",
 ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -27,6 +26,7 @@ from beamloom.client._rules import Rules
 from beamloom.client._run import Coverage, Failure, Progress, RunSummary, Settled
 from beamloom.client._runs import PastRun, Runs
 from beamloom.client._watch import Follower, Version, versions
+from beamloom.client._workers import WorkersChanged, have_workers
 from beamloom.errors import MapRefused, NotReachable, PipelineError, RequestRefused, RunAborted, TimedOut
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 
@@ -298,18 +298,13 @@ class Pipeline:
         """How busy each worker was, over its last event, the last ten and the run, as ``/api/v1/load`` tells it."""
         return self._processes.controller.get("/api/v1/load", dict[str, Any])
 
-    def set_workers(self, count: int) -> None:
-        """Have so many workers: start more of the first kind, or stop the newest, which end after their event.
+    def set_workers(self, count: int, kind: int | None = None) -> WorkersChanged:
+        """Have so many workers: start more, or stop the newest, which end after their event.
 
-        Raises RequestRefused where the pipeline cannot do that, such as where nobody can start workers.
+        ``kind`` is the number of a group of the pipeline file, from 0, where there are several. Raises RequestRefused where the pipeline
+        cannot do that, such as where nobody can start workers.
         """
-        controller = self._processes.controller
-        names = [worker["name"] for worker in self.processes()["workers"] if "debug" not in worker["tags"]]
-        if count > len(names):
-            body = msgspec.json.encode({"count": count - len(names)})
-            controller.post("/api/v1/workers", body, dict[str, Any])
-        for name in names[max(count, 0) :]:
-            controller.post(f"/api/v1/workers/{urllib.parse.quote(name, safe='')}/stop", b"", dict[str, Any])
+        return have_workers(self._processes.controller, count, kind)
 
     @property
     def streams(self) -> dict[str, dict[str, Any]]:

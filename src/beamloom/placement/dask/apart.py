@@ -6,6 +6,6 @@ import os
 from typing import Any
 
 
-def dask_setup(worker: Any) -> None:  # noqa: ARG001 - Dask passes it
+def dask_setup(worker: Any) -> None:
     """Called by Dask as the worker starts: from now on it is in a session of its own."""
     os.setsid()
