@@ -19,7 +19,7 @@ def welcome(placement: LocalPlacement) -> str:
     layout = placement.layout
     places = {
         "controller and dashboard": layout.controller_url,
-        "results": placement.reducer_url,
+        "results": layout.reducer_url or placement.reducer_elsewhere(),
         "last events": layout.debugworker_url,
     }
     lines = [f"  {what:<26}{url}" for what, url in places.items() if url]

@@ -108,7 +108,7 @@ class LocalPlacement:
     @property
     def reducer_url(self) -> str:
         """HTTP address of the reducer."""
-        return self._there(self.layout.reducer_url or self._reducer_elsewhere(), "reducer")
+        return self._there(self.layout.reducer_url or self.reducer_elsewhere(), "reducer")
 
     @property
     def debugworker_url(self) -> str:
@@ -282,8 +282,8 @@ class LocalPlacement:
             present.add("reducer")
         return [name for name in everybody if name not in present]
 
-    def _reducer_elsewhere(self) -> str | None:
-        """Where a reducer is that does not run on this machine only the controller knows."""
+    def reducer_elsewhere(self) -> str | None:
+        """Where the reducer is that takes part, as the controller knows; None where there is none."""
         known = (self.ask("config") or {}).get("reducer")
         return str(known["http"]) if known else None
 

@@ -24,8 +24,9 @@ from beamloom.placement.dask.child import DaskChild
 from beamloom.placement.dask.holding import hold, send_signals
 from beamloom.placement.dask.placed import Action, Forget, Placed, Signal, Submit
 from beamloom.placement.dask.sizing import Sizing
-from beamloom.placement.dask.which import cluster_of, own_address, why_waiting
+from beamloom.placement.dask.which import cluster_of, why_waiting
 from beamloom.placement.dask.words import TOPIC, Order, Said
+from beamloom.transport.interfaces import address_towards
 from beamloom.version import VERSION
 
 LOOK: Final = 0.5
@@ -59,7 +60,7 @@ class DaskSite:
         """Connect. Raises ClusterRefused where nobody answers."""
         try:
             self._connect()
-            self._host = own_address(self._there().address)
+            self._host = _own_address(self._there().address)
         except (OSError, TimeoutError, RuntimeError) as error:
             raise ClusterRefused(
                 f"{self._where.name} cannot be reached: nobody answers within {CONNECT:g} s; see that it runs "
@@ -214,6 +215,14 @@ class DaskSite:
             )
         if connection is not None:
             connection.abandon()
+
+
+def _own_address(scheduler: str) -> str:
+    """The address by which this machine is reached from where it reaches a scheduler."""
+    found = address_towards(scheduler)
+    if found is None:
+        raise OSError(f"there is no way to {scheduler}")
+    return found
 
 
 def _why_it_failed(future: Any) -> tuple[str, bool]:

@@ -6,11 +6,9 @@ import functools
 import logging
 import math
 import shutil
-import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 from beamloom.dask_clusters import ClusterRefused, Job, Opener, job_cluster, opener
 from beamloom.libraries import library
@@ -101,18 +99,6 @@ def why_waiting(
     return f"the {threads} threads of the Dask workers are all taken, one by each process" + (
         "; more jobs were submitted" if where.queued else "; start more: dask worker " + address
     )
-
-
-def own_address(scheduler: str) -> str:
-    """The address by which this machine is reached from where it reaches a scheduler. Raises OSError where it does not reach it."""
-    there = urlsplit(scheduler)
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        there.hostname, there.port, type=socket.SOCK_DGRAM
-    )[0]
-    with socket.socket(family, kind, protocol) as way:
-        # Nothing is sent: only the way there is looked up.
-        way.connect(address)
-        return str(way.getsockname()[0])
 
 
 def _local(cores: int) -> Any:
