@@ -16,8 +16,8 @@ from sources import cpu_seconds, memory_mb, send_series, start_sources, stop_sou
 
 from beamloom.pipeline_file import read_pipeline
 from beamloom.placement import LocalPlacement
-from beamloom.placement.layout import Layout, layout_of
 from beamloom.placement.children import ProcessSpec
+from beamloom.placement.layout import Layout, layout_of
 from beamloom.placement.processes import RestartPolicy
 
 HERE = Path(__file__).resolve().parent
