@@ -19,7 +19,15 @@ def python_with(repository: Path, package: str, version: str, more: Iterable[str
 
     Skips the test where that cannot be installed.
     """
-    folder = repository / "out" / f"{package}-{version}"
+    words = [f"{package}=={version}", f"numpy=={np.__version__}", *more]
+    return environment(repository / "out" / f"{package}-{version}", sys.executable, words)
+
+
+def environment(folder: Path, interpreter: str, words: Iterable[str]) -> Path:
+    """The Python of an environment in ``folder``, made by this interpreter, into which pip has installed ``words``.
+
+    Skips the test where that cannot be.
+    """
     python = folder / "bin" / "python"
     ready = folder / "ready"
     if ready.exists():
@@ -28,13 +36,10 @@ def python_with(repository: Path, package: str, version: str, more: Iterable[str
     making = folder.with_name(f"{folder.name}.{os.getpid()}")
     pip = [str(making / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
     try:
-        subprocess.run(
-            [sys.executable, "-m", "venv", str(making)], check=True, capture_output=True, timeout=60
-        )
-        wanted = [f"{package}=={version}", f"numpy=={np.__version__}", *more]
-        subprocess.run([*pip, *wanted], check=True, capture_output=True, timeout=SECONDS_TO_INSTALL)
+        subprocess.run([interpreter, "-m", "venv", str(making)], check=True, capture_output=True, timeout=60)
+        subprocess.run([*pip, *words], check=True, capture_output=True, timeout=SECONDS_TO_INSTALL)
     except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"{package} {version} cannot be installed: {error}")
+        pytest.skip(f"{folder.name} cannot be installed: {error}")
     if not folder.exists():
         making.rename(folder)
     (folder / "ready").touch()

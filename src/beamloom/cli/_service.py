@@ -88,5 +88,10 @@ def serve(service: str, settings: ProcessSettings, arguments: argparse.Namespace
     take_turns()
     for sentence in suspicious_variables(type(settings), os.environ):
         logging.getLogger("beamloom.cli").warning(sentence)
-    status: int = importlib.import_module(f"beamloom.services.{service}").serve(settings, **more)
+    from beamloom.services.health import health_of
+
+    with health_of(settings) as health:
+        status: int = importlib.import_module(f"beamloom.services.{service}").serve(
+            settings, health=health, **more
+        )
     return status

@@ -11,6 +11,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from beamloom.cli import _service
 from beamloom.cli._pipelines import ELSE, default_url, pipeline_at
 from beamloom.cli._words import name_and_value
@@ -26,7 +28,16 @@ beamloom rules watch 7
 beamloom rules retry 7 --step localise
 beamloom rules serve --rules-below /data/today"""
 NOT_HERE = frozenset(
-    {"advertise", "bind", "heartbeat_interval", "heartbeat_timeout", "keys", "mailbox_open", "ports"}
+    {
+        "advertise",
+        "bind",
+        "health_port",
+        "heartbeat_interval",
+        "heartbeat_timeout",
+        "keys",
+        "mailbox_open",
+        "ports",
+    }
 )
 """Settings of every process of a pipeline; this one takes part in none."""
 
@@ -95,6 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what was asked."""
     if arguments.what == "serve":
         settings = _service.settings_from(RulesSettings, arguments)
+        # The controller that starts it hands its variables down, and has that port itself.
+        settings = msgspec.structs.replace(settings, health_port=None)
         return _service.serve("rules_process", settings, arguments, announced=arguments.announced)
     with pipeline_at(arguments.url) as pipeline:
         return _DO[arguments.what](pipeline.rules, arguments)

@@ -34,6 +34,11 @@ def _of_run(active: Any) -> Iterator[Figure]:
             {"phase": name},
             "1 for the phase in which the run is, 0 for the others.",
         )
+    yield Figure(
+        "beamloom_run_queue_events",
+        _queue(active),
+        says="Events whose packets are all there and that are not settled.",
+    )
     if active is None:
         return
     counts = active.run.ledger.counts()
@@ -59,6 +64,15 @@ def _of_run(active: Any) -> Iterator[Figure]:
     yield Figure(
         "beamloom_run_last_assigned", active.run.last_assigned, says="Events that have been given out."
     )
+
+
+def _queue(active: Any) -> int:
+    """0 without a run, so that whoever follows it always has a number."""
+    if active is None or active.finished or not active.reports.by_stream:
+        return 0
+    complete: int = min(report.complete_until for report in active.reports.by_stream.values())
+    settled: int = active.run.ledger.settled_count
+    return max(0, complete - settled)
 
 
 def _of_streams(active: Any) -> Iterator[Figure]:

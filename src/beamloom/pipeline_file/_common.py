@@ -16,6 +16,7 @@ ELSEWHERE = frozenset(
         "bind",
         "advertise",
         "http_host",
+        "health_port",
         "http_port",
         "mailbox_port",
         "data_port",

@@ -14,6 +14,7 @@ from beamloom.control.http import make_app
 from beamloom.control.rules import RulesHost
 from beamloom.services.controller import ControllerService
 from beamloom.services.disks import DiskWatch
+from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import keys_of, open_mailbox
 from beamloom.services.restoring import restore
@@ -30,14 +31,14 @@ COMMANDS_LIMIT = 1 << 28
 """Bytes of the largest frame that a controller takes: its messages carry no data, and ranges of millions of events at most."""
 
 
-def serve(settings: ControllerSettings) -> int:
+def serve(settings: ControllerSettings, health: Health = NOBODY_HEARS) -> int:
     """Run the controller in this process until it is told to end."""
     access = access_of(settings, os.environ)
     with contextlib.ExitStack() as stack:
-        return _serve(settings, open_state(settings, stack), access)
+        return _serve(settings, open_state(settings, stack), access, health)
 
 
-def _serve(settings: ControllerSettings, state: OpenState, access: Access) -> int:
+def _serve(settings: ControllerSettings, state: OpenState, access: Access, health: Health) -> int:
     channel = open_mailbox(settings, keys_of(settings), CONTROLLER, COMMANDS_LIMIT)
     service = ControllerService(settings, channel, keeper=state.keeper)
     recordings = None if settings.record_prefix is None else Path(settings.record_prefix).parent
@@ -57,7 +58,8 @@ def _serve(settings: ControllerSettings, state: OpenState, access: Access) -> in
     try:
         server.start()
         logger.info("mailbox at %s, HTTP API at %s", channel.address, server.url)
-        return serve_loop(service, channel, lambda: service.ended or state.lost())
+        health.ready()
+        return serve_loop(service, channel, health.watching(lambda: service.ended or state.lost()))
     finally:
         server.stop()
         rules.close()

@@ -22,6 +22,7 @@ from beamloom.parameters import ParameterSet
 from beamloom.results.encodings import PICKLE, as_pickle
 from beamloom.results.plain import to_json
 from beamloom.services.guard import start_guard
+from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import EndOfService
 from beamloom.services.loop import serve as serve_loop
@@ -102,7 +103,7 @@ def _json(content: bytes, status: int = 200, headers: dict[str, str] | None = No
     return Response(content, status, headers, media_type="application/json")
 
 
-def serve(settings: DebugWorkerSettings) -> int:
+def serve(settings: DebugWorkerSettings, health: Health = NOBODY_HEARS) -> int:
     """Run a debug worker in this process until it is told to end."""
     events = LastEvents(settings.keep_events)
     keys = keys_of(settings)
@@ -124,7 +125,9 @@ def serve(settings: DebugWorkerSettings) -> int:
             notes=notes,
             end=end.ask,
         )
-        beats = Heartbeats(channel, settings, service.member, service.figures, service.notes, keys=keys)
+        beats = Heartbeats(
+            channel, settings, service.member, service.figures, service.notes, keys=keys, health=health
+        )
         try:
             return serve_loop(service, channel, lambda: service.member.ended, end)
         finally:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from beamloom.services.guarding import resident
+from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.membership import Membership
 from beamloom.settings import ServiceSettings
 from beamloom.transport.channel import Channel
@@ -63,13 +64,18 @@ class Heartbeats:
         notes: Callable[[float], dict[str, Any]] = lambda now: {},
         *,
         keys: Keys | None = None,
+        health: Health = NOBODY_HEARS,
+        computes: bool = True,
     ) -> None:
         """``figures`` gives the counters and gauges of this process, ``notes`` what else it has to say of its state.
 
-        ``notes`` is passed the time (monotonic, s). Both are called in the thread of the signs of life.
+        ``notes`` is passed the time (monotonic, s). Both are called in the thread of the signs of life. ``computes``: user code may hold
+        up the loop of this process, so that these are its signs of life also for its supervisor (``health``).
         """
         self._notes = notes
         self._keys = keys
+        self._health = health
+        self._computes = computes
         self._channel = channel
         self._interval = settings.heartbeat_interval
         self._member = member
@@ -90,6 +96,11 @@ class Heartbeats:
 
     def _send(self, link: ControllerLink) -> None:
         link.follow(self._member.controller)
+        if self._computes:
+            self._health.lives()
+        self._health.ready(
+            None if self._member.welcome else f"the controller at {self._member.controller} has not answered"
+        )
         if not self._member.welcome:
             return
         peer = self._channel.peer

@@ -30,6 +30,7 @@ from beamloom.services import record_places, traces
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.disks import DiskWatch
 from beamloom.services.freed_memory import keep_freed_memory
+from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.lending import Lending, lending_of
 from beamloom.services.loop import IDLE_WAIT, LONGEST_WAIT
@@ -436,7 +437,7 @@ class IngesterService:
         }
 
 
-def serve(settings: IngesterSettings) -> int:
+def serve(settings: IngesterSettings, health: Health = NOBODY_HEARS) -> int:
     """Run an ingester in this process until it is told to end."""
     keys = keys_of(settings)
     keep_freed_memory()
@@ -448,9 +449,11 @@ def serve(settings: IngesterSettings) -> int:
     def notes(now: float) -> dict[str, Any]:
         return {**service.notes(now), "disks": disks.told()}
 
-    beats = Heartbeats(channel, settings, service.member, service.figures, notes, keys=keys)
+    beats = Heartbeats(
+        channel, settings, service.member, service.figures, notes, keys=keys, health=health, computes=False
+    )
     try:
-        return serve_loop(service, channel, lambda: service.member.ended)
+        return serve_loop(service, channel, health.watching(lambda: service.member.ended))
     finally:
         beats.close()
         disks.close()

@@ -14,6 +14,7 @@ from beamloom.services.disks import DiskWatch, folder_of
 from beamloom.services.evidence import evidence_of
 from beamloom.services.guard import start_guard
 from beamloom.services.handing_in import handing_in_route
+from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, files_of, keepers_of, past_of
 from beamloom.services.last_words import LastWords
@@ -29,7 +30,7 @@ from beamloom.settings import ReducerSettings
 from beamloom.transport.http_server import HttpServer
 
 
-def serve(settings: ReducerSettings) -> int:
+def serve(settings: ReducerSettings, health: Health = NOBODY_HEARS) -> int:
     """Run the reducer in this process until it is told to end."""
     keys = keys_of(settings)
     # C code of the user's class may hold the interpreter's lock for longer than anybody waits for a sign of life.
@@ -72,7 +73,7 @@ def serve(settings: ReducerSettings) -> int:
         def told(now: float) -> dict[str, Any]:
             return {**service.notes(now), "disks": disks.told()}
 
-        beats = Heartbeats(channel, settings, service.member, service.figures, told, keys=keys)
+        beats = Heartbeats(channel, settings, service.member, service.figures, told, keys=keys, health=health)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)
         finally:

@@ -28,6 +28,7 @@ from beamloom.rules.engine import FolderInUse
 from beamloom.rules.executors import DaskExecutor, Executor, OnDemand
 from beamloom.rules.ledger import Ledger
 from beamloom.rules.written import RuleTypes
+from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.loop import EndOfService
 from beamloom.services.state_folders import state_folder
 from beamloom.settings import RulesSettings
@@ -55,17 +56,17 @@ class _Asked:
             self.at = time.monotonic()
 
 
-def serve(settings: RulesSettings, *, announced: bool = False) -> int:
+def serve(settings: RulesSettings, *, announced: bool = False, health: Health = NOBODY_HEARS) -> int:
     """Work off rules in this process until it is told to end; ``announced``: a controller has started it."""
     try:
-        return _serve(settings, announced)
+        return _serve(settings, announced, health)
     except UserError as error:
         if announced:
             _announce(Announced(error=str(error)))
         raise
 
 
-def _serve(settings: RulesSettings, announced: bool) -> int:
+def _serve(settings: RulesSettings, announced: bool, health: Health) -> int:
     access = access_of(settings, os.environ)
     if settings.rules_path:
         sys.path.insert(0, str(Path(settings.rules_path).absolute()))
@@ -81,7 +82,9 @@ def _serve(settings: RulesSettings, announced: bool) -> int:
             logger.info("the rules of %s are served at %s", engine.folder, server.url)
             if announced:
                 _announce(Announced(url=server.url))
+            health.ready()
             while not over.wait(LOOK):
+                health.lives()
                 if settings.rules_idle and _is_idle(desk, asked, settings.rules_idle):
                     end.ask("nothing is to do, and nobody asks")
             logger.info("ends: %s", end.reason)

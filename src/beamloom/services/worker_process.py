@@ -8,6 +8,7 @@ from beamloom.analysis import load_class
 from beamloom.services.evidence import evidence_of
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.guard import start_guard
+from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.loop import EndOfService
 from beamloom.services.loop import serve as serve_loop
@@ -19,7 +20,7 @@ from beamloom.services.worker import WorkerService
 from beamloom.settings import WorkerSettings
 
 
-def serve(settings: WorkerSettings) -> int:
+def serve(settings: WorkerSettings, health: Health = NOBODY_HEARS) -> int:
     """Run a worker in this process until it is told to end."""
     keys = keys_of(settings)
 
@@ -51,7 +52,7 @@ def serve(settings: WorkerSettings) -> int:
         service.drain(reason, now)
         return service.drained(now)
 
-    beats = Heartbeats(channel, settings, service.member, service.figures, notes_of, keys=keys)
+    beats = Heartbeats(channel, settings, service.member, service.figures, notes_of, keys=keys, health=health)
     try:
         return renewal.status(serve_loop(service, channel, lambda: service.member.ended, end, may_end))
     finally:

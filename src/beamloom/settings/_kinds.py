@@ -159,6 +159,13 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Seconds,
         Meta(description="Silence after which a process counts as dead and its events go to another one."),
     ] = 1.0
+    health_port: Annotated[
+        Port | None,
+        Meta(
+            description="Port at `bind` on which the process says, without a token, whether it lives (/livez) and takes part (/readyz), "
+            "for Kubernetes and others that watch it; none: nowhere."
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.heartbeat_timeout <= self.heartbeat_interval:

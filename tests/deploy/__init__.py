@@ -1,0 +1,1 @@
+"""What runs Beamloom elsewhere: the chart, the image, the units of systemd."""
