@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from beamloom.errors import UsageError
 from beamloom.settings import ProcessSettings
+from beamloom.transport.interfaces import address_at
 
 if TYPE_CHECKING:
     from http.server import HTTPServer
@@ -103,7 +104,7 @@ def health_of(settings: ProcessSettings) -> Iterator[Health]:
     health = Health()
     with contextlib.ExitStack() as stack:
         if settings.health_port is not None:
-            stack.enter_context(_answering(health, settings.bind, settings.health_port))
+            stack.enter_context(_answering(health, address_at(settings.bind), settings.health_port))
         if notified:
             stack.enter_context(_notifying(health, notified, _watchdog_seconds()))
         yield health
