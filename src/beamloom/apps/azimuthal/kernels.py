@@ -67,6 +67,24 @@ def _add_whole_singly(
 
 
 @compiled("azimuthal")
+def add_four_shared(
+    i: Any, a: float, b: float, c: float, d: float, bins: Array, shares: Array, sums: Array
+) -> None:
+    """The values of pixel ``i`` and of the three behind it, all of which count."""
+    first, second, third, fourth = sums[0], sums[1], sums[2], sums[3]
+    j, k, m = i + ONE, i + TWO, i + THREE
+    w, x, y, z = bins[i], bins[j], bins[k], bins[m]
+    first[w, 0] += a
+    first[w, 1] += shares[i] * a
+    second[x, 0] += b
+    second[x, 1] += shares[j] * b
+    third[y, 0] += c
+    third[y, 1] += shares[k] * c
+    fourth[z, 0] += d
+    fourth[z, 1] += shares[m] * d
+
+
+@compiled("azimuthal")
 def add_shared(
     frame: Array, low: Any, high: Any, bins: Array, shares: Array, worth: Array, sums: Array, lost: Array
 ) -> None:
@@ -74,26 +92,16 @@ def add_shared(
 
     Added up by the first bin are values and shares of values, which lie side by side; ``shared_sums`` makes sums of bins of them.
     """
-    first, second, third, fourth = sums[0], sums[1], sums[2], sums[3]
     four = frame.size - frame.size % 4
     for turn in range(four // 4):
         i = np.uint64(4 * turn)
         j, k, m = i + ONE, i + TWO, i + THREE
         a, b, c, d = frame[i], frame[j], frame[k], frame[m]
         if _all_valid(low, high, a, b, c, d):
-            w, x, y, z = bins[i], bins[j], bins[k], bins[m]
-            p, q, r, s = np.float64(a), np.float64(b), np.float64(c), np.float64(d)
-            first[w, 0] += p
-            first[w, 1] += shares[i] * p
-            second[x, 0] += q
-            second[x, 1] += shares[j] * q
-            third[y, 0] += r
-            third[y, 1] += shares[k] * r
-            fourth[z, 0] += s
-            fourth[z, 1] += shares[m] * s
+            add_four_shared(i, np.float64(a), np.float64(b), np.float64(c), np.float64(d), bins, shares, sums)
         else:
-            _add_shared_singly(frame, 4 * turn, 4 * turn + 4, low, high, bins, shares, worth, first, lost)
-    _add_shared_singly(frame, four, frame.size, low, high, bins, shares, worth, first, lost)
+            _add_shared_singly(frame, 4 * turn, 4 * turn + 4, low, high, bins, shares, worth, sums[0], lost)
+    _add_shared_singly(frame, four, frame.size, low, high, bins, shares, worth, sums[0], lost)
 
 
 @compiled("azimuthal")

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from beamloom.apps.azimuthal.kernels import add_shared, add_whole
+from beamloom.apps.azimuthal.kernels import add_four_shared, add_shared, add_whole
 from beamloom.apps.azimuthal.lz4 import decompress
 from beamloom.apps.compiled import compiled
 
@@ -167,15 +167,7 @@ def add_all(octets: Array, bins: Array, shares: Array, sums: Array) -> None:
         if sums.ndim == 3:
             a, b = np.float64(octets[i]), np.float64(octets[j])
             c, d = np.float64(octets[k]), np.float64(octets[m])
-            w, x, y, z = bins[i], bins[j], bins[k], bins[m]
-            first[w, 0] += a
-            first[w, 1] += shares[i] * a
-            second[x, 0] += b
-            second[x, 1] += shares[j] * b
-            third[y, 0] += c
-            third[y, 1] += shares[k] * c
-            fourth[z, 0] += d
-            fourth[z, 1] += shares[m] * d
+            add_four_shared(i, a, b, c, d, bins, shares, sums)
         else:
             first[bins[i]] += octets[i]
             second[bins[j]] += octets[j]
