@@ -6,12 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Iterator
-from typing import Any
 
 import msgspec
 
 from beamloom.client._http import Service
-from beamloom.engine.feedback import sentence_of, words_of
+from beamloom.engine.feedback import FeedbackPiece, sentence_of, words_of
 from beamloom.errors import NotReachable, PipelineError, RequestRefused, TimedOut
 
 logger = logging.getLogger(__name__)
@@ -24,22 +23,8 @@ PAUSE_SECONDS = 0.2
 """Before a controller that is away is asked again."""
 
 
-class Feedback(msgspec.Struct, frozen=True):
+class Feedback(FeedbackPiece, frozen=True):
     """One thing that the analysis of a run has said."""
-
-    run: str
-    number: int
-    """Counted from 1 in the run."""
-    kind: str
-    """``stop``, ``next_position``, ``quality_reached``, ``warning``, or what the analysis calls it."""
-    payload: Any
-    """What was said, as JSON has it."""
-    event: int | None
-    """The event that decided it; None where a timer or the end of the run did."""
-    by: str
-    """The worker or reducer that said it."""
-    at: float
-    """When, as Unix time in seconds, by its own clock."""
 
     @property
     def place(self) -> str:

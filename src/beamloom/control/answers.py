@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from beamloom.engine.feedback import FeedbackPiece
+
 Pair: TypeAlias = tuple[int, int]
 """First and last event of a range."""
 
@@ -114,18 +116,6 @@ class ParameterEntry(msgspec.Struct):
     name: str
     data: Any
     encoding: Literal["base64"] | None = None
-
-
-class FeedbackPiece(msgspec.Struct):
-    """One thing that the analysis of a run has said."""
-
-    run: str
-    number: int
-    kind: str
-    payload: Any
-    event: int | None
-    by: str
-    at: float
 
 
 class FeedbackPart(msgspec.Struct):

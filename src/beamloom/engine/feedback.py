@@ -62,7 +62,7 @@ class Feedback(msgspec.Struct, array_like=True, frozen=True):
         return sentence_of(self.kind, self.event, self.words)
 
     def to_json(self, run: str) -> dict[str, Any]:
-        """As all see it who ask; the payload is not decoded."""
+        """The fields of its ``FeedbackPiece``; the payload is not decoded."""
         return {
             "run": run,
             "number": self.number,
@@ -72,6 +72,24 @@ class Feedback(msgspec.Struct, array_like=True, frozen=True):
             "by": self.by,
             "at": self.at,
         }
+
+
+class FeedbackPiece(msgspec.Struct, frozen=True):
+    """One piece of feedback, as all see it who ask."""
+
+    run: str
+    number: int
+    """Counted from 1 in the run."""
+    kind: str
+    """``stop``, ``next_position``, ``quality_reached``, ``warning``, or what the analysis calls it."""
+    payload: Any
+    """What was said, as JSON has it."""
+    event: int | None
+    """The event that decided it; None where a timer or the end of the run did."""
+    by: str
+    """The worker or reducer that said it."""
+    at: float
+    """When, as Unix time in seconds, by its own clock."""
 
 
 def sentence_of(what: str, event: int | None, words: str) -> str:
