@@ -21,8 +21,10 @@ from beamloom.rules import (
 )
 from beamloom.rules.recipes.loading import load
 from beamloom.rules.recipes.values import Image
-from support.patience import PATIENCE
+from support.patience import STARTING
 
+pytestmark = pytest.mark.timeout(500)
+"""The first one that localises has the functions compiled, where nobody has before."""
 SIMULATION = Simulation(
     seed=5, frames=120, shape=(64, 64), pattern="grid", lit=0.4, photons=1500.0, camera=Camera()
 )
@@ -95,7 +97,7 @@ def test_a_chain_follows_the_camera_and_finds_what_is_there(
     rule = pushed(written(), tmp_path, engine)
     camera = threading.Thread(target=record, args=(tmp_path / "cell",))
     camera.start()
-    status = rule.wait(PATIENCE, chain=True)
+    status = rule.wait(STARTING, chain=True)
     camera.join()
 
     assert status["frames"] == {"released": 120, "done": 120, "failed": 0, "final": 120}
@@ -118,9 +120,9 @@ def test_a_second_analysis_of_a_series_overwrites_nothing_and_its_steps_find_its
     engine: RuleEngine, tmp_path: Path
 ) -> None:
     record(tmp_path / "cell")
-    pushed(from_front_to_back(), tmp_path, engine).wait(PATIENCE, chain=True)
+    pushed(from_front_to_back(), tmp_path, engine).wait(STARTING, chain=True)
     before = {path.name: path.read_bytes() for path in (tmp_path / "analysis").iterdir()}
-    pushed(from_front_to_back(), tmp_path, engine).wait(PATIENCE, chain=True)
+    pushed(from_front_to_back(), tmp_path, engine).wait(STARTING, chain=True)
     after = {path.name: path.read_bytes() for path in (tmp_path / "analysis").iterdir()}
     assert {name: after[name] for name in before} == before
     assert sorted(set(after) - set(before)) == ["cell_1.h5r", "cell_1.tif", "cell_blobs_1.parquet"]
@@ -142,7 +144,7 @@ def test_a_step_that_finds_no_input_fails_with_a_sentence_and_the_next_one_is_sk
     first.chain(second)
     rule = first.get_rule({"where": str(tmp_path)}).push(engine)
     with pytest.raises(RuleFailed, match="no file is found for the input 'input'"):
-        rule.wait(PATIENCE)
+        rule.wait(STARTING)
     assert engine.rule(rule.status()["next"][0]).status()["state"] == "skipped"
 
 
@@ -152,7 +154,7 @@ def test_a_recipe_runs_for_each_file_that_a_pattern_finds(engine: RuleEngine, tm
     rule = RecipeRuleFactory(
         recipeURI="PYME-CLUSTER:///RECIPES/measure_blobs.yaml", inputs={"input": str(tmp_path / "*.npy")}
     ).get_rule({})
-    status = rule.push(engine).wait(PATIENCE)
+    status = rule.push(engine).wait(STARTING)
     assert [Path(one["path"]).name for one in status["outputs"]] == ["a_blobs.parquet", "b_blobs.parquet"]
 
 
@@ -166,5 +168,5 @@ def test_a_recipe_takes_what_the_recipe_before_has_written(engine: RuleEngine, t
         inputs={"input": [str(tmp_path / "a.npy")]},
     )
     smooth.chain(RecipeRuleFactory(recipeURI="PYME-CLUSTER:///RECIPES/measure_blobs.yaml"))
-    smooth.get_rule({}).push(engine).wait(PATIENCE, chain=True)
+    smooth.get_rule({}).push(engine).wait(STARTING, chain=True)
     assert (tmp_path / "a_smooth_blobs.parquet").exists()

@@ -23,8 +23,10 @@ from beamloom.rules import (
 )
 from beamloom.rules.arrays import Array
 from beamloom.rules.metadata import settings
-from support.patience import PATIENCE
+from support.patience import STARTING
 
+pytestmark = pytest.mark.timeout(500)
+"""The first one that localises has the functions compiled, where nobody has before."""
 CAMERA = Camera(offset=100.0, electrons_per_count=1.0, read_noise=1.5, pixel_size=100.0)
 METADATA = {
     "voxelsize": {"x": 0.1, "y": 0.1},
@@ -57,7 +59,7 @@ def test_a_growing_series_gives_the_table_of_one_call_over_all_frames(
     for frame in pixels:
         writer.write(frame)
     writer.close()
-    (output,) = rule.wait(PATIENCE)["outputs"]
+    (output,) = rule.wait(STARTING)["outputs"]
     assert output["path"] == str(tmp_path / "analysis" / "series.h5r")
     table, about = read_table(output["path"])
     assert len(table) > 50
@@ -76,7 +78,7 @@ def test_what_a_series_says_that_begins_after_the_rule_holds_for_all_its_frames(
     with spool(tmp_path / "series", pixels, {**said, "Camera.ADOffset": 90.0}) as writer:
         writer.write(pixels)
         writer.close(**{"Camera.ADOffset": 0.0, "events": []})
-    table, about = read_table(rule.wait(PATIENCE)["outputs"][0]["path"])
+    table, about = read_table(rule.wait(STARTING)["outputs"][0]["path"])
     other = Settings(camera=dataclasses.replace(CAMERA, offset=90.0), threshold=6.0, background=4)
     assert table.tobytes() == localize(pixels, other).tobytes()
     assert about["Camera.ADOffset"] == 90.0
@@ -95,10 +97,10 @@ def test_a_writer_in_the_same_process_says_when_the_series_has_ended(
     rule = Told(writer, tmp_path / "series", METADATA, max_wait=0.02, startAt=10)
     rule.push(engine)
     writer.write(pixels)
-    assert engine.wait_until(lambda: rule.status()["frames"]["done"] > 0, PATIENCE)
+    assert engine.wait_until(lambda: rule.status()["frames"]["done"] > 0, STARTING)
     assert not told.is_set()
     writer.close()
-    status = rule.wait(PATIENCE)
+    status = rule.wait(STARTING)
     assert told.is_set()
     assert status["frames"]["done"] == len(pixels)
     table, _ = read_table(status["outputs"][0]["path"])

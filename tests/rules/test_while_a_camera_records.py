@@ -20,13 +20,13 @@ import pytest
 from beamloom.apps.localization import localize, read_table
 from beamloom.rules import LocalPool, RuleEngine
 from support.dask_commands import DaskCommands
-from support.patience import PATIENCE
+from support.patience import PATIENCE, STARTING
 from support.processes import end_one_below
 from support.rule_chain import SETTINGS, chain, simulation
 from support.rule_ledgers import frames_done
 from support.waiting import until
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(autouse=True)
@@ -74,11 +74,15 @@ def test_the_chain_follows_a_camera_and_finds_every_frame_once(
     with RuleEngine(tmp_path / "rules", LocalPool(2)) as engine:
         rule = chain(tmp_path).push(engine)
         camera = start("camera", tmp_path / "cell", frames, 100)
-        until(lambda: rule.status()["frames"]["done"] >= frames // 4, "frames are worked off meanwhile")
+        until(
+            lambda: rule.status()["frames"]["done"] >= frames // 4,
+            "frames are worked off meanwhile",
+            STARTING,
+        )
         assert rule.status()["frames"]["final"] is None
         (tmp_path / "cell.go").touch()
         assert camera.wait(PATIENCE) == 0
-        status = rule.wait(PATIENCE, chain=True)
+        status = rule.wait(STARTING, chain=True)
     assert status["frames"] == {"released": frames, "done": frames, "failed": 0, "final": frames}
     expect_all(tmp_path, frames)
 
@@ -97,7 +101,7 @@ def test_workers_and_engines_are_killed_and_the_tables_are_the_same(
         enough = 60 * kill + chance.randrange(1, 60)
         if enough > 150:
             (tmp_path / "cell.go").touch()
-        until(lambda: frames_done(folder) >= enough, f"{enough} frames are done")  # noqa: B023
+        until(lambda: frames_done(folder) >= enough, f"{enough} frames are done", STARTING)  # noqa: B023
         if chance.random() < 0.5:
             end_one_below(engine.pid, "executors.worker", chance)
         else:
@@ -105,7 +109,7 @@ def test_workers_and_engines_are_killed_and_the_tables_are_the_same(
             engine.wait()
             engine = start("engine", folder, 2)
     assert camera.wait(PATIENCE) == 0
-    assert engine.wait(2 * PATIENCE) == 0
+    assert engine.wait(STARTING) == 0
     expect_all(tmp_path, 400)
 
 
@@ -127,7 +131,7 @@ def test_with_dask_too_whatever_is_killed(
             enough = 70 * kill + chance.randrange(1, 70)
             if enough > 150:
                 (tmp_path / "cell.go").touch()
-            until(lambda: frames_done(folder) >= enough, f"{enough} frames are done")  # noqa: B023
+            until(lambda: frames_done(folder) >= enough, f"{enough} frames are done", STARTING)  # noqa: B023
             if victim in ("scheduler", "everything"):
                 dask.kill("scheduler")
             if victim in ("worker", "everything"):
@@ -137,5 +141,5 @@ def test_with_dask_too_whatever_is_killed(
                 engine.wait()
                 engine = start("engine", folder, dask.scheduler_address)
         assert camera.wait(PATIENCE) == 0
-        assert engine.wait(2 * PATIENCE) == 0
+        assert engine.wait(STARTING) == 0
     expect_all(tmp_path, 400)
