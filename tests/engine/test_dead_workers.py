@@ -117,6 +117,27 @@ def test_while_a_worker_holds_a_suspect_it_holds_nothing_else() -> None:
     assert list(mill.run.ledger.failed) == [(9, 10)]
 
 
+def test_the_suspects_of_many_workers_that_die_together_are_worked_off_side_by_side() -> None:
+    crew, batch = 8, 10
+    names = [f"w{number}" for number in range(2 * crew)]
+    mill = full(batched(["a"], 2 * crew * batch, batch, all_wrap=False), names)
+    mill.quiet()
+    for name in names[:crew]:
+        mill.kill(name)
+    side_by_side: list[int] = []
+    while not mill.complete:
+        mill.quiet()
+        for name in list(mill.workers):
+            mill.work(name, batch)
+        mill.quiet()
+        careful = [worker for worker in mill.run._scheduler.workforce if worker.careful is not None]
+        side_by_side.append(len(careful))
+    # One constraint is bound to each of those who are left; the first one of them holds up no other.
+    assert max(side_by_side) == crew
+    assert len(side_by_side) < 3 * batch
+    assert mill.run.ledger.counts().reduced == 2 * crew * batch
+
+
 def test_a_constraint_moves_as_a_whole_and_stays_in_order() -> None:
     mill = full(batched(["a"], 100, 20), ["w1", "w2"])
     mill.quiet()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beamloom.engine.workforce import LEAST_CREDIT, MOST_CREDIT, Workforce
+from beamloom.engine.workforce import FIRST_CREDIT, LEAST_CREDIT, MOST_CREDIT, Workforce
 
 GENERIC = frozenset({"generic"})
 DEBUG = frozenset({"generic", "debug"})
@@ -14,9 +14,9 @@ def test_credit_doubles_while_results_come_soon_and_halves_when_they_come_late()
     worker = Workforce().add("w", GENERIC)
     now = 1.0
     for expected in (16, 32, 64):
-        worker.lease(0, 0, 1, now)
-        worker.give_back(0, 0, 1)
-        worker.pace(1, now + 0.001, 0.02)
+        worker.lease(0, 0, worker.credit, now)
+        worker.give_back(0, 0, worker.credit)
+        worker.pace(worker.credit, now + 0.001, 0.02)
         now += 0.01
         assert worker.credit == expected
     worker.lease(0, 0, 1, now)
@@ -28,10 +28,20 @@ def test_credit_doubles_while_results_come_soon_and_halves_when_they_come_late()
         worker.pace(1, now, 0.02)
     assert worker.credit == LEAST_CREDIT
     for _ in range(30):
-        worker.lease(0, 0, 1, now)
-        worker.pace(1, now + 0.001, 0.02)
+        worker.lease(0, 0, worker.credit, now)
+        worker.give_back(0, 0, worker.credit)
+        worker.pace(worker.credit, now + 0.001, 0.02)
         now += 1
     assert worker.credit == MOST_CREDIT
+
+
+def test_single_events_that_come_back_soon_do_not_widen_the_credit_of_who_may_have_more() -> None:
+    worker = Workforce().add("w", GENERIC)
+    for event in range(100):
+        worker.lease(0, event, event + 1, event)
+        worker.give_back(0, event, event + 1)
+        worker.pace(event + 1, event + 0.001, 0.02)
+    assert worker.credit == FIRST_CREDIT
 
 
 def test_a_worker_gives_back_only_what_it_holds() -> None:

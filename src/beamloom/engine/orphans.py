@@ -8,7 +8,7 @@ turn waits for room in the retention, a suspect is after some time leased as any
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from beamloom.engine.assignment import Span
 from beamloom.engine.attempts import Attempts
@@ -22,6 +22,8 @@ from beamloom.engine.workforce import Worker, Workforce
 
 RELEASE_CHUNK = 32
 """Events of a dead worker are given out again in runs of this length."""
+LOOKED_PAST = 256
+"""At most so many runs of deliveries that have to wait are looked past, to what need not."""
 PATIENCE = 5.0
 """Seconds without any delivery done after which a suspect is no longer kept for an idle worker."""
 
@@ -85,26 +87,36 @@ class Orphans:
         self._waiting = kept
 
     def give_out(self, spans: list[Span], now: float) -> None:
-        """Lease again what can be leased now; adds to ``spans``."""
+        """Lease again what can be leased now; adds to ``spans``.
+
+        What has to wait for one worker holds up nothing that others may have.
+        """
         waiting: list[Orphan] = []
+        busy: set[str] = set()
+        """Workers that something waits for: what comes behind it on the same one keeps its place."""
         queue = deque(self._waiting)
-        while queue:
+        while queue and len(waiting) < LOOKED_PAST:
             orphan = queue.popleft()
             careful = (orphan.first, orphan.slot) in self._suspects
-            stop = self._same_care(orphan, careful)
-            worker, end = self._heir(orphan, stop, careful)
+            worker, bound = self._heir(orphan, careful)
             if worker is None:
-                waiting = [orphan, *queue]
+                waiting.append(orphan)
                 break
-            if worker.careful is not None or (careful and worker.outstanding > 0):
-                if not self._waits_in_vain(orphan, worker, now):
-                    waiting = [orphan, *queue]
+            waits = worker.careful is not None or (careful and worker.outstanding > 0)
+            if waits and worker.name not in busy and self._waits_in_vain(orphan, worker, now):
+                careful, worker.careful, waits = False, None, False
+            if waits or worker.suspended or worker.name in busy:
+                waiting.append(orphan)
+                if not bound:
+                    # Nobody has more room than this one.
                     break
-                careful, worker.careful = False, None
+                busy.add(worker.name)
+                continue
+            end = self._bind(orphan, self._same_care(orphan, careful), worker)
             spans += self._lease_again(worker, orphan.first, end, orphan.slot, careful, now)
             if end < orphan.stop:
                 queue.appendleft(Orphan(end, orphan.slot, orphan.stop))
-        self._waiting = waiting
+        self._waiting = [*waiting, *queue]
 
     def _waits_in_vain(self, orphan: Orphan, worker: Worker, now: float) -> bool:
         """Whether ``worker`` may never become idle, as the packets that it waits for cannot be read before ``orphan`` is settled."""
@@ -126,32 +138,38 @@ class Orphans:
                 return event
         return stop
 
-    def _heir(self, orphan: Orphan, stop: int, careful: bool) -> tuple[Worker | None, int]:
-        """The worker that gets the deliveries from ``orphan.first`` on, and up to which event it gets them."""
+    def _heir(self, orphan: Orphan, careful: bool) -> tuple[Worker | None, bool]:
+        """The worker that is to have the deliveries from ``orphan.first`` on, and whether a constraint is bound to it already."""
+        groups, tags, binding = self._serves(orphan)
+        heirs = [int(binding.bound[group]) for group in groups if binding.bound[group] >= 0]
+        if heirs:
+            return self._workforce.by_index(heirs[0]), True
+        return (self._workforce.idlest(tags) if careful else self._workforce.roomiest(tags)), False
+
+    def _serves(self, orphan: Orphan) -> tuple[Sequence[int], frozenset[str], Binding]:
+        """The constraints and the tags of the first of these deliveries, and the part instance that they belong to."""
         split = self._deliveries.of(orphan.first)
         binding = self._bindings.of(orphan.first)
-        part, bound = binding.part, binding.bound
+        part = binding.part
+        groups: Sequence[int]
         if split is None:
-            groups = part.groups(orphan.first - binding.first)
-            tags: frozenset[str] = frozenset()
+            groups, tags = part.groups(orphan.first - binding.first), frozenset[str]()
         else:
             unit = split.units[orphan.slot]
             groups, tags = unit.groups, frozenset[str]().union(*unit.broadcasts)
+        return groups, tags.union(*(part.tag_sets[int(part.group_tags[group])] for group in groups)), binding
+
+    def _bind(self, orphan: Orphan, stop: int, worker: Worker) -> int:
+        """Bind the constraints of what goes to this worker; returns up to which event that is, ``stop`` at most."""
+        groups, _, binding = self._serves(orphan)
+        if self._deliveries.of(orphan.first) is not None:
             stop = orphan.first + 1
-        tags = tags.union(*(part.tag_sets[int(part.group_tags[group])] for group in groups))
-        heirs = [int(bound[group]) for group in groups if bound[group] >= 0]
-        if heirs:
-            worker: Worker | None = self._workforce.by_index(heirs[0])
-        else:
-            worker = self._workforce.idlest(tags) if careful else self._workforce.roomiest(tags)
-        if worker is None or worker.suspended:
-            return None, orphan.first
         for group in groups:
-            bound[group] = worker.index
+            binding.bound[group] = worker.index
         end = orphan.first + 1
         while end < min(stop, binding.stop) and self._follows(binding, end, worker):
             end += 1
-        return worker, end
+        return end
 
     def _follows(self, binding: Binding, event: int, worker: Worker) -> bool:
         """Whether the next orphaned event may go along to the same worker; binds its constraint if so."""

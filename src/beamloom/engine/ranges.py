@@ -134,6 +134,11 @@ class RangeSet:
         self._total = 0
         return held
 
+    @property
+    def pieces(self) -> int:
+        """How many ranges it is."""
+        return len(self._starts)
+
     def columns(self) -> tuple[list[int], list[int]]:
         """Copies of the first numbers of the ranges and of the numbers past their last."""
         return list(self._starts), list(self._stops)

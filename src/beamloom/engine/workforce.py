@@ -4,7 +4,8 @@ The look-ahead (credit) of a worker is how many deliveries it may hold at once. 
 results come back much sooner than the wanted look-ahead time the credit doubles, when they come back later it halves. So a fast
 analysis never waits for a round trip, a slow one is spread evenly, and a detector that sets the pace itself is followed closely, which
 keeps a change of parameters close to the event that is being measured. The credit changes at most once a round trip: what was leased
-before the last change says nothing of its effect.
+before the last change says nothing of its effect. Nor does what came back soon as there was next to nothing before it: the credit of
+who is given single events, as suspects are, does not grow by that.
 
 What is given goes in pieces of at least a quarter of the credit. At high rates all cost is by the message, and a worker that is given a few
 events answers with a few results, for which it would be given a few events.
@@ -44,7 +45,8 @@ class Worker:
         """Whether it is about to leave in order: what it has not begun by then goes to others."""
         self.leases: dict[int, RangeSet] = {}
         self._changed = changed
-        self._leased_at: deque[tuple[int, float]] = deque()
+        self._leased_at: deque[tuple[int, float, bool]] = deque()
+        """Of each lease one past its last event, when it was given, and whether the worker had at least a piece of its credit then."""
         self._paced_at = 0.0
 
     @property
@@ -65,7 +67,7 @@ class Worker:
         """[first, stop) are its business under ``slot``."""
         self.leases.setdefault(slot, RangeSet()).add(first, stop)
         self.outstanding += stop - first
-        self._leased_at.append((stop, now))
+        self._leased_at.append((stop, now, self.outstanding * PIECES >= self.credit))
         self._changed.add(self)
 
     def give_back(self, slot: int, first: int, stop: int) -> list[Range]:
@@ -86,12 +88,13 @@ class Worker:
 
     def pace(self, until: int, now: float, lookahead: float) -> None:
         """Results up to event ``until`` came back at ``now``: widen or narrow the credit."""
-        leased = self.forget_leases(until)
-        if leased is None or leased < self._paced_at:
+        found = self.forget_leases(until)
+        if found is None or found[0] < self._paced_at:
             # It was leased before the last change, whose effect is still to be seen.
             return
+        leased, was_busy = found
         took = now - leased
-        if took < lookahead / 2:
+        if took < lookahead / 2 and was_busy:
             self.credit = min(MOST_CREDIT, self.credit * 2)
         elif took > lookahead * 2:
             self.credit = max(LEAST_CREDIT, self.credit // 2)
@@ -100,12 +103,15 @@ class Worker:
         self._paced_at = now
         self._changed.add(self)
 
-    def forget_leases(self, until: int) -> float | None:
-        """What was leased up to event ``until`` has come back; returns when the last of it was leased."""
-        leased: float | None = None
+    def forget_leases(self, until: int) -> tuple[float, bool] | None:
+        """What was leased up to event ``until`` has come back.
+
+        Returns when the last of it was leased, and whether the worker was busy by then.
+        """
+        found: tuple[float, bool] | None = None
         while self._leased_at and self._leased_at[0][0] <= until:
-            leased = self._leased_at.popleft()[1]
-        return leased
+            found = self._leased_at.popleft()[1:]
+        return found
 
 
 def _less_free(worker: Worker) -> int | None:

@@ -15,13 +15,13 @@ from beamloom.engine.digest import Digest
 from beamloom.engine.faults import Death
 from beamloom.engine.feedback import Feedback, FeedbackLog
 from beamloom.engine.provenance import EpochRecord, add_epoch
-from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.run import Run, RunPhase, Step
 from beamloom.engine.succession import Handover
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.feedback_desk import FeedbackDesk
 from beamloom.services.finishing import Finishing
 from beamloom.services.idling import IdleWatch
+from beamloom.services.letting_go import LettingGo
 from beamloom.services.membership import name_of
 from beamloom.services.stream_reports import StreamReports
 from beamloom.services.takeover import Takeover
@@ -52,8 +52,6 @@ from beamloom.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
 
-SETTLED_LATER = 0.005
-"""Seconds for which it may be kept from the ingesters that events are settled, until there is more to tell them."""
 COVERAGE_INTERVAL = 0.25
 """Seconds between two messages that tell the reducer what became of events."""
 
@@ -113,9 +111,7 @@ class ActiveRun:
         self._tick_turn = 0
         self._finishing = Finishing(run.run_id, ensemble, self._send)
         self._gone: list[str] = []
-        self._settled: list[Range] = []
-        """What the ingesters have not been told yet."""
-        self._settled_since = 0.0
+        self._letting_go = LettingGo()
 
     @property
     def finished(self) -> bool:
@@ -363,24 +359,19 @@ class ActiveRun:
             self._send_coverage()
 
     def _hold_settled(self, step: Step, now: float) -> None:
-        """That events are settled waits for other orders, for a while, unless an ingester needs the room: one message for both."""
-        if not self._settled:
-            self._settled_since = now
-        self._settled += step.settled
+        """That events are settled is told when it is due."""
+        self._letting_go.add(step.settled, now)
         step.settled = []
-        if (
-            step
-            or self._gone
-            or now - self._settled_since >= SETTLED_LATER
-            or self.run.phase is RunPhase.COMPLETE
-            or self.run.standing.blocked
-        ):
-            step.settled, self._settled = list(RangeSet(self._settled)), []
+        step.settled = self._letting_go.take(
+            now,
+            with_others=bool(step or self._gone),
+            at_once=self.run.phase is RunPhase.COMPLETE or self.run.standing.blocked,
+        )
 
     @property
     def holds_orders(self) -> bool:
         """Whether something is still to be told soon."""
-        return bool(self._settled)
+        return bool(self._letting_go)
 
     def _send_coverage(self, *, over: bool = False) -> None:
         news, epochs = self.run.ledger.take_news(), self.epochs[self._epochs_told :]
