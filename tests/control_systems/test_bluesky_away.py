@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -95,14 +93,8 @@ def test_an_address_that_is_taken_is_said_with_what_to_do() -> None:
 
 def kill(pipeline: Live, name: str) -> None:
     """Kill a process, and wait for the next one of this name."""
-
-    def pid() -> int | None:
-        return next(one.pid for one in pipeline.placement.status() if one.name == name)
-
-    before = pid()
-    assert before is not None
-    os.kill(before, signal.SIGKILL)
-    wait_until(lambda: pid() not in (None, before), f"the next {name}")
+    before = pipeline.kill(name)
+    wait_until(lambda: pipeline.pid(name) not in (None, before), f"the next {name}")
 
 
 @pytest.mark.long

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import queue
-import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -128,9 +126,7 @@ def test_the_loop_ends_right_when_the_controller_is_killed_in_its_middle(
 ) -> None:
     def kill_at_a_third(pipeline: Live, point: int) -> None:
         if point == len(POINTS) // 3:
-            (pid,) = [one.pid for one in pipeline.placement.status() if one.name == "controller"]
-            assert pid is not None
-            os.kill(pid, signal.SIGKILL)
+            pipeline.kill("controller")
 
     scan_past_the_peak(made, example, simulated, kill_at_a_third)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -233,13 +232,10 @@ def test_either_side_may_be_killed_in_a_scan_and_come_back(tmp_path: Path) -> No
 
 def kill_and_await(live: Live, name: str) -> None:
     """Kill a process, and wait for the next one."""
-    (pid,) = [one.pid for one in live.placement.status() if one.name == name]
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
+    pid = live.kill(name)
 
     def is_back() -> bool:
-        pids = [one.pid for one in live.placement.status() if one.name == name]
-        return pids not in ([None], [pid]) and live.answers() and live.is_ready()
+        return live.pid(name) not in (None, pid) and live.answers() and live.is_ready()
 
     wait_until(is_back, f"the next {name}")
 

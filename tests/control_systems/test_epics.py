@@ -237,7 +237,7 @@ def is_back(live: Live, victim: str, former: int) -> bool:
     """Whether a process other than the ``former`` one does its work, and the controller knows it."""
     if not live.answers() or not live.is_ready():
         return False
-    (now,) = [one.pid for one in live.placement.status() if one.name == victim]
+    now = live.pid(victim)
     known = live.get("config")["reducer"]["pid"] if victim == "reducer" else now
     return now == known and now not in (None, former)
 
@@ -252,9 +252,7 @@ def test_a_process_of_the_pipeline_may_be_killed_and_come_back(
     client = Variables(server.port)
     with server, client.context:
         wait_until(lambda: client.get("State") != FAULT, "the pipeline", lambda: str(client.get("Status")))
-        (process,) = [one.pid for one in own_live.placement.status() if one.name == victim]
-        assert process is not None
-        os.kill(process, signal.SIGKILL)
+        process = own_live.kill(victim)
         wait_until(
             lambda: is_back(own_live, victim, process), "its return", lambda: str(client.get("Status"))
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -231,9 +230,7 @@ def _kill_in_a_scan(beamline: Beamline, name: str) -> None:
     beamline.begin("ascan", "mot", "0", "40", "40", "0.05")
     beamline.expose(41, 0)
     wait_until(lambda: beamline.live.completed(4), "some points", beamline.sardana.said)
-    (victim,) = [one.pid for one in beamline.live.placement.status() if one.name == name]
-    assert victim is not None
-    os.kill(victim, signal.SIGKILL)
+    beamline.live.kill(name)
     assert beamline.sardana.ended() == "finish", beamline.sardana.said()
 
 

@@ -164,12 +164,12 @@ def test_either_side_may_be_killed_and_come_back(own_live: Live, own_camera: Ben
                 == own_live.placement.controller_url
             )
             wait_until(lambda: "gain" in device.get_attribute_list(), "the parameters", device.status)
-            controller = next(one.pid for one in own_live.placement.status() if one.name == "controller")
+            controller = own_live.pid("controller")
             assert controller is not None
             # One that is killed may be there again before anybody looks; one that is held answers nobody.
             os.kill(controller, signal.SIGSTOP)
             in_state(device, "FAULT")
-            os.kill(controller, signal.SIGKILL)
+            own_live.kill("controller")
             wait_until(lambda: device.state().name != "FAULT", "the next controller", device.status, PATIENCE)
             device.gain = 4.0
         # Killed; the next one needs nothing but its name.

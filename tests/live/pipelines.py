@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -128,6 +130,17 @@ class Live:
         """The id of the present life of a worker; None while the controller does not know it."""
         known = {str(w["name"]): str(w["service_uuid"]) for w in self.get("config")["workers"]}
         return known.get(worker)
+
+    def pid(self, name: str) -> int | None:
+        """That of the present life of a process; None while it is not there."""
+        return next(one.pid for one in self.placement.status() if one.name == name)
+
+    def kill(self, name: str) -> int:
+        """Kill a process that is there; returns its pid. Another one is started in its place."""
+        pid = self.pid(name)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
     # ---- the reducer ------------------------------------------------------------------------------------------------------
 
