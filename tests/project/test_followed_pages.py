@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from support.followed_pages import alike, commands_of, follow
+
+TUTORIALS = sorted(path.stem for path in (Path(__file__).parents[2] / "docs/tutorials").glob("*.md"))
 
 
 @pytest.mark.parametrize(
@@ -61,3 +64,15 @@ def test_a_page_that_is_wrong_fails(block: str, tmp_path: Path) -> None:
 
 def test_the_page_of_trigger_maps_is_right(repository: Path, tmp_path: Path) -> None:
     follow(repository / "docs/reference/trigger-map.md", tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.processes
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("tutorial", TUTORIALS)
+def test_a_tutorial_can_be_followed_to_the_letter(
+    tutorial: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.syspath_prepend(tmp_path)
+    follow(repository / "docs" / "tutorials" / f"{tutorial}.md", tmp_path)

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from beamloom import Pipeline
 from support.ports import quiet_port
 
 FENCE = re.compile(r"^```(\w*)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -75,6 +76,7 @@ def follow(page: Path, folder: Path) -> dict[str, Any]:
     }
     names: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.ExitStack() as terminals, contextlib.chdir(folder):
+        terminals.callback(_close_pipelines, names)
         for step in steps_of(text):
             where = f"{page.name}, line {step.line}"
             if step.language == "console" and step.title:
@@ -87,6 +89,13 @@ def follow(page: Path, folder: Path) -> dict[str, Any]:
             elif step.language == "python":
                 exec(compile(step.text, where, "exec"), names)
     return names
+
+
+def _close_pipelines(names: dict[str, Any]) -> None:
+    """What ends with a notebook's process ends here by itself."""
+    for one in names.values():
+        if isinstance(one, Pipeline):
+            one.close()
 
 
 def _default_pipeline(written: str, text: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Play a device: bind a socket, wait until somebody connects, and send what the device would send.
 
-What is sent comes from a capture of the real device, or is generated.
+What is sent comes from a capture of the real device, from the recording of a run, or is generated.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"where to listen, post or write; port * picks a free one ({_default(device.bind)})",
         )
         own.add_argument(
-            "--capture", metavar="FILE", help="play a capture (CBOR sequence, may be .gz), not generated data"
+            "--capture",
+            metavar="FILE",
+            help="play a capture, or what a run has recorded of the device, not generated data; may be .gz",
         )
         own.add_argument(
             "--rate",
@@ -104,6 +106,7 @@ def _acts_on(url: str) -> str:
 
 
 def _messages(arguments: argparse.Namespace) -> Iterable[Sequence[bytes]]:
+    from beamloom.cli._recorded_messages import is_recording, recorded_messages
     from beamloom.cli._signature import given_flags
     from beamloom.devices.captures import read_capture
     from beamloom.devices.registry import find_device
@@ -119,6 +122,8 @@ def _messages(arguments: argparse.Namespace) -> Iterable[Sequence[bytes]]:
             f"--capture plays what the device sent, so {flags} cannot change it; leave one of the two out"
         )
     try:
+        if is_recording(arguments.capture):
+            return recorded_messages(find_device(arguments.device), arguments.capture)
         return list(read_capture(arguments.capture))
     except OSError as error:
         raise UsageError(f"the capture {arguments.capture} cannot be read: {error.strerror}") from error

@@ -172,5 +172,6 @@ DEVICE = Device(
     simulator=simulator,
     generate=generate,
     parse=parse,
+    packets_are_messages=True,
     sharing=Sharing.ALL,
 )

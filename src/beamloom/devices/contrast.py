@@ -215,4 +215,5 @@ DEVICE = Device(
     simulator=simulator,
     generate=generate,
     parse=parse,
+    packets_are_messages=True,
 )

@@ -447,5 +447,6 @@ DEVICE = Device(
     simulator=simulator,
     generate=generate,
     parse=parse,
+    packets_are_messages=True,
     sharing=Sharing.DEALT,
 )

@@ -240,3 +240,5 @@ class Device:
     """How a stream of this device may be split over several ingesters; None: it may not."""
     bind: str | None = "tcp://127.0.0.1:*"
     """Where ``beamloom simulate`` binds the simulator when nobody says it; None: it has to be said."""
+    packets_are_messages: bool = False
+    """Whether a packet has the frames of one message as it was sent, so that the simulator can play what a run has recorded."""

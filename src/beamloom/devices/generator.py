@@ -362,4 +362,5 @@ DEVICE = Device(
     simulator=simulator,
     generate=generate,
     parse=parse,
+    packets_are_messages=True,
 )
