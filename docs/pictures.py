@@ -1,9 +1,9 @@
-"""The pictures of the dashboard that pages speak of: made anew by whoever wants them, kept nowhere.
+"""The pictures of the dashboard that pages speak of: made anew by whoever wants them. Those that a page shows are kept beside the scripts.
 
 ``python docs/pictures.py NAME ...`` starts a pipeline of real processes with its simulation, as ``docs/pictures/NAME.py`` says, and
-writes what Chromium shows of it to out/pictures/; without a name all are made. A script there has one function,
-``scenes()``: a context in which the pipeline runs, and that gives the address of its controller and a name for each picture with what
-stands behind the # of the dashboard's address.
+writes what Chromium shows of it to out/pictures/, or to docs/pictures/ where a page shows it; without a name all are made. A script
+there has one function, ``scenes()``: a context in which the pipeline runs, and that gives the address of its controller and a name for
+each picture with what stands behind the # of the dashboard's address.
 """
 
 from __future__ import annotations
@@ -21,9 +21,15 @@ from playwright.sync_api import sync_playwright
 HERE = Path(__file__).parent
 SCRIPTS = {path.stem: path for path in sorted((HERE / "pictures").glob("*.py"))}
 FOLDER = HERE.parent / "out" / "pictures"
+KEPT = HERE / "pictures"
 SIZE = {"width": 1280, "height": 800}
 SETTLED_MILLISECONDS = 3000
 """After which everything on the page has been drawn."""
+
+
+def is_shown(picture: str) -> bool:
+    """Whether a page shows it."""
+    return any(f"pictures/{picture}.png)" in page.read_text(encoding="utf-8") for page in HERE.rglob("*.md"))
 
 
 def scenes_of(name: str) -> AbstractContextManager[tuple[str, Mapping[str, str]]]:
@@ -48,9 +54,10 @@ def shoot(name: str) -> None:
             page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
             page.goto(f"{controller}/#{place}")
             page.wait_for_timeout(SETTLED_MILLISECONDS)
-            page.screenshot(path=FOLDER / f"{picture}.png")
+            file = (KEPT if is_shown(picture) else FOLDER) / f"{picture}.png"
+            page.screenshot(path=file)
             page.close()
-            print(FOLDER / f"{picture}.png")
+            print(file)
         browser.close()
 
 

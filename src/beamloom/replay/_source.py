@@ -173,12 +173,16 @@ class RecordedSource(AtHand):
                 break
 
     def _numbered(self, item: int, packets: PacketRow) -> Iterator[PacketRow]:
-        """With their numbers; what opens and what closes the series stands alone."""
+        """With their numbers; what opens and what closes the series stands alone.
+
+        A wrapped map says which these are. One that was made for the recording, or of a run that was stopped, does not: there the
+        first and the last packet say themselves what they are.
+        """
         begin, end = 0, packets.count
-        if self._layout.wrapped and item == 0:
+        if item == 0 and (self._layout.wrapped or _first_of(packets) is PacketKind.START):
             begin = 1
             yield packets.part(0, 1).numbered(item, PacketKind.START)
-        closes = self._layout.wrapped and end > begin and self._is_last(item + end - 1, packets)
+        closes = end > begin and self._is_last(item + end - 1, packets)
         if closes:
             end -= 1
         if begin < end:
@@ -189,9 +193,17 @@ class RecordedSource(AtHand):
     def _is_last(self, item: int, packets: PacketRow) -> bool:
         """Whether the last of these closes the series."""
         if not self._finds_end:
-            return item == self._plan.last_item
+            if item != self._plan.last_item:
+                return False
+            if self._layout.wrapped:
+                return True
         (last,) = packets.part(packets.count - 1, packets.count)
         return kind_of(last) is PacketKind.END
+
+
+def _first_of(packets: PacketRow) -> PacketKind | None:
+    (first,) = packets.part(0, 1)
+    return kind_of(first)
 
 
 def _event_of_first(ahead: deque[Placed]) -> int:
