@@ -90,11 +90,10 @@ def test_systemd_hears_of_it_from_the_start_to_the_end(systemd: socket.socket) -
         return heard[-1] == text
 
     with health_of(WorkerSettings()) as health:
-        until(lambda: hears("READY=1"), "it has started")
-        until(lambda: hears("STATUS=it starts, or stands by"), "it says how it is")
+        until(lambda: hears("READY=1\nSTATUS=it starts, or stands by"), "it has started")
         until(lambda: hears("WATCHDOG=1"), "it lives while it starts")
         health.ready()
-        until(lambda: hears("STATUS=takes part"), "it takes part")
+        until(lambda: hears("READY=1\nSTATUS=takes part"), "it takes part")
     until(lambda: hears("STOPPING=1"), "it ends")
 
 

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 beamloom up pipeline.yaml
 beamloom up pipeline.yaml --check
-beamloom up pipeline.yaml --on dask"""
+beamloom up pipeline.yaml --on dask
+beamloom up pipeline.yaml --systemd ~/.config/systemd/user"""
 
 READY_SECONDS = 60.0
 """In which the processes find each other, unless some of them are jobs of a queue."""
 CONSULT_SECONDS = 2.0
 """Between two questions what is wrong."""
+UNIT_FOLDERS = ("/etc/systemd/system", str(Path("~/.config/systemd/user").expanduser()))
+"""Where systemd looks by itself."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["dask"],
         metavar="CLUSTER",
         help="run what the section 'dask' of the file names on its Dask cluster; the rest, and the controller, run here",
+    )
+    parser.add_argument(
+        "--systemd",
+        metavar="FOLDER",
+        help="start nothing: write units of systemd into FOLDER that keep the processes running, and say how to start them",
+    )
+    parser.add_argument(
+        "--run-as",
+        metavar="USER",
+        help="with --systemd: units of the system, whose processes are this user's (by default they are for 'systemctl --user')",
     )
     parser.add_argument("--check", action="store_true", help="only say whether the file is right")
     parser.add_argument(
@@ -64,6 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     pipeline = read_pipeline(arguments.file)
     dask = pipeline.dask if arguments.on else None
+    if arguments.run_as and not arguments.systemd:
+        raise UsageError("--run-as goes with --systemd FOLDER, into which units of the system are written")
+    if arguments.on and arguments.systemd:
+        raise UsageError("--on and --systemd are two ways to keep processes running; give one of them")
     if arguments.on and dask is None:
         raise UsageError(
             f"{arguments.file} does not say which Dask cluster; add 'dask: {{scheduler: tcp://node1:8786}}', or, to try it on this "
@@ -72,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.check:
         print(f"{arguments.file} is right: {len(layout_of(pipeline).processes)} processes")
         return 0
+    if arguments.systemd:
+        return _write_units(arguments, pipeline)
     screen = screen_on(sys.stdout, plain=arguments.plain)
     logs = Path(arguments.logs) if arguments.logs else None
     if dask is None:
@@ -92,6 +111,25 @@ def _on_dask(
         layout = layout_on(site, pipeline)
         placement = LocalPlacement(layout, screen=screen, logs=logs, grounds={GROUND: site.ground})
         return supervise(placement, screen, ready_timeout or (math.inf if site.queued else READY_SECONDS))
+
+
+def _write_units(arguments: argparse.Namespace, pipeline: Pipeline) -> int:
+    from beamloom.placement import layout_of
+    from beamloom.placement.systemd import write_units
+
+    folder = Path(arguments.systemd).expanduser().absolute()
+    working = Path(arguments.file).absolute().parent
+    target, *services = write_units(layout_of(pipeline), folder, working, arguments.run_as or "")
+    systemctl = "systemctl" if arguments.run_as else "systemctl --user"
+    print(f"{target.name} and {len(services)} services are in {folder}; start them, and watch what they say:")
+    if str(folder) not in UNIT_FOLDERS:
+        print(f"  {systemctl} link {folder / target.stem}*")
+    print(f"  {systemctl} daemon-reload")
+    print(f"  {systemctl} enable --now {target.name}")
+    print(f"  journalctl {'' if arguments.run_as else '--user '}--follow --unit '{target.stem}-*'")
+    if not arguments.run_as:
+        print("They end when you log out, unless: loginctl enable-linger")
+    return 0
 
 
 def supervise(placement: LocalPlacement, screen: Screen, ready_timeout: float) -> int:

@@ -19,6 +19,8 @@ from beamloom.settings import ProcessSettings, StreamSettings, all_settings, nam
 INGESTERS, WORKERS, REDUCER, CONTROLLER = range(4)
 """The order in which processes are told to end: nothing may arrive for those that are gone."""
 
+LIFELINE: Final = "--die-with-parent"
+"""The flag of a process that ends with who started it."""
 ANYWHERE: Final = "0.0.0.0"
 HOST: Final = "{host}"
 """In a word of a command line: the address of the host that the process comes to run on, as others reach it."""
@@ -168,7 +170,7 @@ class Commands:
         if away:
             env = {**_given(kind), **_blanked(kind, own)}
             return ProcessSpec(name, words, env=env, stop_stage=stop_stage, ground=self._spread.ground)
-        argv = (sys.executable, *words, f"--die-with-parent={os.getpid()}")
+        argv = (sys.executable, *words, f"{LIFELINE}={os.getpid()}")
         return ProcessSpec(name, argv, env=_blanked(kind, own), stop_stage=stop_stage)
 
     def _addresses(self, own: Mapping[str, Any], *, away: bool) -> dict[str, Any]:

@@ -164,23 +164,23 @@ def _notifying(health: Health, address: str, watchdog: float | None) -> Iterator
     where = "\0" + address[1:] if address.startswith("@") else address
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
 
-        def tell(text: str) -> None:
+        def tell(text: str) -> bool:
+            # Who does not read, or is gone, holds nobody up.
             with contextlib.suppress(OSError):
-                notify.sendto(text.encode(), where)
+                return notify.sendto(text.encode(), socket.MSG_DONTWAIT, where) > 0
+            return False
 
         def go_on() -> None:
-            told = None
+            told = ""
             while True:
-                problem = health.not_ready()
-                if problem != told:
-                    tell(f"STATUS={problem or 'takes part'}")
-                    told = problem
-                if health.stuck() is None:
+                status = f"READY=1\nSTATUS={health.not_ready() or 'takes part'}"
+                if status != told and tell(status):
+                    told = status
+                if watchdog is not None and health.stuck() is None:
                     tell("WATCHDOG=1")
                 if over.wait(1.0 if watchdog is None else min(1.0, watchdog / 3)):
                     return
 
-        tell("READY=1")
         thread = threading.Thread(target=go_on, name="health-systemd", daemon=True)
         thread.start()
         try:
