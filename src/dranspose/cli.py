@@ -66,7 +66,11 @@ def _ingester(argv: Sequence[str]) -> int:
     parser = _Parser("dranspose ingester", description="Receive one stream from a device.")
     parser.add_argument("-c", "--ingesterclass", required=True, help=", ".join(DEVICES))
     parser.add_argument(
-        "-u", "--upstream_url", required=True, help="address of the device, such as tcp://host:9999"
+        "-u",
+        "--upstream_url",
+        default=os.environ.get("UPSTREAM_URL") or None,
+        required=not os.environ.get("UPSTREAM_URL"),
+        help="address of the device, such as tcp://host:9999 (variable UPSTREAM_URL)",
     )
     parser.add_argument("-n", "--name", required=True, help="name of the stream")
     arguments, more = parser.parse_known_args(argv)

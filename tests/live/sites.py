@@ -20,6 +20,10 @@ from support.hosts import Host, Hosts
 END_SECONDS = 30
 HTTP_PORT = 5001
 MAILBOX_PORT = 5000
+PROGRAMS = {
+    "beamloom": (sys.executable, "-m", "beamloom"),
+    "dranspose": (sys.executable, "-c", "import sys; from dranspose.cli import main; sys.exit(main())"),
+}
 
 
 class Site:
@@ -49,13 +53,19 @@ class Site:
         self._stack.close()
 
     def start(self, host: str, command: str, name: str, **variables: str) -> None:
-        """``beamloom <command>``, on this host."""
+        """``beamloom <command>``, on this host, where it listens on the address that the others reach."""
+        given = {**self._common, **_of(self._hosts[host]), **variables, "BEAMLOOM_NAME": name}
+        self.start_bare(host, f"beamloom {command}", name, **given)
+
+    def start_bare(self, host: str, command: str, name: str, **variables: str) -> None:
+        """A command, with these variables alone; ``name`` is that of its log."""
         where = self._hosts[host]
-        environment = {**os.environ, **self._common, **_of(where, self._folder / host), **variables}
+        program, *words = command.split()
+        environment = {**os.environ, "XDG_STATE_HOME": str(self._folder / host), **variables}
         said = self._stack.enter_context(self._log(name).open("wb"))
         process = subprocess.Popen(
-            [*where.prefix, sys.executable, "-m", "beamloom", *command.split()],
-            env={**environment, "BEAMLOOM_NAME": name},
+            [*where.prefix, *PROGRAMS[program], *words],
+            env=environment,
             stdout=said,
             stderr=said,
             cwd=ANALYSES,
@@ -92,13 +102,12 @@ class Site:
         return self._folder / f"{name}.log"
 
 
-def _of(host: Host, state: Path) -> dict[str, str]:
+def _of(host: Host) -> dict[str, str]:
     """What is different on each host."""
     return {
         "BEAMLOOM_BIND": host.address,
         "BEAMLOOM_HTTP_HOST": host.address,
         "BEAMLOOM_HTTP_PORT": str(HTTP_PORT),
-        "XDG_STATE_HOME": str(state),
     }
 
 

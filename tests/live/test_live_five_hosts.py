@@ -80,7 +80,6 @@ def test_five_hosts_of_which_one_is_cut_off_one_dies_and_the_controller_dies_los
         controllers = [hosts[FIRST].address, hosts[SECOND].address]
         common = {
             "REDIS_URL": store.url,
-            "BEAMLOOM_CONTROLLER": ",".join(f"tcp://{host}:{MAILBOX_PORT}" for host in controllers),
             "BEAMLOOM_MAILBOX_PORT": str(MAILBOX_PORT),
             "BEAMLOOM_MAILBOX_OPEN": "true",
             "BEAMLOOM_HTTP_OPEN": "true",

@@ -41,3 +41,15 @@ def test_a_controller_that_has_taken_over_is_followed_and_asked_again_when_it_fo
         member.turn(attempt * REGISTER_EVERY)
         asked.add(member.controller)
     assert asked == {FIRST, SECOND}
+
+
+def test_where_somebody_else_says_that_the_controller_is_it_is_asked_as_well() -> None:
+    exchange = Exchange()
+    exchange.channel("controller")
+    member = Membership(exchange.channel("worker-1"), FIRST, "worker-1", "worker")
+    member.sought = SECOND
+    asked = []
+    for attempt in range(4 * ATTEMPTS_EACH):
+        member.turn(attempt * REGISTER_EVERY)
+        asked.append(member.controller)
+    assert asked.count(FIRST) == asked.count(SECOND)

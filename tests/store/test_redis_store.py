@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from beamloom.errors import UserError
-from beamloom.store import Lease, Link, RedisStore, Scribe, Stored, StoreError, Unreachable
+from beamloom.services.whereabouts import with_controller
+from beamloom.settings import WorkerSettings
+from beamloom.store import Lease, Link, RedisStore, Scribe, Stored, StoreError, Unreachable, where_is_it
 from support.patience import PATIENCE
 from support.redis_server import RedisServer, redis_server
+from support.waiting import until
 
 SHORT = 0.3
 """Seconds of a lease."""
@@ -127,3 +130,48 @@ def test_the_password_is_never_shown() -> None:
     pytest.importorskip("redis")
     shown = str(Link("redis://user:secret@store.example:6379/2?ssl_password=secret", "mine"))
     assert shown == "redis://store.example:6379/2 for the pipeline 'mine'"
+
+
+def test_the_store_says_where_the_controller_is_as_long_as_that_has_the_pipeline(server: RedisServer) -> None:
+    seeker = link(server)
+    first, second = Lease(link(server), "first"), Lease(link(server), "second")
+    first.take()
+    assert where_is_it(seeker) is None
+    first.announce("tcp://one:10500")
+    until(lambda: where_is_it(seeker) == "tcp://one:10500", "the first one says where it is")
+    assert where_is_it(link(server, "another")) is None
+    first.release()
+    assert where_is_it(seeker) is None
+    second.take()
+    second.announce("tcp://two:10500")
+    until(lambda: where_is_it(seeker) == "tcp://two:10500", "the next one says where it is")
+    second.release()
+
+
+def test_who_looks_for_the_controller_waits_for_store_and_controller_and_says_so(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "beamloom")
+    server.kill()
+    found: list[WorkerSettings] = []
+    settings = WorkerSettings(store=server.url, pipeline="mine")
+    looking = threading.Thread(target=lambda: found.append(with_controller(settings)))
+    looking.start()
+    until(
+        lambda: "says where the controller is, does not answer" in caplog.text,
+        "that the store is away is said",
+    )
+    server.start()
+    until(lambda: "waits for a controller at unix:/" in caplog.text, "that there is no controller is said")
+    lease = Lease(link(server), "first")
+    lease.take()
+    lease.announce("tcp://one:10500")
+    looking.join(PATIENCE)
+    assert [one.controller for one in found] == ["tcp://one:10500"]
+    lease.release()
+
+
+def test_a_controller_that_is_named_is_not_looked_for(server: RedisServer) -> None:
+    named = WorkerSettings(store=server.url, controller="tcp://here:1")
+    assert with_controller(named) is named
+    assert with_controller(WorkerSettings()).controller == "tcp://127.0.0.1:10500"

@@ -16,6 +16,7 @@ from beamloom.lifeline import die_with
 from beamloom.settings import (
     ProcessSettings,
     Setting,
+    existing_notes,
     read_settings_file,
     resolve,
     settings_of,
@@ -86,12 +87,14 @@ def serve(service: str, settings: ProcessSettings, arguments: argparse.Namespace
     logs.start(settings.name, settings.log_level, supervised=supervised)
     allow_many_files()
     take_turns()
-    for sentence in suspicious_variables(type(settings), os.environ):
+    kind = type(settings)
+    for sentence in (*suspicious_variables(kind, os.environ), *existing_notes(kind, os.environ)):
         logging.getLogger("beamloom.cli").warning(sentence)
     from beamloom.services.health import health_of
+    from beamloom.services.whereabouts import with_controller
 
     with health_of(settings) as health:
         status: int = importlib.import_module(f"beamloom.services.{service}").serve(
-            settings, health=health, **more
+            with_controller(settings), health=health, **more
         )
     return status

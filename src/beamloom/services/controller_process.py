@@ -57,6 +57,7 @@ def _serve(settings: ControllerSettings, state: OpenState, access: Access, healt
     server = HttpServer(app, settings.http_host, settings.http_port, access)
     try:
         server.start()
+        state.announce(channel.address)
         logger.info("mailbox at %s, HTTP API at %s", channel.address, server.url)
         health.ready()
         return serve_loop(service, channel, health.watching(lambda: service.ended or state.lost()))

@@ -1,6 +1,7 @@
 """Signs of life: a thread of its own, so that user code that computes for long does not look dead.
 
-The thread has its own socket to the controller; it also carries the lines of the log.
+The thread has its own socket to the controller; it also carries the lines of the log. While the controller does not know this process, it
+asks where the controller is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from beamloom.services.guarding import resident
 from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.membership import Membership
+from beamloom.services.whereabouts import whereabouts_of
 from beamloom.settings import ServiceSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.controller_link import ControllerLink, controller_link
@@ -80,6 +82,7 @@ class Heartbeats:
         self._interval = settings.heartbeat_interval
         self._member = member
         self._figures = figures
+        self._whereabouts = whereabouts_of(settings)
         self._over = threading.Event()
         self._log = LogForwarder()
         logging.getLogger().addHandler(self._log)
@@ -102,6 +105,8 @@ class Heartbeats:
             None if self._member.welcome else f"the controller at {self._member.controller} has not answered"
         )
         if not self._member.welcome:
+            if self._whereabouts is not None:
+                self._member.sought = self._whereabouts.now()
             return
         peer = self._channel.peer
         strangers = self._channel.strangers
@@ -122,3 +127,5 @@ class Heartbeats:
         logging.getLogger().removeHandler(self._log)
         self._over.set()
         self._thread.join(timeout=2)
+        if self._whereabouts is not None:
+            self._whereabouts.close()

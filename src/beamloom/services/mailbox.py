@@ -9,6 +9,7 @@ of the controller, and for the controller itself, the one by which the machine r
 from __future__ import annotations
 
 import ipaddress
+import logging
 from pathlib import Path
 
 from beamloom.errors import UsageError
@@ -21,9 +22,11 @@ from beamloom.settings import (
     ServiceSettings,
     port_range,
 )
-from beamloom.transport.interfaces import ANYWHERE, address_at, address_towards
+from beamloom.transport.interfaces import ANYWHERE, address_at, address_towards, leads_away
 from beamloom.transport.keys import Keys, read_keys
 from beamloom.transport.zeromq import LARGEST_FRAME, ZmqChannel
+
+logger = logging.getLogger(__name__)
 
 THE_WORLD = "tcp://198.51.100.1:9"
 """An address of nobody (RFC 5737): the way to it is the way to whatever is not near."""
@@ -56,15 +59,27 @@ def open_mailbox(
 
     Raises CannotBind where it cannot, UsageError where ``bind`` or ``advertise`` mean nothing here.
     """
+    bind = address_at(settings.bind)
+    if isinstance(settings, ServiceSettings) and _is_loopback(bind):
+        _tell_of_loopback(first_of(settings.controller))
     return ZmqChannel(
         peer,
-        address_at(settings.bind),
+        bind,
         settings.data_port if isinstance(settings, ServiceSettings) else settings.mailbox_port,
         known_as(settings),
         keys=keys,
         largest_frame=largest_frame,
         ports=port_range(settings.ports),
     )
+
+
+def _tell_of_loopback(controller: str) -> None:
+    if leads_away(controller):
+        logger.warning(
+            "the controller at %s is on another machine, and this process listens on 127.0.0.1 alone, where no other machine reaches it; "
+            "start it with --bind and an address, interface or network that they reach, such as --bind 10.1.0.0/16",
+            controller,
+        )
 
 
 def known_as(settings: ProcessSettings) -> str:

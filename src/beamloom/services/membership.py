@@ -48,6 +48,8 @@ class Membership:
         """Whether the controller knows this process."""
         self.controller = first_of(controller)
         """Where the controller is to be reached."""
+        self.sought: str | None = None
+        """Where somebody else says that it is; may be set by any thread."""
         self.ended: str | None = None
         """Why this process has to end, when it has to."""
         self._was_welcome = False
@@ -103,7 +105,8 @@ class Membership:
             self._next_attempt = now + REGISTER_EVERY
             self._attempts += 1
             if self._attempts % ATTEMPTS_EACH == 0:
-                known = [*self._given, *self._told]
+                sought = self.sought
+                known = [*self._given, *self._told, *([sought] if sought else [])]
                 self._reach(known[self._attempts // ATTEMPTS_EACH % len(known)])
             self._channel.send(CONTROLLER, self._register)
 

@@ -7,6 +7,7 @@ controller keeps with its state. Where that was copied, two pipelines cannot be 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
@@ -45,7 +46,7 @@ def journals_of(settings: ReducerSettings, environment: Mapping[str, str] = os.e
     """The folder for the journals of this reducer; None when the settings want none.
 
     It is named after the reducer and its controller, and after this machine where the controller is known by an address that means
-    another machine elsewhere.
+    another machine elsewhere; with a store after that and the pipeline.
     """
     if not settings.journal:
         return None
@@ -54,6 +55,10 @@ def journals_of(settings: ReducerSettings, environment: Mapping[str, str] = os.e
 
 def own_folder(settings: ServiceSettings) -> str:
     """The name of a folder that no other process of the pipeline has, unless it was started to take the place of this one."""
+    if settings.store:
+        # Where the controller is may change; what it has is always there.
+        store = hashlib.sha256(settings.store.encode()).hexdigest()[:8]
+        return re.sub(r"[^\w.-]", "_", f"{settings.name}-{settings.pipeline}-{store}")
     whose = urlsplit(first_of(settings.controller))
     host = whose.hostname or ""
     if host in ("127.0.0.1", "localhost", "::1"):

@@ -43,6 +43,8 @@ class OpenState(msgspec.Struct, frozen=True):
     stored: Stored | None
     lost: Callable[[], str | None] = lambda: None
     """Why this process is not to decide any more, once that is so."""
+    announce: Callable[[str], None] = lambda address: None
+    """Tell those who look for the controller where it is, once it listens there."""
 
 
 def open_state(settings: ControllerSettings, stack: contextlib.ExitStack) -> OpenState:
@@ -72,7 +74,7 @@ def _at_server(settings: ControllerSettings, stack: contextlib.ExitStack) -> Ope
         ) from error
     keeper = StateKeeper(Scribe(store, noted=stored.noted, patience=SERVER_PATIENCE))
     stack.callback(keeper.close)
-    return OpenState(keeper, stored, lambda: lease.lost)
+    return OpenState(keeper, stored, lambda: lease.lost, lease.announce)
 
 
 def _in_folder(settings: ControllerSettings, stack: contextlib.ExitStack) -> OpenState:

@@ -4,6 +4,7 @@ A value given on the command line wins over the environment, the environment ove
 """
 
 from beamloom.settings._controller import ControllerSettings
+from beamloom.settings._existing import existing_notes
 from beamloom.settings._fields import Setting, all_settings, expectation, field_docstrings, settings_of
 from beamloom.settings._kinds import (
     STREAM_KEYS,
@@ -45,6 +46,7 @@ __all__ = [
     "StreamSettings",
     "WorkerSettings",
     "all_settings",
+    "existing_notes",
     "expectation",
     "field_docstrings",
     "named_rules",

@@ -29,6 +29,7 @@ from beamloom.settings._http import (
     HttpOrigins,
     HttpTokens,
 )
+from beamloom.settings._store import PipelineName, StoreUrl
 
 Seconds = Annotated[float, Meta(gt=0, extra={"unit": "s"})]
 """A duration above zero, on a monotonic clock."""
@@ -110,6 +111,9 @@ STREAM_KEYS = frozenset({"arms", "ingesters", "stall_limit"})
 _STREAM_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(StreamSettings)}
 
 
+DEFAULT_CONTROLLER = "tcp://127.0.0.1:10500"
+
+
 class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every process of a pipeline has."""
 
@@ -188,17 +192,25 @@ class ServiceSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unknown
     controller: Annotated[
         str,
         Meta(
-            pattern=r"^tcp://[^:,]+:\d+(,tcp://[^:,]+:\d+)*$",
-            description="The controller's mailbox; where several stand by, those of all of them, with commas between.",
+            pattern=r"^$|^tcp://[^:,]+:\d+(,tcp://[^:,]+:\d+)*$",
+            description="The controller's mailbox; where several stand by, those of all of them, with commas between. By default what "
+            f"`store` says, and without one {DEFAULT_CONTROLLER}.",
             extra={"expects": "an address as tcp://host:port, or several with commas between"},
         ),
-    ] = "tcp://127.0.0.1:10500"
+    ] = ""
+    store: StoreUrl = ""
+    pipeline: PipelineName = "beamloom"
     data_port: Annotated[
         Port,
         Meta(
             description="Port on which other processes reach this one; 0: a free one, of `ports` where that is given."
         ),
     ] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.controller and not self.store:
+            msgspec.structs.force_setattr(self, "controller", DEFAULT_CONTROLLER)
 
 
 class IngesterSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):

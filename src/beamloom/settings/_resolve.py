@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from beamloom.errors import UsageError, did_you_mean
+from beamloom.settings._existing import existing_values
 from beamloom.settings._fields import Setting, settings_of
 from beamloom.settings._kinds import STREAM_KEYS, ProcessSettings, StreamSettings
 
@@ -45,7 +46,8 @@ def resolve(
     """The settings of one process: command line over environment over file over default.
 
     ``command_line`` holds values by field name, None where the flag was not given; text is read as the field's type.
-    ``environment`` is searched for ``BEAMLOOM_<FIELD>`` and the field's other variables; an empty variable counts as unset.
+    ``environment`` is searched for ``BEAMLOOM_<FIELD>`` and the field's other variables, then for what existing deployments have; an empty
+    variable counts as unset.
     Raises SettingsError that names every wrong, unknown or missing setting.
     """
     known = settings_of(kind)
@@ -54,8 +56,14 @@ def resolve(
     for name, sourced in (file or {}).items():
         if name not in known:
             problems.append(f"{sourced.origin}: unknown key {name!r}{did_you_mean(name, known)}")
+    behind = dict(file or {})
+    try:
+        existing = existing_values(kind, environment)
+        behind |= {name: Sourced(value, variable) for name, (value, variable) in existing.items()}
+    except ValueError as error:
+        problems.append(str(error))
     for setting in known.values():
-        given = _from_sources(setting, command_line, environment, file or {})
+        given = _from_sources(setting, command_line, environment, behind)
         if given is None:
             if setting.required:
                 problems.append(_missing(setting))
@@ -99,14 +107,14 @@ def _from_sources(
     setting: Setting,
     command_line: Mapping[str, Any],
     environment: Mapping[str, str],
-    file: Mapping[str, Sourced],
+    behind: Mapping[str, Sourced],
 ) -> Sourced | None:
     if command_line.get(setting.name) is not None:
         return Sourced(command_line[setting.name], setting.flag)
     for variable in setting.variables:
         if environment.get(variable):
             return Sourced(environment[variable], variable)
-    return file.get(setting.name)
+    return behind.get(setting.name)
 
 
 def _wrong(setting: Setting, given: Sourced, error: Exception) -> str:

@@ -19,6 +19,7 @@ from beamloom.settings._http import (
     HttpTokens,
 )
 from beamloom.settings._kinds import Port, ProcessSettings
+from beamloom.settings._store import PipelineName, StoreUrl
 
 ApiPort = Annotated[Port, Meta(description="Port of the HTTP API.")]
 RulesBelow = Annotated[
@@ -79,23 +80,5 @@ class RulesKeeperSettings(ProcessSettings, frozen=True, kw_only=True, forbid_unk
             description="Folder where the classes and functions of `rule_types` and of rules of the pipeline file are imported from."
         ),
     ] = ""
-    store: Annotated[
-        str,
-        Meta(
-            pattern=r"^$|^(redis|rediss|unix)://.+$",
-            description="Address of a Redis or Valkey server that keeps this state, and the ledger of the rules, in place of a folder. Any "
-            "number of controllers stand by with the same one, and one of them goes on within three seconds when the first one dies.",
-            extra={
-                "variables": ["REDIS_URL", "SERVICE_REDIS_DSN"],
-                "expects": "an address such as redis://host:6379/0",
-            },
-        ),
-    ] = ""
-    pipeline: Annotated[
-        str,
-        Meta(
-            pattern=r"^[A-Za-z0-9._-]{1,64}$",
-            description="Name of the pipeline in that store, which several may share.",
-            extra={"expects": "letters, digits, dots and dashes"},
-        ),
-    ] = "beamloom"
+    store: StoreUrl = ""
+    pipeline: PipelineName = "beamloom"

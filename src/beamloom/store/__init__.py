@@ -1,7 +1,7 @@
 """What the controller keeps so that another process can take its place: a checkpoint of its state, and what it was told since."""
 
 from beamloom.redis_link import Unreachable
-from beamloom.store._lease import Lease
+from beamloom.store._lease import Lease, where_is_it
 from beamloom.store._link import Link
 from beamloom.store._lock import FolderLock, FolderTaken
 from beamloom.store._redis import RedisStore
@@ -24,4 +24,5 @@ __all__ = [
     "StoreError",
     "Stored",
     "Unreachable",
+    "where_is_it",
 ]

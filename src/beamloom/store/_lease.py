@@ -3,6 +3,8 @@
 Invariant: the lease decides who *takes* the pipeline, never who may write. A controller that was suspended for longer than its lease lasts
 finds another one at work; what it then writes and says is refused by its number (``generation``), which only grows.
 
+While it holds the lease it says where it is to be reached, and that is forgotten with the lease.
+
 Policy: a server that does not answer takes nothing from anybody: without it nobody else can take the pipeline either.
 """
 
@@ -29,13 +31,18 @@ TAKE = """
 local held = redis.call('GET', KEYS[1])
 if not held then
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-    return nil
+    held = ARGV[1]
 end
-if held == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) return nil end
-return held
+if held ~= ARGV[1] then return held end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2]) end
+return nil
 """
 GIVE_BACK = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1], KEYS[2]) end
+"""
+ASK = """
+return redis.call('GET', KEYS[2])
 """
 
 
@@ -49,6 +56,7 @@ class Lease:
         self._claim = own_claim(name)
         self.lost: str | None = None
         """Why this process is not to decide any more, when another one does."""
+        self._address = ""
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -71,12 +79,16 @@ class Lease:
 
     def _try(self) -> str | None:
         """None when it is ours, else who has it."""
-        held = self._link.script(TAKE, [self._key], [self._claim, int(1000 * self._seconds)])
+        arguments = [self._claim, int(1000 * self._seconds), self._address]
+        held = self._link.script(TAKE, keys_of(self._link), arguments)
         return None if held is None else str(read_claim(held))
 
-    @property
-    def _key(self) -> str:
-        return self._link.key("leader")
+    def announce(self, address: str) -> None:
+        """From now on say that the controller is to be reached here."""
+        self._address = address
+        # The thread that renews it says so, too, should the server be away just now.
+        with contextlib.suppress(Unreachable):
+            self._try()
 
     def _renew(self) -> None:
         answers = True
@@ -99,7 +111,18 @@ class Lease:
             self._over.set()
             self._thread.join()
             try:
-                self._link.script(GIVE_BACK, [self._key], [self._claim])
+                self._link.script(GIVE_BACK, keys_of(self._link), [self._claim])
             except Unreachable as error:
                 logger.info("the lease on the pipeline runs out by itself: %s", error)
         self._link.close()
+
+
+def where_is_it(link: Link) -> str | None:
+    """The address of the controller that has the pipeline; None while there is none. Raises Unreachable."""
+    found = link.script(ASK, keys_of(link), [])
+    return None if found is None else str(found.decode(errors="replace"))
+
+
+def keys_of(link: Link) -> list[str]:
+    """Who has the pipeline, and where that is."""
+    return [link.key("leader"), link.key("where")]

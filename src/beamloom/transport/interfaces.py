@@ -105,3 +105,14 @@ def address_towards(url: str) -> str | None:
             return str(probe.getsockname()[0])
     except (OSError, ValueError):
         return None
+
+
+def leads_away(url: str) -> bool:
+    """Whether ``url`` is of another machine, as far as the table of routes says."""
+    here = address_towards(url)
+    if here is None or here.startswith("127."):
+        return False
+    try:
+        return socket.gethostbyname(urlsplit(url).hostname or "") != here
+    except OSError:
+        return False
