@@ -14,7 +14,7 @@ from beamloom.benching.costs import LiveRun, limits
 from beamloom.benching.findings import Findings, predict, user_costs
 from beamloom.benching.live import LivePipeline
 from beamloom.benching.material import Material
-from beamloom.benching.plain_loop import Loop
+from beamloom.benching.plain_loop import Loop, PlainLoop
 from beamloom.errors import UsageError
 from beamloom.pipeline_file import Pipeline, read_pipeline
 from beamloom.pipeline_file._shape import Reducer, WorkerGroup
@@ -102,8 +102,13 @@ class Bench:
         """How many workers there are."""
         return sum(group.count for group in self._pipeline.worker_groups)
 
-    def run(self) -> Findings:
-        """Measure."""
+    @property
+    def bytes_of(self) -> dict[str, float]:
+        """Mean bytes of a packet of each stream."""
+        return self._material.bytes_of
+
+    def alone(self) -> PlainLoop:
+        """Measure the hooks in a plain loop."""
         self._say("calling the hooks in a plain loop")
         loop = Loop(
             load_class(self._worker_class, self._folder),
@@ -112,7 +117,11 @@ class Bench:
             self._replay.parameters,
             self._replay.detectors,
         )
-        plain = loop.measure(self._question.seconds)
+        return loop.measure(self._question.seconds)
+
+    def run(self) -> Findings:
+        """Measure."""
+        plain = self.alone()
         found = Findings(
             version=VERSION,
             events=self._material.extent.total,
@@ -121,12 +130,12 @@ class Bench:
         )
         if not self._question.live:
             return found
-        live = self._live(0)
+        live = self.live(self.workers)
         user = user_costs(plain)
         lowest = limits(live, user, live.workers)
         one_more = predict(live, plain)
         if self._question.verify:
-            one_more = msgspec.structs.replace(one_more, measured=self._live(1).rate)
+            one_more = msgspec.structs.replace(one_more, measured=self.live(self.workers + 1).rate)
         return msgspec.structs.replace(
             found,
             live=live,
@@ -136,13 +145,14 @@ class Bench:
             remarks=_remarks(live, self._material, lowest[0].rate),
         )
 
-    def _live(self, more: int) -> LiveRun:
+    def live(self, workers: int) -> LiveRun:
+        """Run real processes with so many workers, as fast as they go; those of other groups than the first are always there."""
         groups = self._pipeline.worker_groups
-        first = msgspec.structs.replace(groups[0], count=groups[0].count + more)
+        first = msgspec.structs.replace(groups[0], count=max(1, groups[0].count + workers - self.workers))
         pipeline = msgspec.structs.replace(
             self._pipeline, workers=(first, *groups[1:]), detectors=dict(self._replay.detectors)
         )
-        count = self.workers + more
+        count = sum(group.count for group in (first, *groups[1:]))
         what = f"{count} worker{'s' if count > 1 else ''}"
         self._say(f"starting real processes with {what}")
         with (

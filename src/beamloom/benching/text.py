@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from beamloom.benching.capacity import Capacity, sentences
 from beamloom.benching.costs import LiveRun
 from beamloom.benching.findings import Findings, advice
 from beamloom.benching.plain_loop import PlainLoop
@@ -35,6 +36,21 @@ def lines(found: Findings) -> Iterator[str]:
         yield f"with {more.workers:>2} workers        {more.rate:>12,.0f} events/s predicted{tried}"
     yield ""
     for sentence in [*advice(found), *(f"Note: {remark}." for remark in found.remarks)]:
+        yield from _wrapped(sentence)
+
+
+def capacity_lines(found: Capacity) -> Iterator[str]:
+    """What a pipeline could sustain."""
+    yield from _live(found.probe)
+    yield ""
+    tried = any(one.measured is not None for one in found.forecasts)
+    yield f"{'workers':>8}{'processors':>12}{'events/s':>12}{'measured' if tried else '':>12}  ends first"
+    for one in found.forecasts:
+        measured = "" if one.measured is None else f"{one.measured:,.0f}"
+        analysis = f" ({100 * one.user_share:.0f} % of it in your hooks)" if one.user_share >= 0.005 else ""
+        yield f"{one.workers:>8}{one.cores:>12}{one.rate:>12,.0f}{measured:>12}  {one.ends_first}{analysis}"
+    yield ""
+    for sentence in [*sentences(found), *(f"Note: {remark}." for remark in found.remarks)]:
         yield from _wrapped(sentence)
 
 
