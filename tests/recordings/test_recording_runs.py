@@ -100,7 +100,8 @@ def test_the_records_are_those_of_the_general_decoder(
             for name, row in rows.items():
                 last = row[run.count - 1]
                 last.frames = in_memory(last.frames)
-                assert run.last(name) == last == expected[at - 1].streams[name]
+                assert run.packet(name, run.count - 1) == last == expected[at - 1].streams[name]
+                assert run.packet(name, 0) == expected[at - run.count].streams[name]
                 assert row.packet_sizes() == [
                     sum(map(frame_bytes, in_memory(packet.frames))) for packet in row
                 ]
@@ -178,7 +179,7 @@ def test_frames_that_were_passed_over_can_be_read_when_the_file_is_closed(tmp_pa
         for number, frame in enumerate(large):
             writer.write(Record(number, {"xrd": Packet("STINS", [b"{}", frame])}))
     (run,) = RecordingReader(path).runs()
-    assert run.last("xrd").frames == [b"{}", large[2]]
+    assert run.packet("xrd", 2).frames == [b"{}", large[2]]
     assert in_memory(packet.frames[1] for packet in run.rows()["xrd"]) == large
 
 

@@ -9,11 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from beamloom.devices import stins
 from beamloom.errors import UsageError
+from beamloom.events import Packet
+from beamloom.recordings import Record, RecordingWriter
 from beamloom.replay import replay
 from beamloom.replay._source import SharedFeed
 from beamloom.services import inline
@@ -27,6 +31,21 @@ START_END = {"reserved_start_end": {"mapping": {"a": [ALL]}}}
 
 def constrained(*constraints: int) -> list[list[dict[str, int]]]:
     return [[{"constraint": one}] for one in constraints]
+
+
+@pytest.mark.parametrize(("header", "workers"), [(True, 3), (False, 1)], ids=["a header", "a frame"])
+def test_without_a_map_the_first_event_goes_to_all_workers_only_where_it_opens_a_series(
+    tmp_path: Path, header: bool, workers: int
+) -> None:
+    images = (np.full((2, 2), value, np.uint8) for value in range(8))
+    messages = list(stins.generate(images=images))[0 if header else 1 : -1]
+    with RecordingWriter(tmp_path / "camera.cbors") as writer:
+        for number, message in enumerate(messages):
+            writer.write(Record(number, {"camera": Packet("STINS", [bytes(frame) for frame in message])}))
+    report = replay(Echo, Gather, [tmp_path / "camera.cbors"], workers=3)
+
+    assert report.counts.reduced == len(messages)
+    assert [len(some) for some in seen(report).values()] == [workers] + [1] * (len(messages) - 1)
 
 
 def test_a_constraint_stays_with_one_worker(tmp_path: Path) -> None:

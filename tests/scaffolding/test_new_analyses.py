@@ -108,6 +108,15 @@ def test_streams_of_any_name_and_of_changing_shape_are_taken(tmp_path: Path) -> 
     check_repository(made.folder)
 
 
+def test_a_recording_of_the_middle_of_a_series_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "middle.cbors"
+    frames = list(stins.generate(images=(np.full(SHAPE, index, np.uint16) for index in range(1, 13))))[1:-1]
+    with RecordingWriter(path) as writer:
+        for number, message in enumerate(frames):
+            writer.write(Record(number, {"camera": Packet("STINS", [bytes(frame) for frame in message])}))
+    check_repository(write_analysis(tmp_path / "middle", [path]).folder)
+
+
 def test_of_a_large_recording_the_beginning_comes_along(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

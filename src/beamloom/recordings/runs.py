@@ -37,8 +37,8 @@ class RecordRun(Protocol):
     def rows(self) -> dict[str, PacketRow]:
         """The packets of each stream; of large frames some may be a LaterFrame."""
 
-    def last(self, stream: str) -> Packet:
-        """The packet of the last event. Raises OSError where it cannot be read."""
+    def packet(self, stream: str, at: int) -> Packet:
+        """The packet of the event ``at``, counted from 0. Raises OSError where it cannot be read."""
 
     def times(self) -> Sequence[datetime | None]:
         """When each was recorded, where that is known. Raises ValueError for what is no time."""
@@ -90,10 +90,10 @@ class AlikeRun:
             for name, typ, sizes, columns in self._layout.streams
         }
 
-    def last(self, stream: str) -> Packet:
+    def packet(self, stream: str, at: int) -> Packet:
         """As of a RecordRun."""
         typ, columns = next((t, columns) for name, t, _, columns in self._layout.streams if name == stream)
-        return Packet(typ, list(columns.unpack(self._table[-self._layout.length :])))
+        return Packet(typ, list(columns.unpack_from(self._table, at * self._layout.length)))
 
     def times(self) -> Sequence[datetime | None]:
         """As of a RecordRun."""
@@ -136,11 +136,11 @@ class GatheredRun:
             for (name, typ, each), frames, sizes in zip(self.alike, self._frames, self._sizes, strict=True)
         }
 
-    def last(self, stream: str) -> Packet:
+    def packet(self, stream: str, at: int) -> Packet:
         """As of a RecordRun."""
         _, typ, each = next(one for one in self.alike if one[0] == stream)
         frames = self._frames[self.streams.index(stream)]
-        return Packet(typ, in_memory(frames[len(frames) - each :]))
+        return Packet(typ, in_memory(frames[at * each : (at + 1) * each]))
 
     def times(self) -> Sequence[datetime | None]:
         """As of a RecordRun."""

@@ -105,9 +105,14 @@ def _closed(trigger_map: TriggerMap, survey: Survey) -> TriggerMap:
 
 
 def derived_map(survey: Survey, *, broadcast_first: bool = True) -> TriggerMap:
-    """A map for recordings without one: each event to the next free worker, the first and a closing one to all of them."""
+    """A map for recordings without one: each event to the next free worker, one that opens or closes the series to all of them.
+
+    Data goes to one worker, as it does live: what all have seen would count once for each of them. Without ``broadcast_first`` event 0
+    goes to one in any case.
+    """
     total = survey.total_events
-    first = 1 if broadcast_first and any(0 in events for events in survey.events.values()) else 0
+    opens = any(0 in events for events in survey.events.values()) and not survey.begins_with_data
+    first = 1 if broadcast_first and opens else 0
     last = total - 1 if survey.ends_series and total - 1 > first else total
     parts: dict[str, Part] = {}
     if first:

@@ -24,6 +24,8 @@ class Survey:
         self.remarks: list[str] = []
         """Sentences on what was found wrong and can be lived with."""
         self._first_in: dict[str, dict[Feed, int]] = {}
+        self._first: list[Packet] = []
+        """The packets of event 0."""
         self._last: dict[str, tuple[int, RecordRun]] = {}
         for feed in feeds:
             self._look_through(feed)
@@ -45,6 +47,8 @@ class Survey:
             for stream in run.streams:
                 self.events.setdefault(stream, RangeSet()).add(first, stop)
                 self._first_in.setdefault(stream, {}).setdefault(feed, first)
+                if first == 0:
+                    self._first.append(run.packet(stream, 0))
                 if stream not in self._last or stop > self._last[stream][0] + 1:
                     self._last[stream] = (stop - 1, run)
         if feed.remark is not None:
@@ -61,6 +65,11 @@ class Survey:
         return 1 + max(event for event, _ in self._last.values())
 
     @property
+    def begins_with_data(self) -> bool:
+        """Whether event 0 certainly opens no series: the recording is of its middle, or of devices that do not announce one."""
+        return {kind_of(packet) for packet in self._first} == {PacketKind.DATA}
+
+    @property
     def ends_series(self) -> bool:
         """Whether the last event closes the series of its streams."""
         return PacketKind.END in self._last_kinds()
@@ -73,7 +82,11 @@ class Survey:
 
     def _last_kinds(self) -> set[PacketKind | None]:
         last = self.total_events - 1
-        return {kind_of(run.last(stream)) for stream, (event, run) in self._last.items() if event == last}
+        return {
+            kind_of(run.packet(stream, run.count - 1))
+            for stream, (event, run) in self._last.items()
+            if event == last
+        }
 
 
 def kind_of(packet: Packet) -> PacketKind | None:
