@@ -159,7 +159,7 @@ def by_dask(folder: Path) -> dict[str, Any]:
 
     with (
         LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR"
+            n_workers=WORKERS, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs="ERROR"
         ) as cluster,
         RuleEngine(folder, DaskExecutor(cluster)) as engine,
     ):

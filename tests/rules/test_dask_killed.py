@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 def callbacks() -> None:
     """The library keeps the thread of the first callback of a process for ever: it is started before the tests."""
     with distributed.Client(
-        processes=False, n_workers=1, dashboard_address=None, set_as_default=False
+        processes=False, n_workers=1, dashboard_address="127.0.0.1:0", set_as_default=False
     ) as client:
         client.submit(int).add_done_callback(lambda future: None)
 

@@ -108,7 +108,7 @@ def _local(cores: int) -> Any:
         n_workers=0,
         threads_per_worker=cores,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         memory_limit=None,
         preload=["beamloom.placement.dask.apart"],
         silence_logs=logging.CRITICAL,
