@@ -105,8 +105,7 @@ class Ingester(Process):
         for router in self.routers:
             for worker in orders.gone:
                 router.forget_worker(worker)
-            for first, stop in orders.settled:
-                router.release(first, stop)
+            router.release_all(orders.settled)
             parcels += self._send(router, router.assign(orders.spans))
         return parcels
 

@@ -15,7 +15,7 @@ from beamloom.engine.combs import Comb, Combs
 from beamloom.engine.ledger import Loss
 from beamloom.engine.numbering import DUPLICATE, LATE, SURPLUS, Numbering
 from beamloom.engine.packet_rows import Arrivals, PacketRow, rows_of, singles
-from beamloom.engine.ranges import RangeSet
+from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.rejoining import Rejoin, Rejoining
 from beamloom.engine.retention import DROPPED, Retention, joined
 from beamloom.engine.shares import Share
@@ -367,10 +367,15 @@ class StreamRouter:
 
     def release(self, first: int, stop: int) -> None:
         """[first, stop) are settled: nothing of them has to be kept or delivered any more."""
-        self.retention.release(first, stop)
-        self.spares.release(first, stop)
-        # Another stream may have lost the event before this one has its packet, which is then not to be kept either.
-        self._settled_ahead.add(max(first, self._front), stop)
+        self.release_all([(first, stop)])
+
+    def release_all(self, settled: Iterable[Range]) -> None:
+        """The same of all of these; a share goes through its leases once for all of them."""
+        for first, stop in settled:
+            self.retention.release(first, stop)
+            self.spares.release(first, stop)
+            # Another stream may have lost the event before this one has its packet, which is then not to be kept either.
+            self._settled_ahead.add(max(first, self._front), stop)
         self._forget_leases()
 
     def _forget_leases(self) -> None:

@@ -27,6 +27,8 @@ class Departures:
         self._ensemble = ensemble
         self._channel = channel
         self._timeout = timeout
+        self._leaving: list[Member] = []
+        """Those that have said so, as far as they are still here: this is looked at in each turn, and they are few among many."""
 
     def ask(self, name: str, reason: str) -> bool:
         """Ask the workers of this name to leave, for this reason; whether there is one."""
@@ -42,6 +44,7 @@ class Departures:
         if worker.drains is not None or not worker.is_worker:
             return
         worker.drains, worker.drains_since = reason, now
+        self._leaving.append(worker)
         logger.info("%s drains: %s", worker.name, reason)
         if arming is not None:
             arming.lose(worker.peer, why_needed(arming.run, worker, self._ensemble))
@@ -50,6 +53,7 @@ class Departures:
 
     def overdue(self, now: float) -> Iterator[tuple[Member, str]]:
         """The workers that should have left by now, each with that as the cause of its end."""
-        for worker in self._ensemble.workers:
-            if worker.drains is not None and now - worker.drains_since > self._timeout:
+        self._leaving = [worker for worker in self._leaving if self._ensemble.get(worker.peer) is worker]
+        for worker in self._leaving:
+            if now - worker.drains_since > self._timeout:
                 yield worker, f"it was to leave and is still here after drain_timeout ({self._timeout:g} s)"

@@ -297,8 +297,7 @@ class IngesterService:
                 one.begin_at(orders.origins[one.stream])
             for worker in orders.gone:
                 router.forget_worker(worker)
-            for first, stop in orders.settled:
-                router.release(first, stop)
+            router.release_all(orders.settled)
             for first, stop in orders.spare:
                 router.spares.add(first, stop)
             one.forget_told(orders.settled)
