@@ -174,3 +174,21 @@ def test_a_wrong_recorded_value_is_refused_too(tmp_path: Path, files: list[Path]
 def test_a_parameter_file_that_is_not_there_is_named(tmp_path: Path, files: list[Path]) -> None:
     with pytest.raises(ParameterError, match=r"there is no parameter file .*none.json"):
         replay(Sees, Gather, files, parameters=tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("given", "remarks"),
+    [
+        (
+            {"treshold": b"9"},
+            ["no class describes the parameter 'treshold' (did you mean 'threshold'?)"],
+        ),
+        ({"threshold": b"9", "thresholds": b"9"}, []),
+        ({"exposure": b"9"}, []),
+    ],
+    ids=["misspelt", "another one beside it", "not described"],
+)
+def test_a_name_that_is_almost_that_of_a_parameter_is_remarked_on(
+    given: dict[str, bytes], remarks: list[str], files: list[Path]
+) -> None:
+    assert replay(Sees, Reduces, files, parameters=given).remarks == remarks

@@ -54,6 +54,18 @@ def read_parameters(
     return epochs
 
 
+def misspelt(epochs: Iterable[Epoch], descriptions: Iterable[Parameter]) -> list[str]:
+    """A sentence for each value that no class describes, and whose name is almost that of a parameter that has none.
+
+    Others that are not described are left alone: classes may read what they do not describe.
+    """
+    given = {name: None for _, values in epochs for name in values}
+    described = [one.name for one in descriptions]
+    unset = [name for name in described if name not in given]
+    hints = {name: did_you_mean(name, unset) for name in given if name not in described}
+    return [f"no class describes the parameter {name!r}{hint}" for name, hint in hints.items() if hint]
+
+
 def _refuse_unknown(changed: Iterable[str], known: set[str]) -> None:
     for name in changed:
         if name not in known:

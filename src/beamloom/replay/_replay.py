@@ -22,7 +22,7 @@ from beamloom.errors import UsageError
 from beamloom.recordings.folder import Companions, find_companions, read_detectors
 from beamloom.replay._analysis import Interrupted, ReplayedClasses
 from beamloom.replay._audience import Audience
-from beamloom.replay._epochs import read_parameters
+from beamloom.replay._epochs import misspelt, read_parameters
 from beamloom.replay._feeds import Feed, FileFeed, GrowingFeed, UserSource
 from beamloom.replay._http import ReplayServer
 from beamloom.replay._maps import check_workers, derived_map, recorded_map, workers_needed
@@ -132,6 +132,8 @@ class Replay:
         self._workers = workers
         self._left_out = _left_out(events, self.trigger_map)
         self._epochs = read_parameters(companions, parameters, self._classes.descriptions, changed)
+        if parameters is not None:
+            self._remarks += misspelt(self._epochs, self._classes.descriptions)
 
     @property
     def detectors(self) -> Mapping[str, Detector]:
