@@ -45,7 +45,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., D
 
 
 @contextmanager
-def placed(pipeline: Pipeline) -> Iterator[LocalPlacement]:
+def on_dask(pipeline: Pipeline) -> Iterator[LocalPlacement]:
     """The pipeline, on the cluster that its file names."""
     from beamloom.placement.dask import GROUND, DaskSite, layout_on
 
@@ -129,21 +129,22 @@ def run_on(
 def test_a_run_on_dask_survives_the_death_of_a_worker_process_and_grows(
     camera: Bench, commands: Callable[..., DaskCommands]
 ) -> None:
-    with commands("--no-nanny", "--nthreads=3") as cluster:
+    with commands("--no-nanny", "--nthreads=2") as cluster:
+        cluster.wait_for_workers(1)
         dask = {"scheduler": cluster.scheduler_address}
-        with running(of_camera(camera), count=2, dask=dask, place=placed) as live:
-            assert set(hosts(live)) == {"worker-1", "worker-2"}
+        with running(of_camera(camera), count=1, dask=dask, place=on_dask) as live:
+            assert set(hosts(live)) == {"worker-1"}
 
             def kill() -> None:
                 killed = live.placement.kill("worker-1")
                 live.placement.wait_until(lambda now: now["worker-1"].pid not in (None, killed), PATIENCE)
 
             def grow() -> None:
-                assert live.post("workers", json={"count": 1}).json() == {"started": ["worker-3"]}
-                wait_until(lambda: "worker-3" in workers(live), "worker-3", live.state, PATIENCE)
+                assert live.post("workers", json={"count": 1}).json() == {"started": ["worker-2"]}
+                wait_until(lambda: "worker-2" in workers(live), "worker-2", live.state, PATIENCE)
 
-            run_on(live, camera, 600, [kill, grow])
-            assert set(hosts(live)) == {"worker-1", "worker-2", "worker-3"}
+            run_on(live, camera, 300, [kill, grow])
+            assert set(hosts(live)) == {"worker-1", "worker-2"}
 
 
 @pytest.mark.long
@@ -151,8 +152,9 @@ def test_whatever_of_dask_is_killed_the_result_is_that_of_the_oracle(
     camera: Bench, commands: Callable[..., DaskCommands]
 ) -> None:
     with commands("--nworkers=2", "--nthreads=2") as cluster:
+        cluster.wait_for_workers(2)
         dask = {"scheduler": cluster.scheduler_address}
-        with running(of_camera(camera), count=3, dask=dask, place=placed) as live:
+        with running(of_camera(camera), count=3, dask=dask, place=on_dask) as live:
 
             def after(kill: Callable[[], Any]) -> None:
                 before = lives(live)
@@ -181,9 +183,10 @@ def test_ingesters_and_the_reducer_run_there_as_well_and_nothing_is_left(
     camera: Bench, commands: Callable[..., DaskCommands], tmp_path: Path
 ) -> None:
     with commands("--nworkers=2", "--nthreads=2") as cluster:
+        cluster.wait_for_workers(2)
         dask = {"scheduler": cluster.scheduler_address, "place": ["workers", "ingesters", "reducer"]}
         settings = {"state_dir": str(tmp_path / "state")}
-        with running(of_camera(camera), dask=dask, place=placed, settings=settings) as live:
+        with running(of_camera(camera), dask=dask, place=on_dask, settings=settings) as live:
             assert set(hosts(live)) == {"worker-1", "worker-2", "camera-ingester", "reducer"}
 
             def kill() -> None:

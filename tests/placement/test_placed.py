@@ -104,6 +104,15 @@ def test_a_task_that_cannot_run_tells_whether_to_try_again(hopeless: bool, statu
     assert one.task_failed("key-1", "cannot", hopeless=hopeless)[-1] == Ending(status=status, how="cannot")
 
 
+def test_one_that_waits_at_the_wrong_place_is_asked_for_anew_and_one_that_runs_is_not() -> None:
+    one = placed()
+    one.ask()
+    assert one.ask_anew() == [Forget("key-1"), Submit("key-2")]
+    assert one.hear(begun()) == []
+    one.hear(begun("key-2"))
+    assert one.ask_anew() == []
+
+
 def test_why_it_waits_is_told_once() -> None:
     one = placed()
     one.ask()
@@ -120,7 +129,9 @@ HAPPENINGS = st.one_of(
     st.builds(lambda key: ("task_vanished", key), KEYS),
     st.builds(lambda key: ("task_failed", key), KEYS),
     st.builds(lambda where: ("worker_left", {where}), NODES),
-    st.sampled_from([("scheduler", None), ("end", None), ("kill", signal.SIGKILL), ("give_up", None)]),
+    st.sampled_from(
+        [("scheduler", None), ("end", None), ("ask_anew", None), ("kill", signal.SIGKILL), ("give_up", None)]
+    ),
 )
 
 
@@ -144,7 +155,7 @@ def test_at_most_one_task_is_asked_for_and_none_when_it_is_over(story: list[tupl
             match said:
                 case Submit():
                     # What a scheduler had that is gone, and what Dask has dropped, need not be taken back.
-                    assert scheduler_went or what == "task_vanished"
+                    assert scheduler_went or what == "task_vanished" or not asked
                     asked = [said]
                 case Forget(key):
                     assert [Submit(key)] == asked

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -10,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from support.patience import PATIENCE
+from beamloom.dask_clusters import opener
+from support.patience import PATIENCE, STARTING
 from support.ports import quiet_port
 from support.processes import end_one_below
+from support.waiting import until
 
 TWO_WITH_NANNIES: Mapping[str, Sequence[str]] = {"worker": ["--nworkers=2"]}
 
@@ -26,9 +30,10 @@ class DaskCommands:
         self._port = quiet_port()
         self.scheduler_address = f"tcp://127.0.0.1:{self._port}"
         common = ["--nthreads=1", "--no-dashboard", "--death-timeout=60", f"--local-directory={folder}"]
+        self._worker = ["worker", self.scheduler_address, *common]
         self._commands = {
             "scheduler": ["scheduler", "--host=127.0.0.1", f"--port={self._port}", "--no-dashboard"],
-            **{name: ["worker", self.scheduler_address, *common, *told] for name, told in workers.items()},
+            **{name: [*self._worker, *told] for name, told in workers.items()},
         }
         self._ending = threading.Event()
         self._turn = threading.Lock()
@@ -49,6 +54,21 @@ class DaskCommands:
     ) -> None:
         self.close()
 
+    def wait_for_workers(self, count: int) -> DaskCommands:
+        """Return when the scheduler is there, and so many workers, which takes seconds on a busy machine."""
+        until(self._is_listening, "the Dask scheduler listens", STARTING)
+        there = opener(self.scheduler_address, {}, "tests")()
+        try:
+            until(lambda: len(there.workers()) >= count, f"{count} Dask workers are there", STARTING)
+        finally:
+            there.abandon()
+        return self
+
+    def _is_listening(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port)):
+            return True
+        return False
+
     def close(self) -> None:
         """End all, workers first. May be called twice."""
         self._ending.set()
@@ -62,6 +82,11 @@ class DaskCommands:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def add(self, name: str, options: Sequence[str]) -> None:
+        """One more worker command."""
+        with self._turn:
+            self._commands[name] = [*self._worker, *options]
 
     def pid(self, name: str) -> int:
         """The process of a command."""

@@ -88,7 +88,7 @@ def opener(cluster: Any, options: Mapping[str, Any], what: str) -> Opener:
         see_to_address(cluster)
         return lambda: connect({"address": cluster})
     if isinstance(cluster, Path):
-        return lambda: connect({"scheduler_file": str(cluster)})
+        return lambda: connect({"scheduler_file": str(_there(cluster))})
     if hasattr(cluster, "scheduler_address"):
         return lambda: connect(_way(cluster))
     if callable(cluster):
@@ -106,6 +106,13 @@ def opener(cluster: Any, options: Mapping[str, Any], what: str) -> Opener:
         f"a Dask cluster is the address of its scheduler (tcp://host:8786), the Path of its scheduler file, a cluster object, or a "
         f"function that makes one, and not {cluster!r}"
     )
+
+
+def _there(file: Path) -> Path:
+    # The library waits for it for ever.
+    if not file.exists():
+        raise ConnectionError(f"there is no scheduler file {file}")
+    return file
 
 
 def _way(cluster: Any) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class LocalPlacement:
         self._screen = screen or (SilentScreen() if quiet else screen_on(sys.stdout))
         self._notices: list[Notice] = []
         self._changed = threading.Condition()
+        self._drawing = threading.Lock()
         listener = _Teller(self, self._screen, logs)
         self._listener = listener
         self._state: Path | None = None
@@ -246,7 +247,9 @@ class LocalPlacement:
 
     def redraw(self) -> None:
         """Show how things are now."""
-        self._screen.show(self.layout.title, self.status(), self._notices)
+        # Of two threads that tell how things are the later one must not tell what was before.
+        with self._drawing:
+            self._screen.show(self.layout.title, self.status(), self._notices)
 
     def notify(self) -> None:
         """Wake up those who wait for a change."""

@@ -94,6 +94,10 @@ class Placed:
         self.key = self._new_key()
         return [Submit(self.key)]
 
+    def ask_anew(self) -> Outcome:
+        """There is room for it, and not where Dask has it wait."""
+        return [Forget(self.key), *self.ask()] if self.waits else []
+
     def hear(self, said: Said) -> Outcome:
         """What was said by who holds it; of tasks that were taken back nothing counts."""
         if self.over or said.key != self.key:

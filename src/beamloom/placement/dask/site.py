@@ -11,7 +11,8 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
@@ -23,12 +24,15 @@ from beamloom.placement.children import ProcessSpec
 from beamloom.placement.dask.child import DaskChild
 from beamloom.placement.dask.holding import hold, send_signals
 from beamloom.placement.dask.placed import Action, Forget, Placed, Signal, Submit
+from beamloom.placement.dask.rooms import Workers, has_room, why_waiting
 from beamloom.placement.dask.sizing import Sizing
-from beamloom.placement.dask.which import cluster_of, why_waiting
+from beamloom.placement.dask.which import cluster_of
 from beamloom.placement.dask.words import TOPIC, Order, Said
 from beamloom.transport.interfaces import address_towards
 from beamloom.version import VERSION
 
+UNUSED: Final = 1.5
+"""Seconds that there is room, and Dask does not use it, until what waits is asked for anew."""
 LOOK: Final = 0.5
 """Seconds between two looks at the scheduler and its workers."""
 SOON: Final = 3.0
@@ -53,6 +57,7 @@ class DaskSite:
         """By Dask's key: what it has."""
         self._signals: list[Signal] = []
         self._waiting_since: float | None = None
+        self._room_since: float | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="placement-dask", daemon=True)
 
@@ -63,8 +68,8 @@ class DaskSite:
             self._host = _own_address(self._there().address)
         except (OSError, TimeoutError, RuntimeError) as error:
             raise ClusterRefused(
-                f"{self._where.name} cannot be reached: nobody answers within {CONNECT:g} s; see that it runs "
-                f"(dask scheduler), and that 'dask' in the pipeline file names its address ({error})"
+                f"{self._where.name} cannot be reached ({error}); see that it runs (dask scheduler), and that 'dask' in the pipeline file "
+                "says where"
             ) from error
         self._thread.start()
         return self
@@ -145,9 +150,9 @@ class DaskSite:
 
     def _submit(self, connection: Connection, spec: ProcessSpec, key: str) -> Any:
         order = Order(token=self._token, key=key, argv=spec.argv, env=spec.env, version=VERSION)
-        needs = self._dask.needs if spec.is_worker else {}
+        needs = self._needs(spec)
         return connection.client.submit(
-            hold, msgspec.msgpack.encode(order), key=key, pure=False, resources=dict(needs)
+            hold, msgspec.msgpack.encode(order), key=key, pure=False, resources=needs
         )
 
     def _hear(self, event: tuple[float, Any]) -> None:
@@ -179,7 +184,7 @@ class DaskSite:
             child.consider(lambda placed: placed.worker_left(workers))
         self._see_to_futures()
         self._sizing.see_to(connection, workers, self._children)
-        self._say_why_they_wait(connection, workers.values())
+        self._see_to_waiting(connection, workers)
 
     def _see_to_futures(self) -> None:
         for key, (child, future) in list(self._futures.items()):
@@ -192,17 +197,24 @@ class DaskSite:
                     del self._futures[key]
                     child.consider(lambda placed: placed.task_vanished(key))  # noqa: B023 - called at once
 
-    def _say_why_they_wait(self, connection: Connection, workers: Iterable[Any]) -> None:
-        waiting = [child for child in self._children if child.waits]
+    def _see_to_waiting(self, connection: Connection, workers: Workers) -> None:
         now = time.monotonic()
-        self._waiting_since = (
-            None if not waiting else now if self._waiting_since is None else self._waiting_since
-        )
-        if self._waiting_since is not None and now - self._waiting_since > SOON:
+        waiting = [child for child in self._children if child.waits]
+        held = Counter(child.where for child in self._children)
+        room = [child for child in waiting if has_room(workers, held, self._needs(child.spec))]
+        self._waiting_since = (self._waiting_since or now) if waiting else None
+        self._room_since = (self._room_since or now) if room else None
+        if self._room_since is not None and now - self._room_since > UNUSED:
+            self._room_since = None
+            for child in room:
+                child.consider(Placed.ask_anew)
+        elif self._waiting_since is not None and now - self._waiting_since > SOON and not room:
             for child in waiting:
-                needs = self._dask.needs if child.spec.is_worker else {}
-                sentence = why_waiting(list(workers), self._where, connection.address, needs)
+                sentence = why_waiting(workers, self._where, connection.address, self._needs(child.spec))
                 child.consider(lambda placed: placed.wait_for(sentence))  # noqa: B023 - called at once
+
+    def _needs(self, spec: ProcessSpec) -> dict[str, float]:
+        return self._dask.needs if spec.is_worker else {}
 
     def _lose(self, sentence: str) -> None:
         connection, self._connection = self._connection, None

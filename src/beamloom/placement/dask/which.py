@@ -6,7 +6,7 @@ import functools
 import logging
 import math
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -56,7 +56,12 @@ def cluster_of(dask: Dask) -> Where:
 
 def room_of(job: Job, needs: Mapping[str, float]) -> int:
     """Workers that one job has room for. Raises ClusterRefused where it has none."""
-    share = {"cpu": job.cores // job.processes, "gpu": job.gpus // job.processes}
+    memory = library("dask.utils", WHAT, "dask").parse_bytes(job.memory)
+    share = {
+        "cpu": job.cores // job.processes,
+        "gpu": job.gpus // job.processes,
+        "memory": memory // job.processes,
+    }
     fits = [
         share["cpu"],
         *(int(share[name] // need) for name, need in needs.items() if name in share and need),
@@ -64,41 +69,15 @@ def room_of(job: Job, needs: Mapping[str, float]) -> int:
     if min(fits) < 1:
         wanted = ", ".join(f"{name}: {need:g}" for name, need in needs.items())
         raise ClusterRefused(
-            f"one Dask worker of the job has {share['cpu']} cores and {share['gpu']} graphics processors, and a worker needs {wanted}; "
-            "give 'job' more, or fewer 'processes'"
+            f"one Dask worker of the job has {share['cpu']} cores, {share['gpu']} graphics processors and {share['memory']:,} bytes, "
+            f"and a worker needs {wanted}; give 'job' more, or fewer 'processes'"
         )
-    return min(fits) * job.processes
+    return int(min(fits)) * job.processes
 
 
 def jobs_for(processes: int, room: int) -> int:
     """Jobs that so many processes need."""
     return math.ceil(processes / room)
-
-
-def why_waiting(
-    workers: Collection[Mapping[str, Any]], where: Where, address: str, needs: Mapping[str, float]
-) -> str:
-    """What keeps Dask from beginning what it was asked for; ``workers`` as the scheduler tells of them."""
-    if not workers and where.queued:
-        return f"{where.name} were submitted and have not started yet"
-    if not workers and where.room:
-        return f"{where.name} starts its workers"
-    if not workers:
-        return f"the Dask scheduler {address} has no workers; start some: dask worker {address}"
-    lacking = [
-        f"{name}: {need:g}"
-        for name, need in needs.items()
-        if not any((worker.get("resources") or {}).get(name, 0.0) >= need for worker in workers)
-    ]
-    if lacking:
-        return (
-            f"no Dask worker was started with {', '.join(lacking)}; start one: "
-            f'dask worker {address} --resources "{" ".join(f"{name}={need:g}" for name, need in needs.items())}"'
-        )
-    threads = sum(int(worker["nthreads"]) for worker in workers)
-    return f"the {threads} threads of the Dask workers are all taken, one by each process" + (
-        "; more jobs were submitted" if where.queued else "; start more: dask worker " + address
-    )
 
 
 def _local(cores: int) -> Any:
