@@ -88,6 +88,10 @@ class Site:
             f"{name}: {line}" for name in self._running for line in self.said(name).splitlines()[-12:]
         )
 
+    def ended(self, name: str) -> int:
+        """Wait until a process has ended by itself; returns its exit status."""
+        return self._running.pop(name)[1].wait(END_SECONDS)
+
     def kill(self, name: str) -> None:
         """A process dies, and its connections are closed by the system."""
         _kill(self._running.pop(name)[1])

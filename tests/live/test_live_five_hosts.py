@@ -17,6 +17,7 @@ import pytest
 from beamloom import connect
 from beamloom.client import Pipeline
 from beamloom.devices import pandabox
+from beamloom.exit_status import RENEWED
 from live.pipelines import ANALYSES, Bench, wait_until
 from live.series import pictures, uniform_map
 from live.sites import HTTP_PORT, MAILBOX_PORT, Site
@@ -69,15 +70,61 @@ def settled(pipeline: Pipeline, events: int) -> bool:
     return pipeline.progress().completed_events >= events
 
 
-def test_five_hosts_of_which_one_is_cut_off_one_dies_and_the_controller_dies_lose_nothing(
-    tmp_path: Path,
-) -> None:
-    with some_hosts() as hosts, redis_server(tmp_path, hosts[SECOND]) as store:
+class Scan:
+    """A run of a pipeline on these hosts, whose detectors send so far and no further."""
+
+    def __init__(self, hosts: Hosts, site: Site, bench: Bench, pace: Pace, events: int) -> None:
+        self._hosts = hosts
+        self._site = site
+        self._bench = bench
+        self._pace = pace
+        self._events = events
+        self._run = ""
+
+    def url(self, host: str) -> str:
+        """Where the controller of a host is asked."""
+        return f"http://{self._hosts[host].address}:{HTTP_PORT}"
+
+    def begin(self, pipeline: Pipeline) -> None:
+        """Arm the run, once all take part."""
+        wait_until(lambda: processes(pipeline) == 6, "all to take part", self._site.told, PATIENCE)
+        self._run = pipeline.arm(uniform_map(DEVICES, self._events))
+        self._bench.play("camera", self._pace.of(pictures(self._events)))
+        self._bench.play("box", self._pace.of(pandabox.generate(rows=self._events)))
+
+    def send(self, share: float) -> None:
+        """The detectors send this share of their messages, in all."""
+        self._pace.let(int(share * self._events))
+
+    def settle(self, pipeline: Pipeline, share: float) -> None:
+        """Wait until this share of the events is done."""
+        goal = int(share * self._events)
+        wait_until(lambda: settled(pipeline, goal), f"{goal} events", self._site.told, PATIENCE)
+
+    def go_on(self) -> None:
+        """Wait until the second controller has taken the run over."""
+        self._site.wait_for("two", f"run {self._run} is gone on with")
+        self._site.wait_for("two", "HTTP API at")
+
+    def end(self, pipeline: Pipeline) -> None:
+        """Wait for the end of the run: nothing is lost, nothing counts twice, and the result is the one of the inline pipeline."""
+        self._pace.let(self._events + 10)
+        end = pipeline.wait(PATIENCE)
+        told = self._site.told()
+        assert (end.run, end.reduced, end.failed, end.lost) == (self._run, self._events + 2, 0, 0), told
+        tree = pipeline.result.read()
+        assert tree["said"] == oracle(self._events, WORKER), told
+        assert {tree["times"][event] for event in range(1, self._events + 1)} == {1}
+
+
+@contextmanager
+def scan_on_five_hosts(folder: Path, events: int) -> Iterator[tuple[Hosts, Site, Scan]]:
+    """All hosts with their processes, and detectors that are ready to send so many events."""
+    with some_hosts() as hosts, redis_server(folder, hosts[SECOND]) as store:
         addresses = {
             stream: (device, f"tcp://{hosts[DETECTORS].address}:{MAILBOX_PORT + number}")
             for number, (stream, device) in enumerate(DEVICES.items())
         }
-        controllers = [hosts[FIRST].address, hosts[SECOND].address]
         common = {
             "REDIS_URL": store.url,
             "BEAMLOOM_MAILBOX_PORT": str(MAILBOX_PORT),
@@ -85,46 +132,77 @@ def test_five_hosts_of_which_one_is_cut_off_one_dies_and_the_controller_dies_los
             "BEAMLOOM_HTTP_OPEN": "true",
             "BEAMLOOM_ANALYSIS_PATH": str(ANALYSES),
         }
-        first, second = (f"http://{host}:{HTTP_PORT}" for host in controllers)
-        with Site(hosts, tmp_path, common) as site, Pace() as pace, Bench(addresses) as bench:
+        # Detectors that wait for their turn are let go before they are closed.
+        with Site(hosts, folder, common) as site, Bench(addresses) as bench, Pace() as pace:
             start_all(site, bench)
-            with connect(first) as pipeline:
-                wait_until(lambda: processes(pipeline) == 6, "all to take part", site.told, PATIENCE)
-                run = pipeline.arm(uniform_map(DEVICES, EVENTS))
-                bench.play("camera", pace.of(pictures(EVENTS)))
-                bench.play("box", pace.of(pandabox.generate(rows=EVENTS)))
-                pace.let(5_000)
-                wait_until(lambda: settled(pipeline, 4_000), "the first events", site.told, PATIENCE)
+            yield hosts, site, Scan(hosts, site, bench, pace, events)
 
-                pace.let(8_000)
-                hosts[INGEST].link(up=False)
-                until = time.monotonic() + CUT_SECONDS
-                wait_until(lambda: time.monotonic() > until, "the end of the cut")
-                site.wait_for("one", "camera-ingester is gone: no sign of life")
-                site.wait_for("one", "box-ingester is gone: no sign of life")
-                hosts[INGEST].link(up=True)
-                wait_until(lambda: settled(pipeline, 7_000), "events after the cut", site.told, PATIENCE)
 
-                pace.let(12_000)
-                site.kill_host(WORK)
-                site.wait_for("one", "worker-1 is gone: no sign of life")
-                site.wait_for("one", "worker-2 is gone: no sign of life")
-                wait_until(
-                    lambda: settled(pipeline, 11_000), "events after the death of a host", site.told, PATIENCE
-                )
+def cut_off(hosts: Hosts, host: str) -> None:
+    """Nothing reaches a host, or comes from it, for more than the silence after which its processes count as dead."""
+    hosts[host].link(up=False)
+    until = time.monotonic() + CUT_SECONDS
+    wait_until(lambda: time.monotonic() > until, "the end of the cut")
 
-            pace.let(16_000)
+
+@pytest.mark.parametrize(
+    ("events", "cut", "given_up", "loses_power"),
+    [
+        (20_000, INGEST, ["camera-ingester", "box-ingester"], False),
+        (5_000, REDUCE, ["reducer", "worker-3"], True),
+    ],
+    ids=["the ingesters' host is cut off", "the reducer's host is cut off"],
+)
+def test_five_hosts_of_which_one_is_cut_off_one_dies_and_the_controller_dies_lose_nothing(
+    tmp_path: Path, events: int, cut: str, given_up: list[str], *, loses_power: bool
+) -> None:
+    with scan_on_five_hosts(tmp_path, events) as (hosts, site, scan):
+        with connect(scan.url(FIRST)) as pipeline:
+            scan.begin(pipeline)
+            scan.send(0.25)
+            scan.settle(pipeline, 0.2)
+
+            scan.send(0.4)
+            cut_off(hosts, cut)
+            for name in given_up:
+                site.wait_for("one", f"{name} is gone: no sign of life")
+            hosts[cut].link(up=True)
+            scan.settle(pipeline, 0.35)
+
+            scan.send(0.6)
+            site.kill_host(WORK)
+            for name in ("worker-1", "worker-2"):
+                site.wait_for("one", f"{name} is gone: no sign of life")
+            scan.settle(pipeline, 0.55)
+
+        scan.send(0.8)
+        if loses_power:
+            site.kill_host(FIRST)
+        else:
             site.kill("one")
-            site.wait_for("two", f"run {run} is gone on with")
-            site.wait_for("two", "HTTP API at")
-            with connect(second, trust_pickle=True) as pipeline:
-                wait_until(
-                    lambda: settled(pipeline, 15_000), "events of the next controller", site.told, PATIENCE
-                )
-                pace.let(EVENTS + 10)
-                end = pipeline.wait(PATIENCE)
-                told = site.told()
-                assert (end.run, end.reduced, end.failed, end.lost) == (run, EVENTS + 2, 0, 0), told
-                tree = pipeline.result.read()
-                assert tree["said"] == oracle(EVENTS, WORKER), told
-                assert {tree["times"][event] for event in range(1, EVENTS + 1)} == {1}
+        scan.go_on()
+        with connect(scan.url(SECOND), trust_pickle=True) as pipeline:
+            scan.settle(pipeline, 0.75)
+            scan.end(pipeline)
+
+
+def test_a_controller_that_is_cut_off_finds_another_one_at_work_and_the_run_goes_on_there(
+    tmp_path: Path,
+) -> None:
+    with scan_on_five_hosts(tmp_path, 5_000) as (hosts, site, scan):
+        with connect(scan.url(FIRST)) as pipeline:
+            scan.begin(pipeline)
+            scan.send(0.25)
+            scan.settle(pipeline, 0.2)
+        scan.send(0.6)
+        hosts[FIRST].link(up=False)
+        scan.go_on()
+        with connect(scan.url(SECOND), trust_pickle=True) as pipeline:
+            scan.settle(pipeline, 0.55)
+            hosts[FIRST].link(up=True)
+            site.wait_for("one", "has taken over the pipeline")
+            # Whoever runs it starts it again then, and it stands by.
+            assert site.ended("one") == RENEWED
+            site.start(FIRST, "controller", "one-again")
+            site.wait_for("one-again", "stands by: the controller 'two'")
+            scan.end(pipeline)

@@ -12,6 +12,7 @@ from beamloom.access import Access, Credentials, access_of
 from beamloom.capsules import capsules_folder
 from beamloom.control.http import make_app
 from beamloom.control.rules import RulesHost
+from beamloom.exit_status import RENEWED
 from beamloom.services.controller import ControllerService
 from beamloom.services.disks import DiskWatch
 from beamloom.services.health import NOBODY_HEARS, Health
@@ -60,7 +61,16 @@ def _serve(settings: ControllerSettings, state: OpenState, access: Access, healt
         state.announce(channel.address)
         logger.info("mailbox at %s, HTTP API at %s", channel.address, server.url)
         health.ready()
-        return serve_loop(service, channel, health.watching(lambda: service.ended or state.lost()))
+
+        def overtaken() -> str | None:
+            return service.ended or state.lost()
+
+        status = serve_loop(service, channel, health.watching(overtaken))
+        if overtaken() is None or not settings.store:
+            return status
+        # Whoever runs it is to start it again: without that, a controller that was cut off for a while would stand by nevermore.
+        logger.info("ends, so as to be started anew and stand by")
+        return RENEWED
     finally:
         server.stop()
         rules.close()
