@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from beamloom.errors import UsageError
-from beamloom.services.mailbox import keys_of, known_as, open_mailbox
-from beamloom.settings import ControllerSettings, WorkerSettings
+from beamloom.errors import UserError
+from beamloom.services.mailbox import http_known_as, keys_of, known_as, open_mailbox
+from beamloom.settings import ControllerSettings, ReducerSettings, WorkerSettings
 from beamloom.transport.binding import CannotBind
 from beamloom.transport.interfaces import address_at, address_towards, interfaces
 from beamloom.transport.zeromq import ZmqChannel
@@ -92,7 +92,7 @@ def test_interfaces_and_networks_stand_for_their_addresses() -> None:
     ],
 )
 def test_a_network_that_this_machine_is_not_in_is_refused(where: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UserError, match=said):
         address_at(where)
 
 
@@ -101,5 +101,8 @@ def test_who_listens_everywhere_tells_an_address_that_others_can_reach() -> None
     assert told <= {one.address for one in interfaces()}
     assert known_as(WorkerSettings(bind="0.0.0.0", advertise="beamline-7")) == "beamline-7"
     assert known_as(WorkerSettings()) == ""
+    assert http_known_as(ReducerSettings(http_host="0.0.0.0", bind="10.1.0.4")) == "10.1.0.4"
+    assert http_known_as(ReducerSettings(http_host="0.0.0.0")) == ""
+    assert http_known_as(ReducerSettings(http_host="10.1.0.4", advertise="beamline-7")) == "beamline-7"
     assert address_towards("tcp://127.0.0.1:10500") == "127.0.0.1"
     assert address_towards("tcp://no-such-machine.invalid:1") is None

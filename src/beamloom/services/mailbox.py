@@ -57,7 +57,7 @@ def open_mailbox(
 ) -> ZmqChannel:
     """The mailbox of this process, which listens from now on.
 
-    Raises CannotBind where it cannot, UsageError where ``bind`` or ``advertise`` mean nothing here.
+    Raises CannotBind where it cannot, UserError where ``bind`` or ``advertise`` mean nothing here.
     """
     bind = address_at(settings.bind)
     if isinstance(settings, ServiceSettings) and _is_loopback(bind):
@@ -83,7 +83,7 @@ def _tell_of_loopback(controller: str) -> None:
 
 
 def known_as(settings: ProcessSettings) -> str:
-    """The host of the address that others are told; empty: the one that is listened on. Raises UsageError."""
+    """The host of the address that others are told; empty: the one that is listened on. Raises UserError."""
     if settings.advertise:
         return address_at(settings.advertise)
     if settings.bind in ANYWHERE:
@@ -96,9 +96,13 @@ def known_as(settings: ProcessSettings) -> str:
 
 def http_known_as(settings: ReducerSettings | DebugWorkerSettings) -> str:
     """The same for what is served over HTTP."""
-    if settings.advertise or address_at(settings.http_host) in ANYWHERE:
+    if settings.advertise:
         return known_as(settings)
-    return ""
+    if address_at(settings.http_host) not in ANYWHERE:
+        return ""
+    known = known_as(settings) or address_at(settings.bind)
+    # Where the mailboxes are on loopback, clients put the name by which they know the controller in place of "anywhere".
+    return "" if _is_loopback(known) else known
 
 
 def _is_loopback(host: str) -> bool:

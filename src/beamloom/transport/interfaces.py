@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from beamloom.errors import UsageError
+from beamloom.errors import UsageError, UserError
 
 ANYWHERE = ("0.0.0.0", "::", "*")
 """Addresses that mean every interface, and that nobody else can reach."""
@@ -68,7 +68,7 @@ def _interfaces() -> Iterator[Interface]:
 def address_at(where: str) -> str:
     """The address that a setting means: that of an interface, or of the one in a network; names and addresses stay as they are.
 
-    Raises UsageError where it is no interface or network of this machine, or means several.
+    Raises UserError where it is a network that this machine is not in, UsageError where it is none, or has several of its addresses.
     """
     if "/" in where:
         return _in_network(where)
@@ -92,7 +92,8 @@ def _in_network(where: str) -> str:
         said = ", ".join(f"{one.address} on {one.name}" for one in found)
         raise UsageError(f"this machine has several addresses in {where}: {said}; give one of them itself")
     said = ", ".join(f"{one.address} on {one.name}" for one in known) or "none that is known"
-    raise UsageError(f"this machine has no address in {where}; it has {said}")
+    # It may get one: whoever runs this process tries again.
+    raise UserError(f"this machine has no address in {where}; it has {said}")
 
 
 def address_towards(url: str) -> str | None:
