@@ -20,6 +20,7 @@ import pytest
 import requests
 
 from deploy.helm_engine import Installed
+from support.patience import STARTING
 from support.waiting import until
 
 
@@ -38,7 +39,7 @@ class Pod:
         """What a kubelet would be told; status 0 where nobody answers."""
         asked = self.container[which]["httpGet"]
         try:
-            answer = requests.get(f"http://{self.address}:{asked['port']}{asked['path']}", timeout=10)
+            answer = requests.get(f"http://{self.address}:{asked['port']}{asked['path']}", timeout=STARTING)
         except requests.ConnectionError:
             return 0, ""
         return answer.status_code, answer.text
@@ -50,7 +51,7 @@ class Pod:
             self.process.kill()
         else:
             self.process.terminate()
-        return self.process.wait(40)
+        return self.process.wait(STARTING)
 
 
 class Cluster:
@@ -70,7 +71,8 @@ class Cluster:
     def _schedule(self, workload: dict[str, Any]) -> None:
         name, spec = workload["metadata"]["name"], workload["spec"]
         for replica in range(spec["replicas"]):
-            address = f"127.0.77.{self._next}"
+            # Not those of another run of the tests on this machine.
+            address = f"127.{64 + os.getpid() % 128}.{os.getpid() // 128 % 256}.{self._next}"
             self._next += 1
             self._services.setdefault(name, address)
             for container in spec["template"]["spec"]["containers"]:
@@ -111,7 +113,7 @@ class Cluster:
 
     def ready(self, pod: Pod) -> None:
         """Wait until it takes part."""
-        until(lambda: pod.probe("readinessProbe")[0] == 200, f"{pod.name} is ready\n{self.told()}")
+        until(lambda: pod.probe("readinessProbe")[0] == 200, f"{pod.name} is ready", STARTING)
 
     def _variables(self, pod: Pod) -> dict[str, str]:
         fields = {"status.podIP": pod.address, "metadata.name": pod.name}

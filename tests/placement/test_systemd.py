@@ -22,7 +22,7 @@ from beamloom.placement import ProcessSpec, layout_of
 from beamloom.placement.systemd import write_units
 from live.pipelines import ANALYSES, Bench
 from live.series import pictures
-from support.patience import PATIENCE
+from support.patience import PATIENCE, STARTING
 from support.ports import quiet_address
 from support.waiting import until
 
@@ -39,6 +39,7 @@ workers: {{class: "pictures:Worker", count: {count}}}
 reducer: {{class: "pictures:Reducer", http: "{quiet_address()}"}}
 controller: {{http: "{quiet_address()}", mailbox: "{quiet_address()}"}}
 analysis: {ANALYSES}
+settings: {{heartbeat_timeout: 15, arm_timeout: 60, straggler_timeout: 60}}
 """
     return parse_pipeline(text, folder=ANALYSES)
 
@@ -120,7 +121,7 @@ def started(units: list[Path], folder: Path) -> Iterator[dict[str, socket.socket
         for number, unit in enumerate(units):
             listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
             listener.bind(str(folder / f"{number}.sock"))
-            listener.settimeout(PATIENCE)
+            listener.settimeout(STARTING)
             given = dict(shlex.split(entry)[0].split("=", 1) for entry in entries(unit, "Environment"))
             given = {name: value.replace("/var/lib", str(folder)) for name, value in given.items()}
             own = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(folder)}
@@ -139,12 +140,12 @@ def started(units: list[Path], folder: Path) -> Iterator[dict[str, socket.socket
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(STARTING) == 0
 
 
 @pytest.mark.long
 @pytest.mark.processes
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_a_run_passes_through_the_commands_of_units(tmp_path: Path) -> None:
     with Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as camera:
         layout = layout_of(pipeline(camera.url("camera")))
@@ -155,10 +156,10 @@ def test_a_run_passes_through_the_commands_of_units(tmp_path: Path) -> None:
                     assert heard.startswith(b"READY=1\nSTATUS="), name
             assert layout.controller_url is not None
             with connect(layout.controller_url) as pipe:
-                until(lambda: not pipe.problems(), "a run could be armed")
+                until(lambda: not pipe.problems(), "a run could be armed", STARTING)
                 pipe.arm(["camera"], EVENTS)
                 camera.play("camera", pictures(EVENTS))
-                end = pipe.wait(timeout=60)
+                end = pipe.wait(timeout=STARTING)
                 assert (end.reduced, end.failed, end.lost) == (EVENTS + 2, 0, 0)
             state = [path.name for path in (tmp_path / "beamloom-of-one-camera").iterdir()]
             assert state
