@@ -36,15 +36,14 @@ HEADINGS = (
 )
 GRID = [
     # workers, streams, batch
-    (10, 8, 100),
+    (10, 8, 20),
+    (100, 8, 20),
+    (1000, 8, 20),
+    (100, 1, 20),
+    (100, 64, 20),
+    (1000, 64, 20),
     (100, 8, 100),
-    (1000, 8, 100),
-    (100, 1, 100),
-    (100, 64, 100),
-    (1000, 64, 100),
-    (100, 8, 10),
     (100, 8, 1),
-    (1000, 64, 1),
 ]
 SMALL = [(4, 1, 10), (8, 2, 10)]
 
@@ -89,7 +88,7 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
         for name in Scenario.__struct_fields__
         if (value := getattr(arguments, name, None)) is not None
     }
-    return msgspec.structs.replace(Scenario(slow=0.05, dies_at=1.0, seconds=6.0), **given)
+    return msgspec.structs.replace(Scenario(slow=0.05, dies_at=0.5, seconds=4.0), **given)
 
 
 def _row(scenario: Scenario, workers: int, streams: int, batch: int) -> Scenario:

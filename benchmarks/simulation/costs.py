@@ -38,7 +38,7 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
     def lines(self) -> list[str]:
         """For people, in microseconds."""
         return [
-            f"{name.replace('_', ' '):<20}{1e6 * seconds:>9.3f} us"
+            f"{name.replace('_', ' '):<20}{1e6 * seconds:>10.4g} us"
             for name, seconds in msgspec.structs.asdict(self).items()
         ]
 

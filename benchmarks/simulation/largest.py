@@ -9,15 +9,15 @@ import msgspec
 from simulation.costs import Costs
 from simulation.scenario import Outcome, Scenario, Simulation
 
-LOWEST, HIGHEST = 100.0, 3e6
+LOWEST, HIGHEST = 500.0, 2e6
 """Events per second between which it is looked for."""
 STEPS = 7
 """Halvings of the logarithm: the answer is within 8 %."""
-AT_LEAST = 0.3
+AT_LEAST = 0.2
 """Seconds of packets."""
-ROUNDS = 3.0
+ROUNDS = 2.5
 """Times that each worker works off a batch, besides."""
-FEWEST, MOST = 2_000, 400_000
+FEWEST, MOST = 1_000, 200_000
 """Events of one simulation."""
 
 

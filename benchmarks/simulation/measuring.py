@@ -204,7 +204,16 @@ def _release() -> float:
 
 def _controller(scenario: Scenario, costs: Costs, seed: int) -> dict[str, float]:
     """What the controller's turns take, fitted to what they were about."""
-    few = msgspec.structs.replace(scenario, seconds=min(scenario.seconds, 0.3), dies_at=None, seed=seed)
+    few = msgspec.structs.replace(
+        scenario,
+        streams=min(scenario.streams, 8),
+        ingesters=min(scenario.ingesters, 8),
+        # What is leased before the first packet comes is not in it: little, so that there are leases to be seen.
+        batch=min(scenario.batch, 5),
+        seconds=min(scenario.seconds, 0.3),
+        dies_at=None,
+        seed=seed,
+    )
     simulation = Simulation(few, costs)
     simulation.run()
     turns = simulation.controller.turns

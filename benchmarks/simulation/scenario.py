@@ -57,9 +57,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """Part of the workers that are three times as slow as the others."""
     dies_at: float | None = None
     """Seconds after the first packet when a host of workers dies."""
-    back_after: float = 2.0
+    back_after: float = 1.0
     """Seconds until it is there again."""
-    heartbeat: float = 1.0
+    heartbeat: float = 0.4
     """Seconds between two signs of life; five times as much without one counts as death."""
     seed: int = 1
 
@@ -102,8 +102,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.busy, key=lambda role: self.busy[role])
 
 
-FULL = 0.97
-"""Who has work for more of the time does not keep up."""
+FULL = 0.9
+"""Who has work for more of the time does not keep up: what waits for it grows without an end, or nearly so."""
 
 
 class Simulation:
