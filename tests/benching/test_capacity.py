@@ -98,7 +98,9 @@ def test_a_pipeline_that_runs_is_asked_for_the_costs_of_its_run() -> None:
     (four,) = (one for one in found.forecasts if one.workers == 4)
     assert (round(four.rate), four.ends_first, round(four.user_share, 2)) == (400, "workers", 0.9)
     assert (found.probe.workers, found.probe.events, found.enough) == (2, 1000, 20)
-    assert not found.remarks
+    assert found.remarks == [
+        "controller, camera-ingester had next to nothing to do, and what they could carry is not known"
+    ]
 
 
 def test_what_is_watched_is_what_came_meanwhile() -> None:
@@ -106,14 +108,19 @@ def test_what_is_watched_is_what_came_meanwhile() -> None:
     after = {
         "worker-1": told("worker", 1500, 9.5, watched=20.0),
         # It was started again by then.
-        "camera-ingester": told("ingester", 0, 0.1, watched=5.0),
+        "camera-ingester": told("ingester", 0, 1.0, watched=5.0),
     }
     looks = iter((before, after))
     found = from_running(lambda: next(looks), [1], 8, 1e-9)
     assert found.probe.events == 500
     assert found.probe.each("worker") == pytest.approx(0.5 / 500)
-    assert found.probe.each("ingester") == pytest.approx(0.1 / 500)
+    assert found.probe.each("ingester") == pytest.approx(1.0 / 500)
     assert "may carry more" in found.remarks[0]
+
+
+def test_a_pipeline_that_has_next_to_nothing_to_do_says_nothing_of_what_it_could() -> None:
+    with pytest.raises(UserError, match=r"work for 2\.0 % of the time at most.*events come faster"):
+        from_running(lambda: {"worker-1": told("worker", 300, 0.2)}, [], 8, None)
 
 
 def test_a_pipeline_without_events_has_nothing_to_tell() -> None:

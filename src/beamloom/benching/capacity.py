@@ -16,6 +16,8 @@ from beamloom.benching.costs import MACHINE, WORKERS, LiveRun, UserCosts, limits
 
 TRUSTED = 0.7
 """A run with less than this part of the rate that its costs allow had not the machine for itself."""
+IDLE = 0.05
+"""Who has work for less of the time is mostly busy with looking around, which is not more when there are more events."""
 FULL = 0.5
 """Who is busy for less of the time may do more in a message when there is more to do: then it costs less."""
 
