@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -176,6 +177,26 @@ def test_whatever_of_dask_is_killed_the_result_is_that_of_the_oracle(
                     shrink,
                 ],
             )
+
+
+@pytest.mark.long
+def test_a_scheduler_that_stands_still_does_not_hold_a_run_up(
+    camera: Bench, commands: Callable[..., DaskCommands]
+) -> None:
+    with commands("--no-nanny", "--nthreads=1") as cluster:
+        cluster.wait_for_workers(1)
+        dask = {"scheduler": cluster.scheduler_address}
+        with running(of_camera(camera), count=1, dask=dask, place=on_dask) as live:
+            before = lives(live)
+            os.kill(cluster.pid("scheduler"), signal.SIGSTOP)
+            try:
+                # Longer than the supervisor waits for one answer of the scheduler.
+                run_on(live, camera, 400, [], takes=0.02)
+                assert lives(live) == before
+            finally:
+                os.kill(cluster.pid("scheduler"), signal.SIGCONT)
+            live.placement.kill("worker-1")
+            wait_until(lambda: replaced(before, lives(live)), "a new life", live.state, PATIENCE)
 
 
 @pytest.mark.long

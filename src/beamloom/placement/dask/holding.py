@@ -28,8 +28,10 @@ LOOK: Final = 0.1
 """Seconds between two looks whether the process is wanted, and between two messages with its output."""
 GRACE: Final = 5.0
 """Seconds in which a process that nobody wants may end by itself."""
-MOST_LINES: Final = 500
+MOST_LINES: Final = 100
 """Of one message; of a process that writes more than that at a time the last lines are passed on."""
+LONGEST_LINE: Final = 1000
+"""Characters. The scheduler keeps the last messages in its memory."""
 WANTED: Final = ("executing", "long-running")
 """States of a task, at the Dask worker, that the scheduler has not taken back."""
 
@@ -119,7 +121,7 @@ class Holder:
     def wrote(self, lines: Iterable[str]) -> None:
         """Called by the child: passed on at the next look."""
         with self._lock:
-            self._lines += lines
+            self._lines += (line[:LONGEST_LINE] for line in lines)
             too_many = len(self._lines) - MOST_LINES
             if too_many > 0:
                 self._left_out += too_many

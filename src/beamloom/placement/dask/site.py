@@ -18,23 +18,25 @@ from typing import Any, Final
 
 import msgspec
 
-from beamloom.dask_clusters import CONNECT, ClusterRefused, Connection
+from beamloom.dask_clusters import ClusterRefused, Connection
 from beamloom.pipeline_file import Dask
 from beamloom.placement.children import ProcessSpec
 from beamloom.placement.dask.child import DaskChild
-from beamloom.placement.dask.holding import hold, send_signals
+from beamloom.placement.dask.holding import send_signals
 from beamloom.placement.dask.placed import Action, Forget, Placed, Signal, Submit
 from beamloom.placement.dask.rooms import Workers, has_room, why_waiting
 from beamloom.placement.dask.sizing import Sizing
+from beamloom.placement.dask.tasks import Tasks
 from beamloom.placement.dask.which import cluster_of
-from beamloom.placement.dask.words import TOPIC, Order, Said
+from beamloom.placement.dask.words import TOPIC, Said
 from beamloom.transport.interfaces import address_towards
-from beamloom.version import VERSION
 
 UNUSED: Final = 1.5
 """Seconds that there is room, and Dask does not use it, until what waits is asked for anew."""
 LOOK: Final = 0.5
 """Seconds between two looks at the scheduler and its workers."""
+SILENCE: Final = 30.0
+"""Seconds in which a scheduler to which there still is a connection may fail to answer: processes work without it, and would be ended."""
 SOON: Final = 3.0
 """Seconds in which Dask usually begins what it was asked for; after that it is told why it does not."""
 _SAID: msgspec.msgpack.Decoder[Said] = msgspec.msgpack.Decoder(Said)
@@ -53,8 +55,7 @@ class DaskSite:
         self._host = ""
         self._sizing = Sizing(self._where.room)
         self._children: list[DaskChild] = []
-        self._futures: dict[str, tuple[DaskChild, Any]] = {}
-        """By Dask's key: what it has."""
+        self._tasks = Tasks(self._token)
         self._signals: list[Signal] = []
         self._waiting_since: float | None = None
         self._room_since: float | None = None
@@ -67,6 +68,7 @@ class DaskSite:
             self._connect()
             self._host = _own_address(self._there().address)
         except (OSError, TimeoutError, RuntimeError) as error:
+            self._abandon()
             raise ClusterRefused(
                 f"{self._where.name} cannot be reached ({error}); see that it runs (dask scheduler), and that 'dask' in the pipeline file "
                 "says where"
@@ -80,8 +82,7 @@ class DaskSite:
         self._closing = True
         self._inbox.put(lambda: None)
         self._thread.join()
-        if self._connection is not None:
-            self._connection.abandon()
+        self._abandon()
 
     @property
     def host(self) -> str:
@@ -110,19 +111,30 @@ class DaskSite:
     # All below is called by the thread of this site
 
     def _work(self) -> None:
-        next_look = 0.0
+        next_look, failing_since = 0.0, None
         while not self._closing:
-            with contextlib.suppress(queue.Empty):
-                self._inbox.get(timeout=max(next_look - time.monotonic(), 0.0))()
-                while True:
-                    self._inbox.get_nowait()()
             try:
-                self._send_signals()
+                self._follow(max(next_look - time.monotonic(), 0.0))
                 if time.monotonic() >= next_look:
                     next_look = time.monotonic() + LOOK
                     self._look()
+                failing_since = None
             except Exception as error:  # noqa: BLE001 - whatever a cluster or its network does; it is told, and tried again
-                self._lose(str(error) or type(error).__name__)
+                failing_since = failing_since or time.monotonic()
+                if not self._is_there() or time.monotonic() - failing_since > SILENCE:
+                    self._lose(str(error) or type(error).__name__)
+
+    def _follow(self, patience: float) -> None:
+        """Do what is in the inbox, and what comes into it within ``patience`` seconds."""
+        with contextlib.suppress(queue.Empty):
+            work = self._inbox.get(timeout=patience)
+            while True:
+                work()
+                work = self._inbox.get_nowait()
+        self._send_signals()
+
+    def _is_there(self) -> bool:
+        return self._connection is not None and self._connection.up
 
     def _connect(self) -> None:
         self._connection = self._where.open()
@@ -140,20 +152,12 @@ class DaskSite:
 
     def _do(self, child: DaskChild, action: Action) -> None:
         match action:
-            case Submit(key) if self._connection is not None and child.asks(key):
-                self._futures[key] = child, self._submit(self._connection, child.spec, key)
-            case Forget(key) if key in self._futures:
-                with contextlib.suppress(Exception):  # the scheduler may be gone, and it with that
-                    self._futures.pop(key)[1].release()
+            case Submit(key) if self._connection is not None:
+                self._tasks.ask(self._connection, child, key, self._needs(child.spec))
+            case Forget(key):
+                self._tasks.forget(key)
             case Signal():
                 self._signals.append(action)
-
-    def _submit(self, connection: Connection, spec: ProcessSpec, key: str) -> Any:
-        order = Order(token=self._token, key=key, argv=spec.argv, env=spec.env, version=VERSION)
-        needs = self._needs(spec)
-        return connection.client.submit(
-            hold, msgspec.msgpack.encode(order), key=key, pure=False, resources=needs
-        )
 
     def _hear(self, event: tuple[float, Any]) -> None:
         """Called by the thread of the client."""
@@ -162,15 +166,17 @@ class DaskSite:
             self._inbox.put(lambda: self._pass_on(_SAID.decode(said)))
 
     def _pass_on(self, said: Said) -> None:
-        child, _ = self._futures.get(said.key, (None, None))
+        child = self._tasks.child(said.key)
         if child is not None:
             child.consider(lambda placed: placed.hear(said))
 
     def _send_signals(self) -> None:
-        signals, self._signals = self._signals, []
-        if signals and self._connection is not None:
-            told = [(one.key, one.number) for one in signals]
-            self._connection.call(send_signals, told, workers=sorted({one.where for one in signals}))
+        if self._signals and self._connection is not None:
+            told = [(one.key, one.number) for one in self._signals]
+            places = sorted({one.where for one in self._signals})
+            # Those that a scheduler in trouble does not pass on are sent once more.
+            self._connection.call(send_signals, told, workers=places)
+            self._signals = []
 
     def _look(self) -> None:
         self._children = [child for child in self._children if not child.over]
@@ -182,20 +188,9 @@ class DaskSite:
         workers = connection.workers()
         for child in self._children:
             child.consider(lambda placed: placed.worker_left(workers))
-        self._see_to_futures()
+        self._tasks.look()
         self._sizing.see_to(connection, workers, self._children)
         self._see_to_waiting(connection, workers)
-
-    def _see_to_futures(self) -> None:
-        for key, (child, future) in list(self._futures.items()):
-            match future.status:
-                case "error":
-                    del self._futures[key]
-                    sentence, hopeless = _why_it_failed(future)
-                    child.consider(lambda placed: placed.task_failed(key, sentence, hopeless=hopeless))  # noqa: B023 - called at once
-                case "cancelled" | "lost":
-                    del self._futures[key]
-                    child.consider(lambda placed: placed.task_vanished(key))  # noqa: B023 - called at once
 
     def _see_to_waiting(self, connection: Connection, workers: Workers) -> None:
         now = time.monotonic()
@@ -217,14 +212,18 @@ class DaskSite:
         return self._dask.needs if spec.is_worker else {}
 
     def _lose(self, sentence: str) -> None:
-        connection, self._connection = self._connection, None
-        self._futures, self._signals = {}, []
+        self._tasks.forget_all()
+        self._signals = []
         for child in self._children:
             child.consider(
                 lambda placed: placed.scheduler_left(
                     f"the Dask scheduler is not there ({sentence}); it is looked for again"
                 )
             )
+        self._abandon()
+
+    def _abandon(self) -> None:
+        connection, self._connection = self._connection, None
         if connection is not None:
             connection.abandon()
 
@@ -235,18 +234,3 @@ def _own_address(scheduler: str) -> str:
     if found is None:
         raise OSError(f"there is no way to {scheduler}")
     return found
-
-
-def _why_it_failed(future: Any) -> tuple[str, bool]:
-    """How a task failed that Dask could not run, as what goes behind its name; and whether to try again is useless."""
-    from distributed.scheduler import KilledWorker
-
-    error = future.exception(timeout=CONNECT)
-    if isinstance(error, KilledWorker):
-        return "was lost with several Dask workers, one after the other", False
-    if isinstance(error, ImportError):
-        return (
-            f"cannot run on the cluster ({error}); install the same Beamloom for the Dask scheduler and its workers as here",
-            True,
-        )
-    return f"could not be begun by Dask ({type(error).__name__}: {error})", False
