@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from beamloom.cli import main
 from beamloom.dask_clusters import ClusterRefused, Job, job_cluster
+from beamloom.errors import UsageError
 from beamloom.located_yaml import FileError
 from beamloom.pipeline_file import Dask, parse_pipeline
 from beamloom.placement.commands import Spread
 from beamloom.placement.layout import layout_of
 
 pytest.importorskip("distributed", reason="needs Dask: pip install 'beamloom[dask]'")
+from beamloom.placement.dask import DaskSite, layout_on
 from beamloom.placement.dask.rooms import has_room, why_waiting
 from beamloom.placement.dask.sizing import idle_jobs
 from beamloom.placement.dask.which import Where, cluster_of, jobs_for, room_of
@@ -156,3 +160,29 @@ def test_what_runs_elsewhere_is_told_this_machines_address_and_finds_its_own(
     for name in ("controller", "camera-ingester"):
         assert "--bind=127.0.0.2" in specs[name].argv
     assert layout_of(pipeline, spread).reducer_url is None
+
+
+def test_without_keys_nothing_is_started_that_strangers_could_reach(tmp_path: Path) -> None:
+    (tmp_path / "spectra.py").write_text("class Worker: ...\nclass Reducer: ...\n")
+    site = cast(DaskSite, SimpleNamespace(host="192.0.2.1", places=frozenset({"workers"})))
+    with pytest.raises(UsageError, match="make keys with 'beamloom keys'"):
+        layout_on(site, parse_pipeline(PIPELINE, folder=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("dask", "says"),
+    [
+        ("", "does not say which Dask cluster; add 'dask: {scheduler: tcp://node1:8786}'"),
+        ("dask: {scheduler: nowhere.json}", "there is no scheduler file"),
+        ("dask: {scheduler: node1}", "is no address of a Dask scheduler"),
+    ],
+)
+def test_the_command_says_in_a_sentence_that_there_is_no_cluster(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], dask: str, says: str
+) -> None:
+    (tmp_path / "spectra.py").write_text("class Worker: ...\nclass Reducer: ...\n")
+    (tmp_path / "pipeline.yaml").write_text(f"{PIPELINE}{dask}\n")
+    assert main(["up", str(tmp_path / "pipeline.yaml"), "--on", "dask"]) == 2
+    shown = capsys.readouterr().err
+    assert says in shown
+    assert shown.count("\n") == 1
