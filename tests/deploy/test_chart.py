@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from beamloom.settings import all_settings, settings_of
 from beamloom.version import VERSION
@@ -173,6 +175,19 @@ def test_values_of_sites_mean_what_they_meant(helm: Helm) -> None:
     assert reducer["BEAMLOOM_RESULT_PACKAGES"] == "src"
 
 
+def test_values_that_the_documents_show_are_taken(helm: Helm, repository: Path) -> None:
+    page = (repository / "docs" / "how-to" / "deploy-by-helm.md").read_text()
+    shown = [
+        yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    ]
+    assert len(shown) >= 2
+    shown += [
+        yaml.safe_load(line) for line in re.findall(r"`((?:worker|controller|settings): \{.*?\})`", page)
+    ]
+    for values in shown:
+        assert helm.install(values).invalid == []
+
+
 def test_several_releases_share_a_namespace(helm: Helm) -> None:
     one, other = helm.install(OF_A_SITE, "xrd"), helm.install(OF_A_SITE, "xrf")
     assert one.names.isdisjoint(other.names)
@@ -196,6 +211,7 @@ def test_an_upgrade_keeps_tokens_and_changes_no_pod(helm: Helm) -> None:
     [
         ({"workers": -1}, r"/workers': minimum: got -1, want 0"),
         ({"worker": {"class": "src.worker.Worker"}}, r"/worker/class': 'src.worker.Worker' does not match"),
+        ({"worker": {"persistence": {}}}, r"/worker': additional properties 'persistence' not allowed"),
         ({"worker": {"resource": {}}}, r"/worker': additional properties 'resource' not allowed"),
         ({"log_level": "LOUD"}, r"/log_level': value must be one of 'DEBUG', 'INFO', 'WARNING', 'ERROR'"),
         ({"ingesters": {"eiger_1": EIGER}}, r"'eiger_1' does not match pattern"),
