@@ -56,7 +56,7 @@ def test_the_image_is_made_of_what_the_build_may_see_and_runs_as_nobody_in_parti
 
 
 @pytest.mark.installs
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_steps_of_the_image_make_a_beamloom_that_starts(repository: Path, tmp_path: Path) -> None:
     if sys.version_info[:2] != (3, 11):
         pytest.skip("the image has Python 3.11, for which constraints.txt is made")

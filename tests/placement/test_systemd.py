@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -45,10 +46,11 @@ settings: {{heartbeat_timeout: 15, arm_timeout: 60, straggler_timeout: 60}}
 
 
 def entries(unit: Path, key: str) -> list[str]:
-    """All values of one key, as systemd reads them: in quotes, with %% for %."""
+    """All values of one key, as systemd reads them: %% is %, and what else begins with % means something."""
+    meant = {"%": "%", "S": "/var/lib"}
     lines = unit.read_text().splitlines()
     return [
-        line.partition("=")[2].replace("%S/", "/var/lib/").replace("%%", "%")
+        re.sub("%(.)", lambda found: meant[found[1]], line.partition("=")[2])
         for line in lines
         if line.startswith(f"{key}=")
     ]
@@ -56,7 +58,9 @@ def entries(unit: Path, key: str) -> list[str]:
 
 def command(unit: Path) -> list[str]:
     (line,) = entries(unit, "ExecStart")
-    return [word.replace("$$", "$") for word in shlex.split(line)]
+    # $$ is $, and what else begins with it is a variable, which is not set.
+    variable = re.compile(r"\$(\$|\{\w+\}|\w+)")
+    return [variable.sub(lambda found: "$" * (found[1] == "$"), word) for word in shlex.split(line)]
 
 
 def test_a_unit_starts_what_up_starts_whatever_the_words_are(tmp_path: Path) -> None:
