@@ -10,19 +10,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from beamloom.cli import main as beamloom
+from beamloom.devices.ingester_classes import DEVICES
 from beamloom.errors import did_you_mean
 
-DEVICES = {
-    "TcpPcapIngester": "pandabox",
-    "ZmqPullEigerLegacyIngester": "dectris_v1",
-    "ZmqPullSingleIngester": "stins",
-    "ZmqSubAlbaemIngester": "albaem",
-    "ZmqSubContrastIngester": "contrast",
-    "ZmqSubLecroyIngester": "lecroy",
-    "ZmqSubPCAPIngester": "pcap",
-    "ZmqSubXspressIngester": "xspress3",
-}
-"""Ingester classes by the device that takes their place."""
 SAME = ("controller", "worker", "debugworker", "reducer", "replay")
 """Commands whose flags are the same."""
 INGESTERS = ("ingester", "http_ingester")

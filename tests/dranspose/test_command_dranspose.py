@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from beamloom.cli import _commands, _service
+from beamloom.devices.ingester_classes import DEVICES
 from beamloom.settings import (
     ControllerSettings,
     IngesterSettings,
@@ -21,7 +22,7 @@ from beamloom.settings import (
     StreamSettings,
     WorkerSettings,
 )
-from dranspose.cli import DEVICES, HELP, main
+from dranspose.cli import HELP, main
 
 
 @pytest.fixture

@@ -43,6 +43,9 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("reprocess", "reduce the recording of a run again, with other parameters or other code"),
             Listed("new", "write a new analysis, with a test that passes, from a recording or a simulation"),
             Listed("check", "try an analysis in other orders of events, with other numbers of workers"),
+            Listed(
+                "migrate", "read an analysis of dranspose, OM or PYME: what works, and what is shorter here"
+            ),
             Listed("bench", "measure your pipeline: its rate, what bounds it, what one more worker gives"),
             Listed("capacity", "tell how fast your pipeline could be on other machines, and what ends first"),
         ),
