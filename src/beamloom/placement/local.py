@@ -34,6 +34,11 @@ from beamloom.placement.staff import Staff
 STAGE_PATIENCE = 1.0
 """Seconds that processes of one stage get to end before the next stage is told to."""
 
+PATIENCE = 5.0
+"""Seconds in which all are to end, before what is left is killed."""
+AWAY = 3.0
+"""How many times as long all that takes where some run elsewhere, and hear of it by way of others."""
+
 STATE_VARIABLE = "BEAMLOOM_STATE_DIR"
 
 SHOWN_LINES = 15
@@ -151,8 +156,10 @@ class LocalPlacement:
             self._changed.notify_all()
         self.redraw()
 
-    def stop(self, patience: float = 5.0) -> None:
+    def stop(self, patience: float | None = None) -> None:
         """End every process: SIGTERM by stages, and SIGKILL for what is left after ``patience`` seconds."""
+        slowness = AWAY if any(process.spec.ground for process in self._processes.values()) else 1.0
+        patience = PATIENCE * slowness if patience is None else patience
         with self._changed:
             self._stopping = True
         if self._door is not None:
@@ -164,7 +171,7 @@ class LocalPlacement:
             for process in members:
                 process.stop()
             # Nobody who is slow to end takes the time of those who are told later.
-            share = min(STAGE_PATIENCE, (deadline - time.monotonic()) / left)
+            share = min(STAGE_PATIENCE * slowness, (deadline - time.monotonic()) / left)
             stage_deadline = time.monotonic() + share
             for process in members:
                 process.join(max(stage_deadline - time.monotonic(), 0.0))
