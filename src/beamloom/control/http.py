@@ -42,6 +42,7 @@ STATUS: dict[str, int] = {
     "NoTrace": 409,
     "NoLauncher": 409,
     "NoWorker": 404,
+    "ServiceEnds": 503,
 }
 """Status by class of error; all other errors that are meant for people are 400."""
 

@@ -107,7 +107,6 @@ class ControllerService:
         """
         self.settings = settings
         self.address = channel.address
-        """Where it tells others that it is."""
         self.ensemble = Ensemble()
         self.active: ActiveRun | None = None
         self.past = EndedRuns()
@@ -491,6 +490,7 @@ class ControllerService:
 
     def leave(self, reason: str) -> None:
         """The process ends."""
+        self._commands.end(reason)
         if self._arming is not None:
             self._end_arming(ArmingRefused(f"the controller ends: {reason}"))
         if self._keeper is not None:
