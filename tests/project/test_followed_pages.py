@@ -44,7 +44,7 @@ def test_what_a_page_says_is_done_in_its_order(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         '```text title="deep/words.txt"\nwarp\nweft\n```\n'
-        "```console\n$ sort -r deep/words.txt\nweft\n…\n```\n"
+        "```console\n$ sort -r deep/words.txt\nweft\n…\n$ false\n$ echo $?\n1\n```\n"
         '```sh title="goes-on.sh"\ntrap "echo ended; exit" INT\necho begun\nwhile :; do sleep 0.1; done\n```\n'
         '```console title="another terminal"\n$ sh goes-on.sh\nbegun\n^C\nended\n```\n'
         "```python\nfrom pathlib import Path\n```\n"
@@ -58,6 +58,8 @@ def test_what_a_page_says_is_done_in_its_order(tmp_path: Path) -> None:
     [
         "```console\n$ echo a\nb\n```\n",
         "```console\n$ echo a\n```\n",
+        "```console\n$ false\n```\n",
+        "```console\n$ false\n$ echo $?\n2\n```\n",
         '```console title="another terminal"\n$ echo a\nb\n```\n',
         "```python\nassert 1 + 1 == 3\n```\n",
     ],

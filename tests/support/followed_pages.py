@@ -4,7 +4,7 @@ A code block is one step, in the order of the page:
 
 - with a title, a file of that name: ```` ```python title="worker.py" ````
 - ``console``: each line after ``$`` is typed in the folder, and what it prints is compared with the lines below. ``…`` within a line stands
-  for anything, a line of it alone for any lines.
+  for anything, a line of it alone for any lines. Its exit status has to be 0, unless the next line is ``$ echo $?``.
 - ``console`` with a title is a terminal of its own: its one command goes on. Its lines have to come, in their order, others among them; a
   line ``^C`` presses that, lines after it have to come then. What is not ended so is ended behind the page.
 - ``python`` without a title is run in one interpreter, block after block, as in a notebook.
@@ -36,6 +36,7 @@ COMMANDS_WITHIN = 120.0
 """Seconds for a command of the page, on a busy machine."""
 ANY = "…"
 INTERRUPT = "^C"
+ASK_STATUS = "echo $?"
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,11 @@ def _default_pipeline(written: str, text: str) -> dict[str, str]:
 
 
 def _type(step: Step, folder: Path, environment: dict[str, str], where: str) -> None:
-    for command, expected in commands_of(step.text):
+    commands = commands_of(step.text)
+    status = 0
+    for number, (command, expected) in enumerate(commands):
         done = subprocess.run(
-            ["bash", "-c", command],
+            ["bash", "-c", f"(exit {status})\n{command}"],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -117,6 +120,10 @@ def _type(step: Step, folder: Path, environment: dict[str, str], where: str) -> 
             text=True,
             timeout=COMMANDS_WITHIN,
         )
+        status = done.returncode
+        may_fail = commands[number + 1 : number + 2] == [(ASK_STATUS, [str(status)])]
+        if status and not may_fail:
+            raise AssertionError(f"{where}: $ {command}\nexit status {status}, printed:\n{done.stdout}")
         assert alike(expected, done.stdout.splitlines()), (
             f"{where}: $ {command}\nexpected:\n" + "\n".join(expected) + f"\nprinted:\n{done.stdout}"
         )
