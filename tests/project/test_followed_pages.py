@@ -78,7 +78,7 @@ def test_what_a_page_says_is_so(page: str, repository: Path, tmp_path: Path) -> 
 
 @pytest.mark.long
 @pytest.mark.processes
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("tutorial", TUTORIALS)
 def test_a_tutorial_can_be_followed_to_the_letter(
     tutorial: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -32,7 +32,7 @@ from support.ports import quiet_port
 
 FENCE = re.compile(r"^```(\w*)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PORT = re.compile(r"(?<=127\.0\.0\.1:)\d{4,5}|(?<=--port )\d{4,5}")
-COMMANDS_WITHIN = 120.0
+COMMANDS_WITHIN = 300.0
 """Seconds for a command of the page, on a busy machine."""
 ANY = "…"
 INTERRUPT = "^C"
