@@ -48,6 +48,7 @@ class WorkerProcess:
     """Of each life of a constraint that it has: the events that it has seen, in order."""
     drains: bool = False
     """Whether it begins no further event, and is about to leave."""
+    edition: int = 0
 
 
 class Mill:
@@ -271,9 +272,9 @@ class Mill:
 
     # ---- what happens ---------------------------------------------------------------------------------------------------
 
-    def join(self, name: str, tags: frozenset[str]) -> None:
-        self.workers[name] = WorkerProcess(name, tags)
-        self.run.add_worker(name, tags, self.now)
+    def join(self, name: str, tags: frozenset[str], edition: int = 0) -> None:
+        self.workers[name] = WorkerProcess(name, tags, edition=edition)
+        self.run.add_worker(name, tags, self.now, edition)
 
     def kill(self, name: str, *, killed: bool = True, culprit: int | None = None) -> None:
         """The worker's process is gone, with everything under way to it and with what it had not sent yet."""

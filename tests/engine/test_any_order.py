@@ -2,7 +2,7 @@
 
 Hypothesis chooses the map and then what happens next: packets arrive, are skipped, doubled or unreadable; series begin anew; messages
 arrive; workers work, die, fall silent, drain and leave, or join; events kill their workers; ingesters die; devices fall silent; parameters
-change; somebody stops the run.
+change; other code takes over; somebody stops the run.
 At the end everything is let through and the account is checked against what the reducer really took.
 
 ``BEAMLOOM_DEEP=1`` looks at twenty times as many runs, each twice as long.
@@ -19,6 +19,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from beamloom.engine.coverage import Coverage, losses_by_cause
+from beamloom.engine.editions import Edition
 from beamloom.engine.ledger import EventState
 from beamloom.engine.ranges import Range
 from beamloom.events import Malformed
@@ -74,6 +75,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.stopped = False
         self.epoch = 0
         self.epoch_begins = {0: 0}
+        self.edition = 0
+        self.edition_begins = {0: 0}
         self.deaths = 0
         self.departures = 0
         """Workers that were asked to leave."""
@@ -178,10 +181,16 @@ class AnyOrder(RuleBasedStateMachine):
             self.hurried = self.hurried or not self.mill.has_drained(name)
             self.mill.leave(name)
 
-    @rule(tags=st.sampled_from([GENERIC, DEBUG]))
-    def a_worker_joins(self, tags: frozenset[str]) -> None:
-        self.mill.join(f"w{self.next_name}", tags)
+    @rule(tags=st.sampled_from([GENERIC, DEBUG]), newer=st.sampled_from([0, 0, 1]))
+    def a_worker_joins(self, tags: frozenset[str], newer: int = 0) -> None:
+        self.mill.join(f"w{self.next_name}", tags, self.edition + newer)
         self.next_name += 1
+
+    @precondition(lambda self: self.edition < 3)
+    @rule()
+    def other_code_takes_over(self) -> None:
+        self.edition += 1
+        self.edition_begins[self.mill.run.begin_edition(Edition(self.edition))] = self.edition
 
     @rule(event=st.integers(0, 20))
     def an_event_will_fail(self, event: int) -> None:
@@ -249,20 +258,27 @@ class AnyOrder(RuleBasedStateMachine):
         self._check_epochs()
         self._check_constraints()
         self._check_departures()
+        self._check_editions()
         self._check_nothing_is_kept()
 
     def _let_everything_through(self) -> None:
         mill = self.mill
         mill.tells_coverage = True
         for turn in range(400):
-            if DEBUG not in [worker.tags for worker in mill.workers.values() if not worker.drains]:
-                mill.join(f"last{turn}", DEBUG)
+            if not self._all_can_be_done:
+                mill.join(f"last{turn}", DEBUG, self.edition)
             read = 0 if self.stopped else sum(self._read(stream, 1000) for stream in sorted(self.at))
             mill.settle()
             if mill.complete:
                 return
-            if not read and DEBUG in [worker.tags for worker in mill.workers.values() if not worker.drains]:
+            if not read and self._all_can_be_done:
                 mill.now += 1.1 if turn % 2 else 11
+
+    @property
+    def _all_can_be_done(self) -> bool:
+        """Whether there is a worker for whatever has not been given out."""
+        staying = [worker for worker in self.mill.workers.values() if not worker.drains]
+        return any(worker.tags == DEBUG and worker.edition >= self.edition for worker in staying)
 
     def _check_account(self) -> None:
         ledger = self.mill.run.ledger
@@ -341,7 +357,28 @@ class AnyOrder(RuleBasedStateMachine):
             for key, events in seen.items():
                 assert events == sorted(set(events)), (worker.name, key)
         if not self.deaths and not self.mill.deaths:
-            assert all(len(names) <= 1 + self.departures for names in workers.values())
+            most = 1 + self.departures + len(self.edition_begins) - 1
+            assert all(len(names) <= most for names in workers.values())
+
+    def _check_editions(self) -> None:
+        """No event is done by older code than it is meant for, nor by newer code while the older is there; and the account says so."""
+        mill, end = self.mill, (self.mill.run.ledger.total or 0) - 1
+        done: dict[int, set[int]] = defaultdict(set)
+        for worker in [*mill.workers.values(), *mill.retired]:
+            for event in worker.seen:
+                if event == 0 or (self.open and event >= end):
+                    continue
+                meant = self.edition_begins[max(first for first in self.edition_begins if first <= event)]
+                assert worker.edition >= meant, (event, worker)
+                assert meant or not worker.edition or self.deaths or mill.deaths or self.departures
+                done[event].add(worker.edition)
+        reduced = mill.run.ledger.reduced
+        told = {
+            number: numbers(mill.run.editions.made(number, reduced)) for number in range(self.edition + 2)
+        }
+        assert set[int]().union(*told.values()) == numbers(reduced)
+        for event in numbers(reduced) & set(done):
+            assert [number for number, events in told.items() if event in events][0] in done[event], event
 
     def _check_departures(self) -> None:
         """Who leaves in order costs nothing that was done already, and brings no event under suspicion."""

@@ -42,11 +42,10 @@ class StatesInAnyOrder(AnyOrder):
             super().teardown()
             self._check_states()
 
-    @rule(tags=st.sampled_from([GENERIC, DEBUG]))
-    def a_worker_joins(self, tags: frozenset[str]) -> None:
+    @rule(tags=st.sampled_from([GENERIC, DEBUG]), newer=st.sampled_from([0, 0, 1]))
+    def a_worker_joins(self, tags: frozenset[str], newer: int = 0) -> None:
         if not self.mill.complete:
-            self.mill.join(f"w{self.next_name}", tags)
-            self.next_name += 1
+            super().a_worker_joins(tags, newer)
 
     def _let_everything_through(self) -> None:
         self.mill.tells_coverage = True

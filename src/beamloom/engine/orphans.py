@@ -51,6 +51,8 @@ class Orphans:
         self._waiting: list[Orphan] = []
         self.lives: Lives | None = None
         """Who has the state of each constraint, where there is one."""
+        self.editions = EpochPlan()
+        """Which edition of the code each event is meant for."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -129,6 +131,7 @@ class Orphans:
             return orphan.first + 1
         stop = min(orphan.stop, orphan.first + RELEASE_CHUNK)
         attempt, epoch = self._attempts.of(orphan.first, orphan.slot), self._epochs.of(orphan.first)
+        stop = self.editions.end(orphan.first, stop)
         for event in range(orphan.first + 1, stop):
             if (
                 (event, orphan.slot) in self._suspects
@@ -141,9 +144,12 @@ class Orphans:
     def _heir(self, orphan: Orphan, careful: bool) -> tuple[Worker | None, bool]:
         """The worker that is to have the deliveries from ``orphan.first`` on, and whether a constraint is bound to it already."""
         groups, tags, binding = self._serves(orphan)
-        heirs = [int(binding.bound[group]) for group in groups if binding.bound[group] >= 0]
-        if heirs:
-            return self._workforce.by_index(heirs[0]), True
+        edition = self.editions.of(orphan.first)
+        bound = [int(binding.bound[group]) for group in groups if binding.bound[group] >= 0]
+        heir = next((one for one in map(self._workforce.by_index, bound) if one.edition >= edition), None)
+        if heir is not None:
+            return heir, True
+        tags = self._workforce.of_edition(tags, edition)
         return (self._workforce.idlest(tags) if careful else self._workforce.roomiest(tags)), False
 
     def _serves(self, orphan: Orphan) -> tuple[Sequence[int], frozenset[str], Binding]:

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from beamloom.engine.budget import Budget
 from beamloom.engine.coverage import losses_by_cause
 from beamloom.engine.custody import Custody
+from beamloom.engine.editions import Edition, Editions
 from beamloom.engine.endings import Endings
 from beamloom.engine.faults import Death, Failure, Faults
 from beamloom.engine.fencing import Fencing
@@ -47,6 +48,8 @@ class Run:
         self.phase = RunPhase.RUNNING
         self.ledger = Ledger(trigger_map.total_events)
         self.faults = Faults()
+        self.editions = Editions()
+        """Which code has made what."""
         self.standing = Standing(
             {stream: stream_layout(trigger_map, stream) for stream in trigger_map.streams},
             now,
@@ -84,11 +87,10 @@ class Run:
     # ---- workers ------------------------------------------------------------------------------------------------------------
 
     @recorded
-    def add_worker(self, worker: str, tags: Collection[str], now: float) -> None:
-        """A worker is ready to take part, from the beginning or later; one that comes when all is over has no part in it."""
-        if self.phase is RunPhase.COMPLETE:
-            return
-        self._settling.step.spans += self._scheduler.add_worker(worker, frozenset(tags), now)
+    def add_worker(self, worker: str, tags: Collection[str], now: float, edition: int = 0) -> None:
+        """A worker that has this edition of the code is ready, from the beginning or later; one that comes when all is over has no part."""
+        if self.phase is not RunPhase.COMPLETE:
+            self._settling.step.spans += self._scheduler.add_worker(worker, frozenset(tags), now, edition)
 
     @recorded
     def lose_worker(self, worker: str, *, killed: bool, death: Death | None = None) -> None:
@@ -171,6 +173,7 @@ class Run:
         if self.ledger.lost.within(first, stop):
             for a, b in RangeSet(split).missing(first, stop):
                 self._settling.recover(a, b)
+        self.editions.took(self._scheduler.workforce.edition_of(worker), first, stop)
         reduced, failed = self._scheduler.done(worker, slot, first, stop, now)
         for a, b in reduced:
             self._settling.settle(self.ledger.reduce(a, b))
@@ -371,6 +374,11 @@ class Run:
         return self._scheduler.begin_epoch(epoch)
 
     @recorded
+    def begin_edition(self, edition: Edition) -> int:
+        """Other code is meant for all events that have not been leased; returns the first of them."""
+        return self.editions.begin(edition, self._scheduler.begin_edition(edition.number))
+
+    @recorded
     def plan_epoch(self, first_event: int, epoch: int) -> None:
         """Parameters are known to change at ``first_event``, which has not been leased yet: a recorded run is run again."""
         self._scheduler.plan_epoch(first_event, epoch)
@@ -429,14 +437,10 @@ class Run:
         return self._settling.take_step()
 
     def _look_at_budget(self) -> None:
-        budget, ledger = self._settings.budget, self.ledger
-        if (
-            self.degraded is None
-            and budget
-            and budget.spent(len(ledger.failed), ledger.settled_count, ledger.total)
-        ):
-            self.degraded = budget.sentence(len(ledger.failed), ledger.settled_count)
-            if budget.stop and not ledger.complete:
+        failed, settled = len(self.ledger.failed), self.ledger.settled_count
+        if self.degraded is None and self.max_failed.spent(failed, settled, self.ledger.total):
+            self.degraded = self.max_failed.sentence(failed, settled)
+            if self.max_failed.stop and not self.ledger.complete:
                 self.stop(f"too many events failed: {self.degraded}")
 
     @property
@@ -492,5 +496,4 @@ class Run:
 
     def outstanding(self, worker: str) -> int:
         """How many deliveries a worker holds."""
-        found = self._scheduler.workforce.get(worker)
-        return found.outstanding if found is not None else 0
+        return 0 if worker not in self._scheduler.workforce else self._scheduler.workforce[worker].outstanding

@@ -52,11 +52,13 @@ class Scheduler:
         self._suspects = Suspects()
         self._attempts = Attempts()
         self._epochs = EpochPlan()
+        self._editions = EpochPlan()
         self.lives = Lives(self._bindings, self._epochs) if stateful else None
         """Who has the state of each constraint; None where there is no state."""
         self._orphans = Orphans(
             self.workforce, self._bindings, self._deliveries, self._suspects, self._attempts, self._epochs
         )
+        self._orphans.editions = self._editions
         self._orphans.lives = self.lives
 
     # ---- parameters ---------------------------------------------------------------------------------------------------------
@@ -74,11 +76,16 @@ class Scheduler:
         """The parameter epoch that holds for an event, also when it is given out a second time."""
         return self._epochs.of(event)
 
+    def begin_edition(self, edition: int) -> int:
+        """From the next event on that has not been given out, workers of older code are given nothing; returns that event."""
+        self._editions.plan(self.cursor, edition)
+        return self.cursor
+
     # ---- workers come and go ------------------------------------------------------------------------------------------------
 
-    def add_worker(self, name: str, tags: frozenset[str], now: float) -> list[Span]:
-        """A worker joins; returns the start event's delivery for it when that event was given out already."""
-        worker = self.workforce.add(name, tags)
+    def add_worker(self, name: str, tags: frozenset[str], now: float, edition: int = 0) -> list[Span]:
+        """A worker with this edition of the code joins; returns the start event's delivery for it when that event was given out already."""
+        worker = self.workforce.add(name, tags, edition)
         joined_start = self._deliveries.join_start(worker.tags)
         if joined_start is None:
             return []
@@ -302,14 +309,14 @@ class Scheduler:
     ) -> bool:
         """Lease a run of events that each have one constraint; False when nobody is free for them."""
         part, bound = binding.part, binding.bound
-        index = int(bound[group])
-        if index >= 0:
-            worker: Worker | None = self.workforce.by_index(index)
-        else:
-            worker = self.workforce.freest(part.tag_sets[int(part.group_tags[group])])
-        if worker is None or worker.free <= 0:
+        edition = self._editions.of(binding.first + offset)
+        worker = holder = self._holder(binding, group, edition)
+        if worker is None:
+            tags = part.tag_sets[int(part.group_tags[group])]
+            worker = self.workforce.freest(self.workforce.of_edition(tags, edition))
+        if worker is None or worker.free <= 0 or worker.edition < edition:
             return False
-        fresh = int(part.fresh_until[offset]) if index < 0 else offset
+        fresh = int(part.fresh_until[offset]) if holder is None else offset
         end = min(stop, fresh, offset + worker.free)
         if end <= offset:
             end = min(stop, int(part.stretch_until[offset]), offset + worker.free)
@@ -322,20 +329,30 @@ class Scheduler:
         self.cursor = binding.first + end
         return True
 
+    def _holder(self, binding: Binding, group: int, edition: int) -> Worker | None:
+        """The worker that has a constraint; None where it is free, or may go on with one whose code is of ``edition``.
+
+        It may when the older one is through with all that it holds: a constraint is with one worker at a time.
+        """
+        index = int(binding.bound[group])
+        if index < 0:
+            return None
+        worker = self.workforce.by_index(index)
+        return worker if worker.edition >= edition or worker.outstanding else None
+
     def _assign_split(self, binding: Binding, offset: int, spans: list[Span], now: float) -> bool:
         """Lease one event with several constraints or with cells for all workers; False when it has to wait."""
         part = binding.part
         event = binding.first + offset
+        edition, meant = self._editions.of(event), self.workforce.of_edition
         chosen: dict[int, Worker] = {}
         taken: dict[Worker, int] = {}
         for group in part.groups(offset):
-            index = int(binding.bound[group])
-            tags = part.tag_sets[int(part.group_tags[group])]
-            if index >= 0:
-                worker: Worker | None = self.workforce.by_index(index)
-            else:
-                worker = self.workforce.freest(tags, taken)
-            if worker is None or worker.free <= 0:
+            worker = self._holder(binding, group, edition)
+            if worker is None:
+                tags = part.tag_sets[int(part.group_tags[group])]
+                worker = self.workforce.freest(meant(tags, edition), taken)
+            if worker is None or worker.free <= 0 or worker.edition < edition:
                 return False
             chosen[group] = worker
             taken[worker] = taken.get(worker, 0) + 1
@@ -346,7 +363,7 @@ class Scheduler:
             share[1].append(group)
         for tag_set in part.broadcasts(offset):
             tags = part.tag_sets[tag_set]
-            suited = self.workforce.suited(tags)
+            suited = self.workforce.suited(meant(tags, edition))
             if not suited or any(worker.free <= 0 for worker in suited):
                 return False
             for worker in suited:
@@ -377,6 +394,7 @@ class Scheduler:
             self.lives.cut(event)
         self._bindings.cut(event, instances)
         self._epochs.cut(event)
+        self._editions.cut(event)
 
     def forget_settled(self, until: int) -> None:
         """Every event before ``until`` is settled: part instances behind it are no longer needed."""

@@ -29,10 +29,14 @@ PIECES = 4
 class Worker:
     """One worker as the scheduler sees it."""
 
-    def __init__(self, name: str, tags: Collection[str], index: int, changed: set[Worker]) -> None:
-        """``changed``: it puts itself in when more or less may be given to it than before."""
+    def __init__(
+        self, name: str, tags: Collection[str], index: int, changed: set[Worker], edition: int = 0
+    ) -> None:
+        """``edition``: which version of the code it has. ``changed``: it puts itself in when more or less may be given to it than before."""
         self.name = name
-        self.tags = frozenset(tags)
+        self.tags = frozenset((*tags, _mark(edition)))
+        """With the mark of its edition among them."""
+        self.edition = edition
         self.index = index
         """Number by which bindings name this worker; never used twice in a run."""
         self.credit = FIRST_CREDIT
@@ -114,6 +118,11 @@ class Worker:
         return found
 
 
+def _mark(edition: int) -> str:
+    """A tag that no trigger map can name."""
+    return f"\0edition {edition}"
+
+
 def _less_free(worker: Worker) -> int | None:
     """The freest comes first; one that has no room is not in the running."""
     return -worker.free or None
@@ -138,20 +147,22 @@ class Workforce:
         self._changed: set[Worker] = set()
         self._rankings: dict[tuple[Callable[[Worker], int | None], frozenset[str]], Ranking[Worker]] = {}
         self._next_index = 0
+        self._editions: frozenset[int] = frozenset()
 
     def __getstate__(self) -> dict[str, object]:
         """All but what is found out again when it is asked for."""
         self._rank_anew()
         return dict(self.__dict__)
 
-    def add(self, name: str, tags: Collection[str]) -> Worker:
+    def add(self, name: str, tags: Collection[str], edition: int = 0) -> Worker:
         """A worker comes; raises ValueError when one of that name is here."""
         if name in self._workers:
             raise ValueError(f"worker {name!r} takes part already")
-        worker = Worker(name, tags, self._next_index, self._changed)
+        worker = Worker(name, tags, self._next_index, self._changed, edition)
         self._next_index += 1
         self._workers[name] = worker
         self._by_index[worker.index] = worker
+        self._editions |= {edition}
         self._rank_anew()
         return worker
 
@@ -159,6 +170,7 @@ class Workforce:
         """A worker is gone: it gets no more work. Raises KeyError when it is not here."""
         worker = self._workers.pop(name)
         del self._by_index[worker.index]
+        self._editions = frozenset(one.edition for one in self._workers.values())
         self._rank_anew()
         return worker
 
@@ -181,6 +193,16 @@ class Workforce:
             ]
             self._suited[tags] = found
         return found
+
+    def of_edition(self, tags: frozenset[str], wanted: int) -> frozenset[str]:
+        """What a worker must have to be given an event of these tags that is meant for the edition ``wanted``.
+
+        That, or the next newer one of which a suited worker is there.
+        """
+        if len(self._editions) <= 1 and wanted <= max(self._editions, default=wanted):
+            return tags
+        newer = [worker.edition for worker in self.suited(tags) if worker.edition >= wanted]
+        return tags | {_mark(min(newer, default=wanted))}
 
     def freest(self, tags: frozenset[str], taken: Mapping[Worker, int] | None = None) -> Worker | None:
         """The suited worker that may be given most; None when nobody may be given anything.
@@ -222,6 +244,11 @@ class Workforce:
     def get(self, name: str) -> Worker | None:
         """The worker of that name, if it is here."""
         return self._workers.get(name)
+
+    def edition_of(self, name: str) -> int | None:
+        """The edition of the code that a worker has; None where it is not here any more."""
+        worker = self._workers.get(name)
+        return None if worker is None else worker.edition
 
     def __getitem__(self, name: str) -> Worker:
         return self._workers[name]
