@@ -28,7 +28,7 @@ class Live:
         streams = more.pop("streams", self.feeds)
         rules = more.pop("rules", None)
         self.bench = Bench(streams, worker, reducer, settings=settings, clock=time.monotonic, **more)
-        self.bench.controller.log_own()
+        self.bench.controller.logbook.listen()
         self._server = HttpServer(make_app(self.bench.controller, rules=rules))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._drive, name="bench")

@@ -111,11 +111,6 @@ def test_a_worker_is_drained_wherever_it_was_started() -> None:
         assert [one["check"] for one in live.read("doctor")["findings"]] == []
 
 
-def test_who_keeps_a_worker_alive_is_asked_to_drain_it(live: Live) -> None:
-    assert live.post("workers/worker-1/drain").json() == {"draining": "worker-1"}
-    live.wait_for("config", lambda config: len(config["workers"]) == 1)
-
-
 def test_the_last_worker_is_not_stopped(live: Live) -> None:
     live.wait_for("config", lambda config: len(config["workers"]) == 2)
     assert live.post("workers/worker-1/stop").json() == {"stopping": "worker-1"}

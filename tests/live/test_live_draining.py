@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from beamloom.exit_status import RETIRED
 from live.pipelines import Bench, Live, check_each_once, of_camera, running, wait_until
 from live.series import open_map, pictures_until
 from support.patience import PATIENCE
@@ -58,7 +59,7 @@ def test_workers_that_are_asked_to_leave_lose_nothing_and_count_for_no_death(cam
             # By then little is leased ahead.
             wait_until(lambda: live.completed(60), "the pace of slow workers", live.state)
             assert live.post("workers/spare-1/drain").json() == {"draining": "spare-1"}
-            assert by_hand[0].wait(PATIENCE) == 0
+            assert by_hand[0].wait(PATIENCE) == RETIRED
             live.set(takes=2.0, gain=7)
             wait_until(lambda: 7 in gains_of("spare-2", live), "a slow event of spare-2", live.state)
             wait_until(lambda: works("spare-2", live), "spare-2 in the middle of another one", live.state)

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from beamloom.control.launcher import NoLauncher, NoWorker, ask_launcher
+from beamloom.exit_status import RETIRED
 from beamloom.pipeline_file import parse_pipeline
 from beamloom.placement import LocalPlacement, ProcessSpec, ProcessStatus, State
 from beamloom.placement.door import Door
@@ -33,6 +35,7 @@ class Record:
     def __init__(self, *names: str) -> None:
         self.names = list(names)
         self.retired: list[str] = []
+        self.argv: dict[str, tuple[str, ...]] = {}
 
     def status(self) -> list[ProcessStatus]:
         usual = {"pid": 1, "state": State.RUNNING, "uptime": 1.0, "restarts": 0, "message": ""}
@@ -41,6 +44,7 @@ class Record:
 
     def begin(self, specs: Sequence[ProcessSpec]) -> None:
         self.names += [spec.name for spec in specs]
+        self.argv |= {spec.name: spec.argv for spec in specs}
 
     def retire(self, name: str) -> None:
         self.names.remove(name)
@@ -54,6 +58,37 @@ def test_further_workers_get_names_that_nobody_has_had() -> None:
     staff.stop("worker-4")
     assert staff.start(1, 0) == ["worker-5"]
     assert house.names == ["worker-1", "worker-2", "worker-3", "worker-5"]
+
+
+def test_for_each_worker_one_with_newer_code_is_started_and_later_ones_are_like_it_when_it_has_taken_over() -> (
+    None
+):
+    house = Record("worker-1", "worker-2")
+    staff = Staff(house, [KIND])
+    asked = {"edition": 1, "class": "spectra:Better"}
+    assert staff.answer({"do": "renew", **asked}) == {"started": ["worker-3", "worker-4"]}
+    assert house.argv["worker-4"][-2:] == ("--edition=1", "--worker-class=spectra:Better")
+    # It did not take over: those that come now are as the others are.
+    assert staff.start(1, 0) == ["worker-5"]
+    assert house.argv["worker-5"] == sleeper("worker-5").argv
+    assert staff.answer({"do": "adopt", **asked}) == {"adopted": 1}
+    assert staff.start(1, 0) == ["worker-6"]
+    assert house.argv["worker-6"][-2:] == ("--edition=1", "--worker-class=spectra:Better")
+    # The class stays what it is until somebody names another one.
+    staff.renew(2, "")
+    assert house.argv["worker-7"][-2:] == ("--edition=2", "--worker-class=spectra:Better")
+
+
+def test_a_class_is_not_given_to_workers_of_several_kinds() -> None:
+    class TwoKinds(Record):
+        def status(self) -> list[ProcessStatus]:
+            return [msgspec.structs.replace(one, kind=at) for at, one in enumerate(super().status())]
+
+    staff = Staff(TwoKinds("worker-1", "worker-2"), [KIND] * 3)
+    assert (
+        "workers of 2 kinds"
+        in staff.answer({"do": "renew", "edition": 1, "class": "spectra:Better"})["problem"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,6 +175,14 @@ def test_a_pipeline_file_gives_a_kind_of_workers_for_each_group(tmp_path: Path) 
     again = layout.kinds[0].make("worker-9")
     assert [word.replace("worker-9", "worker-1") for word in again.argv] == list(first.argv)
     assert [spec.name for spec in layout.processes if spec.is_worker] == ["worker-1", "worker-2", "worker-3"]
+
+
+@pytest.mark.processes
+def test_a_worker_that_was_asked_to_leave_for_good_is_not_started_again() -> None:
+    leaver = ProcessSpec("worker-1", (sys.executable, "-c", f"raise SystemExit({RETIRED})"), is_worker=True)
+    with LocalPlacement(Layout(title="one", processes=(leaver,)), quiet=True) as up:
+        up.wait_until(lambda all_: not all_, 20)
+    assert up.status() == []
 
 
 @pytest.mark.processes

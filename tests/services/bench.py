@@ -207,10 +207,11 @@ class Bench:
         *,
         load: Callable[[], Map] | None = None,
         role: str = "worker",
+        edition: int = 0,
     ) -> WorkerService:
         """Start a worker; its map can be given whole."""
         channel = self.exchange.channel(new_peer_id(name))
-        settings = WorkerSettings(name=name, tags=tags)
+        settings = WorkerSettings(name=name, tags=tags, edition=edition)
         make = load or (lambda: Map(cls or self.worker_class))
         # How many events a turn has must not depend on how fast this machine is at the moment.
         service = WorkerService(

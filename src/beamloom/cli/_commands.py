@@ -56,6 +56,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("arm", "begin a run: which streams, how many events, who gets them"),
             Listed("stop", "end the run that goes on"),
             Listed("scale", "have more workers or fewer, also in the middle of a run"),
+            Listed("update", "have the workers go on with newer code, also in the middle of a run"),
             Listed("status", "say in a few lines how the pipeline and its run are"),
             Listed("params", "read and set parameters"),
             Listed(

@@ -10,12 +10,14 @@ from beamloom.client._result import Dataset, Group
 from beamloom.client._rules import Chain, Rules
 from beamloom.client._rules_told import ChainStatus, RuleChunk, StepStatus
 from beamloom.client._run import Coverage, Failed, Failure, Lost, Progress, RunSummary, Settled
+from beamloom.client._update import CodeUpdated
 from beamloom.client._watch import Follower, Version
 from beamloom.client._workers import WorkersChanged
 
 __all__ = [
     "Chain",
     "ChainStatus",
+    "CodeUpdated",
     "Coverage",
     "Dataset",
     "Failed",

@@ -25,6 +25,7 @@ from beamloom.client._result import Group, Results, node_of
 from beamloom.client._rules import Rules
 from beamloom.client._run import Coverage, Failure, Progress, RunSummary, Settled
 from beamloom.client._runs import PastRun, Runs
+from beamloom.client._update import CodeUpdated, update_code
 from beamloom.client._watch import Follower, Version, versions
 from beamloom.client._workers import WorkersChanged, have_workers
 from beamloom.errors import MapRefused, NotReachable, PipelineError, RequestRefused, RunAborted, TimedOut
@@ -305,6 +306,14 @@ class Pipeline:
         cannot do that, such as where nobody can start workers.
         """
         return have_workers(self._processes.controller, count, kind)
+
+    def update(self, worker: str = "", edition: int | None = None, patience: float = 60.0) -> CodeUpdated:
+        """Have the workers go on with newer code: what is in the files of their class now, or the class ``worker`` (module:Class).
+
+        With ``edition``, workers of that number take over that were started by hand. ``patience``: seconds in which the newer ones have
+        to be ready. Raises RequestRefused where they cannot take over; the others go on then.
+        """
+        return update_code(self._processes.controller, worker, edition, patience)
 
     @property
     def streams(self) -> dict[str, dict[str, Any]]:

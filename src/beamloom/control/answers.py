@@ -320,6 +320,27 @@ class Draining(msgspec.Struct):
     draining: str
 
 
+class Update(msgspec.Struct, forbid_unknown_fields=True):
+    """Newer code for the workers; by default what is in the files of their classes now."""
+
+    worker: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")] = ""
+    """Another class, as module:Class."""
+    edition: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)] | None = None
+    """Workers of this edition were started by hand: they take over now."""
+    patience: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    """Seconds in which the newer workers have to be there."""
+
+
+class Updated(msgspec.Struct):
+    """Newer code has taken over."""
+
+    edition: int
+    first_event: int | None
+    """From this event on; null where no run goes on."""
+    started: list[str]
+    """The newer workers, where they were started by that."""
+
+
 class WrittenMap(msgspec.Struct):
     """A trigger map as it is posted: parts by name, and the order in which they repeat."""
 

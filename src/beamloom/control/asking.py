@@ -36,6 +36,7 @@ class Controller(Protocol):
     epochs: Any
     lately: Any
     departures: Any
+    updates: Any
     listeners: list[Callable[[], None]]
     """Called when the analysis has said something, or a run has begun or ended."""
 

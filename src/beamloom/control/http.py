@@ -29,6 +29,7 @@ from beamloom.control.relay import REDUCER, Relay, relay_routes
 from beamloom.control.rules.host import RulesHost
 from beamloom.control.rules.passing_on import PassingOn
 from beamloom.control.table import V1, routes_of
+from beamloom.control.update_answers import UpdateAnswers
 from beamloom.control.worker_answers import WorkerAnswers
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
@@ -43,11 +44,15 @@ STATUS: dict[str, int] = {
     "NoLauncher": 409,
     "NoWorker": 404,
     "ServiceEnds": 503,
+    "UpdateRefused": 409,
+    "UpdateTooSlow": 424,
 }
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
-class Api(PlanAnswers, ProcessAnswers, WorkerAnswers, ParameterAnswers, LogAnswers, FeedbackAnswers):
+class Api(
+    PlanAnswers, ProcessAnswers, WorkerAnswers, UpdateAnswers, ParameterAnswers, LogAnswers, FeedbackAnswers
+):
     """All that can be asked."""
 
 

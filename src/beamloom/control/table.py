@@ -244,6 +244,18 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
             answers=answers.Draining,
             also={404: "There is no such worker.", 409: "The run needs it."},
         ),
+        Told(f"{V1}/update", api.editions, answers=dict[str, Any]),
+        Told(
+            f"{V1}/update",
+            api.update,
+            methods=["POST"],
+            takes=answers.Update,
+            answers=answers.Updated,
+            also={
+                409: "Nobody here can start workers, or the newer ones cannot take over; the others go on.",
+                424: "The newer workers did not come in time; the others go on.",
+            },
+        ),
         Told("/metrics", api.metrics, answers=metrics.MEDIA_TYPE),
         Told(f"{V1}/doctor", api.doctor, answers=dict[str, Any]),
         Told(f"{V1}/health", api.health, answers=answers.Health, also={503: answers.Health}),

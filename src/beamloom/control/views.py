@@ -113,8 +113,27 @@ def losses(run: Run) -> list[dict[str, Any]]:
 
 
 def ledger(record: RunRecord | None) -> dict[str, Any]:
-    """The coverage, and how far events have been given out."""
-    return {**coverage(record), "assigned_until": 0 if record is None else record.run.ledger.assigned_until}
+    """The coverage, how far events have been given out, and which code has made what."""
+    return {
+        **coverage(record),
+        "assigned_until": 0 if record is None else record.run.ledger.assigned_until,
+        "editions": [] if record is None else editions(record.run),
+    }
+
+
+def editions(run: Run) -> list[dict[str, Any]]:
+    """Which code has made which events of the result; of several deliveries of an event, the last."""
+    return [
+        {
+            "edition": one.edition.number,
+            "first_event": one.first_event,
+            "classes": one.edition.classes,
+            "digest": one.edition.digest,
+            "code": one.edition.code,
+            "events": as_text(run.editions.made(one.edition.number, run.ledger.reduced)),
+        }
+        for one in run.editions.records
+    ]
 
 
 def coverage(record: RunRecord | None) -> dict[str, Any]:
@@ -167,6 +186,7 @@ def detail(record: RunRecord) -> dict[str, Any]:
         "map": table_summary(record.written),
         "coverage": record.coverage.to_json()["sentence"],
         "epochs": epochs or None,
+        "editions": editions(record.run),
         "kinds_of_failure": len(record.run.faults.groups),
         # Whoever reads it may be in another folder.
         "recording": os.path.join(os.getcwd(), record.record_prefix) if record.record_prefix else None,

@@ -56,22 +56,11 @@ class WorkerAnswers(Asking):
         name = request.path_params["name"]
         await self._ask(lambda: _let_go(self._controller, name))
         try:
-            if not await self._launcher_stops(name):
-                await self._ask(lambda: _ask_to_leave(self._controller, name))
-        except (NoLauncher, NoWorker):
+            await self._ask(lambda: _ask_to_leave(self._controller, name))
+        except NoWorker:
             await self._ask(lambda: self._controller.lately.wants_gone(name, wanted=False))
             raise
         return as_json({"draining": name})
-
-    async def _launcher_stops(self, name: str) -> bool:
-        """Have whoever started this worker end it, who would otherwise start it again; False where that was somebody else."""
-        if not self._controller.settings.launcher:
-            return False
-        try:
-            await self._ask_launcher({"do": "stop", "name": name})
-        except NoWorker:
-            return False
-        return True
 
     async def _ask_launcher(self, question: dict[str, Any]) -> dict[str, Any]:
         return await ask_launcher(self._controller.settings.launcher, question)

@@ -1,17 +1,19 @@
 """Which version of the analysis' code has which events of a run.
 
-Policy: an edition is one version of the workers' code. A run begins with what is there; a new edition begins with the next event that has not
-been given out, and from there on no worker of an older one is given anything. Events before it stay with the older edition as long as
-one of its workers is there, and go to a newer one else: no event waits for code that is gone.
+Policy: an edition is one version of the workers' code. A run begins with what is there; a new edition begins with the next event that has
+not been given out, and from there on no worker of an older one is given anything; a constraint that is with one of those goes on when that
+is through. Events before it stay with the older edition as long as one of its workers is there, and go to a newer one else: no event
+waits for code that is gone.
 
-Invariant: what is said of who made an event follows from the worker whose result was taken, whatever was planned.
+Invariant: what is said of who made an event follows from the worker whose result was taken, whatever was planned; of what a controller has
+not heard before it died, from the worker that its successor knows to have it.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.ranges import RangeSet
 
 
 class Edition(msgspec.Struct, frozen=True):
@@ -70,13 +72,13 @@ class Editions:
     def _first(self) -> int:
         return self.records[0].edition.number if self.records else 0
 
-    def made(self, number: int, reduced: RangeSet) -> list[Range]:
+    def made(self, number: int, reduced: RangeSet) -> RangeSet:
         """The events of those in ``reduced`` whose results an edition has made; an event with several deliveries counts for the last."""
         if number != self._first:
             own = self._made.get(number, RangeSet())
-            return [part for first, stop in reduced for part in own.within(first, stop)]
+            return RangeSet(part for first, stop in reduced for part in own.within(first, stop))
         left = reduced.copy()
         for made in self._made.values():
             for first, stop in made:
                 left.remove(first, stop)
-        return list(left)
+        return left

@@ -32,7 +32,7 @@ class Worker:
     def __init__(
         self, name: str, tags: Collection[str], index: int, changed: set[Worker], edition: int = 0
     ) -> None:
-        """``edition``: which version of the code it has. ``changed``: it puts itself in when more or less may be given to it than before."""
+        """``edition``: that of its code. ``changed``: it puts itself in when more or less may be given to it than before."""
         self.name = name
         self.tags = frozenset((*tags, _mark(edition)))
         """With the mark of its edition among them."""
@@ -148,6 +148,7 @@ class Workforce:
         self._rankings: dict[tuple[Callable[[Worker], int | None], frozenset[str]], Ranking[Worker]] = {}
         self._next_index = 0
         self._editions: frozenset[int] = frozenset()
+        self._meant: dict[tuple[frozenset[str], int], frozenset[str]] = {}
 
     def __getstate__(self) -> dict[str, object]:
         """All but what is found out again when it is asked for."""
@@ -182,6 +183,7 @@ class Workforce:
     def _rank_anew(self) -> None:
         self._suited.clear()
         self._rankings.clear()
+        self._meant.clear()
         self._changed.clear()
 
     def suited(self, tags: frozenset[str]) -> list[Worker]:
@@ -201,8 +203,11 @@ class Workforce:
         """
         if len(self._editions) <= 1 and wanted <= max(self._editions, default=wanted):
             return tags
-        newer = [worker.edition for worker in self.suited(tags) if worker.edition >= wanted]
-        return tags | {_mark(min(newer, default=wanted))}
+        meant = self._meant.get((tags, wanted))
+        if meant is None:
+            newer = [worker.edition for worker in self.suited(tags) if worker.edition >= wanted]
+            meant = self._meant[tags, wanted] = tags | {_mark(min(newer, default=wanted))}
+        return meant
 
     def freest(self, tags: frozenset[str], taken: Mapping[Worker, int] | None = None) -> Worker | None:
         """The suited worker that may be given most; None when nobody may be given anything.

@@ -156,6 +156,15 @@ class LocalPlacement:
             self._changed.notify_all()
         self.redraw()
 
+    def forget_retired(self, name: str) -> None:
+        """A worker that has ended for good, as the controller had asked it to, is none of those that are kept alive any more."""
+        with self._changed:
+            process = self._processes.get(name)
+            if process is None or self._stopping or not process.spec.is_worker:
+                return
+            if process.status().state is State.ENDED:
+                self._processes = {other: one for other, one in self._processes.items() if other != name}
+
     def stop(self, patience: float | None = None) -> None:
         """End every process: SIGTERM by stages, and SIGKILL for what is left after ``patience`` seconds."""
         slowness = AWAY if any(process.spec.ground for process in self._processes.values()) else 1.0
@@ -361,5 +370,6 @@ class _Teller(Listener):
             self._screen.say(
                 self._placement.last_words(status) if status.state is State.GIVEN_UP else sentence
             )
+        self._placement.forget_retired(name)
         self._placement.redraw()
         self._placement.notify()

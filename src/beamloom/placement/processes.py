@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from beamloom.exit_status import REFUSED, RENEWED
+from beamloom.exit_status import REFUSED, RENEWED, RETIRED
 from beamloom.placement.children import Child, Ending, Ground, LocalChild, ProcessSpec
 
 KEPT_LINES = 200
@@ -218,7 +218,7 @@ class Process:
 
     def _after_death(self, ending: Ending) -> float | None:
         """Seconds until the next start, None when there is none."""
-        if self._stop.is_set():
+        if self._stop.is_set() or ending.status == RETIRED:
             return None
         now = self._clock()
         renewed = ending.status == RENEWED

@@ -14,7 +14,7 @@ import msgspec
 
 from beamloom.errors import UserError, did_you_mean
 from beamloom.placement.children import ProcessSpec
-from beamloom.placement.processes import ProcessStatus
+from beamloom.placement.processes import ProcessStatus, State
 
 MOST_AT_ONCE = 64
 
@@ -62,6 +62,8 @@ class Staff:
         self._house = house
         self._kinds = tuple(kinds)
         self._last_number = 0
+        self._edition, self._class = 0, ""
+        """Of those that are started from now on; the class of the pipeline file where there is no other."""
 
     def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """What the controller is told who asks; ``problem`` is a sentence where that cannot be."""
@@ -69,6 +71,11 @@ class Staff:
             match question:
                 case {"do": "start", "count": int(count), "kind": int(kind)}:
                     return {"started": self.start(count, kind)}
+                case {"do": "renew", "edition": int(edition), "class": str(cls)}:
+                    return {"started": self.renew(edition, cls)}
+                case {"do": "adopt", "edition": int(edition), "class": str(cls)}:
+                    self._edition, self._class = edition, cls
+                    return {"adopted": edition}
                 case {"do": "stop", "name": str(name)}:
                     self.stop(name)
                     return {"stopping": name}
@@ -97,13 +104,27 @@ class Staff:
             raise StaffError(
                 f"there is no kind {kind} of workers; the kinds are numbered from 0 to {len(self._kinds) - 1}"
             )
+        return self._start([kind] * count, self._edition, self._class)
+
+    def renew(self, edition: int, cls: str) -> list[str]:
+        """Start a worker of another edition, and of this class where that is not empty, for each that is kept alive. Raises StaffError."""
+        kinds = [one.kind for one in self._workers() if one.state not in (State.STOPPING, State.GIVEN_UP)]
+        if cls and len(set(kinds)) > 1:
+            raise StaffError(
+                f"there are workers of {len(set(kinds))} kinds; change their classes in their modules, and leave the class out here"
+            )
+        return self._start(kinds, edition, cls or self._class)
+
+    def _start(self, kinds: Sequence[int], edition: int, cls: str) -> list[str]:
         numbers = [
             int(found[1]) for one in self._workers() if (found := re.fullmatch(r"worker-(\d{1,9})", one.name))
         ]
         first = max([self._last_number, *numbers]) + 1
-        self._last_number = first + count - 1
-        names = [f"worker-{number}" for number in range(first, first + count)]
-        self._house.begin([self._kinds[kind].make(name) for name in names])
+        self._last_number = first + len(kinds) - 1
+        names = [f"worker-{number}" for number in range(first, first + len(kinds))]
+        flags = [f"--edition={edition}"] * (edition > 0) + [f"--worker-class={cls}"] * bool(cls)
+        made = [self._kinds[kind].make(name) for kind, name in zip(kinds, names, strict=True)]
+        self._house.begin([msgspec.structs.replace(one, argv=(*one.argv, *flags)) for one in made])
         return names
 
     def stop(self, name: str) -> None:

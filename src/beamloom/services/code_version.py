@@ -7,7 +7,9 @@ imported: what is committed later is not what runs.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import logging
 import os
 import subprocess
@@ -22,6 +24,8 @@ from beamloom.version import VERSION
 logger = logging.getLogger(__name__)
 
 DEFAULT_FILE = "/etc/build_git_meta.json"
+DIGITS = 12
+"""Of a digest: enough to tell versions apart."""
 PATIENCE = 5.0
 """Seconds that git may take for an answer."""
 
@@ -44,6 +48,32 @@ def build_metadata(analysis: str | None = None) -> dict[str, str]:
     """The same as plain words; empty where nothing is known."""
     version = code_version(analysis)
     return {} if version is None else msgspec.to_builtins(version)
+
+
+def code_digest(analysis: str | None, folder: str) -> str:
+    """Of the files of ``analysis``, a class that was imported, and of all that was imported from its folder; empty where there are none.
+
+    What a build or git say is the same for all that was changed since; this is not.
+    """
+    if analysis is None:
+        return ""
+    below, own = Path(folder).resolve(), analysis.partition(":")[0]
+    files = {
+        Path(file).resolve()
+        for name, module in list(sys.modules.items())
+        if (file := getattr(module, "__file__", None)) and file.endswith(".py")
+        if name == own or _is_below(Path(file).resolve(), below)
+    }
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        with contextlib.suppress(OSError):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:DIGITS] if files else ""
+
+
+def _is_below(file: Path, folder: Path) -> bool:
+    """Whether it is of the user, and not of an environment that is kept in the same folder."""
+    return file.is_relative_to(folder) and "site-packages" not in file.parts
 
 
 @functools.cache

@@ -29,7 +29,6 @@ from beamloom.services.admission import Admission
 from beamloom.services.arming import Arming, ArmingRefused, facts_of, why_needed
 from beamloom.services.commands import Commands
 from beamloom.services.detectors import nameable
-from beamloom.services.draining import Departures
 from beamloom.services.ended_runs import EndedRuns
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.inquiry import Inquiries
@@ -60,6 +59,7 @@ from beamloom.services.statekeeping import (
     StateKeeper,
     Went,
 )
+from beamloom.services.updating import Updates
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel, Received
 from beamloom.transport.messages import (
@@ -138,7 +138,8 @@ class ControllerService:
         self._commands = Commands(channel.wake)
         pipeline = secrets.token_hex(8) if keeper is None else keeper.scribe.pipeline
         self._invitations = Invitations(settings, self.ensemble, channel, self.epochs, pipeline)
-        self.departures = Departures(self.ensemble, channel, settings.drain_timeout)
+        self.updates = Updates(self.ensemble, channel, settings.drain_timeout)
+        self.departures = self.updates.departures
         self._admission = Admission(self.ensemble, channel, settings.max_processes)
         self._looked_at = 0.0
         self._left_out: list[Loss] = []
@@ -381,6 +382,7 @@ class ControllerService:
                 self._lose(member, cause, now, killed=True)
         for worker, cause in self.departures.overdue(now):
             self._lose(worker, cause, now, killed=True)
+        self.updates.turn(self.active, now)
         if self._arming is not None:
             self._look_at_arming(now)
         if self.active is not None and self._arming is None:
@@ -460,7 +462,7 @@ class ControllerService:
                 member.begin_run()
         for worker in self.ensemble.workers:
             if worker.peer in arming:
-                arming.run.add_worker(worker.peer, worker.register.tags, now)
+                arming.run.add_worker(worker.peer, worker.register.tags, now, worker.register.edition)
             else:
                 self._invitations.invite(self.active, worker)
         self._keep_run(self.active)
@@ -496,7 +498,3 @@ class ControllerService:
         if self._keeper is not None:
             self._keeper.close()
         self.logbook.close()
-
-    def log_own(self) -> None:
-        """Keep its own log lines beside those of the others."""
-        self.logbook.listen()

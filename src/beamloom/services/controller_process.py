@@ -47,7 +47,7 @@ def _serve(settings: ControllerSettings, state: OpenState, access: Access, healt
     service.disks = disks.told
     if state.stored is not None:
         service.resume(restore(state.stored), time.monotonic())
-    service.log_own()
+    service.logbook.listen()
     capsules = capsules_folder(settings.capsule_dir, state_folder(""))
     # Processes of one pipeline show the certificate that the controller has, or one that the system trusts.
     shown = settings.http_certificate

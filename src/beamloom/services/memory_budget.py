@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable
 
-from beamloom.exit_status import RENEWED
+from beamloom.exit_status import RENEWED, RETIRED
 from beamloom.services.guarding import resident
 from beamloom.services.loop import EndOfService
 
@@ -54,10 +54,11 @@ class MemoryBudget:
 
 
 class Renewal:
-    """Whether this process ends in order to be started anew."""
+    """Whether this process ends in order to be started anew, or never again."""
 
     def __init__(self) -> None:
         self._reason: str | None = None
+        self._retires = False
 
     def by(self, end: EndOfService) -> Callable[[str], None]:
         """What ends the process for a reason."""
@@ -70,8 +71,19 @@ class Renewal:
 
         return renew
 
+    def never(self, end: EndOfService) -> Callable[[str], None]:
+        """What ends the process for good, for a reason."""
+
+        def retire(reason: str) -> None:
+            self._retires = True
+            end.ask(reason)
+
+        return retire
+
     def status(self, status: int) -> int:
-        """The exit status: ``status``, or that which asks for a new start."""
+        """The exit status: ``status``, or that which asks for a new start, or for none."""
+        if status == 0 and self._retires:
+            return RETIRED
         return RENEWED if status == 0 and self._reason is not None else status
 
 

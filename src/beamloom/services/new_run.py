@@ -12,6 +12,7 @@ from beamloom.services.arming import ArmingRefused, takes_part
 from beamloom.services.detectors import in_streams
 from beamloom.services.ensemble import Ensemble, Member
 from beamloom.services.sharing import ingesters_of, part_of, problems
+from beamloom.services.updating import first_edition
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import TriggerMap
 
@@ -58,6 +59,7 @@ def new_run(
         stateful=any(worker.register.stateful for worker in ensemble.staying),
     )
     run = Run(str(uuid.uuid4()), trigger_map, times, now)
+    run.begin_edition(first_edition(ensemble))
     for stream in run.layouts:
         members = ingesters_of(ensemble, stream)
         if len(members) > 1:

@@ -13,7 +13,7 @@ from typing import Any
 from beamloom.analysis import ErrorCapsule, WorkerState
 from beamloom.errors import UserError
 from beamloom.services import traces
-from beamloom.services.code_version import build_metadata, code_version
+from beamloom.services.code_version import build_metadata, code_digest, code_version
 from beamloom.services.epochs import Epochs
 from beamloom.services.event_calls import EventCalls
 from beamloom.services.evidence import Evidence
@@ -139,6 +139,8 @@ class WorkerService:
             analysis=settings.worker_class or "",
             folder=os.path.abspath(settings.analysis_path),
             code=build_metadata(settings.worker_class),
+            edition=settings.edition,
+            digest=code_digest(settings.worker_class, settings.analysis_path),
             stateful=analysis is not None and analysis.stateful,
         )
         self._run: WorkerRun | None = None

@@ -40,7 +40,7 @@ def serve(settings: WorkerSettings, health: Health = NOBODY_HEARS) -> int:
         load,
         notes=notes,
         renew=renewal.by(end),
-        end=end.ask,
+        end=renewal.never(end),
         evidence=evidence_of(settings),
     )
 

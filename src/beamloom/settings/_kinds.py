@@ -341,6 +341,14 @@ class WorkerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_
     analysis_path: Annotated[
         str, Meta(description="Folder where the analysis is imported from, before installed packages.")
     ] = "."
+    edition: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Number of the version of the analysis: workers of a higher one take over in the middle of a run when "
+            "`beamloom update` says so; those that it starts have it set.",
+        ),
+    ] = 0
     outbox_bytes: Annotated[
         int,
         Meta(

@@ -44,6 +44,10 @@ class Register(Message):
     """Of a worker and of the reducer: its user class, as module:Class."""
     code: dict[str, str] = {}
     """Version of the user's code: commit_hash, branch_name, timestamp, repository_url."""
+    edition: int = 0
+    """Of a worker: the number of its version of the user's code; a newer one has a higher number."""
+    digest: str = ""
+    """Of the files that its user class was imported from."""
     fault: str | None = None
     """Why its user class cannot be used."""
     stateful: bool = False
