@@ -58,11 +58,11 @@ class Deployment:
 
 
 def pipeline_of(
-    repository: Repository, worker: str, reducer: str, parameters: str | None
+    repository: Repository, worker: str, reducer: str, parameters: str | None, folder: str = "."
 ) -> tuple[str, list[Remark]]:
     """The text of a pipeline file, empty where nothing describes a deployment, and remarks.
 
-    ``worker`` and ``reducer`` are the classes that were found, for deployments that name none.
+    ``worker`` and ``reducer`` are the classes that were found, for deployments that name none; they are imported from ``folder``.
     """
     read = Deployment()
     for name in repository.named(".yaml", ".yml"):
@@ -80,7 +80,7 @@ def pipeline_of(
             _environment(read, name, repository.text(name) or "")
     if not read.streams:
         return "", read.remarks
-    made = _written(read, worker, reducer, parameters)
+    made = _written(read, worker, reducer, parameters, folder)
     try:
         parse_pipeline(made, folder=repository.path)
     except UserError as error:
@@ -287,7 +287,7 @@ def _environment(read: Deployment, name: str, text: str) -> None:
 # ---- the file ---------------------------------------------------------------------------------------------------------------
 
 
-def _written(read: Deployment, worker: str, reducer: str, parameters: str | None) -> str:
+def _written(read: Deployment, worker: str, reducer: str, parameters: str | None, folder: str) -> str:
     first = {"class": read.worker or worker or "worker:Worker", "count": max(1, read.workers)}
     rows = [f"# Made by 'beamloom migrate' of {', '.join(dict.fromkeys(read.places))}.", "streams:"]
     rows += [f"  {_flow(stream)}: {_flow(own)}" for stream, own in read.streams.items()]
@@ -299,6 +299,8 @@ def _written(read: Deployment, worker: str, reducer: str, parameters: str | None
         f"reducer: {_flow({'class': read.reducer or reducer or 'reducer:Reducer', 'http': '127.0.0.1:5001'})}"
     )
     rows.append(f"controller: {_flow({'http': '127.0.0.1:5000'})}")
+    if folder != "." and (not read.worker or read.worker == worker):
+        rows.append(f"analysis: {_flow(folder)}")
     if parameters is not None:
         rows.append(f"parameters: {_flow(parameters)}")
     if read.recording:

@@ -19,7 +19,7 @@ from beamloom.migrating.deployments import pipeline_of
 from beamloom.migrating.described import described_replays
 from beamloom.migrating.edits import unified
 from beamloom.migrating.looking import looked_at
-from beamloom.migrating.other_systems import of_om, of_pyme
+from beamloom.migrating.other_systems import of_om, of_pyme, pipeline_of_om
 from beamloom.migrating.pairing import Class, pairs
 from beamloom.migrating.proving import Proof
 from beamloom.migrating.repository import Repository, read_repository
@@ -77,8 +77,12 @@ def migrate(wish: Wish, say: Callable[[str], None] = lambda text: None) -> Migra
         wish.worker or (asked[0].worker if asked else next(iter(workers), "")),
         wish.reducer or (asked[0].reducer if asked else next(iter(reducers), "")),
         next((one.parameters for one in asked if one.parameters), None),
+        asked[0].folder if asked else next((one.folder for one in classes), "."),
     )
     remarks += more
+    if not pipeline:
+        pipeline, more = pipeline_of_om(repository)
+        remarks += more
     if pipeline and PIPELINE not in repository.names:
         texts[PIPELINE] = pipeline
     if not seen and not any(one.what in ("om", "pyme") for one in remarks) and not pipeline:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
 
 from beamloom.errors import UserError
 from beamloom.located_yaml import FileError, Located, parse_yaml
@@ -35,6 +38,46 @@ def of_om(repository: Repository) -> Iterator[Remark]:
         for note in monitor.notes:
             line, _, text = note.removeprefix("line ").partition(": ")
             yield _remark("note", "om", name, text, int(line))
+
+
+def pipeline_of_om(repository: Repository) -> tuple[str, list[Remark]]:
+    """A pipeline file with what the one monitor.yaml says; empty where there is none, or it needs what cannot be done."""
+    from beamloom.apps.crystallography.monitor import Monitor, read_monitor
+
+    monitors: list[tuple[str, Monitor]] = []
+    for name, root in _mappings(repository):
+        if "om" in {key.text for key in root.value}:
+            try:
+                monitors.append((name, read_monitor(repository.path / name)))
+            except UserError:
+                continue
+    if len(monitors) != 1 or monitors[0][1].is_own_class:
+        return "", []
+    name, monitor = monitors[0]
+    values = {key: _below(repository, value) for key, value in monitor.values.items()}
+    parameters = yaml.safe_dump(
+        values, sort_keys=True, default_flow_style=None, width=120, allow_unicode=True
+    )
+    made = (
+        f"# Made by 'beamloom migrate' of {name}; names of files are relative to where it is started.\n"
+        'streams:\n  detector: {device: dectris_v2, url: "tcp://127.0.0.1:31001"}\n'
+        'workers: {class: "beamloom.apps.crystallography:Worker", count: 8}\n'
+        'reducer: {class: "beamloom.apps.crystallography:Reducer", http: "127.0.0.1:5001"}\n'
+        'controller: {http: "127.0.0.1:5000"}\n'
+        "parameters:\n" + "".join(f"  {row}\n" for row in parameters.splitlines())
+    )
+    sentence = (
+        "nothing says where frames come from: write device and address of the detector into the pipeline file"
+    )
+    return made, [_remark("note", "om", name, sentence)]
+
+
+def _below(repository: Repository, value: object) -> object:
+    """A file of the repository by its name there: other machines have it elsewhere."""
+    if not isinstance(value, str):
+        return value
+    # Where there is no such file yet, names are relative to the working folder.
+    return value.removeprefix(f"{repository.path.resolve()}/").removeprefix(f"{Path.cwd()}/")
 
 
 def of_pyme(repository: Repository) -> Iterator[Remark]:
@@ -69,11 +112,12 @@ def _recipe(repository: Repository, name: str) -> Iterator[Remark]:
 
     try:
         recipe = read_recipe(repository.path / name)
-    except FileError as error:
-        for problem in error.problems:
-            yield _remark("problem", "pyme", name, problem.text, problem.line)
     except UserError as error:
-        yield _remark("problem", "pyme", name, str(error))
+        for row in str(error).splitlines():
+            text = row.removeprefix(f"{repository.path / name}:")
+            line, colon, said = text.partition(": ")
+            where = int(line) if colon and line.isdigit() else 0
+            yield _remark("problem", "pyme", name, said if where else text.strip(), where)
     else:
         takes = " ".join(f"--input {key}=FILE" for key in recipe.needs)
         yield _remark(

@@ -165,8 +165,10 @@ def _without_unused(source: Source, cls: str, hook: ast.FunctionDef) -> Shorter 
     if not dropped or _has_comment(text[pieces[0].start : pieces[-1].stop]):
         return None
     goes = {piece.stars + piece.name for piece in dropped}
-    by_name = [one.arg for one in arguments.kwonlyargs if one.arg not in goes]
-    if by_name and (arguments.vararg is None or f"*{arguments.vararg.arg}" in goes):
+    by_name = [one.arg for one in arguments.kwonlyargs]
+    # What makes the others be given by name stays as long as there are others: *args, or what stands behind the bare star.
+    star = f"*{arguments.vararg.arg}" if arguments.vararg is not None else next(iter(by_name), "")
+    if star in goes and not {*by_name} <= goes:
         return None
     change = Change(
         file=source.name,
