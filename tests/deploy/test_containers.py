@@ -69,6 +69,10 @@ def test_the_steps_of_the_image_make_a_beamloom_that_starts(repository: Path, tm
         "HOME": os.environ["HOME"],
         "PATH": f"{opt}/bin:{Path(sys.executable).parent}:/usr/bin:/bin",
     }
+    environment |= {
+        "PIP_NO_COMPILE": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }  # to save time
     for instruction, rest in build.steps:
         if instruction == "COPY":
             for one in copied(rest)[0]:
