@@ -11,13 +11,13 @@ from simulation.scenario import Outcome, Scenario, Simulation
 
 LOWEST, HIGHEST = 500.0, 2e6
 """Events per second between which it is looked for."""
-STEPS = 7
-"""Halvings of the logarithm: the answer is within 8 %."""
-AT_LEAST = 0.2
+STEPS = 6
+"""Halvings of the logarithm: the answer is within 14 %."""
+AT_LEAST = 0.15
 """Seconds of packets."""
 ROUNDS = 2.5
 """Times that each worker works off a batch, besides."""
-FEWEST, MOST = 1_000, 200_000
+FEWEST, MOST = 1_000, 60_000
 """Events of one simulation."""
 
 

@@ -68,6 +68,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it. Lags are seconds from the last packet of an event to its result."""
 
     events: int
+    seconds: float
+    """For which packets came."""
     reduced: int
     failed: int
     lost: int
@@ -94,7 +96,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sustained(self) -> bool:
         """Whether the pipeline kept up."""
-        return self.reduced + self.failed == self.events and max(self.busy.values()) < FULL
+        # Whose lag is of the length of the run has only begun to queue.
+        steady = self.lag["p50"] < 0.5 * self.seconds
+        return self.reduced + self.failed == self.events and max(self.busy.values()) < FULL and steady
 
     @property
     def ends_first(self) -> str:
@@ -282,6 +286,7 @@ class Simulation:
         turns = self.controller.turns
         return Outcome(
             events=self.events,
+            seconds=scenario.seconds,
             reduced=counts.reduced,
             failed=counts.failed,
             lost=counts.lost,
