@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-more fuzz chaos hits lint format types imports check docs web web-check web-checked bench constraints clean
+.PHONY: help install demo test test-more fuzz chaos hits lint format types imports check docs web web-check web-checked bench constraints dist supply clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -80,6 +80,13 @@ constraints: ## choose the newest versions of everything and pin them in constra
 	   out/constraints/bin/python -m pip freeze --all --exclude beamloom --exclude setuptools; \
 	 } > out/constraints.txt && mv out/constraints.txt constraints.txt
 	@rm -rf out/constraints
+
+dist: $(STAMP) ## build the archive of the sources and the wheel into dist/
+	rm -rf dist
+	@PYTHONPATH=tests $(BIN)/python -m supply --keep dist --python= --extras=
+
+supply: $(STAMP) ## install the wheel in empty environments: Python 3.11 to 3.13, and each extra alone; half an hour
+	PYTHONPATH=tests $(BIN)/python -m supply $(ARGS)
 
 clean: ## remove .venv and everything else that was built
 	rm -rf $(VENV) out dist web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

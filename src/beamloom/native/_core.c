@@ -1,6 +1,8 @@
 /* Receives many messages of a ZeroMQ socket in one call; what it promises is said in receiving.py, whose Python way gives the same.
 
-   libzmq is the one that pyzmq has loaded: its functions are looked up in pyzmq's own extension, nothing is linked. */
+   libzmq is the one that pyzmq has loaded: its functions are looked up in pyzmq's own extension, nothing is linked.
+
+   hatch_build.py compiles it for the stable ABI of Python 3.11 (Py_LIMITED_API), so that what is built once serves every later Python. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -34,9 +36,9 @@ typedef struct {
 
 static void large_dealloc(Large *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
     zmq.close(&self->msg);
-    type->tp_free(self);
+    PyObject_Free(self);
     Py_DECREF(type);
 }
 
@@ -137,16 +139,16 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
     message msg;
     zmq.init(&msg);
     int error = frames == NULL || counts == NULL ? -1 : 0;
-    while (!error && PyList_GET_SIZE(counts) < most) {
-        Py_ssize_t before = PyList_GET_SIZE(frames);
+    while (!error && PyList_Size(counts) < most) {
+        Py_ssize_t before = PyList_Size(frames);
         error = next_message(socket, &msg, large, frames);
-        if (!error && append(counts, PyLong_FromSsize_t(PyList_GET_SIZE(frames) - before)) < 0)
+        if (!error && append(counts, PyLong_FromSsize_t(PyList_Size(frames) - before)) < 0)
             error = -1;
-        if (error > 0 && PyList_SetSlice(frames, before, PyList_GET_SIZE(frames), NULL) < 0)
+        if (error > 0 && PyList_SetSlice(frames, before, PyList_Size(frames), NULL) < 0)
             error = -1;
     }
     zmq.close(&msg);
-    if (error > 0 && error != EAGAIN && PyList_GET_SIZE(counts) == 0) {
+    if (error > 0 && error != EAGAIN && PyList_Size(counts) == 0) {
         errno = error;
         PyErr_SetFromErrno(PyExc_OSError);
         error = -1;
@@ -162,7 +164,7 @@ static PyObject *receive(PyObject *module, PyObject *const *args, Py_ssize_t cou
 
 static PyObject *bind(PyObject *module, PyObject *path)
 {
-    const char *name = PyUnicode_AsUTF8(path);
+    const char *name = PyUnicode_AsUTF8AndSize(path, NULL);
     if (name == NULL)
         return NULL;
     void *library = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
