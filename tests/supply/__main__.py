@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from supply.distributions import Distributions, build
 from supply.extras import PLAIN, look_at
 from supply.outside import look_from_outside
+from supply.pythons import find
 from supply.rooms import Refused
 from supply.uses import USES
 
@@ -50,11 +50,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _outside(given: Distributions, folder: Path, python: str) -> bool:
-    if not starts(python):
-        print(f"{python}: skipped, as there is none here")
+    found = find(python)
+    if found is None:
+        print(f"{python}: skipped, as there is none here", flush=True)
         return True
     try:
-        for line in look_from_outside(given, folder / python.replace("/", "-"), python):
+        for line in look_from_outside(given, folder / python.replace("/", "-"), found):
             print(f"{python}: {line}", flush=True)
     except Refused as refused:
         print(f"{python}: FAILED: {refused}", flush=True)
@@ -70,17 +71,6 @@ def _alone(extra: str, given: Distributions, folder: Path, python: str) -> bool:
         print(f"  FAILED: {problem}", flush=True)
     shutil.rmtree(place, ignore_errors=True)
     return not installed.problems
-
-
-def starts(python: str) -> bool:
-    """Whether there is such a Python; a version manager may have names that do not start."""
-    try:
-        return (
-            subprocess.run([python, "-c", "import ensurepip"], capture_output=True, check=False).returncode
-            == 0
-        )
-    except OSError:
-        return False
 
 
 def _parser() -> argparse.ArgumentParser:
