@@ -22,8 +22,12 @@ def report(found: Migration) -> Iterator[str]:
     yield f"{found.path}: {_list('worker', found.workers)}, {_list('reducer', found.reducers)}"
     for replayed in found.replays:
         yield from _replay(replayed)
+    # What is in the patch is told there.
+    shortened = {(f"{one.file}:{one.line}", one.kind) for one in found.changes}
     for level, title in TITLES.items():
-        remarks = [one for one in found.remarks if one.level == level]
+        remarks = [
+            one for one in found.remarks if one.level == level and (one.place, one.what) not in shortened
+        ]
         if remarks:
             yield ""
             yield f"{title}:"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from beamloom.errors import UsageError
+from beamloom.errors import UsageError, did_you_mean
 from beamloom.migrating.children import ChildFailed, Look, Looked, Tried, Try, Wanted, ask
 from beamloom.migrating.classes import Seen, classes_seen
 from beamloom.migrating.copying import copy_to
@@ -139,9 +139,10 @@ def _asked(wish: Wish, repository: Repository, classes: Sequence[Class]) -> tupl
     """The replays that the repository describes, or else all recordings by all pairs of classes."""
     for given, what in ((wish.worker, "worker"), (wish.reducer, "reducer")):
         if given is not None and given not in [one.reference for one in classes if one.seen.role == what]:
-            known = ", ".join(one.reference for one in classes if one.seen.role == what) or "none"
+            known = [one.reference for one in classes if one.seen.role == what]
             raise UsageError(
-                f"there is no {what} {given!r} in {wish.path}; those that can be imported: {known}"
+                f"there is no {what} {given!r} in {wish.path}{did_you_mean(given, known)}; those that can be imported: "
+                f"{', '.join(known) or 'none'}"
             )
     for name in (*wish.files, *filter(None, [wish.parameters])):
         if not (repository.path / name).is_file():
