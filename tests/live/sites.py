@@ -80,7 +80,7 @@ class Site:
 
     def wait_for(self, name: str, words: str) -> None:
         """Wait until a process has written this."""
-        wait_until(lambda: words in self.said(name), f"{words!r} of {name}", self.told, 60)
+        wait_until(lambda: words in self.said(name), f"{words!r} of {name}", self.told, 120)
 
     def told(self) -> str:
         """The last lines of all."""
