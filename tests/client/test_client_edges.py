@@ -169,16 +169,10 @@ def test_what_others_wrote_is_escaped() -> None:
         assert "<script" not in page
 
 
-def test_importing_beamloom_is_fast_and_brings_no_http() -> None:
-    code = (
-        "import sys, time; begin = time.perf_counter(); import beamloom; "
-        "print(time.perf_counter() - begin, [m for m in ('httpx', 'websockets', 'numpy') if m in sys.modules])"
-    )
-    said = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        for _ in range(5)
-    ]
-    assert all(line.strip().endswith("[]") for line in said)
-    assert min(float(line.split()[0]) for line in said) < 0.1, (
-        "seconds, where nobody else keeps the machine busy"
-    )
+def test_importing_beamloom_brings_little_and_no_http() -> None:
+    code = "import sys; before = set(sys.modules); import beamloom; print(*(set(sys.modules) - before))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    brought = set(said.split())
+    assert not brought & {"httpx", "websockets", "numpy", "msgspec", "asyncio"}
+    # Names are looked up when they are used first; each module costs some tenths of a millisecond.
+    assert len(brought) < 60
