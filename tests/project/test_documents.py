@@ -42,6 +42,13 @@ def test_decisions_are_numbered_without_gaps_or_doubles(repository: Path) -> Non
     assert [int(name.split("-")[0]) for name in pages] == list(range(1, len(pages) + 1))
 
 
+def test_every_decision_is_listed_by_its_title(repository: Path) -> None:
+    folder = repository / "docs/decisions"
+    titles = {path.name: path.read_text().splitlines()[0] for path in folder.glob("[0-9]*.md")}
+    listed = re.findall(r"^- \[(.*)\]\((.*)\)$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert {name: f"# {title}" for title, name in listed} == titles
+
+
 def test_every_make_target_that_is_documented_exists(repository: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (repository / "Makefile").read_text(), re.MULTILINE))
     named = {
