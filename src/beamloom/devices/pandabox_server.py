@@ -63,6 +63,13 @@ class _Client:
         self.options = options
 
 
+def _has_gone(connection: socket.socket) -> bool:
+    """Whether the other side has closed a connection, or died."""
+    poller = select.poll()
+    poller.register(connection, select.POLLRDHUP)
+    return bool(poller.poll(0))
+
+
 class PandaServer:
     """Binds to ``url``, port 0 or ``*`` picking a free one, and welcomes clients from then on.
 
@@ -103,12 +110,16 @@ class PandaServer:
     def clients(self) -> int:
         """How many have sent their options and are there."""
         with self._lock:
+            for client in [one for one in self._clients if _has_gone(one.connection)]:
+                self._part_with(client)
             return sum(client.options is not None for client in self._clients)
 
     def wait_for_client(self, timeout: float) -> None:
-        """Return when somebody listens; raises TimeoutError after ``timeout`` seconds."""
-        if not self._welcomed.wait(timeout):
-            raise TimeoutError(f"nobody connected to {self._url} within {timeout:g} s")
+        """Return when somebody listens, not counting who has gone meanwhile; raises TimeoutError after ``timeout`` seconds."""
+        until = time.monotonic() + timeout
+        while not self.clients:
+            if not self._welcomed.wait(until - time.monotonic()):
+                raise TimeoutError(f"nobody connected to {self._url} within {timeout:g} s")
 
     def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
         """Send headers, rows of text and ENDs, at most ``rate`` rows per second; returns how many were sent.

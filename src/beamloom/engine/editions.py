@@ -70,7 +70,9 @@ class Editions:
 
     @property
     def _first(self) -> int:
-        return self.records[0].edition.number if self.records else 0
+        """The one that the run began with; 0 where nobody has named it."""
+        named = self.records and self.records[0].first_event == 0
+        return self.records[0].edition.number if named else 0
 
     def made(self, number: int, reduced: RangeSet) -> RangeSet:
         """The events of those in ``reduced`` whose results an edition has made; an event with several deliveries counts for the last."""

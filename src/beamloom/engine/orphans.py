@@ -108,10 +108,14 @@ class Orphans:
             if waits and worker.name not in busy and self._waits_in_vain(orphan, worker, now):
                 careful, worker.careful, waits = False, None, False
             if waits or worker.suspended or worker.name in busy:
-                waiting.append(orphan)
-                if not bound:
-                    # Nobody has more room than this one.
+                end = self._bound_until(orphan, worker) if bound else orphan.first
+                if end == orphan.first:
+                    # Nobody has more room than this one, or constraints of what waits may be those of what comes behind it.
+                    waiting.append(orphan)
                     break
+                waiting.append(Orphan(orphan.first, orphan.slot, end))
+                if end < orphan.stop:
+                    queue.appendleft(Orphan(end, orphan.slot, orphan.stop))
                 busy.add(worker.name)
                 continue
             end = self._bind(orphan, self._same_care(orphan, careful), worker)
@@ -176,6 +180,19 @@ class Orphans:
         while end < min(stop, binding.stop) and self._follows(binding, end, worker):
             end += 1
         return end
+
+    def _bound_until(self, orphan: Orphan, worker: Worker) -> int:
+        """Up to which event all constraints are bound to this worker; the first one where the deliveries have several."""
+        if self._deliveries.of(orphan.first) is not None:
+            return orphan.first
+        binding = self._bindings.of(orphan.first)
+        event, stop = orphan.first, min(orphan.stop, binding.stop)
+        while event < stop and self._deliveries.of(event) is None:
+            group = int(binding.part.single[event - binding.first])
+            if group < 0 or binding.bound[group] != worker.index:
+                break
+            event += 1
+        return event
 
     def _follows(self, binding: Binding, event: int, worker: Worker) -> bool:
         """Whether the next orphaned event may go along to the same worker; binds its constraint if so."""

@@ -88,10 +88,10 @@ class Updates:
                 raise UpdateRefused(
                     f"edition {latest.edition.number} holds already, from event {latest.first_event} on"
                 )
-            if active.run.lives is None and any(worker.register.stateful for worker in newer):
+            if active.run.lives is not None or any(worker.register.stateful for worker in newer):
                 raise UpdateRefused(
-                    f"edition {number} says that it is stateful, and the run was armed for a class that is not; stop the run, update, "
-                    "and arm another one"
+                    "the class says that it is stateful, and code with states is not changed within a run; let the run end or stop it, "
+                    "update, and arm another one"
                 )
             joined = [worker for worker in newer if worker.peer in active.run.workers]
             try:
