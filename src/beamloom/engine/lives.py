@@ -62,7 +62,7 @@ class Lives:
                 first += 1
                 continue
             end = min(span.stop, self._end_of_stretch(binding, first))
-            life = self._life_on(worker, binding, group, first)
+            life = self._life_on(worker, binding, group)
             spans += self._rehearse(life, binding, group, first, worker, span.attempt)
             attempt = span.attempt - 1 + life.index
             spans.append(_part(span, first, end, attempt=attempt, life=life.number))
@@ -72,10 +72,9 @@ class Lives:
             first = end
         return spans
 
-    def _life_on(self, worker: Worker, binding: Binding, group: int, event: int) -> Life:
+    def _life_on(self, worker: Worker, binding: Binding, group: int) -> Life:
         life = binding.lives.get(group)
-        # One that has gone past the event has seen it, of a worker whose code was older and that is gone.
-        if life is not None and life.worker == worker.index and binding.first + life.next <= event:
+        if life is not None and life.worker == worker.index:
             return life
         self._numbers += 1
         if life is None:

@@ -39,7 +39,9 @@ class Orphans:
         suspects: Suspects,
         attempts: Attempts,
         epochs: EpochPlan,
+        editions: EpochPlan,
     ) -> None:
+        """``editions``: which edition of the code each event is meant for."""
         self.moved_at = 0.0
         """When a delivery was done, the last time, or nothing waited."""
         self._workforce = workforce
@@ -48,11 +50,10 @@ class Orphans:
         self._suspects = suspects
         self._attempts = attempts
         self._epochs = epochs
+        self._editions = editions
         self._waiting: list[Orphan] = []
         self.lives: Lives | None = None
         """Who has the state of each constraint, where there is one."""
-        self.editions = EpochPlan()
-        """Which edition of the code each event is meant for."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -135,7 +136,7 @@ class Orphans:
             return orphan.first + 1
         stop = min(orphan.stop, orphan.first + RELEASE_CHUNK)
         attempt, epoch = self._attempts.of(orphan.first, orphan.slot), self._epochs.of(orphan.first)
-        stop = self.editions.end(orphan.first, stop)
+        stop = self._editions.end(orphan.first, stop)
         for event in range(orphan.first + 1, stop):
             if (
                 (event, orphan.slot) in self._suspects
@@ -148,7 +149,7 @@ class Orphans:
     def _heir(self, orphan: Orphan, careful: bool) -> tuple[Worker | None, bool]:
         """The worker that is to have the deliveries from ``orphan.first`` on, and whether a constraint is bound to it already."""
         groups, tags, binding = self._serves(orphan)
-        edition = self.editions.of(orphan.first)
+        edition = self._editions.of(orphan.first)
         bound = [int(binding.bound[group]) for group in groups if binding.bound[group] >= 0]
         heir = next((one for one in map(self._workforce.by_index, bound) if one.edition >= edition), None)
         if heir is not None:

@@ -56,9 +56,14 @@ class Scheduler:
         self.lives = Lives(self._bindings, self._epochs) if stateful else None
         """Who has the state of each constraint; None where there is no state."""
         self._orphans = Orphans(
-            self.workforce, self._bindings, self._deliveries, self._suspects, self._attempts, self._epochs
+            self.workforce,
+            self._bindings,
+            self._deliveries,
+            self._suspects,
+            self._attempts,
+            self._epochs,
+            self._editions,
         )
-        self._orphans.editions = self._editions
         self._orphans.lives = self.lives
 
     # ---- parameters ---------------------------------------------------------------------------------------------------------
