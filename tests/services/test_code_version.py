@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.services.code_version import build_metadata, code_version
+from beamloom.services.code_version import build_metadata, code_digest, code_version
 
 
 def test_the_version_of_the_analysis_is_read_from_the_file_of_its_build(
@@ -91,3 +91,34 @@ def test_of_a_file_that_only_lies_in_a_checkout_the_version_is_unknown(checkout:
 def test_without_git_the_version_is_unknown(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(checkout))
     assert code_version("versioned:Worker") is None
+
+
+def test_the_digest_is_that_of_the_imported_files_of_the_folder_and_of_no_environment_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, seen = tmp_path / "real", tmp_path / "seen"
+    packages = real / "env" / "site-packages"
+    packages.mkdir(parents=True)
+    seen.symlink_to(real)
+    names = ["digest_analysis", "digest_helper", "digest_library"]
+    files = {name: real / f"{name}.py" for name in names[:2]} | {names[2]: packages / f"{names[2]}.py"}
+    elsewhere = tmp_path / "elsewhere.py"
+    files["digest_helper"].symlink_to(elsewhere)
+    for file in [files["digest_analysis"], elsewhere, files["digest_library"], real / "not_imported.py"]:
+        file.write_text("x = 1\n")
+    for folder in (seen, packages):
+        monkeypatch.syspath_prepend(folder)
+    for name in names:
+        monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+
+    def digest(analysis: str | None = "digest_analysis:Worker") -> str:
+        return code_digest(analysis, str(seen))
+
+    first = digest()
+    assert len(first) == 12
+    for untouched in (real / "not_imported.py", files["digest_library"], elsewhere):
+        untouched.write_text("x = 2\n")
+        assert digest() == first
+    files["digest_analysis"].write_text("x = 2\n")
+    assert digest() not in ("", first)
+    assert digest(None) == ""

@@ -57,23 +57,33 @@ def code_digest(analysis: str | None, folder: str) -> str:
     """
     if analysis is None:
         return ""
-    below, own = Path(folder).resolve(), analysis.partition(":")[0]
-    files = {
-        Path(file).resolve()
+    below, own = os.path.join(os.path.realpath(folder), ""), analysis.partition(":")[0]
+    folders: dict[str, str] = {}
+    found = {
+        name: _real(file, folders)
         for name, module in list(sys.modules.items())
         if (file := getattr(module, "__file__", None)) and file.endswith(".py")
-        if name == own or _is_below(Path(file).resolve(), below)
+    }
+    # What is of an environment that is kept in the same folder is not of the user.
+    files = {
+        file
+        for name, file in found.items()
+        if name == own or (file.startswith(below) and f"{os.sep}site-packages{os.sep}" not in file)
     }
     digest = hashlib.sha256()
-    for file in sorted(files):
+    for path in sorted(map(Path, files)):
         with contextlib.suppress(OSError):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:DIGITS] if files else ""
 
 
-def _is_below(file: Path, folder: Path) -> bool:
-    """Whether it is of the user, and not of an environment that is kept in the same folder."""
-    return file.is_relative_to(folder) and "site-packages" not in file.parts
+def _real(file: str, folders: dict[str, str]) -> str:
+    """The file without links in its path; ``folders`` keeps what was found out of each, as hundreds of modules are in a few of them."""
+    folder, name = os.path.split(file)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    path = os.path.join(folders[folder], name)
+    return os.path.realpath(path) if os.path.islink(path) else path
 
 
 @functools.cache
