@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from beamloom.access.policy import is_loopback
 from beamloom.pipeline_file import Pipeline, WorkerGroup
 from beamloom.placement.children import ProcessSpec
 from beamloom.placement.staff import WorkerKind
@@ -53,14 +53,6 @@ HERE: Final = Spread()
 def reachable(host: str, from_there: str = "127.0.0.1") -> str:
     """How to reach who listens at ``host``: where that is everywhere, by the address that is given."""
     return from_there if host == ANYWHERE else host
-
-
-def is_here(host: str) -> bool:
-    """Whether only processes of the same machine reach this address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Commands:
@@ -176,7 +168,7 @@ class Commands:
     def _addresses(self, own: Mapping[str, Any], *, away: bool) -> dict[str, Any]:
         """Where a process opens its ports, and is reached, when some of them run elsewhere."""
         if away:
-            http = {"http_host": HOST} if is_here(str(own.get("http_host", ""))) else {}
+            http = {"http_host": HOST} if is_loopback(str(own.get("http_host", ""))) else {}
             return {"bind": HOST, **http}
         if not self._spread.places:
             return {}

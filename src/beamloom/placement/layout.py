@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from beamloom.access import Credentials, tokens_of
+from beamloom.access.policy import is_loopback
 from beamloom.pipeline_file import Pipeline, host_and_port
 from beamloom.placement.children import ProcessSpec
-from beamloom.placement.commands import HERE, Address, Commands, Spread, is_here, reachable
+from beamloom.placement.commands import HERE, Address, Commands, Spread, reachable
 from beamloom.placement.ports import free_ports
 from beamloom.placement.staff import WorkerKind
 from beamloom.transport.interfaces import address_at
@@ -71,7 +72,7 @@ def _addresses(pipeline: Pipeline, spread: Spread) -> dict[str, Address]:
     if pipeline.debugworker:
         wanted["debugworker"] = host_and_port(pipeline.debugworker.http)
     wanted = {name: (address_at(host), port) for name, (host, port) in wanted.items()}
-    if spread.places and is_here(wanted["mailbox"][0]):
+    if spread.places and is_loopback(wanted["mailbox"][0]):
         wanted["mailbox"] = spread.host, wanted["mailbox"][1]
     # Which ports are free elsewhere is not known here.
     open_ones = [name for name, (_, port) in wanted.items() if port == 0 and name not in spread.places]
