@@ -60,6 +60,19 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
 
 
+def share_of(job: Job) -> dict[str, int]:
+    """What one Dask worker of the job has, by the names of resources; memory in bytes. Raises ClusterRefused, MissingLibrary."""
+    try:
+        memory = library("dask.utils", "jobs of a queue", "jobqueue").parse_bytes(job.memory)
+    except ValueError as error:
+        raise ClusterRefused(f"{job.memory!r} is no amount of memory, which is written as 16GB") from error
+    return {
+        "cpu": job.cores // job.processes,
+        "memory": memory // job.processes,
+        "gpu": job.gpus // job.processes,
+    }
+
+
 def job_cluster(system: str, job: Job) -> Callable[[], Any]:
     """A function that makes a cluster without any jobs yet. Raises ClusterRefused for what cannot be, MissingLibrary."""
     if system not in SYSTEMS:
@@ -69,16 +82,7 @@ def job_cluster(system: str, job: Job) -> Callable[[], Any]:
             f"a job with {job.cores} cores for {job.processes} processes cannot be; give it as many cores as processes, or more"
         )
     module = library("dask_jobqueue", "jobs of a queue", "jobqueue")
-    try:
-        memory = library("dask.utils", "jobs of a queue", "jobqueue").parse_bytes(job.memory)
-    except ValueError as error:
-        raise ClusterRefused(f"{job.memory!r} is no amount of memory, which is written as 16GB") from error
-    share = {
-        "cpu": job.cores // job.processes,
-        "memory": memory // job.processes,
-        "gpu": job.gpus // job.processes,
-    }
-    told = ",".join(f"{name}={amount}" for name, amount in share.items() if amount)
+    told = ",".join(f"{name}={amount}" for name, amount in share_of(job).items() if amount)
     given = {
         "cores": job.cores,
         "memory": job.memory,

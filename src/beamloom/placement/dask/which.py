@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from beamloom.dask_clusters import ClusterRefused, Job, Opener, job_cluster, opener
+from beamloom.dask_clusters import ClusterRefused, Job, Opener, job_cluster, opener, share_of
 from beamloom.libraries import library
 from beamloom.pipeline_file import Dask
 
@@ -56,12 +56,7 @@ def cluster_of(dask: Dask) -> Where:
 
 def room_of(job: Job, needs: Mapping[str, float]) -> int:
     """Workers that one job has room for. Raises ClusterRefused where it has none."""
-    memory = library("dask.utils", WHAT, "dask").parse_bytes(job.memory)
-    share = {
-        "cpu": job.cores // job.processes,
-        "gpu": job.gpus // job.processes,
-        "memory": memory // job.processes,
-    }
+    share = share_of(job)
     fits = [
         share["cpu"],
         *(int(share[name] // need) for name, need in needs.items() if name in share and need),
