@@ -1,4 +1,7 @@
-"""The ingester classes of dranspose, as deployments name them, and the device that takes the place of each."""
+"""The ingester classes of dranspose, as deployments name them, and the device that takes the place of each.
+
+The chart is installed without this package, and has a copy: ``deploy/helm/beamloom/templates/_ingester.tpl``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-{{/* The device of an ingester: as it says, or the one that the ingester class of existing values means. */}}
+{{/* The device of an ingester: as it says, or the one that the ingester class of existing values means. The table is a copy of that in
+src/beamloom/devices/ingester_classes.py, and a test holds them together. */}}
 {{- define "beamloom.device" -}}
 {{- $own := .own -}}
 {{- $classes := dict "ZmqPullEigerLegacyIngester" "dectris_v1" "ZmqPullSingleIngester" "stins" "ZmqSubAlbaemIngester" "albaem" "ZmqSubContrastIngester" "contrast" "ZmqSubLecroyIngester" "lecroy" "ZmqSubPCAPIngester" "pcap" "ZmqSubXspressIngester" "xspress3" "TcpPcapIngester" "pandabox" -}}

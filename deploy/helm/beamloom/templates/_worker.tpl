@@ -1,4 +1,4 @@
-{{/* One worker as a container. Takes root, own, class, tags, name, health, image, container, command. */}}
+{{/* What a worker is given. Takes root, own, class, tags, name, health. */}}
 {{- define "beamloom.workerEnv" -}}
 {{ include "beamloom.memberEnv" . }}
 {{- with .class }}
