@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -23,22 +24,20 @@ def sets_of_recordings(repository: Repository) -> tuple[list[tuple[str, ...]], l
     """The recordings of one run each: by the run in their names, else files of one folder that have different streams."""
     remarks: list[Remark] = []
     by_run: dict[tuple[str, str], list[str]] = defaultdict(list)
+    streams_of: dict[tuple[str, str], set[str]] = defaultdict(set)
     for name in repository.recordings:
         streams = _streams(repository, name, remarks)
         if streams is None:
             continue
         folder, run = str(PurePosixPath(name).parent), _RUN.search(name)
-        key = next(
-            number
-            for number in range(len(repository.recordings) + 1)
-            if run is not None or not streams & _of(repository, by_run[folder, str(number)])
-        )
-        by_run[folder, run[0].lower() if run else str(key)].append(name)
-    return [tuple(names) for names in by_run.values() if names], remarks
-
-
-def _of(repository: Repository, names: Sequence[str]) -> set[str]:
-    return {stream for name in names for stream in _streams(repository, name, []) or ()}
+        if run is not None:
+            key = folder, run[0].lower()
+        else:
+            numbered = ((folder, str(number)) for number in count())
+            key = next(one for one in numbered if not streams & streams_of[one])
+        by_run[key].append(name)
+        streams_of[key] |= streams
+    return [tuple(names) for names in by_run.values()], remarks
 
 
 def _streams(repository: Repository, name: str, remarks: list[Remark]) -> set[str] | None:
