@@ -16,7 +16,7 @@ import yaml
 
 from beamloom.devices.ingester_classes import DEVICES
 from beamloom.errors import UserError, did_you_mean
-from beamloom.located_yaml import Key, Located, parse_yaml
+from beamloom.located_yaml import Key, Located
 from beamloom.migrating.repository import Repository
 from beamloom.migrating.told import Remark
 from beamloom.pipeline_file import parse_pipeline
@@ -65,16 +65,11 @@ def pipeline_of(
     ``worker`` and ``reducer`` are the classes that were found, for deployments that name none; they are imported from ``folder``.
     """
     read = Deployment()
-    for name in repository.named(".yaml", ".yml"):
-        text = repository.text(name)
-        if text is None or "{{" in text:
-            continue
-        try:
-            root = parse_yaml(text, name)
-        except UserError:
-            continue
-        _helm(read, name, root)
-        _compose(read, name, root)
+    for name, root in repository.documents.items():
+        # A template is no deployment yet, even where it can be parsed.
+        if "{{" not in (repository.text(name) or ""):
+            _helm(read, name, root)
+            _compose(read, name, root)
     for name in repository.names:
         if name.rpartition("/")[2] in (".env", "Dockerfile") or name.endswith((".env", ".sh")):
             _environment(read, name, repository.text(name) or "")

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from beamloom.errors import UserError
-from beamloom.located_yaml import FileError, Located, parse_yaml
+from beamloom.located_yaml import FileError, Located
 from beamloom.migrating.repository import Repository
 from beamloom.migrating.told import Level, Remark
 
@@ -82,12 +82,7 @@ def _below(repository: Repository, value: object) -> object:
 
 def of_pyme(repository: Repository) -> Iterator[Remark]:
     """Recipes, and code that makes rules."""
-    for name in repository.named(".yaml", ".yml"):
-        text = repository.text(name) or ""
-        try:
-            root = parse_yaml(text, name)
-        except UserError:
-            continue
+    for name, root in repository.documents.items():
         modules = root.value if isinstance(root.value, list) else []
         if not modules or not all(
             isinstance(one.value, dict) and len(one.value) == 1 and "." in next(iter(one.value)).text
@@ -143,13 +138,7 @@ def _rules(file: str, line: int, names: list[str]) -> Remark:
 
 
 def _mappings(repository: Repository) -> Iterator[tuple[str, Located]]:
-    for name in repository.named(".yaml", ".yml"):
-        try:
-            root = parse_yaml(repository.text(name) or "", name)
-        except UserError:
-            continue
-        if isinstance(root.value, dict):
-            yield name, root
+    return ((name, root) for name, root in repository.documents.items() if isinstance(root.value, dict))
 
 
 def _remark(level: Level, what: str, file: str, sentence: str, line: int = 0) -> Remark:

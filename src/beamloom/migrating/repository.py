@@ -6,13 +6,16 @@ Nothing of it is run here, and nothing is written.
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from beamloom.errors import UsageError
+from beamloom.errors import UsageError, UserError
+from beamloom.located_yaml import Located, parse_yaml
 from beamloom.migrating.told import Remark
 
 LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "venv", "env", "build", "dist", "site-packages"})
@@ -58,6 +61,15 @@ class Repository:
     def recordings(self) -> list[str]:
         """Files that are called as recordings are."""
         return self.named(*RECORDINGS)
+
+    @cached_property
+    def documents(self) -> Mapping[str, Located]:
+        """The YAML files that can be parsed, by their names."""
+        found = {}
+        for name in self.named(".yaml", ".yml"):
+            with contextlib.suppress(UserError):
+                found[name] = parse_yaml(self.text(name) or "", name)
+        return found
 
     def text(self, name: str) -> str | None:
         """A file as text; None where it is none, or very large."""
