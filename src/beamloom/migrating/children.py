@@ -57,7 +57,6 @@ class Looked(msgspec.Struct, frozen=True):
     """What became of each that was looked for, in order."""
 
     found: list[Found]
-    printed: bool = False
 
 
 class Tried(msgspec.Struct, frozen=True):
