@@ -54,12 +54,7 @@ class WorkerAnswers(Asking):
     async def drain_worker(self, request: Request) -> Response:
         """The same of any worker, wherever it was started."""
         name = request.path_params["name"]
-        await self._ask(lambda: _let_go(self._controller, name))
-        try:
-            await self._ask(lambda: _ask_to_leave(self._controller, name))
-        except NoWorker:
-            await self._ask(lambda: self._controller.lately.wants_gone(name, wanted=False))
-            raise
+        await self._ask(lambda: _drain(self._controller, name))
         return as_json({"draining": name})
 
     async def _ask_launcher(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -80,9 +75,11 @@ def _let_go(controller: Any, name: str) -> None:
     controller.lately.wants_gone(name)
 
 
-def _ask_to_leave(controller: Any, name: str) -> None:
-    """Ask a worker itself. Raises NoWorker."""
+def _drain(controller: Any, name: str) -> None:
+    """Ask a worker itself to leave. Raises NoLauncher as ``_let_go`` does, and NoWorker."""
+    _let_go(controller, name)
     if not controller.departures.ask(name, "asked to leave over HTTP"):
+        controller.lately.wants_gone(name, wanted=False)
         names = [one.name for one in controller.ensemble.workers]
         raise NoWorker(f"no worker {name!r} takes part{did_you_mean(name, names)}")
 
