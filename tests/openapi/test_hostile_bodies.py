@@ -31,13 +31,24 @@ BODIES = [
     b"null",
     b"",
 ]
+PATHS = (
+    "sequence",
+    "mapping",
+    "sardana_hook",
+    "parameters",
+    "parameter/gain",
+    "plan",
+    "reprocessing",
+    "update",
+    "workers",
+)
 
 
 def test_the_controller_refuses_them_in_words() -> None:
     wrong = []
     with Live() as live, requests.Session() as session:
         for body in BODIES:
-            for path in ("sequence", "mapping", "sardana_hook", "parameters", "parameter/gain"):
+            for path in PATHS:
                 answer = session.post(live.url(path), data=body, timeout=PATIENCE)
                 if answer.status_code >= 500:
                     wrong.append((path, body[:60], answer.text))

@@ -102,6 +102,14 @@ def decoded(body: bytes) -> Any:
         raise BadRequest("the body is nested too deeply; nothing here is") from None
 
 
+def decoded_as(kind: type[T], body: bytes, says: str) -> T:
+    """What a body in JSON holds, checked; ``says`` is the sentence about what it has to be. Raises BadRequest."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"{says}: {error}") from None
+
+
 def seconds_of(request: Request, name: str) -> float | None:
     """A time in the address; None where there is none. Raises BadRequest."""
     text = request.query_params.get(name)

@@ -8,13 +8,21 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from beamloom.control import ensemble_views, error_views, event_stream, views, weave_view
 from beamloom.control.answers import MadeAgain
-from beamloom.control.asking import Asking, BadRequest, Controller, as_json, decoded, flag_of, seconds_of
+from beamloom.control.asking import (
+    Asking,
+    BadRequest,
+    Controller,
+    as_json,
+    decoded,
+    decoded_as,
+    flag_of,
+    seconds_of,
+)
 from beamloom.control.made_again import MadeAgainRuns
 from beamloom.control.run_records import record_with_id, records_of
 from beamloom.engine.budget import Budget
@@ -182,10 +190,8 @@ class RunAnswers(Asking):
 
     async def note_reprocessing(self, request: Request) -> Response:
         """Whoever makes a result again tells how far it is; what is finished is listed among the runs from then on."""
-        try:
-            told = msgspec.json.decode(await request.body(), type=MadeAgain)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRequest(f"the body is nothing that 'beamloom reprocess' tells: {error}") from None
+        says = "the body is nothing that 'beamloom reprocess' tells"
+        told = decoded_as(MadeAgain, await request.body(), says)
         self._made_again.note(told, time.monotonic())
         return as_json(None)
 

@@ -12,12 +12,11 @@ import time
 from functools import partial
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from beamloom.control.answers import Update
-from beamloom.control.asking import Asking, BadRequest, as_json
+from beamloom.control.asking import Asking, as_json, decoded_as
 from beamloom.control.launcher import ABSENT, NoLauncher, ask_launcher
 from beamloom.control.views import editions
 from beamloom.errors import UserError
@@ -39,14 +38,11 @@ class UpdateAnswers(Asking):
 
     async def update(self, request: Request) -> Response:
         """Have newer code take over from the next event on that is not given out."""
-        body = await request.body()
-        try:
-            wanted = msgspec.json.decode(body or b"{}", type=Update)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BadRequest(
-                'the body is {"worker": "module:Class"} for another class, {"edition": number} for workers that were started by hand, '
-                f"and empty for what is in the files now: {error}"
-            ) from None
+        says = (
+            'the body is {"worker": "module:Class"} for another class, {"edition": number} for workers that were started by hand, '
+            "and empty for what is in the files now"
+        )
+        wanted = decoded_as(Update, await request.body() or b"{}", says)
         if wanted.edition is not None:
             return as_json(await self._take_over(wanted.edition, []))
         if not self._controller.settings.launcher:

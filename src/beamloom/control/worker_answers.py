@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from beamloom.control.answers import MoreWorkers
-from beamloom.control.asking import Asking, BadRequest, as_json
+from beamloom.control.asking import Asking, as_json, decoded_as
 from beamloom.control.launcher import NoLauncher, NoWorker, ask_launcher
 from beamloom.errors import did_you_mean
 from beamloom.triggermap import TriggerMapError
@@ -32,13 +31,8 @@ class WorkerAnswers(Asking):
 
     async def start_workers(self, request: Request) -> Response:
         """Start further workers; they take part in the run that goes on, too."""
-        body = await request.body()
-        try:
-            wanted = msgspec.json.decode(body or b"{}", type=MoreWorkers)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BadRequest(
-                f'the body is {{"count": number, "kind": number}}, both may be left out: {error}'
-            ) from None
+        says = 'the body is {"count": number, "kind": number}, both may be left out'
+        wanted = decoded_as(MoreWorkers, await request.body() or b"{}", says)
         return as_json(await self._ask_launcher({"do": "start", "count": wanted.count, "kind": wanted.kind}))
 
     async def stop_worker(self, request: Request) -> Response:

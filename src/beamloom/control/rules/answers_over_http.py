@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount
 
-from beamloom.control.asking import BadRequest, as_json
+from beamloom.control.asking import BadRequest, as_json, decoded_as
 from beamloom.control.rules.answers import NewPriority, OwnRules, RuleSteps
 from beamloom.control.rules.desk import RulesDesk
 from beamloom.control.rules.table import RESULTS, rule_routes
@@ -87,10 +87,8 @@ class RuleAnswers:
     async def priority(self, request: Request) -> Response:
         """Before or after others."""
         chain, step = _in_path(request, "chain"), _step(request)
-        try:
-            wanted = msgspec.json.decode(await request.body(), type=NewPriority)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadRequest(f'a priority is a number in a mapping, as {{"priority": 5}}: {error}') from None
+        says = 'a priority is a number in a mapping, as {"priority": 5}'
+        wanted = decoded_as(NewPriority, await request.body(), says)
         return await self._tell(lambda: RuleSteps(self._desk.prioritise(chain, step, wanted.priority)))
 
     async def chunks(self, request: Request) -> Response:
