@@ -14,6 +14,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from beamloom.control.launcher import ask_launcher
 from beamloom.engine.budget import Budget
 from beamloom.errors import UserError
 from beamloom.parameters import Parameters
@@ -79,6 +80,10 @@ class Asking:
 
     async def _ask(self, command: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._controller.ask(command))
+
+    async def _ask_launcher(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The answer of whoever has started this pipeline. Raises NoLauncher and NoWorker."""
+        return await ask_launcher(self._controller.settings.launcher, question)
 
     async def _show(self, view: Callable[[Any], Any]) -> Response:
         return as_json(await self._ask(lambda: view(self._controller.active)))

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from beamloom.control.answers import Update
 from beamloom.control.asking import Asking, as_json, decoded_as
-from beamloom.control.launcher import ABSENT, NoLauncher, ask_launcher
+from beamloom.control.launcher import ABSENT, NoLauncher
 from beamloom.control.views import editions
 from beamloom.errors import UserError
 
@@ -51,7 +51,7 @@ class UpdateAnswers(Asking):
             )
         number = 1 + await self._ask(self._controller.updates.newest)
         asked = {"do": "renew", "edition": number, "class": wanted.worker}
-        names: list[str] = (await self._launch(asked))["started"]
+        names: list[str] = (await self._ask_launcher(asked))["started"]
         try:
             await self._wait_for(names, wanted.patience)
             told = await self._take_over(number, names)
@@ -59,9 +59,9 @@ class UpdateAnswers(Asking):
             for name in names:
                 with contextlib.suppress(UserError):
                     await self._ask(partial(self._controller.lately.wants_gone, name))
-                    await self._launch({"do": "stop", "name": name})
+                    await self._ask_launcher({"do": "stop", "name": name})
             raise
-        await self._launch({**asked, "do": "adopt"})
+        await self._ask_launcher({**asked, "do": "adopt"})
         return as_json(told)
 
     async def _wait_for(self, names: list[str], patience: float) -> None:
@@ -80,9 +80,6 @@ class UpdateAnswers(Asking):
     async def _take_over(self, number: int, names: list[str]) -> dict[str, Any]:
         first = await self._ask(lambda: self._controller.updates.begin(number, self._controller.active))
         return {"edition": number, "first_event": first, "started": names}
-
-    async def _launch(self, question: dict[str, Any]) -> dict[str, Any]:
-        return await ask_launcher(self._controller.settings.launcher, question)
 
 
 def _state(controller: Any) -> dict[str, Any]:

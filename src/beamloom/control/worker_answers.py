@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from beamloom.control.answers import MoreWorkers
 from beamloom.control.asking import Asking, as_json, decoded_as
-from beamloom.control.launcher import NoLauncher, NoWorker, ask_launcher
+from beamloom.control.launcher import NoLauncher, NoWorker
 from beamloom.errors import did_you_mean
 from beamloom.triggermap import TriggerMapError
 
@@ -50,9 +50,6 @@ class WorkerAnswers(Asking):
         name = request.path_params["name"]
         await self._ask(lambda: _drain(self._controller, name))
         return as_json({"draining": name})
-
-    async def _ask_launcher(self, question: dict[str, Any]) -> dict[str, Any]:
-        return await ask_launcher(self._controller.settings.launcher, question)
 
 
 def _let_go(controller: Any, name: str) -> None:
