@@ -14,6 +14,7 @@ import msgspec
 from beamloom.benching.costs import LiveRun, process_cost
 from beamloom.benching.ingester_process import Plan, Played
 from beamloom.benching.material import Material
+from beamloom.benching.running import Load, settled
 from beamloom.client._http import Service
 from beamloom.errors import UserError
 from beamloom.pipeline_file import Pipeline
@@ -26,8 +27,6 @@ PATIENCE = 600.0
 """Seconds that one run may take."""
 POLL = 0.05
 READY = 60.0
-SETTLED = 2.0
-"""Seconds in which all processes have told how they stand at the end of a run."""
 
 
 class LivePipeline:
@@ -140,18 +139,12 @@ class LivePipeline:
             os.cpu_count() or 1,
             summary["failed"],
             summary["lost"],
-            [process_cost(name, told) for name, told in self._load(total).items()],
+            [process_cost(name, told) for name, told in settled(self._load).items()],
         )
 
-    def _load(self, total: int) -> dict[str, Any]:
-        """What the processes tell, once they have told of all events."""
-        deadline = time.monotonic() + SETTLED
-        while True:
-            load: dict[str, Any] = self._get("/api/v1/load?stages=true&scan=false")
-            done = sum(one["events"] for one in load.values() if one["role"] == "worker")
-            if done >= total or time.monotonic() > deadline:
-                return load
-            time.sleep(POLL)
+    def _load(self) -> Load:
+        found: Load = self._get("/api/v1/load?stages=true&scan=false")
+        return found
 
     def _look_alive(self) -> None:
         for status in self._placement.status():

@@ -11,6 +11,9 @@ from beamloom.errors import UserError
 
 FEWEST_EVENTS = 100
 """Of fewer, what is told says more of the beginning than of the events."""
+LOOK_AGAIN = 0.05
+SETTLED = 30.0
+"""Seconds in which a process that lives has told anew how it stands."""
 COUNTED = ("seconds", "cpu_seconds", "loop_cpu_seconds", "queued_seconds", "events")
 
 Load = Mapping[str, Mapping[str, Any]]
@@ -36,6 +39,19 @@ def watch(ask: Callable[[], Load], seconds: float | None, cores: int) -> tuple[L
     watched = max(one["seconds"] for one in told.values())
     run = LiveRun(events, watched, len(workers), cores, 0, 0, processes)
     return run, UserCosts(_user(told, "worker") / events, _user(told, "reducer") / events)
+
+
+def settled(ask: Callable[[], Load]) -> Load:
+    """What all processes tell from now on, and so of everything that they have done before; of one that says no more, what it told last."""
+    before, deadline = ask(), time.monotonic() + SETTLED
+    while True:
+        told = ask()
+        silent = [
+            name for name, one in told.items() if name in before and one["seconds"] == before[name]["seconds"]
+        ]
+        if not silent or time.monotonic() > deadline:
+            return told
+        time.sleep(LOOK_AGAIN)
 
 
 def _user(told: Load, role: str) -> float:
