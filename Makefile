@@ -20,7 +20,7 @@ demo: $(STAMP) ## run a simulated scan through a complete pipeline, about ten se
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest $(ARGS)
 
-test-more: $(STAMP) ## run the tests that take long, or need programs of others first: HSDS, h5web, PyMca, Sardana, Helm; five minutes
+test-more: $(STAMP) ## run the tests that take long, or need programs of others first: HSDS, h5web, PyMca, Sardana, Helm; ten minutes
 	@$(PIP) install --constraint constraints.txt --group compiled || echo "PyMca5 could not be compiled; what needs it is not tested"
 	$(BIN)/pytest -m "installs or long" $(ARGS)
 

@@ -119,7 +119,7 @@ def test_a_pipeline_that_is_kept_can_be_read_until_ctrl_c() -> None:
     assert demo.returncode == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_demo_that_is_told_to_end_ends_soon_and_says_so(number: signal.Signals) -> None:
     with started("--rate", "20") as demo:
         read_until(demo, "/702 events")

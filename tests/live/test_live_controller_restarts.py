@@ -107,6 +107,7 @@ def test_parameters_and_the_history_of_runs_are_there_again(camera: Bench) -> No
         assert [one["run"] for one in live.get("runs")] == [second, first]
 
 
+@pytest.mark.long
 def test_an_open_ended_run_goes_on_and_ends(camera: Bench) -> None:
     enough = threading.Event()
     with running(of_camera(camera), policy=OFTEN) as live:

@@ -64,7 +64,10 @@ def check_only_one_failed(live: Live, end: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("harm", ["sleep", "sleep with the lock held", "loop"])
+@pytest.mark.parametrize(
+    "harm",
+    ["sleep", *(pytest.param(harm, marks=pytest.mark.long) for harm in ("sleep with the lock held", "loop"))],
+)
 def test_an_event_that_hangs_is_tried_twice_and_then_put_aside_with_its_stack(
     camera: Bench, tmp_path: Path, harm: str
 ) -> None:
@@ -101,7 +104,7 @@ def test_whatever_is_raised_fails_its_event_and_leaves_the_process_alone(camera:
         assert raised == {name: [BAD + place] for place, name in enumerate(RAISED)}
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.long)])
 def test_what_a_worker_held_goes_to_others_within_a_second_at_default_settings(
     camera: Bench, number: signal.Signals
 ) -> None:

@@ -111,7 +111,9 @@ def cut(host: str, *who: str, sends: bool = True, receives: bool = True) -> Call
     ("host", "who"),
     [
         (INGEST, ["camera-ingester", "box-ingester"]),
-        (CONTROL, ["camera-ingester", "box-ingester", "reducer", "worker-1"]),
+        pytest.param(
+            CONTROL, ["camera-ingester", "box-ingester", "reducer", "worker-1"], marks=pytest.mark.long
+        ),
         pytest.param(WORK, ["worker-1"], marks=pytest.mark.long),
         pytest.param(REDUCE, ["reducer"], marks=pytest.mark.long),
     ],
@@ -126,7 +128,7 @@ def test_a_host_that_is_cut_off_for_longer_than_the_heartbeat_comes_back_and_not
     ("host", "name", "hears"),
     [
         (WORK, "worker-1", True),
-        (INGEST, "camera-ingester", False),
+        pytest.param(INGEST, "camera-ingester", False, marks=pytest.mark.long),
         pytest.param(WORK, "worker-1", False, marks=pytest.mark.long),
         pytest.param(INGEST, "camera-ingester", True, marks=pytest.mark.long),
     ],
@@ -139,6 +141,7 @@ def test_devices_that_are_cut_off_for_a_while_go_on_where_they_were() -> None:
     run_with(cut(DEVICE))
 
 
+@pytest.mark.long
 def test_viewers_behind_a_network_that_is_cut_hold_nothing_up_and_come_back() -> None:
     def fault(hosts: Hosts, live: Live) -> None:
         address = (hosts[REDUCE].address, HTTP_PORT)

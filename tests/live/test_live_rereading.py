@@ -37,6 +37,7 @@ def streams_in(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.timeout(90)
 def test_files_and_made_packets_lose_nothing_with_their_ingesters(tmp_path: Path) -> None:
     streams = streams_in(tmp_path)

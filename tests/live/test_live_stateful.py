@@ -34,7 +34,7 @@ def is_another(live: Live, worker: str, former: str | None) -> bool:
     return live.peer(worker) != former
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.long)])
 def test_no_result_tells_that_workers_died_or_stood_still(camera: Bench, number: signal.Signals) -> None:
     with running(
         of_camera(camera), worker="running_sums:Worker", reducer="running_sums:Reducer", count=3

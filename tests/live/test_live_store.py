@@ -36,7 +36,7 @@ def removed(folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("fault", [locked, removed])
+@pytest.mark.parametrize("fault", [locked, pytest.param(removed, marks=pytest.mark.long)])
 def test_a_store_that_is_locked_or_gone_holds_no_run_up_and_the_next_controller_knows_it_all(
     fault: Callable[[Path], AbstractContextManager[None]],
     camera: Bench,

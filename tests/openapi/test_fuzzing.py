@@ -21,7 +21,7 @@ from support.patience import PATIENCE
 schemathesis = pytest.importorskip("schemathesis", reason="needs schemathesis: make install")
 
 DEEP = "BEAMLOOM_DEEP" in os.environ
-EXAMPLES = 200 if DEEP else 4
+EXAMPLES = 200 if DEEP else 3
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(3600 if DEEP else 240)]
 
 

@@ -23,7 +23,7 @@ GROUPS = {
     "streams": {"growth_streams"},
     "growth": {"growth_events", "growth_memory"},
 }
-LONG = {"promises", "frames", "replay", "streams", "idle"}
+SHORT = {"events", "workers"}
 OTHERS = Path("out/bench/dranspose/installed")
 
 
@@ -44,7 +44,7 @@ def measured(repository: Path, folder: Path, *arguments: str) -> dict[str, Any]:
 @pytest.mark.processes
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize(
-    "group", [pytest.param(group, marks=pytest.mark.long) if group in LONG else group for group in GROUPS]
+    "group", [group if group in SHORT else pytest.param(group, marks=pytest.mark.long) for group in GROUPS]
 )
 def test_every_row_is_measured(repository: Path, tmp_path: Path, group: str) -> None:
     found = measured(repository, tmp_path, "--without-dranspose", "--only", group)

@@ -76,6 +76,7 @@ def test_whatever_of_dask_is_killed_the_table_is_the_same(
         assert rule.status()["errors"] == []
 
 
+@pytest.mark.long
 @pytest.mark.expects_errors
 def test_without_a_scheduler_the_engine_says_so_and_waits(tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{quiet_port()}"

@@ -66,7 +66,8 @@ def expect_all(spool_dir: Path, frames: int) -> None:
     ]
 
 
-@pytest.mark.parametrize("frames", [200, pytest.param(2000, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("frames", [200, 2000])
 def test_the_chain_follows_a_camera_and_finds_every_frame_once(
     tmp_path: Path, start: Callable[..., subprocess.Popen[bytes]], frames: int
 ) -> None:

@@ -66,7 +66,7 @@ def test_the_last_message_arrives_also_where_nothing_follows_it() -> None:
             assert (one.message, list(one.buffers)) == (Tick("0"), [b"frame"])
 
 
-@pytest.mark.parametrize("keyed", [False, True])
+@pytest.mark.parametrize("keyed", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_connections_that_break_at_any_byte_lose_nothing_and_keep_the_order(keyed: bool) -> None:
     count = 600
     breaks = [CHANCE.randrange(1, 40_000) for _ in range(25)]

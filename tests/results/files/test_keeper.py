@@ -179,7 +179,7 @@ def test_each_of_several_runs_ends_in_a_file_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize("compression", [pytest.param("none", marks=pytest.mark.long), "gzip"])
 def test_the_file_of_a_killed_process_opens_and_is_one_version(tmp_path: Path, compression: str) -> None:
     victim, chance = Path(__file__).with_name("victim.py"), random.Random(compression)
     versions = []
