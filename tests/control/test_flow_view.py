@@ -27,7 +27,8 @@ def pipeline(*ingesters: Any) -> Any:
 def active(*streams: str) -> Any:
     run = SimpleNamespace(run_id="r", layouts=dict.fromkeys(streams))
     chronicle = SimpleNamespace(taken_per_second=lambda seconds: 5.0)
-    return SimpleNamespace(run=run, started_at=1.0, finished=False, chronicle=chronicle)
+    reports = SimpleNamespace(by_stream={})
+    return SimpleNamespace(run=run, started_at=1.0, finished=False, chronicle=chronicle, reports=reports)
 
 
 def said(seconds_ago: float | None, clock: float, **more: Any) -> dict[str, Any]:
@@ -107,3 +108,12 @@ def test_the_slowest_stream_of_which_more_is_to_come_sets_the_rate_in() -> None:
     assert flow(everybody, active("eiger", "orca"), None, answers)["rate_in"] == 3.0
     assert flow(everybody, active("eiger", "orca"), None, {**answers, "b": None})["rate_in"] is None
     assert flow(everybody, active("eiger", "orca", "away"), None, answers)["rate_in"] is None
+
+
+def test_a_stream_that_was_taken_up_is_as_far_as_the_one_before_had_told() -> None:
+    going_on = active("eiger")
+    going_on.reports.by_stream["eiger"] = SimpleNamespace(complete_until=40)
+    for here, expected in ((0, 40), (41, 41)):
+        answers = {"a": said(None, time.time(), complete_until=here)}
+        told = flow(pipeline(ingester("a", "eiger")), going_on, None, answers)
+        assert told["streams"]["eiger"]["complete_until"] == expected

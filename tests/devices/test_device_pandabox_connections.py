@@ -136,6 +136,15 @@ def test_a_connection_that_breaks_twice_gives_each_row_once(panda: Link, until: 
     assert outline(panda.read(4)) == [("DATA", 4), ("DATA", 5), ("DATA", 6), ("END", 7)]
 
 
+def test_who_comes_in_the_middle_of_an_arm_gets_at_once_what_the_box_remembers(panda: Link) -> None:
+    messages = list(generate(rows=10_000))
+    panda.box.play(messages[:-1])
+    panda.open()
+    assert outline(panda.read(10_001))[::5_000] == [("START", None), ("DATA", 5_000), ("DATA", 10_000)]
+    panda.box.play(messages[-1:])
+    assert outline(panda.read(1)) == [("END", 10_001)]
+
+
 @pytest.mark.parametrize("panda", [("ascii", 0), ("framed", 0)], indirect=True)
 def test_rows_that_the_box_does_not_remember_are_a_gap(panda: Link, until: Until) -> None:
     panda.open()
@@ -163,12 +172,14 @@ def test_a_connection_that_breaks_between_arms_costs_nothing(panda: Link, until:
 
 def test_an_arm_that_came_after_a_broken_one_is_given_to_no_event(panda: Link, until: Until) -> None:
     panda.open()
-    panda.box.play(list(generate(rows=8))[:4])
+    broken, other = list(generate(rows=8)), list(generate(rows=1, arm_time=1.8e9))
+    panda.box.play(broken[:4])
     panda.read(4)
     panda.box.drop_clients()
+    panda.box.play([*broken[4:], *other[:-1]])
     until(lambda: not panda.source.read(1) and not panda.source.connected())
     until(panda.source.connected)
-    panda.box.play(generate(rows=1, arm_time=1.8e9))
+    panda.box.play(other[-1:])
     items = panda.read(3)
     assert [kind for kind, _ in outline(items)] == ["MALFORMED"] * 3
     assert "nobody knows for which event this came; begin the run anew" in problems(items)[0]

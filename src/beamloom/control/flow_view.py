@@ -60,6 +60,10 @@ def flow(controller: Any, active: Any, newest: Took | None, answers: Answers) ->
         {stream: streams[stream] for stream in active.run.layouts if stream in streams} if going_on else {}
     )
     whole = going_on and len(wanted) == len(active.run.layouts)
+    for stream, one in wanted.items():
+        # An ingester that has just taken a stream up says 0 until something comes.
+        if one["answered"] and (report := active.reports.by_stream.get(stream)) is not None:
+            one["complete_until"] = max(one.get("complete_until") or 0, report.complete_until)
     return {
         "run": None if active is None else active.run.run_id,
         "at": time.time(),

@@ -1,8 +1,7 @@
 """A simulated data port of a PandABox: a TCP server that sends each client what it plays, in the form that the client asks for.
 
-As the box does, it remembers the last rows of the arm that goes on. A client that comes in the middle of it gets the header first, with
-the number of rows that are not remembered any more, and then the others from there on; here it gets them when the next message is played.
-An arm that ends while nobody is connected is gone.
+As the box does, it remembers the last rows of the arm that goes on. A client that comes in the middle of it gets at once the header, with
+the number of rows that are not remembered any more, and all others from there on. An arm that ends while nobody is connected is gone.
 """
 
 from __future__ import annotations
@@ -44,8 +43,17 @@ class _Client:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.options: frozenset[str] | None = None
-        self.has_header = False
+        self.queue = bytearray()
+        """What is still to be sent to it."""
         self._line = b""
+
+    def send_on(self) -> None:
+        """Send as much as the system takes. Raises OSError when the client is gone."""
+        while self.queue:
+            try:
+                del self.queue[: self.connection.send(self.queue)]
+            except BlockingIOError:
+                return
 
     def take_options(self) -> None:
         """Read on; answers a whole line. Raises ConnectionError when the client is gone or asks for what is not there."""
@@ -95,6 +103,7 @@ class PandaServer:
         self._layout: Layout | None = None
         self._header = b""
         self._kept_bytes = kept_bytes
+        self._armed = False
         self._kept: deque[bytes] = deque()
         self._kept_size = 0
         self._missed = 0
@@ -160,19 +169,22 @@ class PandaServer:
             poller = select.poll()
             poller.register(self._listener, select.POLLIN)
             with self._lock:
-                newcomers = {
-                    client.connection.fileno(): client for client in self._clients if client.options is None
-                }
-            for number in newcomers:
-                poller.register(number, select.POLLIN)
+                clients = {client.connection.fileno(): client for client in self._clients}
+                for number, client in clients.items():
+                    if client.options is None:
+                        poller.register(number, select.POLLIN)
+                    elif client.queue:
+                        poller.register(number, select.POLLOUT)
             for number, _ in poller.poll(_TURN_SECONDS * 1000):
                 if number == self._listener.fileno():
                     connection, _ = self._listener.accept()
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, QUEUE_BYTES)
                     with self._lock:
                         self._clients.append(_Client(connection))
+                elif clients[number].options is None:
+                    self._take_options(clients[number])
                 else:
-                    self._take_options(newcomers[number])
+                    self._send_on(clients[number])
 
     def _take_options(self, client: _Client) -> None:
         with self._lock:
@@ -184,7 +196,21 @@ class PandaServer:
                 self._part_with(client)
             if client.options is not None:
                 client.connection.setblocking(False)
+                if self._armed and self._layout is not None:
+                    client.queue += self._header_for(client.options, self._layout)
+                    client.queue += b"".join(self._form(client.options, message) for message in self._kept)
                 self._welcomed.set()
+
+    def _send_on(self, client: _Client) -> bool:
+        """Send what waits for a client, as far as it goes; whether that, or the client, is no more."""
+        with self._lock:
+            if client not in self._clients:
+                return True
+            try:
+                client.send_on()
+            except OSError:
+                self._part_with(client)
+            return not client.queue or client not in self._clients
 
     def _part_with(self, client: _Client) -> None:
         client.connection.close()
@@ -196,21 +222,20 @@ class PandaServer:
 
     def _send_to_all(self, message: bytes) -> bool:
         """Send one message, also one that no box would send; False when the simulator was closed before it was out."""
-        is_end = message[:4] == b"END "
-        if b"fields:\n" in message:
-            self._header, self._layout = message, read_layout(message)
-            self._forget()
+        is_end, is_header = message[:4] == b"END ", b"fields:\n" in message
         with self._lock:
+            if is_header:
+                self._header, self._layout = message, read_layout(message)
+                self._forget()
             listening = [client for client in self._clients if client.options is not None]
-        for client in listening:
-            if not self._send(client, self._form(client, message)):
-                return False
-            client.has_header = not is_end
-        if is_end:
-            self._forget()
-        elif message is not self._header:
-            self._remember(message)
-        return True
+            for client in listening:
+                client.queue += self._form(client.options or frozenset(), message)
+            self._armed = not is_end and (is_header or self._armed)
+            if is_end:
+                self._forget()
+            elif not is_header:
+                self._remember(message)
+        return all(self._send_out(client) for client in listening)
 
     def _remember(self, message: bytes) -> None:
         self._kept.append(message)
@@ -225,18 +250,13 @@ class PandaServer:
         self._kept.clear()
         self._kept_size = self._missed = 0
 
-    def _form(self, client: _Client, message: bytes) -> bytes:
-        """The message as ``client`` asked for it, with the header and all that is remembered before it if they have not come yet."""
-        options, layout = client.options or frozenset(), self._layout
-        if layout is None:
+    def _form(self, options: frozenset[str], message: bytes) -> bytes:
+        """The message as a client of these options asked for it."""
+        if self._layout is None:
             return message
         if message is self._header:
-            return self._header_for(options, layout)
-        messages = [message] if client.has_header else [*self._kept, message]
-        if "FRAMED" in options:
-            messages = [_packed(one, layout) if one[:1] == b" " else one for one in messages]
-        head = b"" if client.has_header else self._header_for(options, layout)
-        return head + b"".join(messages)
+            return self._header_for(options, self._layout)
+        return _packed(message, self._layout) if "FRAMED" in options and message[:1] == b" " else message
 
     def _header_for(self, options: frozenset[str], layout: Layout) -> bytes:
         head = {**layout.head, "missed": str(self._missed)}
@@ -248,23 +268,15 @@ class PandaServer:
         fields = self._header.partition(b"fields:\n")[2]
         return "".join(f"{key}: {value}\n" for key, value in head.items()).encode() + b"fields:\n" + fields
 
-    def _send(self, client: _Client, octets: bytes) -> bool:
-        poller = select.poll()
-        at = 0
-        while at < len(octets):
+    def _send_out(self, client: _Client) -> bool:
+        """Send all that waits for a client, unless it goes; False when the simulator was closed before."""
+        while not self._send_on(client):
+            poller = select.poll()
             with self._lock:
                 if self._closing.is_set():
                     return False
-                if client not in self._clients:
-                    return True
-                try:
-                    at += client.connection.send(octets[at:])
-                    continue
-                except BlockingIOError:
+                if client in self._clients:
                     poller.register(client.connection, select.POLLOUT)
-                except OSError:
-                    self._part_with(client)
-                    return True
             # Not held meanwhile: whoever closes has to get in.
             poller.poll(_TURN_SECONDS * 1000)
         return True

@@ -1,7 +1,9 @@
 """How far the streams of a run have come, and what will not come any more.
 
 Policy: a stream that stays silent after another one has ended is not waited for without end, unless it is silent because its ingester
-may not read on, or because it has none (see ``absence``).
+may not read on, or because it has none (see ``absence``). One that another ingester has taken up, and of which nothing has come since, may
+have lost its last packets with the former one, or its device pauses. Another stream that has come further tells which, and that one pauses,
+too, where none has; where no other stream could tell, only its usual pauses can.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from beamloom.events import Bearing
 
 USUAL_PAUSES = 3.0
 """A stream is not given up that was silent for less than so many times the longest pause it has made."""
+FURTHER = 1
+"""By more events than this another stream has to be further to tell that a run has gone on: devices send at different moments."""
 
 
 class StreamProgress(msgspec.Struct):
@@ -37,6 +41,8 @@ class StreamProgress(msgspec.Struct):
     bearing: Bearing | None = None
     """What another ingester needs to go on with it."""
     changed_at: float = 0.0
+    passed_at: float | None = None
+    """When another stream was seen to be further, since it was taken up."""
 
 
 class Standing:
@@ -87,7 +93,7 @@ class Standing:
     def take_up(self, stream: str, now: float) -> None:
         """Another ingester goes on with a stream."""
         state = self._streams[stream]
-        state.vacant, state.changed_at, state.taken_up_at = False, now, now
+        state.vacant, state.changed_at, state.taken_up_at, state.passed_at = False, now, now, None
 
     def lose(self, stream: str, cause: str, now: float) -> None:
         """Nothing more will come of a stream."""
@@ -136,16 +142,40 @@ class Standing:
         return [stream for stream, state in self._streams.items() if state.gone is None]
 
     def never_resumed(self, now: float, patience: float, total: int | None) -> list[str]:
-        """The streams of which nothing has come since another ingester took them up, for longer than ``patience`` and than is usual."""
-        return [
-            stream
-            for stream, state in self._streams.items()
-            if state.taken_up_at is not None
-            and not state.ended
-            and not _has_ended(state, total)
-            and state.gone is None
-            and now - state.taken_up_at > max(patience, USUAL_PAUSES * state.longest_pause)
-        ]
+        """The streams of which nothing has come since another ingester took them up, though the run has gone on, or may have.
+
+        That is so for longer than ``patience`` and than is usual. What is asked is noted: from when on another stream was further.
+        """
+        resumed_not = []
+        for stream, state in self._streams.items():
+            if state.taken_up_at is None or state.gone is not None or state.ended or _has_ended(state, total):
+                continue
+            if state.passed_at is None and self._is_passed(state, total):
+                state.passed_at = now
+            since = state.passed_at
+            if since is None and state.seen_until > 0 and not self._has_witness(state):
+                since = state.taken_up_at
+            if since is not None and now - since > max(patience, USUAL_PAUSES * state.longest_pause):
+                resumed_not.append(stream)
+        return resumed_not
+
+    def _is_passed(self, silent: StreamProgress, total: int | None) -> bool:
+        """Whether another stream has come further than devices do that send at different moments."""
+        return any(
+            _has_ended(other, total)
+            # Who may not read on comes no further, however far its device is.
+            or other.complete_until > silent.complete_until + (0 if other.blocked else FURTHER)
+            for other in self._streams.values()
+            if other is not silent
+        )
+
+    def _has_witness(self, silent: StreamProgress) -> bool:
+        """Whether there is another stream that would come further if the run went on."""
+        return any(
+            other.gone is None and not other.vacant and other.taken_up_at is None
+            for other in self._streams.values()
+            if other is not silent
+        )
 
     # ---- what will not come any more ----------------------------------------------------------------------------------------
 

@@ -56,10 +56,12 @@ class StreamReports:
             run.stream_gone(stream, progress.astray, now, final=True)
 
     def _count(self, progress: Progress) -> None:
-        """Keep the latest report, which counts what earlier ingesters of the stream have counted, too."""
+        """Keep the latest report, which counts what earlier ingesters of the stream have counted, too, and is as far as they were."""
         former = self._former.get(progress.stream)
         if former is not None:
-            progress = msgspec.structs.replace(progress, counts=sum_of(former, progress.counts))
+            counts = sum_of(former, progress.counts)
+            until = max(progress.complete_until, self._run.standing[progress.stream].complete_until)
+            progress = msgspec.structs.replace(progress, counts=counts, complete_until=until)
         self.by_stream[progress.stream] = progress
 
     def _hear_given_up(self, progress: Progress) -> None:

@@ -62,7 +62,8 @@ class ControllerSettings(RulesKeeperSettings, frozen=True, kw_only=True, forbid_
     ingester_timeout: Annotated[
         Seconds,
         Meta(
-            description="Time that a run waits for an ingester to take the place of one that died, and then for its first packet."
+            description="Time that a run waits for an ingester to take the place of one that died, and then for its first packet, "
+            "unless all streams pause."
         ),
     ] = 30.0
     drain_timeout: Annotated[
