@@ -43,7 +43,7 @@ def test_a_repository_is_run_and_shortened_and_gives_the_same(tmp_path: Path) ->
     assert replay.asked.told_by == "tests/test_replay.py:10"
     assert (replay.asked.files, replay.asked.parameters) == (("data/spots.cbors",), "factor.json")
     assert (replay.events, replay.failed, replay.lost) == (FRAMES + 2, 0, 0)
-    assert replay.works
+    assert replay.failures == ()
     assert replay.differences == ()
     assert replay.asked.expected == "data/spots.h5"
     assert not found.problems

@@ -89,8 +89,6 @@ class ZmqSource:
         """What says what the messages mean."""
         self.discarded_before_start = 0
         """Messages that came before the START packet of a series, and between series."""
-        self.last_discarded: str | None = None
-        """Why the last of them could not be read, if that was so."""
         self._url = url
         self._receive_queue = receive_queue
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
@@ -293,7 +291,6 @@ class ZmqSource:
                     kept.append(item)
                 else:
                     self.discarded_before_start += 1
-                    self.last_discarded = item.reason
                 continue
             if item.kind is PacketKind.START:
                 self._in_series = True

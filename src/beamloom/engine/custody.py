@@ -8,7 +8,6 @@ result, died on its way and is leased again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from beamloom.engine.assignment import Span
@@ -27,8 +26,6 @@ class Custody:
         """Since when the run has no reducer that has taken it up."""
         self.cause = ""
         """Why not."""
-        self.back_at = -math.inf
-        """When it had one again, the last time."""
         self._told: dict[int, RangeSet] = {}
         self._asked: dict[str, dict[int, RangeSet]] = {}
 
@@ -59,12 +56,12 @@ class Custody:
             self.away_since = self._patient_from = now
         self._asked.clear()
 
-    def take_up(self, taken: Mapping[int, Sequence[Range]], now: float) -> list[tuple[int, int, int]]:
+    def take_up(self, taken: Mapping[int, Sequence[Range]]) -> list[tuple[int, int, int]]:
         """A reducer is there whose result is made of ``taken``.
 
         Returns the deliveries (slot, first, stop) that were told and that it has not.
         """
-        self.away_since, self.back_at = None, now
+        self.away_since = None
         has = {slot: RangeSet(events) for slot, events in taken.items()}
         gone = [
             (slot, a, b)

@@ -135,7 +135,7 @@ class Run:
 
         ``split``: events that have several deliveries. ``over``: the account of the run stays as it is. Returns whether all is there.
         """
-        gone = self.custody.take_up(taken, now)
+        gone = self.custody.take_up(taken)
         if over:
             return not gone
         for worker, slot, first, stop in among_leases(taken, self._scheduler.workforce):

@@ -64,11 +64,6 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[str, ...] | None = None
     """From the file of published results; None where there is none, or it holds nothing of this."""
 
-    @property
-    def works(self) -> bool:
-        """Whether all events came through, and the published values are those that were there."""
-        return bool(self.events) and not self.failures and not self.lost and not self.differences
-
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A shorter form of some lines of a file."""

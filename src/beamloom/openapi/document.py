@@ -22,7 +22,6 @@ IN_PATH: dict[str, dict[str, Any]] = {
     "int": {"type": "integer", "minimum": 0},
 }
 """Schemas of what stands in the place of a parameter, by the convertor of Starlette."""
-DOCUMENT_PATHS = ("/openapi.json", "/docs")
 
 
 def document(title: str, routes: Iterable[BaseRoute]) -> dict[str, Any]:

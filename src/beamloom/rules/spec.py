@@ -11,7 +11,6 @@ import msgspec
 
 from beamloom.rules.policy import Condition, Retries
 
-StepState = Literal["waiting", "running", "gathering", "done", "failed", "skipped", "cancelled"]
 ENDED: frozenset[str] = frozenset({"done", "failed", "skipped", "cancelled"})
 GATHER = -1
 """The number of the chunk that puts a step's results together."""

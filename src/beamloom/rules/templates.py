@@ -28,8 +28,3 @@ def fill(template: str, context: Mapping[str, object]) -> str:
         return str(context[name])
 
     return HOLE.sub(value, template)
-
-
-def holes(template: str) -> list[str]:
-    """The names of the holes, in their order."""
-    return [hole[1] or hole[2] for hole in HOLE.finditer(template)]

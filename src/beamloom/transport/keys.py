@@ -18,8 +18,6 @@ from beamloom.secret_files import read_secret, write_secret
 
 DOMAIN = b"beamloom"
 """The ZAP domain of mailboxes: whom they let in is asked of the doorkeeper of their context."""
-KEY_CHARACTERS = 40
-"""Of a CURVE key in the writing of ZeroMQ (Z85)."""
 
 
 class KeyFileError(UsageError):

@@ -39,8 +39,6 @@ class Outbox:
         """``socket`` is a DEALER that is connected to ``address``, or will be."""
         self.socket = socket
         self.address = address
-        self.sent_again = 0
-        """Messages that were sent more than once."""
         self._kept: deque[tuple[bytes, Sequence[Any]]] = deque()
         self._ask_at: float | None = None
         self._messages = 0
@@ -137,7 +135,6 @@ class Outbox:
         for head, buffers in self._kept:
             number += 1
             self._put(number, head, buffers)
-            self.sent_again += 1
 
     def close(self, linger: int | None = None) -> None:
         """Let go of the socket; what is under way may still arrive for ``linger`` milliseconds."""

@@ -106,25 +106,22 @@ def test_each_panel_may_have_several_masks() -> None:
     assert (masks[3].data, masks[3].file, masks[3].good_bits) == ("/n", "f.h5", 2)
 
 
-def test_groups_of_groups_are_resolved_to_panels() -> None:
+def test_groups_and_collections_are_read_with_their_members() -> None:
     text = BASE + "".join(PANEL.replace("p0", f"p{index}") for index in range(4))
     geometry = parse_geometry(
         text
         + "rigid_group_q0 = p0,p1\nrigid_group_q1 = p2, p3\nrigid_group_collection_quadrants = q0,q1\n"
         + "group_a = p0,p1\ngroup_b = p2\ngroup_all = a,b\np3/rigid_group = own\n"
     )
-    assert geometry.panels_of("q1") == ("p2", "p3")
-    assert geometry.panels_of("quadrants") == ("p0", "p1", "p2", "p3")
-    assert geometry.panels_of("all") == ("p0", "p1", "p2")
-    assert geometry.panels_of("own") == ("p3",)
-    with pytest.raises(GeometryError, match="has no group 'q9'; it has"):
-        geometry.panels_of("q9")
-
-
-def test_a_group_that_contains_itself_is_told() -> None:
-    geometry = parse_geometry(BASE + PANEL + "group_a = b\ngroup_b = a\n")
-    with pytest.raises(GeometryError, match="contains itself"):
-        geometry.panels_of("a")
+    assert geometry.groups == {
+        "q0": ("p0", "p1"),
+        "q1": ("p2", "p3"),
+        "a": ("p0", "p1"),
+        "b": ("p2",),
+        "all": ("a", "b"),
+        "own": ("p3",),
+    }
+    assert geometry.collections == {"quadrants": ("q0", "q1")}
 
 
 def test_dimensions_of_a_panel_are_its_own_or_the_defaults() -> None:

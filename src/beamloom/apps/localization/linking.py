@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 
 from beamloom.apps.localization.compiled import compiled
-from beamloom.apps.localization.table import UNITS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -31,7 +30,6 @@ MOLECULE: Final = np.dtype(
 )
 """A molecule while it was lit: first and last frame, how many localizations; positions weighted by their bounds; photons of all frames
 together; ``bg`` and ``sigma`` as means."""
-MOLECULE_UNITS: Final = {name: unit for name, unit in UNITS.items() if name in (MOLECULE.names or ())}
 
 
 def linked(table: Array, *, reach: float = 50.0, dark: int = 1) -> Array:

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from beamloom.engine.ranges import RangeSet
 
-NO_EVENTS = np.empty((0, 2), np.int64)
-
 
 class Account:
     """The coverage of one result, and what readers were given last."""

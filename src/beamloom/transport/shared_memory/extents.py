@@ -54,11 +54,6 @@ class Extents:
             stops.insert(at, stop)
         self.free += count
 
-    def is_free(self, page: int) -> bool:
-        """Whether this page is not taken."""
-        at = bisect_right(self._starts, page) - 1
-        return at >= 0 and page < self._stops[at]
-
     @property
     def pieces(self) -> int:
         """How many free extents there are."""

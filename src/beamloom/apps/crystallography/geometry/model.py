@@ -155,24 +155,6 @@ class Geometry:
                 return panel
         raise GeometryError(f"the geometry has no panel {name!r}")
 
-    def panels_of(self, group: str) -> tuple[str, ...]:
-        """The names of the panels of a group or of a collection, groups of groups resolved. Raises GeometryError."""
-        return tuple(dict.fromkeys(self._panels_of(group, ())))
-
-    def _panels_of(self, group: str, inside: tuple[str, ...]) -> list[str]:
-        if group in inside:
-            raise GeometryError(f"the group {group!r} contains itself, by way of {', '.join(inside)}")
-        members = self.groups.get(group, self.collections.get(group))
-        if members is None:
-            raise GeometryError(
-                f"the geometry has no group {group!r}; it has {', '.join([*self.groups, *self.collections]) or 'none'}"
-            )
-        names = {panel.name for panel in self.panels}
-        found: list[str] = []
-        for member in members:
-            found += [member] if member in names else self._panels_of(member, (*inside, group))
-        return found
-
     def wavelength_of_frame(self, found: float | None = None) -> float:
         """The wavelength in Å; ``found``: what the frame has where the geometry refers to the frame. Raises GeometryError."""
         if self.wavelength is not None:

@@ -55,11 +55,6 @@ class FrameInfo:
     """None: the message does not speak of it, as those of OM before 2025."""
 
 
-def message_size(frame: npt.NDArray[Any], peaks: PeakList) -> int:
-    """About as many bytes as the message will have, without making it."""
-    return 4 * frame.size + 9 * len(PEAK_FIELDS) * len(peaks.fs) + 512
-
-
 def hit_message(
     frame: npt.NDArray[Any], peaks: PeakList, info: FrameInfo, pixels: Pixels = "float32"
 ) -> memoryview:
