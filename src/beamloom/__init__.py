@@ -5,8 +5,9 @@ Every name that an analysis needs is here. They are imported when they are first
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from beamloom.late_imports import late_names
 
 if TYPE_CHECKING:
     from beamloom.analysis import (
@@ -115,7 +116,7 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "beamloom.analysis": (
+    "analysis": (
         "AnalysisError",
         "FeedbackError",
         "GiveFeedback",
@@ -123,9 +124,9 @@ _ROOMS = {
         "WorkerState",
         "load_class",
     ),
-    "beamloom.client": ("Pipeline", "connect"),
-    "beamloom.detectors.geometry": ("Detector", "Tile"),
-    "beamloom.errors": (
+    "client": ("Pipeline", "connect"),
+    "detectors.geometry": ("Detector", "Tile"),
+    "errors": (
         "MapRefused",
         "NoController",
         "NotPublished",
@@ -136,8 +137,8 @@ _ROOMS = {
         "TimedOut",
         "UserError",
     ),
-    "beamloom.events": ("Event", "Packet", "PacketKind", "Result"),
-    "beamloom.parameters": (
+    "events": ("Event", "Packet", "PacketKind", "Result"),
+    "parameters": (
         "ArrayParameter",
         "BinaryParameter",
         "BoolParameter",
@@ -151,7 +152,7 @@ _ROOMS = {
         "ParameterValue",
         "StrParameter",
     ),
-    "beamloom.results.types": (
+    "results.types": (
         "Append",
         "Bins",
         "Histogram",
@@ -165,18 +166,8 @@ _ROOMS = {
         "Waterfall",
         "merge_into",
     ),
-    "beamloom.triggermap": ("TriggerMap", "TriggerMapError", "VirtualWorker"),
+    "triggermap": ("TriggerMap", "TriggerMapError", "VirtualWorker"),
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = late_names(__name__, _HOMES)

@@ -5,8 +5,9 @@ Names are imported when they are first used: a worker that returns a sum does no
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from beamloom.late_imports import late_names
 
 if TYPE_CHECKING:
     from beamloom.results.http import make_app, result_routes
@@ -52,20 +53,20 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "beamloom.results.http": (
+    "http": (
         "make_app",
         "result_routes",
     ),
-    "beamloom.results.selection": (
+    "selection": (
         "NothingSelected",
         "SelectionError",
         "select",
     ),
-    "beamloom.results.snapshot": (
+    "snapshot": (
         "ResultsReader",
         "Snapshot",
     ),
-    "beamloom.results.types": (
+    "types": (
         "Append",
         "Bins",
         "Histogram",
@@ -83,14 +84,4 @@ _ROOMS = {
 }
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = late_names(__name__, _HOMES)

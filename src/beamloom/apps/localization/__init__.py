@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beamloom.apps.late_names import late_names
+from beamloom.late_imports import late_names
 
 if TYPE_CHECKING:
     from beamloom.apps.localization.drift import drift_of, undrifted
