@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,11 @@ class Account:
         """Grows with every change."""
         self._shown: dict[str, Any] = {}
         self._shown_version = -1
+
+    @classmethod
+    def of(cls, ranges: npt.NDArray[np.int64]) -> Self:
+        """The account of these events, as ``ranges`` gave them."""
+        return cls(map(tuple, ranges.tolist()))
 
     def enter(self, event: int) -> None:
         """Something of this event has come in."""

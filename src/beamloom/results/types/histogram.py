@@ -119,5 +119,5 @@ class Histogram:
         made = cls(*state["cells"]["axes"], weighted=state["weighted"])
         made._cells = Cells.from_wire_state(state["cells"], made._cells.kinds)
         made._outside, made._labels = state["outside"], state["labels"]
-        made._account = Account(map(tuple, state["coverage"].tolist()))
+        made._account = Account.of(state["coverage"])
         return made

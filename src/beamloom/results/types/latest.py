@@ -96,5 +96,5 @@ class Latest:
         """What has travelled."""
         made = cls(state["every"], units=state["labels"].units, label=state["labels"].label)
         made._event, made._value = state["event"], state["value"]
-        made._account = Account(map(tuple, state["coverage"].tolist()))
+        made._account = Account.of(state["coverage"])
         return made

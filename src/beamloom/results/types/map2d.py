@@ -211,5 +211,5 @@ class Map2D:
         made._points = Points(state["points"])
         made._outside, made._labels = state["outside"], state["labels"]
         made._axis_labels = state["axis_labels"]
-        made._account = Account(map(tuple, state["coverage"].tolist()))
+        made._account = Account.of(state["coverage"])
         return made

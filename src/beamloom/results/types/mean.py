@@ -137,5 +137,5 @@ class Mean:
         made = cls()
         made._count, made._mean, made._squares = state["count"], state["mean"], state["squares"]
         made._labels = state["labels"]
-        made._account = Account(map(tuple, state["coverage"].tolist()))
+        made._account = Account.of(state["coverage"])
         return made

@@ -118,5 +118,5 @@ class Sum:
         made._values, made._count, made._labels = state["values"], state["count"], state["labels"]
         if made._values is not None:
             made._dtype = sum_dtype(made._values.dtype)
-        made._account = Account(map(tuple, state["coverage"].tolist()))
+        made._account = Account.of(state["coverage"])
         return made

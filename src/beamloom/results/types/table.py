@@ -163,7 +163,7 @@ class Table:
         """What has travelled."""
         made = cls(first=state["first"], units=state["units"], fill=state["fill"])
         made._columns = {name: EventRows.from_wire_state(column) for name, column in state["columns"].items()}
-        made._account = Account(map(tuple, state["coverage"].tolist()))
+        made._account = Account.of(state["coverage"])
         return made
 
 
