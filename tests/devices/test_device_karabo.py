@@ -18,7 +18,6 @@ from beamloom.devices import karabo
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.karabo import (
     DEVICE,
-    BridgeSimulator,
     KaraboEnd,
     KaraboReader,
     KaraboSettings,
@@ -27,6 +26,9 @@ from beamloom.devices.karabo import (
     KaraboTrain,
     generate,
     parse,
+)
+from beamloom.devices.karabo import (
+    simulator as bridge_at,
 )
 from beamloom.devices.registry import find_device
 from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
@@ -180,7 +182,7 @@ def test_the_start_packet_describes_the_first_train_in_both_protocols() -> None:
 
 
 def test_our_trains_are_read_by_the_facilitys_own_client() -> None:
-    simulator = BridgeSimulator("tcp://127.0.0.1:0")
+    simulator = bridge_at("tcp://127.0.0.1:0")
     try:
         with karabo_bridge.Client(simulator.url, timeout=PATIENCE) as client:
             client._socket.send(b"next")
@@ -318,11 +320,11 @@ def test_random_bytes_are_never_an_error_of_ours(one: bytes, two: bytes) -> None
 
 
 def test_a_bridge_that_is_started_anew_is_asked_again(opened: Callable[..., KaraboSource]) -> None:
-    simulator = BridgeSimulator(f"tcp://127.0.0.1:{quiet_port()}")
+    simulator = bridge_at(f"tcp://127.0.0.1:{quiet_port()}")
     source = opened(simulator.url)
     assert source.read(10) == []
     simulator.close()
-    simulator = BridgeSimulator(simulator.url)
+    simulator = bridge_at(simulator.url)
     try:
         simulator.wait_for_client(TIMEOUT)
         items: list[Packet | Malformed] = []

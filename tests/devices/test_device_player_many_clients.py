@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import pytest
 import zmq
 
-from beamloom.devices.karabo import BridgeSimulator
 from beamloom.devices.player import ZmqPlayer
 from support.patience import PATIENCE
 
@@ -48,7 +47,7 @@ def test_a_player_does_not_stand_still_after_thousands_of_clients() -> None:
 
 
 def test_a_bridge_does_not_stand_still_after_thousands_of_clients() -> None:
-    bridge = BridgeSimulator("tcp://127.0.0.1:*")
+    bridge = ZmqPlayer("tcp://127.0.0.1:*", zmq.REP, lambda message: True)
 
     def exchange(context: zmq.Context[zmq.Socket[bytes]]) -> bytes:
         with context.socket(zmq.REQ) as client:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import secrets
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ import numpy as np
 
 from beamloom.devices.codecs import pack
 from beamloom.devices.file_urls import path_of
+from beamloom.devices.pace import Pace
 from beamloom.errors import UsageError
 
 _FILTERS: Final = {"bslz4": "Bitshuffle", "lz4": "LZ4"}
@@ -56,12 +56,11 @@ class Hdf5Simulator:
     def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
         """Write the messages, at most ``rate`` frames per second; returns how many. The file appears with the first of them."""
         played = 0
-        due = time.monotonic()
+        pace = None if rate is None else Pace(rate, self._closing.wait)
         for message in messages:
             header = msgspec.json.decode(message[0])
-            if rate is not None and header["type"] == "image":
-                self._closing.wait(max(0.0, due - time.monotonic()))
-                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            if pace is not None and header["type"] == "image":
+                pace.wait()
             with self._lock:
                 if self._closing.is_set():
                     break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import tempfile
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from beamloom.devices.file_urls import path_of
+from beamloom.devices.pace import Pace
 from beamloom.errors import UsageError
 from beamloom.whole_files import write_whole
 
@@ -44,11 +44,10 @@ class ImageFilesSimulator:
     def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
         """Write one file after the other, at most ``rate`` per second; returns how many."""
         played = 0
-        due = time.monotonic()
+        pace = None if rate is None else Pace(rate, self._closing.wait)
         for name, content in messages:
-            if rate is not None:
-                self._closing.wait(max(0.0, due - time.monotonic()))
-                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            if pace is not None:
+                pace.wait()
             with self._lock:
                 if self._closing.is_set():
                     break

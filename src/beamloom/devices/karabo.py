@@ -8,8 +8,6 @@ not ask for in time is a gap. The protocol knows no start and no end of a series
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -23,10 +21,9 @@ from beamloom.devices.endless import EndlessSeries, read_mark
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.images import Image, as_image, pixel_type, size_in_bytes
 from beamloom.devices.msgpack_arrays import read_map
-from beamloom.devices.player import LINGER_SECONDS, ZmqPlayer
+from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
-from beamloom.zmq_reports import next_report
 
 TYP = "karabo"
 NEXT: Final = b"next"
@@ -288,92 +285,9 @@ class KaraboSource:
         self.connection.close()
 
 
-class BridgeSimulator:
-    """A bridge with REP: one train for each request. ``play`` and ``close`` may be called from different threads."""
-
-    def __init__(self, url: str) -> None:
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._clients = 0
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.REP)
-        self._socket.set(zmq.LINGER, int(LINGER_SECONDS * 1000))
-        self._monitor = self._socket.get_monitor_socket(
-            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
-        )
-        try:
-            self._socket.bind(url[:-2] + ":*" if url.endswith(":0") else url)
-        except zmq.ZMQError as error:
-            self.close()
-            raise ValueError(f"a simulator cannot bind to {url!r}: {error}") from None
-        self._url = self._socket.get_string(zmq.LAST_ENDPOINT).replace("//0.0.0.0:", "//127.0.0.1:")
-
-    @property
-    def url(self) -> str:
-        """Where an ingester connects to, with the port that was really bound."""
-        return self._url
-
-    def wait_for_client(self, timeout: float) -> None:
-        """Return when a client is connected; raises TimeoutError after ``timeout`` seconds."""
-        end = time.monotonic() + timeout
-        while not self._clients:
-            left = end - time.monotonic()
-            with self._lock:
-                came = not self._closing.is_set() and self._monitor.poll(max(0, min(50, int(left * 1000))))
-                if came:
-                    self._follow_clients()
-            if self._closing.is_set():
-                raise RuntimeError(f"the simulator at {self._url} is closed")
-            if left <= 0 and not came:
-                raise TimeoutError(f"nobody connected to {self._url} within {timeout:g} s")
-
-    def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
-        """Answer a request with each of the messages, at most ``rate`` per second; returns how many were sent."""
-        sent = 0
-        due = time.monotonic()
-        for message in messages:
-            if rate is not None:
-                self._closing.wait(max(0.0, due - time.monotonic()))
-                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
-            if not self._answer(message):
-                break
-            sent += 1
-        return sent
-
-    def _follow_clients(self) -> None:
-        """Take in who has come and gone; who hangs up before the handshake was never counted."""
-        while (told := next_report(self._monitor)) is not None:
-            came = told.event == zmq.EVENT_HANDSHAKE_SUCCEEDED
-            self._clients = max(0, self._clients + (1 if came else -1))
-
-    def _answer(self, message: Sequence[bytes]) -> bool:
-        while True:
-            # Not held between two turns: whoever closes has to get in.
-            with self._lock:
-                if self._closing.is_set():
-                    return False
-                self._follow_clients()
-                if self._socket.poll(50):
-                    self._socket.recv()
-                    self._socket.send_multipart(message)
-                    return True
-
-    def close(self) -> None:
-        """Send out what is queued, then release the socket. May be called twice."""
-        self._closing.set()
-        with self._lock:
-            if not self._socket.closed:
-                # With a monitor that is full, ZeroMQ waits here for a reader, and Python with it.
-                self._follow_clients()
-                self._socket.disable_monitor()
-                self._monitor.close(0)
-                self._socket.close()
-                self._context.term()
-
-
-def simulator(url: str) -> BridgeSimulator:
+def simulator(url: str) -> ZmqPlayer:
     """A bridge bound to ``url`` that is asked for each train."""
-    return BridgeSimulator(url)
+    return ZmqPlayer(url, zmq.REP, lambda message: True)
 
 
 def publisher(url: str) -> ZmqPlayer:

@@ -19,6 +19,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.pace import Pace
 from beamloom.devices.pandabox_layout import Layout, read_layout
 
 _ADDRESS: Final = re.compile(r"tcp://(?P<host>[^\s/:]+):(?P<port>\d{1,5}|\*)")
@@ -136,11 +137,10 @@ class PandaServer:
         Fewer than all only if ``close`` was called meanwhile.
         """
         sent = 0
-        due = time.monotonic()
+        pace = None if rate is None else Pace(rate, self._closing.wait)
         for message in messages:
-            if rate is not None and message[0][:1] == b" ":
-                self._closing.wait(max(0.0, due - time.monotonic()))
-                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            if pace is not None and message[0][:1] == b" ":
+                pace.wait()
             if self._closing.is_set() or not self._send_to_all(message[0]):
                 break
             sent += 1

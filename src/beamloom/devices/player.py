@@ -13,6 +13,7 @@ from typing import Final
 
 import zmq
 
+from beamloom.devices.pace import Pace
 from beamloom.zmq_reports import next_report
 
 LINGER_SECONDS: Final = 10.0
@@ -31,11 +32,13 @@ _TURN_MS: Final = 50
 class ZmqPlayer:
     """Binds to ``url`` and sends messages; port ``0`` or ``*`` picks a free one.
 
-    ``pattern`` is ``zmq.PUSH``, or ``zmq.XPUB``, which is a PUB on the wire and sees who subscribes. ``is_data`` tells the messages
-    that ``play`` paces from those that accompany them. ``play`` and ``close`` may be called from different threads.
+    ``pattern`` is ``zmq.PUSH``; ``zmq.XPUB``, which is a PUB on the wire and sees who subscribes; or ``zmq.REP``, which answers each
+    request with a message. ``is_data`` tells the messages that ``play`` paces from those that accompany them. ``play`` and ``close`` may
+    be called from different threads.
     """
 
     def __init__(self, url: str, pattern: int, is_data: Callable[[Sequence[bytes]], bool]) -> None:
+        self._pattern = pattern
         self._is_data = is_data
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -47,9 +50,9 @@ class ZmqPlayer:
         if pattern == zmq.XPUB:
             self._socket.set(zmq.XPUB_NODROP, 1)
             self._socket.set(zmq.XPUB_VERBOSER, 1)
-        # An XPUB is told of its subscribers; a PUSH has to watch its connections.
+        # An XPUB is told of its subscribers; the others have to watch their connections.
         self._monitor: zmq.Socket[bytes] | None = None
-        if pattern == zmq.PUSH:
+        if pattern != zmq.XPUB:
             self._monitor = self._socket.get_monitor_socket(
                 zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
             )
@@ -94,15 +97,13 @@ class ZmqPlayer:
         Fewer than all only if ``close`` was called meanwhile.
         """
         sent = 0
-        due = time.monotonic()
+        pace = None if rate is None else Pace(rate, self._closing.wait)
         for message in messages:
             if sent % LOOK_EVERY == 0:
                 with self._lock:
                     self._look_around()
-            if rate is not None and self._is_data(message):
-                self._closing.wait(max(0.0, due - time.monotonic()))
-                # A reader that made us wait is not made up for: the device would not send faster either.
-                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            if pace is not None and self._is_data(message):
+                pace.wait()
             if not self._send(message):
                 break
             sent += 1
@@ -129,11 +130,13 @@ class ZmqPlayer:
                 if self._closing.is_set():
                     return False
                 try:
+                    if self._pattern == zmq.REP:
+                        self._socket.recv(zmq.DONTWAIT)
                     self._socket.send_multipart(message, zmq.DONTWAIT)
                     return True
                 except zmq.Again:
                     self._look_around()
-                    self._socket.poll(_TURN_MS, zmq.POLLOUT)
+                    self._socket.poll(_TURN_MS, zmq.POLLIN if self._pattern == zmq.REP else zmq.POLLOUT)
 
     def _look_around(self) -> None:
         """Read what the monitor tells while nobody waits for a client: of one that is full ZeroMQ stands still, after 2,000 reports."""

@@ -9,7 +9,6 @@ import importlib
 import io
 import re
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ import numpy as np
 from beamloom.devices.codecs import pack
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.images import Image, pixel_type
+from beamloom.devices.pace import Pace
 from beamloom.errors import UsageError
 
 _ADDRESS: Final = re.compile(r"(?:pva|tcp)://(?P<host>[^\s/:]+):(?P<port>\d{1,5}|\*)(?:/(?P<pv>[^\s/]+))?")
@@ -86,11 +86,10 @@ class PvaSimulator:
     def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
         """Put one image after the other into the process variable, at most ``rate`` per second; returns how many."""
         played = 0
-        due = time.monotonic()
+        pace = None if rate is None else Pace(rate, self._closing.wait)
         for header, pixels in messages:
-            if rate is not None:
-                self._closing.wait(max(0.0, due - time.monotonic()))
-                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            if pace is not None:
+                pace.wait()
             if self._closing.is_set():
                 break
             self._variable.post(self._structure(msgspec.json.decode(header), pixels))

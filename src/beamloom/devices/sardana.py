@@ -21,6 +21,7 @@ import msgspec
 
 from beamloom.devices.device import Device
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
+from beamloom.devices.pace import Pace
 from beamloom.devices.sardana_scans import Answer, Listeners, ScanReader, ScanShelf
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
@@ -318,13 +319,12 @@ class SardanaRecorder:
     def play(self, messages: Iterable[Sequence[bytes]], *, rate: float | None = None) -> int:
         """Post the messages, at most ``rate`` points per second; returns how many were posted."""
         self.answers = []
-        due = time.monotonic()
+        pace = None if rate is None else Pace(rate, time.sleep)
         for route, body in messages:
             if self._closed:
                 break
-            if rate is not None and route == b"/v1/record_data":
-                time.sleep(max(0.0, due - time.monotonic()))
-                due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+            if pace is not None and route == b"/v1/record_data":
+                pace.wait()
             self.answers.append(self._post(route.decode(), body))
         return len(self.answers)
 
