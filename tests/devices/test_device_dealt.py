@@ -27,11 +27,11 @@ KINDS: dict[str, tuple[Callable[[], DealtReader], Callable[[int], Iterable[Messa
         lambda n: stins.generate(frames=FRAMES, shape=(2, 2), first_msg_number=n * (FRAMES + 2)),
     ),
     "dectris_v1": (
-        dectris_v1.DectrisV1Reader,
+        dectris_v1.new_reader,
         lambda n: dectris_v1.generate(frames=FRAMES, shape=(2, 2), series=n),
     ),
     "dectris_v2": (
-        dectris_v2.DectrisV2Reader,
+        dectris_v2.new_reader,
         lambda n: dectris_v2.generate(frames=FRAMES, shape=(2, 2), series_id=n),
     ),
 }

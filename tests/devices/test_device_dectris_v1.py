@@ -21,9 +21,9 @@ from beamloom.devices.dectris_v1 import (
     DEVICE,
     DectrisV1End,
     DectrisV1Image,
-    DectrisV1Reader,
     DectrisV1Start,
     generate,
+    new_reader,
     parse,
     rings,
 )
@@ -36,7 +36,7 @@ SMALL = (6, 10)
 
 
 def read(messages: list[list[bytes]], first_frame: int = 0) -> list[Packet | Malformed]:
-    reader, items = DectrisV1Reader(first_frame), list[Packet | Malformed]()
+    reader, items = new_reader(first_frame), list[Packet | Malformed]()
     for each in messages:
         reader.take(each, items)
     return items

@@ -21,9 +21,9 @@ from beamloom.devices.dectris_v2 import (
     DEVICE,
     DectrisV2End,
     DectrisV2Image,
-    DectrisV2Reader,
     DectrisV2Start,
     generate,
+    new_reader,
     parse,
 )
 from beamloom.devices.fields import MalformedPacket
@@ -43,7 +43,7 @@ TAGS = {
 
 
 def read(messages: list[list[bytes]], first_image: int = 0) -> list[Packet | Malformed]:
-    reader, items = DectrisV2Reader(first_image), list[Packet | Malformed]()
+    reader, items = new_reader(first_image), list[Packet | Malformed]()
     for each in messages:
         reader.take(each, items)
     return items

@@ -8,9 +8,10 @@ import pytest
 
 from beamloom.devices import bluesky, pandabox, stins
 from beamloom.devices.bluesky_documents import DocumentReader, written
-from beamloom.devices.dectris_v2 import DectrisV2Reader
 from beamloom.devices.dectris_v2 import generate as generate_dectris
+from beamloom.devices.dectris_v2 import new_reader as dectris_reader
 from beamloom.devices.pandabox_stream import PandaStream
+from beamloom.devices.series_reader import SeriesReader
 from beamloom.devices.stins import StinsReader
 from beamloom.events import Malformed, Packet
 
@@ -21,7 +22,7 @@ def numbers(items: Items) -> list[int | None]:
     return [item.number if isinstance(item, Packet) else -1 for item in items]
 
 
-def read(reader: StinsReader | DectrisV2Reader | DocumentReader, messages: list[list[bytes]]) -> Items:
+def read(reader: StinsReader | SeriesReader[Any] | DocumentReader, messages: list[list[bytes]]) -> Items:
     items: Items = []
     for message in messages:
         reader.take(list(message), items)
@@ -58,18 +59,18 @@ def test_a_stins_stream_of_several_series_goes_on_by_the_numbers_of_its_messages
 
 
 def test_images_of_another_dectris_series_get_no_place() -> None:
-    first, second = DectrisV2Reader(1), DectrisV2Reader(1)
+    first, second = dectris_reader(1), dectris_reader(1)
     messages = list(generate_dectris(frames=5))
     read(first, messages[:2])
     assert first.bearing is not None
     second.resume({"series": first.bearing["series"] + 1}, one_series=True)
     assert numbers(read(second, messages[2:4])) == [-1, -1]
-    third = DectrisV2Reader(1)
+    third = dectris_reader(1)
     third.resume(first.bearing, one_series=True)
-    whole = read(DectrisV2Reader(1), messages)
+    whole = read(dectris_reader(1), messages)
     assert numbers(read(third, messages[2:4])) == numbers(whole[2:4])
     with pytest.raises(ValueError, match="counted in each series anew"):
-        DectrisV2Reader(1).resume(first.bearing, one_series=False)
+        dectris_reader(1).resume(first.bearing, one_series=False)
 
 
 def test_a_run_of_bluesky_is_gone_on_with_by_the_numbers_of_its_rows_also_where_it_is_sent_anew() -> None:

@@ -30,8 +30,9 @@ from beamloom.devices.headers import read_fields, read_json
 from beamloom.devices.images import Image, PackedImage, decode_image, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.series import SeriesNumbers
+from beamloom.devices.series_reader import SeriesReader
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Bearing, Malformed, Packet, PacketKind
+from beamloom.events import Packet, PacketKind
 
 TYP = "EIGER_LEGACY"
 
@@ -247,68 +248,43 @@ class _Head(msgspec.Struct, gc=False):
     series: int
     frame: int | None = None
 
+    @property
+    def opens(self) -> bool:
+        """Whether the series begins with it."""
+        return self.htype.startswith("dheader-")
+
 
 _decode_head = msgspec.json.Decoder(_Head).decode
 
 
-class DectrisV1Reader:
+def _head(frames: list[Any]) -> _Head:
+    try:
+        return _decode_head(frames[0])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedPacket(f"the first frame is no JSON header: {error}") from None
+
+
+def _packet(head: _Head, frames: list[Any], numbers: SeriesNumbers) -> Packet:
+    if head.htype.startswith("dimage-"):
+        _check_image_frames(frames)
+        return Packet(TYP, frames, numbers.image(head.series, head.frame))
+    if head.opens:
+        numbers.start(head.series)
+        return Packet(TYP, frames, None, PacketKind.START)
+    if head.htype.startswith("dseries_end-"):
+        # Also that of another series: ours has then ended without our being told.
+        return Packet(TYP, frames, None, PacketKind.END)
+    raise MalformedPacket(_unknown(head.htype))
+
+
+def new_reader(first_frame: int = 0) -> SeriesReader[_Head]:
     """Tells what the messages of a detector are, and numbers them by ``frame``."""
-
-    def __init__(self, first_frame: int = 0) -> None:
-        self._numbers = SeriesNumbers("frame", first_frame, "first_frame")
-
-    @property
-    def bearing(self) -> Bearing | None:
-        """As of a ResumableSource."""
-        return self._numbers.bearing
-
-    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
-        """As of a ResumableSource."""
-        return self._numbers.resume(bearing, one_series=one_series)
-
-    def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
-        """Append the packet, or what is wrong with it."""
-        try:
-            head = self._head(frames)
-            if not self._numbers.is_left_over(head.series):
-                items.append(self._packet(head, frames))
-        except MalformedPacket as problem:
-            items.append(Malformed(str(problem), frames))
-
-    def origin_of(self, frames: list[Any]) -> int | None:
-        """The series that the message opens."""
-        try:
-            head = self._head(frames)
-        except MalformedPacket:
-            return None
-        return head.series if head.htype.startswith("dheader-") else None
-
-    def begin_at(self, origin: int, *, one_series: bool = False) -> None:
-        """The run takes this series, and none beside it in any case."""
-        self._numbers.begin_at(origin)
-
-    def _head(self, frames: list[Any]) -> _Head:
-        try:
-            return _decode_head(frames[0])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise MalformedPacket(f"the first frame is no JSON header: {error}") from None
-
-    def _packet(self, head: _Head, frames: list[Any]) -> Packet:
-        if head.htype.startswith("dimage-"):
-            _check_image_frames(frames)
-            return Packet(TYP, frames, self._numbers.image(head.series, head.frame))
-        if head.htype.startswith("dheader-"):
-            self._numbers.start(head.series)
-            return Packet(TYP, frames, None, PacketKind.START)
-        if head.htype.startswith("dseries_end-"):
-            # Also that of another series: ours has then ended without our being told.
-            return Packet(TYP, frames, None, PacketKind.END)
-        raise MalformedPacket(_unknown(head.htype))
+    return SeriesReader(SeriesNumbers("frame", first_frame, "first_frame"), _head, _packet)
 
 
 def source(settings: DectrisV1Settings) -> ZmqSource:
     """A connection to a detector control unit."""
-    return ZmqSource(settings.url, zmq.PULL, settings.receive_queue, DectrisV1Reader(settings.first_frame))
+    return ZmqSource(settings.url, zmq.PULL, settings.receive_queue, new_reader(settings.first_frame))
 
 
 def simulator(url: str) -> ZmqPlayer:

@@ -24,9 +24,10 @@ from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_o
 from beamloom.devices.images import Image, PackedImage
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.series import SeriesNumbers
+from beamloom.devices.series_reader import SeriesReader
 from beamloom.devices.typed_arrays import as_array, encode_array, is_array, packed_array
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Bearing, Malformed, Packet, PacketKind
+from beamloom.events import Packet, PacketKind
 
 TYP = "DECTRIS_V2"
 
@@ -210,76 +211,51 @@ class _Head(msgspec.Struct, gc=False):
     """What tells the kind and the number of a packet."""
 
     type: str
-    series_id: int
+    series: int = msgspec.field(name="series_id")
     image_id: int | None = None
 
-
-_WANTED: Final = frozenset(_Head.__struct_fields__)
-
-
-class DectrisV2Reader:
-    """Tells what the messages of a detector are, and numbers them by ``image_id``."""
-
-    def __init__(self, first_image: int = 0) -> None:
-        self._numbers = SeriesNumbers("image_id", first_image, "first_image")
-
     @property
-    def bearing(self) -> Bearing | None:
-        """As of a ResumableSource."""
-        return self._numbers.bearing
+    def opens(self) -> bool:
+        """Whether the series begins with it."""
+        return self.type == "start"
 
-    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
-        """As of a ResumableSource."""
-        return self._numbers.resume(bearing, one_series=one_series)
 
-    def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
-        """Append the packet, or what is wrong with it."""
-        try:
-            head = self._head(frames)
-            if not self._numbers.is_left_over(head.series_id):
-                items.append(self._packet(head, frames))
-        except MalformedPacket as problem:
-            items.append(Malformed(str(problem), frames))
+_WANTED: Final = frozenset(_Head.__struct_encode_fields__)
 
-    def origin_of(self, frames: list[Any]) -> int | None:
-        """The series that the message opens."""
-        try:
-            head = self._head(frames)
-        except MalformedPacket:
-            return None
-        return head.series_id if head.type == "start" else None
 
-    def begin_at(self, origin: int, *, one_series: bool = False) -> None:
-        """The run takes this series, and none beside it in any case."""
-        self._numbers.begin_at(origin)
+def _head(frames: list[Any]) -> _Head:
+    if len(frames) != 1:
+        raise MalformedPacket(
+            f"the message has {len(frames)} frames; version 2 of the stream sends one (does the detector send version 1?)"
+        )
+    try:
+        return msgspec.convert(read_entries(frames[0], _WANTED), _Head)
+    except msgspec.ValidationError as error:
+        raise MalformedPacket(f"the message does not say what it is: {error}") from None
 
-    def _head(self, frames: list[Any]) -> _Head:
-        if len(frames) != 1:
-            raise MalformedPacket(
-                f"the message has {len(frames)} frames; version 2 of the stream sends one (does the detector send version 1?)"
-            )
-        try:
-            return msgspec.convert(read_entries(frames[0], _WANTED), _Head)
-        except msgspec.ValidationError as error:
-            raise MalformedPacket(f"the message does not say what it is: {error}") from None
 
-    def _packet(self, head: _Head, frames: list[Any]) -> Packet:
-        match head.type:
-            case "image":
-                return Packet(TYP, frames, self._numbers.image(head.series_id, head.image_id))
-            case "start":
-                self._numbers.start(head.series_id)
-                return Packet(TYP, frames, None, PacketKind.START)
-            case "end":
-                # Also that of another series: ours has then ended without our being told.
-                return Packet(TYP, frames, None, PacketKind.END)
-            case other:
-                raise MalformedPacket(_unknown(other))
+def _packet(head: _Head, frames: list[Any], numbers: SeriesNumbers) -> Packet:
+    match head.type:
+        case "image":
+            return Packet(TYP, frames, numbers.image(head.series, head.image_id))
+        case "start":
+            numbers.start(head.series)
+            return Packet(TYP, frames, None, PacketKind.START)
+        case "end":
+            # Also that of another series: ours has then ended without our being told.
+            return Packet(TYP, frames, None, PacketKind.END)
+        case other:
+            raise MalformedPacket(_unknown(other))
+
+
+def new_reader(first_image: int = 0) -> SeriesReader[_Head]:
+    """Tells what the messages of a detector are, and numbers them by ``image_id``."""
+    return SeriesReader(SeriesNumbers("image_id", first_image, "first_image"), _head, _packet)
 
 
 def source(settings: DectrisV2Settings) -> ZmqSource:
     """A connection to a detector control unit."""
-    return ZmqSource(settings.url, zmq.PULL, settings.receive_queue, DectrisV2Reader(settings.first_image))
+    return ZmqSource(settings.url, zmq.PULL, settings.receive_queue, new_reader(settings.first_image))
 
 
 def simulator(url: str) -> ZmqPlayer:
