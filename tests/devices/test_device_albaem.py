@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.devices.albaem import DEVICE, AlbaemData, AlbaemEnd, AlbaemReader, AlbaemStart, generate, parse
+from beamloom.devices.albaem import DEVICE, AlbaemData, AlbaemEnd, AlbaemStart, generate, new_reader, parse
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Malformed, Packet, PacketKind
 
 
 def read(messages: list[list[bytes]], first_frame: int = 0) -> list[Packet | Malformed]:
-    reader, items = AlbaemReader(first_frame), list[Packet | Malformed]()
+    reader, items = new_reader(first_frame), list[Packet | Malformed]()
     for message in messages:
         reader.take(message, items)
     return items
@@ -135,7 +135,7 @@ def test_a_packet_of_another_device_is_refused() -> None:
 )
 def test_good_messages_keep_their_numbers_among_damaged_ones(order: list[Any]) -> None:
     sent = list(generate(frames=4))
-    reader = AlbaemReader()
+    reader = new_reader()
     for each in order:
         items: list[Packet | Malformed] = []
         if isinstance(each, int):

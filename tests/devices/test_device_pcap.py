@@ -17,10 +17,10 @@ from beamloom.devices.pcap import (
     DEVICE,
     PCAPData,
     PCAPEnd,
-    PcapReader,
     PcapSettings,
     PCAPStart,
     generate,
+    new_reader,
     parse,
     source,
 )
@@ -30,7 +30,7 @@ LIMIT = 10
 
 
 def read(messages: list[list[bytes]], first_frame: int = 0) -> list[Packet | Malformed]:
-    reader, items = PcapReader(first_frame), list[Packet | Malformed]()
+    reader, items = new_reader(first_frame), list[Packet | Malformed]()
     for message in messages:
         reader.take(message, items)
     return items
@@ -184,7 +184,7 @@ JSON = st.recursive(
 )
 def test_no_message_raises_and_no_good_row_is_moved_by_it(junk: list[dict[str, Any]]) -> None:
     sent = list(generate(rows=4, rows_per_message=2))
-    reader = PcapReader()
+    reader = new_reader()
     items: list[Packet | Malformed] = []
     for message in sent[:2]:
         reader.take(message, items)

@@ -15,11 +15,11 @@ import numpy as np
 import zmq
 
 from beamloom.devices.device import Device, Sharing
-from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
+from beamloom.devices.fields import Fields, RawPacket, frames_of
 from beamloom.devices.player import ZmqPlayer
-from beamloom.devices.series_messages import DATA, END, START, SeriesCount, read_message
+from beamloom.devices.series_messages import DATA, END, START, SeriesCount, SeriesMessageReader, read_message
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Bearing, Malformed, Packet, PacketKind
+from beamloom.events import Malformed, Packet, PacketKind
 
 TYP: Final = "albaem"
 
@@ -85,42 +85,20 @@ def parse(packet: RawPacket) -> AlbaemPacket:
     return _CLASSES[fields["message_type"]](**fields)
 
 
-class AlbaemReader:
+def _take_data(
+    count: SeriesCount, fields: dict[str, Any], frames: list[Any], items: list[Packet | Malformed]
+) -> None:
+    items.append(Packet(TYP, frames, count.number(fields)))
+
+
+def new_reader(first_frame: int = 0) -> SeriesMessageReader:
     """Tells what the messages of an electrometer are, and numbers them."""
-
-    def __init__(self, first_frame: int = 0) -> None:
-        self._count = SeriesCount(first_frame)
-
-    @property
-    def bearing(self) -> Bearing | None:
-        """As of a ResumableSource."""
-        return self._count.bearing
-
-    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
-        """As of a ResumableSource."""
-        return self._count.resume(bearing, one_series=one_series)
-
-    def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
-        """Append the packet, or what is wrong with it."""
-        try:
-            fields = read_message(frames)
-            match fields["message_type"]:
-                case "series-start":
-                    self._count.begin(fields)
-                    items.append(Packet(TYP, frames, None, PacketKind.START))
-                case "data":
-                    items.append(Packet(TYP, frames, self._count.number(fields)))
-                case _:
-                    items.append(
-                        Packet(TYP, frames, self._count.end(fields, rows_per_message=1), PacketKind.END)
-                    )
-        except MalformedPacket as problem:
-            items.append(Malformed(str(problem), frames))
+    return SeriesMessageReader(TYP, first_frame, _take_data, rows_per_message=1)
 
 
 def source(settings: AlbaemSettings) -> ZmqSource:
     """A connection to an electrometer."""
-    return ZmqSource(settings.url, zmq.SUB, settings.receive_queue, AlbaemReader(settings.first_frame))
+    return ZmqSource(settings.url, zmq.SUB, settings.receive_queue, new_reader(settings.first_frame))
 
 
 def simulator(url: str) -> ZmqPlayer:

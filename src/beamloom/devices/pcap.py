@@ -26,9 +26,9 @@ from beamloom.devices.device import Device
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.rows import RowSource
-from beamloom.devices.series_messages import DATA, END, START, SeriesCount, read_message
+from beamloom.devices.series_messages import DATA, END, START, SeriesCount, SeriesMessageReader, read_message
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.events import Bearing, Malformed, Packet, PacketKind
+from beamloom.events import Malformed, Packet, PacketKind
 
 TYP: Final = "PCAP"
 
@@ -96,57 +96,29 @@ def parse(packet: RawPacket) -> PCAPPacket:
             return PCAPEnd(**fields)
 
 
-class PcapReader:
-    """Tells what the messages are, and makes a packet of each row."""
-
-    def __init__(self, first_frame: int = 0) -> None:
-        self._count = SeriesCount(first_frame)
-
-    @property
-    def bearing(self) -> Bearing | None:
-        """As of a ResumableSource."""
-        return self._count.bearing
-
-    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
-        """As of a ResumableSource."""
-        return self._count.resume(bearing, one_series=one_series)
-
-    def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
-        """Append the packets, and what is wrong with the message."""
-        try:
-            fields = read_message(frames)
-            match fields["message_type"]:
-                case "series-start":
-                    self._count.begin(fields)
-                    items.append(Packet(TYP, frames, None, PacketKind.START))
-                case "data":
-                    self._take_rows(fields, frames, items)
-                case _:
-                    items.append(Packet(TYP, frames, self._count.end(fields), PacketKind.END))
-        except MalformedPacket as problem:
-            items.append(Malformed(str(problem), frames))
-
-    def _take_rows(self, fields: dict[str, Any], frames: list[Any], items: list[Packet | Malformed]) -> None:
-        columns = {name: value for name, value in fields.items() if isinstance(value, list)}
-        rows = _row_count(columns)
-        first = self._count.number(fields, rows)
-        unequal = {name: len(column) for name, column in columns.items() if len(column) != rows}
-        if unequal:
-            lengths = ", ".join(f"{name} has {length}" for name, length in unequal.items())
-            reason = (
-                f"the columns are not equally long: {lengths} values, {rows} rows came; "
-                f"which row lacks its value is not known, so all of frame_number {fields['frame_number']} and on read NaN there"
-            )
-            items.append(Malformed(reason, frames))
-            columns.update({name: [None] * rows for name in unequal})
-        frame_number, encode = fields["frame_number"], msgspec.json.encode
-        # All rows in the order of the message, values that are no list the same in each.
-        row: dict[str, Any] = dict(fields)
-        names = tuple(columns)
-        for index, values in enumerate(zip(*columns.values(), strict=True) if columns else [()]):
-            row["frame_number"] = frame_number + index
-            row.update(zip(names, values, strict=True))
-            items.append(Packet(TYP, [encode(row)], first + index))
+def _take_rows(
+    count: SeriesCount, fields: dict[str, Any], frames: list[Any], items: list[Packet | Malformed]
+) -> None:
+    columns = {name: value for name, value in fields.items() if isinstance(value, list)}
+    rows = _row_count(columns)
+    first = count.number(fields, rows)
+    unequal = {name: len(column) for name, column in columns.items() if len(column) != rows}
+    if unequal:
+        lengths = ", ".join(f"{name} has {length}" for name, length in unequal.items())
+        reason = (
+            f"the columns are not equally long: {lengths} values, {rows} rows came; "
+            f"which row lacks its value is not known, so all of frame_number {fields['frame_number']} and on read NaN there"
+        )
+        items.append(Malformed(reason, frames))
+        columns.update({name: [None] * rows for name in unequal})
+    frame_number, encode = fields["frame_number"], msgspec.json.encode
+    # All rows in the order of the message, values that are no list the same in each.
+    row: dict[str, Any] = dict(fields)
+    names = tuple(columns)
+    for index, values in enumerate(zip(*columns.values(), strict=True) if columns else [()]):
+        row["frame_number"] = frame_number + index
+        row.update(zip(names, values, strict=True))
+        items.append(Packet(TYP, [encode(row)], first + index))
 
 
 def _row_count(columns: Mapping[str, Sequence[Any]]) -> int:
@@ -157,9 +129,14 @@ def _row_count(columns: Mapping[str, Sequence[Any]]) -> int:
     return max(lengths, key=lambda length: (lengths[length], -length))
 
 
+def new_reader(first_frame: int = 0) -> SeriesMessageReader:
+    """Tells what the messages are, and makes a packet of each row."""
+    return SeriesMessageReader(TYP, first_frame, _take_rows)
+
+
 def source(settings: PcapSettings) -> RowSource:
     """A connection to the Tango device."""
-    reader = PcapReader(settings.first_frame)
+    reader = new_reader(settings.first_frame)
     return RowSource(ZmqSource(settings.url, zmq.SUB, settings.receive_queue, reader))
 
 

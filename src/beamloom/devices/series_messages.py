@@ -7,12 +7,13 @@ measured, from 0 in each series. They are not the same: a device that misses a t
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from beamloom.devices.fields import MalformedPacket
-from beamloom.events import Bearing
+from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 START, DATA, END = "series-start", "data", "series-end"
 
@@ -98,7 +99,7 @@ class SeriesCount:
         self._next = max(self._next, number + rows)
         return number
 
-    def end(self, fields: dict[str, Any], *, rows_per_message: int | None = None) -> int | None:
+    def end(self, fields: dict[str, Any], *, rows_per_message: int | None) -> int | None:
         """The place of the end.
 
         None when messages were lost right before it and nobody knows how many rows they held.
@@ -109,3 +110,48 @@ class SeriesCount:
         if rows_per_message is None or now < before:
             return None
         return self._next + (now - before - 1) * rows_per_message
+
+
+class SeriesMessageReader:
+    """Tells what the messages are, and numbers them.
+
+    ``take_data`` appends what a message of values holds; ``rows_per_message`` is how many rows each has, None where that differs.
+    """
+
+    def __init__(
+        self,
+        typ: str,
+        first_frame: int,
+        take_data: Callable[[SeriesCount, dict[str, Any], list[Any], list[Packet | Malformed]], None],
+        *,
+        rows_per_message: int | None = None,
+    ) -> None:
+        self._typ = typ
+        self._count = SeriesCount(first_frame)
+        self._take_data = take_data
+        self._rows_per_message = rows_per_message
+
+    @property
+    def bearing(self) -> Bearing | None:
+        """As of a ResumableSource."""
+        return self._count.bearing
+
+    def resume(self, bearing: Bearing, *, one_series: bool) -> int:
+        """As of a ResumableSource."""
+        return self._count.resume(bearing, one_series=one_series)
+
+    def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
+        """Append the packets, and what is wrong with the message."""
+        try:
+            fields = read_message(frames)
+            match fields["message_type"]:
+                case "series-start":
+                    self._count.begin(fields)
+                    items.append(Packet(self._typ, frames, None, PacketKind.START))
+                case "data":
+                    self._take_data(self._count, fields, frames, items)
+                case _:
+                    number = self._count.end(fields, rows_per_message=self._rows_per_message)
+                    items.append(Packet(self._typ, frames, number, PacketKind.END))
+        except MalformedPacket as problem:
+            items.append(Malformed(str(problem), frames))
