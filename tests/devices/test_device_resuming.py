@@ -10,8 +10,8 @@ from beamloom.devices import bluesky, pandabox, stins
 from beamloom.devices.bluesky_documents import DocumentReader, written
 from beamloom.devices.dectris_v2 import generate as generate_dectris
 from beamloom.devices.dectris_v2 import new_reader as dectris_reader
+from beamloom.devices.image_series import ImageSeriesReader
 from beamloom.devices.pandabox_stream import PandaStream
-from beamloom.devices.series_reader import SeriesReader
 from beamloom.devices.stins import StinsReader
 from beamloom.events import Malformed, Packet
 
@@ -22,7 +22,7 @@ def numbers(items: Items) -> list[int | None]:
     return [item.number if isinstance(item, Packet) else -1 for item in items]
 
 
-def read(reader: StinsReader | SeriesReader[Any] | DocumentReader, messages: list[list[bytes]]) -> Items:
+def read(reader: StinsReader | ImageSeriesReader[Any] | DocumentReader, messages: list[list[bytes]]) -> Items:
     items: Items = []
     for message in messages:
         reader.take(list(message), items)

@@ -27,10 +27,10 @@ from beamloom.devices.codecs import UnknownCompression, pack
 from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.headers import read_fields, read_json
+from beamloom.devices.image_series import ImageSeriesReader
 from beamloom.devices.images import Image, PackedImage, decode_image, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.series import SeriesNumbers
-from beamloom.devices.series_reader import SeriesReader
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Packet, PacketKind
 
@@ -277,9 +277,9 @@ def _packet(head: _Head, frames: list[Any], numbers: SeriesNumbers) -> Packet:
     raise MalformedPacket(_unknown(head.htype))
 
 
-def new_reader(first_frame: int = 0) -> SeriesReader[_Head]:
+def new_reader(first_frame: int = 0) -> ImageSeriesReader[_Head]:
     """Tells what the messages of a detector are, and numbers them by ``frame``."""
-    return SeriesReader(SeriesNumbers("frame", first_frame, "first_frame"), _head, _packet)
+    return ImageSeriesReader(SeriesNumbers("frame", first_frame, "first_frame"), _head, _packet)
 
 
 def source(settings: DectrisV1Settings) -> ZmqSource:

@@ -21,10 +21,10 @@ from beamloom.devices.cbor_views import Tag, read_entries, read_item
 from beamloom.devices.dectris_v1 import rings
 from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
+from beamloom.devices.image_series import ImageSeriesReader
 from beamloom.devices.images import Image, PackedImage
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.series import SeriesNumbers
-from beamloom.devices.series_reader import SeriesReader
 from beamloom.devices.typed_arrays import as_array, encode_array, is_array, packed_array
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Packet, PacketKind
@@ -248,9 +248,9 @@ def _packet(head: _Head, frames: list[Any], numbers: SeriesNumbers) -> Packet:
             raise MalformedPacket(_unknown(other))
 
 
-def new_reader(first_image: int = 0) -> SeriesReader[_Head]:
+def new_reader(first_image: int = 0) -> ImageSeriesReader[_Head]:
     """Tells what the messages of a detector are, and numbers them by ``image_id``."""
-    return SeriesReader(SeriesNumbers("image_id", first_image, "first_image"), _head, _packet)
+    return ImageSeriesReader(SeriesNumbers("image_id", first_image, "first_image"), _head, _packet)
 
 
 def source(settings: DectrisV2Settings) -> ZmqSource:

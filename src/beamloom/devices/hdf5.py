@@ -16,6 +16,7 @@ import msgspec
 from beamloom.devices.background import BackgroundSource, Item, Reading
 from beamloom.devices.device import Device
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
+from beamloom.devices.file_packets import read_header
 from beamloom.devices.file_urls import path_of
 from beamloom.devices.hdf5_series import TYP, SeriesReader
 from beamloom.devices.hdf5_simulator import Hdf5Simulator, generate
@@ -122,14 +123,7 @@ class _Head(msgspec.Struct, gc=False):
 def parse(packet: RawPacket) -> Hdf5Packet:
     """The packet as objects. Raises MalformedPacket."""
     frames = frames_of(packet, TYP)
-    try:
-        head = msgspec.json.decode(frames[0], type=_Head)
-        fields = msgspec.json.decode(frames[0], type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedPacket(f"the first frame is no JSON header: {error}") from None
-    del fields["type"]
-    if len(frames) != (2 if head.type == "image" else 1):
-        raise MalformedPacket(f"the packet of type {head.type!r} has {len(frames)} frames")
+    head, fields = read_header(frames, _Head)
     match head.type:
         case "start":
             return Hdf5Start(**fields)

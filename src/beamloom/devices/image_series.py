@@ -25,7 +25,7 @@ class SeriesHead(Protocol):
 Head = TypeVar("Head", bound=SeriesHead)
 
 
-class SeriesReader(Generic[Head]):
+class ImageSeriesReader(Generic[Head]):
     """Tells what the messages of a detector are, and numbers them.
 
     ``head`` reads what stands at the beginning of a message, and ``packet`` makes the packet that it is, numbered by the SeriesNumbers;
