@@ -75,6 +75,9 @@ def test_a_worker_that_stands_still_is_replaced_and_comes_back_without_doubling(
         live.arm(open_map(["camera"]))
         camera.play("camera", pictures_until(enough), rate=800)
         wait_until(lambda: live.completed(100), "the first events", live.state)
+        wait_until(
+            lambda: live.published()["times"][0] == 2, "both workers to have seen the start", live.state
+        )
         former = live.peer("worker-1")
         live.placement.kill("worker-1", signal.SIGSTOP)
         wait_until(lambda: live.peer("worker-1") is None, "worker-1 to be given up", live.state)
@@ -83,7 +86,7 @@ def test_a_worker_that_stands_still_is_replaced_and_comes_back_without_doubling(
         live.placement.kill("worker-1", signal.SIGCONT)
         present = wait_until(lambda: live.peer("worker-1"), "worker-1 to come back", live.state)
         assert present != former
-        # Both workers saw the start; who comes back sees it again, as everybody who comes late.
+        # Who comes back sees the start again, as everybody who comes late.
         wait_until(lambda: live.published()["times"][0] == 3, "worker-1 to take part again", live.state)
         enough.set()
         end = live.finished()
