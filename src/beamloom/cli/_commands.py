@@ -57,6 +57,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("stop", "end the run that goes on"),
             Listed("scale", "have more workers or fewer, also in the middle of a run"),
             Listed("update", "have the workers go on with newer code, also in the middle of a run"),
+            Listed("shadow", "try another analysis on copies of live events, and promote it"),
             Listed("status", "say in a few lines how the pipeline and its run are"),
             Listed("params", "read and set parameters"),
             Listed(
@@ -78,6 +79,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("ingester", "receives streams from devices and hands packets to workers"),
             Listed("worker", "assembles events and calls your worker class"),
             Listed("debugworker", "a worker that keeps the last events and shows them over HTTP"),
+            Listed("shadowworker", "another analysis over copies of some events, beside a run"),
             Listed("reducer", "collects results, calls your reducer class, publishes over HTTP"),
         ),
     ),

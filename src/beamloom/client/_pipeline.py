@@ -25,6 +25,7 @@ from beamloom.client._result import Group, Results, node_of
 from beamloom.client._rules import Rules
 from beamloom.client._run import Coverage, Failure, Progress, RunSummary, Settled
 from beamloom.client._runs import PastRun, Runs
+from beamloom.client._shadow import Shadow
 from beamloom.client._update import CodeUpdated, update_code
 from beamloom.client._watch import Follower, Version, versions
 from beamloom.client._workers import WorkersChanged, have_workers
@@ -314,6 +315,11 @@ class Pipeline:
         to be ready. Raises RequestRefused where they cannot take over; the others go on then.
         """
         return update_code(self._processes.controller, worker, edition, patience)
+
+    @property
+    def shadow(self) -> Shadow:
+        """Another analysis over copies of some events: ``start``, ``state``, ``result``, ``compare``, ``promote``, ``stop``."""
+        return Shadow(self._processes, self._results)
 
     @property
     def streams(self) -> dict[str, dict[str, Any]]:

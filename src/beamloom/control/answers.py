@@ -341,6 +341,39 @@ class Updated(msgspec.Struct):
     """The newer workers, where they were started by that."""
 
 
+class ShadowWanted(msgspec.Struct, forbid_unknown_fields=True):
+    """Another analysis beside the run; classes that are left out are those of the pipeline, as their files are now."""
+
+    worker: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")] = ""
+    """A worker class, as module:Class."""
+    reducer: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")] = ""
+    """A reducer class, as module:Class."""
+    sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
+    """Share of the events that it gets copies of."""
+    patience: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    """Seconds in which it has to be there."""
+
+
+class Promotion(msgspec.Struct, forbid_unknown_fields=True):
+    """The shadow's worker class is to take over."""
+
+    worker_only: bool = False
+    """Also where the shadow has another reducer class, which is left behind."""
+    patience: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    """Seconds in which the newer workers have to be there."""
+
+
+class ShadowState(msgspec.Struct):
+    """Another analysis beside the run."""
+
+    run: str | None
+    """The run that goes on, or the last one."""
+    reducer: str | None
+    """The reducer class of the pipeline; null where no reducer takes part."""
+    shadow: dict[str, Any] | None
+    """Its classes, its sample, and under ``copied`` what came of its copies; null where there is none."""
+
+
 class WrittenMap(msgspec.Struct):
     """A trigger map as it is posted: parts by name, and the order in which they repeat."""
 

@@ -38,6 +38,7 @@ class Controller(Protocol):
     lately: Any
     departures: Any
     updates: Any
+    shadows: Any
     listeners: list[Callable[[], None]]
     """Called when the analysis has said something, or a run has begun or ended."""
 

@@ -269,5 +269,9 @@ def health(controller: Any) -> dict[str, Any]:
     problems += controller.split_problems()
     if controller.store_problem is not None:
         problems.append(controller.store_problem)
-    problems += [f"{member.name}: {member.register.fault}" for member in ensemble if member.register.fault]
+    problems += [
+        f"{member.name}: {member.register.fault}"
+        for member in ensemble
+        if member.register.fault and member is not ensemble.shadow
+    ]
     return {"ready": not problems, "problems": problems, "processes": len(list(ensemble))}

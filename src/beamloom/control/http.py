@@ -28,8 +28,8 @@ from beamloom.control.process_answers import ProcessAnswers
 from beamloom.control.relay import REDUCER, Relay, relay_routes
 from beamloom.control.rules.host import RulesHost
 from beamloom.control.rules.passing_on import PassingOn
+from beamloom.control.shadow_answers import ShadowAnswers
 from beamloom.control.table import V1, routes_of
-from beamloom.control.update_answers import UpdateAnswers
 from beamloom.control.worker_answers import WorkerAnswers
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
@@ -46,12 +46,15 @@ STATUS: dict[str, int] = {
     "ServiceEnds": 503,
     "UpdateRefused": 409,
     "UpdateTooSlow": 424,
+    "NoShadow": 404,
+    "ShadowRefused": 409,
+    "ShadowTooSlow": 424,
 }
 """Status by class of error; all other errors that are meant for people are 400."""
 
 
 class Api(
-    PlanAnswers, ProcessAnswers, WorkerAnswers, UpdateAnswers, ParameterAnswers, LogAnswers, FeedbackAnswers
+    PlanAnswers, ProcessAnswers, WorkerAnswers, ShadowAnswers, ParameterAnswers, LogAnswers, FeedbackAnswers
 ):
     """All that can be asked."""
 

@@ -14,7 +14,7 @@ from beamloom import metrics
 from beamloom.control import doctor_view, ensemble_views, event_story, flow_view, trace_view
 from beamloom.control.asking import Asking, BadRequest, as_json, flag_of, seconds_of
 from beamloom.control.figures import figures_of
-from beamloom.control.relay import REDUCER
+from beamloom.control.relay import REDUCER, SHADOW
 from beamloom.transport.tracing import MOST_SPANS
 
 
@@ -28,12 +28,13 @@ class ProcessAnswers(Asking):
         )
 
     async def address_of(self, name: str) -> str | None:
-        """Where a process shows what it has, the reducer under the empty name."""
+        """Where a process shows what it has; the reducer and the shadow worker have names of their own here."""
 
         def http() -> str | None:
             ensemble = self._controller.ensemble
             workers = {member.name: member for member in ensemble.workers}
-            member = ensemble.reducer if name == REDUCER else workers.get(name)
+            others = {REDUCER: ensemble.reducer, SHADOW: ensemble.shadow}
+            member = others[name] if name in others else workers.get(name)
             return None if member is None else member.register.http
 
         return await self._ask(http)

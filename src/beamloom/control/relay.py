@@ -1,8 +1,9 @@
 """What the reducer and the debug workers show, under the address of the controller.
 
 A page that came from the controller can so ask all of them, with one address to reach and one token: ``/results/...`` goes to the reducer,
-``/glance/{worker}/...`` to a debug worker. Bodies pass through in pieces; nothing is kept, and the controller's thread is asked for the
-address alone. Only reading passes. For whom an answer is passes as well: what goes over a network is compressed where it is made.
+``/glance/{worker}/...`` to a debug worker, ``/shadow/...`` to the reducer of the shadow worker. Bodies pass through in pieces; nothing is
+kept, and the controller's thread is asked for the address alone. Only reading passes. For whom an answer is passes as well: what goes over
+a network is compressed where it is made.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ AddressOf = Callable[[str], Awaitable[str | None]]
 
 REDUCER = ""
 """The name under which the reducer is asked for."""
+SHADOW = "/shadow"
+"""The same of the shadow worker; no process is called so."""
 PASSED_ON = ("accept", "accept-encoding", "authorization", "forwarded", "if-none-match", "range")
 ENDLESS = "text/event-stream"
 THIS_MACHINE = ("127.0.0.1", "::1")
@@ -57,6 +60,10 @@ class Relay:
     async def results(self, request: Request) -> Response:
         """What the reducer answers at this path."""
         return await self._pass_on(request, REDUCER, "the reducer", absent=503)
+
+    async def shadow(self, request: Request) -> Response:
+        """What the reducer of the shadow worker answers at this path."""
+        return await self._pass_on(request, SHADOW, "a shadow worker", absent=404)
 
     async def glance(self, request: Request) -> Response:
         """What a debug worker answers at this path."""
@@ -126,5 +133,6 @@ def relay_routes(relay: Relay) -> list[Told]:
     off = {502: "The process does not answer.", 503: "It does not take part."}
     return [
         Told("/results/{path:path}", relay.results, answers="*/*", also=off),
+        Told("/shadow/{path:path}", relay.shadow, answers="*/*", also={**off, 404: "There is none."}),
         Told("/glance/{worker}/{path:path}", relay.glance, answers="*/*", also=off),
     ]

@@ -45,15 +45,21 @@ class UpdateAnswers(Asking):
         wanted = decoded_as(Update, await request.body() or b"{}", says)
         if wanted.edition is not None:
             return as_json(await self._take_over(wanted.edition, []))
+        return as_json(await self._renew(wanted.worker, wanted.patience))
+
+    async def _renew(self, worker: str, patience: float, digest: str = "") -> dict[str, Any]:
+        """Have workers with this class, or what is in the files now, started and take over; with a ``digest`` only that very code."""
         if not self._controller.settings.launcher:
             raise NoLauncher(
                 f"{ABSENT} with --edition and a higher number than that of the others, then say so here"
             )
         number = 1 + await self._ask(self._controller.updates.newest)
-        asked = {"do": "renew", "edition": number, "class": wanted.worker}
+        asked = {"do": "renew", "edition": number, "class": worker}
         names: list[str] = (await self._ask_launcher(asked))["started"]
         try:
-            await self._wait_for(names, wanted.patience)
+            await self._wait_for(names, patience)
+            if digest:
+                await self._ask(lambda: self._controller.updates.check_digest(names, digest))
             told = await self._take_over(number, names)
         except BaseException:
             for name in names:
@@ -62,7 +68,7 @@ class UpdateAnswers(Asking):
                     await self._ask_launcher({"do": "stop", "name": name})
             raise
         await self._ask_launcher({**asked, "do": "adopt"})
-        return as_json(told)
+        return told
 
     async def _wait_for(self, names: list[str], patience: float) -> None:
         """Raises UpdateTooSlow, and UpdateRefused where one of these workers will never be ready."""

@@ -66,6 +66,7 @@ def faults(now: Situation) -> Iterator[Finding]:
                 "correct the class or install what it needs, then start the process again"
                 if is_code
                 else "correct the address in the pipeline file, or free what is taken; it is tried again by itself",
+                gravity=Gravity.WARNING if process.role == "shadowworker" else Gravity.TROUBLE,
             )
         if process.alarm is not None:
             yield Finding(

@@ -27,6 +27,7 @@ ELSEWHERE = frozenset(
         "analysis_path",
         "detectors",
         "keep_events",
+        "sample",
         "parameters",
         "parameters_file",
         "record_prefix",

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from beamloom.access.policy import is_loopback
-from beamloom.pipeline_file import Pipeline, WorkerGroup
+from beamloom.pipeline_file import Pipeline, WorkerGroup, host_and_port
 from beamloom.placement.children import ProcessSpec
 from beamloom.placement.staff import WorkerKind
 from beamloom.settings import ProcessSettings, StreamSettings, all_settings, named_rules, settings_of
@@ -128,6 +128,20 @@ class Commands:
             "analysis_path": self._pipeline.analysis,
         }
         return msgspec.structs.replace(self._spec("worker", name, own, WORKERS), is_worker=True, kind=kind)
+
+    def shadow(self, name: str, worker: str, reducer: str, sample: float) -> ProcessSpec:
+        """A shadow worker, on this machine."""
+        group = self._pipeline.worker_groups[0]
+        own = {
+            "worker_class": worker or group.worker_class,
+            "reducer_class": reducer or self._pipeline.reducer.reducer_class,
+            "tags": group.tags,
+            "analysis_path": self._pipeline.analysis,
+            "sample": sample,
+            "http_host": host_and_port(self._pipeline.reducer.http)[0],
+            "http_port": 0,
+        }
+        return self._spec("shadowworker", name, own, WORKERS)
 
     def debugworker(self, http: Address) -> ProcessSpec:
         debugworker = self._pipeline.debugworker

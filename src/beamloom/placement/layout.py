@@ -14,7 +14,7 @@ from beamloom.pipeline_file import Pipeline, host_and_port
 from beamloom.placement.children import ProcessSpec
 from beamloom.placement.commands import HERE, Address, Commands, Spread, reachable
 from beamloom.placement.ports import free_ports
-from beamloom.placement.staff import WorkerKind
+from beamloom.placement.staff import ShadowMaker, WorkerKind
 from beamloom.transport.interfaces import address_at
 
 
@@ -32,6 +32,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     workers: frozenset[str] = frozenset()
     kinds: tuple[WorkerKind, ...] = ()
     """Workers of which more can be started."""
+    shadow: ShadowMaker | None = None
+    """Makes shadow workers."""
     credentials: Credentials = Credentials()
     """What the supervisor presents to the controller."""
 
@@ -60,6 +62,7 @@ def layout_of(pipeline: Pipeline, spread: Spread = HERE) -> Layout:
         ingesters=frozenset(spec.name for spec in ingesters),
         workers=frozenset(spec.name for spec in workers),
         kinds=tuple(command.kinds()),
+        shadow=command.shadow,
     )
 
 

@@ -78,7 +78,8 @@ class LocalPlacement:
         self._state: Path | None = None
         self._policy = policy or RestartPolicy()
         self._stopping = False
-        self._door = Door(Staff(self, self.layout.kinds).answer) if self.layout.kinds else None
+        staff = Staff(self, self.layout.kinds, self.layout.shadow)
+        self._door = Door(staff.answer) if self.layout.kinds else None
         # Never changed, only replaced: several threads go through it.
         self._processes = {
             spec.name: self._process_of(self._of_controller(spec)) for spec in self.layout.processes

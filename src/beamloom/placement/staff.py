@@ -1,5 +1,7 @@
 """Workers that come and go while a pipeline runs: started beyond those of the pipeline file, and stopped, by whoever asks.
 
+A shadow worker comes and goes in the same way. There is one at a time: who starts another one has the former end.
+
 Policy: a worker that is stopped ends after the event that it is in; the rest of what it holds goes to others, and nothing is lost. It is
 never killed for being slow: ``event_timeout`` ends an event that takes for ever. A name is never given twice.
 """
@@ -34,6 +36,13 @@ class WorkerMaker(Protocol):
         """That of the worker of this name."""
 
 
+class ShadowMaker(Protocol):
+    """Makes the command line of a shadow worker."""
+
+    def __call__(self, name: str, worker: str, reducer: str, sample: float, /) -> ProcessSpec:
+        """One of this name and with these classes, as module:Class; an empty one is that of the pipeline file."""
+
+
 class WorkerKind(msgspec.Struct, frozen=True, kw_only=True):
     """One group of workers in the pipeline file."""
 
@@ -58,9 +67,11 @@ class House(Protocol):
 class Staff:
     """The workers of a pipeline, as those see them who may start and stop some; to be used in one thread."""
 
-    def __init__(self, house: House, kinds: Sequence[WorkerKind]) -> None:
+    def __init__(self, house: House, kinds: Sequence[WorkerKind], shadow: ShadowMaker | None = None) -> None:
         self._house = house
         self._kinds = tuple(kinds)
+        self._make_shadow = shadow
+        self._last_shadow = 0
         self._last_number = 0
         self._edition, self._class = 0, ""
         """Of those that are started from now on; the class of the pipeline file where there is no other."""
@@ -79,6 +90,15 @@ class Staff:
                 case {"do": "stop", "name": str(name)}:
                     self.stop(name)
                     return {"stopping": name}
+                case {
+                    "do": "shadow",
+                    "worker": str(worker),
+                    "reducer": str(reducer),
+                    "sample": float(sample),
+                }:
+                    return {"started": self.shadow(worker, reducer, sample)}
+                case {"do": "unshadow"}:
+                    return {"stopping": self.unshadow()}
                 case {"do": "list"}:
                     return self.listed()
         except UnknownWorker as error:
@@ -135,6 +155,29 @@ class Staff:
                 f"no worker {name!r} was started here{did_you_mean(name, names)}; stop it where it was started"
             )
         self._house.retire(name)
+
+    def shadow(self, worker: str, reducer: str, sample: float) -> str:
+        """Start a shadow worker in the place of any other; returns its name. Raises StaffError."""
+        if self._make_shadow is None:
+            raise StaffError(
+                "no shadow worker can be started here; start one by hand with 'beamloom shadowworker'"
+            )
+        self.unshadow()
+        self._last_shadow += 1
+        name = f"shadow-{self._last_shadow}"
+        self._house.begin([self._make_shadow(name, worker or self._class, reducer, sample)])
+        return name
+
+    def unshadow(self) -> list[str]:
+        """Have the shadow worker end that was started here; returns its name, where there is one."""
+        names = [
+            one.name
+            for one in self._house.status()
+            if re.fullmatch(r"shadow-\d+", one.name) and one.state is not State.STOPPING
+        ]
+        for name in names:
+            self._house.retire(name)
+        return names
 
     def _workers(self) -> list[ProcessStatus]:
         return [one for one in self._house.status() if one.is_worker]

@@ -89,9 +89,14 @@ class Arming:
 
 
 def takes_part(member: Member, trigger_map: TriggerMap) -> bool:
-    """Whether a process has to confirm a run: all but ingesters whose streams the map does not name, and workers that are leaving."""
+    """Whether a process has to confirm a run.
+
+    All but ingesters whose streams the map does not name, workers that are leaving, and those who only look on.
+    """
     if member.role == "ingester":
         return any(stream in trigger_map.streams for stream in member.register.streams)
+    if member.role == "shadowworker":
+        return False
     return member.drains is None
 
 

@@ -17,12 +17,7 @@ from beamloom.engine.faults import Death
 from beamloom.engine.feedback import Feedback
 from beamloom.engine.ledger import Loss
 from beamloom.engine.run import RunPhase
-from beamloom.parameters import (
-    DUMP_PREFIX,
-    Parameter,
-    ParameterError,
-    readable,
-)
+from beamloom.parameters import DUMP_PREFIX, Parameter, ParameterError, readable
 from beamloom.services import record_places
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.admission import Admission
@@ -49,6 +44,7 @@ from beamloom.services.resuming import (
     snapshot,
 )
 from beamloom.services.self_arming import SelfArming
+from beamloom.services.shadows import Shadows
 from beamloom.services.sharing import problems
 from beamloom.services.statekeeping import (
     Began,
@@ -140,6 +136,7 @@ class ControllerService:
         self._invitations = Invitations(settings, self.ensemble, channel, self.epochs, pipeline)
         self.updates = Updates(self.ensemble, channel, settings.drain_timeout)
         self.departures = self.updates.departures
+        self.shadows = Shadows(self.ensemble, channel, settings, self.epochs)
         self._admission = Admission(self.ensemble, channel, settings.max_processes)
         self._looked_at = 0.0
         self._left_out: list[Loss] = []
@@ -383,6 +380,7 @@ class ControllerService:
         for worker, cause in self.departures.overdue(now):
             self._lose(worker, cause, now, killed=True)
         self.updates.turn(self.active, now)
+        self.shadows.turn(self.active, now)
         if self._arming is not None:
             self._look_at_arming(now)
         if self.active is not None and self._arming is None:

@@ -46,7 +46,7 @@ class Member:
 
     @property
     def role(self) -> str:
-        """``ingester``, ``worker``, ``debugworker`` or ``reducer``."""
+        """``ingester``, ``worker``, ``debugworker``, ``shadowworker`` or ``reducer``."""
         return self.register.role
 
     @property
@@ -173,9 +173,15 @@ class Ensemble:
         found = self._of("reducer")
         return found[0] if found else None
 
+    @property
+    def shadow(self) -> Member | None:
+        """The shadow worker: another analysis that looks on."""
+        found = self._of("shadowworker")
+        return found[-1] if found else None
+
     def _of(self, role: str) -> list[Member]:
         if not self._by_role:
-            self._by_role = {"ingester": [], "worker": [], "reducer": []}
+            self._by_role = {"ingester": [], "worker": [], "reducer": [], "shadowworker": []}
             for member in self._members.values():
                 self._by_role.setdefault("worker" if member.is_worker else member.role, []).append(member)
         return self._by_role[role]

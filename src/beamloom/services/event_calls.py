@@ -20,6 +20,7 @@ from beamloom.engine.feedback import Spoken
 from beamloom.engine.ready import Ready, ReadyRun
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
+from beamloom.services.copying import Copying
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
 from beamloom.services.guard import Notes
@@ -44,8 +45,9 @@ class EventCalls:
         evidence: Evidence,
         failures: WorkerFailures,
         borrowing: Borrowing,
+        copying: Copying | None = None,
     ) -> None:
-        """``outgoing`` takes what the map returns, ``notes`` are what the guard reads."""
+        """``outgoing`` takes what the map returns, ``notes`` are what the guard reads, ``copying`` has copies for others."""
         self._user = user
         analysis = user.analysis
         self._stateful = analysis if analysis is not None and analysis.stateful else None
@@ -57,6 +59,7 @@ class EventCalls:
         self._evidence = evidence
         self._failures = failures
         self._borrowing = borrowing
+        self._copying = copying
         self.tick = False
         """Whether it is this worker's turn to tick, with the next event."""
         self.last_event = -1
@@ -87,6 +90,8 @@ class EventCalls:
                     stop = self._one_by_one(run, call, latest)
                 else:
                     stop = call(run, run.events(), latest)
+                    if self._copying is not None and self._copying.wants(run):
+                        self._copying.take(run, stop)
                 if stop > run.first:
                     self.last_event = stop - 1
                 if stop < run.stop:
@@ -104,6 +109,8 @@ class EventCalls:
                 return number
             one = run.take(number)
             call(one, [Event(number, one.streams(0))], math.inf)
+            if self._copying is not None and self._copying.wants(one):
+                self._copying.take(one, one.stop)
             frames = self._borrowing.borrowed(one.streams(0).values())
             del one
             try:

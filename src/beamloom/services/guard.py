@@ -37,8 +37,9 @@ NO_EVENT = -1
 class Notes:
     """What a worker writes down for its guard, in memory that both share."""
 
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _SIZE)
+    def __init__(self, memory: mmap.mmap | None = None) -> None:
+        """``memory``: that of other notes which these add to."""
+        self._memory = memory or mmap.mmap(-1, _SIZE)
         self._peer = self._controller = ""
         self.end()
 
@@ -77,6 +78,10 @@ class Notes:
     def leave(self) -> None:
         """The worker ends in order and says so itself."""
         self._memory[_LEAVING_AT] = 1
+
+    def nameless(self) -> Notes:
+        """The same notes, for a part of this process that others do not know by its own name."""
+        return _Nameless(self._memory)
 
     # ---- the guard's side -----------------------------------------------------------------------------------------------------
 
@@ -121,6 +126,13 @@ class Notes:
 
     def _read(self, start: int, stop: int) -> str:
         return self._memory[start:stop].rstrip(b"\0").decode(errors="replace")
+
+
+class _Nameless(Notes):
+    """Says what is worked on, and not by whom."""
+
+    def call(self, peer: str, controller: str = "") -> None:
+        """Somebody else does that."""
 
 
 def start_guard(

@@ -20,6 +20,7 @@ from beamloom.settings import (
     ProcessSettings,
     ReducerSettings,
     ServiceSettings,
+    ShadowWorkerSettings,
     port_range,
 )
 from beamloom.transport.interfaces import ANYWHERE, address_at, address_towards, leads_away
@@ -94,7 +95,7 @@ def known_as(settings: ProcessSettings) -> str:
     return ""
 
 
-def http_known_as(settings: ReducerSettings | DebugWorkerSettings) -> str:
+def http_known_as(settings: ReducerSettings | DebugWorkerSettings | ShadowWorkerSettings) -> str:
     """The same for what is served over HTTP."""
     if settings.advertise:
         return known_as(settings)

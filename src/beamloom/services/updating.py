@@ -71,6 +71,15 @@ class Updates:
         part = set(active.run.workers) if active is not None and goes_on else set()
         return [name for name in names if name not in there or (goes_on and there[name].peer not in part)]
 
+    def check_digest(self, names: list[str], digest: str) -> None:
+        """Raises UpdateRefused where one of these workers has other code than that."""
+        for worker in self._ensemble.staying:
+            if worker.name in names and worker.register.digest not in ("", digest):
+                raise UpdateRefused(
+                    f"the files of {worker.register.analysis} have changed since the shadow was started; start it again, look at what it "
+                    "makes of them, and promote that"
+                )
+
     def begin(self, number: int, active: ActiveRun | None) -> int | None:
         """The edition takes over from the next event on that is not given out: returns that, None where no run goes on.
 

@@ -14,6 +14,7 @@ from beamloom.analysis import ErrorCapsule, WorkerState
 from beamloom.errors import UserError
 from beamloom.services import traces
 from beamloom.services.code_version import build_metadata, code_digest, code_version
+from beamloom.services.copying import Copying
 from beamloom.services.epochs import Epochs
 from beamloom.services.event_calls import EventCalls
 from beamloom.services.evidence import Evidence
@@ -38,6 +39,7 @@ from beamloom.transport.messages import (
     Arm,
     Armed,
     Borrows,
+    CopyTaken,
     Drain,
     Drains,
     Explain,
@@ -46,6 +48,7 @@ from beamloom.transport.messages import (
     Finished,
     Inquire,
     Leads,
+    Mirror,
     Offer,
     Orders,
     Packets,
@@ -145,6 +148,7 @@ class WorkerService:
         )
         self._run: WorkerRun | None = None
         self._borrowing = Borrowing()
+        self._copying = Copying(channel, self._borrowing)
         self._lenders: dict[str, str] = {}
         self._times = Times()
         self._waits = Waits()
@@ -167,6 +171,10 @@ class WorkerService:
                 | Inquire(run=told)
             ) if run is not None and run.run == told:
                 run.receive(received)
+            case CopyTaken(number=number):
+                self._copying.taken(received.sender, number)
+            case Mirror() as mirror:
+                self._copying.follow(mirror)
             case Offer() as offer:
                 self._look_at(received.sender, offer)
             case Explain(question=question):
@@ -228,6 +236,7 @@ class WorkerService:
 
     def _begin_run(self, arm: Arm, user: Map) -> WorkerRun:
         self._evidence.begin_run(arm.run, arm.detectors)
+        self._copying.begin_run(arm.run)
         peer, address = arm.reducer
         self._channel.connect(peer, address)
         outbox = Outbox(self._channel, peer, arm.run, self._settings.outbox_bytes)
@@ -235,7 +244,14 @@ class WorkerService:
         combines = user.analysis is not None and user.analysis.combine
         outgoing = Outgoing(outbox, self._encoder, failures, combines=combines)
         calls = EventCalls(
-            user, outgoing, arm.detectors, self._notes, self._evidence, failures, self._borrowing
+            user,
+            outgoing,
+            arm.detectors,
+            self._notes,
+            self._evidence,
+            failures,
+            self._borrowing,
+            self._copying,
         )
         return WorkerRun(
             arm.run,
@@ -327,6 +343,7 @@ class WorkerService:
                     pass_interrupt(error)
                     run.failures.of_finish(self._epochs, error)
             self._run = None
+            self._copying.end_run()
         self._channel.send(CONTROLLER, Finished(told))
 
     def leave(self, reason: str) -> None:
@@ -360,5 +377,6 @@ class WorkerService:
             "user_seconds": times.user,
             "sending_seconds": times.sending,
             "memory_limit": self._settings.memory_limit,
+            **self._copying.figures(),
             **(NO_RUN if run is None else run.figures()),
         }

@@ -18,6 +18,7 @@ from beamloom.settings._kinds import (
     DebugWorkerSettings,
     IngesterSettings,
     ProcessSettings,
+    ShadowWorkerSettings,
     WorkerSettings,
 )
 from beamloom.settings._reducer import ReducerSettings
@@ -54,6 +55,7 @@ def all_settings() -> dict[str, type[ProcessSettings]]:
         "ingester": IngesterSettings,
         "worker": WorkerSettings,
         "debugworker": DebugWorkerSettings,
+        "shadowworker": ShadowWorkerSettings,
         "reducer": ReducerSettings,
     }
 

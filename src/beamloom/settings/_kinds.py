@@ -407,3 +407,51 @@ class DebugWorkerSettings(WorkerSettings, frozen=True, kw_only=True, forbid_unkn
     http_origins: HttpOrigins = ()
     http_body_limit: HttpBodyLimit = 1 << 27
     keep_events: Annotated[int, Meta(ge=1, description="Number of events that are kept.")] = 50
+
+
+class ShadowWorkerSettings(WorkerSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A shadow worker: another worker and reducer class over copies of some events, beside a run and without a part in it."""
+
+    tags: Annotated[
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="It gets copies of what workers get that have all of these tags.",
+            extra={"variables": ["WORKER_TAGS"], "expects": 'one tag or more, such as ["generic"]'},
+        ),
+    ] = ("generic",)
+    reducer_class: Annotated[
+        ClassName | None,
+        Meta(
+            description="The reducer class of the shadow, as module:Class.",
+            extra={"variables": ["REDUCER_CLASS"]},
+        ),
+    ] = None
+    sample: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1,
+            description="Share of all events that it gets copies of; which ones follows from their numbers alone.",
+            extra={"expects": "a number above 0, up to 1, such as 0.1"},
+        ),
+    ] = 0.1
+    http_host: Annotated[
+        str,
+        Meta(
+            description="Address of the network interface on which the results are served, its name, or the network that it is in."
+        ),
+    ] = "127.0.0.1"
+    http_port: Annotated[
+        Port,
+        Meta(
+            description="Port on which the results are served; 0: a free one. The controller passes them on."
+        ),
+    ] = 0
+    http_tokens: HttpTokens = ""
+    http_open: HttpOpen = False
+    http_certificate: HttpCertificate = ""
+    http_key: HttpKey = ""
+    http_names: HttpNames = ()
+    http_origins: HttpOrigins = ()
+    http_body_limit: HttpBodyLimit = 1 << 27

@@ -49,6 +49,7 @@ from beamloom.transport.messages._runs import (
     Parameters,
     Tick,
 )
+from beamloom.transport.messages._shadowing import Copied, CopyTaken, LastCopy, Mirror, ShadowFacts
 from beamloom.transport.messages._sharing import Borrows, Offer
 from beamloom.transport.messages._taking_up import (
     Fence,
@@ -70,6 +71,8 @@ __all__ = [
     "Arm",
     "Armed",
     "Borrows",
+    "Copied",
+    "CopyTaken",
     "Coverage",
     "Decided",
     "Drain",
@@ -88,11 +91,13 @@ __all__ = [
     "Inquire",
     "Joined",
     "Lacking",
+    "LastCopy",
     "Leads",
     "Leaving",
     "LogRecords",
     "Look",
     "Message",
+    "Mirror",
     "Offer",
     "Orders",
     "PacketBlock",
@@ -108,6 +113,7 @@ __all__ = [
     "Results",
     "Resuming",
     "Said",
+    "ShadowFacts",
     "Standing",
     "Stands",
     "TakeStock",
@@ -169,6 +175,10 @@ AnyMessage = (
     | Said
     | Heard
     | Decided
+    | Mirror
+    | Copied
+    | CopyTaken
+    | LastCopy
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -8,6 +8,7 @@ import msgspec
 
 from beamloom.engine.faults import Death
 from beamloom.transport.messages._base import Message
+from beamloom.transport.messages._shadowing import ShadowFacts
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
@@ -24,7 +25,7 @@ class Register(Message):
 
     name: str
     role: str
-    """``ingester``, ``worker``, ``debugworker`` or ``reducer``."""
+    """``ingester``, ``worker``, ``debugworker``, ``shadowworker`` or ``reducer``."""
     address: str
     """Where its mailbox is."""
     host: str
@@ -54,6 +55,8 @@ class Register(Message):
     """Of a worker: whether its results depend on the events of the same constraint before."""
     folder: str = ""
     """The folder that its user class is imported from."""
+    shadow: ShadowFacts | None = None
+    """Of a shadow worker: what it wants."""
 
 
 class Welcome(Message):
