@@ -119,12 +119,18 @@ def test_a_shadow_sees_its_sample_dies_comes_back_and_takes_over_at_one_event(
             live.state,
         )
 
+        # What takes over is what was looked at.
+        (tmp_path / "shadowed.py").write_text(f"{ANALYSIS}# changed since")
+        with pytest.raises(RequestRefused, match="have changed since the shadow was started"):
+            beamloom_shadow(live, "promote")
+        (tmp_path / "shadowed.py").write_text(ANALYSIS)
+
         # Another reducer class is not promoted in the middle of a result; the worker class is, and the shadow ends.
         beamloom_shadow(live, "start", "--worker", "shadowed:New", "--reducer", "shadowed:OtherReducer")
         with pytest.raises(RequestRefused, match="made by one class from its first event to its last"):
             beamloom_shadow(live, "promote")
         assert beamloom_shadow(live, "promote", "--worker-only") == 0
-        assert "edition 1 of the analysis has taken over from event" in capsys.readouterr().out
+        assert "of the analysis has taken over from event" in capsys.readouterr().out
         first = live.get("ledger")["editions"][1]["first_event"]
         wait_until(lambda: live.completed(first + 50), "events of the newer code", live.state)
         wait_until(lambda: of_shadow(live) is None, "the end of the shadow", live.state)

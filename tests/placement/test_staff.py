@@ -51,6 +51,31 @@ class Record:
         self.retired.append(name)
 
 
+def shadow_of(name: str, worker: str, reducer: str, sample: float) -> ProcessSpec:
+    return ProcessSpec(name, (sys.executable, worker, reducer, str(sample)))
+
+
+def test_there_is_one_shadow_at_a_time_and_its_name_is_never_given_twice() -> None:
+    house = Record("worker-1")
+    staff = Staff(house, [KIND], shadow_of)
+    wanted = {"do": "shadow", "worker": "spectra:Better", "reducer": "", "sample": 0.5}
+    assert staff.answer(wanted) == {"started": "shadow-1"}
+    assert house.argv["shadow-1"][1:] == ("spectra:Better", "", "0.5")
+    assert staff.answer(wanted) == {"started": "shadow-2"}
+    assert house.retired == ["shadow-1"]
+    assert staff.answer({"do": "unshadow"}) == {"stopping": ["shadow-2"]}
+    assert staff.answer({"do": "unshadow"}) == {"stopping": []}
+    # A shadow of no class in particular looks on with the class that was promoted last.
+    staff.answer({"do": "adopt", "edition": 1, "class": "spectra:Better"})
+    staff.answer({**wanted, "worker": ""})
+    assert house.argv["shadow-3"][1] == "spectra:Better"
+
+
+def test_where_no_shadow_can_be_started_the_answer_says_how_one_can() -> None:
+    answer = Staff(Record(), [KIND]).answer({"do": "shadow", "worker": "", "reducer": "", "sample": 0.5})
+    assert "beamloom shadowworker" in answer["problem"]
+
+
 def test_further_workers_get_names_that_nobody_has_had() -> None:
     house = Record("worker-1", "worker-2")
     staff = Staff(house, [KIND])

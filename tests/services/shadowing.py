@@ -24,7 +24,7 @@ from services.bench import Bench, Feed, Gathering
 LEFT_OUT = "not in the sample"
 
 
-def add_shadow(
+def begin_shadow(
     bench: Bench,
     worker: type,
     reducer: type = Gathering,
@@ -33,8 +33,10 @@ def add_shadow(
     name: str = "shadow",
     tags: tuple[str, ...] = ("generic",),
     problem: str | None = None,
+    worker_class: str | None = None,
+    reducer_class: str | None = None,
 ) -> ShadowService:
-    """Start a shadow worker; with a ``problem`` its class cannot be loaded."""
+    """Start a shadow worker; with a ``problem`` its class cannot be loaded. Its classes are called as is said here."""
 
     def load() -> Map:
         if problem is not None:
@@ -44,7 +46,9 @@ def add_shadow(
     channel = bench.exchange.channel(new_peer_id(name))
     analysis = ReducerAnalysis(reducer)
     service = ShadowService(
-        ShadowWorkerSettings(name=name, sample=sample, tags=tags),
+        ShadowWorkerSettings(
+            name=name, sample=sample, tags=tags, worker_class=worker_class, reducer_class=reducer_class
+        ),
         channel,
         f"memory://{CONTROLLER}",
         load,
@@ -53,6 +57,12 @@ def add_shadow(
         turn_seconds=math.inf,
     )
     bench._add(name, service, channel)
+    return service
+
+
+def add_shadow(bench: Bench, worker: type, reducer: type = Gathering, **more: Any) -> ShadowService:
+    """The same, once everybody knows of it."""
+    service = begin_shadow(bench, worker, reducer, **more)
     bench.until(bench.everyone_known)
     # The workers have been told of it, too.
     bench.steps(20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from beamloom.services.copying import COPIES_UNDER_WAY
 from beamloom.triggermap import TriggerMap, batched, uniform
 from services.bench import Bench, Died, Doubling, Feed, counts, frame, series, start
 from services.shadowing import add_shadow, oracle, published, told
+from services.test_controller_restarts import Restarting
+from services.test_shared_frames import EXPECTED, FRAMES, Reading, bench_with, images, lent, play
 
 EVENTS = 300
 ALL = EVENTS + 2
@@ -216,3 +219,35 @@ def test_workers_without_its_tags_send_it_nothing() -> None:
         add_shadow(bench, Tripling, tags=("fast",), sample=1.0)
         bench.play(uniform(["eiger"], EVENTS))
         assert "copies_sent" not in bench.member("worker-1").figures
+
+
+def test_frames_in_shared_memory_are_copied_before_they_are_replaced() -> None:
+    feed = Feed()
+    # There is room for some of the frames only, so that each place is written to again and again.
+    with bench_with(feed) as bench:
+        shadow = add_shadow(bench, Reading, sample=1.0)
+        # Memory is offered with the first frame, and used when it is known to be read.
+        for _ in range(2):
+            play(bench, feed, images())
+            bench.until(lambda: told(shadow, bench)["over"])
+            seen = published(shadow)["results"]
+            assert {event: found["number"] for event, found in seen.items() if found} == EXPECTED
+            assert not any(found["lent"] for found in seen.values() if found)
+        assert lent(bench) == FRAMES
+
+
+def test_another_controller_goes_on_with_it(tmp_path: Path) -> None:
+    feed = Feed(series(EVENTS)[:100])
+    restarting = Restarting(tmp_path, {"eiger": feed})
+    bench = restarting.bench
+    with bench:
+        shadow = add_shadow(bench, Tripling, Summing, sample=1.0)
+        bench.arm(uniform(["eiger"], EVENTS))
+        bench.until(lambda: told(shadow, bench).get("reduced") == 100)
+        restarting.kill()
+        bench.until(lambda: bench.active.takeover is None)
+        feed.send(series(EVENTS)[100:])
+        bench.until(lambda: bench.active.finished)
+        bench.until(lambda: told(shadow, bench)["over"])
+        assert counts(bench.active) == (ALL, 0, 0)
+        assert sorted(published(shadow)["events"]) == list(range(ALL))

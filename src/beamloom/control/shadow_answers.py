@@ -21,6 +21,11 @@ from beamloom.control.launcher import NoLauncher
 from beamloom.control.update_answers import LOOK_EVERY, UpdateAnswers
 from beamloom.errors import UserError
 
+ABSENT = (
+    "no shadow worker can be started from here, as this pipeline was not started by 'beamloom up' on this machine; "
+    "start one by hand with 'beamloom shadowworker'"
+)
+
 
 class NoShadow(UserError):
     """No shadow worker takes part; the text says how one would."""
@@ -48,15 +53,22 @@ class ShadowAnswers(UpdateAnswers):
             "of which all may be left out"
         )
         wanted = decoded_as(ShadowWanted, await request.body() or b"{}", says)
+        if not self._controller.settings.launcher:
+            raise NoLauncher(ABSENT)
         before = await self._ask(self._present)
         asked = {"do": "shadow", "worker": wanted.worker, "reducer": wanted.reducer, "sample": wanted.sample}
-        if before is not None:
-            await self._ask(lambda: self._controller.lately.wants_gone(before.name))
-        name: str = (await self._ask_launcher(asked))["started"]
+        former = "" if before is None else before.name
+        await self._ask(lambda: self._controller.lately.wants_gone(former))
+        try:
+            name: str = (await self._ask_launcher(asked))["started"]
+        except UserError:
+            await self._ask(lambda: self._controller.lately.wants_gone(former, wanted=False))
+            raise
         try:
             await self._wait_for_shadow(name, wanted.patience)
         except BaseException:
-            await self._end_shadow(name)
+            with contextlib.suppress(UserError):
+                await self._end_shadow(name)
             raise
         return await self._of_controller(_told)
 
@@ -126,7 +138,8 @@ class ShadowAnswers(UpdateAnswers):
         """Raises NoLauncher where nobody here can end it."""
         await self._ask(lambda: self._controller.lately.wants_gone(name))
         try:
-            ended: list[str] = (await self._ask_launcher({"do": "unshadow"}))["stopping"]
+            known = bool(self._controller.settings.launcher)
+            ended = (await self._ask_launcher({"do": "unshadow"}))["stopping"] if known else []
             if name not in ended:
                 raise NoLauncher(f"{name} was not started here; stop it where it was started")
         except NoLauncher:
