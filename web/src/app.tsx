@@ -2,9 +2,11 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ComponentType, JSX } from "preact";
 import { HealthStrip } from "./health/strip";
+import { several, shownOf } from "./api/pipelines";
 import { place } from "./route";
 import { useKeydown } from "./ui/keydown";
 import { KeysButton } from "./ui/keys";
+import { Switch } from "./ui/switch";
 import { VIEWS, type View } from "./views";
 
 const loaded = new Map<string, ComponentType>();
@@ -37,10 +39,12 @@ function Shown(props: { view: View }): JSX.Element {
 export function App(): JSX.Element {
   useKeydown(onKey);
   const view = VIEWS.find((one) => one.name === place.value.view) ?? VIEWS[0]!;
-  useEffect(() => void (document.title = `${view.title} · Beamloom`), [view]);
+  const name = shownOf(several.value)?.name;
+  useEffect(() => void (document.title = [view.title, name, "Beamloom"].filter(Boolean).join(" · ")), [view, name]);
   return (
     <>
       <h1 class="hidden">Beamloom: {view.title}</h1>
+      <Switch />
       <HealthStrip />
       <nav aria-label="Views">
         {VIEWS.map((one) => (

@@ -85,7 +85,7 @@ class Gate:
             await self._app(request, receive, send)
             return
         headers = Headers(scope=request)
-        request, presented = _presented(request, headers)
+        request, presented = (request, None) if self._access.decided_behind else _presented(request, headers)
         wanted = self._wanted(request, headers)
         refusal = self._refusal(request, headers, presented, wanted)
         if refusal is not None:
@@ -120,6 +120,8 @@ class Gate:
     def _refusal(
         self, request: Request, headers: Headers, presented: Presented | None, wanted: Scope
     ) -> Refusal | None:
+        if self._access.decided_behind:
+            return None
         if self._access.tokens:
             if _is_preflight(request, headers):
                 return None

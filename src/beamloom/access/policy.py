@@ -78,6 +78,8 @@ class Access:
     certificate: Path | None = None
     key: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    decided_behind: bool = False
+    """Those to whom requests are passed on look at who asks, by their own settings; what is presented goes to them as it came."""
 
     @property
     def scheme(self) -> str:

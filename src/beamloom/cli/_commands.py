@@ -35,7 +35,10 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         "Run a pipeline",
         (
             Listed("demo", "ten seconds of a simulated mesh scan, live, with its map at the end"),
-            Listed("up", "start all processes of a pipeline file and watch them: here, or on a cluster"),
+            Listed(
+                "up",
+                "start all processes of pipeline files and watch them: here, or on a cluster",
+            ),
             Listed(
                 "crystallography", "serial crystallography: OM's monitor.yaml, and where frames come from"
             ),
@@ -81,6 +84,7 @@ GROUPS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("debugworker", "a worker that keeps the last events and shows them over HTTP"),
             Listed("shadowworker", "another analysis over copies of some events, beside a run"),
             Listed("reducer", "collects results, calls your reducer class, publishes over HTTP"),
+            Listed("front", "shows several pipelines at one address"),
         ),
     ),
     (

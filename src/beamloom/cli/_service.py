@@ -25,6 +25,20 @@ from beamloom.settings import (
 
 S = TypeVar("S", bound=ProcessSettings)
 
+OF_TAKING_PART = frozenset(
+    {
+        "advertise",
+        "bind",
+        "health_port",
+        "heartbeat_interval",
+        "heartbeat_timeout",
+        "keys",
+        "mailbox_open",
+        "ports",
+    }
+)
+"""Settings of every process of a pipeline that mean nothing to one that takes part in none."""
+
 
 def add_settings(
     parser: argparse.ArgumentParser,

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from beamloom.placement import LocalPlacement, Screen
+    from beamloom.placement.side_by_side import SideBySide
 
 REDRAW_SECONDS = 0.5
 
 
-def welcome(placement: LocalPlacement) -> str:
-    """Where the pipeline is to be seen."""
+def welcome(placement: LocalPlacement, at: str | None = None) -> str:
+    """Where the pipeline is to be seen; ``at`` is where its controller is found, where that is not its own address."""
     layout = placement.layout
     places = {
-        "controller and dashboard": layout.controller_url,
+        "controller and dashboard": at or layout.controller_url,
         "results": layout.reducer_url or placement.reducer_elsewhere(),
         "last events": layout.debugworker_url,
     }
@@ -27,7 +28,7 @@ def welcome(placement: LocalPlacement) -> str:
 
 
 @contextmanager
-def kept_up_to_date(placement: LocalPlacement, screen: Screen) -> Iterator[None]:
+def kept_up_to_date(placement: LocalPlacement | SideBySide, screen: Screen) -> Iterator[None]:
     """The times in the table go on also while nothing happens."""
     enough = threading.Event()
 
@@ -46,7 +47,7 @@ def kept_up_to_date(placement: LocalPlacement, screen: Screen) -> Iterator[None]
 
 
 @contextmanager
-def told_to_end(placement: LocalPlacement, screen: Screen) -> Iterator[threading.Event]:
+def told_to_end(placement: LocalPlacement | SideBySide, screen: Screen) -> Iterator[threading.Event]:
     """An event that the first Ctrl-C or SIGTERM sets; the second kills every process."""
     end = threading.Event()
     times = 0

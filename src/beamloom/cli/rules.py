@@ -27,19 +27,6 @@ beamloom rules list
 beamloom rules watch 7
 beamloom rules retry 7 --step localise
 beamloom rules serve --rules-below /data/today"""
-NOT_HERE = frozenset(
-    {
-        "advertise",
-        "bind",
-        "health_port",
-        "heartbeat_interval",
-        "heartbeat_timeout",
-        "keys",
-        "mailbox_open",
-        "ports",
-    }
-)
-"""Settings of every process of a pipeline; this one takes part in none."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +83,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     _service.add_settings(
-        serve, RulesSettings, {"http_host": ["--host"], "http_port": ["-p", "--port"]}, leave_out=NOT_HERE
+        serve,
+        RulesSettings,
+        {"http_host": ["--host"], "http_port": ["-p", "--port"]},
+        leave_out=_service.OF_TAKING_PART,
     )
     # Set by the controller that starts it.
     serve.add_argument("--announced", action="store_true", help=argparse.SUPPRESS)

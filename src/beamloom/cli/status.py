@@ -1,25 +1,26 @@
 """Say in a few lines how a pipeline is: its run, whether its result is complete, what is in the way of the next run.
 
 Exits with 1 where something is in the way, or events of the run have failed or are lost. `beamloom top` shows more, and live;
-`beamloom doctor` says what to do.
+`beamloom doctor` says what to do. Where several pipelines are found at the address, all are told.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from beamloom.cli._pipelines import add_url, pipeline_at
+from beamloom.cli._pipelines import TIMEOUT, add_url, pipeline_at
 
 if TYPE_CHECKING:
-    from beamloom.client import Coverage, Feedback, Progress
+    from beamloom.client import Coverage, Feedback, Pipeline, Progress
 
 LINES_SHOWN = 5
 """Of what the analysis has said."""
 EXAMPLE = """\
 beamloom status
-beamloom status http://beamline:5000 --json"""
+beamloom status http://beamline:5000 --json
+beamloom status http://beamline:5000/pipelines/saxs"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,34 +33,76 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask and print."""
     import msgspec
 
+    found = _pipelines_at(arguments.url)
+    if len(found) < 2:
+        with pipeline_at(arguments.url) as pipeline:
+            said = _of(pipeline)
+        print(msgspec.json.encode(said).decode() if arguments.json else "\n".join(_lines(**said)))
+        return _status(said)
+    states = {name: _of_one(f"{arguments.url.rstrip('/')}{path}", problem) for name, path, problem in found}
+    if arguments.json:
+        print(msgspec.json.encode({"pipelines": states}).decode())
+    else:
+        print("\n\n".join("\n".join(_under(name, state)) for name, state in states.items()))
+    return max(map(_status, states.values()))
+
+
+def _pipelines_at(url: str) -> list[tuple[str, str, str | None]]:
+    """Name, path and problem of each pipeline that is found there."""
+    from beamloom.access.clients import credentials_of
+    from beamloom.client._by_name import pipelines_at
+    from beamloom.client._http import whole_url
+
+    told = pipelines_at(whole_url(url), TIMEOUT, credentials_of())
+    return [(line["name"], line["path"], line["problem"]) for line in told]
+
+
+def _of_one(url: str, problem: str | None) -> dict[str, Any]:
+    """How one of several pipelines is; nothing of it stops the others from being told."""
     from beamloom.errors import PipelineError
 
-    with pipeline_at(arguments.url) as pipeline:
-        progress, problems = pipeline.progress(), pipeline.problems()
+    if problem is None:
         try:
-            coverage = pipeline.coverage()
-        except PipelineError:
-            # The reducer may be what is in the way, which is among the problems then.
-            coverage = None
-        streams = pipeline.known_streams
-        said = pipeline.feedback_so_far()
-        leaving = {one["name"]: one["drains"] for one in pipeline.processes()["workers"] if one.get("drains")}
-    if arguments.json:
-        print(
-            msgspec.json.encode(
-                {
-                    "progress": progress,
-                    "coverage": coverage,
-                    "streams": streams,
-                    "problems": problems,
-                    "feedback": said,
-                    "draining": leaving,
-                }
-            ).decode()
-        )
-    else:
-        print("\n".join(_lines(progress, coverage, streams, problems, said, leaving)))
-    return 1 if problems or progress.failed or progress.lost or progress.degraded else 0
+            with pipeline_at(url) as pipeline:
+                return _of(pipeline)
+        except PipelineError as error:
+            problem = str(error)
+    return {"problems": [problem]}
+
+
+def _of(pipeline: Pipeline) -> dict[str, Any]:
+    """How a pipeline is."""
+    from beamloom.errors import PipelineError
+
+    progress, problems = pipeline.progress(), pipeline.problems()
+    try:
+        coverage = pipeline.coverage()
+    except PipelineError:
+        # The reducer may be what is in the way, which is among the problems then.
+        coverage = None
+    leaving = {one["name"]: one["drains"] for one in pipeline.processes()["workers"] if one.get("drains")}
+    return {
+        "progress": progress,
+        "coverage": coverage,
+        "streams": pipeline.known_streams,
+        "problems": problems,
+        "feedback": pipeline.feedback_so_far(),
+        "draining": leaving,
+    }
+
+
+def _status(state: dict[str, Any]) -> int:
+    """The exit status that says how a pipeline is."""
+    progress: Progress | None = state.get("progress")
+    if progress is None or state["problems"]:
+        return 1
+    return 1 if progress.failed or progress.lost or progress.degraded else 0
+
+
+def _under(name: str, state: dict[str, Any]) -> Iterator[str]:
+    """The lines on one of several pipelines."""
+    yield f"pipeline {name}"
+    yield from (f"  {line}" for line in (_lines(**state) if "progress" in state else state["problems"]))
 
 
 def _lines(
@@ -67,18 +110,18 @@ def _lines(
     coverage: Coverage | None,
     streams: list[str],
     problems: list[str],
-    said: list[Feedback],
-    leaving: dict[str, str],
+    feedback: list[Feedback],
+    draining: dict[str, str],
 ) -> Iterator[str]:
     yield str(progress)
     if coverage is not None and progress.run is not None:
         yield str(coverage)
-    if said:
-        before = f", the last {LINES_SHOWN} of {len(said):,}" if len(said) > LINES_SHOWN else ""
+    if feedback:
+        before = f", the last {LINES_SHOWN} of {len(feedback):,}" if len(feedback) > LINES_SHOWN else ""
         yield f"the analysis said{before}:"
-        yield from (f"  {one}" for one in said[-LINES_SHOWN:])
+        yield from (f"  {one}" for one in feedback[-LINES_SHOWN:])
     yield f"streams: {', '.join(streams) or 'none yet'}"
-    yield from (f"{name} drains: {why}" for name, why in leaving.items())
+    yield from (f"{name} drains: {why}" for name, why in draining.items())
     if problems:
         yield "in the way of the next run:"
         yield from (f"  {problem}" for problem in problems)

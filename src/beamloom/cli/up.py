@@ -1,5 +1,7 @@
 """Start all processes of a pipeline file and keep them running until Ctrl-C: on this machine, or with --on dask on a Dask cluster.
 
+Several files are several pipelines side by side, at one address: each below /pipelines/NAME, the first one also without.
+
 A process that dies is started again. The first Ctrl-C ends everything in order, a second one at once; nothing is left behind.
 With --on dask the section 'dask' of the file says which cluster, and which processes run there; it needs pip install 'beamloom[dask]'.
 The exit status is 1 where more events of a run failed than max_failed allows (without it: any), as it is of a replay.
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 EXAMPLE = """\
 beamloom up pipeline.yaml
 beamloom up pipeline.yaml --check
+beamloom up saxs.yaml waxs.yaml
 beamloom up pipeline.yaml --on dask
 beamloom up pipeline.yaml --systemd ~/.config/systemd/user"""
 
@@ -37,7 +40,10 @@ UNIT_FOLDERS = ("/etc/systemd/system", str(Path("~/.config/systemd/user").expand
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, and what is shown."""
     parser.add_argument(
-        "file", metavar="FILE", help="the pipeline file; 'beamloom schema --markdown' describes it"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="the pipeline file; 'beamloom schema --markdown' describes it. Several run side by side, and are shown at one address",
     )
     parser.add_argument(
         "--on",
@@ -75,19 +81,24 @@ def run(arguments: argparse.Namespace) -> int:
     from beamloom.pipeline_file import read_pipeline
     from beamloom.placement import LocalPlacement, layout_of, screen_on
 
-    pipeline = read_pipeline(arguments.file)
-    dask = pipeline.dask if arguments.on else None
     if arguments.run_as and not arguments.systemd:
         raise UsageError("--run-as goes with --systemd FOLDER, into which units of the system are written")
+    if len(arguments.files) > 1:
+        from beamloom.cli._side_by_side import up
+
+        return up(arguments.files, arguments, arguments.ready_timeout or READY_SECONDS)
+    (file,) = arguments.files
+    pipeline = read_pipeline(file)
+    dask = pipeline.dask if arguments.on else None
     if arguments.on and arguments.systemd:
         raise UsageError("--on and --systemd are two ways to keep processes running; give one of them")
     if arguments.on and dask is None:
         raise UsageError(
-            f"{arguments.file} does not say which Dask cluster; add 'dask: {{scheduler: tcp://node1:8786}}', or, to try it on this "
+            f"{file} does not say which Dask cluster; add 'dask: {{scheduler: tcp://node1:8786}}', or, to try it on this "
             "machine, 'dask: {cluster: local}'"
         )
     if arguments.check:
-        print(f"{arguments.file} is right: {len(layout_of(pipeline).processes)} processes")
+        print(f"{file} is right: {len(layout_of(pipeline).processes)} processes")
         return 0
     if arguments.systemd:
         return _write_units(arguments, pipeline)
@@ -118,7 +129,7 @@ def _write_units(arguments: argparse.Namespace, pipeline: Pipeline) -> int:
     from beamloom.placement.systemd import write_units
 
     folder = Path(arguments.systemd).expanduser().absolute()
-    working = Path(arguments.file).absolute().parent
+    working = Path(arguments.files[0]).absolute().parent
     target, *services = write_units(layout_of(pipeline), folder, working, arguments.run_as or "")
     systemctl = "systemctl" if arguments.run_as else "systemctl --user"
     print(f"{target.name} and {len(services)} services are in {folder}; start them, and watch what they say:")

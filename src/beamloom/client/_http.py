@@ -19,6 +19,8 @@ from beamloom.errors import NotReachable, PipelineError, RequestRefused, TimedOu
 
 T = TypeVar("T")
 JSON = "application/json"
+AWAY = 502
+"""What a front answers while the one who is meant does not: as if nobody had answered."""
 _BROKEN_OFF = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 NO_CREDENTIALS = Credentials()
@@ -126,6 +128,8 @@ class Service:
         )
         if answer.status_code == 401:
             sentence = f"{sentence} Give it as connect(url, token=...), or in the variable BEAMLOOM_TOKEN."
+        if answer.status_code == AWAY:
+            raise NotReachable(sentence)
         raise RequestRefused(sentence, answer.status_code)
 
     def decoded(self, answer: httpx.Response, kind: type[T]) -> T:

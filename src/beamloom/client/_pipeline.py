@@ -16,6 +16,7 @@ import msgspec
 
 from beamloom.access.clients import credentials_of
 from beamloom.client import _display
+from beamloom.client._by_name import address_of
 from beamloom.client._events import settled_events
 from beamloom.client._feedback import Feedback, feedback_of, said_of
 from beamloom.client._http import whole_url
@@ -41,6 +42,7 @@ ARM_SECONDS = 60.0
 def connect(
     url: str,
     *,
+    pipeline: str | None = None,
     timeout: float = 10.0,
     trust_pickle: bool = False,
     token: str | None = None,
@@ -48,12 +50,18 @@ def connect(
 ) -> Pipeline:
     """The pipeline whose controller is at ``url``; a reducer's address will do where only results are wanted.
 
+    Where several pipelines are found at one address, ``pipeline`` names the one that is meant, by default the first; the address may name
+    it as well (``http://127.0.0.1:5000/pipelines/NAME``).
+
     ``timeout`` is the longest wait for an answer (s). With ``trust_pickle`` structures arrive as the Python objects that the reducer
     published, by pickle: only for reducers that you trust as you trust your own code. ``token`` is what the pipeline asks for where it is
     reached by other machines, by default that of the environment (``BEAMLOOM_TOKEN``); ``ca_file`` holds the certificates to trust (PEM,
     ``BEAMLOOM_CA_FILE``), by default those of the system. Raises NotReachable where nobody answers.
     """
-    processes = Processes.at(whole_url(url), timeout, credentials_of(token, ca_file))
+    url, credentials = whole_url(url), credentials_of(token, ca_file)
+    if pipeline is not None:
+        url = address_of(url, pipeline, timeout, credentials)
+    processes = Processes.at(url, timeout, credentials)
     return Pipeline(processes, trust_pickle=trust_pickle)
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from beamloom.access.clients import Credentials, credentials_of
+from beamloom.client._by_name import address_of, parts_of
 from beamloom.client._http import NO_CREDENTIALS, Service, is_here
 from beamloom.errors import NoController, NotReachable, PipelineError, RequestRefused
 
@@ -72,6 +73,10 @@ class Processes:
         if config is None and status is None and _has_rules(service):
             service.role = "service of rules"
             return cls(None, None, timeout, service.credentials, service)
+        front, name = parts_of(service.url)
+        if name and config is None:
+            # Says which there are, where it is none of them.
+            address_of(front, name, timeout, service.credentials)
         raise PipelineError(
             f"what answers at {service.url} is neither a controller nor a reducer nor a service of rules; "
             "give the address that 'beamloom up' shows for the controller"

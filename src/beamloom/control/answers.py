@@ -35,6 +35,18 @@ class RunProgress(msgspec.Struct):
     aborted: bool
 
 
+class PipelineLine(msgspec.Struct):
+    """A pipeline among those that are reached at one address."""
+
+    name: str
+    path: str
+    """Where its API and its dashboard begin; empty where it is alone."""
+    problem: str | None
+    """Why nothing is known of it now, in a sentence."""
+    progress: dict[str, Any] | None
+    """As `/api/v1/progress` tells it; none where there is a problem."""
+
+
 class FailureKind(msgspec.Struct):
     """One kind of failure."""
 

@@ -77,7 +77,7 @@ class Relay:
         import httpx
 
         headers = {key: request.headers[key] for key in PASSED_ON if key in request.headers}
-        if way := _way_of(request):
+        if way := way_of(request):
             headers["x-forwarded-for"] = way
         query = f"?{request.url.query}" if request.url.query else ""
         try:
@@ -90,30 +90,37 @@ class Relay:
         except httpx.HTTPError as error:
             raise HTTPException(502, f"{words} does not answer at {address} ({error})") from error
         kept = {key: value for key, value in answer.headers.items() if key not in HOP_BY_HOP}
-        return StreamingResponse(_body(answer, words), answer.status_code, kept)
+        return StreamingResponse(body_of(answer, words), answer.status_code, kept)
 
     def _opened(self) -> httpx.AsyncClient:
-        import httpx
-
         if self._client is None:
-            timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
-            # How many may ask at a time is said in front of this server; those who follow something keep a connection each.
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS)
-            verify = True if self._tls is None else self._tls
-            # It says each request aloud: a page that looks at results would fill the log of the pipeline with them.
-            logging.getLogger("httpx").setLevel(logging.WARNING)
-            self._client = httpx.AsyncClient(verify=verify, timeout=timeout, limits=limits, trust_env=False)
+            self._client = opened_client(self._tls)
         return self._client
 
 
-def _way_of(request: Request) -> str:
+def opened_client(tls: ssl.SSLContext | None, kept_seconds: float = 5.0) -> httpx.AsyncClient:
+    """What asks other processes; ``tls`` checks their certificates, and a connection is used again for so many seconds."""
+    import httpx
+
+    timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+    # How many may ask at a time is said in front of this server; those who follow something keep a connection each.
+    limits = httpx.Limits(
+        max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=kept_seconds
+    )
+    verify = True if tls is None else tls
+    # It says each request aloud: a page that looks at results would fill the log of the pipeline with them.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return httpx.AsyncClient(verify=verify, timeout=timeout, limits=limits, trust_env=False)
+
+
+def way_of(request: Request) -> str:
     """Over which addresses a question came, as ``X-Forwarded-For`` has it; empty where it was asked on this machine."""
     before = request.headers.get("x-forwarded-for")
     here = None if request.client is None or request.client.host in THIS_MACHINE else request.client.host
     return ", ".join(filter(None, (before, here)))
 
 
-async def _body(answer: httpx.Response, words: str) -> AsyncIterator[bytes]:
+async def body_of(answer: httpx.Response, words: str) -> AsyncIterator[bytes]:
     import httpx
 
     try:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from beamloom.control import ensemble_views, error_views, event_stream, views, weave_view
-from beamloom.control.answers import MadeAgain
+from beamloom.control.answers import MadeAgain, PipelineLine
 from beamloom.control.asking import (
     Asking,
     BadRequest,
@@ -129,6 +129,11 @@ class RunAnswers(Asking):
     async def progress(self, request: Request) -> Response:
         """How far the run is."""
         return await self._of_controller(ensemble_views.progress)
+
+    async def pipelines(self, request: Request) -> Response:
+        """The pipelines at this address, and how far the run of each is: this one alone, where no front stands before it."""
+        progress = await self._ask(lambda: ensemble_views.progress(self._controller))
+        return as_json([PipelineLine(self._controller.settings.pipeline, "", None, progress)])
 
     async def ledger(self, request: Request) -> Response:
         """The account of the run."""

@@ -81,6 +81,7 @@ def routes_of(api: Any, capsules: Path | None) -> list[Told]:
             query=allowance,
             also=arming,
         ),
+        Told("/pipelines", api.pipelines, answers=list[answers.PipelineLine]),
         Told(f"{V1}/progress", api.progress, answers=answers.RunProgress),
         Told(f"{V1}/status", api.status, answers=dict[str, Any]),
         Told(

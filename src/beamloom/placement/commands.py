@@ -172,7 +172,7 @@ class Commands:
         away = PLACES.get(command) in self._spread.places
         settings = {**self._pipeline.settings, "name": name, **own, **self._addresses(own, away=away)}
         settings["controller"] = f"tcp://{reachable(self._mailbox[0], self._spread.host)}:{self._mailbox[1]}"
-        words = ("-P", "-m", "beamloom", command, *_flags(kind, settings))
+        words = ("-P", "-m", "beamloom", command, *flags_of(kind, settings))
         if away:
             env = {**_given(kind), **_blanked(kind, own)}
             return ProcessSpec(name, words, env=env, stop_stage=stop_stage, ground=self._spread.ground)
@@ -190,7 +190,7 @@ class Commands:
         return {"bind": bind, "advertise": self._spread.host if bind == ANYWHERE else None}
 
 
-def _flags(kind: type[ProcessSettings], values: Mapping[str, Any]) -> list[str]:
+def flags_of(kind: type[ProcessSettings], values: Mapping[str, Any]) -> list[str]:
     """Flags for the values that a kind of process has a setting for; None is not given."""
     flags = []
     for name, setting in settings_of(kind).items():

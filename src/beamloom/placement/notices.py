@@ -30,8 +30,8 @@ def notices(url: str, credentials: Credentials) -> list[Notice] | None:
     ]
 
 
-def asked(url: str, path: str, credentials: Credentials) -> Any:
-    """What the controller at ``url`` answers; None while it does not."""
+def asked(url: str, path: str, credentials: Credentials, *, any_status: bool = False) -> Any:
+    """What the controller at ``url`` answers, a refusal too where it may have ``any_status``; None while it does not."""
     address = urlsplit(url)
     host = address.hostname or "127.0.0.1"
     connection = (
@@ -42,7 +42,7 @@ def asked(url: str, path: str, credentials: Credentials) -> Any:
     try:
         connection.request("GET", path, headers=credentials.headers)
         answer = connection.getresponse()
-        content = json.loads(answer.read()) if answer.status == 200 else None
+        content = json.loads(answer.read()) if any_status or answer.status == 200 else None
         return content or None
     except (OSError, http.client.HTTPException, json.JSONDecodeError):
         return None

@@ -6,6 +6,7 @@ A value given on the command line wins over the environment, the environment ove
 from beamloom.settings._controller import ControllerSettings
 from beamloom.settings._existing import existing_notes
 from beamloom.settings._fields import Setting, all_settings, expectation, field_docstrings, settings_of
+from beamloom.settings._front import NAME_PATTERN, FrontSettings
 from beamloom.settings._kinds import (
     STREAM_KEYS,
     ClassName,
@@ -31,10 +32,12 @@ from beamloom.settings._rules_service import RulesSettings
 from beamloom.settings._run_rules import RunRule, named_rules
 
 __all__ = [
+    "NAME_PATTERN",
     "STREAM_KEYS",
     "ClassName",
     "ControllerSettings",
     "DebugWorkerSettings",
+    "FrontSettings",
     "IngesterSettings",
     "ProcessSettings",
     "ReducerSettings",

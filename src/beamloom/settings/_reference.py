@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from beamloom.settings._fields import Setting, all_settings, settings_of
+from beamloom.settings._front import FrontSettings
 from beamloom.settings._kinds import ProcessSettings
 from beamloom.settings._rules_service import RulesSettings
 
@@ -13,7 +14,11 @@ def settings_markdown() -> str:
     """One table of the settings that every process has, and one for each kind of process with what it has beside those."""
     common = settings_of(ProcessSettings)
     sections = ["## Every process", _table(common.values())]
-    kinds: dict[str, type[ProcessSettings]] = {**all_settings(), "rules serve": RulesSettings}
+    kinds: dict[str, type[ProcessSettings]] = {
+        **all_settings(),
+        "front": FrontSettings,
+        "rules serve": RulesSettings,
+    }
     for command, kind in kinds.items():
         # A setting that a kind describes in its own words stands with that kind.
         own = [setting for name, setting in settings_of(kind).items() if common.get(name) != setting]

@@ -1,4 +1,5 @@
 /** Asking the controller: every answer that is not one becomes an error whose text is a sentence for people. */
+import { below } from "./place";
 
 /** What went wrong, in a sentence; `status` is 0 where nobody answered. */
 export class Refusal extends Error {
@@ -15,13 +16,13 @@ export function errorOf(problem: unknown): Error {
   return problem instanceof Error ? problem : new Error(String(problem));
 }
 
-const API = "/api/v1/";
+const API = "api/v1/";
 const NOBODY = "The controller does not answer; it may have been stopped, or the connection to it is broken.";
 
 async function ask(path: string, options: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path.startsWith("/") ? path : API + path, options);
+    response = await fetch(path.startsWith("/") ? below(path) : API + path, options);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Refusal(0, NOBODY);
@@ -44,6 +45,13 @@ async function sentenceOf(response: Response): Promise<string> {
 /** The JSON answer to GET; `path` is under /api/v1/ unless it begins with a slash. */
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await ask(path, signal ? { signal } : {});
+  return (await response.json()) as T;
+}
+
+/** The JSON answer at `address`, which is not below where the page stands. */
+export async function askedAs<T>(address: string): Promise<T> {
+  const response = await fetch(address);
+  if (!response.ok) throw new Refusal(response.status, await sentenceOf(response));
   return (await response.json()) as T;
 }
 

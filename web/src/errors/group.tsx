@@ -1,6 +1,7 @@
 /** One kind of failure: what it is, whom it hit, where in the code, and the calls that were kept to be made again. */
 import type { JSX } from "preact";
 import type { FailureKind } from "../api/answers";
+import { below } from "../api/place";
 import { hashOf } from "../route";
 import { Copied } from "../ui/copy";
 import "../ui/facts.css";
@@ -31,7 +32,7 @@ function Capsules(props: { failure: FailureKind }): JSX.Element {
         {capsules.map((one, place) => (
           <span key={one.href}>
             {place ? ", " : ""}
-            <a href={one.href} download={fileOf(one.capsule)}>
+            <a href={below(one.href)} download={fileOf(one.capsule)}>
               {fileOf(one.capsule)}
             </a>
           </span>

@@ -1,6 +1,7 @@
 /** What a parameter is edited with, by its type. */
 import type { JSX } from "preact";
 import type { Described } from "../api/answers";
+import { below } from "../api/place";
 import { bytes } from "../ui/format";
 import { storedAsText, type Stored } from "./stored";
 
@@ -20,7 +21,7 @@ export interface InputProps {
 
 /** Where the content of a parameter is read. */
 function hrefOf(name: string): string {
-  return `/api/v1/parameter/${name.split("/").map(encodeURIComponent).join("/")}`;
+  return below(`/api/v1/parameter/${name.split("/").map(encodeURIComponent).join("/")}`);
 }
 
 function FileInput(props: InputProps & { content: string; accept?: string; name: string }): JSX.Element {

@@ -1,6 +1,7 @@
 /** What is shown as a file: as HDF5, npy, CSV, JSON or a picture; and the address of this view, for others. */
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { below } from "../api/place";
 import { pictureOf } from "../plots/png";
 import { place } from "../route";
 import { planeOf } from "./choices";
@@ -51,8 +52,8 @@ export function Downloads(props: { plan: Plan; path: string; domain: string; run
   const { npy, csv, select } = partsOf(plan, query.get("at"), query.get("of"));
   const isText = plan.kind === "value" && typeof plan.value === "string";
   const steps = path.split("/").filter(Boolean).map((step) => `['${step.replace(/['\\]/g, "\\$&")}']`);
-  const base = domain === RULES ? "/rules/results/api/v1/result" : run ? `/results/api/v1/runs/${run}/result` : "/results/api/v1/result";
-  const file = (part: string): string => questionOf("file", domain, new URLSearchParams({ path: part }));
+  const base = below(domain === RULES ? "/rules/results/api/v1/result" : run ? `/results/api/v1/runs/${run}/result` : "/results/api/v1/result");
+  const file = (part: string): string => below(questionOf("file", domain, new URLSearchParams({ path: part })));
   const isDrawn = plan.kind === "curves" || plan.kind === "image" || plan.kind === "scatter";
   async function picture(): Promise<void> {
     const panel = document.getElementById("plot");
@@ -80,12 +81,12 @@ export function Downloads(props: { plan: Plan; path: string; domain: string; run
         </button>
       ) : null}
       {csv ? (
-        <a href={elementsAddress(csv, domain, { format: "csv", select })} download={`${name}.csv`}>
+        <a href={below(elementsAddress(csv, domain, { format: "csv", select }))} download={`${name}.csv`}>
           CSV
         </a>
       ) : null}
       {npy && !isText ? (
-        <a href={elementsAddress([npy], domain, { format: "npy" })} download={`${name}.npy`}>
+        <a href={below(elementsAddress([npy], domain, { format: "npy" }))} download={`${name}.npy`}>
           npy
         </a>
       ) : null}

@@ -1,5 +1,6 @@
 /** What has changed in the results, as the reducer tells it: one stream of events for the page, open only while somebody looks. */
 import { signal } from "@preact/signals";
+import { below } from "../api/place";
 
 export interface Update {
   readonly run: string | null;
@@ -32,7 +33,7 @@ let source: EventSource | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 function open(): void {
-  source = new EventSource("/results/api/v1/updates");
+  source = new EventSource(below("/results/api/v1/updates"));
   source.onopen = () => (live.value = true);
   source.onmessage = (event: MessageEvent<string>) => (newest.value = JSON.parse(event.data) as Update);
   source.onerror = () => {

@@ -1,5 +1,6 @@
 /** One step of a chain: how far it is, what failed and why, and the files that it has written. */
 import type { JSX } from "preact";
+import { below } from "../api/place";
 import { bytes, count } from "../ui/format";
 import { Bar } from "../ui/parts";
 import type { RuleChain, RuleStep } from "./answers";
@@ -38,7 +39,7 @@ function Outputs(props: { chain: RuleChain; step: RuleStep }): JSX.Element | nul
             <span title={output.path}>{nameOf(output.path)} (not there any more)</span>
           ) : (
             <>
-              <a href={`/api/v1/rules/${chain.id}/steps/${step.id}/outputs/${output.number}`} download={nameOf(output.path)} title={output.path}>
+              <a href={below(`/api/v1/rules/${chain.id}/steps/${step.id}/outputs/${output.number}`)} download={nameOf(output.path)} title={output.path}>
                 {nameOf(output.path)}
               </a>{" "}
               <span class="faint">{bytes(output.size)}</span>
