@@ -17,7 +17,7 @@ from beamloom.events import Result
 from beamloom.triggermap import batched
 from services.bench import Bench, Doubling, Feed, counts, series
 from services.test_controller_restarts import Restarting
-from services.test_reducer_deaths import Pipeline, Slow
+from services.reducer_lives import Pipeline, Slow
 
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
 SEEDS = 2000 if DEEP else 64

@@ -24,6 +24,7 @@ from beamloom.services.membership import new_peer_id
 from beamloom.services.reducer import ReducerService
 from beamloom.services.safekeeping import Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.split_reducing import LeafLink
 from beamloom.services.statekeeping import StateKeeper
 from beamloom.services.user_map import Map
 from beamloom.services.worker import WorkerService
@@ -221,7 +222,11 @@ class Bench:
         return service
 
     def add_reducer(
-        self, cls: type, journal: Safekeeping | None = None, settings: ReducerSettings | None = None
+        self,
+        cls: type,
+        journal: Safekeeping | None = None,
+        settings: ReducerSettings | None = None,
+        leaves: Sequence[LeafLink] = (),
     ) -> ReducerService:
         self.analysis = ReducerAnalysis(cls)
         channel = self.exchange.channel(new_peer_id("reducer"))
@@ -232,6 +237,7 @@ class Bench:
             lambda: self.analysis,
             self.desk,
             journal=journal,
+            leaves=leaves,
         )
         self._add("reducer", service, channel)
         return service

@@ -20,7 +20,7 @@ from beamloom.transport.channel import Received
 from beamloom.transport.messages import Said
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, Gathering, frame, series, start
-from services.test_reducer_deaths import Slow, pipeline
+from services.reducer_lives import Slow, pipeline
 from support.patience import PATIENCE
 
 FRAMES = 10

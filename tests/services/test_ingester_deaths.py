@@ -19,8 +19,8 @@ from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import LAST_STEP, Bench, Feed, counts, series
+from services.reducer_lives import Pipeline
 from services.test_controller_restarts import Restarting
-from services.test_reducer_deaths import Pipeline
 
 FRAMES = 24
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))

@@ -6,6 +6,7 @@ user's code pass through unchanged; what a hook returns is checked where the pip
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -280,6 +281,31 @@ class ReducerAnalysis:
         self.feedback = self._hooks.feedback
         """What instances call as ``self.feedback``."""
         self.process_result = self._not_started
+
+    @property
+    def combine(self) -> Callable[[list[dict[Any, Any]]], dict[Any, Any]] | None:
+        """Makes one tree of those of several leaves; None where the class has nothing to say to that. Raises AnalysisError."""
+        cls = self._hooks.cls
+        found = inspect.getattr_static(cls, "combine", None)
+        if found is None:
+            return None
+        where = self.where("combine")
+        if not isinstance(found, staticmethod | classmethod):
+            raise AnalysisError(
+                f"{where} joins what several processes publish, and belongs to no instance; write '@staticmethod' above "
+                "'def combine(parts)', or give it another name"
+            )
+        combine = getattr(cls, "combine")  # noqa: B009
+
+        def combined(parts: list[dict[Any, Any]]) -> dict[Any, Any]:
+            tree = combine(parts)
+            if not isinstance(tree, dict):
+                raise AnalysisError(
+                    f"{where} returned a {type(tree).__name__}; it should return the dictionary that is to be published"
+                )
+            return tree
+
+        return combined
 
     def where(self, hook: str) -> str:
         """A hook's name in sentences, such as ``FluorescenceReducer.timer``."""

@@ -59,6 +59,10 @@ class Collector:
         self.duplicates += 1
         return False, fresh
 
+    def know(self, slot: int, first: int, stop: int) -> None:
+        """Another collector has taken these deliveries."""
+        self._taken.setdefault(slot, RangeSet()).add(first, stop)
+
     @property
     def taken(self) -> dict[int, list[Range]]:
         """By slot, the events whose deliveries have been taken."""

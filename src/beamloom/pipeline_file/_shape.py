@@ -69,6 +69,13 @@ class Reducer(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.field(name="class")
     )
     http: Annotated[HttpAddress, Meta(description="Where it serves the results.")] = "127.0.0.1:5001"
+    leaves: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Processes that reduce, a part of the results each, where one is too slow; with 1 the reducer reduces itself.",
+        ),
+    ] = 1
 
 
 class Controller(msgspec.Struct, frozen=True, kw_only=True):

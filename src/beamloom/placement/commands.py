@@ -90,13 +90,15 @@ class Commands:
         return {"run_rules": rules, "rules_path": self._pipeline.analysis, "rule_types": types or None}
 
     def reducer(self, http: Address) -> ProcessSpec:
-        own = {
+        own: dict[str, Any] = {
             "reducer_class": self._pipeline.reducer.reducer_class,
             "analysis_path": self._pipeline.analysis,
             "result_packages": self._result_packages,
             "http_host": http[0],
             "http_port": http[1],
         }
+        if self._pipeline.reducer.leaves > 1:
+            own["leaves"] = self._pipeline.reducer.leaves
         return self._spec("reducer", "reducer", own, REDUCER)
 
     def ingesters(self, name: str, stream: StreamSettings) -> Iterable[ProcessSpec]:

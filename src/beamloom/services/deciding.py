@@ -86,10 +86,18 @@ class Deciding:
     def _gather(self) -> None:
         self._new += [(one, self._name) for one in self.given.take()]
 
-    def _number(self) -> list[Feedback]:
+    def take_new(self) -> list[tuple[Spoken, str]]:
+        """What was said since the last time, and by whom; it has no numbers yet."""
         self._gather()
         new, self._new = self._new, []
-        numbered = [self.untold.add(one, by) for one, by in new]
+        return new
+
+    def hear(self, said: Iterable[tuple[Spoken, str]]) -> None:
+        """A part of the analysis in another process has said this, after all that was said before."""
+        self._new += said
+
+    def _number(self) -> list[Feedback]:
+        numbered = [self.untold.add(one, by) for one, by in self.take_new()]
         if len(self.untold) > MOST_UNTOLD:
             self.given.refusal = TOO_MANY
         return numbered

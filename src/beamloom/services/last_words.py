@@ -14,7 +14,7 @@ import faulthandler
 import logging
 import mmap
 import struct
-from collections.abc import MutableSequence
+from collections.abc import Iterable, MutableSequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -106,6 +106,15 @@ class LastWords:
             for (of, event), deaths in self._poison.items()
             if of == slot and first <= event < stop
         }
+
+    @property
+    def set_aside(self) -> list[tuple[int, int, Deaths]]:
+        """Slot and event of all deliveries whose results are set aside."""
+        return [(slot, event, deaths) for (slot, event), deaths in self._poison.items()]
+
+    def set_aside_all(self, deadly: Iterable[tuple[int, int, Deaths]]) -> None:
+        """Set these aside, and no others: another process has learnt what they did."""
+        self._poison = {(slot, event): deaths for slot, event, deaths in deadly}
 
     # ---- lives begin and end --------------------------------------------------------------------------------------------------
 

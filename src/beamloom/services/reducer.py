@@ -19,7 +19,7 @@ from beamloom.engine.account import ResultAccount
 from beamloom.errors import UserError
 from beamloom.journal import JournalHeld
 from beamloom.services import traces
-from beamloom.services.acknowledging import MOMENT, Acknowledged, Acknowledgements
+from beamloom.services.acknowledging import MOMENT, Acknowledged, Acknowledgements, Delivered
 from beamloom.services.alarms import alarm_notes
 from beamloom.services.code_version import build_metadata
 from beamloom.services.deciding import FINISH, Deciding
@@ -31,7 +31,6 @@ from beamloom.services.keeping import Keeping
 from beamloom.services.loop import IDLE_WAIT, LONGEST_WAIT
 from beamloom.services.membership import Membership
 from beamloom.services.reducer_waits import of_reducer, reducer_knows
-from beamloom.services.reducing import Reducing
 from beamloom.services.resumption import (
     HOLD_SECONDS,
     TAKING_UP,
@@ -40,6 +39,7 @@ from beamloom.services.resumption import (
 )
 from beamloom.services.safekeeping import Checkpoint, Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.split_reducing import LeafLink, reducing_with
 from beamloom.services.waits import Waits
 from beamloom.settings import ReducerSettings
 from beamloom.transport.channel import Channel, Received
@@ -92,8 +92,9 @@ class ReducerService:
         evidence: Evidence | None = None,
         notes: Notes | None = None,
         acknowledges_every: float = MOMENT,
+        leaves: Sequence[LeafLink] = (),
     ) -> None:
-        """``acknowledges_every``: seconds that what was taken may wait to be told together."""
+        """``acknowledges_every``: seconds that what was taken may wait to be told together; ``leaves`` reduce, where there are any."""
         self._acknowledges_every = acknowledges_every
         self._journal = journal or Safekeeping()
         self._guard_notes = notes or Notes()
@@ -117,7 +118,8 @@ class ReducerService:
         self._epochs = Epochs(descriptions)
         self._early = EarlyResults(self._epochs)
         self._deciding = Deciding(analysis, settings.name, partial(channel.send, CONTROLLER))
-        self._reducing = Reducing(
+        self._reducing = reducing_with(
+            leaves,
             settings,
             channel.peer,
             analysis,
@@ -157,7 +159,7 @@ class ReducerService:
                 if not self._early.hold(received, results):
                     self._take(received.sender, results, received.buffers)
             case Parameters(epoch=epoch, values=values) as parameters:
-                self._epochs.begin(epoch, values)
+                self._reducing.begin_epoch(epoch, values)
                 self._keeping.begin_epoch(epoch, self._epochs.get(epoch) or self._epochs.latest)
                 if self._run is not None:
                     self._journal.keep("", parameters)
@@ -168,6 +170,7 @@ class ReducerService:
                 self._reducing.account.learn(coverage.news, over=coverage.finished_at is not None)
                 self._desk.changed()
             case Fence(run=run, worker=worker) as fence:
+                self._reducing.drain()
                 self._acknowledge(self._acknowledgements.take())
                 if run == self._run:
                     self._reducing.collector.fence(worker)
@@ -227,7 +230,7 @@ class ReducerService:
             self._run = None
         else:
             self._reducing.account = ResultAccount(arm.run, arm.total_events)
-            self._desk.begin_run(arm.run, self._reducing.analysis, self._reducing.account)
+            self._desk.begin_run(arm.run, self._reducing.published, self._reducing.account)
             self._keeping.begin_run(
                 arm.run, arm.epoch, self._epochs.latest, arm.facts, code=self.member.code, later=again
             )
@@ -259,11 +262,12 @@ class ReducerService:
         """A message that the former life has taken."""
         match received.message:
             case Parameters(epoch=epoch, values=values):
-                self._epochs.begin(epoch, values)
+                self._reducing.begin_epoch(epoch, values)
                 self._keeping.begin_epoch(epoch, self._epochs.get(epoch) or self._epochs.latest)
             case Results() as results:
                 self._take(received.sender, results, received.buffers)
             case Decided(hook=hook) as decided:
+                self._reducing.drain()
                 if hook != FINISH:
                     self._reducing.repeat_timer()
                 self._deciding.replay(decided)
@@ -279,6 +283,8 @@ class ReducerService:
 
     def _go_on_taking_up(self, resumption: Resumption, now: float) -> None:
         ready = resumption.go_on()
+        if ready:
+            self._reducing.drain()
         if resumption.problem is not None:
             self._cannot_take_up(resumption.run, resumption.problem)
         elif not ready:
@@ -307,7 +313,11 @@ class ReducerService:
         if keeps:
             # The analysis might change what it is given, before it is written.
             buffers = [one if isinstance(one, bytes) else memoryview(one).toreadonly() for one in buffers]
-        deliveries = self._reducing.take(worker, results, buffers)
+        self._reducing.give(worker, results, buffers, partial(self._taken, worker, results, buffers))
+
+    def _taken(self, worker: str, results: Results, buffers: Any, deliveries: list[Delivered]) -> None:
+        """They are reduced: these deliveries are in the result."""
+        keeps = self._journal.keeps and self._resumption is None
         self._desk.changed()
         until = None
         if self._resumption is None:
@@ -350,6 +360,7 @@ class ReducerService:
 
     def _take_stock(self, run: str | None) -> None:
         """A new controller goes on with ``run``."""
+        self._reducing.drain()
         if run is None or run != self._run:
             self._run = None
             if run is not None:
@@ -370,6 +381,7 @@ class ReducerService:
     def turn(self, now: float) -> None:
         """Call the timer when it is due, and serve readers."""
         self.member.turn(now)
+        self._reducing.turn()
         self._guard_notes.call(self._channel.peer, self.member.controller)
         self._acknowledge(self._acknowledgements.take_due(now))
         self._journal.turn()
@@ -409,6 +421,7 @@ class ReducerService:
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
     def _finish(self, run: str, abandoned: bool) -> None:
+        self._reducing.drain()
         self._acknowledge(self._acknowledgements.take())
         if run == self._run:
             if not abandoned and self._reducing.finish():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -18,6 +19,7 @@ from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, files_of, keepers_of, past_of
 from beamloom.services.last_words import LastWords
+from beamloom.services.leaf_process import Leaves
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import http_known_as, keys_of, open_mailbox
 from beamloom.services.membership import first_of, new_peer_id
@@ -25,9 +27,15 @@ from beamloom.services.reducer import ReducerService
 from beamloom.services.resumption import TAKING_UP
 from beamloom.services.safekeeping import Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.split_reducing import LeafDied
 from beamloom.services.state_folders import journals_of
 from beamloom.settings import ReducerSettings
 from beamloom.transport.http_server import HttpServer
+
+logger = logging.getLogger(__name__)
+
+DIED = 1
+"""The exit status of a reducer that has lost a leaf: whoever started it starts it again."""
 
 
 def serve(settings: ReducerSettings, health: Health = NOBODY_HEARS) -> int:
@@ -62,12 +70,27 @@ def serve(settings: ReducerSettings, health: Health = NOBODY_HEARS) -> int:
             handing_in_route(keeping.past, settings, lambda: files_of(settings), desk),
         ],
     )
+    leaves = Leaves(settings)
+    if leaves.links:
+        desk.more_status["leaves"] = leaves.status
+    for leaf in leaves.links:
+        channel.watch(leaf.pollable)
     server = HttpServer(app, settings.http_host, settings.http_port, access, is_question)
     disks = DiskWatch({"journal": journals_of(settings), "results": folder_of(settings.autosave)})
     try:
         http = server.start_as(http_known_as(settings))
         service = ReducerService(
-            settings, channel, settings.controller, load, desk, http, keeping, journal, evidence, notes
+            settings,
+            channel,
+            settings.controller,
+            load,
+            desk,
+            http,
+            keeping,
+            journal,
+            evidence,
+            notes,
+            leaves=leaves.links,
         )
 
         def told(now: float) -> dict[str, Any]:
@@ -76,8 +99,12 @@ def serve(settings: ReducerSettings, health: Health = NOBODY_HEARS) -> int:
         beats = Heartbeats(channel, settings, service.member, service.figures, told, keys=keys, health=health)
         try:
             return serve_loop(service, channel, lambda: service.member.ended)
+        except LeafDied as died:
+            logger.error("%s", died)
+            return DIED
         finally:
             beats.close()
     finally:
+        leaves.close()
         server.stop()
         disks.close()

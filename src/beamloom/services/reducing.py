@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from beamloom.analysis import ErrorCapsule, ReducerAnalysis
@@ -29,6 +29,7 @@ from beamloom.services.last_words import NOBODY, Deaths, LastWords
 from beamloom.services.membership import name_of
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.safekeeping import Checkpoint, State
+from beamloom.services.snapshots import Published
 from beamloom.services.states import decode_state, encode_state
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import Decoder, Encoded
@@ -117,13 +118,42 @@ class Reducing:
                 return str(ErrorCapsule.from_exception(self.analysis.where("restore"), error))
         return None
 
+    def begin_epoch(self, epoch: int, values: Mapping[str, bytes]) -> None:
+        """Parameters have changed, or an earlier epoch is told late."""
+        self._epochs.begin(epoch, values)
+
+    @property
+    def trusted(self) -> set[str]:
+        """The packages from which classes of results and states may be imported."""
+        return self._analyses
+
+    @property
+    def published(self) -> Published | None:
+        """What readers see; None without a class."""
+        return self.analysis
+
     # ---- results ------------------------------------------------------------------------------------------------------------
 
-    def take(self, worker: str, results: Results, buffers: Sequence[Any]) -> list[Delivered]:
-        """Reduce what has not been reduced before; returns the deliveries of these results that are in the result now.
+    def turn(self) -> None:
+        """Do what can be done now, without waiting."""
+
+    def drain(self) -> None:
+        """Wait until all that was given is reduced, and whoever gave it was told."""
+
+    def give(
+        self, worker: str, results: Results, buffers: Sequence[Any], then: Callable[[list[Delivered]], None]
+    ) -> None:
+        """Reduce what has not been reduced before; ``then`` is told which deliveries of these results are in the result now.
 
         Those that were in it before are among them: who leased them again has not heard of it. Those that failed before are told again.
         """
+        reduced, again = self.reduce(worker, results, buffers)
+        then(reduced + self._known_again(again))
+
+    def reduce(
+        self, worker: str, results: Results, buffers: Sequence[Any]
+    ) -> tuple[list[Delivered], list[Delivered]]:
+        """Reduce what has not been reduced before; returns the deliveries for which that went well, and those that were taken before."""
         begin = time.perf_counter()
         batch = Batch(results, buffers)
         self._deciding.given.open()
@@ -140,7 +170,7 @@ class Reducing:
             self.account.reduced(first, stop)
         self._deciding.given.shut()
         self.user_seconds += time.perf_counter() - begin
-        return deliveries + self._known_again(again)
+        return deliveries, again
 
     def _known_again(self, again: list[Delivered]) -> list[Delivered]:
         """Of deliveries that came again, those that are in the result; of those whose reduce failed that is told again.
@@ -252,7 +282,7 @@ class Reducing:
     def _failed(self, worker: str, entry: Entry, error: BaseException, analysis: ReducerAnalysis) -> None:
         """The user's class has raised at a result."""
         where = analysis.where("process_result")
-        failure = self._kept(_failure(where, error, entry.event), worker, entry, analysis)
+        failure = self._kept(failure_of(where, error, entry.event), worker, entry, analysis)
         how = self._evidence.command(failure)
         logger.warning("event %d failed in %s: %r%s", entry.event, where, error, how)
         self._fail(worker, entry.slot, entry.event, failure, entry.merged)
@@ -289,10 +319,12 @@ class Reducing:
         failure: Failure,
         combined: Sequence[Range] = (),
     ) -> None:
-        if event is not None:
-            for first, stop in combined or [(event, event + 1)]:
+        self._report(Failed(self.account.run, worker, slot, event, failure, list(combined)))
+
+    def _report(self, failed: Failed) -> None:
+        if failed.event is not None:
+            for first, stop in failed.combined or [(failed.event, failed.event + 1)]:
                 self.account.failed(first, stop)
-        failed = Failed(self.account.run, worker, slot, event, failure, list(combined))
         self.failed.add(failed)
         self._tell(failed)
 
@@ -353,7 +385,7 @@ class Reducing:
         except RAISED as error:
             pass_interrupt(error)
             analysis, epochs = self.analysis, self._epochs
-            failure = _failure(hook if analysis is None else analysis.where(hook), error, None)
+            failure = failure_of(hook if analysis is None else analysis.where(hook), error, None)
             if analysis is not None:
                 failure = self._evidence.of_hook(
                     failure, hook, epochs.newest, epochs.latest, analysis, of_reducer=True
@@ -365,6 +397,7 @@ class Reducing:
             self._deciding.given.shut()
 
 
-def _failure(where: str, error: BaseException, event: int | None) -> Failure:
+def failure_of(where: str, error: BaseException, event: int | None) -> Failure:
+    """What is told of an exception of the user's class."""
     capsule = ErrorCapsule.from_exception(where, error, event)
     return Failure(capsule.where, capsule.error_type, capsule.message, capsule.traceback)

@@ -25,10 +25,10 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
-from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.account import ResultAccount
 from beamloom.engine.coverage import NOTHING, Coverage
 from beamloom.results.sharing import Sharer
@@ -45,6 +45,18 @@ AFTER_FAILURE = 0.1
 """Seconds after which what could not be read is tried again for them."""
 ANY = -1
 """The version after which whoever takes the present one waits."""
+
+
+class Published(Protocol):
+    """Who has what is published."""
+
+    @property
+    def publish(self) -> dict[Any, Any]:
+        """What is published now, not a copy."""
+
+    @property
+    def publish_rlock(self) -> AbstractContextManager[Any] | None:
+        """What is entered while that is read; None where nothing has to be."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ class SnapshotDesk:
         """``wake`` wakes the reducer's thread; ``clock`` tells the Unix time (s)."""
         self._wake = wake
         self._clock = clock
-        self._analysis: ReducerAnalysis | None = None
+        self._analysis: Published | None = None
         self._run: str | None = None
         self._account: ResultAccount | None = None
         self._lock = threading.Lock()
@@ -112,7 +124,7 @@ class SnapshotDesk:
     # ---- the reducer's thread -------------------------------------------------------------------------------------------
 
     def begin_run(
-        self, run: str | None, analysis: ReducerAnalysis | None, account: ResultAccount | None = None
+        self, run: str | None, analysis: Published | None, account: ResultAccount | None = None
     ) -> None:
         """From now on this analysis is what is published; ``account``: which events are in."""
         self._former = _Former(self._run, self._account, self._still or self._latest)

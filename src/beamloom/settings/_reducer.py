@@ -30,6 +30,14 @@ class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown
             extra={"variables": ["REDUCER_CLASS"]},
         ),
     ] = None
+    leaves: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Processes that reduce, a part of the results each, where one is too slow; what they publish is joined into one "
+            "result. With 1 the reducer reduces itself.",
+        ),
+    ] = 1
     analysis_path: Annotated[
         str, Meta(description="Folder where the analysis is imported from, before installed packages.")
     ] = "."
