@@ -190,6 +190,7 @@ def running(
     *,
     worker: str = "pictures:Worker",
     reducer: str = "pictures:Reducer",
+    leaves: int = 1,
     count: int = 2,
     analysis: Path = ANALYSES,
     policy: RestartPolicy | None = None,
@@ -205,7 +206,7 @@ def running(
         {
             "streams": streams,
             "workers": {"class": worker, "count": count},
-            "reducer": {"class": reducer, "http": quiet_address()},
+            "reducer": {"class": reducer, "http": quiet_address(), "leaves": leaves},
             "controller": {"http": quiet_address(), "mailbox": quiet_address()},
             "analysis": str(analysis),
             **more,

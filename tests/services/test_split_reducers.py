@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +20,7 @@ from services.leaves_here import Crashed, LeafHere
 from services.reducer_lives import EVENTS, FRAMES, Slow, pipeline
 
 LEAVES = 3
+STRIDE = 1 if os.environ.get("BEAMLOOM_DEEP") else 8
 
 
 class Summing:
@@ -45,9 +48,14 @@ class Forgetful(Summing):
     checkpoint = restore = None  # type: ignore[assignment]
 
 
+def tree_of(bench: Bench) -> Any:
+    """What readers see."""
+    return bench.desk.take().publish
+
+
 def shown(bench: Bench) -> dict[Any, Any]:
     """What readers see, in plain numbers, in the order of the events."""
-    tree = bench.desk.take().publish
+    tree = tree_of(bench)
     results = {event: (one["sum"].tolist(), one["count"]) for event, one in tree["results"].items()}
     return {
         **dict(sorted(results.items())),
@@ -90,19 +98,20 @@ def test_a_leaf_or_all_may_die_before_and_after_each_message(
     tmp_path: Path, reducer: type, victim: int | None
 ) -> None:
     expected, died = of_one_reducer(), 0
-    for moment in range(1, 60, 2):
-        more = {"checkpoint_interval": 0.02}
-        with pipeline(tmp_path / f"{moment}", reducer=reducer, leaves=LEAVES, victim=victim, **more) as one:
+    for moment in range(1, 60, STRIDE):
+        with pipeline(
+            tmp_path / f"{moment}", reducer=reducer, leaves=LEAVES, victim=victim, checkpoint_interval=0.02
+        ) as one:
             reply: list[Any] = []
             one.bench.controller.arm(uniform(["eiger"], FRAMES), reply.append, one.bench.now)
-            one.bench.until(lambda replied=reply: bool(replied))
+            one.bench.until(partial(bool, reply))
             one.bench.services["reducer"].left = moment  # type: ignore[attr-defined]
             active = one.bench.active
-            one.until(lambda run=active: run.finished)
+            one.until(partial(getattr, active, "finished"))
             assert counts(active) == (EVENTS, 0, 0), moment
             assert shown(one.bench) == expected, moment
             died += one.deaths
-    assert died > 5
+    assert died > 2
 
 
 def test_a_snapshot_holds_exactly_the_events_that_it_says(tmp_path: Path) -> None:
@@ -112,6 +121,8 @@ def test_a_snapshot_holds_exactly_the_events_that_it_says(tmp_path: Path) -> Non
         while not active.finished:
             one.bench.step()
             snapshot = one.bench.desk.take()
+            assert snapshot.coverage is not None
+            assert snapshot.publish is not None
             events = {event for first, stop in snapshot.coverage.reduced for event in range(first, stop)}
             held = set(snapshot.publish["results"])
             # Of the start and the end, which have two deliveries, the controller has the last word.
@@ -146,19 +157,19 @@ def test_results_that_come_twice_are_taken_once_whichever_leaf_had_them(tmp_path
 def test_what_is_under_way_counts_before_a_worker_is_said_to_be_fenced(tmp_path: Path) -> None:
     with pipeline(tmp_path, reducer=Summing, leaves=LEAVES) as one:
         order: list[Any] = []
+        batches: list[Any] = []
 
         def tap(name: str, received: Any) -> bool:
             if name == "controller":
                 order.append(received.message)
+            if name == "reducer" and isinstance(received.message, Results):
+                # Held back, and given to the reducer below, together with the fence.
+                batches.append(received)
+                return False
             return True
 
         one.bench.tap = tap
         active = one.bench.arm(uniform(["eiger"], FRAMES))
-        batches: list[Any] = []
-        one.bench.tap = lambda name, received: (
-            tap(name, received)
-            and (name != "reducer" or not isinstance(received.message, Results) or batches.append(received))  # type: ignore[func-returns-value]
-        )
         one.bench.until(lambda: bool(batches))
         first = batches[0]
         inject(one.bench, "reducer", first.sender, first.message, first.buffers)
@@ -249,7 +260,7 @@ def test_what_a_leaf_says_comes_to_the_controller_once(tmp_path: Path) -> None:
         one.bench.until(lambda: one.bench.reduced() > 4)
         one.kill()
         one.until(lambda: active.finished)
-        said = [feedback.event for feedback in active.feedback.since(0)]
+        said = [feedback.event or 0 for feedback in active.feedback.since(0)]
         assert sorted(said) == [0, *range(EVENTS), EVENTS - 1]
 
 
@@ -277,7 +288,7 @@ def test_results_that_workers_have_merged_are_taken_whole(tmp_path: Path) -> Non
         active = one.bench.play(uniform(["eiger"], 100))
         assert counts(active) == (102, 0, 0)
         # The start and the end go to both workers.
-        assert one.bench.desk.take().publish["count"]["count"] == 104
+        assert tree_of(one.bench)["count"]["count"] == 104
 
 
 class Averaging:
@@ -300,7 +311,7 @@ def test_a_class_may_join_its_parts_itself(tmp_path: Path) -> None:
     with pipeline(tmp_path, reducer=Averaging, leaves=LEAVES) as one:
         one.bench.play(uniform(["eiger"], FRAMES))
         total = sum(2 * event for event in (0, *range(EVENTS), EVENTS - 1))
-        tree = one.bench.desk.take().publish
+        tree = tree_of(one.bench)
         assert tree == {"sum": total, "n": EVENTS + 2, "mean": total / (EVENTS + 2)}
 
 

@@ -53,7 +53,7 @@ class LeafProcess:
         self.name = f"{settings.name}-leaf-{number}"
         self._words = LeafWords(folder / f"{number}.words")
         address = str(folder / str(number))
-        self._pair = Pair(address, listens=True)
+        self._pair = Pair(address, listens=False)
         self._closed = False
         plan = Plan(self.name, address, str(folder / f"{number}.words"), os.getpid())
         words = [
@@ -95,6 +95,12 @@ class LeafProcess:
             )
         return received
 
+    def await_start(self) -> None:
+        """Return when it is there, or has ended before it was."""
+        while self._child.poll() is None:
+            if self._pair.receive(0.1):
+                return
+
     @property
     def delivery(self) -> tuple[int, int] | None:
         """Slot and event of the result that the user's class has there."""
@@ -120,7 +126,7 @@ class Leaves:
     """All leaves of a reducer, and the folder of their sockets."""
 
     def __init__(self, settings: ReducerSettings) -> None:
-        """None with one leaf: the reducer reduces itself."""
+        """Start them and wait until they are there; none where the settings want one: the reducer reduces itself."""
         self.links: list[LeafProcess] = []
         self._folder: Path | None = None
         if settings.leaves > 1 and settings.reducer_class is not None:
@@ -128,6 +134,8 @@ class Leaves:
             self.links = [
                 LeafProcess(settings, number, self._folder) for number in range(1, settings.leaves + 1)
             ]
+            for one in self.links:
+                one.await_start()
 
     def close(self) -> None:
         """End those that still are, and remove what they leave on disk."""
@@ -143,6 +151,7 @@ class Leaves:
 
 def serve(leaf: Leaf, pair: Pair) -> None:
     """Answer until the reducer says that it is over."""
+    pair.send([b""])
     while not leaf.ended:
         for frames in pair.receive(leaf.wait(time.monotonic())):
             for answer in leaf.heed(frames, time.monotonic()):
@@ -157,7 +166,7 @@ def main() -> int:
     die_with(plan.parent)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    pair = Pair(plan.address, listens=False)
+    pair = Pair(plan.address, listens=True)
     try:
         settings = msgspec.msgpack.decode(pair.receive_one()[0], type=ReducerSettings)
         logging.basicConfig(

@@ -440,7 +440,8 @@ class ReducerService:
         """The process ends."""
         self._acknowledge(self._acknowledgements.take())
         self._journal.close(remove=self._finished)
-        self._keeping.end_run()
+        if self._reducing.whole:
+            self._keeping.end_run()
         self._desk.close()
         self._keeping.close()
         self._reducing.close()

@@ -132,6 +132,11 @@ class Reducing:
         """What readers see; None without a class."""
         return self.analysis
 
+    @property
+    def whole(self) -> bool:
+        """Whether all is there that the result is made of."""
+        return True
+
     # ---- results ------------------------------------------------------------------------------------------------------------
 
     def turn(self) -> None:

@@ -147,6 +147,12 @@ class SplitReducing(Reducing):
         self._refused: str | None = None
         """Why what is published could not be joined the last time, as it was told."""
         self._timed = self._timers = False
+        self._whole = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether all leaves live."""
+        return self._whole
 
     # ---- a run begins -------------------------------------------------------------------------------------------------------
 
@@ -310,6 +316,7 @@ class SplitReducing(Reducing):
         try:
             answers = leaf.link.receive(timeout)
         except LeafDied:
+            self._whole = False
             if (delivery := leaf.link.delivery) is not None:
                 # The next life finds it where it would have found its own.
                 slot, event = delivery

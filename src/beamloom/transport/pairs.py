@@ -12,12 +12,16 @@ LARGE = 1 << 16
 
 
 class Pair:
-    """One end. Sending never waits: how much is under way is the caller's to bound."""
+    """One end. How much is under way is the caller's to bound.
+
+    Sending never waits at the end that does not listen, whether the other one is there yet, or not any more. The other end sends only to
+    answer.
+    """
 
     def __init__(self, address: str, *, listens: bool) -> None:
         """``address``: a path on this machine, in a folder that is its user's alone. Raises OSError."""
         self._context = zmq.Context()
-        self.socket: zmq.Socket[bytes] = self._context.socket(zmq.PAIR)
+        self.socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         self.socket.set(zmq.SNDHWM, 0)
         self.socket.set(zmq.RCVHWM, 0)
         self.socket.set(zmq.LINGER, 0)
@@ -45,11 +49,9 @@ class Pair:
         if timeout > 0 and not self.socket.poll(int(timeout * 1000) + 1):
             return []
         received = []
-        while True:
-            try:
-                received.append(self.socket.recv_multipart(zmq.DONTWAIT))
-            except zmq.Again:
-                return received
+        while int(self.socket.get(zmq.EVENTS)) & zmq.POLLIN:
+            received.append(self.socket.recv_multipart())
+        return received
 
     def receive_one(self) -> list[bytes]:
         """The next message; waits for it."""
