@@ -1,9 +1,9 @@
 """The result of a run, reduced by several leaves: each result goes to one of them, what they publish is joined when somebody reads it.
 
 Policy: outside nothing is different from one reducer. Which deliveries are new is decided here, once, and what a leaf has reduced is
-written to the journal, acknowledged and entered in the order in which it came. A batch goes to the leaf that has least to do, and no leaf
-has more than two before it, so that a snapshot waits for little. While one is taken no batch is handed out, so that it holds exactly the
-results that the account says.
+written to the journal, acknowledged and entered in the order in which it came. A batch goes to those that have least to do, cut into shares
+where that is worth it: workers have few events under way when these are slow. No leaf has more than two shares before it, so that a
+snapshot waits for little. While one is taken nothing is handed out, so that it holds exactly the results that the account says.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from beamloom.errors import UserError
 from beamloom.results.joining import check_start, join_trees
 from beamloom.services.acknowledging import Delivered
 from beamloom.services.batches import trusted_packages
+from beamloom.services.cutting import count_of, cut
 from beamloom.services.deciding import Deciding
 from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
@@ -55,6 +56,8 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 2
 """Batches that one leaf has before it."""
+WORTH_CUTTING = 0.0005
+"""Seconds that a share of a batch takes at least; what takes less goes to one leaf whole."""
 MOST_OPEN = 256
 """Batches that wait, or are being reduced; while there are more, no message is read."""
 
@@ -92,8 +95,13 @@ class _Open:
     then: Callable[[list[Delivered]], None]
     known: list[tuple[int, int, int]]
     """Of its deliveries, as slot, first and stop, those that were taken before."""
-    leaf: _Leaf | None = None
-    took: Took | None = None
+    shares: list[Took | None] | None = None
+    """What became of each share; None before they are handed out."""
+
+    @property
+    def reduced(self) -> bool:
+        """Whether all of it is."""
+        return self.shares is not None and None not in self.shares
 
 
 @dataclass(eq=False)
@@ -139,7 +147,8 @@ class SplitReducing(Reducing):
         self._leaves = [_Leaf(link) for link in leaves]
         self._open: deque[_Open] = deque()
         self._waiting: deque[_Open] = deque()
-        self._by_ticket: dict[int, _Open] = {}
+        self._by_ticket: dict[int, tuple[_Open | None, int]] = {}
+        """Batch and number of the share."""
         self._told: dict[int, tuple[Told, Sequence[Any]]] = {}
         self._tickets = itertools.count(1)
         self._at_start: Sequence[Any] = ()
@@ -148,6 +157,8 @@ class SplitReducing(Reducing):
         """Why what is published could not be joined the last time, as it was told."""
         self._timed = self._timers = False
         self._whole = True
+        self._results = 0
+        """How many were reduced in ``user_seconds``."""
 
     @property
     def whole(self) -> bool:
@@ -219,7 +230,7 @@ class SplitReducing(Reducing):
         if fresh:
             self._waiting.append(one)
         else:
-            one.took = Took(0, [], [], [], 0, self.last_event, 0.0)
+            one.shares = []
         if self.working_since is None:
             self.working_since = time.monotonic()
         self._go_on()
@@ -255,33 +266,50 @@ class SplitReducing(Reducing):
     def _go_on(self) -> None:
         """Hand out what waits, and take what is reduced, in its order."""
         while self._waiting:
-            leaf = min(self._leaves, key=lambda one: one.batches)
-            if leaf.batches >= AT_ONCE:
+            least = min(leaf.batches for leaf in self._leaves)
+            if least >= AT_ONCE:
                 break
-            one = self._waiting.popleft()
-            ticket = next(self._tickets)
-            self._by_ticket[ticket] = one
-            one.leaf = leaf
-            leaf.batches += 1
-            leaf.link.send([encode(Take(ticket, one.worker, one.results, one.known)), *one.buffers])
+            self._hand_out(self._waiting.popleft(), [leaf for leaf in self._leaves if leaf.batches == least])
         self._take_reduced()
 
+    def _hand_out(self, one: _Open, leaves: Sequence[_Leaf]) -> None:
+        """Have these leaves reduce a batch, or the first of them, where it is not worth cutting."""
+        count = count_of(one.results)
+        if self._results:
+            worth = count * self.user_seconds / self._results / WORTH_CUTTING
+            leaves = leaves[: max(1, min(len(leaves), int(worth)))]
+        shares = cut(one.results, one.buffers, len(leaves))
+        one.shares = [None] * len(shares)
+        for number, (leaf, (results, buffers)) in enumerate(zip(leaves, shares, strict=False)):
+            ticket = next(self._tickets)
+            self._by_ticket[ticket] = one, number
+            leaf.batches += 1
+            leaf.link.send([encode(Take(ticket, one.worker, results, one.known)), *buffers])
+
     def _take_reduced(self) -> None:
-        while self._open and (took := self._open[0].took) is not None:
+        while self._open and self._open[0].reduced:
             one = self._open.popleft()
             self._tree = None
-            self.processed += took.processed
-            self.last_event = took.last_event
-            self.user_seconds += took.seconds
-            for _, _, first, stop in took.reduced:
-                self.account.reduced(first, stop)
-            for failed in took.failed:
-                self._report(failed)
-            self._deciding.hear(took.said)
+            reduced: list[Delivered] = []
+            for took in one.shares or ():
+                if took is not None:
+                    reduced += self._enter_share(took)
+            self._results += count_of(one.results) if one.shares else 0
             self._note_epochs(one.results)
             again = [(one.worker, slot, first, stop) for slot, first, stop in one.known]
             self.working_since = time.monotonic() if self._open else None
-            one.then(took.reduced + self._known_again(again))
+            one.then(reduced + self._known_again(again))
+
+    def _enter_share(self, took: Took) -> list[Delivered]:
+        self.processed += took.processed
+        self.last_event = took.last_event
+        self.user_seconds += took.seconds
+        for _, _, first, stop in took.reduced:
+            self.account.reduced(first, stop)
+        for failed in took.failed:
+            self._report(failed)
+        self._deciding.hear(took.said)
+        return took.reduced
 
     def _note_epochs(self, results: Results) -> None:
         place = 0
@@ -306,10 +334,10 @@ class SplitReducing(Reducing):
     # ---- what the leaves say ------------------------------------------------------------------------------------------------
 
     def _look(self, timeout: float) -> None:
-        """Wait for the leaf that the oldest batch is with."""
-        oldest = next((one.leaf for one in self._open if one.took is None and one.leaf is not None), None)
-        if oldest is not None:
-            self._look_at(oldest, timeout)
+        """Wait for a leaf that is at work."""
+        busy = next((leaf for leaf in self._leaves if leaf.batches), None)
+        if busy is not None:
+            self._look_at(busy, timeout)
         self.turn()
 
     def _look_at(self, leaf: _Leaf, timeout: float) -> None:
@@ -328,10 +356,10 @@ class SplitReducing(Reducing):
     def _hear(self, leaf: _Leaf, answer: Answer, frames: Sequence[Any]) -> None:
         match answer:
             case Took(ticket=ticket):
-                one = self._by_ticket.pop(ticket, None)
-                if one is not None:
+                one, number = self._by_ticket.pop(ticket, (None, 0))
+                if one is not None and one.shares is not None:
                     leaf.batches -= 1
-                    one.took = answer
+                    one.shares[number] = answer
             case Told(ticket=ticket):
                 self._told[ticket] = answer, frames
             case Timed(failed=failed, said=said):
