@@ -7,11 +7,10 @@ device's own protocol is not part of it. Takes about half a minute.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from beamloom.cli._recording_arguments import add_recording_arguments
+from beamloom.cli._findings import add_json_argument, say
+from beamloom.cli._measured import add_measured_arguments, measured
 from beamloom.errors import UsageError
-from beamloom.whole_files import write_whole
 
 EXAMPLE = """\
 beamloom bench -w worker:FluorescenceWorker -r reducer:FluorescenceReducer -f recordings/*.cbors
@@ -21,12 +20,7 @@ beamloom bench pipeline.yaml --capture xspress3=xspress3-dump.cbors"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is measured, and for how long."""
-    parser.add_argument(
-        "pipeline", metavar="FILE.yaml", nargs="?", help="pipeline file: its classes, workers and settings"
-    )
-    parser.add_argument("-w", "--workerclass", metavar="MODULE:CLASS", help="your worker class")
-    parser.add_argument("-r", "--reducerclass", metavar="MODULE:CLASS", help="your reducer class")
-    add_recording_arguments(parser)
+    add_measured_arguments(parser)
     parser.add_argument(
         "--capture",
         metavar="STREAM=FILE",
@@ -43,9 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="packets of each stream that are read where there is no recording (default %(default)s)",
     )
     parser.add_argument(
-        "-p", "--parameters", metavar="FILE", help="parameters (default: those recorded beside the files)"
-    )
-    parser.add_argument(
         "-n", "--nworkers", metavar="COUNT", type=int, help="number of workers (default: the file's, or 2)"
     )
     parser.add_argument(
@@ -55,19 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=3.0,
         help="how long each part is measured (default %(default)g)",
     )
-    parser.add_argument(
-        "--memory",
-        metavar="MB",
-        type=int,
-        default=512,
-        help="packets that are held in memory, in each process that reads them (default %(default)s)",
-    )
     parser.add_argument("--no-live", action="store_true", help="call the hooks only, start no processes")
     parser.add_argument(
         "--no-verify", action="store_true", help="do not try whether one more worker gives what is predicted"
     )
-    parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - to the standard output")
-    parser.add_argument("--allow-pickle", action="store_true", help="read recordings of the old pickled form")
+    add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -80,31 +63,18 @@ def run(arguments: argparse.Namespace) -> int:
     line = PassingLine()
     try:
         question = Question(
-            worker_class=arguments.workerclass,
-            reducer_class=arguments.reducerclass,
-            files=arguments.files,
-            source=arguments.source,
-            pipeline=None if arguments.pipeline is None else Path(arguments.pipeline),
-            parameters=arguments.parameters,
+            **measured(arguments),
             captures=dict(map(_capture, arguments.capture)),
             most_events=arguments.events,
             workers=arguments.nworkers,
             seconds=arguments.seconds,
-            most_bytes=arguments.memory * 1_000_000,
-            allow_pickle=arguments.allow_pickle,
             live=not arguments.no_live,
             verify=not arguments.no_verify,
         )
         found = Bench(question, line.say).run()
     finally:
         line.close()
-    if arguments.json is not None:
-        if arguments.json == "-":
-            print(found.to_json().decode())
-        else:
-            write_whole(Path(arguments.json), found.to_json() + b"\n")
-    if arguments.json != "-":
-        print("\n".join(lines(found)))
+    say(lines(found), found.to_json(), arguments.json)
     return 1 if found.plain.failed or (found.live is not None and found.live.failed + found.live.lost) else 0
 
 

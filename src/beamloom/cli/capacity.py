@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beamloom.cli._findings import add_json_argument, say
+from beamloom.cli._measured import add_measured_arguments, measured
 from beamloom.cli._pipelines import add_url_option, processes_at
-from beamloom.cli._recording_arguments import add_recording_arguments
 from beamloom.errors import UsageError
-from beamloom.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,15 +28,7 @@ beamloom capacity --url http://beamline:5000 --workers 16 --cores 64"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is asked about, and on which machines."""
-    parser.add_argument(
-        "pipeline", metavar="FILE.yaml", nargs="?", help="pipeline file: its classes, workers and settings"
-    )
-    parser.add_argument("-w", "--workerclass", metavar="MODULE:CLASS", help="your worker class")
-    parser.add_argument("-r", "--reducerclass", metavar="MODULE:CLASS", help="your reducer class")
-    add_recording_arguments(parser)
-    parser.add_argument(
-        "-p", "--parameters", metavar="FILE", help="parameters (default: those recorded beside the files)"
-    )
+    add_measured_arguments(parser)
     parser.add_argument(
         "-n",
         "--workers",
@@ -60,17 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long each part is measured (default 3), or the pipeline that runs is watched (default: its run from the beginning)",
     )
     parser.add_argument(
-        "--memory",
-        metavar="MB",
-        type=int,
-        default=512,
-        help="packets that are held in memory, in each process that reads them (default %(default)s)",
-    )
-    parser.add_argument(
         "--verify", action="store_true", help="run the pipeline with these numbers of workers here, too"
     )
-    parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - to the standard output")
-    parser.add_argument("--allow-pickle", action="store_true", help="read recordings of the old pickled form")
+    add_json_argument(parser)
     add_url_option(parser)
 
 
@@ -87,12 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = _running(arguments) if _asks_a_running_one(arguments) else _recorded(arguments, line.say)
     finally:
         line.close()
-    if arguments.json == "-":
-        print(found.to_json().decode())
-        return 0
-    if arguments.json is not None:
-        write_whole(Path(arguments.json), found.to_json() + b"\n")
-    print("\n".join(capacity_lines(found)))
+    say(capacity_lines(found), found.to_json(), arguments.json)
     return 1 if found.probe.failed + found.probe.lost else 0
 
 
@@ -132,17 +110,7 @@ def _cores(arguments: argparse.Namespace) -> int:
 def _recorded(arguments: argparse.Namespace, say: Callable[[str], None]) -> Capacity:
     from beamloom.benching import Question, from_recording
 
-    question = Question(
-        worker_class=arguments.workerclass,
-        reducer_class=arguments.reducerclass,
-        files=arguments.files,
-        source=arguments.source,
-        pipeline=None if arguments.pipeline is None else Path(arguments.pipeline),
-        parameters=arguments.parameters,
-        seconds=arguments.seconds or 3.0,
-        most_bytes=arguments.memory * 1_000_000,
-        allow_pickle=arguments.allow_pickle,
-    )
+    question = Question(**measured(arguments), seconds=arguments.seconds or 3.0)
     return from_recording(question, arguments.workers, _cores(arguments), verify=arguments.verify, say=say)
 
 

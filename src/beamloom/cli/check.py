@@ -8,10 +8,9 @@ event takes. The exit status is 1 where there is a problem.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from beamloom.cli._recording_arguments import add_recording_arguments
-from beamloom.whole_files import write_whole
+from beamloom.cli._analysis_arguments import add_analysis_arguments
+from beamloom.cli._findings import add_json_argument, say
 
 EXAMPLE = """\
 beamloom check -w worker:Worker -r reducer:Reducer -f recordings/*.cbors -p parameters.json
@@ -20,16 +19,7 @@ beamloom check -w worker:Worker -r reducer:Reducer -s simulation:Simulation --wo
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is checked, and how thoroughly."""
-    parser.add_argument(
-        "-w", "--workerclass", metavar="MODULE:CLASS", required=True, help="your worker class"
-    )
-    parser.add_argument(
-        "-r", "--reducerclass", metavar="MODULE:CLASS", required=True, help="your reducer class"
-    )
-    add_recording_arguments(parser)
-    parser.add_argument(
-        "-p", "--parameters", metavar="FILE", help="parameters (default: those recorded beside the files)"
-    )
+    add_analysis_arguments(parser, required=True)
     parser.add_argument(
         "--workers",
         metavar="N,N",
@@ -61,8 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=512,
         help="packets that are held in memory (default %(default)s)",
     )
-    parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - to the standard output")
-    parser.add_argument("--allow-pickle", action="store_true", help="read recordings of the old pickled form")
+    add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -90,9 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = Check(question, line.say).run()
     finally:
         line.close()
-    if arguments.json is not None and arguments.json != "-":
-        write_whole(Path(arguments.json), found.to_json() + b"\n")
-    print(found.to_json().decode() if arguments.json == "-" else "\n".join(lines(found)))
+    say(lines(found), found.to_json(), arguments.json)
     return 1 if found.problems else 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from beamloom.cli._findings import add_json_argument
 from beamloom.whole_files import write_whole
 
 EXAMPLE = """\
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the shorter forms as a patch, for 'git apply'; - to the standard output",
     )
-    parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - to the standard output")
+    add_json_argument(parser)
     parser.add_argument("--apply", action="store_true", help="change the repository: what the patch says")
 
 

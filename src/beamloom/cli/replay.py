@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beamloom.cli._recording_arguments import add_recording_arguments
+from beamloom.cli._analysis_arguments import add_analysis_arguments
 
 if TYPE_CHECKING:
     from beamloom.replay import Replay
@@ -25,19 +25,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is replayed, and how."""
-    parser.add_argument(
-        "-w", "--workerclass", metavar="MODULE:CLASS", required=True, help="your worker class"
-    )
-    parser.add_argument(
-        "-r", "--reducerclass", metavar="MODULE:CLASS", required=True, help="your reducer class"
-    )
-    add_recording_arguments(parser)
-    parser.add_argument(
-        "-p",
-        "--parameters",
-        metavar="FILE",
-        help="parameters: JSON, CBOR or pickle (default: those recorded beside the files)",
-    )
+    add_analysis_arguments(parser, required=True)
     parser.add_argument(
         "--detectors",
         metavar="FILE",
@@ -53,9 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--watch", action="store_true", help="run again whenever the analysis or its parameters are saved"
-    )
-    parser.add_argument(
-        "--allow-pickle", action="store_true", help="read recordings of the old pickled form, too (.pkls)"
     )
     parser.add_argument(
         "--max-failed",
