@@ -6,10 +6,10 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 
 from beamloom.devices.pandabox_stream import PandaStream
-from beamloom.events import Malformed, Packet
+from beamloom.events import Packet
+from devices.reading import Items
 
 RECORDING = "recordings/dumppcap_rotRAW-ingester-70b3ce40-6e3e-4931-8dbc-245334e26eae.cbors"
-Items = list[Packet | Malformed]
 Until = Callable[[Callable[[], bool]], None]
 
 
@@ -17,10 +17,6 @@ def outline(items: Items) -> list[tuple[str, int | None]]:
     return [
         (item.kind.name, item.number) if isinstance(item, Packet) else ("MALFORMED", None) for item in items
     ]
-
-
-def problems(items: Items) -> list[str]:
-    return [item.reason for item in items if isinstance(item, Malformed)]
 
 
 def feed(octets: Iterable[bytes], *, packed: bool = False) -> Items:

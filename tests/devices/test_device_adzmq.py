@@ -28,25 +28,19 @@ from beamloom.devices.registry import find_device
 from beamloom.events import Event, Malformed, Packet, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from devices.reading import Items, numbers, taken
 from support.patience import PATIENCE
 
-Made = list[Packet | Malformed]
 DIALECTS: Sequence[Any] = ("adzmq", "odin")
 
 
-def read(messages: Sequence[Sequence[bytes]], expected: int | None = None, **settings: Any) -> Made:
-    reader, items = AdzmqReader(**settings), Made()
+def read(messages: Sequence[Sequence[bytes]], expected: int | None = None, **settings: Any) -> Items:
+    reader = AdzmqReader(**settings)
     reader.series.expect(expected)
-    for message in messages:
-        reader.take(list(message), items)
-    return items
+    return taken(reader, messages)
 
 
-def numbers(items: Made) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
-
-
-def kinds(items: Made) -> list[int]:
+def kinds(items: Items) -> list[int]:
     return [int(item.kind) for item in items if isinstance(item, Packet)]
 
 

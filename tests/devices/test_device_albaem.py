@@ -14,17 +14,11 @@ from hypothesis import strategies as st
 from beamloom.devices.albaem import DEVICE, AlbaemData, AlbaemEnd, AlbaemStart, generate, new_reader, parse
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Malformed, Packet, PacketKind
+from devices.reading import numbers, taken
 
 
 def read(messages: list[list[bytes]], first_frame: int = 0) -> list[Packet | Malformed]:
-    reader, items = new_reader(first_frame), list[Packet | Malformed]()
-    for message in messages:
-        reader.take(message, items)
-    return items
-
-
-def numbers(items: list[Packet | Malformed]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
+    return taken(new_reader(first_frame), messages)
 
 
 def test_the_captured_series_gives_its_6_packets_over_the_socket(

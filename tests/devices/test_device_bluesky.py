@@ -35,25 +35,18 @@ from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from devices.bluesky_scan import POINTS
 from devices.one_run import run_through
+from devices.reading import Items, numbers, taken
 from support.patience import PATIENCE
 
 SCRIPT = Path(__file__).with_name("bluesky_scan.py")
 Until = Callable[[Callable[[], bool]], None]
-Made = list[Packet | Malformed]
 
 
-def read(messages: Sequence[Sequence[bytes]], **settings: Any) -> Made:
-    reader, items = DocumentReader(**settings), Made()
-    for message in messages:
-        reader.take(list(message), items)
-    return items
+def read(messages: Sequence[Sequence[bytes]], **settings: Any) -> Items:
+    return taken(DocumentReader(**settings), messages)
 
 
-def numbers(items: Made) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
-
-
-def kinds(items: Made) -> list[int]:
+def kinds(items: Items) -> list[int]:
     return [int(item.kind) for item in items if isinstance(item, Packet)]
 
 

@@ -20,6 +20,7 @@ from beamloom.services.user_map import Map
 from beamloom.triggermap import open_ended
 from devices.bluesky_engine import hutch
 from devices.one_run import Outcome, run_through
+from devices.reading import numbers
 
 Document = tuple[str, dict[str, Any]]
 
@@ -148,10 +149,6 @@ def read(documents: list[Document], reader: DocumentReader | None = None) -> lis
     for name, document in documents:
         reader.take([b" ".join([b"", name.encode(), written(document)])], items)
     return items
-
-
-def numbers(items: list[Packet | Malformed]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
 
 
 def test_a_row_is_there_when_all_its_files_have_it() -> None:

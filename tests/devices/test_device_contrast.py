@@ -26,15 +26,13 @@ from beamloom.devices.testing import Link
 from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from devices.reading import taken
 from devices.specimens import SPECIMENS
 from support.patience import PATIENCE
 
 
 def read(messages: list[list[bytes]]) -> list[Packet | Malformed]:
-    reader, items = ContrastReader(), list[Packet | Malformed]()
-    for message in messages:
-        reader.take(message, items)
-    return items
+    return taken(ContrastReader(), messages)
 
 
 def test_the_captured_scan_gives_its_22_packets_over_the_socket(

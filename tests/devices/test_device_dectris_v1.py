@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,19 +32,13 @@ from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices.one_run import Outcome, run_through
+from devices.reading import numbers, taken
 
 SMALL = (6, 10)
 
 
 def read(messages: list[list[bytes]], first_frame: int = 0) -> list[Packet | Malformed]:
-    reader, items = new_reader(first_frame), list[Packet | Malformed]()
-    for each in messages:
-        reader.take(each, items)
-    return items
-
-
-def numbers(items: list[Packet | Malformed]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
+    return taken(new_reader(first_frame), messages)
 
 
 def an_image(**changes: Any) -> Packet:
@@ -232,8 +227,7 @@ def test_what_cannot_be_read_is_kept_with_a_sentence_and_shifts_nothing(
     (problem,) = [item for item in items if isinstance(item, Malformed)]
     assert problem.frames == bad
     assert not problem.takes_place
-    with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(problem.reason)
+    assert re.search(reason, problem.reason)
     assert numbers(items) == [None, 1, 3, None]
 
 

@@ -32,6 +32,7 @@ from beamloom.devices.generator import (
 from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from devices.reading import numbers
 from support.patience import PATIENCE
 
 TIMEOUT = 10.0
@@ -57,10 +58,6 @@ def read_all(
     assert source.read(limit) == []
     source.close()
     return items
-
-
-def numbers(items: list[Packet | Malformed]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
 
 
 def data(items: list[Packet | Malformed]) -> list[GeneratorItem]:

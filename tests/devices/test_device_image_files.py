@@ -33,6 +33,7 @@ from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices import image_writer
 from devices.one_run import run_through
+from devices.reading import numbers
 from support.patience import PATIENCE
 
 Item = Packet | Malformed
@@ -81,10 +82,6 @@ def opened() -> Iterator[Callable[..., BackgroundSource]]:
 
 
 Open = Callable[..., BackgroundSource]
-
-
-def numbers(items: list[Item]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
 
 
 @pytest.mark.parametrize(("image_class", "suffix"), [(TifImage, "tif"), (CbfImage, "cbf"), (EdfImage, "edf")])

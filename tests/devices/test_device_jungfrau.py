@@ -25,9 +25,8 @@ from beamloom.devices.registry import find_device
 from beamloom.events import Malformed, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from devices.reading import Items, numbers, taken
 from support.patience import PATIENCE
-
-Made = list[Packet | Malformed]
 
 # As slsDetectorPackage 7 writes it for one half of a module.
 HEADER = (
@@ -38,16 +37,10 @@ HEADER = (
 )
 
 
-def read(messages: Sequence[Sequence[bytes]], expected: int | None = None, **settings: Any) -> Made:
-    reader, items = JungfrauReader(**settings), Made()
+def read(messages: Sequence[Sequence[bytes]], expected: int | None = None, **settings: Any) -> Items:
+    reader = JungfrauReader(**settings)
     reader.series.expect(expected)
-    for message in messages:
-        reader.take(list(message), items)
-    return items
-
-
-def numbers(items: Made) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
+    return taken(reader, messages)
 
 
 def small(**given: Any) -> list[list[bytes]]:

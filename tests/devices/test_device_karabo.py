@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ from beamloom.devices.registry import find_device
 from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from devices.reading import numbers, taken
 from support.patience import PATIENCE
 from support.ports import quiet_port
 
@@ -45,15 +47,9 @@ TIMEOUT = 10.0
 def read(
     messages: Sequence[Sequence[Any]], expected: int | None = None, **settings: Any
 ) -> list[Packet | Malformed]:
-    reader, items = KaraboReader(**settings), list[Packet | Malformed]()
+    reader = KaraboReader(**settings)
     reader.series.expect(expected)
-    for message in messages:
-        reader.take(list(message), items)
-    return items
-
-
-def numbers(items: Sequence[Packet | Malformed]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
+    return taken(reader, messages)
 
 
 def kinds(items: Sequence[Packet | Malformed]) -> list[int]:
@@ -281,8 +277,7 @@ def test_what_cannot_be_read_is_kept_with_a_sentence_and_shifts_nothing(
     (problem,) = [item for item in items if isinstance(item, Malformed)]
     assert problem.frames == bad
     assert not problem.takes_place
-    with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(problem.reason)
+    assert re.search(reason, problem.reason)
     assert numbers(items) == [None, 1, 2, 4, None]
 
 

@@ -18,21 +18,11 @@ from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.lecroy import DEVICE, LecroyEnd, LecroyParsed, LecroyPrepare, generate, parse
 from beamloom.devices.lecroy_sequences import TYP, LecroyReader
 from beamloom.events import Malformed, Packet, PacketKind
+from devices.reading import numbers, problems, taken
 
 
 def read(messages: list[list[bytes]]) -> list[Packet | Malformed]:
-    reader, items = LecroyReader(), list[Packet | Malformed]()
-    for message in messages:
-        reader.take(message, items)
-    return items
-
-
-def numbers(items: list[Packet | Malformed]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
-
-
-def problems(items: list[Packet | Malformed]) -> list[str]:
-    return [item.reason for item in items if isinstance(item, Malformed)]
+    return taken(LecroyReader(), messages)
 
 
 def small(**options: Any) -> list[list[bytes]]:

@@ -21,7 +21,8 @@ from beamloom.devices.pandabox import (
 from beamloom.devices.pandabox_stream import PandaStream
 from beamloom.devices.tcp import LostTrack
 from beamloom.events import Malformed, Packet
-from devices.pandabox_bytes import RECORDING, Items, feed, outline, packed, problems, text
+from devices.pandabox_bytes import RECORDING, feed, outline, packed, text
+from devices.reading import Items, problems
 
 # ---- what is sent ---------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,8 @@ from beamloom.devices.pandabox_server import KEPT_BYTES, PandaServer
 from beamloom.devices.pandabox_stream import TYP
 from beamloom.devices.tcp import TcpSource
 from beamloom.events import Packet
-from devices.pandabox_bytes import Items, Until, outline, packed, problems
+from devices.pandabox_bytes import Until, outline, packed
+from devices.reading import Items, problems
 from support.patience import PATIENCE
 from support.ports import quiet_port
 

@@ -25,19 +25,13 @@ from beamloom.devices.pcap import (
     source,
 )
 from beamloom.events import Malformed, Packet, PacketKind
+from devices.reading import numbers, taken
 
 LIMIT = 10
 
 
 def read(messages: list[list[bytes]], first_frame: int = 0) -> list[Packet | Malformed]:
-    reader, items = new_reader(first_frame), list[Packet | Malformed]()
-    for message in messages:
-        reader.take(message, items)
-    return items
-
-
-def numbers(items: list[Packet | Malformed]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
+    return taken(new_reader(first_frame), messages)
 
 
 def rows(frame_number: int, **columns: Any) -> list[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import select
 import subprocess
 import sys
@@ -34,13 +35,13 @@ from beamloom.errors import UserError
 from beamloom.events import Event, Malformed, Packet, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from devices.reading import Items, numbers
 from support.patience import PATIENCE
 from support.ports import quiet_port
 
 SCRIPT = Path(__file__).with_name("ntndarray_server.py")
 TIMEOUT = 20.0
 Until = Callable[[Callable[[], bool]], None]
-Made = list[Packet | Malformed]
 
 
 class Ioc:
@@ -97,8 +98,8 @@ def opened(until: Until) -> Iterator[Callable[..., PvaSource]]:
         source.close()
 
 
-def receive(source: PvaSource, count: int) -> Made:
-    items: Made = []
+def receive(source: PvaSource, count: int) -> Items:
+    items: Items = []
     while len(items) < count:
         assert select.select([source.pollable], [], [], TIMEOUT)[0], (
             f"only {len(items)} of {count} items came: {items}"
@@ -108,11 +109,7 @@ def receive(source: PvaSource, count: int) -> Made:
     return items
 
 
-def numbers(items: Made) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
-
-
-def kinds(items: Made) -> list[int]:
+def kinds(items: Items) -> list[int]:
     return [int(item.kind) for item in items if isinstance(item, Packet)]
 
 
@@ -200,7 +197,7 @@ def test_a_server_that_comes_back_is_read_on() -> None:
     source._monitor.close()
     source._monitor = monitor
 
-    def report(*updates: Any) -> Made:
+    def report(*updates: Any) -> Items:
         monitor.updates += updates
         source._wake()
         return list(source.read(10))
@@ -316,8 +313,8 @@ def test_a_reader_that_is_too_slow_sees_what_it_lost_as_a_gap(
     assert len(found) < 100
 
 
-def receive_until(source: PvaSource, number: int) -> Made:
-    items: Made = []
+def receive_until(source: PvaSource, number: int) -> Items:
+    items: Items = []
     while not items or numbers(items)[-1] != number:
         assert select.select([source.pollable], [], [], TIMEOUT)[0]
         items += source.read(10)
@@ -356,8 +353,8 @@ def structure(number: int, stamp: float = 0.0, **changes: Any) -> dict[str, Any]
     }
 
 
-def read(values: Sequence[Any], expected: int | None = None, **settings: Any) -> Made:
-    reader, items = NTNDArrayReader(**settings), Made()
+def read(values: Sequence[Any], expected: int | None = None, **settings: Any) -> Items:
+    reader, items = NTNDArrayReader(**settings), Items()
     reader.series.expect(expected)
     for value in values:
         reader.take(value, items)
@@ -415,8 +412,7 @@ def test_what_cannot_be_read_is_kept_with_a_sentence_and_shifts_nothing(
     items = read([structure(1), structure(2, **changes), structure(3)])
     (problem,) = [item for item in items if isinstance(item, Malformed)]
     assert not problem.takes_place
-    with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(problem.reason)
+    assert re.search(reason, problem.reason)
     assert numbers(items) == [None, 1, 3]
 
 

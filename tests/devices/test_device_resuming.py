@@ -10,50 +10,41 @@ from beamloom.devices import bluesky, pandabox, stins
 from beamloom.devices.bluesky_documents import DocumentReader, written
 from beamloom.devices.dectris_v2 import generate as generate_dectris
 from beamloom.devices.dectris_v2 import new_reader as dectris_reader
-from beamloom.devices.image_series import ImageSeriesReader
 from beamloom.devices.pandabox_stream import PandaStream
 from beamloom.devices.stins import StinsReader
-from beamloom.events import Malformed, Packet
-
-Items = list[Packet | Malformed]
+from beamloom.events import Packet
+from devices.reading import Items, taken
 
 
 def numbers(items: Items) -> list[int | None]:
     return [item.number if isinstance(item, Packet) else -1 for item in items]
 
 
-def read(reader: StinsReader | ImageSeriesReader[Any] | DocumentReader, messages: list[list[bytes]]) -> Items:
-    items: Items = []
-    for message in messages:
-        reader.take(list(message), items)
-    return items
-
-
 def test_a_stins_reader_goes_on_with_the_numbers_of_the_one_before() -> None:
     messages = list(stins.generate(frames=8, first_msg_number=100))
     first, second = StinsReader(), StinsReader()
-    read(first, messages[:4])
+    taken(first, messages[:4])
     assert first.bearing is not None
     assert second.resume(first.bearing, one_series=True) == 0
-    assert numbers(read(second, messages[6:])) == [6, 7, 8, 9]
+    assert numbers(taken(second, messages[6:])) == [6, 7, 8, 9]
 
 
 def test_a_stins_series_that_was_begun_anew_meanwhile_keeps_its_numbers() -> None:
     first, second = StinsReader(), StinsReader()
-    read(first, list(stins.generate(frames=8, first_msg_number=100))[:5])
+    taken(first, list(stins.generate(frames=8, first_msg_number=100))[:5])
     assert first.bearing is not None
     second.resume(first.bearing, one_series=True)
     again = list(stins.generate(frames=8, first_msg_number=105))
-    assert numbers(read(second, again[3:])) == [3, 4, 5, 6, 7, 8, 9]
+    assert numbers(taken(second, again[3:])) == [3, 4, 5, 6, 7, 8, 9]
 
 
 def test_a_stins_stream_of_several_series_goes_on_by_the_numbers_of_its_messages_or_not_at_all() -> None:
     series = [*stins.generate(frames=3, first_msg_number=7), *stins.generate(frames=3, first_msg_number=12)]
     first, second = StinsReader(), StinsReader()
-    read(first, series[:7])
+    taken(first, series[:7])
     assert first.bearing is not None
     start = second.resume(first.bearing, one_series=False)
-    assert [start + (number or 0) for number in numbers(read(second, series[7:]))] == [7, 8, 9]
+    assert [start + (number or 0) for number in numbers(taken(second, series[7:]))] == [7, 8, 9]
     with pytest.raises(ValueError, match="counts images in each series anew"):
         StinsReader().resume({"header": None, "first": None, "behind": None}, one_series=False)
 
@@ -61,14 +52,14 @@ def test_a_stins_stream_of_several_series_goes_on_by_the_numbers_of_its_messages
 def test_images_of_another_dectris_series_get_no_place() -> None:
     first, second = dectris_reader(1), dectris_reader(1)
     messages = list(generate_dectris(frames=5))
-    read(first, messages[:2])
+    taken(first, messages[:2])
     assert first.bearing is not None
     second.resume({"series": first.bearing["series"] + 1}, one_series=True)
-    assert numbers(read(second, messages[2:4])) == [-1, -1]
+    assert numbers(taken(second, messages[2:4])) == [-1, -1]
     third = dectris_reader(1)
     third.resume(first.bearing, one_series=True)
-    whole = read(dectris_reader(1), messages)
-    assert numbers(read(third, messages[2:4])) == numbers(whole[2:4])
+    whole = taken(dectris_reader(1), messages)
+    assert numbers(taken(third, messages[2:4])) == numbers(whole[2:4])
     with pytest.raises(ValueError, match="counted in each series anew"):
         dectris_reader(1).resume(first.bearing, one_series=False)
 
@@ -76,14 +67,14 @@ def test_images_of_another_dectris_series_get_no_place() -> None:
 def test_a_run_of_bluesky_is_gone_on_with_by_the_numbers_of_its_rows_also_where_it_is_sent_anew() -> None:
     messages = list(bluesky.generate(rows=4, serializer="msgpack"))
     first, second, third = DocumentReader(), DocumentReader(), DocumentReader()
-    read(first, messages[:4])
+    taken(first, messages[:4])
     assert first.bearing is not None
     assert second.resume(first.bearing, one_series=True) == 0
-    items = read(second, messages[4:])
+    items = taken(second, messages[4:])
     assert numbers(items) == [3, 4, 5]
     assert [bluesky.parse(item).data for item in items[:2]] == [{"x": n / 2, "det": n * n} for n in (2, 3)]  # type: ignore[arg-type]
     third.resume(first.bearing, one_series=True)
-    assert numbers(read(third, messages)) == [1, 2, 3, 4, 5]
+    assert numbers(taken(third, messages)) == [1, 2, 3, 4, 5]
     assert third.bearing is None
     with pytest.raises(ValueError, match="counted in each run of Bluesky anew"):
         DocumentReader().resume(first.bearing, one_series=False)

@@ -29,6 +29,7 @@ from beamloom.devices.sardana_scans import Listeners, ScanReader, ScanShelf
 from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
+from devices.reading import numbers
 from support.patience import PATIENCE
 
 Message = Sequence[bytes]
@@ -78,10 +79,6 @@ def read_all(source: SardanaSource) -> list[Packet | Malformed]:
         items += source.read(3)
     assert source.read(3) == []
     return items
-
-
-def numbers(items: Iterable[Packet | Malformed]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
 
 
 def kinds(items: Iterable[Packet | Malformed]) -> list[PacketKind]:

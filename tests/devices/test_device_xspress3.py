@@ -25,24 +25,14 @@ from beamloom.devices.xspress3 import (
     parse,
 )
 from beamloom.events import Malformed, Packet, PacketKind
+from devices.reading import numbers, problems, taken
 
 SUMS = [81, 76, 67, 49, 69, 97, 75, 58, 81, 77, 91, 81, 76, 67, 49, 69, 97, 75, 58, 81]
 """Counts of the first ten bins of the last channel, at the 20 points of the scan that xspress3mini-dump20 belongs to."""
 
 
 def read(messages: list[list[bytes]]) -> list[Packet | Malformed]:
-    reader, items = Xspress3Reader(), list[Packet | Malformed]()
-    for message in messages:
-        reader.take(message, items)
-    return items
-
-
-def numbers(items: list[Packet | Malformed]) -> list[int | None]:
-    return [item.number for item in items if isinstance(item, Packet)]
-
-
-def problems(items: list[Packet | Malformed]) -> list[str]:
-    return [item.reason for item in items if isinstance(item, Malformed)]
+    return taken(Xspress3Reader(), messages)
 
 
 @pytest.mark.parametrize(
