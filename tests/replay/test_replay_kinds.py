@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.devices import albaem
-from beamloom.events import Event, Packet, PacketKind, Result
+from beamloom.devices import albaem, pandabox
+from beamloom.devices.pandabox_stream import PandaStream
+from beamloom.events import Event, Malformed, Packet, PacketKind, Result
 from beamloom.recordings import Record, RecordingWriter
 from beamloom.replay import replay
 from beamloom.triggermap import open_ended, uniform
+from services.bench import Bench, Feed
 
 RUN = "5f0f3d6c-1c67-4e8c-a9a1-5ad1ce9a0e71"
 FRAMES = 4
@@ -57,3 +59,50 @@ def test_what_opens_and_closes_a_series_says_so(which: str, packets: int, tmp_pa
         assert found[:-1] == WHOLE[: packets - 1]
     else:
         assert found == WHOLE[:packets]
+
+
+ARMS = 3
+ROWS = 2
+
+
+class Box(Feed):
+    """A device that is armed several times in a run."""
+
+    rearms = True
+
+
+class AsSeen:
+    """Tells the kind and the number of each packet, and what its own parser says that it is."""
+
+    def process_event(self, event: Event) -> str:
+        packet = event.streams["panda"]
+        # A recording does not say whether what opens the first series had a number.
+        return f"{packet.kind.name} {packet.number or 0} {type(packet.parse()).__name__}"
+
+
+def mesh() -> list[Packet | Malformed]:
+    """What a PandaBox sends that is armed for each line."""
+    items: list[Packet | Malformed] = []
+    stream = PandaStream(packed=False)
+    for message in pandabox.generate(rows=ROWS, arms=ARMS):
+        stream.feed(message[0], items)
+    return items
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_several_series_of_a_run_are_in_a_replay_what_they_were_live(wrapped: bool, tmp_path: Path) -> None:
+    packets = mesh()
+    scan = uniform(["panda"], len(packets) - 2 * wrapped, all_wrap=wrapped)
+    with Bench({"panda": Box(packets)}, AsSeen, ByEvent) as bench:
+        bench.play(scan)
+        live = dict(bench.published["kinds"])
+    assert [live[event].partition(" ")[0] for event in range(len(packets))] == [
+        *("START", "DATA", "DATA", "END") * ARMS
+    ]
+    (tmp_path / f"mapping-{RUN}.json").write_text(json.dumps(scan.to_json()))
+    path = tmp_path / f"panda-ingester-{RUN}.cbors"
+    with RecordingWriter(path) as writer:
+        for number, packet in enumerate(packets):
+            assert isinstance(packet, Packet)
+            writer.write(Record(number, {"panda": Packet(packet.typ, packet.frames)}))
+    assert replay(AsSeen, ByEvent, [path]).publish["kinds"] == live

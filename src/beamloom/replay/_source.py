@@ -1,7 +1,13 @@
-"""Recordings in the place of devices."""
+"""Recordings in the place of devices.
+
+Policy: a packet has the number and the kind that it had live, also where a run holds several series of a stream; a recording says neither.
+Where a map says that each packet has a place of its own, each is asked what it is. Where it wraps one series, the map says what opens and
+closes it, and only what has another number of frames than its data is asked: the header of a PandaBox that is armed again.
+"""
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +17,7 @@ from beamloom.engine.layout import wanted_events
 from beamloom.engine.ledger import Loss
 from beamloom.engine.packet_rows import PacketRow
 from beamloom.engine.streamplan import StreamLayout, StreamPlan
-from beamloom.events import Packet, PacketKind
+from beamloom.events import Packet, PacketKind, UnknownPacketType, find_parser
 from beamloom.recordings.runs import RecordRun
 from beamloom.replay._feeds import Feed
 from beamloom.replay._survey import kind_of
@@ -72,6 +78,9 @@ class SharedFeed:
 class RecordedSource(AtHand):
     """A source whose packets come from recordings: the recorded event numbers place them, whatever the device counted."""
 
+    rearms = True
+    """Every series has its place, as it has been given it once."""
+
     def __init__(
         self,
         stream: str,
@@ -90,6 +99,9 @@ class RecordedSource(AtHand):
         self._layout = layout
         self._plan = StreamPlan(layout)
         self._placed_until = 0
+        self._series_start = 0
+        self._frames: int | None = None
+        """Of what came last that neither opens nor closes a series."""
         self.outside = 0
         """Packets for whose events the trigger map has no packet of this stream, or that come after a later event's."""
 
@@ -173,22 +185,42 @@ class RecordedSource(AtHand):
                 break
 
     def _numbered(self, item: int, packets: PacketRow) -> Iterator[PacketRow]:
-        """With their numbers; what opens and what closes the series stands alone.
+        """With their numbers, which count from the last START on; what opens and what closes a series stands alone.
 
         A wrapped map says which these are. One that was made for the recording, or of a run that was stopped, does not: there the
         first and the last packet say themselves what they are.
         """
-        begin, end = 0, packets.count
-        if item == 0 and (self._layout.wrapped or _first_of(packets) is PacketKind.START):
-            begin = 1
-            yield packets.part(0, 1).numbered(item, PacketKind.START)
-        closes = end > begin and self._is_last(item + end - 1, packets)
+        begin, until = 0, packets.count
+        opens = item == 0 and (self._layout.wrapped or _first_of(packets) is PacketKind.START)
+        closes = until > opens and self._is_last(item + until - 1, packets)
+        marks = self._marks(packets, int(opens), until - closes)
+        if opens:
+            marks = [(0, PacketKind.START), *marks]
         if closes:
-            end -= 1
-        if begin < end:
-            yield packets.part(begin, end).numbered(item + begin, PacketKind.DATA)
-        if closes:
-            yield packets.part(end, end + 1).numbered(item + end, PacketKind.END)
+            marks = [*marks, (until - 1, PacketKind.END)]
+        for at, kind in [*marks, (until, PacketKind.DATA)]:
+            if begin < at:
+                yield packets.part(begin, at).numbered(item + begin - self._series_start, PacketKind.DATA)
+            if at < until:
+                number = item + at - (0 if kind is PacketKind.START else self._series_start)
+                yield packets.part(at, at + 1).numbered(number, kind)
+                if kind is PacketKind.START:
+                    self._series_start = item + at
+            begin = at + 1
+
+    def _marks(self, packets: PacketRow, begin: int, end: int) -> list[tuple[int, PacketKind]]:
+        """The places in [begin, end) of what opens or closes a series in the middle of the run."""
+        asked = not self._layout.wrapped or packets.per_packet != self._frames
+        # What closes one series of an open-ended run would end the run.
+        if not asked or begin >= end or self._plan.open_ended or not _can_be_asked(packets.typ):
+            return []
+        marks: list[tuple[int, PacketKind]] = []
+        for at, packet in enumerate(packets.part(begin, end), begin):
+            if (kind := kind_of(packet)) is PacketKind.START or kind is PacketKind.END:
+                marks.append((at, kind))
+        if len(marks) < end - begin:
+            self._frames = packets.per_packet
+        return marks
 
     def _is_last(self, item: int, packets: PacketRow) -> bool:
         """Whether the last of these closes the series."""
@@ -199,6 +231,16 @@ class RecordedSource(AtHand):
                 return True
         (last,) = packets.part(packets.count - 1, packets.count)
         return kind_of(last) is PacketKind.END
+
+
+@functools.cache
+def _can_be_asked(typ: str) -> bool:
+    """Whether there is a parser for packets of this type; a missing one is looked for long."""
+    try:
+        find_parser(typ)
+    except UnknownPacketType:
+        return False
+    return True
 
 
 def _first_of(packets: PacketRow) -> PacketKind | None:
