@@ -117,12 +117,12 @@ def test_the_analysis_stops_the_run_and_its_end_names_the_reason() -> None:
         live.arm(simple_map(EVENTS))
         live.do(lambda: live.feeds["eiger"].send(frame(number) for number in range(1, 6)))
         end = live.finished()
-        assert end["stopped"] == "stopped by the analysis: three are enough"
+        assert end["stopped"] == "the analysis said stop: three are enough"
         assert end["reduced"] + end["lost"] == end["total_events"]
         assert end["reduced"] >= 3
         assert not end["aborted"]
         (line,) = live.read("runs")
-        assert (line["outcome"], line["stopped"]) == ("stopped", "stopped by the analysis: three are enough")
+        assert (line["outcome"], line["stopped"]) == ("stopped", "the analysis said stop: three are enough")
 
 
 class Worried(Gathering):

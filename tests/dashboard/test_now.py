@@ -50,7 +50,7 @@ def test_what_the_analysis_says_is_on_the_first_view(browser: Browser, pictures:
         show(page, "feedback", pictures)
         live.do(lambda: live.feeds["eiger"].send([frame(3), frame(4)]))
         expect(said.locator("tr").first).to_contain_text("four are enough")
-        expect(strip).to_contain_text("The run ended early: stopped by the analysis: four are enough.")
+        expect(strip).to_contain_text("The run ended early: the analysis said stop: four are enough.")
 
 
 def test_a_run_is_seen_from_its_beginning_to_its_end(

@@ -155,12 +155,15 @@ def test_the_results_of_a_run_that_has_ended_are_read_by_its_id(
     assert httpx.get(f"{pipeline.runs[1].result}/$.seen?format=json").status_code == 200
     seen = {run: int(pipeline.runs[run].result["seen"][()]) for run in (first, second, "last")}
     assert seen[second] == seen["last"] == seen[first] - 50
+    assert (pipeline.runs[first].summary.reduced, pipeline.runs[first].stopped) == (102, None)
     coverage = pipeline.runs[first].coverage()
     assert (coverage.run, coverage.complete, coverage.over) == (first, True, True)
     with pytest.raises(beamloom.NotPublished, match="is not held"):
         _ = pipeline.runs["none"].result
     with pytest.raises(beamloom.NotPublished, match="is not held"):
         pipeline.runs["none"].coverage()
+    with pytest.raises(beamloom.PipelineError, match="none"):
+        _ = pipeline.runs["none"].stopped
 
 
 def test_runs_are_armed_by_maps_of_any_form(pipeline: beamloom.Pipeline, camera: Bench) -> None:

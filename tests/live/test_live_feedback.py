@@ -87,7 +87,8 @@ def check_stop(camera: Bench, live: Live, pipeline: beamloom.Pipeline) -> None:
         end = pipeline.wait(2 * PATIENCE)
     finally:
         enough.set()
-    assert (end.run, end.stopped) == (run, "stopped by the analysis: that is enough")
+    assert (end.run, end.stopped) == (run, "the analysis said stop: that is enough")
+    assert pipeline.runs[run].stopped == end.stopped
     assert (end.failed, end.aborted) == (0, False)
     (stop,) = pipeline.feedback_so_far("stop")
     assert (stop.run, stop.payload, stop.event) == (run, "that is enough", 31)

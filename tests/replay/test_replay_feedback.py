@@ -57,7 +57,7 @@ def test_of_workers_and_of_the_reducer_is_in_the_report(
         ("warning", {"level": 0.5, "event": 5}, 5, "replay"),
         ("stop", "ten are enough", 10, "reducer"),
     ]
-    assert report.stopped == "stopped by the analysis: ten are enough"
+    assert report.stopped == "the analysis said stop: ten are enough"
     assert report.counts.reduced + report.counts.failed + report.counts.lost == EVENTS
     assert list(seen(report))[:9] == [0, 1, 2, 3, 4, 5, 7, 8, 9]
     Teller().finished(report)

@@ -28,9 +28,23 @@ class PastRun:
             raise PipelineError("the reducer published no tree in this run")
         return root
 
+    @property
+    def summary(self) -> RunSummary:
+        """What the controller says of it, as ``pipeline.runs[0]`` is of the newest. Raises RequestRefused where it knows no such run."""
+        return self._processes.controller.get(self._path, RunSummary)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why it was ended early; None where it was not. Raises RequestRefused where the controller knows no such run."""
+        return self.summary.stopped
+
+    @property
+    def _path(self) -> str:
+        return f"/api/v1/runs/{urllib.parse.quote(self.run, safe='')}"
+
     def coverage(self) -> Coverage:
         """Which events the results hold, which not, and why. Raises NotPublished where they are held no more."""
-        path = f"/api/v1/runs/{urllib.parse.quote(self.run, safe='')}/coverage"
+        path = f"{self._path}/coverage"
         try:
             return self._processes.of_reducer(lambda reducer: reducer.get(path, Coverage))
         except RequestRefused as refusal:

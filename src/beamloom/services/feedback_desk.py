@@ -14,7 +14,8 @@ from beamloom.transport.messages import Heard, Said
 
 logger = logging.getLogger(__name__)
 
-STOPPED = "stopped by the analysis"
+STOPPED = "the analysis said stop"
+"""Why a run was stopped, behind a word that says that it was."""
 
 
 class FeedbackDesk:
@@ -45,8 +46,8 @@ class FeedbackDesk:
 
     def _heed(self, one: Feedback) -> None:
         if one.kind == STOP:
-            verb = "is" if self._may_stop else "would be"
-            logger.info("run %s %s %s", self._run.run_id, verb, sentence_of(STOPPED, one.event, one.words))
+            heeded = "stopped" if self._may_stop else "goes on (feedback_stops)"
+            logger.info("run %s %s: %s", self._run.run_id, heeded, sentence_of(STOPPED, one.event, one.words))
             if self._may_stop and self._run.phase is RunPhase.RUNNING:
                 self._run.stop(sentence_of(STOPPED, None, one.words))
         elif one.kind == WARNING:
