@@ -10,7 +10,7 @@ from beamloom.engine.bindings import Bindings
 from beamloom.engine.orphans import PATIENCE
 from beamloom.engine.scheduler import Scheduler
 from beamloom.engine.suspects import SUSPECTS_PER_DEATH, Suspects
-from beamloom.triggermap import open_ended, uniform
+from beamloom.triggermap import batched, open_ended, uniform
 
 GENERIC = frozenset({"generic"})
 
@@ -67,6 +67,27 @@ def test_a_suspect_gives_up_being_alone_for_an_event_below_it() -> None:
     assert [(span.first, span.count) for span in one.assign(PATIENCE + 0.1)[0]] == [(0, 1)]
     assert one.workforce["w3"].careful is None
     assert one.lose_worker("w3", killed=True) == []
+
+
+def test_what_waits_for_a_worker_ends_where_the_next_constraint_begins_which_keeps_its_order() -> None:
+    one = Scheduler(batched(["a"], 14, 7, all_wrap=False).instances(), lookahead=0.02)
+    one.add_worker("w", GENERIC, 0.0)
+    while one.cursor < 14:
+        one.assign(0.0)
+    one.done("w", 0, 8, 9, 0.0)
+    for name in ("b", "c"):
+        one.add_worker(name, GENERIC, 0.0)
+    # It held 0 to 7 and 9 to 13: the last event of the first run belongs to the constraint of the second one.
+    one.lose_worker("w", killed=True)
+    (lowest, next_constraint), _ = one.assign(0.0)
+    assert (lowest.first, lowest.count, next_constraint.first, next_constraint.count) == (0, 1, 7, 1)
+    assert {lowest.worker, next_constraint.worker} == {"b", "c"}
+    one.done(next_constraint.worker, 0, 7, 8, 0.0)
+    (behind,), _ = one.assign(0.0)
+    assert (behind.worker, behind.first, behind.count) == (next_constraint.worker, 9, 1)
+    one.done(lowest.worker, 0, 0, 1, 0.0)
+    (second,), _ = one.assign(0.0)
+    assert (second.worker, second.first, second.count) == (lowest.worker, 1, 1)
 
 
 def test_instances_behind_a_cut_are_not_those_that_were_open_there_before() -> None:
