@@ -150,3 +150,27 @@ def test_many_causes_are_counted_in_the_sentence() -> None:
 def test_ranges_are_written_compactly_and_cut_where_they_are_many() -> None:
     assert ranges_text(RangeSet([(0, 100), (101, 102), (103, 500)])) == "0-99,101,103-499"
     assert ranges_text(RangeSet((n, n + 1) for n in range(0, 10, 2)), 3) == "0,2,4 and 2 more"
+
+
+def test_what_is_told_as_json_is_read_as_it_was() -> None:
+    losses = (Loss(3, 4, "a gap"), Loss(9, 11, "the ingester died"))
+    coverage = Coverage(
+        "run",
+        12,
+        RangeSet([(0, 3), (5, 8)]),
+        RangeSet([(4, 5)]),
+        RangeSet([(3, 4), (9, 11)]),
+        losses,
+        RangeSet([(8, 9)]),
+        True,
+    )
+    assert Coverage.from_json(coverage.to_json()) == coverage
+    assert Coverage.from_json(NOTHING.to_json()) == NOTHING
+
+
+@pytest.mark.parametrize("left_out", ["run", "total_events", "reduced", "failed", "lost", "partly", "over"])
+def test_json_without_what_it_has_to_have_is_no_coverage(left_out: str) -> None:
+    content = Coverage("run", 3, RangeSet([(0, 3)])).to_json()
+    del content[left_out]
+    with pytest.raises(KeyError):
+        Coverage.from_json(content)

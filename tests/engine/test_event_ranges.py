@@ -62,6 +62,11 @@ def test_runs_and_next_members_are_found(steps: list[tuple[str, Range]], number:
     assert ranges.run_from(number) == next(n for n in range(number, 100) if n not in model)
 
 
+def test_the_last_run_before_a_number_is_found() -> None:
+    one = RangeSet([(2, 4), (6, 9)])
+    assert [one.last_begin(number) for number in range(11)] == [None] * 3 + [2] * 4 + [6] * 4
+
+
 def test_clearing_returns_what_was_held() -> None:
     ranges = RangeSet([(3, 5), (8, 9)])
     assert repr(ranges) == "RangeSet(3-4, 8)"
@@ -131,3 +136,18 @@ def test_a_run_cannot_end_before_a_settled_event() -> None:
     with pytest.raises(ValueError, match="events from 5 on are settled already"):
         ledger.close(5)
     ledger.close(6)
+
+
+def test_events_whose_results_are_gone_are_lost_for_the_cause_and_others_are_not() -> None:
+    ledger = Ledger(10)
+    ledger.reduce(0, 4)
+    ledger.fail(4, 5)
+    assert ledger.revoke(2, 8, "the journal does not have it") == [(2, 4)]
+    assert list(ledger.reduced) == [(0, 2)]
+    assert list(ledger.lost) == [(2, 4)]
+    assert list(ledger.failed) == [(4, 5)]
+    assert ledger.losses == [Loss(2, 4, "the journal does not have it")]
+    assert ledger.revoke(2, 8, "again") == []
+    ledger.reduce(6, 7)
+    ledger.revoke(6, 7, "the journal does not have it")
+    assert len(ledger.losses) == 2

@@ -57,6 +57,17 @@ def test_a_row_that_is_cut_and_joined_is_the_same(count: int, a: int, b: int) ->
     assert join(parts).nbytes == row.nbytes
 
 
+def test_a_row_with_another_first_number_is_the_same_but_for_its_numbers() -> None:
+    row = row_of(frame(number) for number in range(7, 11))
+    again = row.numbered(20, PacketKind.DATA)
+    assert [packet.number for packet in again] == [20, 21, 22, 23]
+    assert [(packet.typ, packet.kind, packet.frames) for packet in again] == [
+        (packet.typ, packet.kind, packet.frames) for packet in row
+    ]
+    assert (again.nbytes, again.largest) == (row.nbytes, row.largest)
+    assert [packet.kind for packet in row.part(0, 1).numbered(0, PacketKind.START)] == [PacketKind.START]
+
+
 def test_the_end_of_a_series_has_a_row_of_its_own() -> None:
     rows = rows_of(
         [Packet("test", [], 0, PacketKind.START), frame(1), frame(2), Packet("test", [], 3, PacketKind.END)]

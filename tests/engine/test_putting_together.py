@@ -121,6 +121,34 @@ def test_nothing_is_taken_from_a_fenced_worker() -> None:
     assert not one.take("w1", 0, 5, 6)
     assert one.take("w2", 0, 5, 6)
     assert (one.fenced_results, one.duplicates) == (1, 0)
+    assert one.take_together("w1", 0, [(6, 7)]) == (False, [])
+    assert (one.fenced_results, one.duplicates) == (2, 0)
+    assert one.fenced == ["w1"]
+
+
+def test_one_result_of_several_events_is_taken_as_a_whole_or_not_at_all() -> None:
+    one = Collector()
+    assert one.take_together("w1", 0, [(0, 3), (5, 7)]) == (True, [])
+    assert one.taken == {0: [(0, 3), (5, 7)]}
+    assert one.take_together("w2", 0, [(0, 3), (5, 7)]) == (False, [])
+    assert one.duplicates == 1
+    assert one.take_together("w2", 1, [(0, 3)]) == (True, [])
+    assert one.take_together("w2", 0, [(2, 6), (8, 9)]) == (False, [(3, 5), (8, 9)]), (
+        "these can no longer be had"
+    )
+    assert one.taken == {0: [(0, 7), (8, 9)], 1: [(0, 3)]}
+    assert one.duplicates == 2
+
+
+def test_another_collector_goes_on_from_what_one_had_taken() -> None:
+    one, other = Collector(), Collector()
+    one.take("w1", 0, 2, 4)
+    one.fence("w2")
+    other.restore(one.taken, one.fenced)
+    assert (other.taken, other.fenced) == ({0: [(2, 4)]}, ["w2"])
+    assert other.take("w1", 0, 1, 4) == [(1, 2)]
+    assert one.taken == {0: [(2, 4)]}
+    assert not other.admits("w2")
 
 
 # ---- deliveries ----------------------------------------------------------------------------------------------------------------

@@ -113,3 +113,12 @@ def test_a_read_ends_and_brings_something_while_something_is_there(
             sum(p.nbytes for p in some if isinstance(p, Packet)) <= min(room, most_bytes) + FIRST * 2 * 5000
         )
     assert came == len(sizes)
+
+
+def test_what_could_not_be_read_counts_by_its_bytes_too() -> None:
+    queue = Queue([])
+    queue.waiting.extend(Malformed("cut off", [bytes(SMALL), bytes(SMALL)]) for _ in range(100))
+    limit = ReadLimit(512, 1 << 20)
+    assert len(read(limit, queue, FIRST * 2 * SMALL)) == FIRST
+    assert len(read(limit, queue, 3 * 2 * SMALL)) == 3
+    assert len(read(limit, queue, 1 << 20)) == 100 - FIRST - 3

@@ -80,6 +80,19 @@ def test_what_is_left_of_a_run_has_the_packets_of_its_events(count: int, data: s
     assert rest.at(run.stop - 1).streams == run.at(run.stop - 1).streams
 
 
+def test_an_event_that_is_taken_alone_is_whole_and_nothing_of_it_stays_behind() -> None:
+    run = run_of({"s0": column("s0", 4), "s1": tuple(column("s1", 4))}, 4)
+    alone = run.take(FIRST + 2)
+    assert (alone.first, alone.stop) == (FIRST + 2, FIRST + 3)
+    assert [contents(event) for event in alone.events()] == [expected(2, FIRST + 2)]
+    left = [packet.frames for packet in run.columns["s0"]]
+    assert [bool(frames) for frames in left] == [True, True, False, True]
+    assert contents(Event(FIRST + 3, run.at(FIRST + 3).streams)) == expected(2, FIRST + 3)
+    assert run.at(FIRST + 2).streams["s1"].frames == [f"s1{FIRST + 2}".encode()], (
+        "what is no list is left as it is"
+    )
+
+
 def test_nothing_is_done_for_packets_that_nobody_looks_at() -> None:
     run = run_of({"s0": Untouched()}, 5)
     assert [event.event_number for event in run.events()] == list(range(FIRST, FIRST + 5))

@@ -11,7 +11,7 @@ from hypothesis import given
 from beamloom.engine.layout import WantedEvents, stream_layout, wanted_events
 from beamloom.engine.numbering import DUPLICATE, LATE, RESTART, SURPLUS, Numbering
 from beamloom.engine.ranges import Range
-from beamloom.engine.streamplan import StreamPlan, Stretch
+from beamloom.engine.streamplan import StreamPlan, Stretch, items_before
 from beamloom.events import Packet, PacketKind
 from beamloom.triggermap import CellKind, Repeat, TriggerMap, uniform
 
@@ -267,3 +267,14 @@ def test_equal_events_are_one_stretch_however_often_their_part_is_repeated(times
     trigger_map = TriggerMap(uniform(["a"], 1, all_wrap=False).parts, [Repeat("main", times)], all_wrap=False)
     plan = StreamPlan(stream_layout(trigger_map, "a"))
     assert plan.take(10_000) == [Stretch(0, 10_000, CellKind.WANTED, 1)]
+
+
+def test_as_many_packets_are_sent_before_an_event_as_events_before_it_have_one() -> None:
+    row = [None, [], [{"constraint": 0}], None, [{"constraint": 0}]]
+    body = {"parts": {"some": {"a": row}}, "sequence": [{"part": "some", "repeat": 2}]}
+    cells = [cell is not None for cell in row] * 2
+    layout = stream_layout(TriggerMap.from_json(body, all_wrap=False), "a")
+    assert [items_before(layout, event) for event in range(len(cells) + 1)] == [
+        sum(cells[:event]) for event in range(len(cells) + 1)
+    ]
+    assert items_before(layout, 1000) == sum(cells)

@@ -10,7 +10,7 @@ from beamloom.engine.bindings import Bindings
 from beamloom.engine.orphans import PATIENCE
 from beamloom.engine.scheduler import Scheduler
 from beamloom.engine.suspects import SUSPECTS_PER_DEATH, Suspects
-from beamloom.triggermap import batched, open_ended, uniform
+from beamloom.triggermap import batched, open_ended, overlapping, uniform
 
 GENERIC = frozenset({"generic"})
 
@@ -88,6 +88,41 @@ def test_what_waits_for_a_worker_ends_where_the_next_constraint_begins_which_kee
     one.done(lowest.worker, 0, 0, 1, 0.0)
     (second,), _ = one.assign(0.0)
     assert (second.worker, second.first, second.count) == (lowest.worker, 1, 1)
+
+
+def test_what_died_on_its_way_is_leased_again_and_what_was_done_is_not() -> None:
+    one = Scheduler(uniform(["a"], 8, all_wrap=False).instances(), lookahead=0.02)
+    one.add_worker("w", GENERIC, 0.0)
+    while one.cursor < 8:
+        one.assign(0.0)
+    one.done("w", 0, 0, 4, 0.0)
+    one.release("nobody", 0, 4, 8)
+    assert one.assign(0.0) == ([], [])
+    one.release("w", 0, 2, 6)
+    (again,), _ = one.assign(0.0)
+    assert (again.worker, again.first, again.count, again.attempt) == ("w", 4, 2, 2)
+    assert one.workforce["w"].outstanding == 4
+
+
+def test_a_result_that_is_gone_is_made_again_while_its_event_is_open_for_another() -> None:
+    one = Scheduler(overlapping(["a"], 6, all_wrap=False).instances(), lookahead=0.02)
+    for name in ("w", "v"):
+        one.add_worker(name, GENERIC, 0.0)
+    spans = []
+    while one.cursor < 6:
+        spans += one.assign(0.0)[0]
+    event = next(span.first for span in spans if span.slot == 1)
+    half = next(span for span in spans if span.slot == 0 and span.first <= event < span.stop)
+    assert one.done(half.worker, 0, event, event + 1, 0.0) == ([], [])
+    assert one.assign(0.0) == ([], [])
+    one.reopen(0, event, event + 1)
+    (again,), _ = one.assign(0.0)
+    assert (again.first, again.count, again.slot, again.attempt) == (event, 1, 0, 2)
+    other = next(span.worker for span in spans if (span.first, span.slot) == (event, 1))
+    assert one.done(other, 1, event, event + 1, 0.0) == ([], [])
+    assert one.done(again.worker, 0, event, event + 1, 0.0) == ([(event, event + 1)], [])
+    one.reopen(0, event, event + 1)
+    assert one.assign(0.0) == ([], [])
 
 
 def test_instances_behind_a_cut_are_not_those_that_were_open_there_before() -> None:
