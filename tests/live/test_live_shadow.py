@@ -21,6 +21,8 @@ from live.series import open_map, pictures, pictures_until, uniform_map
 pytestmark = [pytest.mark.processes, pytest.mark.long]
 
 ANALYSIS = """
+import time
+
 from beamloom import Event, PacketKind, Result
 
 class Old:
@@ -33,6 +35,13 @@ class Old:
 
 class New(Old):
     factor = 10
+
+class Hanging(New):
+    event_timeout = 0.5
+
+    def process_event(self, event: Event) -> int | None:
+        if event.event_number > 0:
+            time.sleep(3600)
 
 class Reducer:
     def __init__(self) -> None:
@@ -64,6 +73,11 @@ def of_shadow(live: Live) -> ShadowTold | None:
 def copied(live: Live) -> dict[str, Any]:
     state = of_shadow(live)
     return {} if state is None else state.copied
+
+
+def restarts(live: Live, name: str) -> int:
+    """How often a process was started again."""
+    return next(one.restarts for one in live.placement.status() if one.name == name)
 
 
 def made_by_shadow(live: Live) -> dict[int, int]:
@@ -118,6 +132,13 @@ def test_a_shadow_sees_its_sample_dies_comes_back_and_takes_over_at_one_event(
             "copies for the other one",
             live.state,
         )
+
+        # One that hangs is ended and started again; the run at the end tells that it did nothing else.
+        beamloom_shadow(live, "start", "--worker", "shadowed:Hanging", "--sample", "1")
+        wait_until(lambda: restarts(live, "shadow-3") > 0, "the end of one that hangs", live.state)
+        before_it = live.progress()["completed_events"]
+        wait_until(lambda: live.completed(before_it + 50), "the run to go on", live.state)
+        beamloom_shadow(live, "start", "--worker", "shadowed:New")
 
         # What takes over is what was looked at.
         (tmp_path / "shadowed.py").write_text(f"{ANALYSIS}# changed since")
