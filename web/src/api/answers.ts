@@ -94,6 +94,19 @@ export interface Worker extends Process {
   role: string;
 }
 
+/** Another analysis that looks on, as the controller tells of it. */
+export interface ShadowTold {
+  name: string;
+  worker: string;
+  reducer: string;
+  /** Share of the events that it gets copies of. */
+  sample: number;
+  /** Why it gets none. */
+  fault: string | null;
+  /** What came of its copies; empty before its first run. */
+  copied: { run?: string; copies?: number; failed?: number; lost?: number; problem?: string | null };
+}
+
 export interface Config {
   ingesters: Ingester[];
   workers: Worker[];

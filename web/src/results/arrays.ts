@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { errorOf, getRaw } from "../api/client";
 import { readNpy, type NdArray } from "../plots/npy";
-import { questionOf } from "./outline";
+import { askedAgain, questionOf } from "./outline";
 import { concerns, newest } from "./updates";
 import type { Window } from "./wishes";
 
@@ -99,9 +99,11 @@ export function useArrays(wishes: Record<string, Wish>, domain = "/"): Arrays {
       void ask();
     });
     document.addEventListener("visibilitychange", turned);
+    const asked = askedAgain(domain, turned);
     return () => {
       over.abort();
       stop();
+      clearInterval(asked);
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", turned);
     };

@@ -4,16 +4,28 @@ import { figure } from "../plots/figure";
 /** The place of a "run" that is none: what rules have written. */
 export const RULES = "rules";
 
+/** What stands for the results of the shadow: another analysis over copies of some events. */
+export const SHADOW = "shadow";
+
 /** What stands for results in questions: the present run, one that has ended, or what rules have written. */
 export function domainOf(run: string | undefined): string {
   if (run === RULES) return RULES;
   return run ? `/runs/${run}` : "/";
 }
 
-/** The address of a question about results; what rules have written is a tree of its own. */
+const SHADOW_MS = 1000;
+
+/** Nobody tells this page of changes of the shadow's results: have it ask again and again, until the timer that is returned is cleared. */
+export function askedAgain(domain: string, ask: () => void): ReturnType<typeof setInterval> | undefined {
+  return domain === SHADOW ? setInterval(ask, SHADOW_MS) : undefined;
+}
+
+const PLACES: Record<string, string> = { [RULES]: "/rules/results", [SHADOW]: "/shadow" };
+
+/** The address of a question about results; what rules have written, and what the shadow publishes, are trees of their own. */
 export function questionOf(what: string, domain: string, query = new URLSearchParams()): string {
-  query.set("domain", domain === RULES ? "/" : domain);
-  return `${domain === RULES ? "/rules" : ""}/results/api/v1/${what}?${query.toString()}`;
+  query.set("domain", domain in PLACES ? "/" : domain);
+  return `${PLACES[domain] ?? "/results"}/api/v1/${what}?${query.toString()}`;
 }
 
 export type Attribute = string | number | boolean | null | Attribute[] | { [name: string]: Attribute };

@@ -12,6 +12,7 @@ import { at, domainOf, isGroup, questionOf, RULES, text, type Group } from "./ou
 import { Overview, overviewOf } from "./overview";
 import { planOf, type Plan } from "./plan";
 import { Plot } from "./plots";
+import { Shadow } from "./shadow";
 import { Branches } from "./tree";
 import { listen, live, newest } from "./updates";
 
@@ -117,7 +118,10 @@ export function Results(): JSX.Element {
     return (
       <div class="beside">
         <Published root={root} chosen="" run={run} error={error} version={versionOf(run)} />
-        <Overview root={root} folder="" paths={seen} domain={domain} run={run} />
+        <div class="both">
+          <Overview root={root} folder="" paths={seen} domain={domain} run={run} />
+          {run ? null : <Shadow path="" />}
+        </div>
       </div>
     );
   }
@@ -127,11 +131,14 @@ export function Results(): JSX.Element {
   return (
     <div class="beside">
       <Published root={root} chosen={path} run={run} error={error} version={versionOf(run)} />
-      <Panel title={plan.title || "Results"} id="plot" aside={<Downloads plan={plan} path={path} domain={domain} run={run} />}>
-        <Ways plan={plan} />
-        <Plot key={`${run} ${path} ${plan.kind}`} plan={plan} whose={{ root, domain, run, events }} />
-        {events && plan.kind !== "none" && plan.kind !== "group" ? <p class="faint">The result of events {events}.</p> : null}
-      </Panel>
+      <div class="both">
+        <Panel title={plan.title || "Results"} id="plot" aside={<Downloads plan={plan} path={path} domain={domain} run={run} />}>
+          <Ways plan={plan} />
+          <Plot key={`${run} ${path} ${plan.kind}`} plan={plan} whose={{ root, domain, run, events }} />
+          {events && plan.kind !== "none" && plan.kind !== "group" ? <p class="faint">The result of events {events}.</p> : null}
+        </Panel>
+        {run ? null : <Shadow path={path} as={query.get("as") ?? undefined} />}
+      </div>
     </div>
   );
 }

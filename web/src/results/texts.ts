@@ -1,7 +1,7 @@
 /** Elements as texts with all their digits, as the reducer tells them: asked for again when they have changed. */
 import { useEffect, useState } from "preact/hooks";
 import { errorOf, getRaw } from "../api/client";
-import { questionOf } from "./outline";
+import { askedAgain, questionOf } from "./outline";
 import { concerns, newest } from "./updates";
 
 export interface Texts {
@@ -58,9 +58,11 @@ export function useTexts(address: string, paths: readonly string[], domain: stri
       void ask();
     });
     document.addEventListener("visibilitychange", turned);
+    const asked = askedAgain(domain, turned);
     return () => {
       over.abort();
       stop();
+      clearInterval(asked);
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", turned);
     };
