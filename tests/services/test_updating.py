@@ -9,9 +9,10 @@ import pytest
 
 from beamloom.engine.ranges import Range
 from beamloom.events import Event
+from beamloom.services.debugworker import LastEvents
 from beamloom.services.updating import UpdateRefused
 from beamloom.services.worker import WorkerService
-from beamloom.triggermap import batched, uniform
+from beamloom.triggermap import TriggerMap, batched, uniform
 from services.bench import Bench, Feed, counts, frame, series, start
 
 EVENTS = 200
@@ -192,3 +193,28 @@ def test_between_runs_older_workers_leave_at_once() -> None:
         bench.play(uniform(["eiger"], 10))
         assert set(bench.published["results"].values()) == {"new"}
         assert made(bench, 1) == [(0, 12)]
+
+
+def test_a_debug_worker_has_no_code_to_update_and_sees_events_of_every_edition() -> None:
+    kept = LastEvents(2 * EVENTS)
+    cells = [[{"constraint": event}, {"tags": ["debug"]}] for event in range(EVENTS)]
+    feed = Feed([start(), *map(frame, range(1, 31))])
+    with Bench({"eiger": feed}, Old) as bench:
+        bench.add_worker("debug", load=lambda: kept, tags=("debug",), role="debugworker")
+        bench.until(bench.everyone_known)
+        active = bench.arm(TriggerMap.from_json({"parts": {"main": {"eiger": cells}}, "sequence": ["main"]}))
+        bench.until(lambda: bench.reduced() == 31)
+        first = update(bench)
+        feed.send(series(EVENTS)[31:])
+        until_over(bench)
+        assert counts(active) == (EVENTS + 2, 0, 0)
+        assert (made(bench, 0), made(bench, 1)) == ([(0, first)], [(first, EVENTS + 2)])
+        assert [event.event_number for event in kept.last(2 * EVENTS)] == [*range(EVENTS + 2)]
+        assert bench.member("debug").drains is None
+        for _ in range(300):
+            step(bench)
+        feed.send(series(EVENTS))
+        active = bench.arm(active.written)
+        until_over(bench)
+        assert counts(active) == (EVENTS + 2, 0, 0)
+        assert made(bench, 1) == [(0, EVENTS + 2)]

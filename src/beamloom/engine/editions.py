@@ -15,6 +15,9 @@ import msgspec
 
 from beamloom.engine.ranges import RangeSet
 
+EVERY = 1 << 40
+"""The edition of a worker that has no code of the analysis: it serves all of them, and makes nothing of a result."""
+
 
 class Edition(msgspec.Struct, frozen=True):
     """One version of the workers' code."""
@@ -61,7 +64,7 @@ class Editions:
 
         The start event, which each worker sees that comes, counts for the first edition.
         """
-        if number is None or (not self._made and number == self._first):
+        if number is None or number == EVERY or (not self._made and number == self._first):
             return
         for made in self._made.values():
             made.remove(first, stop)

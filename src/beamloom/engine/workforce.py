@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from beamloom.engine.editions import EVERY
 from beamloom.engine.ranges import Range, RangeSet
 from beamloom.engine.ranking import Ranking
 
@@ -163,7 +164,7 @@ class Workforce:
         self._next_index += 1
         self._workers[name] = worker
         self._by_index[worker.index] = worker
-        self._editions |= {edition}
+        self._editions |= {edition} - {EVERY}
         self._rank_anew()
         return worker
 
@@ -171,7 +172,7 @@ class Workforce:
         """A worker is gone: it gets no more work. Raises KeyError when it is not here."""
         worker = self._workers.pop(name)
         del self._by_index[worker.index]
-        self._editions = frozenset(one.edition for one in self._workers.values())
+        self._editions = frozenset(one.edition for one in self._workers.values()) - {EVERY}
         self._rank_anew()
         return worker
 

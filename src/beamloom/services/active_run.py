@@ -265,7 +265,7 @@ class ActiveRun:
             return
         for other in self._everyone_but_workers():
             self._send(other.peer, Joined(self.run.run_id, member.peer, member.register.address))
-        self.run.add_worker(member.peer, member.register.tags, now, member.register.edition)
+        self.run.add_worker(member.peer, member.register.tags, now, member.edition)
 
     def drain(self, worker: Member) -> None:
         """A worker is about to leave."""

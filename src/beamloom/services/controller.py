@@ -460,7 +460,7 @@ class ControllerService:
                 member.begin_run()
         for worker in self.ensemble.workers:
             if worker.peer in arming:
-                arming.run.add_worker(worker.peer, worker.register.tags, now, worker.register.edition)
+                arming.run.add_worker(worker.peer, worker.register.tags, now, worker.edition)
             else:
                 self._invitations.invite(self.active, worker)
         self._keep_run(self.active)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from beamloom.engine.editions import EVERY
 from beamloom.transport.messages import Register
 
 CLOCKS_KEPT = 25
@@ -53,6 +54,11 @@ class Member:
     def is_worker(self) -> bool:
         """Whether it may be leased events."""
         return self.role in ("worker", "debugworker")
+
+    @property
+    def edition(self) -> int:
+        """That of its code; a debug worker shows packets as they came, and has none."""
+        return EVERY if self.role == "debugworker" else self.register.edition
 
     @property
     def figures(self) -> dict[str, float]:

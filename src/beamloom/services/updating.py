@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 
-from beamloom.engine.editions import Edition
+from beamloom.engine.editions import EVERY, Edition
 from beamloom.errors import UserError
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.draining import Departures
@@ -30,7 +30,7 @@ class UpdateRefused(UserError):
 
 def edition_of(workers: list[Member], number: int) -> Edition:
     """What is known of an edition of the code, by those of these workers that have it."""
-    registers = [worker.register for worker in workers if worker.register.edition == number]
+    registers = [worker.register for worker in workers if worker.edition == number]
     return Edition(
         number,
         sorted({one.analysis for one in registers} - {""}),
@@ -41,8 +41,13 @@ def edition_of(workers: list[Member], number: int) -> Edition:
 
 def first_edition(ensemble: Ensemble) -> Edition:
     """That with which a run begins: the oldest that is there."""
-    workers = ensemble.staying
-    return edition_of(workers, min((worker.register.edition for worker in workers), default=0))
+    workers = with_code(ensemble)
+    return edition_of(workers, min((worker.edition for worker in workers), default=0))
+
+
+def with_code(ensemble: Ensemble) -> list[Member]:
+    """The workers that stay and have code of the analysis: all but debug workers."""
+    return [worker for worker in ensemble.staying if worker.edition != EVERY]
 
 
 class Updates:
@@ -58,7 +63,7 @@ class Updates:
 
     def newest(self) -> int:
         """The highest edition of a worker that is there."""
-        return max((worker.register.edition for worker in self._ensemble.staying), default=0)
+        return max((worker.edition for worker in with_code(self._ensemble)), default=0)
 
     def waited_for(self, names: list[str], active: ActiveRun | None) -> list[str]:
         """Those of these workers that are not ready to take over. Raises UpdateRefused where one never will be."""
@@ -85,7 +90,7 @@ class Updates:
 
         Raises UpdateRefused where its workers are not there, or do not suffice for the run.
         """
-        newer = [worker for worker in self._ensemble.staying if worker.register.edition >= number]
+        newer = [worker for worker in with_code(self._ensemble) if worker.edition >= number]
         if not newer:
             raise UpdateRefused(
                 f"no worker of edition {number} takes part; start them with 'beamloom worker --edition {number}'"
@@ -102,9 +107,12 @@ class Updates:
                     "the class says that it is stateful, and code with states is not changed within a run; let the run end or stop it, "
                     "update, and arm another one"
                 )
-            joined = [worker for worker in newer if worker.peer in active.run.workers]
             try:
-                tags = [worker.register.tags for worker in joined]
+                tags = [
+                    worker.register.tags
+                    for worker in self._ensemble.staying
+                    if worker.edition >= number and worker.peer in active.run.workers
+                ]
                 active.run.trigger_map.check(list(active.run.layouts), tags)
             except TriggerMapError as error:
                 raise UpdateRefused(
@@ -127,5 +135,5 @@ class Updates:
                 return
             current = max(current, latest.edition.number)
         for worker in self._ensemble.staying:
-            if worker.role == "worker" and worker.register.edition < current:
+            if worker.edition < current:
                 self.departures.ask(worker.name, f"edition {current} of the code has taken over")
