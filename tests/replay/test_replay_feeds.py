@@ -15,9 +15,9 @@ from beamloom.replay._source import SharedFeed
 
 
 def records() -> Iterator[Record]:
-    """A camera in each event, and a thermometer in the last alone."""
+    """A camera in each event, with frames that are just read ahead, and a thermometer in the last alone."""
     for event in range(100):
-        yield Record(event, {"camera": Packet("STINS", [b"{}", bytes(1 << 16)])})
+        yield Record(event, {"camera": Packet("STINS", [b"{}", bytes((1 << 16) - 8)])})
     yield Record(100, {"thermometer": Packet("STINS", [b"{}"])})
 
 

@@ -8,9 +8,11 @@ shows as a row of one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from operator import add
 from typing import Any, TypeAlias
 
+from beamloom.engine.later_frames import LaterFrames
 from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
 
 _DATA = PacketKind.DATA
@@ -29,7 +31,7 @@ class PacketRow:
         number: int | None,
         count: int,
         per_packet: int,
-        frames: list[Any],
+        frames: list[Any] | LaterFrames,
         sizes: list[int],
     ) -> None:
         self.typ = typ
@@ -104,7 +106,7 @@ class PacketRow:
         return self.count
 
     def __iter__(self) -> Iterator[Packet]:
-        typ, kind, number, each, frames = self.typ, self.kind, self.number, self.per_packet, self.frames
+        typ, kind, number, each, frames = self.typ, self.kind, self.number, self.per_packet, list(self.frames)
         for place in range(self.count):
             at = place * each
             yield Packet(typ, frames[at : at + each], None if number is None else number + place, kind)
@@ -113,7 +115,7 @@ class PacketRow:
         place = range(self.count)[place]
         at = place * self.per_packet
         number = None if self.number is None else self.number + place
-        return Packet(self.typ, self.frames[at : at + self.per_packet], number, self.kind)
+        return Packet(self.typ, list(self.frames[at : at + self.per_packet]), number, self.kind)
 
 
 Arrivals: TypeAlias = Sequence[PacketRow | Packet | Malformed]
@@ -186,9 +188,12 @@ def join(rows: Sequence[PacketRow]) -> PacketRow:
     first = rows[0]
     if len(rows) == 1:
         return first
-    frames: list[Any] = []
-    for row in rows:
-        frames += row.frames
+    later = [row.frames for row in rows if isinstance(row.frames, LaterFrames)]
+    frames: list[Any] | LaterFrames
+    if len(later) == len(rows):
+        frames = LaterFrames.join(later)
+    else:
+        frames = list(chain.from_iterable(row.frames for row in rows))
     count = sum(row.count for row in rows)
     sizes = first.sizes
     if not all(row.alike and row.sizes == sizes for row in rows):

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from beamloom.engine.later_frames import LaterPackets
 from beamloom.events import Event, Packet
 
 Streams = dict[str, Packet]
@@ -99,8 +100,10 @@ class ReadyRun(msgspec.Struct):
         else:
             yield map(Event, range(begin, self.stop), self._streams_behind(1))
 
-    def _streams_behind(self, place: int) -> list[Streams]:
+    def _streams_behind(self, place: int) -> Iterable[Streams]:
         """The packets of all events from this place on."""
+        if any(isinstance(packets, LaterPackets) for packets in self.columns.values()):
+            return map(self.streams, range(place, len(self)))
         found: list[Streams] = [{} for _ in range(len(self) - place)]
         for name, packets in self.columns.items():
             for streams, packet in zip(found, packets[place:], strict=True):

@@ -55,10 +55,16 @@ def runs_of(content: Content) -> Iterator[RecordRun]:
                 if events := layout.events(buffer, start):
                     if (run := gathering.take()) is not None:
                         yield run
-                    content.position += len(events) * layout.length
+                    position, table, length = content.position, memoryview(buffer)[start:], layout.length
+                    content.position += len(events) * length
                     for begin, end in consecutive(events):
                         yield AlikeRun(
-                            buffer, layout, start + begin * layout.length, events[begin], end - begin
+                            layout,
+                            events[begin],
+                            end - begin,
+                            position + begin * length,
+                            content.held,
+                            table[begin * length : end * length],
                         )
                     continue
                 missing = layout.length - (len(buffer) - start)

@@ -6,19 +6,21 @@ one. Large frames of which nobody asks are not read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain
+from struct import Struct
 from typing import Any, Protocol
 
+from beamloom.engine.later_frames import LaterFrames
 from beamloom.engine.packet_rows import PacketRow
-from beamloom.events import Packet, PacketKind, frame_bytes, in_memory
+from beamloom.events import LaterFrame, Packet, PacketKind, frame_bytes, in_memory
 from beamloom.recordings.alike import Layout
 from beamloom.recordings.format import Record
+from beamloom.recordings.source import HeldFile
 from beamloom.recordings.walk import Walked, moment
 
 RUN_BYTES = 1 << 20
-"""Bytes of frames with which a run that is gathered record by record is handed on; one of a larger record is that record."""
+"""Bytes of frames in memory with which a run that is gathered record by record is handed on; one of a larger record is that record."""
 RUN_RECORDS = 1 << 10
 """Most records of such a run."""
 
@@ -48,8 +50,9 @@ def records_of(run: RecordRun) -> Iterator[Record]:
     """The records one by one. Raises OSError, CorruptRecording where they cannot be read."""
     streams = [
         [
-            (name, Packet(row.typ, in_memory(row.frames[at : at + row.per_packet])))
-            for at in range(0, len(row.frames), row.per_packet)
+            (name, Packet(row.typ, in_memory(frames[at : at + row.per_packet])))
+            for frames in [list(row.frames)]
+            for at in range(0, len(frames), row.per_packet)
         ]
         if row.per_packet
         else [(name, Packet(row.typ, [])) for _ in range(row.count)]
@@ -62,13 +65,44 @@ def records_of(run: RecordRun) -> Iterator[Record]:
 
 
 class AlikeRun:
-    """Records that lie in a buffer as a layout says."""
+    """Records that lie one behind the other as a layout says, in memory or in their file."""
 
-    def __init__(self, buffer: bytes, layout: Layout, start: int, first: int, count: int) -> None:
+    def __init__(
+        self, layout: Layout, first: int, count: int, offset: int, held: HeldFile | None, table: memoryview | None
+    ) -> None:
+        """``offset`` is where in the content they begin; without a ``table`` they are read from there in the file that is ``held``."""
         self.first = first
         self.count = count
         self._layout = layout
-        self._table = memoryview(buffer)[start : start + count * layout.length]
+        self._offset = offset
+        self._held = held
+        self._table = table
+
+    def left(self) -> AlikeRun | None:
+        """The same without their bytes in memory; None where they cannot be read again."""
+        if self._held is None:
+            return None
+        return AlikeRun(self._layout, self.first, self.count, self._offset, self._held, None)
+
+    def with_next(self, run: AlikeRun) -> AlikeRun | None:
+        """These and those of ``run`` as one, where both were left in the file, and ``run`` follows these."""
+        if (
+            run._layout is not self._layout
+            or run.first != self.first + self.count
+            or run._offset != self._offset + self.count * self._layout.length
+        ):
+            return None
+        return AlikeRun(
+            self._layout, self.first, self.count + run.count, self._offset, self._held, None
+        )
+
+    def _bytes(self, begin: int, end: int) -> memoryview | bytes:
+        length = self._layout.length
+        if self._table is not None:
+            return self._table[begin * length : end * length]
+        if self._held is None:
+            raise ValueError("records that are neither in memory nor in a file that is held")
+        return self._held.read(self._offset + begin * length, (end - begin) * length)
 
     @property
     def streams(self) -> Sequence[str]:
@@ -84,7 +118,7 @@ class AlikeRun:
                 None,
                 self.count,
                 len(sizes),
-                list(chain.from_iterable(columns.iter_unpack(self._table))),
+                LaterFrames(len(sizes), [(_Cut(self._bytes, columns), 0, self.count)]) if sizes else [],
                 sizes,
             )
             for name, typ, sizes, columns in self._layout.streams
@@ -93,13 +127,27 @@ class AlikeRun:
     def packet(self, stream: str, at: int) -> Packet:
         """As of a RecordRun."""
         typ, columns = next((t, columns) for name, t, _, columns in self._layout.streams if name == stream)
-        return Packet(typ, list(columns.unpack_from(self._table, at * self._layout.length)))
+        return Packet(typ, list(columns.unpack(self._bytes(at, at + 1))))
 
     def times(self) -> Sequence[datetime | None]:
         """As of a RecordRun."""
         if self._layout.time is None:
             return [None] * self.count
-        return [moment(text) for (text,) in self._layout.time.iter_unpack(self._table)]
+        return [moment(text) for (text,) in self._layout.time.iter_unpack(self._bytes(0, self.count))]
+
+
+class _Cut:
+    """The packets of one stream of such records."""
+
+    __slots__ = ("_bytes", "_columns")
+
+    def __init__(self, read: Callable[[int, int], memoryview | bytes], columns: Struct) -> None:
+        self._bytes = read
+        self._columns = columns
+
+    def packets(self, begin: int, end: int) -> Iterator[tuple[bytes, ...]]:
+        """As of what can be cut."""
+        return self._columns.iter_unpack(self._bytes(begin, end))
 
 
 class GatheredRun:
@@ -110,6 +158,7 @@ class GatheredRun:
         self.first = first
         self.count = 0
         self.nbytes = 0
+        """Bytes of the frames that are in memory."""
         self.alike = alike
         self._frames: list[list[Any]] = [[] for _ in alike]
         self._sizes: list[list[int]] = [[] for _ in alike]
@@ -122,7 +171,9 @@ class GatheredRun:
         for (frames, sizes), of_stream, of_sizes in zip(packets, self._frames, self._sizes, strict=True):
             of_stream += frames
             of_sizes += sizes
-            self.nbytes += sum(sizes)
+            for frame, size in zip(frames, sizes, strict=True):
+                if not isinstance(frame, LaterFrame):
+                    self.nbytes += size
 
     @property
     def streams(self) -> Sequence[str]:
@@ -135,6 +186,11 @@ class GatheredRun:
             name: PacketRow(typ, PacketKind.DATA, None, self.count, each, list(frames), sizes)
             for (name, typ, each), frames, sizes in zip(self.alike, self._frames, self._sizes, strict=True)
         }
+
+    @property
+    def frame_count(self) -> int:
+        """Frames of all packets."""
+        return sum(map(len, self._frames))
 
     def packet(self, stream: str, at: int) -> Packet:
         """As of a RecordRun."""

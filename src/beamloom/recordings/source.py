@@ -64,37 +64,48 @@ class GzipReader:
         return left
 
 
+class HeldFile:
+    """A file that stays open as long as something in it may be wanted, whatever becomes of its name."""
+
+    _descriptor = -1
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.dup(file.fileno())
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """These bytes. Raises CorruptRecording where the file has become shorter meanwhile, or cannot be read any more."""
+        try:
+            content = os.pread(self._descriptor, length, offset)
+            while len(content) < length:
+                rest = os.pread(self._descriptor, length - len(content), offset + len(content))
+                if not rest:
+                    raise CorruptRecording(
+                        f"{self._path} has become shorter while it was read; wait until nobody writes it any more"
+                    )
+                content += rest
+        except OSError as error:
+            raise CorruptRecording(f"{self._path} cannot be read any more: {error.strerror}") from error
+        return content
+
+
 class FileFrame(LaterFrame):
     """A frame that was passed over: where it lies in its file, in bytes."""
 
-    __slots__ = ("_file", "_length", "_offset", "_path")
+    __slots__ = ("_file", "_length", "_offset")
 
-    def __init__(self, file: BinaryIO, path: Path, offset: int, length: int) -> None:
+    def __init__(self, file: HeldFile, offset: int, length: int) -> None:
         self._file = file
-        self._path = path
         self._offset = offset
         self._length = length
 
     def read(self) -> bytes:
         """The frame. Raises CorruptRecording where the file has become shorter meanwhile, or cannot be read any more."""
-        try:
-            if not self._file.closed:
-                return self._of(self._file)
-            with self._path.open("rb", buffering=0) as file:
-                return self._of(file)
-        except OSError as error:
-            raise CorruptRecording(f"{self._path} cannot be read any more: {error.strerror}") from error
-
-    def _of(self, file: BinaryIO) -> bytes:
-        frame = os.pread(file.fileno(), self._length, self._offset)
-        while len(frame) < self._length:
-            rest = os.pread(file.fileno(), self._length - len(frame), self._offset + len(frame))
-            if not rest:
-                raise CorruptRecording(
-                    f"{self._path} has become shorter while it was read; wait until nobody writes it any more"
-                )
-            frame += rest
-        return frame
+        return self._file.read(self._offset, self._length)
 
 
 class Content:
@@ -108,6 +119,7 @@ class Content:
         self._passes_over = passes_over
         # The reader asks for large pieces only, a buffer would copy each once more.
         self._file: BinaryIO = path.open("rb", buffering=0)
+        self._held: HeldFile | None = None
         self._path = path
         self._gzip: GzipReader | None = None
         magic = self._file.read(2)
@@ -120,6 +132,8 @@ class Content:
         self.buffer = b""
         self.position = start
         """Where the next item starts, in bytes of the uncompressed content."""
+        self._next = start
+        """Where the next bytes are read."""
         self.offset = start
         """Where the buffer starts; behind ``position`` while frames are passed over."""
 
@@ -186,7 +200,11 @@ class Content:
         return True
 
     def _read(self, size: int) -> bytes:
-        return self._gzip.read(size) if self._gzip else self._file.read(size)
+        if self._gzip is not None:
+            return self._gzip.read(size)
+        content = os.pread(self._file.fileno(), size, self._next)
+        self._next += len(content)
+        return content
 
     def pass_over(self, at: int, length: int) -> FileFrame | None:
         """Have in the buffer what lies behind ``length`` bytes at ``at`` of it, without reading these; None where that cannot be."""
@@ -194,11 +212,21 @@ class Content:
         if self._gzip is not None or not self._passes_over or offset + length > self._size:
             return None
         self._load(offset + length)
-        return FileFrame(self._file, self._path, offset, length)
+        return FileFrame(self._hold(), offset, length)
+
+    @property
+    def held(self) -> HeldFile | None:
+        """The file, to read this content from again; None where that cannot be."""
+        return None if self._gzip is not None or not self._passes_over else self._hold()
+
+    def _hold(self) -> HeldFile:
+        if self._held is None:
+            self._held = HeldFile(self._file, self._path)
+        return self._held
 
     def _load(self, offset: int) -> None:
-        self._file.seek(offset)
-        self.buffer = self._file.read(self._heads_size)
+        self.buffer = os.pread(self._file.fileno(), self._heads_size, offset)
+        self._next = offset + len(self.buffer)
         self.offset = offset
         self._at_end = len(self.buffer) < self._heads_size
 

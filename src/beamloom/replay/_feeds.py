@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from beamloom.analysis import AnalysisError, user_traceback
 from beamloom.errors import UsageError, UserError, did_you_mean
 from beamloom.events import Packet
+from beamloom.recordings.finds import Finds
 from beamloom.recordings.growing import GrowingRecording
 from beamloom.recordings.reader import RecordingReader
 from beamloom.recordings.runs import RecordRun, gathered
@@ -47,6 +48,8 @@ class FileFeed:
 
     def __init__(self, path: str | Path, *, allow_pickle: bool = False) -> None:
         self.name = str(path)
+        self._found: list[RecordRun] | None = None
+        """What the last look has found, where that was kept."""
         try:
             self._reader = RecordingReader(path, allow_pickle=allow_pickle)
         except FileNotFoundError:
@@ -65,7 +68,14 @@ class FileFeed:
 
     def runs(self) -> Iterator[RecordRun]:
         """The records of the file."""
-        return self._reader.runs()
+        return self._look_through() if self._found is None else iter(self._found)
+
+    def _look_through(self) -> Iterator[RecordRun]:
+        finds = Finds()
+        for run in self._reader.runs():
+            yield run
+            finds.add(run)
+        self._found = finds.runs
 
 
 class GrowingFeed:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, repeat
 from typing import Any, overload
 
+from beamloom.engine.later_frames import LaterFrames, LaterPackets
 from beamloom.engine.packet_rows import PacketRow, common_sizes
-from beamloom.events import Packet, PacketKind, in_memory
+from beamloom.events import LaterFrame, Packet, PacketKind, in_memory
 from beamloom.transport.messages import PacketBlock
 
 INLINE_BYTES = 32 * 1024
@@ -23,9 +24,11 @@ _KINDS = {int(kind): kind for kind in PacketKind}
 
 
 def pack(row: PacketRow) -> tuple[PacketBlock, list[Any]]:
-    """Packets as a block and the frames that go with it."""
+    """Packets as a block and the frames that go with it; frames that come later stay what they are."""
     sizes = row.sizes
-    if max(sizes, default=0) < INLINE_BYTES:
+    if isinstance(row.frames, LaterFrames):
+        buffers: list[Any] = [row.frames]
+    elif max(sizes, default=0) < INLINE_BYTES:
         buffers = [b"".join(row.frames)]
     else:
         each = row.frame_sizes()
@@ -48,7 +51,8 @@ def unpack(block: PacketBlock, buffers: Sequence[Any]) -> Sequence[Packet]:
 
     Small frames are ``bytes``, large ones as they were received. A slice costs the same however long it is.
     """
-    return _Part(_Contents(block, buffers), 0, block.count)
+    later = any(isinstance(buffer, LaterFrame) for buffer in buffers)
+    return (_LaterPart if later else _Part)(_Contents(block, buffers), 0, block.count)
 
 
 class _Contents:
@@ -65,7 +69,7 @@ class _Contents:
     def packets(self) -> list[Packet]:
         """All of them; made once."""
         if self._packets is None:
-            self._packets = _packets(self._block, in_memory(self._buffers))
+            self._packets = _packets(self._block, self._buffers)
             self._buffers = ()
         return self._packets
 
@@ -92,11 +96,34 @@ class _Part(Sequence[Packet]):
             begin, end, step = place.indices(len(self))
             if step != 1:
                 return self._contents.packets[self._begin : self._end][place]
-            return _Part(self._contents, self._begin + begin, self._begin + max(begin, end))
+            return type(self)(self._contents, self._begin + begin, self._begin + max(begin, end))
         return self._contents.packets[range(self._begin, self._end)[place]]
 
     def __iter__(self) -> Iterator[Packet]:
         return iter(self._contents.packets[self._begin : self._end])
+
+
+class _LaterPart(_Part, LaterPackets):
+    """The same where large frames are still to be read."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, place: int) -> Packet: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Packet]: ...
+    def __getitem__(self, place: int | slice) -> Packet | Sequence[Packet]:
+        found = super().__getitem__(place)
+        if isinstance(found, Packet):
+            return _read(found)
+        return found if isinstance(found, _LaterPart) else list(map(_read, found))
+
+    def __iter__(self) -> Iterator[Packet]:
+        return map(_read, super().__iter__())
+
+
+def _read(packet: Packet) -> Packet:
+    return Packet(packet.typ, in_memory(packet.frames), packet.number, packet.kind)
 
 
 def _packets(block: PacketBlock, buffers: Sequence[Any]) -> list[Packet]:
@@ -104,6 +131,8 @@ def _packets(block: PacketBlock, buffers: Sequence[Any]) -> list[Packet]:
     frames: Iterable[list[Any]]
     if not each:
         frames = ([] for _ in range(count))
+    elif isinstance(buffers[0], LaterFrames):
+        frames = map(list, buffers[0].packets())
     elif len(block.sizes) == each and max(block.sizes) < INLINE_BYTES and any(block.sizes):
         frames = map(list, _layout(tuple(block.sizes)).iter_unpack(buffers[0]))
     else:
