@@ -157,10 +157,11 @@ def test_another_collector_goes_on_from_what_one_had_taken() -> None:
 def test_an_event_is_finished_with_its_last_delivery() -> None:
     one = Deliveries()
     one.add(4, [Unit(("a",), (0,)), Unit(("b",), (1,))])
-    assert not one.all_simple(0)
+    assert one.split_within(0, 3) == one.split_within(5, 9) == []
+    assert one.split_within(0, 9) == one.split_within(4, 5) == [4]
     assert one.close(4, 1) is None
     assert one.close(4, 0) is False
-    assert one.all_simple(0)
+    assert one.split_within(0, 9) == []
     assert one.of(4) is None
 
 

@@ -67,10 +67,6 @@ class Deliveries:
         """The deliveries of an event; None for one with a single delivery, or a finished one."""
         return self._start if event == 0 and self._start is not None else self._split.get(event)
 
-    def all_simple(self, first: int) -> bool:
-        """Whether no event from ``first`` on is split."""
-        return not self._split and (self._start is None or first > 0)
-
     def close(self, event: int, slot: int, *, failed: bool = False) -> bool | None:
         """A delivery is done; returns None while others are open, else whether the event has failed."""
         split = self.of(event)
@@ -140,7 +136,11 @@ class Deliveries:
 
     def split_within(self, first: int, stop: int) -> list[int]:
         """The split events in [first, stop), sorted."""
-        inside = [event for event in self._split if first <= event < stop]
+        split = self._split
+        if len(split) > stop - first:
+            inside = [event for event in range(first, stop) if event in split]
+        else:
+            inside = [event for event in split if first <= event < stop]
         if self._start is not None and first <= 0 < stop:
             inside.append(0)
         return sorted(inside)

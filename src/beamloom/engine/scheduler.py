@@ -200,15 +200,17 @@ class Scheduler:
             worker.pace(b, now, self._lookahead)
             self._orphans.moved_at = now
             self._forget(slot, a, b)
-            if self._deliveries.all_simple(a):
-                reduced.append((a, b))
-                continue
-            for event in range(a, b):
+            for event in self._deliveries.split_within(a, b):
+                if a < event:
+                    reduced.append((a, event))
+                a = event + 1
                 has_failed = self._deliveries.close(event, slot)
                 if has_failed:
                     failed.append(event)
                 elif has_failed is not None:
-                    reduced.append((event, event + 1))
+                    reduced.append((event, a))
+            if a < b:
+                reduced.append((a, b))
         return reduced, failed
 
     def fail(self, name: str, slot: int, event: int) -> bool:

@@ -33,8 +33,8 @@ class ReplayedClasses:
         self._reducer_class = reducer_class
         self.stop = threading.Event()
         """While it is set, no event is begun: a map may take long, and a worker has many events ready."""
-        self.begun: Callable[[], None] = lambda: None
-        """Called for each event that a worker begins with."""
+        self.begun: Callable[[], None] | None = None
+        """Called for each event that a worker begins with, where somebody wants to hear of it."""
         self._traceback: str | None = None
         self.descriptions: list[Parameter] = WorkerAnalysis(worker_class).descriptions()
         if reducer_class is not None:
@@ -77,9 +77,11 @@ class _ReplayedMap(Map):
             raise
 
     def process(self, event: Event, parameters: ParameterSet, tick: bool) -> Any:
-        if self._classes.stop.is_set():
+        classes = self._classes
+        if classes.stop.is_set():
             raise Interrupted
-        self._classes.begun()
+        if classes.begun is not None:
+            classes.begun()
         return None if self.analysis is None else self.analysis.process_event(event, parameters, tick)
 
 

@@ -115,14 +115,19 @@ def derived_map(survey: Survey, *, broadcast_first: bool = True) -> TriggerMap:
     first = 1 if broadcast_first and opens else 0
     last = total - 1 if survey.ends_series and total - 1 > first else total
     parts: dict[str, Part] = {}
+    repeats: dict[str, int] = {}
     if first:
         parts["start"] = _broadcast(survey, 0)
-    if last > first:
+    if last > first and all(list(events.within(first, last)) == [(first, last)] for events in survey.events.values()):
+        # One event after the other as the first: a map of one, whatever their number.
+        parts["main"] = Part.from_cells({stream: [(VirtualWorker(("generic",), 0),)] for stream in survey.events})
+        repeats["main"] = last - first
+    elif last > first:
         columns = {stream: _column(events, first, last) for stream, events in survey.events.items()}
         parts["main"] = Part(columns)
     if last < total:
         parts["end"] = _broadcast(survey, last)
-    return TriggerMap(parts, list(parts), all_wrap=False)
+    return TriggerMap(parts, [Repeat(name, repeats.get(name, 1)) for name in parts], all_wrap=False)
 
 
 def _broadcast(survey: Survey, event: int) -> Part:

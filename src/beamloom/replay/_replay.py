@@ -272,7 +272,7 @@ class Replay:
                 audience.stands(Standing(active, analysis.publish))
 
         self._classes.stop = stop
-        self._classes.begun = audience.begun
+        self._classes.begun = None if type(audience).begun is Audience.begun else audience.begun
         try:
             run = pipeline.play(self.trigger_map, look).run
         except ArmingRefused as error:

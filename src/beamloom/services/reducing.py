@@ -253,22 +253,23 @@ class Reducing:
         name, parameters_hash = name_of(worker), parameters.hash
         deadly, at_work = self._last_words.deadly(slot, first, stop), self._last_words.at_work(slot)
         processed, failed, merges = self.processed, RangeSet(), bool(batch.combined)
-        spoken, given = batch.spoken, self._deciding.given
+        spoken, given, clock = batch.spoken, self._deciding.given, time.monotonic
+        sizes, heads, has_large = batch.sizes, batch.heads, batch.has_large
         for event in range(first, stop):
             if spoken and place in spoken:
                 self._deciding.repeat(spoken[place], worker)
-            if batch.sizes[place]:
+            if sizes[place]:
                 combined = batch.events(place) if merges else ()
                 self.processed += len(combined) or 1
                 self.last_event = event
-                if event in deadly:
+                if deadly and event in deadly:
                     self._set_aside(worker, batch.entry(place, slot, epoch, event), deadly[event])
                     failed.add(event, event + 1)
                 elif analysis is not None:
                     at_work[0] = given.event = event
-                    self.working_since = time.monotonic()
+                    self.working_since = clock()
                     try:
-                        payload = decode(batch.heads[place], batch.large(place) if batch.has_large else ())
+                        payload = decode(heads[place], batch.large(place) if has_large else ())
                         analysis.process_result(
                             Result(event, name, parameters_hash, payload, epoch, combined), parameters
                         )
