@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.events import Packet, frame_bytes, in_memory
-from beamloom.recordings import source, walk
+from beamloom.recordings import finds, source, walk
+from beamloom.recordings.finds import Finds
 from beamloom.recordings.format import CorruptRecording, Record, decode_record
 from beamloom.recordings.reader import RecordingReader
-from beamloom.recordings.runs import AlikeRun, records_of
+from beamloom.recordings.runs import AlikeRun, RecordRun, records_of
 from beamloom.recordings.source import ItemSequence
 from beamloom.recordings.writer import RecordingWriter
 
@@ -105,6 +106,60 @@ def test_the_records_are_those_of_the_general_decoder(
                 assert row.packet_sizes() == [
                     sum(map(frame_bytes, in_memory(packet.frames))) for packet in row
                 ]
+        kept = kept_of(reader)
+        if kept is not None:
+            assert [record for run in kept for record in records_of(run)] == expected
+
+
+def kept_of(reader: RecordingReader) -> list[RecordRun] | None:
+    found = Finds()
+    for run in reader.runs():
+        found.add(run)
+    return found.runs
+
+
+def test_a_long_recording_of_alike_records_is_kept_as_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.cbors"
+    with RecordingWriter(path) as writer:
+        for record in series([({"xrd": ("STINS", [100, 900])}, 5000, 1, BEGAN)], 1000):
+            writer.write(record)
+    kept = kept_of(RecordingReader(path))
+    assert kept is not None
+    assert [run.count for run in kept] == [2, 4998]
+    lengths: list[int] = []
+    read = source.HeldFile.read
+
+    def noted(file: source.HeldFile, offset: int, length: int) -> bytes:
+        lengths.append(length)
+        return read(file, offset, length)
+
+    monkeypatch.setattr(source.HeldFile, "read", noted)
+    assert sum(1 for _ in records_of(kept[1])) == 4998
+    # Once for the times, once for the frames, and never the whole file.
+    assert sum(lengths) <= 2 * path.stat().st_size
+    assert max(lengths) <= 1 << 20
+    assert kept[1].packet("xrd", 4997) == list(RecordingReader(path))[4999].streams["xrd"]
+
+
+def test_a_recording_is_not_kept_where_each_record_is_another_or_it_is_compressed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.cbors"
+    with RecordingWriter(path) as writer:
+        for event in range(200):
+            writer.write(Record(event, {"xrd": Packet("STINS", [bytes(event)])}))
+    assert kept_of(RecordingReader(path)) is not None
+    monkeypatch.setattr(finds, "MOST_BYTES", 10_000)
+    assert kept_of(RecordingReader(path)) is None
+    monkeypatch.undo()
+    path = tmp_path / "y.cbors"
+    with RecordingWriter(path) as writer:
+        for record in series([({"xrd": ("STINS", [20])}, 50, 1, BEGAN)], 1000):
+            writer.write(record)
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    assert kept_of(RecordingReader(path)) is None
 
 
 def written(path: Path, *items: Any) -> Path:

@@ -1,7 +1,7 @@
 """The frames of packets that are alike, cut out of what holds them when somebody wants them.
 
-Policy: who hands packets on needs their number and their sizes, not their bytes. So inside one process a stretch of a recording goes from its
-file to the user's class in one step, or not at all where the class does not look.
+Policy: who hands packets on needs their number and their sizes, not their bytes. So inside one process a stretch of a recording goes
+from its file to the user's class in one step, or not at all where the class does not look.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ class LaterPackets(Sequence[Packet]):
 
 
 class LaterFrames:
-    """The frames of packets, one after the other, as in a list: it has a length, whole packets can be sliced off, and frames are cut anew each time."""
+    """The frames of packets, one after the other, as in a list: it has a length, and whole packets can be sliced off.
+
+    They are cut anew each time that somebody goes through them.
+    """
 
     __slots__ = ("_each", "_pieces")
 

@@ -106,10 +106,14 @@ class PacketRow:
         return self.count
 
     def __iter__(self) -> Iterator[Packet]:
-        typ, kind, number, each, frames = self.typ, self.kind, self.number, self.per_packet, list(self.frames)
-        for place in range(self.count):
-            at = place * each
-            yield Packet(typ, frames[at : at + each], None if number is None else number + place, kind)
+        typ, kind, number, each, frames = self.typ, self.kind, self.number, self.per_packet, self.frames
+        packets: Iterable[Sequence[Any]]
+        if isinstance(frames, LaterFrames):
+            packets = frames.packets()
+        else:
+            packets = (frames[place * each : (place + 1) * each] for place in range(self.count))
+        for place, one in enumerate(packets):
+            yield Packet(typ, list(one), None if number is None else number + place, kind)
 
     def __getitem__(self, place: int) -> Packet:
         place = range(self.count)[place]

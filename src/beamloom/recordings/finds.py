@@ -1,7 +1,8 @@
 """What a look through a recording found, kept for the next time without the bytes.
 
-Policy: a stretch of records that are alike, and a large frame, are only places in the file. So what is kept does not grow with a recording of alike
-records; of one in which each record is another it would, and beyond a limit nothing is kept: that file is looked through again.
+Policy: a stretch of records that are alike, and a large frame, are only places in the file. So what is kept does not grow with a
+recording of alike records; of one in which each record is another it would, and beyond a limit nothing is kept: that file is looked
+through again.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ class Finds:
             return
         else:
             run = left
-            if runs and isinstance(before := runs[-1], AlikeRun) and (both := before.with_next(left)) is not None:
+            if (
+                runs
+                and isinstance(before := runs[-1], AlikeRun)
+                and (both := before.with_next(left)) is not None
+            ):
                 runs[-1] = both
                 return
         runs.append(run)

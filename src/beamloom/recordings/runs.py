@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from struct import Struct
 from typing import Any, Protocol
 
@@ -47,28 +48,31 @@ class RecordRun(Protocol):
 
 
 def records_of(run: RecordRun) -> Iterator[Record]:
-    """The records one by one. Raises OSError, CorruptRecording where they cannot be read."""
-    streams = [
-        [
-            (name, Packet(row.typ, in_memory(frames[at : at + row.per_packet])))
-            for frames in [list(row.frames)]
-            for at in range(0, len(frames), row.per_packet)
-        ]
-        if row.per_packet
-        else [(name, Packet(row.typ, [])) for _ in range(row.count)]
-        for name, row in run.rows().items()
-    ]
+    """The records one by one, large frames each with its record. Raises OSError, CorruptRecording where they cannot be read."""
+    streams = [_named(name, row) for name, row in run.rows().items()]
     events = range(run.first, run.first + run.count)
     if not streams:
         return map(Record, events, ({} for _ in events), run.times())
     return map(Record, events, map(dict, zip(*streams, strict=True)), run.times())
 
 
+def _named(name: str, row: PacketRow) -> Iterator[tuple[str, Packet]]:
+    for packet in row:
+        packet.frames = in_memory(packet.frames)
+        yield name, packet
+
+
 class AlikeRun:
     """Records that lie one behind the other as a layout says, in memory or in their file."""
 
     def __init__(
-        self, layout: Layout, first: int, count: int, offset: int, held: HeldFile | None, table: memoryview | None
+        self,
+        layout: Layout,
+        first: int,
+        count: int,
+        offset: int,
+        held: HeldFile | None,
+        table: memoryview | None,
     ) -> None:
         """``offset`` is where in the content they begin; without a ``table`` they are read from there in the file that is ``held``."""
         self.first = first
@@ -92,17 +96,17 @@ class AlikeRun:
             or run._offset != self._offset + self.count * self._layout.length
         ):
             return None
-        return AlikeRun(
-            self._layout, self.first, self.count + run.count, self._offset, self._held, None
-        )
+        return AlikeRun(self._layout, self.first, self.count + run.count, self._offset, self._held, None)
 
-    def _bytes(self, begin: int, end: int) -> memoryview | bytes:
+    def _tables(self, begin: int, end: int) -> Iterator[memoryview | bytes]:
+        """The records in the places [begin, end); those in a file are read about a megabyte at a time."""
         length = self._layout.length
         if self._table is not None:
-            return self._table[begin * length : end * length]
-        if self._held is None:
-            raise ValueError("records that are neither in memory nor in a file that is held")
-        return self._held.read(self._offset + begin * length, (end - begin) * length)
+            yield self._table[begin * length : end * length]
+        elif self._held is not None:
+            step = max(1, RUN_BYTES // length)
+            for at in range(begin, end, step):
+                yield self._held.read(self._offset + at * length, (min(at + step, end) - at) * length)
 
     @property
     def streams(self) -> Sequence[str]:
@@ -118,7 +122,7 @@ class AlikeRun:
                 None,
                 self.count,
                 len(sizes),
-                LaterFrames(len(sizes), [(_Cut(self._bytes, columns), 0, self.count)]) if sizes else [],
+                LaterFrames(len(sizes), [(_Cut(self._tables, columns), 0, self.count)]) if sizes else [],
                 sizes,
             )
             for name, typ, sizes, columns in self._layout.streams
@@ -127,27 +131,29 @@ class AlikeRun:
     def packet(self, stream: str, at: int) -> Packet:
         """As of a RecordRun."""
         typ, columns = next((t, columns) for name, t, _, columns in self._layout.streams if name == stream)
-        return Packet(typ, list(columns.unpack(self._bytes(at, at + 1))))
+        (table,) = self._tables(at, at + 1)
+        return Packet(typ, list(columns.unpack(table)))
 
     def times(self) -> Sequence[datetime | None]:
         """As of a RecordRun."""
         if self._layout.time is None:
             return [None] * self.count
-        return [moment(text) for (text,) in self._layout.time.iter_unpack(self._bytes(0, self.count))]
+        time = self._layout.time
+        return [moment(text) for table in self._tables(0, self.count) for (text,) in time.iter_unpack(table)]
 
 
 class _Cut:
     """The packets of one stream of such records."""
 
-    __slots__ = ("_bytes", "_columns")
+    __slots__ = ("_columns", "_tables")
 
-    def __init__(self, read: Callable[[int, int], memoryview | bytes], columns: Struct) -> None:
-        self._bytes = read
+    def __init__(self, tables: Callable[[int, int], Iterator[memoryview | bytes]], columns: Struct) -> None:
+        self._tables = tables
         self._columns = columns
 
     def packets(self, begin: int, end: int) -> Iterator[tuple[bytes, ...]]:
         """As of what can be cut."""
-        return self._columns.iter_unpack(self._bytes(begin, end))
+        return chain.from_iterable(map(self._columns.iter_unpack, self._tables(begin, end)))
 
 
 class GatheredRun:

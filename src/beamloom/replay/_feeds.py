@@ -1,6 +1,7 @@
 """Where the packets of a replay come from: recordings, or a class of the user that makes them.
 
-A replay reads everything twice: once to see which stream has a packet for which event, once to run. Neither time is it held in memory.
+A replay goes through everything twice: once to see which stream has a packet for which event, once to run. Neither time is it held in
+memory; of recordings only the places of what was found are, so that they are not looked through again.
 """
 
 from __future__ import annotations

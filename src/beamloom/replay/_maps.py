@@ -118,9 +118,13 @@ def derived_map(survey: Survey, *, broadcast_first: bool = True) -> TriggerMap:
     repeats: dict[str, int] = {}
     if first:
         parts["start"] = _broadcast(survey, 0)
-    if last > first and all(list(events.within(first, last)) == [(first, last)] for events in survey.events.values()):
+    if last > first and all(
+        list(events.within(first, last)) == [(first, last)] for events in survey.events.values()
+    ):
         # One event after the other as the first: a map of one, whatever their number.
-        parts["main"] = Part.from_cells({stream: [(VirtualWorker(("generic",), 0),)] for stream in survey.events})
+        parts["main"] = Part.from_cells(
+            {stream: [(VirtualWorker(("generic",), 0),)] for stream in survey.events}
+        )
         repeats["main"] = last - first
     elif last > first:
         columns = {stream: _column(events, first, last) for stream, events in survey.events.items()}

@@ -34,6 +34,7 @@ from beamloom.services.arming import ArmingRefused
 from beamloom.services.freed_memory import keep_freed_memory
 from beamloom.services.inline import InlinePipeline, InlineWorker, TurnOrder
 from beamloom.services.user_map import Map
+from beamloom.services.worker_run import EVENTS_PER_TURN
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import TriggerMap
 
@@ -45,6 +46,8 @@ KEEP_ALIVE_PAUSE = 0.01
 LEFT_OUT = "left out, as only a part of the events was asked for"
 GROWING_PATIENCE = 3600.0
 """Seconds that one stream of a run that goes on may be behind the others."""
+TURNS_AT_LEAST = 256
+"""Into so many turns of a worker a long replay is divided, so that one sees how it goes."""
 INTERRUPTED = "the replay was interrupted"
 
 
@@ -226,6 +229,7 @@ class Replay:
             capsules=self._capsules,
             analysis_path=str(self._folder),
             turns=turns,
+            turn_events=max(EVENTS_PER_TURN, (self.trigger_map.total_events or 0) // TURNS_AT_LEAST),
         )
         server = None if port is None else ReplayServer(pipeline, port)
         try:

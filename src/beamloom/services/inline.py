@@ -26,6 +26,7 @@ from beamloom.services.reducer import ReducerService
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.services.user_map import Map
 from beamloom.services.worker import WorkerService
+from beamloom.services.worker_run import EVENTS_PER_TURN
 from beamloom.settings import (
     ControllerSettings,
     IngesterSettings,
@@ -71,12 +72,15 @@ class InlinePipeline:
         capsules: Path | None = None,
         analysis_path: str = ".",
         turns: TurnOrder | None = None,
+        turn_events: int = EVENTS_PER_TURN,
     ) -> None:
         """``streams`` gives for each stream how its source is made, ``reducer`` makes the user's part of the reducer.
 
         Those in ``arms`` arm runs by themselves. ``capsules`` is the folder for calls that fail, of classes from ``analysis_path``.
-        ``turns`` chooses who is next, as other machines would; without, all are, in one order.
+        ``turns`` chooses who is next, as other machines would; without, all are, in one order. A worker has at most ``turn_events``
+        in one turn.
         """
+        self._turn_events = turn_events
         self.capsules = capsules
         self._analysis_path = analysis_path
         self._exchange = Exchange()
@@ -134,6 +138,7 @@ class InlinePipeline:
             f"memory://{CONTROLLER}",
             worker.make,
             turn_seconds=math.inf,
+            turn_events=self._turn_events,
             evidence=self._evidence(worker.name, worker.tags),
         )
         self._add(service, channel)

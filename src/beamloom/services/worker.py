@@ -29,7 +29,7 @@ from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.user_map import Map
 from beamloom.services.waits import Waits
 from beamloom.services.worker_failures import WorkerFailures
-from beamloom.services.worker_run import Times, WorkerRun
+from beamloom.services.worker_run import EVENTS_PER_TURN, Times, WorkerRun
 from beamloom.services.worker_waits import of_worker
 from beamloom.settings import WorkerSettings
 from beamloom.transport.channel import Channel, Received
@@ -97,12 +97,13 @@ class WorkerService:
         role: str = "worker",
         http: str | None = None,
         turn_seconds: float = TURN_SECONDS,
+        turn_events: int = EVENTS_PER_TURN,
         notes: Notes | None = None,
         renew: Callable[[str], None] | None = None,
         end: Callable[[str], None] | None = None,
         evidence: Evidence | None = None,
     ) -> None:
-        """``load`` makes what this worker does with events. ``turn_seconds``: after this time no event is begun in a turn.
+        """``load`` makes what this worker does with events. No event is begun in a turn after ``turn_seconds`` or ``turn_events``.
 
         ``notes`` are what the guard of this process reads; ``renew`` ends the process, for this reason, to be started anew;
         ``end`` for good.
@@ -110,6 +111,7 @@ class WorkerService:
         """
         self._evidence = evidence or Evidence()
         self._turn_seconds = turn_seconds
+        self._turn_events = turn_events
         self._settings = settings
         self._channel = channel
         self._map: Map | None = None
@@ -263,6 +265,7 @@ class WorkerService:
             self._channel,
             self._times,
             self._borrowing,
+            self._turn_events,
         )
 
     def _look_at(self, ingester: str, offer: Offer) -> None:

@@ -43,7 +43,7 @@ from beamloom.transport.shared_memory import Borrowing, Unshared
 logger = logging.getLogger(__name__)
 
 EVENTS_PER_TURN = SUSPECTS_PER_DEATH
-"""Most events that are processed before their results are sent and the mailbox is looked at again."""
+"""Most events that a process works off before their results are sent and the mailbox is looked at again."""
 
 
 class Times:
@@ -70,8 +70,11 @@ class WorkerRun:
         channel: Channel,
         times: Times,
         borrowing: Borrowing,
+        turn_events: int = EVENTS_PER_TURN,
     ) -> None:
+        """``turn_events``: most events that are processed before their results are sent."""
         self.run = run
+        self._turn_events = turn_events
         self.outgoing = outgoing
         self.failures = failures
         self.ready: list[ReadyRun] = []
@@ -175,7 +178,7 @@ class WorkerRun:
     def turn(self, now: float, seconds: float, *, begins: bool) -> None:
         """Work off what is ready, but begin no event after ``seconds``, or none at all without ``begins``; send what came of it."""
         if begins and not self.ready:
-            self.ready = self._assembler.take_ready(self.outgoing.room(EVENTS_PER_TURN))
+            self.ready = self._assembler.take_ready(self.outgoing.room(self._turn_events))
         if not self.ready:
             self.awaited = self._assembler.awaited
         if begins and self.ready and not self.outgoing.outbox.full:

@@ -1,0 +1,111 @@
+"""What a replay costs, counted: how often a file is read, and what it keeps in memory."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from beamloom import Event, Packet
+from beamloom.recordings import Record, RecordingWriter
+from beamloom.recordings.source import HeldFile
+from beamloom.replay import _replay, replay
+from beamloom.services.worker_run import EVENTS_PER_TURN
+from replay.material import Gather
+
+EVENTS = 2000
+
+
+class Numbers:
+    """Looks at no packet."""
+
+    def process_event(self, event: Event) -> int:
+        return event.event_number
+
+
+class LastBytes:
+    """Looks at each frame."""
+
+    def process_event(self, event: Event) -> int:
+        return int(event.streams["a"].frames[1][-1])
+
+
+class Reads:
+    """What is read of files for packets, in order: where, and how much."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[tuple[int, int]] = []
+        read = HeldFile.read
+
+        def noted(file: HeldFile, offset: int, length: int) -> bytes:
+            self.made.append((offset, length))
+            return read(file, offset, length)
+
+        monkeypatch.setattr(HeldFile, "read", noted)
+
+
+def recording(folder: Path, events: int, nbytes: int) -> Path:
+    path = folder / "a.cbors"
+    with RecordingWriter(path) as writer:
+        for event in range(events):
+            frame = bytes(nbytes - 1) + bytes([event % 250])
+            writer.write(Record(event, {"a": Packet("raw", [b"{}", frame])}))
+    return path
+
+
+def test_small_frames_of_which_nobody_asks_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = Reads(monkeypatch)
+    path = recording(tmp_path, EVENTS, 100)
+    report = replay(Numbers, Gather, [path])
+    assert report.counts.reduced == EVENTS
+    # Once more only where records of different lengths come into one message.
+    assert sum(length for _, length in reads.made) < path.stat().st_size / 5
+
+
+def test_small_frames_are_read_many_at_once_where_they_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = Reads(monkeypatch)
+    report = replay(LastBytes, Gather, [recording(tmp_path, EVENTS, 100)])
+    values = {event: payload for event, _, payload in report.publish["deliveries"]}
+    assert values == {event: event % 250 for event in range(EVENTS)}
+    assert len(reads.made) < EVENTS / 20
+
+
+def test_large_frames_are_read_one_by_one_as_their_events_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = Reads(monkeypatch)
+    ahead: list[int] = []
+
+    class Counting:
+        seen = 0
+
+        def process_event(self, event: Event) -> int:
+            value = int(event.streams["a"].frames[1][-1])
+            Counting.seen += 1
+            ahead.append(len(reads.made) - Counting.seen)
+            return value
+
+    report = replay(Counting, Gather, [recording(tmp_path, 50, 1 << 16)])
+    assert report.counts.reduced == 50
+    assert {event: value for event, _, value in report.publish["deliveries"]} == {n: n for n in range(50)}
+    # Looking whether the recording begins and ends with data takes two.
+    assert max(ahead) <= 2
+
+
+def test_a_long_replay_has_larger_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = recording(tmp_path, 10 * EVENTS, 10)
+
+    def longest_turn() -> int:
+        deliveries = replay(Numbers, Gather, [path]).publish["deliveries"]
+        assert len({event for event, _, _ in deliveries}) == 10 * EVENTS
+        return max(len(list(some)) for _, some in groupby(deliveries, key=lambda one: one[1]))
+
+    # Two of one worker may follow each other.
+    assert longest_turn() <= 2 * EVENTS_PER_TURN
+    monkeypatch.setattr(_replay, "TURNS_AT_LEAST", 16)
+    assert longest_turn() > 2 * EVENTS_PER_TURN
