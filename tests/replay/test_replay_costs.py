@@ -93,8 +93,8 @@ def test_large_frames_are_read_one_by_one_as_their_events_come(
     report = replay(Counting, Gather, [recording(tmp_path, 50, 1 << 16)])
     assert report.counts.reduced == 50
     assert {event: value for event, _, value in report.publish["deliveries"]} == {n: n for n in range(50)}
-    # Looking whether the recording begins and ends with data takes two.
-    assert max(ahead) <= 2
+    # A few are looked at for what opens and what closes the series.
+    assert max(ahead) <= 6
 
 
 def test_a_long_replay_has_larger_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
