@@ -6,6 +6,7 @@ user's code pass through unchanged; what a hook returns is checked where the pip
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -280,22 +281,34 @@ class ReducerAnalysis:
         """Whether the class can hand over its state, and go on from it in another process."""
         self.feedback = self._hooks.feedback
         """What instances call as ``self.feedback``."""
+        self._combine = self._usable_combine()
         self.process_result = self._not_started
+
+    def _usable_combine(self) -> Callable[[list[dict[Any, Any]]], dict[Any, Any]] | None:
+        try:
+            return self.combine
+        except AnalysisError:
+            # It is the class's own business, as long as it is not split.
+            return None
 
     @property
     def combine(self) -> Callable[[list[dict[Any, Any]]], dict[Any, Any]] | None:
-        """Makes one tree of those of several leaves; None where the class has nothing to say to that. Raises AnalysisError."""
+        """Makes what is published of what each of several instances has; None where the class leaves that to others.
+
+        Raises AnalysisError where the class has something else of this name.
+        """
         cls = self._hooks.cls
         found = inspect.getattr_static(cls, "combine", None)
         if found is None:
             return None
         where = self.where("combine")
-        if not isinstance(found, staticmethod | classmethod):
+        wanted = [one for one in hook_parameters(cls, "combine") if one.default is inspect.Parameter.empty]
+        if not isinstance(found, staticmethod | classmethod) or len(wanted) != 1:
             raise AnalysisError(
                 f"{where} joins what several processes publish, and belongs to no instance; write '@staticmethod' above "
                 "'def combine(parts)', or give it another name"
             )
-        combine = getattr(cls, "combine")  # noqa: B009
+        combine: Callable[[list[dict[Any, Any]]], Any] = self._hooks.cls.combine  # type: ignore[attr-defined]
 
         def combined(parts: list[dict[Any, Any]]) -> dict[Any, Any]:
             tree = combine(parts)
@@ -358,7 +371,13 @@ class ReducerAnalysis:
 
     @property
     def publish(self) -> dict[Any, Any]:
-        """What the class publishes: its own dictionary, not a copy."""
+        """What the class publishes: its own dictionary, not a copy, or what its ``combine`` makes of one."""
+        combine = self._combine
+        return self.part if combine is None else combine([copy.deepcopy(self.part)])
+
+    @property
+    def part(self) -> dict[Any, Any]:
+        """What this instance has of that: its own dictionary, not a copy."""
         published = getattr(self._hooks.instance, "publish", None)
         if published is None:
             return {}

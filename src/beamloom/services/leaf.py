@@ -206,10 +206,10 @@ class Leaf:
             return []
         lock = self._analysis.publish_rlock
         if lock is None:
-            encoded = encode_state(self._analysis.publish)
+            encoded = encode_state(self._analysis.part)
         else:
             with lock:
-                encoded = encode_state(self._analysis.publish).detached()
+                encoded = encode_state(self._analysis.part).detached()
         self._changed = False
         return [encoded.head, *encoded.buffers]
 

@@ -123,26 +123,23 @@ class LeafProcess:
 
 
 class Leaves:
-    """All leaves of a reducer, and the folder of their sockets."""
+    """All leaves of a reducer."""
 
     def __init__(self, settings: ReducerSettings) -> None:
         """Start them and wait until they are there; none where the settings want one: the reducer reduces itself."""
         self.links: list[LeafProcess] = []
-        self._folder: Path | None = None
         if settings.leaves > 1 and settings.reducer_class is not None:
-            self._folder = Path(tempfile.mkdtemp(prefix="beamloom-"))
-            self.links = [
-                LeafProcess(settings, number, self._folder) for number in range(1, settings.leaves + 1)
-            ]
+            folder = Path(tempfile.mkdtemp(prefix="beamloom-"))
+            self.links = [LeafProcess(settings, number, folder) for number in range(1, settings.leaves + 1)]
             for one in self.links:
                 one.await_start()
+            # All hold open what they need of it: nothing is left behind, however this process ends.
+            shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
-        """End those that still are, and remove what they leave on disk."""
+        """End those that still are."""
         for one in self.links:
             one.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
 
     def status(self) -> list[dict[str, Any]]:
         """Which processes they are, for people."""
