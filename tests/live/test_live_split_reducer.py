@@ -88,3 +88,21 @@ def test_a_class_that_cannot_be_split_is_refused_when_a_run_is_armed(camera: Ben
         assert status < 500
         assert "cannot be split over 3 leaves" in sentence
         assert "set leaves to 1" in sentence
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_a_result_that_ends_each_leaf_that_gets_it_fails_alone(camera: Bench) -> None:
+    events = 100
+    with running(
+        of_camera(camera),
+        worker="dealt_out:Worker",
+        reducer="dealt_out:Deadly",
+        leaves=LEAVES,
+        policy=RestartPolicy(deaths=1000),
+    ) as live:
+        live.arm(uniform_map(["camera"], events))
+        camera.play("camera", pictures(events), rate=500)
+        end = live.finished(150)
+        assert (end["reduced"], end["failed"], end["lost"]) == (events + 1, 1, 0), live.state()
+        assert "set aside" in str(live.get("errors"))

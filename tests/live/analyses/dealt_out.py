@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -40,3 +41,12 @@ class Counting:
 
     def process_result(self, result: Result) -> None:
         self.publish["count"] += 1
+
+
+class Deadly(Reducer):
+    """Ends its process with one result, whenever it gets that."""
+
+    def process_result(self, result: Result) -> None:
+        if result.event_number == 7:
+            os._exit(9)
+        super().process_result(result)
