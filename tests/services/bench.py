@@ -18,13 +18,13 @@ from beamloom.parameters import IntParameter, ParameterSet
 from beamloom.services.active_run import ActiveRun
 from beamloom.services.controller import ControllerService
 from beamloom.services.ingester import IngesterService
+from beamloom.services.leaf_links import LeafLink
 from beamloom.services.lending import Lending
 from beamloom.services.loop import Service
 from beamloom.services.membership import new_peer_id
 from beamloom.services.reducer import ReducerService
 from beamloom.services.safekeeping import Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
-from beamloom.services.split_reducing import LeafLink
 from beamloom.services.statekeeping import StateKeeper
 from beamloom.services.user_map import Map
 from beamloom.services.worker import WorkerService

@@ -8,7 +8,7 @@ from typing import Any
 
 from beamloom.analysis import ReducerAnalysis
 from beamloom.services.leaf import Leaf
-from beamloom.services.split_reducing import LeafDied
+from beamloom.services.leaf_links import LeafDied
 from beamloom.settings import ReducerSettings
 
 

@@ -26,8 +26,8 @@ from beamloom.errors import UserError
 from beamloom.lifeline import die_with
 from beamloom.services.evidence import evidence_of
 from beamloom.services.leaf import Leaf, LeafWords
+from beamloom.services.leaf_links import LeafDied
 from beamloom.services.leaf_messages import Ask, encode
-from beamloom.services.split_reducing import LeafDied
 from beamloom.settings import ReducerSettings
 from beamloom.transport.pairs import Pair
 

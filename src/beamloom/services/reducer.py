@@ -28,6 +28,7 @@ from beamloom.services.epochs import Epochs
 from beamloom.services.evidence import Evidence
 from beamloom.services.guard import Notes
 from beamloom.services.keeping import Keeping
+from beamloom.services.leaf_links import LeafLink
 from beamloom.services.loop import IDLE_WAIT, LONGEST_WAIT
 from beamloom.services.membership import Membership
 from beamloom.services.reducer_waits import of_reducer, reducer_knows
@@ -39,7 +40,7 @@ from beamloom.services.resumption import (
 )
 from beamloom.services.safekeeping import Checkpoint, Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
-from beamloom.services.split_reducing import LeafLink, reducing_with
+from beamloom.services.split_reducing import reducing_with
 from beamloom.services.waits import Waits
 from beamloom.settings import ReducerSettings
 from beamloom.transport.channel import Channel, Received

@@ -19,6 +19,7 @@ from beamloom.services.health import NOBODY_HEARS, Health
 from beamloom.services.heartbeat import Heartbeats
 from beamloom.services.keeping import Keeping, files_of, keepers_of, past_of
 from beamloom.services.last_words import LastWords
+from beamloom.services.leaf_links import LeafDied
 from beamloom.services.leaf_process import Leaves
 from beamloom.services.loop import serve as serve_loop
 from beamloom.services.mailbox import http_known_as, keys_of, open_mailbox
@@ -27,7 +28,6 @@ from beamloom.services.reducer import ReducerService
 from beamloom.services.resumption import TAKING_UP
 from beamloom.services.safekeeping import Safekeeping
 from beamloom.services.snapshots import SnapshotDesk
-from beamloom.services.split_reducing import LeafDied
 from beamloom.services.state_folders import journals_of
 from beamloom.settings import ReducerSettings
 from beamloom.transport.http_server import HttpServer

@@ -30,7 +30,7 @@ from beamloom.services.membership import name_of
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.safekeeping import Checkpoint, State
 from beamloom.services.snapshots import Published
-from beamloom.services.states import decode_state, encode_state
+from beamloom.services.states import LeafStates, decode_state, encode_state, too_few_leaves
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import Decoder, Encoded
 from beamloom.transport.messages import Arm, Failed, Results, ResultSpan
@@ -112,7 +112,10 @@ class Reducing:
         self.account.restore(checkpoint.split, checkpoint.failed, checkpoint.taken.values())
         if self.analysis is not None:
             try:
-                self.analysis.restore(decode_state(*state, self._analyses), self._epochs.latest)
+                found = decode_state(*state, self._analyses)
+                if isinstance(found, LeafStates):
+                    return too_few_leaves(len(found.states))
+                self.analysis.restore(found, self._epochs.latest)
             except RAISED as error:
                 pass_interrupt(error)
                 return str(ErrorCapsule.from_exception(self.analysis.where("restore"), error))

@@ -15,11 +15,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.collector import Collector
-from beamloom.engine.ranges import RangeSet
 from beamloom.errors import UserError
 from beamloom.results.joining import check_start, join_trees
 from beamloom.services.acknowledging import Delivered
@@ -31,6 +30,7 @@ from beamloom.services.evidence import Evidence
 from beamloom.services.failed_deliveries import FailedDeliveries
 from beamloom.services.keeping import Keeping
 from beamloom.services.last_words import LastWords
+from beamloom.services.leaf_links import LeafDied, LeafLink
 from beamloom.services.leaf_messages import (
     Answer,
     Ask,
@@ -44,10 +44,11 @@ from beamloom.services.leaf_messages import (
     answer_of,
     encode,
 )
+from beamloom.services.open_batches import OpenBatch, enter
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.reducing import Reducing, failure_of
 from beamloom.services.safekeeping import Checkpoint, State
-from beamloom.services.states import decode_state, encode_state
+from beamloom.services.states import LeafStates, decode_state, encode_state, too_few_leaves
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import Encoded
 from beamloom.transport.messages import Arm, Failed, Results
@@ -60,48 +61,6 @@ WORTH_CUTTING = 0.0005
 """Seconds that a share of a batch takes at least; what takes less goes to one leaf whole."""
 MOST_OPEN = 256
 """Batches that wait, or are being reduced; while there are more, no message is read."""
-
-
-class LeafDied(UserError):
-    """A leaf is gone, and with it a part of the result that only the journal has."""
-
-
-class LeafLink(Protocol):
-    """The way to one leaf. Sending never waits."""
-
-    name: str
-
-    def send(self, frames: Sequence[Any]) -> None:
-        """Send a request, with its frames."""
-
-    def receive(self, timeout: float) -> list[Sequence[Any]]:
-        """The answers that have come; waits for the first one. Raises LeafDied."""
-
-    @property
-    def delivery(self) -> tuple[int, int] | None:
-        """Slot and event of the result that the user's class has there."""
-
-    def close(self) -> None:
-        """End the leaf, however it is."""
-
-
-@dataclass(eq=False)
-class _Open:
-    """A batch that is not taken yet."""
-
-    worker: str
-    results: Results
-    buffers: Sequence[Any]
-    then: Callable[[list[Delivered]], None]
-    known: list[tuple[int, int, int]]
-    """Of its deliveries, as slot, first and stop, those that were taken before."""
-    shares: list[Took | None] | None = None
-    """What became of each share; None before they are handed out."""
-
-    @property
-    def reduced(self) -> bool:
-        """Whether all of it is."""
-        return self.shares is not None and None not in self.shares
 
 
 @dataclass(eq=False)
@@ -145,9 +104,9 @@ class SplitReducing(Reducing):
         super().__init__(settings, peer, analysis, epochs, keeping, tell, last_words, None, deciding)
         self._user: ReducerAnalysis = analysis
         self._leaves = [_Leaf(link) for link in leaves]
-        self._open: deque[_Open] = deque()
-        self._waiting: deque[_Open] = deque()
-        self._by_ticket: dict[int, tuple[_Open | None, int]] = {}
+        self._open: deque[OpenBatch] = deque()
+        self._waiting: deque[OpenBatch] = deque()
+        self._by_ticket: dict[int, tuple[OpenBatch | None, int]] = {}
         """Batch and number of the share."""
         self._told: dict[int, tuple[Told, Sequence[Any]]] = {}
         self._tickets = itertools.count(1)
@@ -198,10 +157,14 @@ class SplitReducing(Reducing):
 
     def restore(self, checkpoint: Checkpoint, state: State) -> str | None:
         """Have each leaf stand where it stood at its checkpoint; returns why that cannot be."""
-        states = decode_state(*state, self._analyses)
-        if not isinstance(states, list) or len(states) > len(self._leaves):
-            count = len(states) if isinstance(states, list) else 1
-            return f"the checkpoint is of {count} leaves and there are {len(self._leaves)} now; set leaves to {count} until the run is over"
+        try:
+            found = decode_state(*state, self._analyses)
+        except UserError as error:
+            return str(error)
+        # What one reducer had is a part as good as any.
+        states = found.states if isinstance(found, LeafStates) else [[state[0], *state[1]]]
+        if len(states) > len(self._leaves):
+            return too_few_leaves(len(states))
         self.collector.restore(checkpoint.taken, checkpoint.fenced)
         self.failed.restore(checkpoint.failed_deliveries, checkpoint.failures)
         self.account.restore(checkpoint.split, checkpoint.failed, checkpoint.taken.values())
@@ -224,10 +187,10 @@ class SplitReducing(Reducing):
         self, worker: str, results: Results, buffers: Sequence[Any], then: Callable[[list[Delivered]], None]
     ) -> None:
         """Have the results reduced; ``then`` is called, maybe later, when they and all before them are."""
-        fresh, known = self._enter(worker, results)
-        one = _Open(worker, results, buffers, then, known)
+        new, again = enter(self.collector, worker, results)
+        one = OpenBatch(worker, results, buffers, then, new, again)
         self._open.append(one)
-        if fresh:
+        if new.parts:
             self._waiting.append(one)
         else:
             one.shares = []
@@ -236,32 +199,6 @@ class SplitReducing(Reducing):
         self._go_on()
         while len(self._open) > MOST_OPEN:
             self._look(0.1)
-
-    def _enter(self, worker: str, results: Results) -> tuple[bool, list[tuple[int, int, int]]]:
-        """Whether any of the deliveries is new, and those that were taken before; all count as taken from now on."""
-        if not self.collector.admits(worker):
-            for slot, _, first, stop in results.spans:
-                self.collector.take(worker, slot, first, stop)
-            return False, []
-        known: list[tuple[int, int, int]] = []
-        fresh, place = False, 0
-        for slot, _, first, stop in results.spans:
-            merged = results.combined[place : place + stop - first] if results.combined else []
-            place += stop - first
-            if not any(merged):
-                new = self.collector.take(worker, slot, first, stop)
-                old = RangeSet(new).missing(first, stop)
-                fresh = fresh or bool(new)
-                known += [(slot, a, b) for a, b in old]
-                continue
-            for event, events in enumerate(merged, first):
-                together = events or [(event, event + 1)]
-                taken, new = self.collector.take_together(worker, slot, together)
-                fresh = fresh or taken or bool(new)
-                if not taken:
-                    gone = RangeSet(new)
-                    known += [(slot, a, b) for part in together for a, b in gone.missing(*part)]
-        return fresh, known
 
     def _go_on(self) -> None:
         """Hand out what waits, and take what is reduced, in its order."""
@@ -272,10 +209,12 @@ class SplitReducing(Reducing):
             self._hand_out(self._waiting.popleft(), [leaf for leaf in self._leaves if leaf.batches == least])
         self._take_reduced()
 
-    def _hand_out(self, one: _Open, leaves: Sequence[_Leaf]) -> None:
+    def _hand_out(self, one: OpenBatch, leaves: Sequence[_Leaf]) -> None:
         """Have these leaves reduce a batch, or the first of them, where it is not worth cutting."""
         count = count_of(one.results)
-        if self._results:
+        if not one.may_be_cut:
+            leaves = leaves[:1]
+        elif self._results:
             worth = count * self.user_seconds / self._results / WORTH_CUTTING
             leaves = leaves[: max(1, min(len(leaves), int(worth)))]
         shares = cut(one.results, one.buffers, len(leaves))
@@ -294,9 +233,10 @@ class SplitReducing(Reducing):
             for took in one.shares or ():
                 if took is not None:
                     reduced += self._enter_share(took)
-            self._results += count_of(one.results) if one.shares else 0
-            self._note_epochs(one.results)
-            again = [(one.worker, slot, first, stop) for slot, first, stop in one.known]
+            if one.shares:
+                self._results += count_of(one.results)
+                self._note_epochs(one.results)
+            again = [(one.worker, slot, first, stop) for slot, first, stop in one.again.parts]
             self.working_since = time.monotonic() if self._open else None
             one.then(reduced + self._known_again(again))
 
@@ -451,7 +391,7 @@ class SplitReducing(Reducing):
         self.drain()
         told = self._ask_all(lambda ticket: Ask(ticket, "checkpoint"))
         states = [[bytes(frame) for frame in frames] for _, frames in told]
-        return encode_state(states) if all(states) else None
+        return encode_state(LeafStates(states)) if all(states) else None
 
     def finish(self) -> bool:
         """The run is over, for each leaf."""

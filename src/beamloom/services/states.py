@@ -12,7 +12,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from beamloom.transport.codec import Decoder, Encoded, Encoder
+
+
+class LeafStates(msgspec.Struct):
+    """The states of a class that is split over leaves, each as the frames of its own."""
+
+    states: list[list[bytes]]
+
+
+def too_few_leaves(count: int) -> str:
+    """Why a checkpoint of so many leaves cannot be gone on from with fewer."""
+    return f"the checkpoint is of {count} leaves, and there are fewer now; set leaves to {count} until the run is over"
 
 
 def encode_state(state: Any) -> Encoded:
