@@ -20,6 +20,8 @@ from support.patience import PATIENCE
 pytestmark = pytest.mark.processes
 
 LEAVES = 3
+PATIENT = {"reducer_timeout": 300.0}
+"""A reducer that is started again waits for its leaves, which takes as long as the machine takes to start Python."""
 
 
 def leaves_of(live: Live) -> Sequence[int]:
@@ -44,15 +46,16 @@ def check(live: Live, events: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_run_outlives_its_leaves_and_its_reducer(camera: Bench) -> None:
-    events = 3000
+    events = 1500
     with running(
         of_camera(camera),
         worker="dealt_out:Worker",
         reducer="dealt_out:Reducer",
         leaves=LEAVES,
         policy=RestartPolicy(deaths=1000),
+        settings=PATIENT,
     ) as live:
         live.arm(uniform_map(["camera"], events))
         camera.play("camera", pictures(events), rate=500)
@@ -65,14 +68,14 @@ def test_a_run_outlives_its_leaves_and_its_reducer(camera: Bench) -> None:
                 now = leaves_of(live)
                 return now if len(now) == LEAVES and not set(now) & set(before) else []
 
-            former = wait_until(born, "leaves of this life", live.state, 60)
+            former = wait_until(born, "leaves of this life", live.state, 120)
             if death == 1:
                 live.kill("reducer")
             else:
                 os.kill(former[death], signal.SIGKILL)
-        end = live.finished(120)
+        end = live.finished(200)
         assert (end["reduced"], end["failed"], end["lost"]) == (events + 2, 0, 0), live.state()
-        wait_until(lambda: len(leaves_of(live)) == LEAVES, "the last leaves", live.state, 60)
+        wait_until(lambda: len(leaves_of(live)) == LEAVES, "the last leaves", live.state, 120)
         check(live, events)
         last = leaves_of(live)
     # They have ended with the pipeline.
@@ -91,7 +94,7 @@ def test_a_class_that_cannot_be_split_is_refused_when_a_run_is_armed(camera: Ben
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_a_result_that_ends_each_leaf_that_gets_it_fails_alone(camera: Bench) -> None:
     events = 100
     with running(
@@ -100,9 +103,10 @@ def test_a_result_that_ends_each_leaf_that_gets_it_fails_alone(camera: Bench) ->
         reducer="dealt_out:Deadly",
         leaves=LEAVES,
         policy=RestartPolicy(deaths=1000),
+        settings=PATIENT,
     ) as live:
         live.arm(uniform_map(["camera"], events))
         camera.play("camera", pictures(events), rate=500)
-        end = live.finished(150)
+        end = live.finished(300)
         assert (end["reduced"], end["failed"], end["lost"]) == (events + 1, 1, 0), live.state()
         assert "set aside" in str(live.get("errors"))
