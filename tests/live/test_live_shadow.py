@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.long]
 ANALYSIS = """
 import time
 
-from beamloom import Event, PacketKind, Result
+from beamloom import Event, PacketKind
 
 class Old:
     factor = 1
@@ -42,6 +42,9 @@ class Hanging(New):
     def process_event(self, event: Event) -> int | None:
         if event.event_number > 0:
             time.sleep(3600)
+"""
+REDUCERS = """
+from beamloom import Result
 
 class Reducer:
     def __init__(self) -> None:
@@ -90,13 +93,14 @@ def test_a_shadow_sees_its_sample_dies_comes_back_and_takes_over_at_one_event(
     camera: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "shadowed.py").write_text(ANALYSIS)
+    (tmp_path / "gathered.py").write_text(REDUCERS)
     with running(
-        of_camera(camera), worker="shadowed:Old", reducer="shadowed:Reducer", analysis=tmp_path
+        of_camera(camera), worker="shadowed:Old", reducer="gathered:Reducer", analysis=tmp_path
     ) as live:
         with pytest.raises(RequestRefused, match="Nothing"):
             beamloom_shadow(live, "start", "--worker", "shadowed:Nothing")
         assert beamloom_shadow(live, "start", "--worker", "shadowed:New", "--sample", str(SAMPLE)) == 0
-        assert "shadowed:New and shadowed:Reducer over 0.3 of the events" in capsys.readouterr().out
+        assert "shadowed:New and gathered:Reducer over 0.3 of the events" in capsys.readouterr().out
 
         # A whole run: the shadow's result is that of its sample, the run's is what it would be without.
         run = live.arm(uniform_map(["camera"], EVENTS))
@@ -147,7 +151,7 @@ def test_a_shadow_sees_its_sample_dies_comes_back_and_takes_over_at_one_event(
         (tmp_path / "shadowed.py").write_text(ANALYSIS)
 
         # Another reducer class is not promoted in the middle of a result; the worker class is, and the shadow ends.
-        beamloom_shadow(live, "start", "--worker", "shadowed:New", "--reducer", "shadowed:OtherReducer")
+        beamloom_shadow(live, "start", "--worker", "shadowed:New", "--reducer", "gathered:OtherReducer")
         with pytest.raises(RequestRefused, match="made by one class from its first event to its last"):
             beamloom_shadow(live, "promote")
         assert beamloom_shadow(live, "promote", "--worker-only") == 0

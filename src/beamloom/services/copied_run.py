@@ -15,6 +15,8 @@ from beamloom.engine.ranges import Range, RangeSet
 
 Delivery = tuple[int, int]
 """Slot and event."""
+SEEN_BACK = 1 << 20
+"""So many events back it is remembered which were had: another worker has an event again within seconds."""
 MOST_TOLD = 5
 """Ways of failing that are told."""
 
@@ -73,8 +75,8 @@ class CopiedRun:
         self.copies = 0
         self.first_event: int | None = None
         """The first after the start event of which a copy came."""
-        self.reduced = RangeSet()
-        self.failed = RangeSet()
+        self.reduced = 0
+        self.failed = 0
         self._faults = Faults()
         self._slots: dict[frozenset[str], int] = {}
         self._seen: dict[int, RangeSet] = {}
@@ -88,6 +90,7 @@ class CopiedRun:
         if not seen.add(event, event + 1):
             ticket.done = True
             return None
+        seen.remove(0, event - SEEN_BACK)
         self.copies += 1
         if event > 0:
             self.first_event = event if self.first_event is None else min(event, self.first_event)
@@ -104,7 +107,10 @@ class CopiedRun:
                     ticket.done = True
                 if failure is not None:
                     self._faults.add(failure, worker, event)
-            (self.reduced if failure is None else self.failed).add(first, stop)
+            if failure is None:
+                self.reduced += stop - first
+            else:
+                self.failed += stop - first
 
     def give_up(self) -> None:
         """Nothing more becomes of what is open."""
@@ -123,8 +129,8 @@ class CopiedRun:
             "run": self.run,
             "copies": self.copies,
             "first_event": self.first_event,
-            "reduced": len(self.reduced),
-            "failed": len(self.failed),
+            "reduced": self.reduced,
+            "failed": self.failed,
             "waiting": self.waiting,
             "problem": self.problem,
             "failures": [

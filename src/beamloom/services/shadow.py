@@ -16,7 +16,7 @@ from typing import Any
 from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.sampling import Sample
 from beamloom.services import traces
-from beamloom.services.code_version import build_metadata, code_digest
+from beamloom.services.code_version import build_metadata
 from beamloom.services.copied_run import CopiedRun, Link, Ticket
 from beamloom.services.evidence import Evidence
 from beamloom.services.guard import Notes
@@ -93,7 +93,7 @@ class ShadowService:
             analysis=settings.worker_class or "",
             folder=os.path.abspath(settings.analysis_path),
             code=build_metadata(settings.worker_class),
-            digest=code_digest(settings.worker_class, settings.analysis_path),
+            digest=worker.digest,  # Of what was imported before the reducer class was, as in any worker.
             shadow=ShadowFacts(Sample(settings.sample), settings.reducer_class or ""),
         )
         self._links: dict[str, Link] = {}
@@ -159,6 +159,7 @@ class ShadowService:
 
     def _arm(self, arm: Arm, now: float) -> None:
         self._workers = set(arm.workers)
+        self._forget_links()
         if self._run is not None and self._run.run == arm.run:
             return
         self._end(now)
@@ -172,6 +173,13 @@ class ShadowService:
                 self._give(run, copied, received, ticket)
             else:
                 ticket.done = True
+
+    def _forget_links(self) -> None:
+        """Those of workers that are gone."""
+        waiting = {received.sender for _, received, _ in self._early}
+        for peer in self._links.keys() - self._workers - waiting:
+            del self._links[peer]
+            self._channel.disconnect(peer)
 
     def _end(self, now: float) -> None:
         """No more becomes of the run."""
