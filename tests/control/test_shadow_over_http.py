@@ -203,6 +203,8 @@ def test_the_commands_say_what_they_did(live: Live, capsys: pytest.CaptureFixtur
     assert run("stop") == "the shadow ends\n"
     with pytest.raises(UsageError, match="above 0 and up to 1"):
         run("start", "--sample", "2")
+    with pytest.raises(UsageError, match="such as spectra:Better, not 'nonsense'"):
+        run("start", "--reducer", "nonsense")
     live.wait_for("shadow", lambda state: state["shadow"] is None)
     with pytest.raises(UsageError, match="beamloom shadow start"):
         run("compare")

@@ -11,7 +11,7 @@ from dashboard.browser import Browser, a_page, show
 from dashboard.conftest import showcase_map
 from live.pipelines import Live, wait_until
 
-pytestmark = [pytest.mark.processes, pytest.mark.long, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.processes, pytest.mark.long, pytest.mark.timeout(240)]
 POINTS = 30
 
 

@@ -17,8 +17,9 @@ from beamloom.engine.sampling import Sample
 from beamloom.errors import RequestRefused
 from live.pipelines import Bench, Live, of_camera, running, wait_until
 from live.series import open_map, pictures, pictures_until, uniform_map
+from support.patience import STARTING
 
-pytestmark = [pytest.mark.processes, pytest.mark.long]
+pytestmark = [pytest.mark.processes, pytest.mark.long, pytest.mark.timeout(400)]
 
 ANALYSIS = """
 import time
@@ -65,7 +66,8 @@ SAMPLE = 0.3
 def beamloom_shadow(live: Live, do: str, *more: str) -> int:
     parser = argparse.ArgumentParser()
     shadow.add_arguments(parser)
-    return shadow.run(parser.parse_args([do, "--url", str(live.placement.controller_url), *more]))
+    patience = [f"--patience={STARTING}"] if do in ("start", "promote") else []
+    return shadow.run(parser.parse_args([do, "--url", str(live.placement.controller_url), *patience, *more]))
 
 
 def of_shadow(live: Live) -> ShadowTold | None:

@@ -7,6 +7,7 @@ it sees follows from their numbers alone. When its result is right, have its wor
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING
 
 from beamloom.cli._pipelines import add_url_option, pipeline_at
@@ -20,6 +21,7 @@ EXAMPLE = """\
 beamloom shadow start --worker spectra:BetterWorker --sample 0.1
 beamloom shadow compare
 beamloom shadow promote"""
+CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 NONE = "no shadow worker takes part; start one with 'beamloom shadow start'"
 
 
@@ -80,6 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask for it, and say what is so then."""
     if arguments.do == "start" and not 0 < arguments.sample <= 1:
         raise UsageError(f"--sample is a share above 0 and up to 1, such as 0.1, not {arguments.sample:g}")
+    for flag, name in (("--worker", "worker"), ("--reducer", "reducer")):
+        if (given := getattr(arguments, name, "")) and not CLASS.fullmatch(given):
+            raise UsageError(f"{flag} is a class as module:Class, such as spectra:Better, not {given!r}")
     with pipeline_at(arguments.url) as pipeline:
         match arguments.do:
             case "start":

@@ -16,6 +16,8 @@ from beamloom.errors import NotPublished, PipelineError, RequestRefused
 T = TypeVar("T")
 SHADOW = "/shadow"
 """Where the controller passes on to the shadow's reducer."""
+COVERAGE = "coverage"
+"""What the reducer itself puts beside a dataset: which events are in it."""
 LARGEST_COMPARED = 1 << 20
 """Elements of an array that is fetched for its mean."""
 
@@ -158,6 +160,8 @@ def _leaves(results: Results) -> Iterator[tuple[str, str]]:
     def below(name: str, outline: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if "children" in outline:
             for child, told in outline["children"].items():
+                if child == COVERAGE:
+                    continue
                 yield from below(f"{name}/{child}" if name else child, told)
         else:
             yield name, _shown(Dataset(results, name, outline), outline)
