@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
 
 import requests
 
 from beamloom.control.http import make_app
+from beamloom.placement.door import Door
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
 from services.bench import Bench, Doubling, Feed, Gathering
@@ -112,3 +114,25 @@ def simple_map(events: int, *streams: str) -> dict[str, Any]:
     """A body with one part: each event of each stream with a constraint of its own."""
     cells = [[{"constraint": n}] for n in range(events)]
     return {"parts": {"main": dict.fromkeys(streams or ("eiger",), cells)}, "sequence": ["main"]}
+
+
+class LaunchesWorkers(Protocol):
+    """Starts and stops workers of a pipeline in memory, as the supervisor of real processes does."""
+
+    live: Live | None
+
+    def __call__(self, question: Mapping[str, Any]) -> dict[str, Any]: ...
+
+
+@contextmanager
+def launched_by(launcher: LaunchesWorkers) -> Iterator[Live]:
+    """A pipeline of two workers whose controller asks ``launcher`` for others."""
+    door = Door(launcher)
+    door.open()
+    try:
+        with Live(settings=ControllerSettings(arm_timeout=0.2, launcher=str(door.path))) as running:
+            running.wait_for("config", lambda config: len(config["workers"]) == 2)
+            launcher.live = running
+            yield running
+    finally:
+        door.close()

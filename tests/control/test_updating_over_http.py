@@ -12,9 +12,7 @@ import pytest
 from beamloom.cli import update
 from beamloom.client import connect
 from beamloom.errors import RequestRefused
-from beamloom.placement.door import Door
-from beamloom.settings import ControllerSettings
-from control.live import Live, simple_map
+from control.live import Live, launched_by, simple_map
 from services.bench import Doubling, series
 
 
@@ -55,15 +53,8 @@ def launcher() -> Launcher:
 
 @pytest.fixture
 def live(launcher: Launcher) -> Iterator[Live]:
-    door = Door(launcher)
-    door.open()
-    try:
-        with Live(settings=ControllerSettings(arm_timeout=0.2, launcher=str(door.path))) as running:
-            running.wait_for("config", lambda config: len(config["workers"]) == 2)
-            launcher.live = running
-            yield running
-    finally:
-        door.close()
+    with launched_by(launcher) as running:
+        yield running
 
 
 def names(live: Live) -> list[str]:

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from beamloom.placement.door import Door
-from beamloom.settings import ControllerSettings
-from control.live import Live, simple_map
+from control.live import Live, launched_by, simple_map
 from services.bench import series
 from support.waiting import until
 
@@ -44,14 +42,8 @@ def launcher() -> Launcher:
 
 @pytest.fixture
 def live(launcher: Launcher) -> Iterator[Live]:
-    door = Door(launcher)
-    door.open()
-    try:
-        with Live(settings=ControllerSettings(arm_timeout=0.2, launcher=str(door.path))) as running:
-            launcher.live = running
-            yield running
-    finally:
-        door.close()
+    with launched_by(launcher) as running:
+        yield running
 
 
 def names(live: Live) -> list[str]:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from beamloom.analysis import ReducerAnalysis, WorkerAnalysis, load_class
-from beamloom.devices.captures import read_capture
-from beamloom.events import Event, Packet, Result
+from beamloom.events import Event, Result
 from beamloom.parameters import Parameters
 from beamloom.pipeline_file import parse_pipeline
+from support.captured_scan import captured_scan
 
 ROI = (0, 10)
 """Channels in which the captured spectra have counts."""
@@ -39,14 +39,7 @@ def folder(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def events(shared_data: Path) -> list[Event]:
     """The captured scan: its start, 20 points, its end."""
-    captures = shared_data / "captures"
-    contrast = [Packet("contrast", frames) for frames in read_capture(captures / "contrast-dump.cbors")]
-    points = [packet for packet in contrast if packet.parse().status != "heartbeat"]
-    header, *parts, end = read_capture(captures / "xspress3-dump.cbors")
-    frames = [[blob for part in parts[at : at + 3] for blob in part] for at in range(0, len(parts), 3)]
-    spectra = [Packet("xspress", message) for message in (header, *frames, end)]
-    pairs = zip(points, spectra, strict=True)
-    return [Event(number, {"contrast": c, "xspress3": x}) for number, (c, x) in enumerate(pairs)]
+    return captured_scan(shared_data)
 
 
 def test_it_maps_the_captured_scan(folder: Path, events: list[Event]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from beamloom.analysis import WorkerAnalysis
-from beamloom.devices.captures import read_capture
-from beamloom.events import Event, Packet, Result
+from beamloom.events import Event, Result
+from support.captured_scan import captured_scan
 
 
 @pytest.fixture
@@ -25,14 +25,7 @@ def classes(repository: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def events(shared_data: Path) -> list[Event]:
-    captures = shared_data / "captures"
-    contrast = [Packet("contrast", frames) for frames in read_capture(captures / "contrast-dump.cbors")]
-    points = [packet for packet in contrast if packet.parse().status != "heartbeat"]
-    header, *parts, end = read_capture(captures / "xspress3-dump.cbors")
-    frames = [[blob for part in parts[at : at + 3] for blob in part] for at in range(0, len(parts), 3)]
-    spectra = [Packet("xspress", message) for message in (header, *frames, end)]
-    pairs = zip(points, spectra, strict=True)
-    return [Event(number, {"contrast": c, "xspress3": x}) for number, (c, x) in enumerate(pairs)]
+    return captured_scan(shared_data)
 
 
 def test_the_page_maps_the_captured_scan(classes: dict[str, Any], events: list[Event]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apps.camera_series import source_of
 from apps.crystallography.series import (
     SIMULATION,
     analysed,
@@ -14,7 +15,6 @@ from apps.crystallography.series import (
     packets,
     parameter_set,
     plain,
-    source_of,
     values,
 )
 from beamloom import ParameterSet, UserError
@@ -197,7 +197,7 @@ def test_a_replay_gives_the_same(tree: dict[str, Any], workers: int) -> None:
         Worker,
         Reducer,
         ["ignored.cbors"],
-        source=source_of(FRAMES),
+        source=source_of(packets(FRAMES)),
         parameters=parameter_set().to_wire(),
         workers=workers,
     )

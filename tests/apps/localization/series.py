@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from beamloom import Event, Packet, PacketKind, ParameterSet, ReducerState, Result
+from apps.camera_series import packets_of
+from beamloom import Event, Packet, ParameterSet, ReducerState, Result
 from beamloom.apps.localization import Camera, Reducer, Simulation, Worker
 from beamloom.devices import stins
-from beamloom.recordings import Record
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SCMOS = Camera()
@@ -56,22 +56,8 @@ def messages(count: int, simulation: Simulation = BLINKING) -> list[list[bytes]]
 
 
 def packets(count: int, simulation: Simulation = BLINKING) -> list[Packet]:
-    """The same as packets: the header, the frames, the end. Frame i is event i + 1."""
-    kinds = [PacketKind.START, *[PacketKind.DATA] * count, PacketKind.END]
-    return [
-        Packet("STINS", message, number, kind)
-        for number, (message, kind) in enumerate(zip(messages(count, simulation), kinds, strict=True))
-    ]
-
-
-def source_of(count: int) -> type:
-    """A class that a replay reads the series from."""
-
-    class Source:
-        def get_source_generators(self) -> list[Iterator[Record]]:
-            return [(Record(event, {"camera": packet}) for event, packet in enumerate(packets(count)))]
-
-    return Source
+    """The same as packets. Frame i is event i + 1."""
+    return packets_of(messages(count, simulation))
 
 
 def parameter_set(**changes: Any) -> ParameterSet:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apps.camera_series import source_of
 from apps.localization.series import (
     BLINKING,
     analysed,
@@ -15,7 +16,6 @@ from apps.localization.series import (
     packets,
     parameter_set,
     plain,
-    source_of,
 )
 from beamloom import Event, Packet, UserError
 from beamloom.apps.localization import Reducer, Simulation, Worker, localize, read_table
@@ -81,7 +81,7 @@ def test_a_replay_gives_the_same_and_so_does_a_batch(tree: dict[str, Any]) -> No
     report = replay(
         Worker,
         Reducer,
-        source=source_of(FRAMES),
+        source=source_of(packets(FRAMES)),
         parameters=parameter_set().to_wire(),
         workers=2,
     )

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from apps.crystallography.series import SIMULATION, messages, source_of
+from apps.camera_series import source_of
+from apps.crystallography.series import SIMULATION, messages, packets
 from beamloom.apps.om import Reducer, Worker
 from beamloom.parameters import ParameterSet
 from beamloom.replay import Replay
@@ -83,7 +84,7 @@ def test_every_frame_reaches_the_collecting_node_once_though_a_worker_is_killed(
 def test_a_replay_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ANALYSIS))
     given = ParameterSet.from_values(prepared(tmp_path, "replayed"), Worker.describe_parameters())
-    replay = Replay(Worker, Reducer, source=source_of(FRAMES), parameters=given.to_wire())
+    replay = Replay(Worker, Reducer, source=source_of(packets(FRAMES)), parameters=given.to_wire())
     report = replay.run()
     sys.modules.pop("brightness", None)
     tree = report.publish
