@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -27,3 +28,11 @@ def numbers(items: Iterable[Packet | Malformed]) -> list[int | None]:
 def problems(items: Iterable[Packet | Malformed]) -> list[str]:
     """What is wrong with those that could not be read."""
     return [item.reason for item in items if isinstance(item, Malformed)]
+
+
+def assert_kept_with_a_reason(items: Items, bad: list[Any], reason: str) -> None:
+    """One message, ``bad``, could not be read: it is kept as it came, takes nobody's place, and ``reason`` is found in the sentence."""
+    (problem,) = [item for item in items if isinstance(item, Malformed)]
+    assert problem.frames == bad
+    assert not problem.takes_place
+    assert re.search(reason, problem.reason)
