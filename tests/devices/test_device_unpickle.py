@@ -136,7 +136,9 @@ def test_what_was_one_object_stays_one_and_circles_stay_closed() -> None:
 
 def test_arrays_may_be_written_to() -> None:
     for protocol in PROTOCOLS:
-        unpickle(pickle.dumps(np.zeros(3), protocol))[0] = 1
+        read = unpickle(pickle.dumps(np.zeros(3), protocol))
+        read[0] = 1
+        assert read.tolist() == [1, 0, 0]
 
 
 def test_strings_and_arrays_that_python_2_wrote_are_read() -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,11 @@ def test_who_waits_is_told_when_the_engine_is_closed(tmp_path: Path) -> None:
     marker.touch()
     engine = RuleEngine(tmp_path / "a", LocalPool(1))
     rule = FunctionRule("support.rule_tasks:holds", 1, parameters={"marker": str(marker)}).push(engine)
-    engine.close()
+    with ThreadPoolExecutor(1) as others:
+        told = others.submit(rule.wait, PATIENCE)
+        engine.close()
+        with pytest.raises(RuleRefused, match="the engine was closed; open its folder again"):
+            told.result(PATIENCE)
     engine.close()
     marker.unlink()
     with RuleEngine(tmp_path / "a", LocalPool(1)) as again:

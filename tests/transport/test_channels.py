@@ -154,12 +154,15 @@ def test_what_was_sent_just_before_closing_arrives(make: Make) -> None:
 
 
 def test_sending_to_a_process_that_is_gone_does_no_harm(make: Make) -> None:
-    a, b = make("a"), make("b")
+    a, b, c = make("a"), make("b"), make("c")
     a.connect("b", b.address)
+    a.connect("c", c.address)
     b.close()
-    for _ in range(10):
+    for number in range(10):
         a.send("b", Tick("run"), [b"frame"])
+        a.send("c", Tick(str(number)))
     a.disconnect("b")
+    assert runs(receive(c, 10)) == [str(number) for number in range(10)]
 
 
 # ---- ZeroMQ alone --------------------------------------------------------------------------------------------------------------

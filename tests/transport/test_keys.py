@@ -145,11 +145,15 @@ def test_sending_to_a_mailbox_that_has_turned_us_away_does_not_wait(
 def test_an_address_that_is_none_is_as_if_nobody_were_there(
     opened: Callable[[Keys | None], ZmqChannel], address: str
 ) -> None:
-    member = opened(None)
+    member, other = opened(None), opened(None)
     member.connect("worker", address)
+    member.connect(other.peer, other.address)
     member.send("worker", Tick("run"))
     member.send("worker", Tick("run"), [b"frame"])
+    member.send(other.peer, Tick("other"))
     member.disconnect("worker")
+    (came,) = until(other, bool)
+    assert came.message == Tick("other")
 
 
 def test_a_mailbox_that_is_not_there_yet_is_no_refusal(opened: Callable[[Keys | None], ZmqChannel]) -> None:

@@ -85,15 +85,6 @@ class Reducer:
         times[result.event_number] = times.get(result.event_number, 0) + 1
 
 
-class LongSleeper:
-    """Holds the interpreter's lock for longer than the default heartbeat timeout, as some C libraries do."""
-
-    def process_event(self, event: Event) -> int:
-        if event.event_number == 1:
-            ctypes.PyDLL(None).usleep(1_500_000)
-        return event.event_number
-
-
 class HarmedReducer:
     """Is ended by one result, as a library that crashes ends it."""
 

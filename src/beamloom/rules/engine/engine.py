@@ -165,12 +165,12 @@ class RuleEngine:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             seen = self._changes
-            # With the turn held nobody sees a step ended before it is tidied up.
+            # With the turn held nobody sees a step ended before it is tidied up, and the ledger is open as long as the engine is.
             with self._turn:
+                if self._closing:
+                    raise RuleRefused("the engine was closed; open its folder again and the rule goes on")
                 if condition():
                     return True
-            if self._closing:
-                raise RuleRefused("the engine was closed; open its folder again and the rule goes on")
             left = LOOK_AGAIN if deadline is None else min(LOOK_AGAIN, deadline - time.monotonic())
             if left <= 0:
                 return False
