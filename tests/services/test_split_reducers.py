@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +19,7 @@ from beamloom.transport.messages import Fence, Reduced, Results
 from beamloom.triggermap import uniform
 from services.bench import Bench, Doubling, Feed, Gathering, counts, inject, series
 from services.leaves_here import Crashed, LeafHere
-from services.reducer_lives import EVENTS, FRAMES, Slow, pipeline
+from services.reducer_lives import EVENTS, FRAMES, Pipeline, Slow, pipeline
 
 LEAVES = 3
 STRIDE = 1 if os.environ.get("BEAMLOOM_DEEP") else 8
@@ -379,3 +381,40 @@ def kill_at(leaf: LeafHere, event: int) -> None:
 
     if getattr(process, "__name__", "") != "deadly":
         analysis.process_result = deadly
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, LEAVES), (2, LEAVES), (LEAVES, LEAVES)])
+def test_a_run_goes_on_from_a_checkpoint_with_as_many_leaves_or_more(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    with at_a_checkpoint(tmp_path, before) as (one, feed):
+        one.count = after
+        one.kill()
+        feed.send(series(FRAMES)[6:])
+        active = one.bench.active
+        one.until(lambda: active.finished)
+        assert counts(active) == (EVENTS, 0, 0)
+        assert shown(one.bench) == of_one_reducer()
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_run_that_would_go_on_with_fewer_leaves_is_ended_with_what_to_do(
+    tmp_path: Path, after: int
+) -> None:
+    with at_a_checkpoint(tmp_path, LEAVES) as (one, _):
+        one.count = after
+        one.kill()
+        active = one.bench.active
+        one.until(lambda: active.finished)
+        assert f"set leaves to {LEAVES}" in (active.run.stop_cause or "")
+
+
+@contextmanager
+def at_a_checkpoint(folder: Path, leaves: int) -> Iterator[tuple[Pipeline, Feed]]:
+    """A run in the middle of which a checkpoint was kept."""
+    feed = Feed(series(FRAMES)[:6])
+    with pipeline(folder, feed, reducer=Summing, leaves=leaves, checkpoint_interval=0.02) as one:
+        one.bench.arm(uniform(["eiger"], FRAMES))
+        one.bench.until(lambda: one.bench.reduced() == 6)
+        one.bench.until(lambda: any(folder.rglob("before-*.state")))
+        yield one, feed
