@@ -10,6 +10,7 @@ import pytest
 from beamloom.engine.ranges import Range
 from beamloom.events import Event
 from beamloom.services.debugworker import LastEvents
+from beamloom.services.reducer import ReducerService
 from beamloom.services.updating import UpdateRefused
 from beamloom.services.worker import WorkerService
 from beamloom.triggermap import TriggerMap, batched, uniform
@@ -78,6 +79,11 @@ def test_newer_code_has_all_events_from_one_on_and_older_workers_leave() -> None
         assert {results[event] for event in range(first, EVENTS + 2)} == {"new"}
         assert (made(bench, 0), made(bench, 1)) == ([(0, first)], [(first, EVENTS + 2)])
         assert [one.first_event for one in active.run.editions.records] == [0, first]
+        reducer = bench.services["reducer"]
+        assert isinstance(reducer, ReducerService)
+        kept, _ = reducer._keeping.past.find(active.run.run_id)
+        told = [(one["edition"], one["first_event"], one["events"]) for one in kept.editions]
+        assert told == [(0, 0, None), (1, first, [[first, EVENTS + 1]])]
         # They are asked again and again, as they may not have heard it.
         for _ in range(300):
             step(bench)

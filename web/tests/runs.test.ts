@@ -3,7 +3,7 @@ import type { Group } from "../src/results/outline";
 import { common, difference, drawn, filled, pairs } from "../src/runs/numbers";
 import { FIRST, limitsOf, nameable, planOf, told } from "../src/runs/plan";
 import { differences } from "../src/runs/template";
-import { changesOf, makingOf } from "../src/runs/words";
+import { changesOf, madeBy, makingOf } from "../src/runs/words";
 
 const STREAMS = ["camera", "stage"];
 
@@ -95,5 +95,13 @@ describe("a result that was made again", () => {
     const one = { run: "b", again_of: "70b3ce40-6e3e", changed: { threshold: 5 }, done: 49, total: 200 };
     expect(makingOf(one)).toContain("run 70b3ce40 is being made again with threshold 5: 24 %");
     expect(makingOf({ ...one, changed: {}, total: 0 })).toContain("is being made again: it begins");
+  });
+});
+
+describe("the code of a run", () => {
+  it("says what it is and what it has made", () => {
+    const one = { edition: 1, first_event: 1234, classes: ["spectra:Worker"], digest: "2b8a90be114f", code: { commit_hash: "9c1e0c5d77aa-dirty" }, events: "1234-5000" };
+    expect(madeBy(one)).toBe("edition 1, spectra:Worker, files 2b8a90be114f, commit 9c1e0c5d-dirty: events 1234-5000");
+    expect(madeBy({ ...one, classes: [], digest: "", code: {}, events: "" })).toBe("edition 1: no event yet");
   });
 });

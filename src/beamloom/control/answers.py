@@ -148,6 +148,8 @@ class RunDetail(RunLine):
     """What is in its result, in a sentence."""
     epochs: list[ParameterEpoch] | None = None
     """None: an older version of Beamloom has kept it, and did not keep them; the reducer may know them."""
+    editions: list[dict[str, Any]] = []
+    """Which code of the workers has made which events of the result, in the order in which it began."""
     kinds_of_failure: int = 0
     recording: str | None = None
     """What the names of the files of its recording begin with; None where there is none."""

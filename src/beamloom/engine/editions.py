@@ -11,9 +11,11 @@ not heard before it died, from the worker that its successor knows to have it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from beamloom.engine.ranges import RangeSet
+from beamloom.engine.ranges import Range, RangeSet
 
 EVERY = 1 << 40
 """The edition of a worker that has no code of the analysis: it serves all of them, and makes nothing of a result."""
@@ -38,6 +40,27 @@ class EditionRecord(msgspec.Struct, frozen=True):
     edition: Edition
     first_event: int
     """From which it was meant for all events."""
+
+
+class EditionMade(msgspec.Struct, frozen=True):
+    """What an edition has made of the result of a run."""
+
+    edition: Edition
+    first_event: int
+    """From which it was meant for all events."""
+    events: list[Range] | None
+    """Of the result; None: all that no other edition has made."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As files and programs have it, ``events`` as pairs of first and last."""
+        return {
+            "edition": self.edition.number,
+            "first_event": self.first_event,
+            "classes": self.edition.classes,
+            "digest": self.edition.digest,
+            "code": self.edition.code,
+            "events": None if self.events is None else [[first, stop - 1] for first, stop in self.events],
+        }
 
 
 class Editions:
@@ -76,6 +99,17 @@ class Editions:
         """The one that the run began with; 0 where nobody has named it."""
         named = self.records and self.records[0].first_event == 0
         return self.records[0].edition.number if named else 0
+
+    def so_far(self, reduced: RangeSet) -> list[EditionMade]:
+        """What each edition has made of the events in ``reduced``."""
+        return [
+            EditionMade(
+                one.edition,
+                one.first_event,
+                None if one.edition.number == self._first else list(self.made(one.edition.number, reduced)),
+            )
+            for one in self.records
+        ]
 
     def made(self, number: int, reduced: RangeSet) -> RangeSet:
         """The events of those in ``reduced`` whose results an edition has made; an event with several deliveries counts for the last."""

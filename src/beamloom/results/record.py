@@ -36,6 +36,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """As module:Class."""
     worker_code: dict[str, Any] = {}
     """The version of the workers' code, as their build wrote it down."""
+    editions: list[dict[str, Any]] = []
+    """Which code of the workers has made which events of the result; ``events`` None: all that no other has."""
     coverage: dict[str, Any] = {}
     """Which events are in the results, and what became of the others."""
     code: dict[str, Any] = {}

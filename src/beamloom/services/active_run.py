@@ -12,6 +12,7 @@ from beamloom.engine.assignment import Span
 from beamloom.engine.chronicle import Chronicle
 from beamloom.engine.coverage import Coverage as RunCoverage
 from beamloom.engine.digest import Digest
+from beamloom.engine.editions import EditionMade
 from beamloom.engine.faults import Death
 from beamloom.engine.feedback import Feedback, FeedbackLog
 from beamloom.engine.provenance import EpochRecord, add_epoch
@@ -88,6 +89,7 @@ class ActiveRun:
         self.joining: set[str] = set()
         """Workers that came late and have not confirmed yet."""
         self.epochs: list[EpochRecord] = []
+        self._editions_told: list[EditionMade] = []
         """The parameters that held, from the first event on."""
         self._epochs_told = 0
         self._next_coverage = 0.0
@@ -314,7 +316,9 @@ class ActiveRun:
         self.resuming = None
         run = self.run.run_id
         everything = self.run.take_up(standing.taken, standing.split, now, over=self.finished)
-        self._send(peer, Coverage(run, self.run.ledger.all_news, self.epochs, self.finished_at))
+        self._editions_told = self.run.editions.so_far(self.run.ledger.reduced)
+        news = self.run.ledger.all_news
+        self._send(peer, Coverage(run, news, self.epochs, self.finished_at, self._editions_told))
         if self.finished:
             # Without all of its results, none of a run that is over are shown.
             if not everything:
@@ -380,7 +384,10 @@ class ActiveRun:
         reducer = self._ensemble.reducer
         if reducer is not None and (news or epochs or closed or over):
             finished_at = time.time() if over else None
-            self._send(reducer.peer, Coverage(self.run.run_id, news, epochs, finished_at))
+            made = self.run.editions.so_far(self.run.ledger.reduced)
+            editions = [] if made == self._editions_told else made
+            self._editions_told = made
+            self._send(reducer.peer, Coverage(self.run.run_id, news, epochs, finished_at, editions))
 
     def _send_orders(self, step: Step) -> None:
         gone, self._gone = self._gone, []

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from beamloom.engine import provenance
+from beamloom.engine.editions import EditionMade
 from beamloom.engine.provenance import RunFacts
 from beamloom.errors import UsageError
 from beamloom.parameters import ParameterSet, readable
@@ -78,10 +79,11 @@ class Keeping:
         if self._notes is not None:
             self._notes.begin_epoch(epoch, parameters)
 
-    def learn_epochs(self, epochs: Iterable[provenance.EpochRecord]) -> None:
-        """The controller tells with which events epochs began."""
+    def learn(self, epochs: Iterable[provenance.EpochRecord], editions: Sequence[EditionMade]) -> None:
+        """The controller tells with which events epochs began, and which code has made what, where it has."""
         if self._notes is not None:
             self._notes.learn_epochs(epochs)
+            self._notes.editions = editions or self._notes.editions
 
     def saw(self, epoch: int, event: int) -> None:
         """A result of an event is reduced, of these parameters."""
@@ -146,6 +148,8 @@ class _Notes:
         """What the controller has told of epochs."""
         self._facts = facts
         self.ended: float | None = None
+        self.editions: Sequence[EditionMade] = ()
+        """The latest that the controller has told."""
         self.first_events: dict[int, int] = {}
         self._started = time.time() if facts is None else facts.armed_at
         self._epochs: dict[int, ParameterSet] = {}
@@ -188,6 +192,7 @@ class _Notes:
             worker_classes=[] if facts is None else facts.worker_classes,
             worker_code={} if facts is None else facts.worker_code,
             epochs=tuple(epochs),
+            editions=[one.to_json() for one in self.editions],
             code=self._code,
             packages=self._packages,
         )

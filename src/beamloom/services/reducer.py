@@ -167,7 +167,7 @@ class ReducerService:
                 for early in self._early.take():
                     self.receive(early, now)
             case Coverage(run=run) as coverage if run == self._reducing.account.run:
-                self._keeping.learn_epochs(coverage.epochs)
+                self._keeping.learn(coverage.epochs, coverage.editions)
                 self._reducing.account.learn(coverage.news, over=coverage.finished_at is not None)
                 self._desk.changed()
             case Fence(run=run, worker=worker) as fence:

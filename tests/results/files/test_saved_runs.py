@@ -55,6 +55,10 @@ RECORD = RunRecord(
     devices={"eiger": "dectris_v2"},
     worker_classes=["mine:Worker"],
     worker_code={"commit": "abc"},
+    editions=[
+        {"edition": 0, "first_event": 0, "events": None},
+        {"edition": 1, "first_event": 7, "events": [[7, 9]]},
+    ],
     coverage=COVERAGE.to_json(),
     code={"commit": "def"},
     packages={"numpy": "2"},

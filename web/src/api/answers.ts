@@ -218,12 +218,27 @@ export interface MadeAgain {
   total: number;
 }
 
+/** One version of the workers' code in a run. */
+export interface Edition {
+  edition: number;
+  /** From which it was meant for all events. */
+  first_event: number;
+  classes: string[];
+  /** Of the files that were imported; empty where they are not known. */
+  digest: string;
+  code: Record<string, string>;
+  /** Those that it has made, as text. */
+  events: string;
+}
+
 export interface RunDetail extends RunLine {
   map: string;
   /** What is in its result, in a sentence. */
   coverage: string;
   /** Null: they are not known any more. */
   epochs: Epoch[] | null;
+  /** In the order in which they began; those of a result that was made again are not told. */
+  editions?: Edition[];
   kinds_of_failure: number;
 }
 

@@ -7,6 +7,7 @@ import { history, said } from "../parameters/changes";
 import "../ui/facts.css";
 import { count } from "../ui/format";
 import { Empty, Problem } from "../ui/parts";
+import { madeBy } from "./words";
 
 /** In a component: what is known of a run, asked for again when the line of the list has changed. */
 export function useDetail(run: RunLine): { detail: RunDetail | undefined; error: Error | undefined } {
@@ -40,6 +41,12 @@ export function Detail(props: { run: RunLine }): JSX.Element {
       <dd>
         {detail.map}; {detail.streams.join(", ")}
       </dd>
+      {(detail.editions ?? []).map((one) => (
+        <Fragment key={one.edition}>
+          <dt>{one.first_event ? `code from event ${count(one.first_event)} on` : "code"}</dt>
+          <dd>{madeBy(one)}</dd>
+        </Fragment>
+      ))}
       <dt>parameters</dt>
       <dd>
         {detail.epochs === null ? (

@@ -1,5 +1,5 @@
 /** A run in words. */
-import type { MadeAgain, RunLine } from "../api/answers";
+import type { Edition, MadeAgain, RunLine } from "../api/answers";
 
 export function nameOf(run: RunLine): string {
   return run.run.slice(0, 8);
@@ -9,6 +9,13 @@ export function nameOf(run: RunLine): string {
 export function outcomeOf(run: RunLine): string {
   const words = run.stopped ? `${run.outcome}: ${run.stopped}` : run.outcome;
   return run.degraded ? `${words}; ${run.degraded}` : words;
+}
+
+/** "edition 1, spectra:Worker, files 2b8a90be114f, commit 9c1e0c5d: events 1234-5000". */
+export function madeBy(one: Edition): string {
+  const commit = one.code.commit_hash;
+  const what = [`edition ${one.edition}`, ...one.classes, one.digest && `files ${one.digest}`, commit && `commit ${commit.replace(/^([0-9a-f]{8})[0-9a-f]+/, "$1")}`];
+  return `${what.filter(Boolean).join(", ")}: ${one.events ? `events ${one.events}` : "no event yet"}`;
 }
 
 /** What was changed for a result that was made again: "threshold 5, events 0:100"; empty where nothing was. */

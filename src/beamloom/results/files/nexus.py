@@ -107,6 +107,8 @@ def _process(record: RunRecord, version: int, saved_at: float) -> dict[str, Any]
         notes["worker_code_version"] = _note(
             "the version of the analysis of the workers", _json(record.worker_code)
         )
+    if record.editions:
+        notes["editions"] = _note("which code has made which events of the result", _json(record.editions))
     if record.code:
         notes["code_version"] = _note("the version of the analysis", _json(record.code))
     if record.packages:

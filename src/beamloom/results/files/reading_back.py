@@ -86,6 +86,7 @@ def _record(process: h5py.Group, about: dict[str, Any]) -> RunRecord:
         devices=_content(process, "devices", {}),
         worker_classes=_content(process, "worker_classes", []),
         worker_code=_content(process, "worker_code_version", {}),
+        editions=_content(process, "editions", []),
         coverage=_content(process, "coverage", {}),
         code=_content(process, "code_version", {}),
         packages=_content(process, "packages", {}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from beamloom.detectors.geometry import Detector
 from beamloom.engine.assignment import Span
+from beamloom.engine.editions import EditionMade
 from beamloom.engine.ledger import LedgerNews
 from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.ranges import Range
@@ -106,6 +107,8 @@ class Coverage(Message):
     """Parameter epochs that have begun since."""
     finished_at: float | None = None
     """Unix time in seconds at which the run was over; None while it goes on."""
+    editions: list[EditionMade] = []
+    """Which code has made what by now, where that has changed since the last time."""
 
 
 class Parameters(Message):
