@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as open_socket
 
 from beamloom.access import Access, Tokens
+from beamloom.cli import main
 from beamloom.client import connect
 from beamloom.control.front import Front, make_front
 from beamloom.errors import NotReachable, PipelineError
@@ -204,6 +205,22 @@ def test_a_pipeline_alone_is_found_by_its_name(two: tuple[Live, Live, str]) -> N
         assert pipeline.url == a.root
     with pytest.raises(PipelineError, match="there is no pipeline 'b'"):
         connect(a.root, pipeline="b")
+
+
+def test_status_tells_all_pipelines_and_which_of_them_does_not_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Live() as b, front_of(a=f"http://{quiet_address()}", b=b.root) as front:
+        assert main(["status", front]) == 1
+        told = capsys.readouterr().out
+        assert told.startswith("pipeline a\n  the controller of pipeline 'a' does not answer")
+        assert "pipeline b\n  no run yet\n  streams: eiger, orca\n" in told
+        assert main(["status", "--json", front]) == 1
+        states = json.loads(capsys.readouterr().out)["pipelines"]
+        assert "does not answer" in states["a"]["problems"][0]
+        assert states["b"]["streams"] == ["eiger", "orca"]
+        main(["status", f"{front}/pipelines/b"])
+        assert capsys.readouterr().out.startswith("no run yet\n")
 
 
 def test_what_reaches_a_pipeline_is_what_was_asked() -> None:

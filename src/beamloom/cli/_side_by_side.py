@@ -108,8 +108,8 @@ class _Supervision:
                 return
         except UserError as error:
             self._failed[name] = error
-            self._screen.say(f"{name} is ended, and the others go on: {error}")
             part.stop()
+            self._screen.say(f"{name} was ended, and the others go on: {error}")
             return
         self._screen.say(welcome(part, self._all.url_of(name)))
         while not self._end.wait(CONSULT_SECONDS):

@@ -104,6 +104,10 @@ class SideBySide:
         if status.state is State.GIVEN_UP:
             raise PlacementError(f"the pipelines cannot be reached: {self._front.last_words(status)}")
 
+    def kill_front(self) -> int:
+        """Kill the front, as a crash would; returns its pid. It is started again."""
+        return self._front.kill(FRONT)
+
     def stop_at_once(self) -> None:
         """Kill every process."""
         for one in (*self.parts.values(), self._front):
