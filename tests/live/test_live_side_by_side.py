@@ -7,16 +7,23 @@ import json
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
+import httpx
 import pytest
+from websockets.sync.client import connect as open_socket
 
+from access.services import Small, make_certificate
+from beamloom.access import Access, Tokens
 from beamloom.client import Pipeline, connect
 from beamloom.errors import MapRefused, PipelineError
 from beamloom.pipeline_file import parse_pipeline
@@ -26,7 +33,7 @@ from live.pipelines import ANALYSES, TIMEOUT, Bench, Live, check_each_once, wait
 from live.series import pictures_held, uniform_map
 from live.test_live_supervisor import listens
 from support.patience import PATIENCE
-from support.ports import quiet_address
+from support.ports import quiet_address, quiet_port
 
 pytestmark = [pytest.mark.processes, pytest.mark.long, pytest.mark.timeout(240)]
 
@@ -127,7 +134,7 @@ def test_runs_of_both_are_whole_while_a_controller_and_the_front_are_killed() ->
         wait_until(lambda: b.live.pid("controller") not in (None, before[0]), "another controller")
         for part in (a, b):
             part.rest.set()
-            wait_until(lambda part=part: settles(part), "an answer through the front")
+            wait_until(partial(settles, part), "an answer through the front")
         for part, run in zip((a, b), runs, strict=True):
             check_whole(part, run)
 
@@ -179,6 +186,43 @@ def test_a_pipeline_that_cannot_start_is_ended_and_the_other_one_goes_on(tmp_pat
         pids = re.findall(r"runs as process (\d+)", said)
         assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
         assert not listens(front)
+
+
+def test_a_front_by_hand_speaks_tls_with_whom_it_trusts_and_goes_when_it_is_told_to(tmp_path: Path) -> None:
+    port = quiet_port()
+    with ExitStack() as stack:
+        shown, urls, refusing = [], {}, Access(tokens=Tokens("r" * 32, "c" * 32))
+        for name in ("saxs", "waxs"):
+            certificate, key = make_certificate(tmp_path, f"{name}.example")
+            shown.append((certificate, key))
+            access = replace(refusing, certificate=certificate, key=key)
+            urls[name] = stack.enter_context(Small().served(access))
+        certificate, key = shown[0]
+        words = [
+            *("front", f"--port={port}", f"--pipeline-urls={json.dumps(urls)}"),
+            *(f"--http-certificate={certificate}", f"--http-key={key}"),
+            f"--http-trusted={','.join(str(one) for one, _ in shown)}",
+        ]
+        front = stack.enter_context(
+            subprocess.Popen([sys.executable, "-m", "beamloom", *words], stderr=subprocess.PIPE, text=True)
+        )
+        stack.callback(front.kill)
+        assert front.stderr
+        for _ in read_until(front.stderr, "saxs, waxs at https://"):
+            pass
+        held = {"Authorization": "Bearer " + "r" * 32}
+        trusted = ssl.create_default_context(cafile=certificate)
+        with httpx.Client(verify=trusted, trust_env=False, timeout=PATIENCE) as client:
+            for name in urls:
+                there = f"https://127.0.0.1:{port}/pipelines/{name}"
+                assert client.get(f"{there}/read", headers=held).text == "secret result"
+                assert client.get(f"{there}/read").status_code == 401
+                with open_socket(
+                    f"wss://127.0.0.1:{port}/pipelines/{name}/talk", ssl=trusted, additional_headers=held
+                ) as opened:
+                    assert opened.recv(PATIENCE) == "secret result"
+        front.send_signal(signal.SIGTERM)
+        assert front.wait(PATIENCE) == 0
 
 
 def read_until(output: IO[str], wanted: str) -> Iterator[str]:

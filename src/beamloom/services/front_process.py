@@ -7,7 +7,7 @@ import ssl
 import threading
 from pathlib import Path
 
-from beamloom.access import Access, AccessError, Limits
+from beamloom.access import Access, AccessError, Credentials, Limits
 from beamloom.access.policy import is_loopback
 from beamloom.control.front import PIPELINES, Front, make_front
 from beamloom.services.health import NOBODY_HEARS, Health
@@ -49,18 +49,12 @@ def serve(settings: FrontSettings, health: Health = NOBODY_HEARS) -> int:
 
 
 def _trusted(files: tuple[str, ...]) -> ssl.SSLContext | None:
-    """What checks the certificates of the pipelines; None for what the system trusts. Raises AccessError."""
+    """What checks the certificates of the pipelines; None for what the system trusts. Raises UsageError."""
     if not files:
         return None
-    context = ssl.create_default_context()
-    # Files that name what is trusted stand for the name that is asked for; the certificate of the service itself will do.
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    for file in files:
-        try:
-            context.load_verify_locations(file)
-        except (OSError, ssl.SSLError) as error:
-            raise AccessError(
-                f"the certificates in {file} cannot be read ({getattr(error, 'strerror', None) or error}); give PEM files as http_trusted"
-            ) from error
+    # Files that name what is trusted stand for the name that is asked for.
+    context = Credentials(ca_file=files[0], any_name=True).tls()
+    for file in files[1:]:
+        Credentials(ca_file=file).tls()  # says what is wrong with it
+        context.load_verify_locations(file)
     return context
