@@ -57,12 +57,11 @@ class ShadowAnswers(UpdateAnswers):
             raise NoLauncher(ABSENT)
         before = await self._ask(self._present)
         asked = {"do": "shadow", "worker": wanted.worker, "reducer": wanted.reducer, "sample": wanted.sample}
-        former = "" if before is None else before.name
-        await self._ask(lambda: self._controller.lately.wants_gone(former))
+        await self._expect_to_go(before, wanted=True)
         try:
             name: str = (await self._ask_launcher(asked))["started"]
         except UserError:
-            await self._ask(lambda: self._controller.lately.wants_gone(former, wanted=False))
+            await self._expect_to_go(before, wanted=False)
             raise
         try:
             await self._wait_for_shadow(name, wanted.patience)
@@ -88,6 +87,10 @@ class ShadowAnswers(UpdateAnswers):
         with contextlib.suppress(NoLauncher):
             await self._end_shadow(shadow.name)
         return as_json(told)
+
+    async def _expect_to_go(self, shadow: Any, *, wanted: bool) -> None:
+        if shadow is not None:
+            await self._ask(lambda: self._controller.lately.wants_gone(shadow.name, wanted=wanted))
 
     # ---- in the controller's thread ---------------------------------------------------------------------------------------
 
