@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beamloom.analysis import ReducerAnalysis
@@ -81,11 +81,11 @@ class Pipe:
         self.failed: list[Failed] = []
         self.said: list[tuple[str, int | None]] = []
         self.told: list[list[tuple[str, int, int, int]]] = []
-        analysis, settings = ReducerAnalysis(Adding), ReducerSettings()
+        analysis, ours = ReducerAnalysis(Adding), ReducerSettings()
         self.deciding = Deciding(analysis, "reducer", lambda said: None)
         self.reducing: Reducing = reducing_with(
             leaves,
-            settings,
+            ours,
             "reducer@1",
             analysis,
             Epochs([]),
@@ -132,6 +132,7 @@ def _merged(told: Sequence[tuple[str, int, int, int]]) -> list[tuple[str, int, i
 
 
 @pytest.mark.expects_errors
+@settings(max_examples=40)
 @given(st.lists(sent(), max_size=8), st.lists(st.integers(0, 3), max_size=30), st.sampled_from([2, 3]))
 def test_leaves_take_what_one_reducer_takes(batches: list[Sent], turns: list[int], leaves: int) -> None:
     one, split = Pipe(), Pipe([LeafHere(Adding, f"leaf-{number}") for number in range(leaves)])

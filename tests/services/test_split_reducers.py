@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from beamloom.control.error_views import errors
 from beamloom.events import Event, Result
 from beamloom.parameters import ParameterSet
 from beamloom.results.types import Sum
@@ -352,7 +353,9 @@ def test_what_turns_out_not_to_be_joinable_is_told_as_a_fault_of_the_run(tmp_pat
             one.bench.desk.take()
         one.bench.until(lambda: active.finished)
         assert counts(active) == (EVENTS, 0, 0)
-        assert any("leaves to 1" in group.failure.message for group in active.run.faults.groups)
+        (told,) = errors(active)
+        assert "leaves to 1" in told["message"]
+        assert "combine" in told["what_to_do"]
 
 
 def test_a_result_that_kills_each_leaf_is_set_aside(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ _ADVICE = {
     "WorkerDied": "see in the stack which library crashed; without a stack it was killed, out of memory, or called os._exit",
     "ReducerDied": "the result is set aside and the run goes on without it; see in the stack which library crashed",
     "TakenInPart": "run it again, and tell the developers how it came to this",
+    "NotJoinable": "publish what can be joined, have the class's combine join it, or set leaves to 1",
     "UnknownParameter": "describe the parameter in describe_parameters, or set it before the run",
     "UnknownPacketType": "install the package that brings the parser, or look which device the stream really has",
     "UnencodableResult": "return what results can carry (dicts, arrays, dataclasses), or set pickle_results = True in the class",
