@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-more fuzz chaos hits lint format types imports check docs web web-check web-checked bench constraints dist supply clean
+.PHONY: help install demo test test-more coverage mutants fuzz chaos hits lint format types imports check docs web web-check web-checked bench constraints dist supply clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -23,6 +23,14 @@ test: $(STAMP) ## run the tests
 test-more: $(STAMP) ## run the tests that take long, or need programs of others first: HSDS, h5web, PyMca, Sardana, Helm; ten minutes
 	@$(PIP) install --constraint constraints.txt --group compiled || echo "PyMca5 could not be compiled; what needs it is not tested"
 	$(BIN)/pytest -m "installs or long" $(ARGS)
+
+coverage: $(STAMP) ## measure which lines of engine, transport, services and results their tests reach; half an hour
+	@$(PIP) install --constraint constraints.txt --group measuring
+	$(BIN)/python benchmarks/covered_lines.py --page docs/reference/tests.md $(ARGS)
+
+mutants: $(STAMP) ## harm the engine in 300 small ways and see whether its tests notice; an hour
+	@$(PIP) install --constraint constraints.txt --group measuring
+	$(BIN)/python benchmarks/mutants.py --page docs/reference/tests.md $(ARGS)
 
 fuzz: $(STAMP) ## harm 10,000 packets of every device, look at many more orders of events, ask much over HTTP; ten minutes and more
 	BEAMLOOM_DEEP=1 $(BIN)/pytest tests/devices/test_conformance.py tests/engine tests/openapi tests/services/test_hostile_messages.py $(ARGS)
@@ -75,7 +83,7 @@ constraints: ## choose the newest versions of everything and pin them in constra
 	@rm -rf out/constraints && mkdir -p out
 	@$(FIND_PYTHON) && $$python -m venv out/constraints
 	@out/constraints/bin/python -m pip install --quiet --upgrade pip
-	@out/constraints/bin/python -m pip install --quiet --group build --group dev --group compiled --group sardana .
+	@out/constraints/bin/python -m pip install --quiet --group build --group dev --group compiled --group measuring --group sardana .
 	@{ grep '^#' constraints.txt; \
 	   out/constraints/bin/python -m pip freeze --all --exclude beamloom --exclude setuptools; \
 	 } > out/constraints.txt && mv out/constraints.txt constraints.txt

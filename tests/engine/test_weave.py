@@ -278,6 +278,14 @@ def test_packets_that_were_given_up_for_want_of_room_are_told_from_gaps() -> Non
     assert weave(glimpse(run, chronicle, 4, 6)).stages == [Stage.DROPPED] * 2
 
 
+def test_events_that_were_put_aside_are_told_from_others_that_failed() -> None:
+    run, chronicle = an_armed_run(uniform(["a"], 20))
+    run.ledger.fail(4, 8)
+    run.faults.quarantined.add(5, 6)
+    failed, aside = Stage.FAILED, Stage.QUARANTINED
+    assert weave(glimpse(run, chronicle, 4, 8)).stages == [failed, aside, failed, failed]
+
+
 def test_several_workers_of_one_event_are_all_named() -> None:
     run, chronicle = an_armed_run(overlapping(["a", "b"], 10))
     run.ledger.assign_until(3)
@@ -290,9 +298,9 @@ def test_several_workers_of_one_event_are_all_named() -> None:
 
 def test_workers_are_named_in_the_order_that_people_expect() -> None:
     run, chronicle = an_armed_run(uniform(["a"], 20))
-    names = [f"worker-{number}@x" for number in (10, 9, 1, 2)]
+    names = ["worker-10@a", "worker-9@b", "worker-1@c", "worker-2@d"]
     chronicle.leased([Span(number, 1, name) for number, name in enumerate(names)])
-    assert weave(glimpse(run, chronicle, 0, 5)).workers == [f"worker-{n}@x" for n in (1, 2, 9, 10)]
+    assert weave(glimpse(run, chronicle, 0, 5)).workers == [names[place] for place in (2, 3, 1, 0)]
 
 
 @pytest.mark.parametrize("bins", [1, 7, 1000])

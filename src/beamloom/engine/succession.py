@@ -59,13 +59,12 @@ class Succession:
         """The streams for which an ingester is waited for."""
         return self._absences.are(Place.VACANT)
 
-    def begin(self, stream: str, cause: str, now: float) -> bool:
-        """The ingester of a stream has died; whether the run has such a stream, and something may still come of it."""
+    def begin(self, stream: str, cause: str, now: float) -> None:
+        """The ingester of a stream has died, which another one may go on with, unless nothing more is to come of it."""
         if stream not in self._standing.left:
-            return False
+            return
         self._absences.begin(stream, cause, now)
         self._standing.vacate(stream)
-        return True
 
     def give_up(self, stream: str, cause: str, now: float) -> bool:
         """Nobody will bring more of a stream; whether that is news."""
