@@ -51,7 +51,7 @@ LISTED_SECONDS = 2.0
 """Time that a pipeline has to say how it is, where all are listed."""
 WAITS_SECONDS = 10.0
 """Time that a WebSocket of a pipeline may take to open."""
-NORMAL_CLOSURE, GOING_AWAY = 1000, 1001
+GOING_AWAY = 1001
 LEFT_TO_BE_SAID = frozenset({1005, 1006, 1015})
 """Codes of closures that no message carries."""
 
