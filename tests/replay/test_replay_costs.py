@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from beamloom import Event, Packet
+from beamloom.devices import stins
 from beamloom.recordings import Record, RecordingWriter
 from beamloom.recordings.source import HeldFile
 from beamloom.replay import _replay, replay
@@ -95,6 +98,28 @@ def test_large_frames_are_read_one_by_one_as_their_events_come(
     assert {event: value for event, _, value in report.publish["deliveries"]} == {n: n for n in range(50)}
     # A few are looked at for what opens and what closes the series.
     assert max(ahead) <= 6
+
+
+def test_data_of_one_size_is_parsed_once_to_see_whether_it_opens_a_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[int] = []
+    parse = Packet.parse
+
+    def noted(packet: Packet) -> Any:
+        parsed.append(packet.nbytes)
+        return parse(packet)
+
+    monkeypatch.setattr(Packet, "parse", noted)
+    with RecordingWriter(tmp_path / "a.cbors") as writer:
+        for event, message in enumerate(
+            stins.generate(images=(np.zeros(900, np.uint8) for _ in range(EVENTS)))
+        ):
+            writer.write(Record(event, {"a": Packet("STINS", [bytes(frame) for frame in message])}))
+    report = replay(Numbers, Gather, [tmp_path / "a.cbors"])
+    assert report.counts.reduced == EVENTS + 2
+    # Both ends, and one for each number of digits in the headers.
+    assert len(parsed) < EVENTS / 50
 
 
 def test_a_long_replay_has_larger_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,9 @@ from beamloom.replay._survey import kind_of
 QUEUED_BYTES = 1 << 25
 """Bytes of other streams with which one of a feed has to wait until they are taken, before it reads on."""
 
+MOST_SIZES = 1000
+"""Of so many packets of data of different sizes the sizes are remembered."""
+
 Placed = tuple[int, PacketRow]
 """Packets of consecutive events, the first of which is this one."""
 
@@ -98,6 +101,7 @@ class RecordedSource(AtHand):
         self._feeds = [(feed, deque[Placed]()) for feed in feeds]
         self._layout = layout
         self._plan = StreamPlan(layout)
+        self._sizes_of_data: set[tuple[int, ...]] = set()
         self._placed_until = 0
         self._series_start = 0
         self._frames: int | None = None
@@ -215,12 +219,26 @@ class RecordedSource(AtHand):
         if not asked or begin >= end or self._plan.open_ended or not _can_be_asked(packets.typ):
             return []
         marks: list[tuple[int, PacketKind]] = []
-        for at, packet in enumerate(packets.part(begin, end), begin):
-            if (kind := kind_of(packet)) is PacketKind.START or kind is PacketKind.END:
+        each, sizes = packets.per_packet, packets.sizes
+        for at in range(begin, end):
+            these = tuple(sizes if packets.alike else sizes[at * each : (at + 1) * each])
+            if these in self._sizes_of_data:
+                if packets.alike:
+                    break
+                continue
+            if (kind := kind_of(packets[at])) is PacketKind.START or kind is PacketKind.END:
                 marks.append((at, kind))
+            elif each > 1:
+                self._note_data(these)
         if len(marks) < end - begin:
             self._frames = packets.per_packet
         return marks
+
+    def _note_data(self, sizes: tuple[int, ...]) -> None:
+        """A packet with frames of these sizes was data: so are others with several frames that have them, and nobody has to parse them."""
+        if len(self._sizes_of_data) >= MOST_SIZES:
+            self._sizes_of_data.clear()
+        self._sizes_of_data.add(sizes)
 
     def _is_last(self, item: int, packets: PacketRow) -> bool:
         """Whether the last of these closes the series."""
