@@ -11,9 +11,10 @@ import pytest
 
 from beamloom import Event, Packet
 from beamloom.devices import stins
+from beamloom.events import PacketKind
 from beamloom.recordings import Record, RecordingWriter
 from beamloom.recordings.source import HeldFile
-from beamloom.replay import _replay, replay
+from beamloom.replay import _replay, _source, replay
 from beamloom.services.worker_run import EVENTS_PER_TURN
 from replay.material import Gather
 
@@ -120,6 +121,30 @@ def test_data_of_one_size_is_parsed_once_to_see_whether_it_opens_a_series(
     assert report.counts.reduced == EVENTS + 2
     # Both ends, and one for each number of digits in the headers.
     assert len(parsed) < EVENTS / 50
+
+
+@pytest.mark.parametrize(
+    "frames", [1, 2], ids=["one frame of the same length", "two frames of other lengths"]
+)
+def test_what_closes_a_series_among_data_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: int
+) -> None:
+    class Kinds:
+        def process_event(self, event: Event) -> str:
+            return event.streams["a"].kind.name
+
+    heads = [b"data", b"data", b"stop", b"data", b"data", b"data"]
+    monkeypatch.setattr(
+        _source, "kind_of", lambda packet: PacketKind.END if packet.frames[0] == b"stop" else PacketKind.DATA
+    )
+    with RecordingWriter(tmp_path / "a.cbors") as writer:
+        for event, head in enumerate(heads):
+            blob = bytes(4 if head == b"data" else 5)
+            writer.write(Record(event, {"a": Packet("STINS", [head, blob][:frames])}))
+    kinds = {
+        event: kind for event, _, kind in replay(Kinds, Gather, [tmp_path / "a.cbors"]).publish["deliveries"]
+    }
+    assert [kinds[event] for event in range(len(heads))] == ["DATA", "DATA", "END", "DATA", "DATA", "DATA"]
 
 
 def test_a_long_replay_has_larger_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
