@@ -80,10 +80,11 @@ class Dealer:
 
     def _kill(self, target: str) -> None:
         pid = self._signal(target, signal.SIGKILL)
-        if target == "camera-ingester" and pid is not None:
+        if target.endswith("-ingester") and pid is not None:
             # Its connections are open until the system has taken the process apart.
             self._placement.wait_until(lambda there: there[target].pid != pid, PATIENCE)
-            self.camera_deaths.append(Excuse(self._camera.messages))
+            if target == "camera-ingester":
+                self.camera_deaths.append(Excuse(self._camera.messages))
 
     def _stop(self, blow: Blow) -> None:
         (target,) = blow.targets

@@ -27,7 +27,7 @@ from chaos.leaks import own_places, remains
 from chaos.material import box_messages, camera_messages, encoder_settings
 from chaos.oracle import Epochs, Expected, expected, the_map
 from chaos.schedule import WORKERS, Schedule
-from chaos.watching import Asker, Watch
+from chaos.watching import LOOK_SECONDS, Asker, Watch
 
 ANALYSES = Path(__file__).parent / "analyses"
 PATIENCE = 60.0
@@ -139,14 +139,24 @@ def campaign(schedule: Schedule, rate: float, *, stateful: bool = False) -> Verd
     begin = time.monotonic()
     encoder = encoder_settings(schedule.encoder, rate)
     camera = Sent()
+    dealt = threading.Event()
     with (
         own_places() as places,
-        pipeline(encoder, stateful=stateful, write_ahead=True) as (placement, devices),
+        pipeline(encoder, stateful=stateful, write_ahead=True, straggler_timeout=PATIENCE / 2) as (
+            placement,
+            devices,
+        ),
         Asker(placement.controller_url) as ask,
     ):
         series = {
             "camera": camera.of(camera_messages(schedule.events, schedule.camera)),
-            "box": while_somebody_listens(devices["box"], box_messages(schedule.events)),
+            "box": armed_until_read(
+                devices["box"],
+                placement.controller_url,
+                box_messages(schedule.events),
+                schedule.events,
+                dealt,
+            ),
         }
         values = {"events": schedule.events, "harms": json.dumps(schedule.harms), "gain": 1}
         must(ask.post("parameters", values), "the parameters were not taken")
@@ -156,6 +166,7 @@ def campaign(schedule: Schedule, rate: float, *, stateful: bool = False) -> Verd
                 for blow in schedule.blows:
                     if not dealer.deal(blow, PATIENCE):
                         break
+                dealt.set()
                 watch.wait_for(lambda told: bool(told.get("finished")), PATIENCE)
             story = "" if watch.last.get("finished") else _story(ask, placement)
             try:
@@ -177,12 +188,29 @@ def campaign(schedule: Schedule, rate: float, *, stateful: bool = False) -> Verd
     return verdict
 
 
-def while_somebody_listens(box: Simulator, messages: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
-    """The messages of an arm, its end only when somebody is connected: a box that is disarmed before forgets what it has sent."""
-    for message in messages:
-        if message[0].startswith(b"END "):
-            box.wait_for_client(PATIENCE)
-        yield message
+def armed_until_read(
+    box: Simulator, url: str, messages: Iterable[list[bytes]], rows: int, dealt: threading.Event
+) -> Iterator[list[bytes]]:
+    """The messages of an arm, its end only when nobody is killed any more, all ``rows`` were read, and somebody is connected.
+
+    A box that is disarmed before forgets what it has sent.
+    """
+    with Asker(url) as ask:
+        for message in messages:
+            if message[0].startswith(b"END "):
+                dealt.wait(PATIENCE)
+                until = time.monotonic() + PATIENCE
+                while not _read(ask.get("flow"), rows) and time.monotonic() < until:
+                    time.sleep(LOOK_SECONDS)
+                box.wait_for_client(PATIENCE)
+            yield message
+
+
+def _read(flow: Any, rows: int) -> bool:
+    """Whether the rows of the box, which are events from 1 on, were read, or the run is over."""
+    if flow is None:
+        return False
+    return bool(flow["finished"] or flow["streams"].get("box", {}).get("complete_until", 0) > rows)
 
 
 def must(well: bool, what: str) -> None:
