@@ -191,6 +191,7 @@ def running(
     worker: str = "pictures:Worker",
     reducer: str = "pictures:Reducer",
     leaves: int = 1,
+    ready: float = TIMEOUT,
     count: int = 2,
     analysis: Path = ANALYSES,
     policy: RestartPolicy | None = None,
@@ -200,7 +201,7 @@ def running(
 ) -> Iterator[Live]:
     """A pipeline with these streams, ready to be armed; ``more`` are further keys of its pipeline file, ``token`` is for HTTP.
 
-    ``place`` starts it, where that is not to be on this machine.
+    ``ready``: seconds in which all have to be there. ``place`` starts it, where that is not to be on this machine.
     """
     text = json.dumps(
         {
@@ -214,7 +215,7 @@ def running(
     )
     pipeline = parse_pipeline(text, folder=analysis)
     with place(pipeline) if place else LocalPlacement(pipeline, quiet=True, policy=policy) as placement:
-        placement.wait_ready(TIMEOUT)
+        placement.wait_ready(ready)
         live = Live(placement, token)
         try:
             yield live

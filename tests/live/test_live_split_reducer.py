@@ -20,8 +20,9 @@ from support.patience import PATIENCE
 pytestmark = pytest.mark.processes
 
 LEAVES = 3
-PATIENT = {"reducer_timeout": 300.0}
-"""A reducer that is started again waits for its leaves, which takes as long as the machine takes to start Python."""
+READY = 200.0
+"""Seconds: a reducer waits for its leaves, which takes as long as the machine takes to start Python three times more."""
+PATIENT = {"reducer_timeout": 300.0, "arm_timeout": 40.0}
 
 
 def leaves_of(live: Live) -> Sequence[int]:
@@ -46,7 +47,7 @@ def check(live: Live, events: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_run_outlives_its_leaves_and_its_reducer(camera: Bench) -> None:
     events = 1500
     with running(
@@ -56,6 +57,7 @@ def test_a_run_outlives_its_leaves_and_its_reducer(camera: Bench) -> None:
         leaves=LEAVES,
         policy=RestartPolicy(deaths=1000),
         settings=PATIENT,
+        ready=READY,
     ) as live:
         live.arm(uniform_map(["camera"], events))
         camera.play("camera", pictures(events), rate=500)
@@ -83,9 +85,15 @@ def test_a_run_outlives_its_leaves_and_its_reducer(camera: Bench) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_class_that_cannot_be_split_is_refused_when_a_run_is_armed(camera: Bench) -> None:
     with running(
-        of_camera(camera), worker="dealt_out:Worker", reducer="dealt_out:Counting", leaves=LEAVES
+        of_camera(camera),
+        worker="dealt_out:Worker",
+        reducer="dealt_out:Counting",
+        leaves=LEAVES,
+        settings=PATIENT,
+        ready=READY,
     ) as live:
         status, sentence = live.refusal(uniform_map(["camera"], 10))
         assert status < 500
@@ -94,7 +102,7 @@ def test_a_class_that_cannot_be_split_is_refused_when_a_run_is_armed(camera: Ben
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_result_that_ends_each_leaf_that_gets_it_fails_alone(camera: Bench) -> None:
     events = 100
     with running(
@@ -104,6 +112,7 @@ def test_a_result_that_ends_each_leaf_that_gets_it_fails_alone(camera: Bench) ->
         leaves=LEAVES,
         policy=RestartPolicy(deaths=1000),
         settings=PATIENT,
+        ready=READY,
     ) as live:
         live.arm(uniform_map(["camera"], events))
         camera.play("camera", pictures(events), rate=500)
