@@ -380,7 +380,7 @@ class ControllerService:
         for worker, cause in self.departures.overdue(now):
             self._lose(worker, cause, now, killed=True)
         self.updates.turn(self.active, now)
-        self.shadows.turn(self.active, now)
+        self.shadows.turn(self.active)
         if self._arming is not None:
             self._look_at_arming(now)
         if self.active is not None and self._arming is None:

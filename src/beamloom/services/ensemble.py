@@ -113,6 +113,8 @@ class Ensemble:
 
     def __init__(self) -> None:
         self._members: dict[str, Member] = {}
+        self.changes = 0
+        """Grows with each process that registers or is gone."""
         self._by_role: dict[str, list[Member]] = {}
         """What is asked for many times a second; empty where anybody has come or gone since."""
         self._heard_from = math.inf
@@ -135,11 +137,13 @@ class Ensemble:
         member.heard(now)
         self._heard_from = min(self._heard_from, now)
         self._by_role.clear()
+        self.changes += 1
         return member, former
 
     def remove(self, peer: str) -> Member | None:
         """A process is gone."""
         self._by_role.clear()
+        self.changes += 1
         return self._members.pop(peer, None)
 
     def get(self, peer: str) -> Member | None:

@@ -1,7 +1,7 @@
 """The shadow worker as the controller sees it: workers are told to send it copies, and it is told which run these are of.
 
 Policy: it takes no part in the run. No run waits for it, it is leased nothing, and whatever becomes of it is in no account. What everybody
-was told is compared with who is there, again and again, so that a controller that takes over goes on by itself.
+was told is compared with who is there whenever that changes, so that a controller that takes over goes on by itself.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import Finish, Mirror
 
-LOOK_EVERY = 0.1
-"""Seconds between two looks at who is there, while the run stays the same."""
 NOBODY = Mirror()
 
 
@@ -36,14 +34,13 @@ class Shadows:
         self._finished: tuple[str, str] | None = None
         """The same of one that was told of its end."""
         self._seen: object = None
-        self._next_look = 0.0
 
-    def turn(self, active: ActiveRun | None, now: float) -> None:
-        """Tell everybody what has changed."""
-        seen = (active, active is not None and active.finished)
-        if now < self._next_look and seen == self._seen:
+    def turn(self, active: ActiveRun | None) -> None:
+        """Tell everybody what has changed; costs nothing where nobody has come or gone, and the run is the same."""
+        seen = (active, active is not None and active.finished, self._ensemble.changes)
+        if seen == self._seen:
             return
-        self._next_look, self._seen = now + LOOK_EVERY, seen
+        self._seen = seen
         shadow = self._ensemble.shadow
         if shadow is not None and shadow.register.fault:
             shadow = None
