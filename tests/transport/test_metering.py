@@ -21,6 +21,8 @@ class Counting:
     def __init__(self, wanted: int) -> None:
         self.left = wanted
         self.end = EndOfService()
+        self.has_waited = threading.Event()
+        self._before = -1
 
     def receive(self, received: Received, now: float) -> None:
         self.left -= 1
@@ -29,6 +31,9 @@ class Counting:
 
     def turn(self, now: float) -> None:
         sum(range(20_000))
+        if self.left == self._before:
+            self.has_waited.set()
+        self._before = self.left
 
     def wait(self, now: float) -> float:
         return 1.0
@@ -57,7 +62,9 @@ def test_the_time_of_a_loop_is_told_apart(channels: tuple[ZmqChannel, ZmqChannel
 
     thread = threading.Thread(target=serve)
     thread.start()
-    for _ in range(50):
+    for place in range(50):
+        if place == 49:
+            assert service.has_waited.wait(PATIENCE)
         sender.send("other", Finished("r"))
         mailbox.wake()
     thread.join(PATIENCE)
