@@ -14,6 +14,7 @@ import pytest
 import requests
 from hypothesis import strategies as st
 
+from beamloom.placement import staff
 from live.pipelines import Bench, Live, of_camera, running
 from live.series import pictures
 from support.patience import PATIENCE
@@ -26,8 +27,9 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(3600 if DEEP else 240)]
 
 
 @pytest.fixture
-def pipeline() -> Iterator[Live]:
-    """One with results."""
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    """One with results. It starts few workers at once: hundreds would take the processors from all tests beside it."""
+    monkeypatch.setattr(staff, "MOST_AT_ONCE", 2)
     with (
         Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as camera,
         running(of_camera(camera), settings={"arm_timeout": 0.2, "straggler_timeout": 0.2}) as live,

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.devices import albaem, pandabox
+from beamloom.devices import albaem, pandabox, xspress3
 from beamloom.devices.pandabox_stream import PandaStream
 from beamloom.events import Event, Malformed, Packet, PacketKind, Result
 from beamloom.recordings import Record, RecordingWriter
+from beamloom.recordings.walk import LARGE_FRAME
 from beamloom.replay import replay
 from beamloom.triggermap import open_ended, uniform
 from services.bench import Bench, Feed
@@ -106,3 +107,18 @@ def test_several_series_of_a_run_are_in_a_replay_what_they_were_live(wrapped: bo
             assert isinstance(packet, Packet)
             writer.write(Record(number, {"panda": Packet(packet.typ, packet.frames)}))
     assert replay(AsSeen, ByEvent, [path]).publish["kinds"] == live
+
+
+@pytest.mark.parametrize("which", ["no map", "uniform"])
+def test_large_frames_are_there_when_a_parser_looks_at_them(which: str, tmp_path: Path) -> None:
+    spectra = list(xspress3.generate(frames=FRAMES, channels=4, bins=4096))
+    assert max(len(frame) for message in spectra for frame in message) >= LARGE_FRAME
+    if which == "uniform":
+        scan = uniform(["i0"], len(spectra), all_wrap=False)
+        (tmp_path / f"mapping-{RUN}.json").write_text(json.dumps(scan.to_json()))
+    path = tmp_path / f"i0-ingester-{RUN}.cbors"
+    with RecordingWriter(path) as writer:
+        for number, message in enumerate(spectra):
+            writer.write(Record(number, {"i0": Packet("xspress", message)}))
+    kinds = replay(Kinds, ByEvent, [path]).publish["kinds"]
+    assert [kinds[event] for event in range(len(spectra))] == WHOLE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from beamloom.engine.ranges import RangeSet
 from beamloom.errors import UsageError
-from beamloom.events import Packet, PacketKind, UnknownPacketType
+from beamloom.events import Packet, PacketKind, UnknownPacketType, in_memory
 from beamloom.recordings.runs import RecordRun
 from beamloom.replay._feeds import Feed
 
@@ -90,8 +90,9 @@ class Survey:
 
 
 def kind_of(packet: Packet) -> PacketKind | None:
-    """What the parser of a recorded packet says that it is; None where it cannot be parsed."""
+    """What the parser of a recorded packet says that it is; None where it cannot be parsed. Frames that are still on the disk are read."""
     try:
-        return PacketKind(getattr(packet.parse(), "packet_kind", PacketKind.DATA))
+        here = Packet(packet.typ, in_memory(packet.frames), packet.number, packet.kind)
+        return PacketKind(getattr(here.parse(), "packet_kind", PacketKind.DATA))
     except (UnknownPacketType, ValueError):
         return None
