@@ -108,6 +108,18 @@ def log_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def scheduled_as_before() -> Iterator[None]:
+    """A command that serves sets how its process is scheduled; called in a test, that is this one and all that it starts from then on."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0)
+    yield
+    if os.sched_getscheduler(0) != before:
+        os.sched_setscheduler(0, before, os.sched_getparam(0))
+
+
+@pytest.fixture(autouse=True)
 def no_errors_logged(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test in which beamloom logs an error, unless it is marked with ``expects_errors``."""
     records = ErrorRecords()
