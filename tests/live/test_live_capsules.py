@@ -150,6 +150,7 @@ def test_a_result_that_ends_each_reducer_is_set_aside_and_the_run_goes_on(
         assert read_capsule(fetched(live, error, tmp_path)).died
 
 
+@pytest.mark.long
 def test_errors_and_their_capsules_are_those_of_the_run_also_for_the_next_controller(
     camera: Bench, tmp_path: Path
 ) -> None:

@@ -138,6 +138,7 @@ def test_a_run_whose_workers_with_its_tag_are_gone_says_who_is_missing(camera: B
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.long
 def test_a_worker_that_hangs_is_told_with_its_event_and_since_when(camera: Bench) -> None:
     with running(of_camera(camera), worker="harmful:Worker", reducer="harmful:Reducer") as live:
         live.set(harm="sleep", harm_at=3)

@@ -83,7 +83,10 @@ def test_an_event_that_hangs_is_tried_twice_and_then_put_aside_with_its_stack(
         assert end["redelivered"] > 0
 
 
-@pytest.mark.parametrize(("harm", "says"), [("segfault", "Segmentation fault"), ("exit at once", "os._exit")])
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [("segfault", "Segmentation fault"), pytest.param("exit at once", "os._exit", marks=pytest.mark.long)],
+)
 def test_an_event_that_crashes_its_process_is_tried_twice_and_then_put_aside(
     camera: Bench, tmp_path: Path, harm: str, says: str
 ) -> None:

@@ -74,6 +74,7 @@ def ingester(live: Live, stream: str) -> str | None:
     return known.get(f"{stream}-ingester")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180 if DEEP else 90)
 def test_two_devices_are_taken_up_again_and_again(tmp_path: Path) -> None:
     events, kills = (20_000, 12) if DEEP else (3000, 3)

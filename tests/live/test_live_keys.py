@@ -49,6 +49,7 @@ def test_a_run_with_keys_gives_what_it_gives_without_also_when_a_worker_dies(
         assert "ended without a word" in logs, logs
 
 
+@pytest.mark.long
 def test_a_process_without_the_key_or_with_another_ends_with_a_sentence_and_changes_nothing(
     camera: Bench, keys: Path, tmp_path: Path
 ) -> None:

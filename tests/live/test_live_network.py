@@ -161,6 +161,7 @@ def test_viewers_behind_a_network_that_is_cut_hold_nothing_up_and_come_back() ->
     run_with(fault)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "fault", [LOSSY, MESSY, NARROW] if DEEP else [MESSY], ids=lambda fault: f"loss={fault.loss}"
 )

@@ -127,6 +127,7 @@ def run_on(
         check(live, events)
 
 
+@pytest.mark.long
 def test_a_run_on_dask_survives_the_death_of_a_worker_process_and_grows(
     camera: Bench, commands: Callable[..., DaskCommands]
 ) -> None:

@@ -52,6 +52,7 @@ def mailboxes(live: Live) -> list[int]:
     return sorted({int(place.rsplit(":", 1)[1]) for place in ours if place.rsplit(":", 1)[1] not in http})
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     not can_reset(), reason="ss -K closes no connection here: it needs root, and a kernel that lets it"
 )

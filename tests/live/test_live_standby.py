@@ -89,6 +89,7 @@ def test_who_stands_by_goes_on_with_the_run_of_a_controller_that_was_killed(
             assert (end.reduced, end.failed, end.lost) == (HALF + 2, 0, 0), log.read_text()
 
 
+@pytest.mark.long
 def test_a_server_that_is_away_stops_no_run_and_refuses_the_next_one(
     server: RedisServer, camera: Bench
 ) -> None:

@@ -17,6 +17,7 @@ from live.series import uniform_map
 pytestmark = pytest.mark.processes
 
 
+@pytest.mark.long
 def test_live_replay_and_one_process_agree_though_a_worker_dies(tmp_path: Path) -> None:
     file = tmp_path / "powder.poni"
     file.write_text(SIMULATION.poni)
