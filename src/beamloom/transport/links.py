@@ -24,8 +24,9 @@ NUMBERED, NUMBERED_FIRST, QUESTION, QUESTION_FIRST = 1, 2, 3, 4
 MESSAGES = frozenset((NUMBERED, NUMBERED_FIRST))
 KINDS = frozenset((NUMBERED, NUMBERED_FIRST, QUESTION, QUESTION_FIRST))
 ANSWER_EVERY = 64
-"""Messages after which a mailbox says what it has without being asked; each counts once more for every 256 KiB of it."""
-OWED_SHIFT = 18
+"""Messages after which a mailbox says what it has without being asked; each counts once more for every 16 KiB of it, so that a
+megabyte is answered for, too."""
+OWED_SHIFT = 14
 MOST_LINKS = 10_000
 """Links that a mailbox remembers: those that asked longest ago are forgotten first, so that strangers cannot fill its memory."""
 

@@ -28,7 +28,7 @@ COPY_BYTES = 64 * 1024
 ASK_AFTER = 0.5
 """Seconds without an answer after which one is asked for."""
 LOOK_AFTER_MESSAGES = 256
-LOOK_AFTER_BYTES = 32 << 20
+LOOK_AFTER_BYTES = 1 << 20
 """After so much has been sent, answers are looked for at once, to keep less of it."""
 
 
