@@ -136,6 +136,23 @@ def test_small_frames_are_bytes_and_large_ones_are_not_copied(
         assert memoryview(frame).nbytes == size
 
 
+def test_large_frames_are_received_by_pyzmq_also_when_nothing_was_there_in_between(
+    context: Any, bound: Compiled
+) -> None:
+    with Pair(context, zmq.PULL, zmq.PUSH) as one:
+        receiver = Receiver(one.receiving, bound)
+        received = []
+        for _ in range(3):
+            one.sending.send(bytes(LARGE_FRAME))
+            received += receiver.receive(5)[0]
+            assert receiver.receive(5) == ([], [])
+        one.sending.send(b"small")
+        assert receiver.receive(5) == ([b"small"], [1])
+        one.sending.send(bytes(LARGE_FRAME))
+        received += receiver.receive(5)[0]
+    assert [isinstance(frame, zmq.Frame) for frame in received] == [False, True, True, False]
+
+
 def test_a_large_frame_outlives_its_socket_and_its_context(bound: Compiled) -> None:
     content = os.urandom(3 * LARGE_FRAME)
     with zmq.Context() as context, Pair(context, zmq.PULL, zmq.PUSH) as one:

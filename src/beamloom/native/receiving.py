@@ -71,7 +71,8 @@ class Receiver:
                 received = self._compiled(self._socket.underlying, most, LARGE_FRAME)
             except OSError as error:
                 raise zmq.ZMQError(error.errno or errno.EIO) from None
-        if self._compiled is not None:
+        if self._compiled is not None and received[1]:
+            # That nothing was there tells nothing of what comes next.
             self._large = not _SMALL.issuperset(map(type, received[0][-_LOOKED_AT:]))
         return received
 
