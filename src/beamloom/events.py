@@ -128,15 +128,29 @@ class Result(msgspec.Struct):
 Parser = Callable[[Packet], Any]
 """Turns one packet into the objects that its device's documentation speaks of."""
 
+_PARSERS = "beamloom.parsers"
+
 
 @functools.cache
 def find_parser(typ: str) -> Parser:
-    """The parser for packets of type ``typ``, from the entry points ``beamloom.parsers`` of all installed packages."""
-    for entry in importlib.metadata.entry_points(group="beamloom.parsers", name=typ):
-        parser: Parser = entry.load()
-        return parser
-    known = sorted({entry.name for entry in importlib.metadata.entry_points(group="beamloom.parsers")})
+    """The parser for packets of type ``typ``, from the entry points ``beamloom.parsers`` of this package, or else of all installed ones."""
+    for look in (_own_parsers, _all_parsers):
+        for entry in look().select(name=typ):
+            parser: Parser = entry.load()
+            return parser
+    known = sorted(_all_parsers().names)
     raise UnknownPacketType(
         f"no parser is installed for packets of type {typ!r}; installed are {', '.join(known)}. "
-        "A package adds one with an entry point in the group 'beamloom.parsers'."
+        f"A package adds one with an entry point in the group {_PARSERS!r}."
     )
+
+
+def _own_parsers() -> importlib.metadata.EntryPoints:
+    try:
+        return importlib.metadata.distribution("beamloom").entry_points.select(group=_PARSERS)
+    except importlib.metadata.PackageNotFoundError:
+        return importlib.metadata.EntryPoints()
+
+
+def _all_parsers() -> importlib.metadata.EntryPoints:
+    return importlib.metadata.entry_points(group=_PARSERS)

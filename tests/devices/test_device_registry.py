@@ -40,6 +40,14 @@ def test_the_devices_shipped_here_are_found_by_name() -> None:
         assert "url" in device.settings.__struct_fields__
 
 
+def test_parsers_shipped_here_are_found_without_looking_through_all_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find_parser.cache_clear()
+    monkeypatch.delattr(importlib.metadata, "entry_points")
+    assert find_parser(stins.TYP) is stins.parse
+
+
 def test_an_unknown_name_is_answered_with_the_closest_one() -> None:
     with pytest.raises(
         UnknownDevice,
