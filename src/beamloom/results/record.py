@@ -42,8 +42,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Which events are in the results, and what became of the others."""
     code: dict[str, Any] = {}
     """The version of the analysis, as its build wrote it down."""
-    packages: dict[str, str] = {}
-    """Versions of all installed packages by name: what the analysis imports is among them."""
+    packages: dict[str, str] | None = {}
+    """Versions of all installed packages by name: what the analysis imports is among them. None: those of this process."""
     again_of: str | None = None
     """The run whose recording was reduced again for this one; None where it was measured."""
     changed: dict[str, Any] = {}

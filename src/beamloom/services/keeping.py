@@ -17,7 +17,7 @@ from beamloom.engine.provenance import RunFacts
 from beamloom.errors import UsageError
 from beamloom.parameters import ParameterSet, readable
 from beamloom.results.past import PastRuns
-from beamloom.results.record import EpochRecord, RunRecord, package_versions
+from beamloom.results.record import EpochRecord, RunRecord
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 
@@ -40,7 +40,6 @@ class Keeping:
         self.past = past or PastRuns()
         """The last runs, with their results."""
         self._keepers = dict(keepers or {})
-        self._packages = package_versions()
         self._notes: _Notes | None = None
         self._newest: _Notes | None = None
         self._before: _Notes | None = None
@@ -63,7 +62,7 @@ class Keeping:
         """
         self._before = self._newest
         self.past.present = run
-        self._notes = self._newest = _Notes(run, facts, dict(code or {}), self._packages)
+        self._notes = self._newest = _Notes(run, facts, dict(code or {}))
         self._notes.begin_epoch(epoch, parameters)
         if not later:
             self.go_on()
@@ -140,9 +139,7 @@ class Keeping:
 class _Notes:
     """What the reducer knows of a run; ``record`` is called in other threads."""
 
-    def __init__(
-        self, run: str, facts: RunFacts | None, code: dict[str, str], packages: dict[str, str]
-    ) -> None:
+    def __init__(self, run: str, facts: RunFacts | None, code: dict[str, str]) -> None:
         self.run = run
         self.began: dict[int, provenance.EpochRecord] = {}
         """What the controller has told of epochs."""
@@ -154,7 +151,6 @@ class _Notes:
         self._started = time.time() if facts is None else facts.armed_at
         self._epochs: dict[int, ParameterSet] = {}
         self._code = code
-        self._packages = packages
 
     def begin_epoch(self, epoch: int, parameters: ParameterSet) -> None:
         self._epochs[epoch] = parameters
@@ -194,7 +190,7 @@ class _Notes:
             epochs=tuple(epochs),
             editions=[one.to_json() for one in self.editions],
             code=self._code,
-            packages=self._packages,
+            packages=None,
         )
 
 

@@ -11,6 +11,7 @@ from beamloom.analysis import ReducerAnalysis, load_class
 from beamloom.results.files.http import file_route
 from beamloom.results.hdf5 import is_question
 from beamloom.results.http import make_app
+from beamloom.results.record import package_versions
 from beamloom.services.disks import DiskWatch, folder_of
 from beamloom.services.evidence import evidence_of
 from beamloom.services.guard import start_guard
@@ -52,6 +53,8 @@ def serve(settings: ReducerSettings, health: Health = NOBODY_HEARS) -> int:
     access = access_of(settings, os.environ)
     channel = open_mailbox(settings, keys, new_peer_id(settings.name))
     desk = SnapshotDesk(channel.wake)
+    # As they are now, and not when a file is written after somebody has installed another version.
+    package_versions()
     keeping = Keeping(desk, keepers_of(settings, desk), past_of(settings))
     folder = journals_of(settings)
     last_words = LastWords(hears_crashes=True)

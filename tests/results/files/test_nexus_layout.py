@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from beamloom.results.files.nexus import nexus_file, nx_class
-from beamloom.results.record import EpochRecord, RunRecord
+from beamloom.results.record import EpochRecord, RunRecord, package_versions
 from beamloom.results.tree import Dataset, Group, tree_of
 from beamloom.version import VERSION
 from results.files.saving import record
@@ -95,6 +95,11 @@ def test_the_process_tells_how_the_results_came_about() -> None:
         assert nx_class(group(root, f"{process}/{name}")) == "NXnote"
         assert json.loads(value(root, f"{process}/{name}/data")) == content
     assert value(root, f"{process}/parameters_3/first_event") == 0
+
+
+def test_a_run_of_this_process_tells_which_packages_are_installed_here() -> None:
+    written = value(saved({}, record(packages=None)), "entry/beamloom/packages/data")
+    assert json.loads(written) == package_versions()
 
 
 def test_what_the_analysis_wrote_wins() -> None:

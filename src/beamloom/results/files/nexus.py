@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from beamloom.results.arrays import ArrayLike
-from beamloom.results.record import RunRecord
+from beamloom.results.record import RunRecord, package_versions
 from beamloom.results.tree import Attributes, Dataset, Group, Node, attributes_of, tree_of
 from beamloom.version import VERSION
 
@@ -111,8 +111,8 @@ def _process(record: RunRecord, version: int, saved_at: float) -> dict[str, Any]
         notes["editions"] = _note("which code has made which events of the result", _json(record.editions))
     if record.code:
         notes["code_version"] = _note("the version of the analysis", _json(record.code))
-    if record.packages:
-        notes["packages"] = _note("versions of installed packages", _json(record.packages))
+    if packages := package_versions() if record.packages is None else record.packages:
+        notes["packages"] = _note("versions of installed packages", _json(packages))
     return {
         "_attrs": {"NX_class": "NXprocess"},
         "program": PROCESS,
