@@ -89,7 +89,9 @@ class Replay:
         calls that fail are kept; without, none are. ``max_failed``, ``on_max_failed`` and ``feedback_stops`` are as in the
         settings of the controller.
         ``growing``: the files are those of a run that goes on, read until this says that it is over; each stream has to be in them.
+        From now on this process keeps memory that was freed, up to 1 GiB: frame after frame comes to lie in it.
         """
+        keep_freed_memory()
         self._folder = Path.cwd() if folder is None else Path(folder)
         self._capsules = None if capsules is None else Path(capsules)
         self._budget = {"max_failed": max_failed, "on_max_failed": on_max_failed}
@@ -215,9 +217,7 @@ class Replay:
         ``done`` is set when it is over, also when it failed. With ``keep_alive`` the server stays until ``stop`` is set or the process
         is interrupted. ``latency`` is the least time between two events, in seconds. ``audience`` is told how it goes.
         ``turns`` chooses which service is next, for who wants to see other orders of events.
-        From now on this process keeps memory that was freed, up to 1 GiB: frame after frame comes to lie in it.
         """
-        keep_freed_memory()
         audience = audience or Audience()
         stop = stop or threading.Event()
         sources = self._sources(latency)
