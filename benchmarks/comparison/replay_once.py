@@ -56,9 +56,11 @@ def by_dranspose(file: str, worker: str) -> int:
 def main() -> None:
     """Replay, measure, print."""
     way = {"plain loop": by_loop, "beamloom": by_beamloom, "dranspose": by_dranspose}[sys.argv[1]]
-    # What is imported once is not part of the replay.
+    # What is imported once is not part of the replay, nor is the device that the recording is of.
     for module in (
-        ("dranspose.replay",) if way is by_dranspose else ("beamloom.recordings", "beamloom.replay")
+        ("dranspose.replay",)
+        if way is by_dranspose
+        else ("beamloom.recordings", "beamloom.replay", "beamloom.devices.stins")
     ):
         importlib.import_module(module)
     importlib.import_module("comparison_analysis")
