@@ -28,6 +28,7 @@ from beamloom.services.outgoing import Outgoing
 from beamloom.services.raised import RAISED, pass_interrupt
 from beamloom.services.user_map import Map
 from beamloom.services.worker_failures import WorkerFailures
+from beamloom.transport.codec import NOT_PACKED
 from beamloom.transport.shared_memory import Borrowing, StaleFrame
 
 logger = logging.getLogger(__name__)
@@ -132,9 +133,10 @@ class EventCalls:
         suspect: bool,
     ) -> int:
         """Call the map for the events of ``run`` that can be begun before ``latest``; returns the first of the others."""
-        clock, begin, process = time.monotonic, self._notes.begin, self._user.process
+        clock, process = time.monotonic, self._user.process
+        note_event, note_since = self._notes.event, self._notes.since
         outgoing = self._outgoing
-        merges, encode = outgoing.combines, outgoing.encode
+        merges = outgoing.combines
         borrows = self._borrowing.active
         dressed = borrows or bool(self._detectors) or self._stateful is not None
         tick = self.tick
@@ -142,6 +144,7 @@ class EventCalls:
         heads: list[bytes] = []
         large: dict[int, list[memoryview]] = {}
         buffers: list[memoryview] = []
+        pack = outgoing.encoder.packer(buffers)
         said = self._feedback.said
         spoken: dict[int, list[Spoken]] = {}
         for event in events:
@@ -150,7 +153,8 @@ class EventCalls:
                 break
             number = event.event_number
             stop = number + 1
-            begin(number, begun)
+            note_event[0] = number
+            note_since[0] = begun
             try:
                 if dressed:
                     event = self._dressed(event, run, parameters)
@@ -165,7 +169,12 @@ class EventCalls:
                 elif payload is None:
                     heads.append(b"")
                 else:
-                    heads.append(encode(payload, buffers))
+                    try:
+                        head = pack(payload)
+                    except NOT_PACKED:
+                        buffers.clear()
+                        head = outgoing.encoder.head(payload, buffers)
+                    heads.append(head)
                     if buffers:
                         # The class may go on changing an array that it returned, while the result waits to be taken.
                         large[len(heads) - 1] = [memoryview(bytearray(buffer)) for buffer in buffers]

@@ -27,9 +27,8 @@ class Outgoing:
         """Merges where ``combines``; else it holds nothing."""
         self.combines = combines
         """Whether results are to be merged before they are encoded."""
-        self.encode = encoder.head
-        """Encodes one result that is not to be merged."""
-        self._encoder = encoder
+        self.encoder = encoder
+        """Encodes results, those that are not merged as soon as they are there."""
         self._failures = failures
 
     def add(
@@ -63,7 +62,7 @@ class Outgoing:
             events = list(partial.events)
             try:
                 # What is merged belongs to nobody else any more and needs no copy.
-                encoded = self._encoder.encode(partial.payload)
+                encoded = self.encoder.encode(partial.payload)
             except RAISED as error:
                 pass_interrupt(error)
                 self._failures.of_merged(events, events[-1][1] - 1, partial.slot, error)

@@ -32,7 +32,7 @@ from beamloom.services.safekeeping import Checkpoint, State
 from beamloom.services.snapshots import Published
 from beamloom.services.states import LeafStates, decode_state, encode_state, too_few_leaves
 from beamloom.settings import ReducerSettings
-from beamloom.transport.codec import Decoder, Encoded
+from beamloom.transport.codec import NOT_PLAIN, Decoder, Encoded
 from beamloom.transport.messages import Arm, Failed, Results, ResultSpan
 
 logger = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ class Reducing:
         Of one result of several events the event is the last of them.
         """
         slot, epoch, first, stop = span
-        analysis, decode = self.analysis, self._decoder.decode
+        analysis, decode, plain = self.analysis, self._decoder.decode, self._decoder.plain
         parameters = self._epochs.get(epoch) or self._epochs.latest
         name, parameters_hash = name_of(worker), parameters.hash
         deadly, at_work = self._last_words.deadly(slot, first, stop), self._last_words.at_work(slot)
@@ -272,7 +272,14 @@ class Reducing:
                     at_work[0] = given.event = event
                     self.working_since = clock()
                     try:
-                        payload = decode(heads[place], batch.large(place) if has_large else ())
+                        if plain is None:
+                            payload = decode(heads[place], batch.large(place) if has_large else ())
+                        else:
+                            try:
+                                payload = plain(heads[place])
+                            except NOT_PLAIN:
+                                plain = None
+                                payload = decode(heads[place], batch.large(place) if has_large else ())
                         analysis.process_result(
                             Result(event, name, parameters_hash, payload, epoch, combined), parameters
                         )

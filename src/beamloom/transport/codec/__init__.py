@@ -13,8 +13,18 @@ tuples, instances of dataclasses, pydantic models and msgspec structs, and of cl
 is neither C- nor Fortran-contiguous as a C-contiguous one; a time zone that is neither fixed nor from zoneinfo as its offset.
 """
 
-from beamloom.transport.codec._decoder import Decoder, decode
-from beamloom.transport.codec._encoder import Encoded, Encoder, encode
+from beamloom.transport.codec._decoder import NOT_PLAIN, Decoder, decode
+from beamloom.transport.codec._encoder import NOT_PACKED, Encoded, Encoder, encode
 from beamloom.transport.codec._errors import UndecodableResult, UnencodableResult
 
-__all__ = ["Decoder", "Encoded", "Encoder", "UndecodableResult", "UnencodableResult", "decode", "encode"]
+__all__ = [
+    "NOT_PACKED",
+    "NOT_PLAIN",
+    "Decoder",
+    "Encoded",
+    "Encoder",
+    "UndecodableResult",
+    "UnencodableResult",
+    "decode",
+    "encode",
+]

@@ -9,7 +9,7 @@ import pathlib
 import pickle
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgpack
@@ -40,6 +40,9 @@ def _refuse(code: int, payload: memoryview) -> Any:
     raise ValueError("it is not plain")
 
 
+NOT_PLAIN: Final = (ArithmeticError, RecursionError, TypeError, ValueError)
+
+
 class Decoder:
     """Decodes results, one at a time; make one for each thread.
 
@@ -53,8 +56,11 @@ class Decoder:
         self._allow_pickle = allow_pickle
         self._marks: dict[bytes, _Mark] = {}
         self._buffers: Sequence[Any] = ()
-        self._decode_plain: Callable[[bytes | memoryview], Any] | None = Plain(ext_hook=_refuse).decode
-        """Takes what is made of JSON's types and bytes, in a fourth of the time; None once a result was something else."""
+        self.plain: Callable[[bytes | memoryview], Any] | None = Plain(ext_hook=_refuse).decode
+        """Decodes what is made of JSON's types and bytes, in a fourth of the time; None once a result was something else.
+
+        Raises one of NOT_PLAIN for all that ``decode`` has to be asked for.
+        """
 
     def decode(self, head: bytes | memoryview, buffers: Sequence[Any] = ()) -> Any:
         """The result that was encoded.
@@ -65,12 +71,12 @@ class Decoder:
 
         Raises UndecodableResult.
         """
-        if self._decode_plain is not None:
+        if self.plain is not None:
             try:
-                return self._decode_plain(head)
-            except (ArithmeticError, RecursionError, TypeError, ValueError):
+                return self.plain(head)
+            except NOT_PLAIN:
                 # The other way takes it, or says what is wrong with it.
-                self._decode_plain = None
+                self.plain = None
         self._buffers = buffers
         try:
             return msgpack.unpackb(

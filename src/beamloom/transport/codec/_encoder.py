@@ -9,7 +9,7 @@ import pickle
 import struct
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 from zoneinfo import ZoneInfo
 
 import msgpack
@@ -23,6 +23,9 @@ from beamloom.transport.codec import _wire as wire
 from beamloom.transport.codec._classes import class_name, kind_of
 from beamloom.transport.codec._errors import Refused, UnencodableResult
 from beamloom.transport.codec._path import path_to
+
+NOT_PACKED: Final = (Refused, ValueError, OverflowError)
+"""What packing raises for what cannot be packed, or not in the usual way."""
 
 
 class Encoded(msgspec.Struct, gc=False):
@@ -70,6 +73,14 @@ class Encoder:
         """
         buffers: list[memoryview] = []
         return Encoded(self.head(value, buffers), buffers)
+
+    def packer(self, buffers: list[memoryview]) -> Callable[[Any], bytes]:
+        """What does for one result after the other what ``head`` does, as long as nothing else is encoded, in two thirds of the time.
+
+        It raises one of NOT_PACKED where ``head`` has another way or says what is wrong.
+        """
+        self._buffers = buffers
+        return self._pack
 
     def head(self, value: Any, buffers: list[memoryview]) -> bytes:
         """The head of an encoded result; the bytes of its large arrays are put into ``buffers``, an empty list. Otherwise as ``encode``."""
