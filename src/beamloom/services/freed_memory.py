@@ -4,8 +4,8 @@ By default the C library gives the end of its heap back whenever a few megabytes
 megabyte flow in batches gives everything back with each batch, and the operating system has to find and clear every page anew. That takes
 more than half as long again as receiving the frames (frames of 1 MB by ZeroMQ: 240 µs of CPU time each, and not 150).
 
-Threads other than the main one, such as those in which ZeroMQ receives, have heaps of 64 MB, of which a large frame often ends one: an
-empty heap goes back as a whole as soon as the one before it has room to grow by what is allotted in reserve. So that is said to be a heap.
+Threads other than the main one, such as those in which ZeroMQ receives, have heaps of 64 MB, which hold a few large frames each. One that
+is empty goes back as a whole once the one before it has room for what is allotted in reserve: so the reserve is as large as a heap.
 What a process keeps by all this is at most what it has needed at once.
 """
 
