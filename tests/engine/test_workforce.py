@@ -35,36 +35,6 @@ def test_credit_doubles_while_results_come_soon_and_halves_when_they_come_late()
     assert worker.credit == MOST_CREDIT
 
 
-@pytest.mark.parametrize("round_trip", [0.012, 0.018, 0.06])
-def test_the_credit_grows_though_results_come_late_where_that_does_not_depend_on_it(
-    round_trip: float,
-) -> None:
-    worker = Workforce().add("w", GENERIC)
-    now, event = 1.0, 0
-    for _ in range(20):
-        stop = event + worker.credit
-        worker.lease(0, event, stop, now)
-        now += round_trip
-        worker.give_back(0, event, stop)
-        worker.pace(stop, now, 0.02)
-        event = stop
-    assert worker.credit == MOST_CREDIT
-
-
-@pytest.mark.parametrize("each", [0.0005, 0.002, 0.01])
-def test_the_credit_stays_small_where_results_take_as_much_longer_as_more_is_held(each: float) -> None:
-    worker = Workforce().add("w", GENERIC)
-    now, event = 1.0, 0
-    for _ in range(100):
-        stop = event + worker.credit
-        worker.lease(0, event, stop, now)
-        now += 0.003 + worker.credit * each
-        worker.give_back(0, event, stop)
-        worker.pace(stop, now, 0.02)
-        event = stop
-    assert worker.credit * each <= 2 * 0.02
-
-
 def test_single_events_that_come_back_soon_do_not_widen_the_credit_of_who_may_have_more() -> None:
     worker = Workforce().add("w", GENERIC)
     for event in range(100):

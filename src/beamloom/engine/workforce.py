@@ -7,10 +7,6 @@ keeps a change of parameters close to the event that is being measured. The cred
 before the last change says nothing of its effect. Nor does what came back soon as there was next to nothing before it: the credit of
 who is given single events, as suspects are, does not grow by that.
 
-Where all processors are at work, a result takes as long to come back however few events were leased, and fewer of them only cost more
-messages each. So it is looked at what a change of the credit does: when the time hardly depends on it, the credit grows on, or
-again, up to a time that no round trip takes.
-
 What is given goes in pieces of at least a quarter of the credit. At high rates all cost is by the message, and a worker that is given a few
 events answers with a few results, for which it would be given a few events.
 """
@@ -27,10 +23,6 @@ from beamloom.engine.ranking import Ranking
 LEAST_CREDIT = 2
 MOST_CREDIT = 4096
 FIRST_CREDIT = 8
-FLAT = 1.3
-"""With twice the credit results take less than so many times as long: the time is not that of what the worker holds."""
-ROUND_TRIP = 5
-"""Look-ahead times that a round trip takes at the most; what takes longer is paced by a detector that pauses, or by user code."""
 PIECES = 4
 """A worker that has less room than its credit by this number is given nothing yet."""
 
@@ -61,8 +53,6 @@ class Worker:
         self._leased_at: deque[tuple[int, float, bool]] = deque()
         """Of each lease one past its last event, when it was given, and whether the worker had at least a piece of its credit then."""
         self._paced_at = 0.0
-        self._before: tuple[int, float] | None = None
-        """The credit before the last change, and how long results took by then; None once it has been looked at."""
 
     @property
     def free(self) -> int:
@@ -109,27 +99,14 @@ class Worker:
             return
         leased, was_busy = found
         took = now - leased
-        before, credit = self.credit, self.credit
-        soon = lookahead if credit <= FIRST_CREDIT else lookahead / 2
-        if was_busy and (took < soon or self._is_flat(took, lookahead)):
-            credit = min(MOST_CREDIT, credit * 2)
+        if took < lookahead / 2 and was_busy:
+            self.credit = min(MOST_CREDIT, self.credit * 2)
         elif took > lookahead * 2:
-            credit = max(LEAST_CREDIT, credit // 2)
-        if credit == before:
+            self.credit = max(LEAST_CREDIT, self.credit // 2)
+        else:
             return
-        self.credit = credit
-        self._before = before, took
         self._paced_at = now
         self._changed.add(self)
-
-    def _is_flat(self, took: float, lookahead: float) -> bool:
-        """Whether the last change of the credit has hardly changed how long results take; looked at once after each."""
-        known, self._before = self._before, None
-        if known is None or took > ROUND_TRIP * lookahead:
-            return False
-        credit, took_before = known
-        less, more = (took_before, took) if credit < self.credit else (took, took_before)
-        return more < FLAT * less
 
     def forget_leases(self, until: int) -> tuple[float, bool] | None:
         """What was leased up to event ``until`` has come back.
