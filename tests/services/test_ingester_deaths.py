@@ -126,8 +126,13 @@ def scene(devices: dict[str, Device], **more: Any) -> Iterator[Scene]:
         made.bench.close()
 
 
-def check(bench: Bench, expected: dict[int, Any], lost_by: str = "ingester") -> int:
-    """Every event is accounted for, none is paired wrongly, each loss says why; returns how many are lost."""
+def check(
+    bench: Bench, expected: dict[int, Any], lost_by: str = "ingester", *, reducer_died: bool = False
+) -> int:
+    """Every event is accounted for, none is paired wrongly, each loss says why; returns how many are lost.
+
+    ``reducer_died``: workers may have sent the next one results again that it had from the journal.
+    """
     active = bench.active
     ledger = active.run.ledger
     assert ledger.complete
@@ -141,7 +146,8 @@ def check(bench: Bench, expected: dict[int, Any], lost_by: str = "ingester") -> 
         assert event in ledger.reduced
     for loss in ledger.losses:
         assert lost_by in loss.cause, loss
-    assert bench.services["reducer"].figures()["duplicates"] == 0  # type: ignore[attr-defined]
+    if not reducer_died:
+        assert bench.services["reducer"].figures()["duplicates"] == 0  # type: ignore[attr-defined]
     return lost
 
 
@@ -302,4 +308,4 @@ def test_an_ingester_that_comes_before_the_next_reducer_takes_the_stream_up_when
         with Bench({"a": Feed(series(FRAMES))}) as whole:
             whole.play(uniform(["a"], FRAMES))
             expected = dict(whole.published["results"])
-        assert check(bench, expected) < 5
+        assert check(bench, expected, reducer_died=True) < 5

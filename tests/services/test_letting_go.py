@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from beamloom.services.letting_go import LATER, LONGEST, MANY, LettingGo
 
 
@@ -20,10 +22,10 @@ def test_it_is_told_with_other_orders_or_a_moment_later_alone() -> None:
     one.add([(0, 3), (5, 6)], 1.0)
     assert told(one, 1.0) == []
     assert told(one, 1.0, with_others=True) == [(0, 3), (5, 6)]
-    assert not one
+    assert one.wait(1.0) == math.inf
     one.add([(3, 5)], 2.0)
     one.add([(6, 7)], 2.0 + LATER / 2)
-    assert one
+    assert math.isclose(one.wait(2.0 + LATER / 2), LATER / 2)
     assert told(one, 2.0 + 2 * LATER) == [(3, 5), (6, 7)]
 
 

@@ -1,8 +1,9 @@
 """What the reducer has taken since it last told anybody.
 
-Policy: what comes after a silence is told at once; while results keep coming they are told together, after a moment or when they are many.
-Each worker hears once that all up to the latest of its own are taken, and the controller once which deliveries they were, as ranges. Nobody
-waits for these words as long as leases are ahead of the packets, yet each of them has two processes wake up beside the next event.
+Policy: what comes after a silence is told at once; while results keep coming they are told together, when they are many, or after a while.
+That is a moment where a worker has used half of what is leased to it, and several where none has: each of these words has two processes
+wake up beside the next event. The controller hears which deliveries they were, as ranges. Each worker hears that all up to the latest of
+its own are taken, which only frees its memory: seldom, unless its results have arrays of their own.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from typing import NamedTuple
 from beamloom.engine.ranges import RangeSet
 
 MOMENT = 0.004
-"""Seconds between two acknowledgements."""
+"""Seconds between two acknowledgements while a worker may soon have nothing left to do."""
+MOMENTS = 4
+"""So many while none may."""
 MANY = 512
 """Events after which none is waited for."""
+WORKERS_MOMENTS = 12
+"""Moments until workers are told what frees little memory, and nothing else has to be told."""
 
 Delivered = tuple[str, int, int, int]
 """Worker, slot, first event and one past the last."""
@@ -34,45 +39,75 @@ class Acknowledgements:
     """Gathers what is taken, until it is due."""
 
     def __init__(self, moment: float = MOMENT) -> None:
-        """``moment``: seconds between two acknowledgements."""
+        """``moment``: seconds between two acknowledgements, the shortest."""
         self._moment = moment
         self._told_at = -math.inf
+        self._workers_told_at = -math.inf
         self._events = 0
+        self._large = False
+        self._hurried = False
         self._sequences: dict[str, int] = {}
         self._deliveries: dict[tuple[str, int], RangeSet] = {}
+        self._untold: dict[str, int] = {}
+        """By worker, the deliveries of which the controller has not heard."""
 
-    def took(self, worker: str, sequence: int, deliveries: Iterable[Delivered]) -> None:
-        """A batch is taken, with these deliveries."""
+    def took(
+        self,
+        worker: str,
+        sequence: int,
+        deliveries: Iterable[Delivered],
+        ahead: int = 0,
+        *,
+        large: bool = False,
+    ) -> None:
+        """A batch is taken, with these deliveries.
+
+        ``ahead``: those that its worker still had before it. ``large``: it holds arrays of their own, which the worker keeps so far.
+        """
         self._sequences[worker] = max(sequence, self._sequences.get(worker, sequence))
+        self._large = self._large or large
         for by, slot, first, stop in deliveries:
             known = self._deliveries.get((by, slot))
             if known is None:
                 known = self._deliveries[by, slot] = RangeSet()
             known.add(first, stop)
             self._events += stop - first
+            self._untold[by] = self._untold.get(by, 0) + stop - first
+        self._hurried = self._hurried or ahead <= self._untold.get(worker, 0)
 
     def wait(self, now: float) -> float:
         """Seconds until what was taken is to be told; infinite where nothing was."""
         if not self._sequences:
             return math.inf
-        return 0.0 if self._events >= MANY else max(0.0, self._told_at + self._moment - now)
+        if self._events >= MANY:
+            return 0.0
+        due = self._workers_told_at + WORKERS_MOMENTS * self._moment
+        if self._deliveries or self._large:
+            due = min(due, self._told_at + self._moment * (1 if self._hurried or self._large else MOMENTS))
+        return max(0.0, due - now)
 
     def take_due(self, now: float) -> Acknowledged | None:
         """What is to be told now."""
         if self.wait(now) > 0:
             return None
         self._told_at = now
-        return self.take()
+        if self._large or now >= self._workers_told_at + WORKERS_MOMENTS * self._moment:
+            self._workers_told_at = now
+            return self.take()
+        return Acknowledged({}, self._take_deliveries())
 
     def take(self) -> Acknowledged | None:
         """What was not told yet; None when that is nothing."""
         if not self._sequences:
             return None
+        sequences, self._sequences, self._large = self._sequences, {}, False
+        return Acknowledged(sequences, self._take_deliveries())
+
+    def _take_deliveries(self) -> list[Delivered]:
         deliveries = [
             (worker, slot, first, stop)
             for (worker, slot), events in self._deliveries.items()
             for first, stop in events
         ]
-        told = Acknowledged(self._sequences, deliveries)
-        self._sequences, self._deliveries, self._events = {}, {}, 0
-        return told
+        self._deliveries, self._untold, self._events, self._hurried = {}, {}, 0, False
+        return deliveries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -372,10 +373,11 @@ class ActiveRun:
             at_once=self.run.phase is RunPhase.COMPLETE or self.run.standing.blocked,
         )
 
-    @property
-    def holds_orders(self) -> bool:
-        """Whether something is still to be told soon."""
-        return bool(self._letting_go)
+    def wait(self, now: float) -> float:
+        """Seconds in which nothing needs to be done unless a message arrives, as far as somebody is to be told something."""
+        now += self._shift
+        ticks = self._next_tick - now if self._ticks else math.inf
+        return max(0.0, min(self._letting_go.wait(now), ticks))
 
     def _send_coverage(self, *, over: bool = False) -> None:
         news, epochs = self.run.ledger.take_news(), self.epochs[self._epochs_told :]

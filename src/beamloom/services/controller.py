@@ -30,7 +30,7 @@ from beamloom.services.inquiry import Inquiries
 from beamloom.services.invitations import Invitations
 from beamloom.services.lately import Lately
 from beamloom.services.logbook import Logbook
-from beamloom.services.loop import IDLE_WAIT
+from beamloom.services.loop import IDLE_WAIT, LONGEST_WAIT
 from beamloom.services.new_run import checked_map, new_run, participants
 from beamloom.services.parameter_epochs import ParameterEpochs
 from beamloom.services.restoring import Restored
@@ -84,6 +84,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 ARM_GRACE = 1.0
 """Seconds longer than the devices' that processes may take to confirm a run."""
+ARMING_WAIT = 0.005
+"""Seconds between two looks at who has confirmed."""
 
 
 class ControllerService:
@@ -481,12 +483,13 @@ class ControllerService:
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done unless a message arrives."""
-        busy = self.active is not None and self.active.run.phase is not RunPhase.COMPLETE
-        soon = self._arming is not None or (self.active is not None and self.active.holds_orders)
-        if soon or busy:
-            return 0.005 if soon else 0.01
+        if self._arming is not None:
+            return ARMING_WAIT
         # Silence is judged only by whoever looks often enough.
-        return min(IDLE_WAIT, self.settings.heartbeat_timeout / 4)
+        longest = min(IDLE_WAIT, self.settings.heartbeat_timeout / 4)
+        if self.active is not None and self.active.run.phase is not RunPhase.COMPLETE:
+            return min(LONGEST_WAIT, longest, self.active.wait(now))
+        return longest
 
     def leave(self, reason: str) -> None:
         """The process ends."""

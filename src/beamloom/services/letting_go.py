@@ -7,6 +7,7 @@ them have closed, yet not for long, and not while an ingester needs the room.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from beamloom.engine.ranges import Range, RangeSet
@@ -39,6 +40,9 @@ class LettingGo:
         due = waited >= LONGEST if self._events.pieces > MANY else with_others or waited >= LATER
         return self._events.clear() if due or at_once else []
 
-    def __bool__(self) -> bool:
-        """Whether there is something that they are to be told soon."""
-        return bool(self._events)
+    def wait(self, now: float) -> float:
+        """Seconds until something is to be told, unless others are told before; infinite where there is nothing."""
+        if not self._events:
+            return math.inf
+        longest = LONGEST if self._events.pieces > MANY else LATER
+        return max(0.0, self._since + longest - now)

@@ -92,8 +92,8 @@ class Outbox:
             self._spans.append((self._slot, self._epoch, self._first, self._next))
         self._first = self._next = -1
 
-    def flush(self) -> None:
-        """Send what has been gathered."""
+    def flush(self, ahead: int = 0) -> None:
+        """Send what has been gathered; ``ahead``: the deliveries that are still before this worker."""
         self._end_span()
         if not self._spans:
             return
@@ -111,6 +111,7 @@ class Outbox:
             combined=self._combined,
             split=self._split,
             feedback=self._spoken,
+            ahead=ahead,
         )
         frames = [b"".join(self._heads), *self._buffers]
         self._kept.append((message, frames))

@@ -68,7 +68,7 @@ class Outgoing:
                 self._failures.of_merged(events, events[-1][1] - 1, partial.slot, error)
             else:
                 self.outbox.add_combined(partial.slot, events, partial.epoch, encoded, partial.spoken)
-        self.outbox.flush()
+        self.outbox.flush(ahead)
 
     @property
     def pending(self) -> bool:

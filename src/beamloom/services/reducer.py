@@ -331,7 +331,9 @@ class ReducerService:
         if until is not None:
             self._journal.after(partial(self._deciding.kept, results.run, until))
         if self._resumption is None:
-            self._acknowledgements.took(worker, results.sequence, deliveries)
+            self._acknowledgements.took(
+                worker, results.sequence, deliveries, results.ahead, large=len(buffers) > 1
+            )
 
     def _keep_said(self, hook: str) -> None:
         """What a hook has said that belongs to no event is kept, and told then."""

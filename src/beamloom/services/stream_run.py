@@ -50,6 +50,7 @@ from beamloom.settings import IngesterSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import CONTROLLER, Packets, Progress
 from beamloom.transport.packing import pack
+from beamloom.transport.waiting import tells_rest
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,8 @@ class StreamRun:
         self.reading = False
         self.stopped = False
         self.may_have_more = False
+        """Whether the source is to be read again at once."""
+        self._tells_rest = False
         self.seconds_read = 0.0
         """Spent in the source: reading from the device, and telling what its messages are."""
         self.seconds_sent = 0.0
@@ -165,7 +168,9 @@ class StreamRun:
             return
         self._rests_until = None
         if not self.reading and not self.has_all:
-            self._channel.watch(self.source.pollable)
+            pollable = self.source.pollable
+            self._channel.watch(pollable)
+            self._tells_rest = tells_rest(pollable)
             self.reading = True
         begun = time.perf_counter()
         arrivals = self._limit.read(self._read, retention.room, self._clock)
@@ -173,8 +178,8 @@ class StreamRun:
         self.seconds_read += ended - begun
         if (tracer := self._channel.meter.tracer) is not None and arrivals:
             tracer.add("read", begun, ended, stream=self.stream, packets=len(arrivals))
-        self.may_have_more = len(arrivals) > 0
-        self.watch.saw(now, arrived=self.may_have_more)
+        self.may_have_more = len(arrivals) > 0 and not (self._tells_rest and self._limit.drained)
+        self.watch.saw(now, arrived=len(arrivals) > 0)
         if self.has_all:
             self._pause()
         elif arrivals and self._pace is not None:

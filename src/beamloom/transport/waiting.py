@@ -68,5 +68,10 @@ class Waiter:
         return [descriptor for descriptor, _ in self._poll.poll(math.ceil(max(0.0, timeout) * 1000))]
 
 
+def tells_rest(pollable: Any) -> bool:
+    """Whether a wait for this ends at once while anything is left there that was not read; a file descriptor knows only of its own."""
+    return isinstance(pollable, zmq.Socket)
+
+
 def _descriptor(pollable: Any) -> int:
     return pollable if isinstance(pollable, int) else int(pollable.fileno())

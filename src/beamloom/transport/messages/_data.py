@@ -71,6 +71,8 @@ class Results(Message):
     """Of those results with which feedback was given, by their places: it counts when they are reduced."""
     decided: list[Feedback] = []
     """In a journal: what the analysis has come to with these results. It means nothing on the wire."""
+    ahead: int = 0
+    """Deliveries that the worker still had before it."""
 
 
 class Taken(Message):
