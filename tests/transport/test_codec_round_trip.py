@@ -146,7 +146,10 @@ hashables = st.recursive(
     | st.times()
     | st.timedeltas()
     | st.builds(pathlib.Path, st.text("abc/. é", min_size=1))
-    | st.builds(pathlib.PureWindowsPath, st.text("abc\\: ", min_size=1))
+    | st.builds(pathlib.PureWindowsPath, st.text("abc\\: ", min_size=1)).filter(
+        # Some that Python itself cannot pickle: they are another path when they are read.
+        lambda path: pathlib.PureWindowsPath(str(path)) == path
+    )
     | st.builds(np.int64, st.integers(-(2**63), 2**63 - 1))
     | st.builds(np.float32, st.floats(width=32, allow_nan=False))
     | st.builds(np.str_, st.text())
