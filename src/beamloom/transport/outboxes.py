@@ -1,4 +1,7 @@
-"""The way to one mailbox: a socket, and what was sent through it and is not known to have arrived (see ``links``)."""
+"""The way to one mailbox: a socket, and what was sent through it and is not known to have arrived (see ``links``).
+
+Where the mailbox has a door for this process (``nearby``), small messages go through that.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from beamloom.transport.links import (
     STAMP,
     Answer,
 )
+from beamloom.transport.nearby import Neighbour
 
 AT_ONCE = int(zmq.DONTWAIT)
 MORE = int(zmq.DONTWAIT | zmq.SNDMORE)
@@ -35,10 +39,13 @@ LOOK_AFTER_BYTES = 1 << 20
 class Outbox:
     """Sends to one mailbox, in order, and again what a broken connection has taken with it."""
 
-    def __init__(self, socket: zmq.Socket[bytes], address: str) -> None:
-        """``socket`` is a DEALER that is connected to ``address``, or will be."""
+    def __init__(self, socket: zmq.Socket[bytes], address: str, *, near: bool = False) -> None:
+        """``socket`` is a DEALER that is connected to ``address``, or will be; ``near``: a door there is looked for."""
         self.socket = socket
         self.address = address
+        self._near = Neighbour.at(address) if near else None
+        self._seeks = near and self._near is None
+        """Whether a door is looked for once more, when somebody is known to be there."""
         self._kept: deque[tuple[bytes, Sequence[Any]]] = deque()
         self._ask_at: float | None = None
         self._messages = 0
@@ -63,19 +70,24 @@ class Outbox:
         What is sent to a place that has turned out to be no mailbox of this pipeline goes nowhere: ZeroMQ has given that place up, and
         would wait for another for ever.
         """
-        try:
-            self._put(self._number + 1, head, buffers)
-        except zmq.Again:
-            return
-        self._number += 1
+        number = self._number + 1
+        if self._near is None or not self._near.carry(self._stamped(number, head), buffers):
+            try:
+                self._put(number, head, buffers)
+            except zmq.Again:
+                return
+        self._number = number
         self._kept.append((head, buffers))
         self._messages += 1
         if self._messages >= LOOK_AFTER_MESSAGES or self._bytes >= LOOK_AFTER_BYTES:
             self._hear()
 
-    def _put(self, number: int, head: bytes, buffers: Sequence[Any]) -> None:
+    def _stamped(self, number: int, head: bytes) -> bytes:
         kind = NUMBERED if self._answered else NUMBERED_FIRST
-        stamped = STAMP.pack(kind, self._link, number, self._round) + head
+        return STAMP.pack(kind, self._link, number, self._round) + head
+
+    def _put(self, number: int, head: bytes, buffers: Sequence[Any]) -> None:
+        stamped = self._stamped(number, head)
         send = self.socket.send
         if not buffers:
             send(stamped, AT_ONCE)
@@ -106,19 +118,27 @@ class Outbox:
         """Returns whether more has arrived."""
         self._messages = self._bytes = 0
         before = len(self._kept)
+        if self._near is not None:
+            for answer in self._near.answers():
+                self._heed(answer)
         try:
             while True:
                 frames = self.socket.recv_multipart(zmq.DONTWAIT)
-                if len(frames) == 1 and len(frames[0]) == ANSWER.size:
-                    self._heed(Answer(*ANSWER.unpack(frames[0])))
+                if len(frames) == 1:
+                    self._heed(frames[0])
         except zmq.Again:
             pass
         return len(self._kept) < before
 
-    def _heed(self, answer: Answer) -> None:
+    def _heed(self, said: bytes) -> None:
+        if len(said) != ANSWER.size:
+            return
+        answer = Answer(*ANSWER.unpack(said))
         if answer.link != self._link or answer.received > self._number:
             return
         self._answered = True
+        if self._seeks:
+            self._seeks, self._near = False, Neighbour.at(self.address)
         first = self._number - len(self._kept) + 1
         for _ in range(answer.received - first + 1):
             self._kept.popleft()
@@ -139,4 +159,6 @@ class Outbox:
     def close(self, linger: int | None = None) -> None:
         """Let go of the socket; what is under way may still arrive for ``linger`` milliseconds."""
         self._kept.clear()
+        if self._near is not None:
+            self._near.close()
         self.socket.close(linger)

@@ -57,15 +57,18 @@ class Waiter:
         self._highest = max(descriptors, default=0)
 
     def wait(self, timeout: float) -> Collection[int]:
-        """The descriptors of those to which something has happened: at once, or within ``timeout`` seconds; empty when there are none."""
-        ready = [
+        """The descriptors of those to which something has happened: at once, or within ``timeout`` seconds; empty when there are none.
+
+        One may be named twice.
+        """
+        there = [
             descriptor for descriptor, socket in self._sockets.items() if int(socket.get(EVENTS)) & READABLE
         ]
-        if ready:
-            return ready
+        if there:
+            timeout = 0.0
         if 0.0 < timeout < POLL_RESOLUTION and self._highest < SELECTABLE:
             return select.select(self._descriptors, (), (), timeout)[0]
-        return [descriptor for descriptor, _ in self._poll.poll(math.ceil(max(0.0, timeout) * 1000))]
+        return there + [descriptor for descriptor, _ in self._poll.poll(math.ceil(max(0.0, timeout) * 1000))]
 
 
 def tells_rest(pollable: Any) -> bool:

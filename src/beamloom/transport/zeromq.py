@@ -28,9 +28,10 @@ from beamloom.transport.channel import Received
 from beamloom.transport.doorkeeper import Doorkeeper
 from beamloom.transport.handshakes import Handshakes
 from beamloom.transport.keys import Keys
-from beamloom.transport.links import KINDS, STAMP, Arrivals
+from beamloom.transport.links import KINDS, STAMP, Arrivals, Connection
 from beamloom.transport.messages import CONTROLLER, AnyMessage, decode, encode
 from beamloom.transport.metering import Meter
+from beamloom.transport.nearby import Door
 from beamloom.transport.outboxes import Outbox
 from beamloom.transport.sense import makes_sense
 from beamloom.transport.waiting import Waiter
@@ -103,7 +104,12 @@ class ZmqChannel:
         self._tend_at = 0.0
         self._handshakes: Handshakes | None = None
         self._waiter = Waiter()
-        self._inbox_fd = self._waiter.add(self._inbox)
+        self._inbox_fd = self._waiter.add(int(self._inbox.fileno()))
+        self._inbox_read = False
+        """Whether all that had come was read, and nothing was done with the inbox since: then its descriptor tells of what comes."""
+        self._door = None
+        if keys is None:
+            self._door = Door.beside(bind, int(bound.rsplit(":", 1)[1]), self._waiter)
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._waiter.add(self._wake_fd)
         self._closing = threading.Lock()
@@ -155,7 +161,7 @@ class ZmqChannel:
                 address,
                 error,
             )
-        self._outboxes[peer] = Outbox(outbox, address)
+        self._outboxes[peer] = Outbox(outbox, address, near=self._keys is None)
 
     def refusal(self) -> str | None:
         """Why the controller does not let this process in, as a sentence; None while it does, or may."""
@@ -199,19 +205,30 @@ class ZmqChannel:
             for outbox in self._outboxes.values():
                 outbox.tend(now)
             self.meter.unanswered = self.unanswered
-        received = self._drain()
-        if received or timeout <= 0:
-            return received
-        begun = time.monotonic()
+            self._inbox_read = False
+        if not self._inbox_read:
+            received, happened = self._look(0.0)
+            if received or happened or timeout <= 0:
+                return received
         if self.meter.unanswered:
             timeout = min(timeout, TEND_EVERY)
-        ready = self._waiter.wait(timeout)
+        begun = time.monotonic()
+        received, _ = self._look(timeout)
         self.meter.waiting += time.monotonic() - begun
+        return received
+
+    def _look(self, timeout: float) -> tuple[list[Received], bool]:
+        """What has come by all ways, or comes within ``timeout`` seconds; and whether anything has happened."""
+        ready = self._waiter.wait(timeout)
         if self._wake_fd in ready:
             os.eventfd_read(self._wake_fd)
         if self.strangers > self._told_of:
             self._tell_of_strangers()
-        return self._drain() if self._inbox_fd in ready else []
+        # The shorter way first: what came by it may be waited for by what came by the other one.
+        received = [] if self._door is None else self._hear(self._door.hear(ready))
+        if self._inbox_fd in ready or not self._inbox_read:
+            received += self._drain()
+        return received, bool(ready)
 
     def _tell_of_strangers(self) -> None:
         """One line for the first, one for ten times as many: nobody can fill the log from outside."""
@@ -231,37 +248,68 @@ class ZmqChannel:
         self._told_of = count
 
     def _drain(self) -> list[Received]:
-        received: list[Received] = []
+        """What has come by ZeroMQ."""
         frames, counts = self._receiver.receive(DRAIN_LIMIT)
+        self._inbox_read = len(counts) < DRAIN_LIMIT
+        received: list[Received] = []
         end = 0
         for count in counts:
             begin, end = end, end + count
             if count < 2:
                 self.undecodable += 1
                 continue
-            connection, head = bytes(frames[begin]), bytes(frames[begin + 1])
-            buffers = frames[begin + 2 : end]
-            size = len(head) + sum(map(len, buffers))
-            stamped = len(head) >= STAMP.size and head[0] in KINDS
-            if stamped and not self._arrivals.take(connection, head, size):
-                continue
-            try:
-                sender, message = decode(memoryview(head)[STAMP.size :] if stamped else head)
-            except msgspec.DecodeError:
-                self.undecodable += 1
-                continue
-            if not makes_sense(message, buffers):
-                self.undecodable += 1
-                continue
-            self.meter.bytes_received += size
-            received.append(Received(sender, message, buffers))
+            self._take(bytes(frames[begin]), frames[begin + 1 : end], received)
         self.meter.received += len(received)
         if self._arrivals.answers:
             self._answer()
         return received
 
+    def _hear(self, heard: Sequence[tuple[Connection, Sequence[Any]]]) -> list[Received]:
+        """What neighbours have brought."""
+        received: list[Received] = []
+        for caller, frames in heard:
+            self._take(caller, frames, received)
+        self.meter.received += len(received)
+        if self._arrivals.answers:
+            self._answer()
+        return received
+
+    def _take(self, connection: Connection, frames: Sequence[Any], received: list[Received]) -> None:
+        """Add this message to what was received, if it is its turn, and those that have waited for it."""
+        head, buffers = bytes(frames[0]), frames[1:]
+        size = len(head) + sum(map(len, buffers))
+        if len(head) >= STAMP.size and head[0] in KINDS:
+            arrivals = self._arrivals
+            if not arrivals.take(connection, head, size, frames):
+                return
+            self._read(memoryview(head)[STAMP.size :], buffers, size, received)
+            while arrivals.released:
+                released, arrivals.released = arrivals.released, []
+                for _, (late, *more) in released:
+                    self._read(
+                        memoryview(bytes(late))[STAMP.size :], more, len(late) + sum(map(len, more)), received
+                    )
+        else:
+            self._read(head, buffers, size, received)
+
+    def _read(self, head: Any, buffers: Sequence[Any], size: int, received: list[Received]) -> None:
+        try:
+            sender, message = decode(head)
+        except msgspec.DecodeError:
+            self.undecodable += 1
+            return
+        if not makes_sense(message, buffers):
+            self.undecodable += 1
+            return
+        self.meter.bytes_received += size
+        received.append(Received(sender, message, buffers))
+
     def _answer(self) -> None:
         for connection, answer in self._arrivals.answers:
+            if not isinstance(connection, bytes):
+                connection.answer(answer)
+                continue
+            self._inbox_read = False
             # Where the connection is gone, the question comes again by the next one.
             with contextlib.suppress(zmq.ZMQError):
                 self._inbox.send_multipart((connection, answer), zmq.DONTWAIT)
@@ -290,6 +338,8 @@ class ZmqChannel:
         self._listen_no_more()
         for outbox in self._outboxes.values():
             outbox.close()
+        if self._door is not None:
+            self._door.close()
         self._inbox.close(0)
         os.close(self._wake_fd)
         self._end_context()
