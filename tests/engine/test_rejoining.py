@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from beamloom.engine.assignment import Span
 from beamloom.engine.layout import stream_layout
 from beamloom.engine.ledger import Loss
 from beamloom.engine.numbering import Numbering
+from beamloom.engine.packet_rows import PacketRow, rows_of
 from beamloom.engine.rejoining import Rejoin, Rejoining
+from beamloom.engine.retention import Retention
+from beamloom.engine.router import StreamRouter
 from beamloom.engine.streamplan import ENDLESS
 from beamloom.events import Packet, PacketKind
+from beamloom.spool.packets import DiskSpool
 from beamloom.triggermap import uniform
 
 TOTAL = 10
@@ -107,3 +114,21 @@ def test_what_nobody_has_is_lost_where_the_stream_was_to_have_a_packet() -> None
     assert one.losses([(1, 3)], written_ahead=True) == [
         Loss(1, 3, f"it was killed; the packet was on its way to it{behind}")
     ]
+
+
+def test_what_is_on_disk_tells_how_far_the_device_was_though_it_sends_no_more(tmp_path: Path) -> None:
+    """Two ingesters have died, each with packets that it had not read yet; the second before it could tell of those of the first."""
+    layout = stream_layout(uniform(["a"], TOTAL - 2), "a")
+    former = DiskSpool(tmp_path, 1 << 20)
+    (row,) = [row for row in rows_of([packet(6), packet(7)]) if isinstance(row, PacketRow)]
+    Retention(1 << 20, spool=former, write_ahead=True).keep(6, row, 1)
+    former.close()
+    spool = DiskSpool(tmp_path, 1 << 20)
+    kept = Retention(1 << 20, spool=spool, write_ahead=True)
+    router = StreamRouter("a", layout, kept, rejoin=Rejoin("it was killed", 5, seen=True, over=False))
+    deliveries = router.resync([Span(3, 2, "worker", 0, 1, 0, None)])
+    router.claim([Span(3, 1, "worker", 0, 1, 0, None)])
+    assert deliveries == []
+    assert [(loss.first, loss.stop) for loss in router.take_losses()] == [(5, 6), (3, 4)]
+    assert [delivery.first for delivery in router.assign([Span(6, 2, "worker", 0, 1, 0, None)])] == [6]
+    spool.close()

@@ -95,6 +95,8 @@ class ReadyRun(msgspec.Struct):
         first = _late(self.first, (self.streams, 0))
         yield (first,)
         begin = self.first + 1
+        if begin == self.stop:
+            return
         if first.is_late:
             yield map(_late, range(begin, self.stop), zip(repeat(self.streams), range(1, len(self))))
         else:

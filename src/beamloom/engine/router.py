@@ -81,6 +81,10 @@ class StreamRouter:
         self._numbering.begin_series(series_start)
         if dead_end is not None and self._rejoining is not None:
             self._end_behind_kept(layout, self._rejoining)
+        elif self._rejoining is not None and share is None and retention.spooled:
+            # The device had come at least as far: its next packet, of which nobody knows whether it comes, is not needed to know that.
+            self._rejoining.found(retention.spooled[-1][1])
+            self._lose_missing(self._rejoining)
 
     # ---- packets arrive -----------------------------------------------------------------------------------------------------
 

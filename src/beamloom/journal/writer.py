@@ -3,6 +3,9 @@
 Invariant: what is to be done *after* something was kept is done in the order in which it was asked for, and not before; the thread that
 asks does it, in ``turn``. A disk that fails, is full, or is so slow that more than a budget waits for it, or one write takes longer than
 ``LONGEST_WRITE``, holds nothing up: what it does not keep is counted and told, and what waits for it is done without.
+
+Policy: the thread is woken when something is to be done after what is to be kept, or that is much, or has waited for a moment. Nobody
+relies on the rest yet, and each time it wakes it takes the interpreter from the thread that reduces.
 """
 
 from __future__ import annotations
@@ -22,6 +25,10 @@ SYNC_INTERVAL = 1.0
 """Seconds between two synchronizations with the policy ``interval``."""
 LONGEST_WRITE = 10.0
 """Seconds after which a write that has not come back is waited for no longer."""
+LATEST = 0.05
+"""Seconds for which records wait for the thread at most, unless something is to be done after them."""
+MUCH = 1 << 20
+"""Bytes of them that do not wait."""
 
 SyncPolicy = Literal["never", "interval", "always"]
 
@@ -69,6 +76,8 @@ class JournalWriter:
         self._writing: _Entry | None = None
         self._done: deque[Callable[[], None]] = deque()
         self._pending_bytes = 0
+        self._unwoken_since: float | None = None
+        """Since when records wait of which the thread was not told."""
         self._over = False
         self._synced_at = time.monotonic()
         self._thread: threading.Thread | None = None
@@ -96,6 +105,9 @@ class JournalWriter:
             with self._condition:
                 if self._writing is not None and not self._writing.let_go:
                     self._give_up()
+        if self._unwoken_since is not None and time.monotonic() - self._unwoken_since > LATEST:
+            with self._condition:
+                self._tell()
         while self._done:
             self._done.popleft()()
 
@@ -124,7 +136,15 @@ class JournalWriter:
                 return
             self._pending_bytes += entry.size
             self._queue.append(entry)
-            self._condition.notify_all()
+            if entry.then is not None or entry.is_checkpoint or self._pending_bytes >= MUCH:
+                self._tell()
+            elif self._unwoken_since is None:
+                self._unwoken_since = time.monotonic()
+
+    def _tell(self) -> None:
+        """Have the thread write what waits."""
+        self._unwoken_since = None
+        self._condition.notify_all()
 
     def _give_up(self) -> None:
         """Wait for the disk no longer."""

@@ -349,11 +349,16 @@ class IngesterService:
         """How long nothing needs to be done unless something arrives."""
         if self._arming_until is not None:
             return CONNECT_POLL
-        if self._keeps_more or any(one.may_have_more for one in self._streams.values()):
+        if self._keeps_more:
             return 0.0
-        due = [one.due_at for one in self._streams.values()]
-        longest = LONGEST_WAIT if self._streams or self._standbys else IDLE_WAIT
-        return max(0.0, min(self.member.wait(now), longest, *(at - now for at in due if at is not None)))
+        wait = min(self.member.wait(now), LONGEST_WAIT if self._streams or self._standbys else IDLE_WAIT)
+        for one in self._streams.values():
+            if one.may_have_more:
+                return 0.0
+            due_at = one.due_at
+            if due_at is not None and due_at - now < wait:
+                wait = due_at - now
+        return max(0.0, wait)
 
     @property
     def holding(self) -> bool:

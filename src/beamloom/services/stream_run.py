@@ -198,7 +198,10 @@ class StreamRun:
     @property
     def due_at(self) -> float | None:
         """When there is something to do though nothing has happened."""
-        return min((at for at in (self.reorder.due_at, self._rests_until) if at is not None), default=None)
+        reorder, rest = self.reorder.due_at, self._rests_until
+        if reorder is None or rest is None:
+            return rest if reorder is None else reorder
+        return min(reorder, rest)
 
     def _far_enough(self) -> bool:
         """Whether a source that can wait without harm has given as much as is soon wanted."""
