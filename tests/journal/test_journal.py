@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock
+from beamloom.journal.writer import MUCH
 from support.patience import PATIENCE
 
 LIMIT = 1 << 30
@@ -165,5 +166,32 @@ def test_what_is_done_afterwards_finds_its_record_on_the_disk(tmp_path: Path) ->
                 woken.wait(1)
             writer.turn()
         assert found == list(range(1, 21))
+    finally:
+        writer.close()
+
+
+def test_the_thread_writes_what_nobody_waits_for_when_it_has_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Stuck(tmp_path)
+    writer = JournalWriter(journal, "never", lambda: None)
+    try:
+        writer.keep([b"x"])
+        monkeypatch.setattr("beamloom.journal.writer.LATEST", 0.0)
+        writer.turn()
+        assert journal.begun.wait(PATIENCE)
+        journal.go_on.set()
+    finally:
+        writer.close()
+    assert len(kept(tmp_path)) == 1
+
+
+def test_the_thread_writes_much_at_once(tmp_path: Path) -> None:
+    journal = Stuck(tmp_path)
+    journal.go_on.set()
+    writer = JournalWriter(journal, "never", lambda: None)
+    try:
+        writer.keep([bytes(MUCH)])
+        assert journal.begun.wait(PATIENCE)
     finally:
         writer.close()
