@@ -20,6 +20,7 @@ from beamloom.services.active_run import ActiveRun
 from beamloom.services.controller import ControllerService
 from beamloom.services.evidence import Evidence
 from beamloom.services.ingester import IngesterService
+from beamloom.services.keeping import Keeping
 from beamloom.services.loop import Service
 from beamloom.services.membership import new_peer_id
 from beamloom.services.reducer import ReducerService
@@ -103,6 +104,8 @@ class InlinePipeline:
             f"memory://{CONTROLLER}",
             reducer,
             self.desk,
+            # To look them up takes as long as to arm a run.
+            keeping=Keeping(self.desk, tells_packages=False),
             evidence=self._evidence("reducer"),
             acknowledges_every=0.0,
         )

@@ -17,7 +17,7 @@ from beamloom.engine.provenance import RunFacts
 from beamloom.errors import UsageError
 from beamloom.parameters import ParameterSet, readable
 from beamloom.results.past import PastRuns
-from beamloom.results.record import EpochRecord, RunRecord
+from beamloom.results.record import EpochRecord, RunRecord, package_versions
 from beamloom.services.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 
@@ -35,8 +35,12 @@ class Keeping:
         desk: SnapshotDesk,
         keepers: Mapping[str, Keeper] | None = None,
         past: PastRuns | None = None,
+        *,
+        tells_packages: bool = True,
     ) -> None:
+        """``tells_packages``: the versions of installed packages are in each record, and not only in a file that this process writes."""
         self._desk = desk
+        self._tells_packages = tells_packages
         self.past = past or PastRuns()
         """The last runs, with their results."""
         self._keepers = dict(keepers or {})
@@ -62,7 +66,7 @@ class Keeping:
         """
         self._before = self._newest
         self.past.present = run
-        self._notes = self._newest = _Notes(run, facts, dict(code or {}))
+        self._notes = self._newest = _Notes(run, facts, dict(code or {}), tells_packages=self._tells_packages)
         self._notes.begin_epoch(epoch, parameters)
         if not later:
             self.go_on()
@@ -139,7 +143,9 @@ class Keeping:
 class _Notes:
     """What the reducer knows of a run; ``record`` is called in other threads."""
 
-    def __init__(self, run: str, facts: RunFacts | None, code: dict[str, str]) -> None:
+    def __init__(
+        self, run: str, facts: RunFacts | None, code: dict[str, str], *, tells_packages: bool
+    ) -> None:
         self.run = run
         self.began: dict[int, provenance.EpochRecord] = {}
         """What the controller has told of epochs."""
@@ -151,6 +157,7 @@ class _Notes:
         self._started = time.time() if facts is None else facts.armed_at
         self._epochs: dict[int, ParameterSet] = {}
         self._code = code
+        self._tells_packages = tells_packages
 
     def begin_epoch(self, epoch: int, parameters: ParameterSet) -> None:
         self._epochs[epoch] = parameters
@@ -190,7 +197,7 @@ class _Notes:
             epochs=tuple(epochs),
             editions=[one.to_json() for one in self.editions],
             code=self._code,
-            packages=None,
+            packages=package_versions() if self._tells_packages else None,
         )
 
 
