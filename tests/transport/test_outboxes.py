@@ -25,6 +25,7 @@ def test_a_fast_sender_keeps_no_more_than_two_megabytes_of_what_a_mailbox_has_ta
             connection, stamped, buffer = mailbox.recv_multipart()
             assert arrivals.take(connection, stamped[: STAMP.size], len(stamped) + len(buffer))
             for told, answer in arrivals.answers:
+                assert isinstance(told, bytes)
                 mailbox.send_multipart((told, answer))
             arrivals.answers.clear()
             most = max(most, outbox.waiting)
