@@ -66,6 +66,16 @@ class Absence:
             for span in spans:
                 self._claim(span.worker, span.slot, span.first, span.stop)
 
+    def knows(self, workforce: Workforce) -> bool:
+        """Whether all workers that were asked have answered, or are gone."""
+        return self.asked and not any(worker in workforce for worker in self._awaited)
+
+    def brought_until(self, span: Span) -> int:
+        """One past the last of these leased events whose packet is known to be with the worker; 0 where none is."""
+        claims = self._claims.get(span.worker, {}).get(span.slot, RangeSet())
+        brought = claims.missing(span.first, span.stop)
+        return brought[-1][1] if brought else 0
+
     def _claim(self, worker: str, slot: int, first: int, stop: int) -> None:
         self._claims.setdefault(worker, {}).setdefault(slot, RangeSet()).add(first, stop)
 

@@ -2,6 +2,9 @@
 
 Policy: an open-ended run ends when each of its streams has ended; a run that was told to stop works off the events whose packets have all
 arrived; a run that is aborted ends at once. Whatever nobody can bring any more is lost, each event with its cause.
+
+An ingester that died may have sent more than it came to tell of. So where one is gone, an open-ended run ends when the workers have told
+what they have of it: behind all that anybody has.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from beamloom.engine.scheduler import Scheduler
 from beamloom.engine.settling import Settling
 from beamloom.engine.shares import Shares
 from beamloom.engine.standing import Standing
+from beamloom.engine.succession import Succession
 from beamloom.triggermap import Instance, TriggerMap
 
 
@@ -26,6 +30,7 @@ class Endings:
         standing: Standing,
         scheduler: Scheduler,
         settling: Settling,
+        succession: Succession,
     ) -> None:
         self.closed_at: int | None = None
         """The event before which an open-ended run ended."""
@@ -34,12 +39,16 @@ class Endings:
         self._standing = standing
         self._scheduler = scheduler
         self._settling = settling
+        self._succession = succession
+
+    def _reached(self) -> int | None:
+        """One past the last event that an open-ended run has, when nothing more comes; None as long as that is not known."""
+        return self._succession.brought_until(max(self._standing.seen_until, self._settling.end))
 
     def close_if_all_ended(self, shared: Mapping[str, Shares], now: float) -> None:
         """An open-ended run ends when each of its streams has; ``shared``: those that several ingesters share."""
-        if not self._standing.all_ended:
+        if not self._standing.all_ended or (event := self._reached()) is None:
             return
-        event = self._standing.seen_until
         end_part = self._trigger_map.end_part()
         self._settling.cut(event, iter(() if end_part is None else (Instance(event, end_part),)))
         self._ledger.close(event if end_part is None else event + 1)
@@ -53,15 +62,16 @@ class Endings:
         """A run that was told to stop works off the events whose packets have all arrived; the others are lost."""
         if not self._standing.all_stopped:
             return
+        if self._ledger.total is None:
+            if (reached := self._reached()) is None:
+                return
+            self._settling.cut(reached, iter(()))
+            self._ledger.close(reached)
         until = [
             # What is leased of a stream that is gone, is known of each lease by itself; nobody has what was not.
             self._standing[stream].complete_until if stream in self._standing.left else self._scheduler.cursor
             for stream in self._standing.layouts
         ]
-        if self._ledger.total is None:
-            total = max(self._standing.seen_until, self._settling.end)
-            self._settling.cut(total, iter(()))
-            self._ledger.close(total)
         total = self._ledger.total or 0
         complete = min([*until, total])
         self._scheduler.limit = complete

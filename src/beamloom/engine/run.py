@@ -71,7 +71,6 @@ class Run:
         self._scheduler = Scheduler(trigger_map.instances(), settings.lookahead, stateful=settings.stateful)
         self._settling = Settling(self.ledger, self._scheduler)
         self._fencing = Fencing(self.ledger, self.faults, self._scheduler, self._settling)
-        self._endings = Endings(trigger_map, self.ledger, self.standing, self._scheduler, self._settling)
         self.succession = Succession(
             self.standing,
             self.ledger,
@@ -81,6 +80,9 @@ class Run:
             grace=settings.orphan_grace,
         )
         """Streams that pass from an ingester that died to another one."""
+        self._endings = Endings(
+            trigger_map, self.ledger, self.standing, self._scheduler, self._settling, self.succession
+        )
         self.advanced_at = now
         """The time of the last look."""
 
@@ -170,6 +172,7 @@ class Run:
         nobody knows by then whether all were taken: it stays lost.
         """
         self.custody.told(slot, first, stop)
+        self.standing.made(stop)
         if self.ledger.lost.within(first, stop):
             for a, b in RangeSet(split).missing(first, stop):
                 self._settling.recover(a, b)
@@ -183,6 +186,7 @@ class Run:
     @recorded
     def failed(self, worker: str, slot: int, event: int, failure: Failure) -> None:
         """User code failed on one delivery."""
+        self.standing.made(event + 1)
         if self._scheduler.fail(worker, slot, event):
             self._settling.settle(self.ledger.fail(event, event + 1))
             self.faults.add(failure, worker, event)
@@ -355,11 +359,8 @@ class Run:
         self.succession.ask_again()
         self.redelivered += sum(span.count for span in renewed)
         self._settling.let_go()
-        kept = self._settling.kept
-        resync.settled = self._settling.not_kept(
-            [part for first, stop in self.ledger.settled for part in kept.missing(first, stop)]
-        )
-        resync.spare = self._settling.not_kept(list(kept))
+        resync.settled = self._settling.not_kept(self._settling.not_spare)
+        resync.spare = self._settling.not_kept(list(self._settling.kept))
         resync.fence = list(self._fencing)
         resync.close_at = self._endings.closed_at
         resync.stop_sources = self.phase is RunPhase.STOPPING
@@ -416,7 +417,7 @@ class Run:
         if self.phase is not RunPhase.COMPLETE:
             for stream in self.shares:
                 self._look_at_shares(stream, now)
-            if self.succession.look(now):
+            if self.succession.look(now) or self.ledger.total is None:
                 self._end_without(now)
             if self.phase is RunPhase.RUNNING:
                 self._endings.lose_overdue(self.shares, now)

@@ -183,6 +183,12 @@ class Settling:
         lives = self._scheduler.lives
         return RangeSet() if lives is None else lives.pasts.kept
 
+    @property
+    def not_spare(self) -> list[Range]:
+        """The settled events whose packets are not kept for a replay."""
+        kept = self.kept
+        return [part for first, stop in self._ledger.settled for part in kept.missing(first, stop)]
+
     def not_kept(self, settled: list[Range]) -> list[Range]:
         """Of these events, those of which ingesters need not keep the packets."""
         if self._scheduler.keeps_start and settled and settled[0][0] == 0:

@@ -60,6 +60,7 @@ class Standing:
         """What the trigger map says of each stream."""
         self._streams = {stream: StreamProgress(changed_at=now) for stream in layouts}
         self._straggler_timeout = straggler_timeout
+        self._made_until = 0
         self._given_up: dict[str, tuple[WantedEvents, str]] = {}
         self._losses: list[Loss] = []
 
@@ -80,6 +81,10 @@ class Standing:
             state.changed_at = now
         if seen_until > 0:
             state.taken_up_at = None
+
+    def made(self, stop: int) -> None:
+        """Something was made of the event before this one: its packets have come, whether or not an ingester has told of them."""
+        self._made_until = max(self._made_until, stop)
 
     def stop(self, stream: str) -> None:
         """The source of a stream has been stopped."""
@@ -113,8 +118,8 @@ class Standing:
 
     @property
     def seen_until(self) -> int:
-        """One past the last event of which any stream has seen a packet or a loss."""
-        return max((state.seen_until for state in self._streams.values()), default=0)
+        """One past the last event of which any stream has seen a packet or a loss, as far as that is known."""
+        return max((self._made_until, *(state.seen_until for state in self._streams.values())))
 
     @property
     def complete_until(self) -> int:

@@ -125,8 +125,7 @@ class Succession:
             for span in self._scheduler.leases_of(worker.name, slot, a, b)
         ]
         self._settling.let_go()
-        kept = self._settling.kept
-        settled = [part for first, stop in self._ledger.settled for part in kept.missing(first, stop)]
+        kept, settled = self._settling.kept, self._settling.not_spare
         needed_from = settled[0][1] if settled and settled[0][0] == 0 else 0
         rejoins = {s: msgspec.structs.replace(one, needed_from=needed_from) for s, one in rejoins.items()}
         return Handover(rejoins, spans, self._settling.not_kept(settled), self._settling.not_kept(list(kept)))
@@ -153,6 +152,30 @@ class Succession:
             for first, stop in events:
                 step.spans += self._scheduler.renew(name, slot, first, stop)
         return again
+
+    def brought_until(self, event: int) -> int | None:
+        """One past the last event from ``event`` on of which a worker has a packet of a stream that is gone; ``event`` where none has.
+
+        None as long as that is not known. To be asked when ``event`` is as far as it was told that the streams came.
+        """
+        gone = self._absences.are(Place.GIVEN_UP)
+        workforce = self._scheduler.workforce
+        if not gone:
+            return event
+        if not all(one.knows(workforce) for one in gone.values()):
+            return None
+        until = event
+        for worker in workforce:
+            for slot, lease in worker.leases.items():
+                for first, stop in lease.within(event, self._scheduler.cursor):
+                    if worker.suspended:
+                        # It was not asked, and may have made something of these.
+                        return None
+                    for span in self._scheduler.leases_of(worker.name, slot, first, stop):
+                        for stream, one in gone.items():
+                            if span.streams is None or stream in span.streams:
+                                until = max(until, one.brought_until(span))
+        return until
 
     def ask_again(self) -> None:
         """Another controller goes on, and nobody knows which messages of the former one have arrived."""
