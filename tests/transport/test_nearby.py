@@ -270,6 +270,34 @@ def test_garbage_at_the_door_changes_nothing_for_others(
         assert numbers(received(there, 1)) == [1]
 
 
+EXHAUSTED = """
+import os, resource, sys, time
+from beamloom.transport.messages import Tick, encode
+from beamloom.transport.nearby import Door, Neighbour
+from beamloom.transport.waiting import Waiter
+
+waiter = Waiter()
+door = Door.beside("127.0.0.1", int(sys.argv[1]), waiter)
+address = "tcp://127.0.0.1:" + sys.argv[1]
+first, second = Neighbour.at(address), Neighbour.at(address)
+assert first.carry(encode("me", Tick("1")), [])
+highest = max(map(int, os.listdir("/proc/self/fd")))
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, highest))
+assert Neighbour.at(address) is None
+assert Door.beside("127.0.0.1", 1, waiter) is None
+assert door.hear(waiter.wait(0.0)) == []
+assert list(waiter.wait(0.0)) == [], "it would be woken again and again"
+assert not first.carry(encode("me", Tick("2")), [])
+"""
+
+
+@linux
+def test_without_descriptors_the_way_is_left_alone_and_nobody_spins() -> None:
+    command = [sys.executable, "-c", EXHAUSTED, str(quiet_port())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 LISTENS = """
 import os, socket, sys
 os.setuid(65534)

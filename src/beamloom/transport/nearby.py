@@ -65,7 +65,11 @@ class Neighbour:
             return None
         if not near or not port or sys.platform != "linux":
             return None
-        end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        try:
+            end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        except OSError:
+            # The process has as many descriptors as it may.
+            return None
         with contextlib.suppress(OSError):
             end.connect(_name(port))
             if _of_this_user(end):
@@ -171,7 +175,10 @@ class Door:
         """The door of a mailbox that is bound to ``port`` of the address ``bound``; None where it is to have none, or cannot."""
         if sys.platform != "linux" or bound not in (*LOOPBACK, *ANYWHERE):
             return None
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        try:
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        except OSError:
+            return None
         try:
             listener.bind(_name(port))
             listener.listen(MOST_CALLERS)
@@ -194,16 +201,28 @@ class Door:
         return heard
 
     def _let_in(self) -> Iterator[Caller]:
-        with contextlib.suppress(OSError):
-            while True:
+        while True:
+            try:
                 end, _ = self._listener.accept()
-                end.setblocking(False)
-                if len(self._callers) >= MOST_CALLERS or not _of_this_user(end):
-                    end.close()
-                    continue
-                caller = Caller(end)
-                self._callers[self._waiter.add(caller.descriptor)] = caller
-                yield caller
+            except BlockingIOError:
+                return
+            except OSError:
+                # There is no descriptor for another one, and would be none the next moment. Who knocks goes by ZeroMQ.
+                self._let_in_no_more()
+                return
+            end.setblocking(False)
+            if len(self._callers) >= MOST_CALLERS or not _of_this_user(end):
+                end.close()
+                continue
+            caller = Caller(end)
+            self._callers[self._waiter.add(caller.descriptor)] = caller
+            yield caller
+
+    def _let_in_no_more(self) -> None:
+        if self._knock >= 0:
+            self._waiter.remove(self._knock)
+            self._listener.close()
+            self._knock = -1
 
     def _part(self, caller: Caller) -> None:
         del self._callers[caller.descriptor]
@@ -214,5 +233,4 @@ class Door:
         """Let nobody in any more, and take nothing."""
         for caller in list(self._callers.values()):
             self._part(caller)
-        self._waiter.remove(self._knock)
-        self._listener.close()
+        self._let_in_no_more()
