@@ -41,3 +41,8 @@ class Epochs:
     def get(self, epoch: int) -> ParameterSet | None:
         """The set of an epoch; None when it has not arrived yet."""
         return self._sets.get(epoch)
+
+    def known(self, epoch: int) -> ParameterSet:
+        """The set of an epoch; the latest one where it has not arrived, or is no longer kept."""
+        found = self._sets.get(epoch)
+        return self.latest if found is None else found

@@ -161,7 +161,7 @@ class ReducerService:
                     self._take(received.sender, results, received.buffers)
             case Parameters(epoch=epoch, values=values) as parameters:
                 self._reducing.begin_epoch(epoch, values)
-                self._keeping.begin_epoch(epoch, self._epochs.get(epoch) or self._epochs.latest)
+                self._keeping.begin_epoch(epoch, self._epochs.known(epoch))
                 if self._run is not None:
                     self._journal.keep("", parameters)
                 for early in self._early.take():
@@ -264,7 +264,7 @@ class ReducerService:
         match received.message:
             case Parameters(epoch=epoch, values=values):
                 self._reducing.begin_epoch(epoch, values)
-                self._keeping.begin_epoch(epoch, self._epochs.get(epoch) or self._epochs.latest)
+                self._keeping.begin_epoch(epoch, self._epochs.known(epoch))
             case Results() as results:
                 self._take(received.sender, results, received.buffers)
             case Decided(hook=hook) as decided:

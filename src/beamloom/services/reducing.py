@@ -252,7 +252,7 @@ class Reducing:
         """
         slot, epoch, first, stop = span
         analysis, decode, plain = self.analysis, self._decoder.decode, self._decoder.plain
-        parameters = self._epochs.get(epoch) or self._epochs.latest
+        parameters = self._epochs.known(epoch)
         name, parameters_hash = name_of(worker), parameters.hash
         deadly, at_work = self._last_words.deadly(slot, first, stop), self._last_words.at_work(slot)
         processed, failed, merges = self.processed, RangeSet(), bool(batch.combined)
@@ -324,7 +324,7 @@ class Reducing:
                 allow_pickle=self._settings.allow_pickle,
             )
 
-        parameters = self._epochs.get(entry.epoch) or self._epochs.latest
+        parameters = self._epochs.known(entry.epoch)
         return self._evidence.of_reduce(failure, entry.event, entry.epoch, given, parameters, analysis)
 
     def _fail(

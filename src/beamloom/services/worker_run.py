@@ -177,8 +177,8 @@ class WorkerRun:
 
     def turn(self, now: float, seconds: float, *, begins: bool) -> None:
         """Work off what is ready, but begin no event after ``seconds``, or none at all without ``begins``; send what came of it."""
-        if begins and not self.ready:
-            self.ready = self._assembler.take_ready(self.outgoing.room(self._turn_events))
+        if begins:
+            self._take_ready()
         if not self.ready:
             self.awaited = self._assembler.awaited
         if begins and self.ready and not self.outgoing.outbox.full:
@@ -187,6 +187,13 @@ class WorkerRun:
         self._leased = self._assembler.leased
         self.outgoing.send(sum(map(len, self.ready)) + self._leased, now)
         self._times.sending += time.perf_counter() - begin
+        if begins:
+            # More may be here than a turn works off: no message will tell of it.
+            self._take_ready()
+
+    def _take_ready(self) -> None:
+        if not self.ready:
+            self.ready = self._assembler.take_ready(self.outgoing.room(self._turn_events))
 
     def _work_off(self, now: float, seconds: float) -> None:
         begin = time.perf_counter()
@@ -205,6 +212,6 @@ class WorkerRun:
     def wait(self, now: float, *, begins: bool) -> float:
         """Seconds in which nothing needs to be done unless a message arrives."""
         may_go_on = begins and not self.outgoing.outbox.full
-        if may_go_on and self.ready and self._epochs.get(self.ready[0].epoch):
+        if may_go_on and self.ready and self._epochs.get(self.ready[0].epoch) is not None:
             return 0.0
         return self.outgoing.combiner.wait(now)
