@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.services.acknowledging import MANY, MOMENT, MOMENTS, SEVERAL, WORKERS_MOMENTS, Acknowledgements
+from beamloom.services.acknowledging import MANY, MOMENT, MOMENTS, WORKERS_MOMENTS, Acknowledgements
 
 
 def took(told: Acknowledgements, sequence: int, *, events: int = 1, ahead: int = 0) -> None:
@@ -45,16 +45,6 @@ def test_while_no_worker_has_used_half_of_its_lease_more_is_told_together() -> N
     assert told.take_due(1.0 + 1.01 * MOMENT) is not None
     took(told, 4, ahead=2)
     assert math.isclose(told.wait(2.0), 0.0)
-
-
-def test_where_many_events_come_they_are_told_after_a_moment_whatever_is_leased() -> None:
-    told = Acknowledgements()
-    took(told, 0)
-    assert told.take_due(1.0) is not None
-    took(told, 1, events=SEVERAL - 1, ahead=10 * MANY)
-    assert math.isclose(told.wait(1.0), MOMENTS * MOMENT)
-    took(told, 2, ahead=10 * MANY)
-    assert math.isclose(told.wait(1.0), MOMENT)
 
 
 def test_each_worker_counts_what_is_its_own() -> None:

@@ -18,8 +18,6 @@ MOMENT = 0.004
 """Seconds between two acknowledgements while a worker may soon have nothing left to do."""
 MOMENTS = 4
 """So many while none may."""
-SEVERAL = 64
-"""Events after which it is one: at high rates leases follow results closely, or workers stand still."""
 MANY = 512
 """Events after which none is waited for."""
 WORKERS_MOMENTS = 12
@@ -75,7 +73,7 @@ class Acknowledgements:
             known.add(first, stop)
             self._events += stop - first
             self._untold[by] = self._untold.get(by, 0) + stop - first
-        self._hurried = self._hurried or ahead <= self._untold.get(worker, 0) or self._events >= SEVERAL
+        self._hurried = self._hurried or ahead <= self._untold.get(worker, 0)
 
     def wait(self, now: float) -> float:
         """Seconds until what was taken is to be told; infinite where nothing was."""
