@@ -272,14 +272,13 @@ class Reducing:
                     at_work[0] = given.event = event
                     self.working_since = clock()
                     try:
-                        if plain is None:
-                            payload = decode(heads[place], batch.large(place) if has_large else ())
-                        else:
+                        if plain is not None:
                             try:
                                 payload = plain(heads[place])
                             except NOT_PLAIN:
                                 plain = None
-                                payload = decode(heads[place], batch.large(place) if has_large else ())
+                        if plain is None:
+                            payload = decode(heads[place], batch.large(place) if has_large else ())
                         analysis.process_result(
                             Result(event, name, parameters_hash, payload, epoch, combined), parameters
                         )

@@ -224,10 +224,16 @@ class ZmqChannel:
             os.eventfd_read(self._wake_fd)
         if self.strangers > self._told_of:
             self._tell_of_strangers()
+        received: list[Received] = []
         # The shorter way first: what came by it may be waited for by what came by the other one.
-        received = [] if self._door is None else self._hear(self._door.hear(ready))
+        if self._door is not None:
+            for caller, frames in self._door.hear(ready):
+                self._take(caller, frames, received)
         if self._inbox_fd in ready or not self._inbox_read:
-            received += self._drain()
+            self._drain(received)
+        self.meter.received += len(received)
+        if self._arrivals.answers:
+            self._answer()
         return received, bool(ready)
 
     def _tell_of_strangers(self) -> None:
@@ -247,11 +253,10 @@ class ZmqChannel:
             )
         self._told_of = count
 
-    def _drain(self) -> list[Received]:
-        """What has come by ZeroMQ."""
+    def _drain(self, received: list[Received]) -> None:
+        """Add what has come by ZeroMQ."""
         frames, counts = self._receiver.receive(DRAIN_LIMIT)
         self._inbox_read = len(counts) < DRAIN_LIMIT
-        received: list[Received] = []
         end = 0
         for count in counts:
             begin, end = end, end + count
@@ -259,38 +264,21 @@ class ZmqChannel:
                 self.undecodable += 1
                 continue
             self._take(bytes(frames[begin]), frames[begin + 1 : end], received)
-        self.meter.received += len(received)
-        if self._arrivals.answers:
-            self._answer()
-        return received
-
-    def _hear(self, heard: Sequence[tuple[Connection, Sequence[Any]]]) -> list[Received]:
-        """What neighbours have brought."""
-        received: list[Received] = []
-        for caller, frames in heard:
-            self._take(caller, frames, received)
-        self.meter.received += len(received)
-        if self._arrivals.answers:
-            self._answer()
-        return received
 
     def _take(self, connection: Connection, frames: Sequence[Any], received: list[Received]) -> None:
         """Add this message to what was received, if it is its turn, and those that have waited for it."""
-        head, buffers = bytes(frames[0]), frames[1:]
-        size = len(head) + sum(map(len, buffers))
-        if len(head) >= STAMP.size and head[0] in KINDS:
-            arrivals = self._arrivals
-            if not arrivals.take(connection, head, size, frames):
-                return
-            self._read(memoryview(head)[STAMP.size :], buffers, size, received)
-            while arrivals.released:
-                released, arrivals.released = arrivals.released, []
-                for _, (late, *more) in released:
-                    self._read(
-                        memoryview(bytes(late))[STAMP.size :], more, len(late) + sum(map(len, more)), received
-                    )
-        else:
-            self._read(head, buffers, size, received)
+        head, size = bytes(frames[0]), sum(map(len, frames))
+        if len(head) < STAMP.size or head[0] not in KINDS:
+            self._read(head, frames[1:], size, received)
+            return
+        arrivals = self._arrivals
+        if not arrivals.take(connection, head, size, frames):
+            return
+        self._read(memoryview(head)[STAMP.size :], frames[1:], size, received)
+        while arrivals.released:
+            released, arrivals.released = arrivals.released, []
+            for _, late in released:
+                self._read(memoryview(bytes(late[0]))[STAMP.size :], late[1:], sum(map(len, late)), received)
 
     def _read(self, head: Any, buffers: Sequence[Any], size: int, received: list[Received]) -> None:
         try:
