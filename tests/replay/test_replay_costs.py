@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -99,6 +99,40 @@ def test_large_frames_are_read_one_by_one_as_their_events_come(
     assert {event: value for event, _, value in report.publish["deliveries"]} == {n: n for n in range(50)}
     # A few are looked at for what opens and what closes the series.
     assert max(ahead) <= 6
+
+
+class CountedFrame(bytes):
+    """Knows how many there are."""
+
+    alive: ClassVar[list[None]] = []
+
+    def __init__(self, content: bytes) -> None:
+        self.alive.append(None)
+
+    def __del__(self) -> None:
+        self.alive.pop()
+
+
+def test_a_large_frame_is_let_go_before_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, alive = HeldFile.read, []
+
+    def noted(file: HeldFile, offset: int, length: int) -> bytes:
+        alive.append(len(CountedFrame.alive))
+        return CountedFrame(read(file, offset, length))
+
+    monkeypatch.setattr(HeldFile, "read", noted)
+    assert replay(LastBytes, Gather, [recording(tmp_path, 50, 1 << 16)]).counts.reduced == 50
+    # The few that the look through the file has kept.
+    assert len(set(alive[-30:])) == 1
+
+
+def test_large_frames_have_turns_as_long_as_small_ones(tmp_path: Path) -> None:
+    path = recording(tmp_path, 200, 1 << 20)
+    deliveries = replay(Numbers, Gather, [path]).publish["deliveries"]
+    assert len(deliveries) == 201
+    assert max(len(list(some)) for _, some in groupby(deliveries, key=lambda one: one[1])) > 60
 
 
 def test_data_of_one_size_is_parsed_once_to_see_whether_it_opens_a_series(

@@ -97,7 +97,10 @@ class ReadyRun(msgspec.Struct):
         begin = self.first + 1
         if begin == self.stop:
             return
-        if first.is_late:
+        is_late = first.is_late
+        # The frames of the second may lie in its memory.
+        del first
+        if is_late:
             yield map(_late, range(begin, self.stop), zip(repeat(self.streams), range(1, len(self))))
         else:
             yield map(Event, range(begin, self.stop), self._streams_behind(1))

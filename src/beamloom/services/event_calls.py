@@ -190,6 +190,8 @@ class EventCalls:
                 said.clear()
                 self._failures.of_event(run.at(number), parameters, tick, error)
             self.tick = tick = False
+            # The frames of the next one may lie in its memory, and what is in the cache is quicker to fill.
+            del event
         outgoing.add(run, first, heads, large, spoken)
         if run.split:
             outgoing.outbox.mark_split(range(run.first, stop))
