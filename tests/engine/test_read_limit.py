@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import given
 
-from beamloom.engine.packet_rows import singles
+from beamloom.engine.packet_rows import PacketRow, singles
 from beamloom.engine.read_limit import FIRST, LONGEST, ReadLimit
-from beamloom.events import Malformed, Packet, PacketKind
+from beamloom.events import LaterFrame, Malformed, Packet, PacketKind
 
 SMALL = 100
 
@@ -75,6 +76,21 @@ def test_packets_that_are_fast_again_are_read_together_again() -> None:
     assert len(read(limit, queue, 1 << 20)) == 1
     queue.seconds_each = 0.000001
     assert max(len(read(limit, queue, 1 << 20)) for _ in range(50)) == 512
+
+
+class InFile(LaterFrame):
+    def read(self) -> bytes:
+        raise AssertionError("somebody read a frame")
+
+
+def test_frames_that_stay_in_their_file_take_room_and_are_not_counted_as_read() -> None:
+    def ask(count: int) -> list[PacketRow]:
+        frames: list[Any] = [b"head", InFile()] * count
+        return [PacketRow("test", PacketKind.DATA, None, count, 2, frames, [4, 1 << 20])]
+
+    limit = ReadLimit(512, 4 << 20)
+    assert len(list(singles(limit.read(ask, 1 << 40, lambda: 0.0)))) == 512
+    assert len(list(singles(limit.read(ask, 100 << 20, lambda: 0.0)))) == 99
 
 
 def test_one_packet_is_read_where_there_is_no_room_for_two() -> None:

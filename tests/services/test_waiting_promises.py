@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from beamloom.results import MergingReducer
 from beamloom.events import Event
+from beamloom.results import MergingReducer
 from beamloom.results.types import Sum
 from beamloom.triggermap import uniform
 from services.bench import Bench, Doubling, Feed, Gathering, counts, series

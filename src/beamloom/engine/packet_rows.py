@@ -13,7 +13,7 @@ from operator import add
 from typing import Any, TypeAlias
 
 from beamloom.engine.later_frames import LaterFrames
-from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
+from beamloom.events import LaterFrame, Malformed, Packet, PacketKind, frame_bytes
 
 _DATA = PacketKind.DATA
 _PLAIN = {bytes}
@@ -53,6 +53,14 @@ class PacketRow:
         if self._nbytes < 0:
             self._nbytes = sum(self.sizes) * (self.count if self.alike else 1)
         return self._nbytes
+
+    @property
+    def later_nbytes(self) -> int:
+        """Bytes of frames that are each read when they are wanted; what LaterFrames are cut out of may be in memory."""
+        if isinstance(self.frames, LaterFrames):
+            return 0
+        each = zip(self.frames, self.frame_sizes(), strict=True)
+        return sum(size for frame, size in each if isinstance(frame, LaterFrame))
 
     @property
     def alike(self) -> bool:

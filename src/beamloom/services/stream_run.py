@@ -57,7 +57,7 @@ logger = logging.getLogger(__name__)
 READ_LIMIT = 512
 """Most packets that are read from one device before the others and the mailbox have their turn."""
 READ_BYTES = 32 << 20
-"""Most bytes of them, as far as that can be known before they are read."""
+"""Most bytes of them, as far as that can be known before they are read, without those that stay in a file."""
 AHEAD_BYTES = 32 << 20
 """Bytes of packets beyond what is leased, from which on files and generators are not read on where frames are shared."""
 PROGRESS_EVERY = 0.1
