@@ -7,7 +7,14 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.services.acknowledging import MANY, MOMENT, MOMENTS, WORKERS_MOMENTS, Acknowledgements
+from beamloom.services.acknowledging import (
+    DRY_MOMENTS,
+    MANY,
+    MOMENT,
+    MOMENTS,
+    WORKERS_MOMENTS,
+    Acknowledgements,
+)
 
 
 def took(told: Acknowledgements, sequence: int, *, events: int = 1, ahead: int = 0) -> None:
@@ -24,8 +31,8 @@ def test_what_comes_after_a_silence_is_told_at_once_and_the_next_after_a_moment(
     first = told.take_due(1.0)
     assert first is not None
     assert (first.sequences, first.deliveries) == ({"w": 0}, [("w", 0, 0, 1)])
-    took(told, 1)
-    took(told, 2)
+    took(told, 1, ahead=1)
+    took(told, 2, ahead=1)
     assert told.take_due(1.0 + MOMENT / 2) is None
     assert math.isclose(told.wait(1.0 + MOMENT / 2), MOMENT / 2)
     both = told.take_due(1.0 + 1.01 * MOMENT)
@@ -45,6 +52,19 @@ def test_while_no_worker_has_used_half_of_its_lease_more_is_told_together() -> N
     assert told.take_due(1.0 + 1.01 * MOMENT) is not None
     took(told, 4, ahead=2)
     assert math.isclose(told.wait(2.0), 0.0)
+
+
+def test_a_worker_that_has_nothing_left_waits_a_fraction_of_a_moment() -> None:
+    told = Acknowledgements()
+    took(told, 0)
+    assert told.take_due(1.0) is not None
+    took(told, 1, ahead=10)
+    took(told, 2, ahead=0)
+    took(told, 3, ahead=10)
+    assert math.isclose(told.wait(1.0), DRY_MOMENTS * MOMENT)
+    assert told.take_due(1.0 + 1.01 * DRY_MOMENTS * MOMENT) is not None
+    took(told, 4, ahead=10)
+    assert math.isclose(told.wait(1.0 + 1.01 * DRY_MOMENTS * MOMENT), MOMENTS * MOMENT)
 
 
 def test_each_worker_counts_what_is_its_own() -> None:
@@ -116,7 +136,7 @@ def test_all_that_was_taken_is_told_once_and_in_time(steps: Steps) -> None:
         now += gap
         took(told, sequence, events=events, ahead=ahead)
         oldest = now if oldest is None else oldest
-        longest = MOMENT if ahead <= events else MOMENTS * MOMENT
+        longest = MOMENT * (DRY_MOMENTS if ahead == 0 else 1 if ahead <= events else MOMENTS)
         assert now + told.wait(now) <= max(now, oldest + longest) + 1e-9
     rest = told.take()
     heard += 0 if rest is None else sum(stop - first for *_, first, stop in rest.deliveries)

@@ -1,9 +1,10 @@
 """What the reducer has taken since it last told anybody.
 
 Policy: what comes after a silence is told at once; while results keep coming they are told together, when they are many, or after a while.
-That is a moment where a worker has used half of what is leased to it, and several where none has: each of these words has two processes
-wake up beside the next event. The controller hears which deliveries they were, as ranges. Each worker hears that all up to the latest of
-its own are taken, which only frees its memory: seldom, unless its results have arrays of their own.
+That is a moment where a worker has used half of what is leased to it, a fraction of one where it has nothing left, and several where none
+has used as much: each of these words has two processes wake up beside the next event. The controller hears which deliveries they were, as
+ranges. Each worker hears that all up to the latest of its own are taken, which only frees its memory: seldom, unless its results have
+arrays of their own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ MOMENT = 0.004
 """Seconds between two acknowledgements while a worker may soon have nothing left to do."""
 MOMENTS = 4
 """So many while none may."""
+DRY_MOMENTS = 0.25
+"""So many where one has nothing left: at the beginning of a fast series, and after everybody was held up."""
 MANY = 512
 """Events after which none is waited for."""
 WORKERS_MOMENTS = 12
@@ -45,7 +48,8 @@ class Acknowledgements:
         self._workers_told_at = -math.inf
         self._events = 0
         self._large = False
-        self._hurried = False
+        self._moments: float = MOMENTS
+        """Between two acknowledgements, as it stands."""
         self._sequences: dict[str, int] = {}
         self._deliveries: dict[tuple[str, int], RangeSet] = {}
         self._untold: dict[str, int] = {}
@@ -73,7 +77,10 @@ class Acknowledgements:
             known.add(first, stop)
             self._events += stop - first
             self._untold[by] = self._untold.get(by, 0) + stop - first
-        self._hurried = self._hurried or ahead <= self._untold.get(worker, 0)
+        if ahead == 0:
+            self._moments = DRY_MOMENTS
+        elif ahead <= self._untold.get(worker, 0):
+            self._moments = min(self._moments, 1)
 
     def wait(self, now: float) -> float:
         """Seconds until what was taken is to be told; infinite where nothing was."""
@@ -83,7 +90,8 @@ class Acknowledgements:
             return 0.0
         due = self._workers_told_at + WORKERS_MOMENTS * self._moment
         if self._deliveries or self._large:
-            due = min(due, self._told_at + self._moment * (1 if self._hurried or self._large else MOMENTS))
+            moments = min(self._moments, 1) if self._large else self._moments
+            due = min(due, self._told_at + self._moment * moments)
         return max(0.0, due - now)
 
     def take_due(self, now: float) -> Acknowledged | None:
@@ -109,5 +117,5 @@ class Acknowledgements:
             for (worker, slot), events in self._deliveries.items()
             for first, stop in events
         ]
-        self._deliveries, self._untold, self._events, self._hurried = {}, {}, 0, False
+        self._deliveries, self._untold, self._events, self._moments = {}, {}, 0, MOMENTS
         return deliveries
