@@ -7,6 +7,7 @@ one trigger into an event; what the worker returns for it travels to the reducer
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.metadata
 from collections.abc import Callable, Iterable
 from enum import IntEnum
@@ -129,28 +130,46 @@ Parser = Callable[[Packet], Any]
 """Turns one packet into the objects that its device's documentation speaks of."""
 
 _PARSERS = "beamloom.parsers"
+_SHIPPED = {
+    "DECTRIS_V2": "dectris_v2",
+    "EIGER_LEGACY": "dectris_v1",
+    "GENERATOR": "generator",
+    "HDF5": "hdf5",
+    "IMAGE_FILE": "image_files",
+    "JUNGFRAU": "jungfrau",
+    "NTNDArray": "pva",
+    "PCAP": "pcap",
+    "PCAP_RAW": "pandabox",
+    "STINS": "stins",
+    "adzmq": "adzmq",
+    "albaem": "albaem",
+    "bluesky": "bluesky",
+    "contrast": "contrast",
+    "karabo": "karabo",
+    "lecroy_9fwdWp6Rq7": "lecroy",
+    "sardana": "sardana",
+    "xspress": "xspress3",
+}
+"""By type, the device of this package that has its parser, as its entry points say: to look these up takes 3 ms."""
 
 
 @functools.cache
 def find_parser(typ: str) -> Parser:
-    """The parser for packets of type ``typ``, from the entry points ``beamloom.parsers`` of this package, or else of all installed ones."""
-    for look in (_own_parsers, _all_parsers):
-        for entry in look().select(name=typ):
-            parser: Parser = entry.load()
-            return parser
-    known = sorted(_all_parsers().names)
+    """The parser for packets of type ``typ``: that of this package, or else of an entry point ``beamloom.parsers`` of any installed one."""
+    parser: Parser
+    if (device := _SHIPPED.get(typ)) is not None:
+        parser = importlib.import_module(f"beamloom.devices.{device}").parse
+    else:
+        parser = _installed_parser(typ)
+    return parser
+
+
+def _installed_parser(typ: str) -> Parser:
+    installed = importlib.metadata.entry_points(group=_PARSERS)
+    for entry in installed.select(name=typ):
+        parser: Parser = entry.load()
+        return parser
     raise UnknownPacketType(
-        f"no parser is installed for packets of type {typ!r}; installed are {', '.join(known)}. "
+        f"no parser is installed for packets of type {typ!r}; installed are {', '.join(sorted(installed.names))}. "
         f"A package adds one with an entry point in the group {_PARSERS!r}."
     )
-
-
-def _own_parsers() -> importlib.metadata.EntryPoints:
-    try:
-        return importlib.metadata.distribution("beamloom").entry_points.select(group=_PARSERS)
-    except importlib.metadata.PackageNotFoundError:
-        return importlib.metadata.EntryPoints()
-
-
-def _all_parsers() -> importlib.metadata.EntryPoints:
-    return importlib.metadata.entry_points(group=_PARSERS)

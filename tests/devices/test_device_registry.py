@@ -18,7 +18,7 @@ from beamloom.devices.registry import (
     find_device,
     installed_devices,
 )
-from beamloom.events import Packet, find_parser
+from beamloom.events import _SHIPPED, Packet, find_parser
 from beamloom.located_yaml import FileError
 from beamloom.pipeline_file import parse_pipeline
 
@@ -45,7 +45,15 @@ def test_parsers_shipped_here_are_found_without_looking_through_all_packages(
 ) -> None:
     find_parser.cache_clear()
     monkeypatch.delattr(importlib.metadata, "entry_points")
+    monkeypatch.delattr(importlib.metadata, "distribution")
     assert find_parser(stins.TYP) is stins.parse
+
+
+def test_each_parser_that_is_shipped_here_is_found_as_its_entry_point_says() -> None:
+    entries = importlib.metadata.distribution("beamloom").entry_points.select(group="beamloom.parsers")
+    assert set(_SHIPPED) == entries.names
+    for entry in entries:
+        assert entry.value == f"beamloom.devices.{_SHIPPED[entry.name]}:parse"
 
 
 def test_an_unknown_name_is_answered_with_the_closest_one() -> None:
