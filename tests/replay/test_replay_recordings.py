@@ -201,3 +201,22 @@ def test_a_recording_that_becomes_shorter_while_it_is_replayed_ends_the_replay_w
 
     with pytest.raises(CorruptRecording, match=r"a\.cbors has become shorter while it was read"):
         replay(Shortens, Gather, [path])
+
+
+def test_events_that_were_kept_have_their_packets_though_nobody_looked_at_them_in_their_call(
+    tmp_path: Path,
+) -> None:
+    kept: list[Event] = []
+
+    class Keeps:
+        def process_event(self, event: Event) -> None:
+            kept.append(event)
+
+    path = tmp_path / "a.cbors"
+    with RecordingWriter(path) as writer:
+        for number in range(20):
+            writer.write(Record(number, {"a": Packet("raw", [b"%d" % number])}))
+    replay(Keeps, None, [path])
+    assert {event.event_number: event.streams["a"].frames[0] for event in kept} == {
+        number: b"%d" % number for number in range(20)
+    }

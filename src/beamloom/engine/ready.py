@@ -8,6 +8,7 @@ one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
@@ -85,14 +86,16 @@ class ReadyRun(msgspec.Struct):
 
     def streams(self, place: int) -> Streams:
         """The packets of the event in this place."""
-        return {name: packets[place] for name, packets in self.columns.items()}
+        return _streams_of(self.columns, place)
 
     def events(self) -> Iterator[Event]:
         """All of them as the user's class sees them."""
         return chain.from_iterable(self._events())
 
     def _events(self) -> Iterator[Iterable[Event]]:
-        first = _late(self.first, (self.streams, 0))
+        # An event that is kept has its packets also when this run has given up its own.
+        streams = partial(_streams_of, self.columns)
+        first = _late(self.first, (streams, 0))
         yield (first,)
         begin = self.first + 1
         if begin == self.stop:
@@ -101,7 +104,7 @@ class ReadyRun(msgspec.Struct):
         # The frames of the second may lie in its memory.
         del first
         if is_late:
-            yield map(_late, range(begin, self.stop), zip(repeat(self.streams), range(1, len(self))))
+            yield map(_late, range(begin, self.stop), zip(repeat(streams), range(1, len(self))))
         else:
             yield map(Event, range(begin, self.stop), self._streams_behind(1))
 
@@ -114,6 +117,10 @@ class ReadyRun(msgspec.Struct):
             for streams, packet in zip(found, packets[place:], strict=True):
                 streams[name] = packet
         return found
+
+
+def _streams_of(columns: dict[str, Sequence[Packet]], place: int) -> Streams:
+    return {name: packets[place] for name, packets in columns.items()}
 
 
 class LateEvent(Event):

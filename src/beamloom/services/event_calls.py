@@ -97,7 +97,7 @@ class EventCalls:
                     self.last_event = stop - 1
                 if stop < run.stop:
                     return [run.behind(stop), *ready[place + 1 :]]
-                run.columns.clear()  # The frames of the next may lie in the memory of these.
+                run.columns = {}  # The frames of the next may lie in the memory of these.
         finally:
             self._notes.end()
             self._feedback.shut()
