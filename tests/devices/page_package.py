@@ -31,8 +31,9 @@ def write_package(page: Path, folder: Path) -> None:
 
 
 def environment(package: Path) -> dict[str, str]:
-    """That of a process for which the package is installed."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
+    """That of a process for which the package is installed, and which is told nothing of how these tests are run."""
+    path = os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""}
 
 
 def run(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
