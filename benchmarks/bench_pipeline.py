@@ -41,6 +41,7 @@ class BenchPipeline:
         analysis: str = "trivial_analysis",
         *,
         device: Mapping[str, Any] | None = None,
+        sharing: int = 0,
         without: Collection[str] = (),
         policy: RestartPolicy | None = None,
         **settings: Any,
@@ -48,6 +49,7 @@ class BenchPipeline:
         """``settings`` as in a pipeline file; ``without``: guard, journal or store; ``policy``: when who died is started again.
 
         ``device``: keys of a stream whose device needs no process of its own, in place of detectors that send.
+        ``sharing``: over so many ingesters the streams are dealt out; 0: each has one, or is split over ``ingesters``.
         """
         self.streams = [f"detector{number}" for number in range(streams)]
         self._frame_bytes = frame_bytes
@@ -58,12 +60,16 @@ class BenchPipeline:
         self._writes_result = analysis.startswith("comparison_analysis")
         own = [] if device else self.streams
         self._sources, urls = start_sources(own, Path(self._folder.name))
+        shared = {
+            stream: {"ingester": f"field{number % sharing}"} if sharing else {"ingesters": ingesters}
+            for number, stream in enumerate(self.streams)
+        }
         module, _, name = analysis.partition(":")
         worker = f"{module}:{name or 'Worker'}"
         pipeline = {
             "name": "benchmark",
             "streams": {
-                stream: dict(device or {"device": "stins", "url": urls[stream], "ingesters": ingesters})
+                stream: dict(device or {"device": "stins", "url": urls[stream], **shared[stream]})
                 for stream in self.streams
             },
             "workers": {"class": worker, "count": workers},

@@ -19,7 +19,10 @@ from comparison.table import BEAMLOOM, Floor, Row
 
 FLAT = 1.25
 """So much more than at the beginning still counts as the same: what a machine differs by itself."""
+FLOORS = (Floor(FLAT, at_most=True),)
 STREAMS = (1, 2, 4, 8, 16)
+INGESTERS = 2
+"""What many small streams are shared by: one for each processor of the machine that the floors are for."""
 WORKERS = (1, 2, 4, 8, 16, 32)
 WARM = 100_000
 """Events after which all caches are filled."""
@@ -74,21 +77,34 @@ def events(bench: Bench) -> list[Row]:
 
 
 def streams(bench: Bench) -> list[Row]:
-    """1 to 16 streams; the cost of a packet."""
-    costs: dict[int, float] = {}
-    for number in STREAMS if bench.scale != "tiny" else STREAMS[:2]:
+    """1 to 16 streams; the cost of a packet, where the streams share an ingester for each processor and where each has its own."""
+    numbers = STREAMS if bench.scale != "tiny" else STREAMS[:2]
+    shared: dict[int, float] = {}
+    alone: dict[int, float] = {}
+    for number in numbers:
         if bench.left < 30:
             break
-        count = bench.size(60_000, 10_000, 200) // number
-        with BenchPipeline(number, analysis="comparison_analysis:CountingWorker") as pipeline:
-            pipeline.run(max(count // 10, 100), frame_bytes=FRAME_BYTES)
-            pipeline.arm(count)
-            before = cpu_of(pipeline.pids)
-            pipeline.send(count, FRAME_BYTES)
-            pipeline.wait(time.perf_counter())
-            used = sum(cpu_of(pipeline.pids).values()) - sum(before.values())
-            costs[number] = 1e6 * used / (count * number)
-    return [_row("growth_streams", "cost of a packet as streams are added", costs, "streams")]
+        alone[number] = _packet_cost(bench, number)
+        # With so few streams it is the same.
+        shared[number] = _packet_cost(bench, number, INGESTERS) if number > INGESTERS else alone[number]
+    title = "cost of a packet as streams are added"
+    return [
+        _row("growth_streams", f"{title}, {INGESTERS} ingesters for all", shared, "streams"),
+        _row("growth_ingesters", f"{title}, an ingester for each", alone, "streams", floors=()),
+    ]
+
+
+def _packet_cost(bench: Bench, streams: int, sharing: int = 0) -> float:
+    """Microseconds of all processes for a packet of one of so many streams; ``sharing`` as of a ``BenchPipeline``."""
+    count = bench.size(60_000, 10_000, 200) // streams
+    with BenchPipeline(streams, analysis="comparison_analysis:CountingWorker", sharing=sharing) as pipeline:
+        pipeline.run(max(count // 10, 100), frame_bytes=FRAME_BYTES)
+        pipeline.arm(count)
+        before = cpu_of(pipeline.pids)
+        pipeline.send(count, FRAME_BYTES)
+        pipeline.wait(time.perf_counter())
+        used = sum(cpu_of(pipeline.pids).values()) - sum(before.values())
+        return 1e6 * used / (count * streams)
 
 
 def workers(bench: Bench) -> list[Row]:
@@ -124,10 +140,17 @@ def _reported(first: int, stop: int) -> Iterator[tuple[int, int]]:
         yield at, min(at + REPORTED, stop)
 
 
-def _row(name: str, title: str, costs: dict[int, float], what: str = "events") -> Row:
+def _row(
+    name: str,
+    title: str,
+    costs: dict[int, float],
+    what: str = "events",
+    *,
+    floors: tuple[Floor, ...] = FLOORS,
+) -> Row:
     """The cost where the work is largest, beside that where it is smallest; the cheaper of the two smallest stands for that."""
     title = f"{title}, {max(costs):,} beside {min(costs):,} {what}"
-    row = Row(name, title, "×", floors=(Floor(FLAT, at_most=True),), more_is_better=False)
+    row = Row(name, title, "×", floors=floors, more_is_better=False)
     few = min(list(costs.values())[:2])
     row.figures[BEAMLOOM] = costs[max(costs)] / few if few else 1.0
     row.detail["us"] = costs

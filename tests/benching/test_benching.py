@@ -174,6 +174,19 @@ def test_a_generator_takes_the_place_of_a_recording(
     assert found["plain"]["hooks"]["parse"]["per_event"] == 1.0
 
 
+@pytest.mark.processes
+def test_streams_that_share_an_ingester_do_so_when_they_are_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = {"device": "generator", "url": "generator:", "kind": "scan", "ingester": "field"}
+    words = ["bench", pipeline_file(tmp_path, {"a": one, "b": one}, "Numbers"), "--events", "50", "-n", "1"]
+    assert main([*words, "--seconds", "0.1", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    ingesters = [one["name"] for one in found["live"]["processes"] if one["role"] == "ingester"]
+    assert ingesters == ["field-ingester"]
+    assert found["live"]["failed"] == found["live"]["lost"] == 0
+
+
 @pytest.mark.parametrize("as_file", [False, True])
 def test_the_parameters_of_the_pipeline_file_hold(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], as_file: bool

@@ -87,6 +87,15 @@ def test_where_the_machine_is_full_one_more_worker_gives_nothing() -> None:
     assert "One more worker gives nothing here: the limit with 3 is the machine." in told
 
 
+def test_where_the_machine_is_full_of_ingesters_streams_are_to_share_one() -> None:
+    streams = [process(f"motor{number}-ingester", "ingester", 20) for number in range(3)]
+    others = [process("worker-1", "worker", 3), process("reducer", "reducer", 3)]
+    told = " ".join(advice(found(run(*streams, *others, cores=2), plain(1, 1))))
+    assert "there are 3 ingesters, more than processors; let small streams share one" in told
+    told = " ".join(advice(found(run(*streams[:2], *others, cores=2), plain(1, 1))))
+    assert "batch events in the trigger map" in told
+
+
 def test_workers_that_wait_keep_no_processor_busy() -> None:
     live = usual(1000, cores=2, cpu=20)
     assert limits(live, UserCosts(980 * MICRO, 0), 2)[0].what == "workers"

@@ -260,6 +260,21 @@ def test_who_reads_frames_in_place_is_in_the_same_pod_or_sees_the_same_processes
     assert alone["shareProcessNamespace"]
 
 
+def test_an_ingester_may_receive_several_streams(helm: Helm) -> None:
+    streams = {
+        "motors": {"device": "contrast", "url": "tcp://scan:5556"},
+        "shutter": {"device": "pandabox", "url": "tcp://box:8889"},
+    }
+    (container,) = helm.install({"ingesters": {"field": {"streams": streams}}}).pods()["xrd-ingester-field"][
+        "containers"
+    ]
+    assert json.loads(environment_of(container)["BEAMLOOM_STREAMS"]) == streams
+    with pytest.raises(
+        Refused, match=r"ingesters.field has streams and upstream_url; say of each stream what it needs"
+    ):
+        helm.install({"ingesters": {"field": {"streams": streams, **EIGER}}})
+
+
 def test_no_site_is_in_the_chart_and_its_version_is_that_of_the_package() -> None:
     texts = {path: path.read_text() for path in CHART.rglob("*") if path.is_file()}
     assert not [path for path, text in texts.items() if re.search(r"/gpfs|maxiv|harbor|\.lu\.se", text)]

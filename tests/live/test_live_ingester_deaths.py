@@ -21,6 +21,7 @@ from support.patience import PATIENCE
 pytestmark = pytest.mark.processes
 
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
+AHEAD = {"write_ahead": True}
 OFTEN = RestartPolicy(first_delay=0.01, longest_delay=0.01, deaths=1000)
 
 
@@ -107,3 +108,29 @@ def test_two_devices_are_taken_up_again_and_again(tmp_path: Path) -> None:
             end = live.finished(60)
             check_pairs(live, end, ["camera", "box"])
             assert end["reduced"] > events / 2, live.state()
+
+
+@pytest.mark.timeout(90)
+def test_two_devices_of_one_ingester_are_taken_up_when_it_dies(tmp_path: Path) -> None:
+    events = 2000
+    devices = {"camera": ("stins", f"ipc://{tmp_path / 'camera'}"), "box": ("pandabox", "tcp://127.0.0.1:*")}
+    with Bench(devices) as bench, Pace() as pace:
+        streams = {
+            stream: {"device": device, "url": bench.url(stream), "ingester": "field"}
+            for stream, (device, _) in devices.items()
+        }
+        with running(
+            streams, policy=OFTEN, worker="pairs:QuickWorker", reducer="pairs:Reducer", settings=AHEAD
+        ) as live:
+            assert [one["name"] for one in live.get("config")["ingesters"]] == ["field-ingester"]
+            live.arm(uniform_map(devices, events))
+            bench.play("camera", pace.of(pictures(events)), rate=2000)
+            bench.play("box", pace.of(pandabox.generate(rows=events)), rate=2000)
+            pace.let(events)
+            wait_until(lambda: live.completed(events // 4), "events", live.state)
+            before = ingester(live, "field")
+            live.placement.kill("field-ingester")
+            wait_until(lambda: ingester(live, "field") not in (None, before), "the next ingester", live.state)
+            wait_until(lambda: not live.progress()["waits_for"], "its arming", live.state)
+            pace.let(events + 2)
+            check_pairs(live, live.finished(60), ["camera", "box"])

@@ -84,6 +84,16 @@ def test_a_stream_that_is_split_has_as_many_ingesters_as_it_says(monkeypatch: py
         assert ingester.streams == {"eiger": stream}
 
 
+def test_streams_that_share_an_ingester_are_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = PIPELINE.streams
+    shared = {name: msgspec.structs.replace(stream, ingester="field") for name, stream in alone.items()}
+    layout = layout_of(msgspec.structs.replace(PIPELINE, streams=shared))
+    assert layout.ingesters == {"field-ingester"}
+    ingester = settings_of_processes(layout, monkeypatch)["field-ingester"]
+    assert isinstance(ingester, IngesterSettings)
+    assert ingester.streams == alone
+
+
 def test_each_process_gets_the_settings_that_the_pipeline_says(monkeypatch: pytest.MonkeyPatch) -> None:
     common: dict[str, Any] = {"log_level": "DEBUG", "heartbeat_timeout": 2.5}
     service = {**common, "controller": "tcp://127.0.0.1:6002"}

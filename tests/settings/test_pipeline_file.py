@@ -229,6 +229,33 @@ def test_a_stream_is_split_over_ingesters_when_its_device_allows_that(analysis: 
             parse_pipeline(text, folder=analysis)
 
 
+def test_streams_share_an_ingester_by_its_name(analysis: Path) -> None:
+    box, camera = "device: contrast, url: 'tcp://x:1'", "device: stins, url: 'tcp://x:2'"
+    text = written(
+        streams=f"{{a: {{{box}, ingester: field}}, camera: {{{camera}}}, b: {{{box}, ingester: field}}, c: {{{box}, ingester: camera}}}}"
+    )
+    of_ingesters = parse_pipeline(text, folder=analysis).streams_of_ingesters
+    assert {name: list(streams) for name, streams in of_ingesters.items()} == {
+        "field": ["a", "b"],
+        "camera": ["camera", "c"],
+    }
+    split = f"s: {{{camera}, ingesters: 2}}"
+    for streams, sentence in {
+        f"a: {{{box}, ingester: 'b c'}}": "'ingester' is 'b c', but it takes a name of letters, digits, dots",
+        f"a: {{{box}, ingester: 2}}": "'ingester' is 2, but it takes a name",
+        f"s: {{{camera}, ingesters: 2, ingester: t}}": "'s' cannot be split and share an ingester; leave out",
+        f"{split}, a: {{{box}, ingester: s}}": "'a' cannot share the ingesters of 's', which is split over several",
+    }.items():
+        with pytest.raises(FileError, match=re.escape(sentence)):
+            parse_pipeline(written(streams=f"{{{streams}}}"), folder=analysis)
+
+
+def test_the_streams_of_one_ingester_name_no_other(analysis: Path) -> None:
+    stream = StreamSettings(device="stins", ingester="field", options={"url": "tcp://x:1"})
+    with pytest.raises(UsageError, match=r"'a' is of this ingester; 'ingester' is for pipeline files"):
+        check_streams({"a": stream})
+
+
 def test_the_json_schema_names_the_keys_of_every_device() -> None:
     schema = json_schema()
     streams = schema["$defs"]["StreamSettings"]["anyOf"]

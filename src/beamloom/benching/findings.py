@@ -104,7 +104,7 @@ def advice(findings: Findings) -> list[str]:
             f"When it was tried there were {more.measured:,.0f} events/s, not {more.rate:,.0f}: measure again while nothing else "
             "is at work, and trust what was tried."
         )
-    return [*said, _what_to_do(limit, analysis=bool(findings.analysis_is_the_limit))]
+    return [*said, _what_to_do(limit, live, analysis=bool(findings.analysis_is_the_limit))]
 
 
 def _name(what: str) -> str:
@@ -122,10 +122,16 @@ def _who(limit: Limit, live: LiveRun) -> str:
     return f"The bottleneck is {limit.what}: at the largest rate its loop has no time left."
 
 
-def _what_to_do(limit: Limit, *, analysis: bool) -> str:
+def _what_to_do(limit: Limit, live: LiveRun, *, analysis: bool) -> str:
     if limit.what == MACHINE:
         if analysis:
             return "To do: make the slowest hook above faster, or give the workers another machine or more processors."
+        ingesters = sum(one.role == "ingester" for one in live.processes)
+        if ingesters > live.cores:
+            return (
+                f"To do: there are {ingesters} ingesters, more than processors; let small streams share one, as with "
+                "'ingester: field' at each of them in the pipeline file."
+            )
         return "To do: batch events in the trigger map, or give the processes another machine or more processors."
     if limit.what == WORKERS:
         return "To do: add workers as long as processors are free, and look at the slowest hook above."

@@ -40,7 +40,7 @@ class LivePipeline:
         self._parameters = parameters
         self._files = material.write(folder)
         self.workers = sum(group.count for group in pipeline.worker_groups)
-        streams = {stream: StreamSettings(device="played") for stream in self._files}
+        streams = {stream: _played_as(pipeline.streams.get(stream)) for stream in self._files}
         here = msgspec.structs.replace(
             pipeline,
             streams=streams,
@@ -53,15 +53,15 @@ class LivePipeline:
             settings={**pipeline.settings, "state_dir": str(folder / "state")},
         )
         layout = layout_of(here)
-        processes = tuple(map(self._fed, layout.processes))
+        processes = tuple(
+            self._fed(spec) if spec.name in layout.ingesters else spec for spec in layout.processes
+        )
         self._layout: Layout = msgspec.structs.replace(layout, processes=processes)
         self._placement = LocalPlacement(self._layout, quiet=True)
         self._service: Service | None = None
 
     def _fed(self, spec: ProcessSpec) -> ProcessSpec:
-        """The same process; an ingester gets its packets from memory."""
-        if spec.name not in {f"{stream}-ingester" for stream in self._files}:
-            return spec
+        """The same ingester, which gets its packets from memory."""
         settings = _settings_of(spec)
         streams = {stream: self._played(stream) for stream in settings.streams}
         plan = msgspec.json.encode(Plan(settings, streams, os.getpid())).decode()
@@ -151,6 +151,11 @@ class LivePipeline:
             if status.restarts:
                 said = "\n".join(f"    {line}" for line in self._placement.output(status.name)[-6:])
                 raise UserError(f"{status.name} has died while it was measured: {status.message}\n{said}")
+
+
+def _played_as(stream: StreamSettings | None) -> StreamSettings:
+    """A stream out of memory, which shares an ingester with others where it does so in the pipeline."""
+    return StreamSettings(device="played", ingester="" if stream is None else stream.ingester)
 
 
 def _settings_of(spec: ProcessSpec) -> IngesterSettings:

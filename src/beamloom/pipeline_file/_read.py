@@ -41,9 +41,14 @@ def parse_pipeline(text: str, *, file: str = "pipeline.yaml", folder: Path | Non
 
 
 def check_streams(streams: Mapping[str, StreamSettings]) -> None:
-    """Check the keys of streams against their devices; raises UsageError that lists every problem."""
+    """Check the keys of the streams of one ingester against their devices; raises UsageError that lists every problem."""
     checker = Checker({})
     for name, stream in streams.items():
+        if stream.ingester:
+            checker.note(
+                1,
+                f"the stream {name!r} is of this ingester; 'ingester' is for pipeline files, leave it out here",
+            )
         _read_stream(checker, on_line(stream.written(), 1), name)
     if checker.problems:
         raise UsageError("\n".join(problem.text for problem in checker.problems))
@@ -58,6 +63,7 @@ def _pipeline(root: Located, file: str, folder: Path) -> Pipeline:
     pipeline = checker.read_struct(root, Pipeline, "")
     settings = _read_settings(checker, root)
     _check_names(checker, root)
+    _check_ingesters(checker, root)
     check_detectors(checker, _under(root, "streams"), _under(root, "detectors"))
     _check_arming(checker, root)
     _check_ports(checker, root)
@@ -127,6 +133,31 @@ def _check_names(checker: Checker, root: Located) -> None:
             checker.note(
                 key.line,
                 f"a stream cannot be called {key.text!r}; use letters, digits, dots, dashes and underscores",
+            )
+
+
+def _check_ingesters(checker: Checker, root: Located) -> None:
+    """A stream that is split has its ingesters for itself."""
+    streams = _under(root, "streams")
+    if streams is None or not isinstance(streams.value, dict):
+        return
+    split = {
+        key.text for key, one in streams.value.items() if (n := _under(one, "ingesters")) and n.value != 1
+    }
+    for key, one in streams.value.items():
+        named = _under(one, "ingester")
+        if named is None:
+            continue
+        if key.text in split:
+            checker.note(
+                named.line,
+                f"the stream {key.text!r} cannot be split and share an ingester; leave out 'ingester' or 'ingesters'",
+            )
+        elif named.value in split:
+            checker.note(
+                named.line,
+                f"the stream {key.text!r} cannot share the ingesters of {named.value!r}, which is split over several; "
+                "give it another 'ingester', or none",
             )
 
 

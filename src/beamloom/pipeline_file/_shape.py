@@ -177,8 +177,8 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, StreamSettings],
         Meta(
             min_length=1,
-            description="The streams by name. Each names its `device`, and may say over how many `ingesters` it is split; "
-            "the other keys are the device's.",
+            description="The streams by name. Each names its `device`, and may say over how many `ingesters` it is split, or which "
+            "`ingester` it shares with others; the other keys are the device's.",
             extra={"expects": "streams by name, each with its device and the keys of this device"},
         ),
     ]
@@ -240,6 +240,14 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
             extra={"expects": "settings by name"},
         ),
     ] = {}
+
+    @property
+    def streams_of_ingesters(self) -> dict[str, dict[str, StreamSettings]]:
+        """The streams by name, by the ingester that receives them."""
+        found: dict[str, dict[str, StreamSettings]] = {}
+        for name, stream in self.streams.items():
+            found.setdefault(stream.ingester or name, {})[name] = stream
+        return found
 
     @property
     def arming_streams(self) -> tuple[str, ...]:

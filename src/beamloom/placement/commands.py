@@ -101,13 +101,17 @@ class Commands:
             own["leaves"] = self._pipeline.reducer.leaves
         return self._spec("reducer", "reducer", own, REDUCER)
 
-    def ingesters(self, name: str, stream: StreamSettings) -> Iterable[ProcessSpec]:
+    def ingesters(self, name: str, streams: Mapping[str, StreamSettings]) -> Iterable[ProcessSpec]:
+        """One that receives all of ``streams``; as many as a stream is split over, which shares none of them."""
         own = {
-            "streams": {name: stream.written()},
+            "streams": {
+                stream: msgspec.structs.replace(one, ingester="").written() for stream, one in streams.items()
+            },
             "record_prefix": self._record_prefix,
         }
-        for number in range(1, stream.ingesters + 1):
-            ending = f"-{number}" if stream.ingesters > 1 else ""
+        number_of_them = max(one.ingesters for one in streams.values())
+        for number in range(1, number_of_them + 1):
+            ending = f"-{number}" if number_of_them > 1 else ""
             yield self._spec("ingester", f"{name}-ingester{ending}", own, INGESTERS)
 
     def workers(self) -> Iterable[ProcessSpec]:

@@ -45,7 +45,9 @@ def layout_of(pipeline: Pipeline, spread: Spread = HERE) -> Layout:
     command = Commands(pipeline, addresses["mailbox"], spread)
     processes = [command.controller(addresses["controller"]), command.reducer(addresses["reducer"])]
     ingesters = [
-        ingester for name, stream in pipeline.streams.items() for ingester in command.ingesters(name, stream)
+        ingester
+        for name, streams in pipeline.streams_of_ingesters.items()
+        for ingester in command.ingesters(name, streams)
     ]
     workers = list(command.workers())
     if pipeline.debugworker:

@@ -83,6 +83,15 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     ingesters: Annotated[
         int, Meta(ge=1, description="Ingesters that share the stream, each receiving a part of its packets.")
     ] = 1
+    ingester: Annotated[
+        str,
+        Meta(
+            pattern=r"^[\w.-]*$",
+            description="Name of the ingester that receives it, in a pipeline file: streams that name the same share one process, as "
+            "small ones do best. By default the name of the stream.",
+            extra={"expects": "a name of letters, digits, dots, dashes and underscores"},
+        ),
+    ] = ""
     options: dict[str, Any] = {}
     """The device's own keys, ``url`` first of all; checked against the device's settings struct."""
     arms: Annotated[
@@ -105,7 +114,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
         return {"device": self.device, **said, **self.options}
 
 
-STREAM_KEYS = frozenset({"arms", "ingesters", "stall_limit"})
+STREAM_KEYS = frozenset({"arms", "ingester", "ingesters", "stall_limit"})
 """Keys that a stream takes besides ``device`` and the keys of its device."""
 
 _STREAM_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(StreamSettings)}

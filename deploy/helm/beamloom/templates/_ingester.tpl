@@ -16,9 +16,15 @@ sardana
 {{- end -}}
 {{- end -}}
 
-{{/* What the ingester receives, as JSON: its stream with its device. */}}
+{{/* What the ingester receives, as JSON: its streams with their devices, or the one that its own keys describe. */}}
 {{- define "beamloom.streams" -}}
 {{- $own := .own -}}
+{{- if $own.streams -}}
+{{- range $one := list "upstream_url" "connect_url" "device" "ingester_class" "ingester_app" "stream" "options" "ingesters" -}}
+{{- if hasKey $own $one }}{{ fail (printf "ingesters.%s has streams and %s; say of each stream what it needs" $.key $one) }}{{ end -}}
+{{- end -}}
+{{ toJson $own.streams }}
+{{- else -}}
 {{- $url := $own.upstream_url | default $own.connect_url -}}
 {{- if $own.ingester_app }}{{ $url = printf "http://0.0.0.0:%v" .root.Values.ports.ingesterHttp }}{{ end -}}
 {{- $stream := merge (dict "device" (include "beamloom.device" .)) ($own.options | default dict) -}}
@@ -28,4 +34,5 @@ sardana
 {{- fail (printf "ingesters.%s has no upstream_url; give the address of its device, such as tcp://detector:9999" .key) -}}
 {{- end -}}
 {{- toJson (dict ($own.stream | default .key) $stream) -}}
+{{- end -}}
 {{- end -}}
