@@ -44,6 +44,17 @@ def test_all_is_reduced_when_nothing_is_wrong(live: Live, cameras: Bench) -> Non
     assert tree["finished"] == {"called": 1}
 
 
+def test_a_trace_counts_every_packet_that_was_read(live: Live, cameras: Bench) -> None:
+    live.post("trace?spans=100000")
+    end = run(live, cameras, pictures(EVENTS))
+    read: dict[str, int] = {}
+    for bar in live.get("trace")["traceEvents"]:
+        if bar["name"] == "read":
+            stream = bar["args"]["stream"]
+            read[stream] = read.get(stream, 0) + bar["args"]["packets"]
+    assert read == dict.fromkeys(CAMERAS, end["total_events"])
+
+
 def test_a_skipped_frame_costs_its_event(live: Live, cameras: Bench) -> None:
     front = pictures(EVENTS)
     del front[17]

@@ -20,7 +20,7 @@ GROUPS = {
     "idle": {"idle_cpu", "idle_memory", "idle_memory_all", "ready"},
     "promises": {"cost_ledger", "cost_journal", "cost_store", "cost_guard", "cost_curve"},
     "workers": {"growth_workers"},
-    "streams": {"growth_streams"},
+    "streams": {"growth_streams", "growth_ingesters"},
     "growth": {"growth_events", "growth_memory"},
 }
 SHORT = {"events", "workers"}

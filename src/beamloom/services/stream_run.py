@@ -177,7 +177,7 @@ class StreamRun:
         ended = time.perf_counter()
         self.seconds_read += ended - begun
         if (tracer := self._channel.meter.tracer) is not None and arrivals:
-            tracer.add("read", begun, ended, stream=self.stream, packets=len(arrivals))
+            tracer.add("read", begun, ended, stream=self.stream, packets=self._limit.packets)
         self.may_have_more = len(arrivals) > 0 and not (self._tells_rest and self._limit.drained)
         self.watch.saw(now, arrived=len(arrivals) > 0)
         if self.has_all:
