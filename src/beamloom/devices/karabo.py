@@ -18,6 +18,7 @@ import zmq
 
 from beamloom.devices.device import Device
 from beamloom.devices.endless import EndlessSeries, read_mark
+from beamloom.devices.endless_zeromq import EndlessZmqSource
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.images import Image, as_image, pixel_type, size_in_bytes
 from beamloom.devices.msgpack_arrays import read_map
@@ -209,55 +210,29 @@ class KaraboReader:
         return number, arrays
 
 
-class KaraboSource:
+class KaraboSource(EndlessZmqSource):
     """A connection to a bridge, for one run. With REQ a train is asked for when there is room for it, and none after the last."""
 
     def __init__(self, settings: KaraboSettings) -> None:
         pattern = {"REQ": zmq.REQ, "SUB": zmq.SUB, "PULL": zmq.PULL}[settings.socket]
         self._reader = KaraboReader(settings.source, settings.numbered)
-        self.connection = ZmqSource(settings.url, pattern, settings.receive_queue, self._reader)
+        connection = ZmqSource(settings.url, pattern, settings.receive_queue, self._reader)
+        super().__init__(connection, self._reader.series)
         self._asks = settings.socket == "REQ"
         self._asked_at: int | None = None
 
-    def expect(self, items: int | None) -> None:
-        """The run has so many packets of this stream, START and END among them; None: any number."""
-        self._reader.series.expect(items)
-
     def open(self) -> None:
         """Begin to connect; returns at once. Raises ValueError for an address that cannot be right."""
-        self.connection.open()
+        super().open()
         if self._asks:
             # A bridge that is started anew has forgotten the request; it may then be sent again.
             self.connection.pollable.set(zmq.REQ_RELAXED, 1)
             self.connection.pollable.set(zmq.REQ_CORRELATE, 1)
 
-    def connected(self) -> bool:
-        """Whether the bridge is there."""
-        return self.connection.connected()
-
-    def connection_problem(self) -> str | None:
-        """Why there is no connection, in a sentence; None when there is one."""
-        return self.connection.connection_problem()
-
-    @property
-    def pollable(self) -> Any:
-        """The ZeroMQ socket. Raises RuntimeError before ``open`` and after ``close``."""
-        return self.connection.pollable
-
-    @property
-    def discarded_before_start(self) -> int:
-        """Messages that could not be read before the first train."""
-        return self.connection.discarded_before_start
-
-    @property
-    def reconnects(self) -> int:
-        """How often the connection was there again after it had broken."""
-        return self.connection.reconnects
-
     def read(self, limit: int) -> Sequence[Packet | Malformed]:
         """At most ``limit`` items of what has arrived, the least limit being 3; empty when nothing has. Never waits."""
         if not self._asks:
-            return self.connection.read(limit - 1)
+            return super().read(limit)
         items: list[Packet | Malformed] = []
         while len(items) < max(limit - 2, 1) and self._ask():
             before = self._reader.messages
@@ -279,10 +254,6 @@ class KaraboSource:
                 return False
             self._asked_at = connection
         return True
-
-    def close(self) -> None:
-        """Release the connection at once. May be called twice."""
-        self.connection.close()
 
 
 def simulator(url: str) -> ZmqPlayer:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from beamloom import Sum
+from beamloom.apps.crystallography.analysis.by_event import ByEvent
 from beamloom.apps.crystallography.peaks.found import Peaks
 from beamloom.apps.crystallography.streaming import FrameInfo
 
@@ -27,12 +27,8 @@ class HitFrame:
     """Of a chunk: type of the pixels, and their number along ss and fs."""
 
 
-class HitFrames:
-    """The hits of some events. ``take`` empties it, so that it does not grow with the run."""
-
-    def __init__(self) -> None:
-        self._events = Sum()
-        self._hits: dict[int, HitFrame] = {}
+class HitFrames(ByEvent[HitFrame]):
+    """The hits of some events, and how many they are."""
 
     def add(
         self,
@@ -43,40 +39,12 @@ class HitFrames:
         kind: tuple[str, int, int] | None = None,
     ) -> Self:
         """A hit; the pixels are copied, as the memory that they came in is needed for others."""
-        self._hits[event] = HitFrame(event, np.array(pixels), peaks, info, kind)
-        self._events.add(event, 1)
-        return self
+        return self._keep(event, HitFrame(event, np.array(pixels), peaks, info, kind), 1)
 
     def take(self) -> list[HitFrame]:
         """All hits, in the order of their events; they are no longer here then."""
-        hits, self._hits = self._hits, {}
+        hits = self._take()
         return [hits[event] for event in sorted(hits)]
-
-    def check(self, other: Self) -> None:
-        """Raises TypeError where ``other`` cannot be merged into this."""
-        if type(other) is not type(self):
-            raise TypeError(f"HitFrames do not merge with a {type(other).__name__}")
-
-    def merge(self, other: Self) -> Self:
-        """Take the hits of ``other``."""
-        self.check(other)
-        self._hits |= other._hits
-        self._events.merge(other._events)
-        return self
-
-    @property
-    def coverage(self) -> Any:
-        """The events that came in."""
-        return self._events.coverage
-
-    @property
-    def version(self) -> int:
-        """Grows with every change."""
-        return self._events.version
-
-    def snapshot(self) -> dict[str, Any]:
-        """How many hits came in."""
-        return self._events.snapshot()
 
     def wire_state(self) -> dict[str, Any]:
         """What travels."""
@@ -90,7 +58,7 @@ class HitFrames:
                     "info": dataclasses.asdict(hit.info),
                     "kind": hit.kind,
                 }
-                for hit in self._hits.values()
+                for hit in self._kept.values()
             ],
         }
 
@@ -101,7 +69,7 @@ class HitFrames:
         made._events = state["events"]
         for hit in state["hits"]:
             kind = hit["kind"]
-            made._hits[hit["event"]] = HitFrame(
+            made._kept[hit["event"]] = HitFrame(
                 hit["event"],
                 hit["pixels"],
                 Peaks(**hit["peaks"]),

@@ -6,63 +6,31 @@ from typing import Any, Self
 
 import numpy as np
 
-from beamloom import Sum
+from beamloom.apps.crystallography.analysis.by_event import ByEvent
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class PeakLists:
-    """The peaks of each hit, for who writes them down: ``take`` empties it, so that it does not grow with the run."""
+class PeakLists(ByEvent[Array]):
+    """The peaks of each hit, for who writes them down, and how many they are."""
 
     COLUMNS = ("fs", "ss", "intensity", "num_pixels", "max_pixel_intensity", "snr")
 
-    def __init__(self) -> None:
-        self._events = Sum()
-        self._lists: dict[int, Array] = {}
-
     def add(self, event: int, peaks: Any) -> Self:
         """The peaks of an event, as ``find_peaks`` returns them."""
-        self._lists[event] = np.column_stack([getattr(peaks, column) for column in self.COLUMNS])
-        self._events.add(event, len(peaks.fs))
-        return self
+        rows = np.column_stack([getattr(peaks, column) for column in self.COLUMNS])
+        return self._keep(event, rows, len(peaks.fs))
 
     def take(self) -> dict[int, Array]:
         """All lists by event, each (n, 6) with the columns ``COLUMNS``; they are no longer here then."""
-        lists, self._lists = self._lists, {}
-        return lists
-
-    def check(self, other: Self) -> None:
-        """Raises TypeError where ``other`` cannot be merged into this."""
-        if type(other) is not type(self):
-            raise TypeError(f"PeakLists do not merge with a {type(other).__name__}")
-
-    def merge(self, other: Self) -> Self:
-        """Take the lists of ``other``."""
-        self.check(other)
-        self._lists |= other._lists
-        self._events.merge(other._events)
-        return self
-
-    @property
-    def coverage(self) -> Any:
-        """The events that came in."""
-        return self._events.coverage
-
-    @property
-    def version(self) -> int:
-        """Grows with every change."""
-        return self._events.version
-
-    def snapshot(self) -> dict[str, Any]:
-        """How many peaks came in."""
-        return self._events.snapshot()
+        return self._take()
 
     def wire_state(self) -> dict[str, Any]:
         """What travels: all lists in one array."""
-        lists = list(self._lists.values())
+        lists = list(self._kept.values())
         return {
             "events": self._events,
-            "numbers": np.array(list(self._lists), np.int64),
+            "numbers": np.array(list(self._kept), np.int64),
             "lengths": np.array([len(one) for one in lists], np.int64),
             "rows": np.concatenate(lists) if lists else np.empty((0, len(self.COLUMNS))),
         }
@@ -73,5 +41,5 @@ class PeakLists:
         made = cls()
         made._events = state["events"]
         parts = np.split(state["rows"], np.cumsum(state["lengths"])[:-1])
-        made._lists = dict(zip(state["numbers"].tolist(), parts, strict=False))
+        made._kept = dict(zip(state["numbers"].tolist(), parts, strict=False))
         return made
