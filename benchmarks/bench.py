@@ -29,6 +29,7 @@ from comparison import (
 )
 from comparison.measuring import FAILURES, Bench
 from comparison.others import HOME, Missing, find_others
+from comparison.surroundings import Stolen
 from comparison.table import BEAMLOOM, Row
 
 HERE = Path(__file__).resolve().parent
@@ -72,7 +73,9 @@ def main() -> int:
             bench.why_not = str(reason)
             print(f"dranspose is not measured: {reason}", file=sys.stderr)
     about = report.context(load) | {"scale": scale}
-    rows = _measure(bench, arguments.only or list(GROUPS))
+    stolen: dict[str, float] = {}
+    rows = _measure(bench, arguments.only or list(GROUPS), stolen)
+    about["stolen"] = stolen
     about["minutes"] = round((60 * arguments.minutes - bench.left) / 60, 1)
     report.write_json(arguments.json, about, rows)
     if arguments.page is not None:
@@ -82,11 +85,12 @@ def main() -> int:
     return 1 if any(BEAMLOOM not in row.figures and row.name not in MAY_MISS for row in rows) else 0
 
 
-def _measure(bench: Bench, names: list[str]) -> list[Row]:
+def _measure(bench: Bench, names: list[str], stolen: dict[str, float]) -> list[Row]:
+    """The rows of these groups; ``stolen`` gets the share of the time of each that went to other machines."""
     rows: list[Row] = []
     for place, name in enumerate(names):
         bench.reserved = SECONDS_EACH * (len(names) - place - 1)
-        begun = time.monotonic()
+        begun, meanwhile = time.monotonic(), Stolen()
         print(f"== {name}", flush=True)
         try:
             found = GROUPS[name](bench)
@@ -96,7 +100,11 @@ def _measure(bench: Bench, names: list[str]) -> list[Row]:
         rows += found
         for cells in report.lines(found):
             print("  " + " | ".join(cell for cell in cells if cell))
-        print(f"  {time.monotonic() - begun:.0f} s", flush=True)
+        stolen[name] = round(meanwhile.share(), 3)
+        print(
+            f"  {time.monotonic() - begun:.0f} s, {100 * stolen[name]:.0f} % of it gone to other machines",
+            flush=True,
+        )
     return rows
 
 

@@ -6,18 +6,21 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from page import put
 
+from comparison.surroundings import loop_ns
 from comparison.table import BEAMLOOM, DRANSPOSE, MEMCPY, PLAIN, PYZMQ, Row
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = (BEAMLOOM, DRANSPOSE, PYZMQ, MEMCPY, PLAIN)
 NOT_QUIET = ": **the machine was not quiet, so this is no measure of anything**"
+MUCH_STOLEN = 0.03
+"""A share of the time; what is measured meanwhile is no measure of the systems."""
 VERDICTS = {True: "yes", False: "**no**", None: ""}
 
 
@@ -30,6 +33,7 @@ def context(load: float) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load_at_start": round(load, 2),
         "python": platform.python_version(),
+        "loop_ns": round(loop_ns(), 1),
         "quiet": load <= 1,
     }
 
@@ -121,12 +125,19 @@ def write_page(page: Path, about: dict[str, Any], rows: Sequence[Row]) -> None:
     missing = sorted({f"{system}: {reason}" for row in rows for system, reason in row.missing.items()})
     note = (
         f"Commit {about['commit']}, {about['date']}, {about['cpu']}, {about['cores']} cores, Python {about['python']}, "
-        f"a load of {about['load_at_start']} at the start{'' if about['quiet'] else NOT_QUIET}. "
+        f"a turn of a plain Python loop {about['loop_ns']:.0f} ns, a load of {about['load_at_start']} at the start"
+        f"{'' if about['quiet'] else NOT_QUIET}.{_taken(about['stolen'])} "
         f"Floors missed: {'; '.join(missed) or 'none'}. Slower than dranspose: {'; '.join(loses) or 'nowhere'}."
     )
     if missing:
         note += " Not measured: " + "; ".join(missing) + "."
     put(page, "comparison", ["figure", "unit", *headings(rows), "floor", "met"], lines(rows), note)
+
+
+def _taken(stolen: Mapping[str, float]) -> str:
+    """Of which groups of figures part of the time went to other machines; empty where that is little."""
+    much = [f"{name} {100 * share:.0f} %" for name, share in stolen.items() if share >= MUCH_STOLEN]
+    return f" **The host gave part of the time to other machines**: {', '.join(much)}." if much else ""
 
 
 def plot(folder: Path, rows: Sequence[Row]) -> list[Path]:

@@ -53,6 +53,8 @@ def test_every_row_is_measured(repository: Path, tmp_path: Path, group: str) -> 
         min(found["figures"][name] for name in GROUPS[group] if name not in ("idle_cpu", "growth_memory")) > 0
     )
     assert found["about"]["cores"]
+    assert found["about"]["loop_ns"] > 0
+    assert 0 <= found["about"]["stolen"][group] < 1
 
 
 @pytest.mark.processes
