@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import beamloom
 from support.left_behind import MARK, Surroundings
 from support.logs import ErrorRecords
 
@@ -169,3 +171,7 @@ def test_the_checks_are_wired_into_every_test(repository: Path, tmp_path: Path) 
     assert "4 passed, 2 errors" in run.stdout, run.stdout + run.stderr
     assert "a fault" in run.stdout
     assert "the test left behind: thread" in run.stdout
+
+
+def test_processes_of_tests_find_our_modules_compiled() -> None:
+    assert Path(importlib.util.cache_from_source(beamloom.__file__)).exists()
