@@ -56,5 +56,5 @@ class SharesInAnyOrder(AnyOrder):
 
 TestSharesInAnyOrder = SharesInAnyOrder.TestCase
 TestSharesInAnyOrder.settings = settings(
-    max_examples=4000 if DEEP else 200, stateful_step_count=80 if DEEP else 40, deadline=None
+    max_examples=4000 if DEEP else 80, stateful_step_count=80 if DEEP else 40, deadline=None
 )

@@ -78,7 +78,7 @@ class LookedAt(AnyOrder):
 
 TestLookedAt = LookedAt.TestCase
 TestLookedAt.settings = settings(
-    max_examples=2000 if DEEP else 100, stateful_step_count=80 if DEEP else 40, deadline=None
+    max_examples=2000 if DEEP else 60, stateful_step_count=80 if DEEP else 40, deadline=None
 )
 
 

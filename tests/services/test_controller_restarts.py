@@ -22,6 +22,7 @@ from beamloom.transport.channel import Received
 from beamloom.transport.messages import CONTROLLER, Finish
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import Bench, Feed, counts, inject, series
+from services.moments import Moments, at_moments
 from services.test_shared_streams import dealt, of_each
 from support.patience import PATIENCE
 
@@ -113,14 +114,17 @@ def messages_of(folder: Path, trigger_map: TriggerMap, kill_after: int | None) -
     raise AssertionError("the run does not end")
 
 
+@at_moments
 @pytest.mark.parametrize("name", sorted(MAPS))
-def test_a_run_survives_the_death_of_the_controller_at_any_moment(name: str, tmp_path: Path) -> None:
+def test_a_run_survives_the_death_of_the_controller_at_any_moment(
+    name: str, moments: Moments, tmp_path: Path
+) -> None:
     expected, account = oracle(MAPS[name]())
     (tmp_path / "whole").mkdir()
     total, whole = messages_of(tmp_path / "whole", MAPS[name](), None)
     whole.close()
     assert total > 10
-    for after in range(1, total, max(1, total // 40)):
+    for after in moments(1, total, max(1, total // 40)):
         folder = tmp_path / str(after)
         folder.mkdir()
         _, pipeline = messages_of(folder, MAPS[name](), after)
@@ -236,11 +240,12 @@ def test_who_does_not_come_back_is_lost_in_the_usual_way(tmp_path: Path) -> None
     pipeline.close()
 
 
+@at_moments
 @pytest.mark.parametrize("how", [Sharing.DEALT, Sharing.ALL])
 def test_a_stream_of_several_ingesters_survives_the_death_of_the_controller_at_any_moment(
-    how: Sharing, tmp_path: Path
+    how: Sharing, moments: Moments, tmp_path: Path
 ) -> None:
-    for after in range(0, 60, 3):
+    for after in moments(0, 60, 3):
         pipeline = Restarting(tmp_path / str(after), {})
         bench = pipeline.bench
         feeds = dealt(series(FRAMES), 2) if how is Sharing.DEALT else [Feed(series(FRAMES)) for _ in range(2)]

@@ -1,11 +1,10 @@
 """An ingester dies after any message and another one takes its stream up: what died with it is named, and everything else is right.
 
-``BEAMLOOM_DEEP=1`` kills it after each message, and not after every other one.
+``BEAMLOOM_DEEP=1`` kills it after each message (see ``moments``).
 """
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +18,11 @@ from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import LAST_STEP, Bench, Feed, counts, series
+from services.moments import Moments, at_moments
 from services.reducer_lives import Pipeline
 from services.test_controller_restarts import Restarting
 
 FRAMES = 24
-DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
 SOON = ControllerSettings(ingester_timeout=1.5)
 
 
@@ -205,16 +204,19 @@ def play(
     )
 
 
+@at_moments
 @pytest.mark.parametrize("waits", [True, False])
 @pytest.mark.parametrize("name", sorted(MAPS))
-def test_a_stream_is_taken_up_after_the_death_of_its_ingester_at_any_moment(name: str, waits: bool) -> None:
+def test_a_stream_is_taken_up_after_the_death_of_its_ingester_at_any_moment(
+    name: str, waits: bool, moments: Moments
+) -> None:
     expected = oracle(MAPS[name]())
     total, whole = play(MAPS[name](), None, waits=waits, back_after=0)
     assert check(whole.bench, expected) == 0
     whole.bench.close()
     assert total > 20
     fates = set()
-    for after in range(1, total, 1 if DEEP else 2):
+    for after in moments(1, total, 2):
         _, made = play(MAPS[name](), after, waits=waits, back_after=1 + after % 7)
         fates.add(check(made.bench, expected) > 0)
         made.bench.close()

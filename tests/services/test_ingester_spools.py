@@ -10,7 +10,8 @@ import pytest
 from beamloom.services.ingester import IngesterService
 from beamloom.triggermap import TriggerMap
 from services.bench import Bench, series
-from services.test_ingester_deaths import DEEP, FRAMES, MAPS, SOON, Device, check, oracle
+from services.moments import Moments, at_moments
+from services.test_ingester_deaths import FRAMES, MAPS, SOON, Device, check, oracle
 
 pytestmark = pytest.mark.usefixtures("frames_count_alone")
 
@@ -82,15 +83,18 @@ def play(pipeline: Pipeline, trigger_map: TriggerMap, kills: set[int]) -> int:
     raise AssertionError(f"killed after {kills}: the run does not end: {bench.active.run.ledger.counts()}")
 
 
+@at_moments
 @pytest.mark.parametrize("settings", sorted(SETTINGS))
 @pytest.mark.parametrize("name", sorted(MAPS))
-def test_nothing_is_lost_with_an_ingester_that_writes_ahead(tmp_path: Path, name: str, settings: str) -> None:
+def test_nothing_is_lost_with_an_ingester_that_writes_ahead(
+    tmp_path: Path, name: str, settings: str, moments: Moments
+) -> None:
     expected = oracle(MAPS[name]())
     whole = Pipeline(tmp_path / "whole", SETTINGS[settings])
     total = play(whole, MAPS[name](), set())
     assert check(whole.bench, expected) == 0
     whole.bench.close()
-    for after in range(1, total, 1 if DEEP else 3):
+    for after in moments(1, total, 3):
         pipeline = Pipeline(tmp_path / str(after), SETTINGS[settings])
         play(pipeline, MAPS[name](), {after, after + total // 3})
         lost = check(pipeline.bench, expected)

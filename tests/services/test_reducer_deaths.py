@@ -17,6 +17,7 @@ from beamloom.transport.channel import Received
 from beamloom.transport.messages import Fence, Reduced, Results, Standing, Taken
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, Gathering, counts, frame, inject, series, start
+from services.moments import Moments, at_moments
 from services.reducer_lives import EVENTS, FRAMES, Slow, pipeline
 
 
@@ -55,22 +56,26 @@ def things_done_in_a_whole_run(folder: Path) -> int:
         return 1_000_000 - one.bench.services["reducer"].left  # type: ignore[attr-defined,no-any-return]
 
 
+@at_moments
 @pytest.mark.parametrize("again", [1_000_000, 5])
 @pytest.mark.parametrize("reducer", [Gathering, Ordered])
-def test_the_reducer_may_die_before_and_after_each_message(tmp_path: Path, reducer: type, again: int) -> None:
+def test_the_reducer_may_die_before_and_after_each_message(
+    tmp_path: Path, reducer: type, again: int, moments: Moments
+) -> None:
     """``again``: the second life is short, too, so that it dies as it takes up the run, or soon after."""
     expected = undisturbed()
-    moments = things_done_in_a_whole_run(tmp_path / "whole")
-    assert moments > 20
+    things = things_done_in_a_whole_run(tmp_path / "whole")
+    assert things > 20
     died = 0
-    for moment in range(moments):
+    looked_at = moments(0, things, 1)
+    for moment in looked_at:
         deaths, found, published = play_with_deaths(tmp_path / f"{moment}", reducer, moment, again)
         if deaths is None:
             continue
         assert found == (EVENTS, 0, 0), moment
         assert published == expected, moment
         died += deaths > 0
-    assert died > moments / 2
+    assert died > len(looked_at) / 2
 
 
 def play_with_deaths(

@@ -9,7 +9,8 @@ import pytest
 
 from beamloom.triggermap import TriggerMap, uniform
 from services.bench import Bench, Feed, series
-from services.test_ingester_deaths import DEEP, FRAMES, MAPS, check, oracle
+from services.moments import Moments, at_moments
+from services.test_ingester_deaths import FRAMES, MAPS, check, oracle
 from services.test_ingester_spools import SETTINGS, Pipeline
 from services.test_ingester_spools import play as play_all
 
@@ -36,17 +37,18 @@ def play(folder: Path, settings: str, trigger_map: TriggerMap, kills: set[int]) 
     return play_all(pipeline, trigger_map, kills), pipeline
 
 
+@at_moments
 @pytest.mark.parametrize("settings", sorted(SETTINGS))
 @pytest.mark.parametrize("name", sorted(MAPS))
 def test_what_was_read_of_a_stream_that_cannot_be_taken_up_is_sent_from_disk(
-    tmp_path: Path, name: str, settings: str
+    tmp_path: Path, name: str, settings: str, moments: Moments
 ) -> None:
     expected = oracle(MAPS[name]())
     total, whole = play(tmp_path / "whole", settings, MAPS[name](), set())
     assert check(whole.bench, expected) == 0
     whole.bench.close()
     some = False
-    for after in range(1, total, 1 if DEEP else 5):
+    for after in moments(1, total, 5):
         _, pipeline = play(tmp_path / str(after), settings, MAPS[name](), {after, after + total // 3})
         check(pipeline.bench, expected)
         ledger = pipeline.bench.active.run.ledger

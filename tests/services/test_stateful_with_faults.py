@@ -1,11 +1,10 @@
 """Constraints with a state, together with other faults: no result shows any of it, or what cannot be had is lost and says why.
 
-``BEAMLOOM_DEEP=1`` tries each moment, and not every third one.
+``BEAMLOOM_DEEP=1`` tries each moment (see ``moments``).
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Gone
 from services.bench import Bench, Died, Feed, counts, inject, series
+from services.moments import Moments, at_moments
 from services.reducer_lives import pipeline
 from services.test_ingester_deaths import Device, Scene
 from services.test_shared_streams import dealt, sharing
@@ -33,7 +33,6 @@ from services.test_stateful_classes import (
     without_ends,
 )
 
-STRIDE = 1 if os.environ.get("BEAMLOOM_DEEP") else 3
 SOON = ControllerSettings(ingester_timeout=1.5)
 
 
@@ -188,8 +187,9 @@ class Drip(Feed):
         return super().read(min(limit, 1))
 
 
+@at_moments
 @pytest.mark.parametrize("gap", [0, 15])
-def test_the_reducer_and_a_worker_may_die_at_any_moment(tmp_path: Path, gap: int) -> None:
+def test_the_reducer_and_a_worker_may_die_at_any_moment(tmp_path: Path, gap: int, moments: Moments) -> None:
     """The worker dies ``gap`` steps after the reducer."""
 
     def play(moment: int) -> tuple[int, int]:
@@ -214,7 +214,7 @@ def test_the_reducer_and_a_worker_may_die_at_any_moment(tmp_path: Path, gap: int
 
     total, lost = play(10**9)
     assert (total > 40, lost) == (True, 0)
-    for moment in range(1, total, 2 * STRIDE):
+    for moment in moments(1, total, 6):
         assert play(moment)[1] == 0, moment
 
 
@@ -267,13 +267,16 @@ def play_with_deaths(folder: Path | None, after: int, worker_first: bool) -> tup
     )
 
 
+@at_moments
 @pytest.mark.parametrize("worker_first", [True, False])
-def test_with_a_spool_the_past_outlives_the_ingester(tmp_path: Path, worker_first: bool) -> None:
+def test_with_a_spool_the_past_outlives_the_ingester(
+    tmp_path: Path, worker_first: bool, moments: Moments
+) -> None:
     total, scene = play_with_deaths(tmp_path / "whole", 10**9, worker_first)
     assert check_sums(scene.bench) == 0
     scene.bench.close()
     redelivered = 0
-    for after in range(1, total, STRIDE):
+    for after in moments(1, total, 3):
         _, scene = play_with_deaths(tmp_path / str(after), after, worker_first)
         assert check_sums(scene.bench) == 0, after
         redelivered += scene.bench.active.run.redelivered
@@ -281,12 +284,15 @@ def test_with_a_spool_the_past_outlives_the_ingester(tmp_path: Path, worker_firs
     assert redelivered > EVENTS
 
 
+@at_moments
 @pytest.mark.parametrize("worker_first", [True, False])
-def test_without_a_spool_what_needs_the_past_is_lost_and_says_why(worker_first: bool) -> None:
+def test_without_a_spool_what_needs_the_past_is_lost_and_says_why(
+    worker_first: bool, moments: Moments
+) -> None:
     total, scene = play_with_deaths(None, 10**9, worker_first)
     scene.bench.close()
     lost = 0
-    for after in range(1, total, STRIDE):
+    for after in moments(1, total, 3):
         _, scene = play_with_deaths(None, after, worker_first)
         lost += check_sums(scene.bench, "the ingester of stream 'eiger' is gone")
         scene.bench.close()

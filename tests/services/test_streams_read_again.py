@@ -1,6 +1,6 @@
 """An ingester that reads files, or makes its packets, dies at any moment: the next one reads what is still needed, and nothing is lost.
 
-``BEAMLOOM_DEEP=1`` kills it after each message, and not after every third one.
+``BEAMLOOM_DEEP=1`` kills it after each message (see ``moments``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from beamloom.services.ingester import IngesterService
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import Bench, Feed, counts, frame
+from services.moments import Moments, at_moments
 from services.test_ingester_deaths import FRAMES, MAPS, SOON, check
 from services.test_stateful_classes import EVENTS, RunningSum, expected, the_map, without_ends
 from services.test_stateful_with_faults import Mishap
@@ -114,17 +115,18 @@ def lost_events(bench: Bench) -> set[int]:
     return {event for first, stop in bench.active.run.ledger.lost for event in range(first, stop)}
 
 
+@at_moments
 @pytest.mark.parametrize("written_ahead", [False, True])
 @pytest.mark.parametrize("flaws", [False, True])
 @pytest.mark.parametrize("name", sorted(MAPS))
 def test_nothing_of_a_file_is_lost_with_its_reader(
-    name: str, flaws: bool, written_ahead: bool, tmp_path: Path
+    name: str, flaws: bool, written_ahead: bool, moments: Moments, tmp_path: Path
 ) -> None:
     content = pages(FRAMES, flaws=flaws)
     total, results, lost = results_of(MAPS[name](), content)
     assert lost == 2 * flaws
     later = 0
-    for after in range(1, total, STRIDE):
+    for after in moments(1, total, 3):
         settings = {"write_ahead": True, "state_dir": str(tmp_path / str(after))} if written_ahead else {}
         _, bench, firsts = played(MAPS[name](), content, {after, after + total // 3}, **settings)
         found = dict(bench.published["results"])

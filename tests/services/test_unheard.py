@@ -1,12 +1,11 @@
 """A process that lives is not heard for longer than the heartbeat's timeout, from any message on: the result is the undisturbed one.
 
 Messages of that time are lost, as with a connection that breaks, or come late, as with one that lasts.
-``BEAMLOOM_DEEP=1`` cuts it off after each message, and not after every sixth part of the run.
+``BEAMLOOM_DEEP=1`` cuts it off after each message (see ``moments``).
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -18,9 +17,9 @@ from beamloom.transport.channel import Received
 from beamloom.transport.messages import CONTROLLER
 from beamloom.triggermap import TriggerMap, uniform
 from services.bench import Bench, Feed, Gathering, counts, series, start
+from services.moments import DEEP, Moments, at_moments
 from services.test_ingester_deaths import FRAMES, MAPS, oracle
 
-DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
 CUT_STEPS = 130
 """1.3 s, where 1 s of silence counts as death."""
 
@@ -90,18 +89,19 @@ def play(
 
 
 @pytest.mark.timeout(600 if DEEP else 60)
+@at_moments
 @pytest.mark.parametrize("late", [False, True], ids=["lost", "late"])
 @pytest.mark.parametrize("victim", ["a-ingester", "worker-1", "reducer", CONTROLLER])
 @pytest.mark.parametrize("name", sorted(MAPS))
 def test_who_was_not_heard_for_a_while_goes_on_and_nothing_is_lost(
-    name: str, victim: str, late: bool, tmp_path: Any
+    name: str, victim: str, late: bool, moments: Moments, tmp_path: Any
 ) -> None:
     expected = oracle(MAPS[name]())
     total, whole = play(MAPS[name](), victim, None, tmp_path / "whole", late=late)
     assert counts(whole.active) == (len(expected), 0, 0)
     whole.close()
     assert total > 10
-    for after in range(1, total, 1 if DEEP else max(3, total // 6)):
+    for after in moments(1, total, max(3, total // 6)):
         _, bench = play(MAPS[name](), victim, after, tmp_path / str(after), late=late)
         assert counts(bench.active) == (len(expected), 0, 0), (after, bench.active.run.ledger.losses)
         assert dict(bench.published["results"]) == expected, after
