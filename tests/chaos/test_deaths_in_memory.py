@@ -22,6 +22,7 @@ from services.test_controller_restarts import Restarting
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
 SEEDS = 2000 if DEEP else 64
 GROUPS = 8
+"""Of seeds; `make test` looks at three of them, `make test-more` at the others."""
 FRAMES = 60
 STEPS = 6000
 WORKERS = ("worker-1", "worker-2", "worker-3")
@@ -133,7 +134,10 @@ class Crowd:
 
 @pytest.mark.expects_errors
 @pytest.mark.timeout(600 if DEEP else 60)
-@pytest.mark.parametrize("group", range(GROUPS))
+@pytest.mark.parametrize(
+    "group",
+    [group if group < 3 or DEEP else pytest.param(group, marks=pytest.mark.long) for group in range(GROUPS)],
+)
 def test_no_order_of_deaths_changes_the_result(group: int, tmp_path: Path) -> None:
     with Bench({"a": Feed(series(FRAMES)), "b": Feed(series(FRAMES))}, reducer=Counting) as bench:
         bench.play(batched(["a", "b"], FRAMES, 4))

@@ -45,16 +45,23 @@ def beamloom(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def watched(camera: Bench) -> Iterator[Live]:
-    """A pipeline with one camera and little patience."""
-    with running(of_camera(camera), settings={"stall_limit": 0.5, "straggler_timeout": 5.0}) as live:
+@pytest.fixture(scope="module")
+def seen() -> Iterator[Bench]:
+    """The camera of ``watched``."""
+    with Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def watched(seen: Bench) -> Iterator[Live]:
+    """A pipeline with one camera and little patience, of which no process ends."""
+    with running(of_camera(seen), settings={"stall_limit": 0.5, "straggler_timeout": 5.0}) as live:
         yield live
 
 
-def test_nothing_is_wrong_with_a_pipeline_that_is_well(watched: Live, camera: Bench) -> None:
+def test_nothing_is_wrong_with_a_pipeline_that_is_well(watched: Live, seen: Bench) -> None:
     watched.arm(uniform_map(["camera"], 9))
-    camera.play("camera", pictures(9))
+    seen.play("camera", pictures(9))
     watched.finished()
     done = beamloom("doctor", watched.placement.controller_url)
     assert (done.returncode, done.stderr) == (0, "")
@@ -62,10 +69,10 @@ def test_nothing_is_wrong_with_a_pipeline_that_is_well(watched: Live, camera: Be
     assert "is finished" in done.stdout
 
 
-def test_a_camera_that_falls_silent_stalls_everywhere_until_it_goes_on(watched: Live, camera: Bench) -> None:
+def test_a_camera_that_falls_silent_stalls_everywhere_until_it_goes_on(watched: Live, seen: Bench) -> None:
     series = pictures(9)
     watched.arm(uniform_map(["camera"], 9))
-    camera.play("camera", series[:4])
+    seen.play("camera", series[:4])
     wait_until(lambda: watched.progress()["stalled"] == ["camera"], "the stall", watched.state)
     assert watched.get("streams")["camera"]["stalled"] is True
     assert watched.get("status")["stalled"] == ["camera"]
@@ -75,7 +82,7 @@ def test_a_camera_that_falls_silent_stalls_everywhere_until_it_goes_on(watched: 
     assert done.returncode == 1
     assert "TROUBLE   stream 'camera' is stalled: no packet for" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    camera.play("camera", series[4:])
+    seen.play("camera", series[4:])
     end = watched.finished()
     assert (end["reduced"], end["stalled"]) == (11, [])
     assert findings(watched) == {}
@@ -93,11 +100,11 @@ def test_a_camera_that_is_gone_is_told_as_that(addresses: dict[str, tuple[str, s
             assert "the device of stream 'front' is not connected" in finding["what"]
 
 
-def test_a_second_consumer_of_the_camera_is_named(watched: Live, camera: Bench) -> None:
+def test_a_second_consumer_of_the_camera_is_named(watched: Live, seen: Bench) -> None:
     watched.arm(uniform_map(["camera"], 60))
     with zmq.Context() as context, context.socket(zmq.PULL) as thief:
-        thief.connect(camera.url("camera"))
-        camera.play("camera", pictures(60), rate=200)
+        thief.connect(seen.url("camera"))
+        seen.play("camera", pictures(60), rate=200)
         # It takes what it is given, as a viewer would that somebody has forgotten.
         while findings(watched).get("packets-stolen") is None and not watched.progress()["finished"]:
             thief.poll(10) and thief.recv_multipart()
@@ -109,13 +116,13 @@ def test_a_second_consumer_of_the_camera_is_named(watched: Live, camera: Bench) 
     assert "a forgotten 'beamloom probe'" in finding["do"]
 
 
-def test_maps_and_data_of_different_lengths_are_told_of(watched: Live, camera: Bench) -> None:
+def test_maps_and_data_of_different_lengths_are_told_of(watched: Live, seen: Bench) -> None:
     watched.arm(uniform_map(["camera"], 5))
-    camera.play("camera", pictures(12))
+    seen.play("camera", pictures(12))
     watched.finished()
     assert "sent 7 packets behind the last event of the map" in found(watched, "map-too-short")["what"]
     watched.arm(uniform_map(["camera"], 12))
-    camera.play("camera", pictures(5))
+    seen.play("camera", pictures(5))
     watched.finished()
     assert "7 events lost: 6-12" in found(watched, "map-too-long")["what"]
 
@@ -214,10 +221,10 @@ def test_a_disk_with_little_room_is_named(camera: Bench, tmp_path: Path) -> None
         )
 
 
-def test_an_open_run_that_asks_for_it_ends_when_nothing_comes_any_more(watched: Live, camera: Bench) -> None:
+def test_an_open_run_that_asks_for_it_ends_when_nothing_comes_any_more(watched: Live, seen: Bench) -> None:
     answer = watched.post("sequence?idle_limit=1", json=open_map(["camera"]))
     assert answer.status_code == 200, answer.text
-    camera.play("camera", pictures(9)[:-1])
+    seen.play("camera", pictures(9)[:-1])
     end = watched.finished()
     assert (end["reduced"], end["lost"], end["stopped"]) == (10, 0, "nothing came for 1 s (idle_limit)")
 

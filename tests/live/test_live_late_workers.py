@@ -24,7 +24,7 @@ def late_worker(live: Live) -> ProcessSpec:
     return ProcessSpec("late", argv)
 
 
-@pytest.mark.parametrize("changes", [0, 3])
+@pytest.mark.parametrize("changes", [pytest.param(0, marks=pytest.mark.long), 3])
 def test_a_late_worker_gets_the_start_and_takes_part(camera: Bench, changes: int) -> None:
     enough = threading.Event()
     with running(of_camera(camera), count=1) as live:

@@ -41,7 +41,7 @@ def listens(address: str) -> bool:
         return probe.connect_ex((str(parts.hostname), int(parts.port or 0))) == 0
 
 
-@pytest.mark.parametrize("while_a_run_goes_on", [False, True])
+@pytest.mark.parametrize("while_a_run_goes_on", [pytest.param(False, marks=pytest.mark.long), True])
 def test_ctrl_c_ends_a_whole_pipeline_and_leaves_nothing(tmp_path: Path, while_a_run_goes_on: bool) -> None:
     with Bench({"camera": ("stins", "tcp://127.0.0.1:*")}) as camera:
         file = tmp_path / "pipeline.yaml"
