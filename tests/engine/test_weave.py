@@ -10,6 +10,7 @@ from hypothesis.stateful import initialize, rule
 
 from beamloom.engine.assignment import Span
 from beamloom.engine.chronicle import Chronicle
+from beamloom.engine.faults import Failure
 from beamloom.engine.glimpse import WholeGlimpse, glimpse, newest, whole_glimpse, within_run
 from beamloom.engine.handed import NOBODY
 from beamloom.engine.ledger import EventState, Loss
@@ -78,7 +79,7 @@ class LookedAt(AnyOrder):
 
 TestLookedAt = LookedAt.TestCase
 TestLookedAt.settings = settings(
-    max_examples=2000 if DEEP else 60, stateful_step_count=80 if DEEP else 40, deadline=None
+    max_examples=2000 if DEEP else 100, stateful_step_count=80 if DEEP else 40, deadline=None
 )
 
 
@@ -284,6 +285,20 @@ def test_events_that_were_put_aside_are_told_from_others_that_failed() -> None:
     run.faults.quarantined.add(5, 6)
     failed, aside = Stage.FAILED, Stage.QUARANTINED
     assert weave(glimpse(run, chronicle, 4, 8)).stages == [failed, aside, failed, failed]
+
+
+def test_the_reason_of_an_event_is_that_of_the_ledger_whatever_failed_besides() -> None:
+    run, chronicle = an_armed_run(uniform(["a"], 20))
+    run.add_worker("w", {"generic"}, 0.0)
+    run.advance(0.0)
+    run.lost([Loss(2, 3, "the ingester died")])
+    for event in (1, 2):  # lost by now, or not
+        run.failed("w", 0, event, Failure("process_event", "ValueError", "planted"))
+    run.faults.add(Failure("process_event", "ValueError", "planted"), "w", 3)  # one of several deliveries of it
+    seen = weave(glimpse(run, chronicle, 0, 5))
+    assert seen.stages[1:4] == [Stage.FAILED, Stage.LOST, Stage.WAITING]
+    assert [seen.reasons[number] for number in seen.reason[1:3]] == ["ValueError: planted", "the ingester died"]
+    assert seen.reason[3] == NOBODY
 
 
 def test_several_workers_of_one_event_are_all_named() -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beamloom.engine.ledger import LedgerNews
 from beamloom.services.controller import ControllerService
 from beamloom.services.ingester import IngesterService
 from beamloom.services.loop import Service
@@ -24,7 +25,7 @@ from beamloom.services.worker import WorkerService
 from beamloom.settings import ControllerSettings, IngesterSettings, ReducerSettings, WorkerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.memory import Exchange, MemoryChannel
-from beamloom.transport.messages import AnyMessage, Arm, Register, Tick, decode, encode
+from beamloom.transport.messages import AnyMessage, Arm, Coverage, Register, Tick, decode, encode
 from beamloom.transport.sense import makes_sense
 from services.bench import Doubling
 from transport.hostile import KINDS, messages
@@ -99,6 +100,23 @@ def test_no_message_ends_a_service(make: Callable[[MemoryChannel], Service], bef
         assert service.wait(now) >= 0.0
 
     fuzz()
+
+
+@pytest.mark.parametrize("before", [[], ARMED])
+def test_a_run_that_is_said_to_end_before_what_it_has_ends_no_reducer(
+    before: list[Letter], caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = Exchange()
+    exchange.channel("controller")
+    service = reducer(exchange.channel("here"))
+    run = "run" if before else ""
+    news = LedgerNews(total=1, failed=[(0, 7)])
+    for number, letter in enumerate([*before, ("controller", Coverage(run, news), [])]):
+        received = arrives(letter)
+        assert received is not None
+        service.receive(received, float(number))
+        service.turn(float(number))
+    assert f"tells of run '{run}' cannot be: events from 1 on are settled already" in caplog.text
 
 
 def test_every_kind_of_message_is_tried() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.engine.faults import Failure
-from beamloom.engine.ledger import LedgerNews
+from beamloom.engine.ledger import LedgerNews, Loss
 from beamloom.engine.packet_rows import PacketRow, rows_of
 from beamloom.events import Packet
 from beamloom.services.batches import Batch
@@ -80,6 +80,9 @@ SENSELESS: list[tuple[AnyMessage, Sequence[bytes]]] = [
     (Failed("run", "worker", 0, 1, FAILURE, ENDLESS), []),
     (Coverage("run", LedgerNews(total=2**63)), []),
     (Coverage("run", LedgerNews(total=-1)), []),
+    (Coverage("run", LedgerNews(reduced=[(0, 2**63)])), []),
+    (Coverage("run", LedgerNews(failed=[(-1, 4)])), []),
+    (Coverage("run", LedgerNews(losses=[Loss(5, 2, "it ends before it begins")])), []),
 ]
 
 

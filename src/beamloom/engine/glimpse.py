@@ -71,8 +71,7 @@ class WholeGlimpse:
 def glimpse(run: Run, chronicle: Chronicle | None, first: int, stop: int) -> Glimpse:
     """The events [first, stop) of ``run``; ``chronicle`` None: nothing of their way is remembered."""
     ledger = run.ledger
-    lost = ledger.lost.within(first, stop)
-    groups = run.faults.groups if ledger.failed.within(first, stop) else []
+    lost, failed = ledger.lost.within(first, stop), ledger.failed.within(first, stop)
     return Glimpse(
         run.trigger_map,
         ledger.total,
@@ -81,13 +80,14 @@ def glimpse(run: Run, chronicle: Chronicle | None, first: int, stop: int) -> Gli
         first,
         stop,
         ledger.reduced.within(first, stop),
-        ledger.failed.within(first, stop),
+        failed,
         lost,
         run.faults.quarantined.within(first, stop),
         [
             (f"{group.failure.error}: {group.failure.message}", hit)
-            for group in groups
-            if (hit := group.events.within(first, stop))
+            for group in (run.faults.groups if failed else ())
+            # A failure hits others as well: such as are lost by then, or are with several workers.
+            if (hit := [piece for one in failed for piece in group.events.within(*one)])
         ],
         ledger.losses if lost else [],
         {stream: run.standing[stream].complete_until for stream in run.trigger_map.streams},

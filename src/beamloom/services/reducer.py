@@ -168,7 +168,10 @@ class ReducerService:
                     self.receive(early, now)
             case Coverage(run=run) as coverage if run == self._reducing.account.run:
                 self._keeping.learn(coverage.epochs, coverage.editions)
-                self._reducing.account.learn(coverage.news, over=coverage.finished_at is not None)
+                try:
+                    self._reducing.account.learn(coverage.news, over=coverage.finished_at is not None)
+                except ValueError as error:
+                    logger.warning("what %s tells of run %r cannot be: %s", received.sender, run, error)
                 self._desk.changed()
             case Fence(run=run, worker=worker) as fence:
                 self._reducing.drain()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from beamloom.engine.ledger import LedgerNews
 from beamloom.engine.ranges import Range
 from beamloom.events import PacketKind, frame_bytes
 from beamloom.transport.messages import (
@@ -57,7 +58,7 @@ def makes_sense(message: AnyMessage, buffers: Sequence[Any]) -> bool:
                 max(map(len, (register.name, register.role, register.address, register.host))) <= MOST_LETTERS
             )
         case Coverage(news=news):
-            return news.total is None or 0 <= news.total <= MOST_EVENTS
+            return _news_can_be(news)
         case _:
             return True
 
@@ -94,6 +95,14 @@ def _results_fit(results: Results, buffers: Sequence[Any]) -> bool:
         and min(results.buffers, default=0) >= 0
         and sum(results.buffers) == len(buffers) - 1
         and all(map(_can_be_counted, results.combined))
+    )
+
+
+def _news_can_be(news: LedgerNews) -> bool:
+    """Whether all of it lies within the longest run."""
+    lost = [(loss.first, loss.stop) for loss in news.losses]
+    return (news.total is None or 0 <= news.total <= MOST_EVENTS) and all(
+        0 <= first <= stop <= MOST_EVENTS for first, stop in (*news.reduced, *news.failed, *lost)
     )
 
 
