@@ -45,7 +45,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(200)]
 
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
 ROUNDS = 6 if DEEP else 1
-LETTERS = 700 if DEEP else 100
+LETTERS = 700 if DEEP else 200
 RATE = 300.0
 MEMORY = 256 << 20
 """Bytes that a process may have more at any moment than before the attack; announced are 4 GiB by each connection."""
