@@ -294,10 +294,15 @@ def test_the_reason_of_an_event_is_that_of_the_ledger_whatever_failed_besides() 
     run.lost([Loss(2, 3, "the ingester died")])
     for event in (1, 2):  # lost by now, or not
         run.failed("w", 0, event, Failure("process_event", "ValueError", "planted"))
-    run.faults.add(Failure("process_event", "ValueError", "planted"), "w", 3)  # one of several deliveries of it
+    run.faults.add(
+        Failure("process_event", "ValueError", "planted"), "w", 3
+    )  # one of several deliveries of it
     seen = weave(glimpse(run, chronicle, 0, 5))
     assert seen.stages[1:4] == [Stage.FAILED, Stage.LOST, Stage.WAITING]
-    assert [seen.reasons[number] for number in seen.reason[1:3]] == ["ValueError: planted", "the ingester died"]
+    assert [seen.reasons[number] for number in seen.reason[1:3]] == [
+        "ValueError: planted",
+        "the ingester died",
+    ]
     assert seen.reason[3] == NOBODY
 
 

@@ -17,6 +17,7 @@ import zmq
 
 from live.pipelines import ANALYSES, Bench, Live, of_camera, running, wait_until
 from live.series import open_map, pictures, uniform_map
+from support.patience import PATIENCE
 from support.ports import quiet_address, quiet_port
 
 pytestmark = pytest.mark.processes
@@ -103,7 +104,10 @@ def test_a_camera_that_is_gone_is_told_as_that(addresses: dict[str, tuple[str, s
 def test_a_second_consumer_of_the_camera_is_named(watched: Live, seen: Bench) -> None:
     watched.arm(uniform_map(["camera"], 60))
     with zmq.Context() as context, context.socket(zmq.PULL) as thief:
-        thief.connect(seen.url("camera"))
+        with thief.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED) as monitor:
+            thief.connect(seen.url("camera"))
+            assert monitor.poll(1000 * PATIENCE), "the thief is not connected"
+            thief.disable_monitor()
         seen.play("camera", pictures(60), rate=200)
         # It takes what it is given, as a viewer would that somebody has forgotten.
         while findings(watched).get("packets-stolen") is None and not watched.progress()["finished"]:
