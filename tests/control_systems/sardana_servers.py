@@ -37,7 +37,17 @@ class Sardana:
         self.door = self._device(DOOR)
         self._how: str | None = None
         self._told: queue.Queue[Any] = queue.Queue()
-        self.door.subscribe_event("MacroStatus", tango.EventType.CHANGE_EVENT, self._told.put)
+        wait_until(self._listens, "the events of the door")
+
+    def _listens(self) -> bool:
+        """Tango tries no server again within a second, such as one that has been killed and is started anew."""
+        try:
+            self.door.subscribe_event("MacroStatus", tango.EventType.CHANGE_EVENT, self._told.put)
+        except tango.DevFailed as failed:
+            if any(error.reason == "API_CantConnectToDevice" for error in failed.args):
+                return False
+            raise
+        return True
 
     def _device(self, name: str) -> tango.DeviceProxy:
         return answering(f"tango://{self.host}/{name}")
