@@ -103,12 +103,16 @@ def test_a_camera_that_is_gone_is_told_as_that(addresses: dict[str, tuple[str, s
 
 def test_a_second_consumer_of_the_camera_is_named(watched: Live, seen: Bench) -> None:
     watched.arm(uniform_map(["camera"], 60))
+    # Without its beginning nothing of a series is taken.
+    series = pictures(60)
+    seen.play("camera", series[:1])
+    wait_until(lambda: watched.completed(1), "the beginning", watched.state)
     with zmq.Context() as context, context.socket(zmq.PULL) as thief:
         with thief.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED) as monitor:
             thief.connect(seen.url("camera"))
-            assert monitor.poll(1000 * PATIENCE), "the thief is not connected"
+            assert monitor.poll(int(1000 * PATIENCE)), "the thief is not connected"
             thief.disable_monitor()
-        seen.play("camera", pictures(60), rate=200)
+        seen.play("camera", series[1:], rate=200)
         # It takes what it is given, as a viewer would that somebody has forgotten.
         while findings(watched).get("packets-stolen") is None and not watched.progress()["finished"]:
             thief.poll(10) and thief.recv_multipart()
