@@ -72,6 +72,17 @@ def test_a_silent_stream_is_told_with_how_long_and_how_many_packets() -> None:
     assert "no packet for 1 min 15 s, after 7 packets" in finding.what
 
 
+def test_a_series_whose_beginning_went_elsewhere_is_told_as_that() -> None:
+    silent = process("eiger-ingester", "ingester", waits=(wait("device", "eiger", 75.0, stalled=True),))
+    streams = (StreamView(name="eiger", discarded=1200),)
+    finding = only(situation(silent, run=run_with(streams=streams)))
+    assert (finding.check, finding.about) == ("beginning-missed", "eiger")
+    assert "has sent 1,200 messages of a series whose beginning did not come here" in finding.what
+    # What came before the series is nothing where that has come.
+    streams = (StreamView(name="eiger", discarded=1200, packets=7),)
+    assert only(situation(silent, run=run_with(streams=streams))).check == "stream-stalled"
+
+
 def test_a_device_that_is_not_connected_is_told_as_that() -> None:
     why = "nothing listens at tcp://eiger:9999"
     silent = process("eiger-ingester", "ingester", waits=(wait("device", "eiger", 75.0, why, stalled=True),))

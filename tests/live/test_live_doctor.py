@@ -101,6 +101,15 @@ def test_a_camera_that_is_gone_is_told_as_that(addresses: dict[str, tuple[str, s
             assert "the device of stream 'front' is not connected" in finding["what"]
 
 
+def test_a_series_that_began_before_the_run_was_armed_is_told_as_that(watched: Live, seen: Bench) -> None:
+    watched.arm(uniform_map(["camera"], 9))
+    seen.play("camera", pictures(9)[1:])
+    finding = found(watched, "beginning-missed")
+    assert "has sent 10 messages of a series whose beginning did not come here" in finding["what"]
+    watched.post("stop")
+    assert watched.finished()["reduced"] == 0
+
+
 def test_a_second_consumer_of_the_camera_is_named(watched: Live, seen: Bench) -> None:
     watched.arm(uniform_map(["camera"], 60))
     # Without its beginning nothing of a series is taken.

@@ -159,6 +159,7 @@ def _stream(stream: str, run: Any, report: Any, devices: dict[str, str]) -> Stre
         device=devices.get(stream, ""),
         packets=0 if report is None else report.counts.packets,
         surplus=0 if report is None else report.counts.surplus,
+        discarded=0 if report is None else report.discarded_before_start or 0,
         complete_until=state.complete_until,
         ended=state.ended,
         stopped=state.stopped,

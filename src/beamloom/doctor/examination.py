@@ -38,7 +38,9 @@ def examine(situation: Situation) -> list[Finding]:
     known = {(finding.check, finding.about) for finding in found}
     # Who is away is not also waited for, and a stalled stream is not also behind others.
     hidden = {
-        ("streams-apart", about) for check, about in known if check in ("stream-stalled", "device-away")
+        ("streams-apart", about)
+        for check, about in known
+        if check in ("stream-stalled", "beginning-missed", "device-away")
     }
     left = [finding for finding in found if (finding.check, finding.about) not in hidden]
     return sorted(left, key=lambda finding: list(Gravity).index(finding.gravity))

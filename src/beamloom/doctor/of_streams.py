@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from beamloom.doctor.finding import Finding, Gravity, span
-from beamloom.doctor.situation import LossView, ProcessView, Situation, Wait
+from beamloom.doctor.situation import LossView, ProcessView, Situation, StreamView, Wait
 
 STOLEN = "another client takes them"
 """What the engine says of gaps in a steady rhythm."""
@@ -36,13 +36,26 @@ def stalled(now: Situation) -> Iterator[Finding]:
         ]
         if not wait.stalled or not all(other.stalled for other in others):
             continue
-        came = next((one.packets for one in now.running.streams if one.name == wait.about), 0)
+        stream = next(
+            (one for one in now.running.streams if one.name == wait.about), StreamView(name=wait.about)
+        )
+        came = stream.packets
         if "connect" in wait.why or "listens" in wait.why:
             yield Finding(
                 "device-away",
                 wait.about,
                 f"the device of stream {wait.about!r} is not connected: {wait.why}",
                 "see that the device is switched on and sends to this address; the stream goes on by itself when it is there again",
+                wait.since,
+            )
+        elif stream.discarded and not came:
+            yield Finding(
+                "beginning-missed",
+                wait.about,
+                f"stream {wait.about!r} has sent {stream.discarded:,} messages of a series whose beginning did not come here: "
+                "nothing of it is taken",
+                "begin the series again, after the run is armed; if it was armed before the series, another program that is connected "
+                "to the device has taken the beginning: find it (a second pipeline, a viewer, a forgotten 'beamloom probe') and end it",
                 wait.since,
             )
         else:

@@ -82,6 +82,8 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
     packets: int = 0
     surplus: int = 0
     """Packets behind the end of the run."""
+    discarded: int = 0
+    """Messages before the beginning of a series, of which nothing is taken."""
     complete_until: int = 0
     ended: bool = False
     stopped: bool = False
