@@ -16,10 +16,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from beamloom.engine.checkpoint import freeze
-from beamloom.engine.run import Run, RunSettings
-from beamloom.services.restoring import restore
-from beamloom.services.statekeeping import ActiveState, ControllerState, RunPapers, StateKeeper
+from beamloom.engine.runs.checkpoint import freeze
+from beamloom.engine.runs.run import Run, RunSettings
+from beamloom.services.controller.restoring import restore
+from beamloom.services.controller.statekeeping import ActiveState, ControllerState, RunPapers, StateKeeper
 from beamloom.store import Scribe, SqliteStore
 from beamloom.triggermap import TriggerMap, uniform
 

@@ -24,7 +24,7 @@ from device_links import OTHER
 
 from beamloom.devices.registry import find_device
 from beamloom.events import Packet, PacketKind
-from beamloom.services.freed_memory import keep_freed_memory
+from beamloom.services.shell.freed_memory import keep_freed_memory
 
 LARGE: Final = 65536
 """Bytes of a message from which on it is not copied; copying a smaller one is quicker."""

@@ -30,7 +30,7 @@ from page import put
 from beamloom.devices.dectris_v1 import rings
 from beamloom.devices.registry import find_device
 from beamloom.events import Packet, PacketKind
-from beamloom.services.freed_memory import keep_freed_memory
+from beamloom.services.shell.freed_memory import keep_freed_memory
 
 SHAPE: Final = (1024, 1024)
 ROUNDS: Final = 7

@@ -32,7 +32,7 @@ import numpy as np
 import results_analysis
 from results_analysis import ROWS
 
-from beamloom.services.outbox import Outbox
+from beamloom.services.worker.outbox import Outbox
 from beamloom.transport.codec import encode
 from beamloom.transport.messages import CONTROLLER, Arm, Armed, Finish, Finished, Register, Taken, Welcome
 from beamloom.transport.zeromq import ZmqChannel
@@ -62,7 +62,7 @@ class Feeder:
         self._channel = ZmqChannel(CONTROLLER)
         port = self._channel.address.rsplit(":", 1)[1]
         code = (
-            "from beamloom.services.reducer_process import serve; from beamloom.settings import ReducerSettings; "
+            "from beamloom.services.reducer.process import serve; from beamloom.settings import ReducerSettings; "
             f"serve(ReducerSettings(name='reducer', controller='tcp://127.0.0.1:{port}', http_port=0, "
             f"reducer_class='results_analysis:{analysis}', analysis_path={str(HERE)!r}))"
         )

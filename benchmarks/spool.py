@@ -23,14 +23,14 @@ import numpy as np
 
 from beamloom.analysis import ReducerAnalysis
 from beamloom.engine.assignment import Span
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.retention import Retention, WhenFull
-from beamloom.engine.router import StreamRouter
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.retention import Retention, WhenFull
+from beamloom.engine.streams.router import StreamRouter
 from beamloom.events import Packet, Result
-from beamloom.services.outbox import Outbox
-from beamloom.services.reducer import ReducerService
-from beamloom.services.safekeeping import Safekeeping
-from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.reducer.safekeeping import Safekeeping
+from beamloom.services.reducer.service import ReducerService
+from beamloom.services.reducer.snapshots import SnapshotDesk
+from beamloom.services.worker.outbox import Outbox
 from beamloom.settings import ReducerSettings
 from beamloom.spool import DiskSpool
 from beamloom.transport.channel import Received

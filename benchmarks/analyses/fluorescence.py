@@ -20,7 +20,7 @@ from beamloom import Event, Packet, ParameterSet
 from beamloom.apps.fluorescence import LinearFit, Simulation, Worker, model_of
 from beamloom.apps.fluorescence.background import snip
 from beamloom.devices import contrast, xspress3
-from beamloom.services.combining import MOST_EVENTS, Combiner
+from beamloom.services.worker.combining import MOST_EVENTS, Combiner
 
 COUNT = 500
 LINE = 25

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from bench_pipeline import PATIENCE, BenchPipeline
 from sources import cpu_of
 
-from beamloom.engine.run import Run, RunSettings
+from beamloom.engine.runs.run import Run, RunSettings
 from beamloom.triggermap import TriggerMap, uniform
 from comparison.measuring import FRAME_BYTES, Bench
 from comparison.table import BEAMLOOM, Floor, Row

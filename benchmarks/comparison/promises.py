@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench_pipeline import BenchPipeline
 
-from beamloom.engine.ledger import Ledger
+from beamloom.engine.accounts.ledger import Ledger
 from beamloom.transport.keys import new_keys, write_keys
 from beamloom.triggermap import uniform
 from comparison.growth import REPORTED, decide

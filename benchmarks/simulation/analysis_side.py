@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from beamloom.engine.assembler import Assembler
-from beamloom.engine.collector import Collector
-from beamloom.engine.ready import ReadyRun
-from beamloom.services.acknowledging import Acknowledgements
-from beamloom.services.worker import TURN_SECONDS
-from beamloom.services.worker_run import EVENTS_PER_TURN
+from beamloom.engine.accounts.collector import Collector
+from beamloom.engine.assembling.assembler import Assembler
+from beamloom.engine.assembling.ready import ReadyRun
+from beamloom.services.reducer.acknowledging import Acknowledgements
+from beamloom.services.worker.run import EVENTS_PER_TURN
+from beamloom.services.worker.service import TURN_SECONDS
 from beamloom.transport.messages import CONTROLLER, Arm, Armed, Fence, Fenced, Orders, Reduced, Taken
 from simulation.costs import Costs
 from simulation.detector_side import Parcel

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from beamloom.services.controller import ControllerService
+from beamloom.services.controller.service import ControllerService
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import CONTROLLER, AnyMessage, Orders, Reduced, decode, encode

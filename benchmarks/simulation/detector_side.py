@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from beamloom.engine.packet_rows import PacketRow
-from beamloom.engine.read_pace import REST
-from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamRouter
-from beamloom.engine.waiting_leases import Delivery
+from beamloom.engine.streams.packet_rows import PacketRow
+from beamloom.engine.streams.read_pace import REST
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
+from beamloom.engine.streams.waiting_leases import Delivery
 from beamloom.events import PacketKind
-from beamloom.services.stream_run import PROGRESS_EVERY, READ_LIMIT
+from beamloom.services.ingester.stream_run import PROGRESS_EVERY, READ_LIMIT
 from beamloom.transport.messages import Arm, Armed, Orders, Progress
 from simulation.costs import Costs
 from simulation.world import HEAD, Host, Process, World

@@ -16,15 +16,15 @@ from beamloom.analysis import ReducerAnalysis
 from beamloom.benching.material import Extent
 from beamloom.benching.played import PlayedSource
 from beamloom.engine.assignment import Span
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.packet_rows import PacketRow
-from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamRouter
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.packet_rows import PacketRow
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
 from beamloom.events import Event, Packet, PacketKind, Result
-from beamloom.services.ingester import IngesterService
+from beamloom.services.ingester.service import IngesterService
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.loop import Service
-from beamloom.services.user_map import Map
+from beamloom.services.shell.loop import Service
+from beamloom.services.worker.user_map import Map
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import Orders

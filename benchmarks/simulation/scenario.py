@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from beamloom.engine.run_parts import RunPhase
-from beamloom.services.active_run import ActiveRun
+from beamloom.engine.runs.parts import RunPhase
+from beamloom.services.controller.active_run import ActiveRun
 from beamloom.settings import ControllerSettings
 from beamloom.transport.messages import CONTROLLER, Heartbeat, Register
 from beamloom.triggermap import batched

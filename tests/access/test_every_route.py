@@ -19,10 +19,10 @@ from beamloom.results.files.http import file_route
 from beamloom.results.hdf5 import is_question
 from beamloom.results.http import make_app as reducer_app
 from beamloom.results.past import PastRuns
-from beamloom.services.controller import ControllerService
-from beamloom.services.debugworker import LastEvents
-from beamloom.services.debugworker import make_app as debugworker_app
-from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.controller.service import ControllerService
+from beamloom.services.reducer.snapshots import SnapshotDesk
+from beamloom.services.worker.debugworker import LastEvents
+from beamloom.services.worker.debugworker import make_app as debugworker_app
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.memory import Exchange

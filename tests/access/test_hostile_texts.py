@@ -15,8 +15,8 @@ from beamloom.client._run import Progress
 from beamloom.events import Event, Packet
 from beamloom.glance.page import LAST_EVENTS_PAGE
 from beamloom.parameters import ParameterSet
-from beamloom.services.debugworker import LastEvents
-from beamloom.services.debugworker import make_app as debugworker_app
+from beamloom.services.worker.debugworker import LastEvents
+from beamloom.services.worker.debugworker import make_app as debugworker_app
 from beamloom.transport.http_server import HttpServer
 from control.live import Live, simple_map
 from results.hdf5.browser import chromium

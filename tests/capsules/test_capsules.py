@@ -32,13 +32,13 @@ from beamloom.capsules import (
 )
 from beamloom.capsules._capsule import decode_capsule
 from beamloom.cli import main
-from beamloom.engine.faults import Failure
-from beamloom.engine.ready import Ready
+from beamloom.engine.accounts.faults import Failure
+from beamloom.engine.assembling.ready import Ready
 from beamloom.errors import UsageError
 from beamloom.events import Event, Packet, PacketKind
 from beamloom.parameters import ParameterSet
 from beamloom.recordings.format import TAG_RECORD, record_of
-from beamloom.services.evidence import Evidence
+from beamloom.services.shell.evidence import Evidence
 from beamloom.transport.codec import Encoder
 
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ import pytest
 from beamloom.analysis import ReducerAnalysis, load_class
 from beamloom.capsules import NotReproducible, read_capsule, rerun, write_test
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.triggermap import uniform
 from services.bench import Feed, series
 

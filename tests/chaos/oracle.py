@@ -19,7 +19,7 @@ from beamloom.devices.stins import StinsReader
 from beamloom.engine.ranges import RangeSet
 from beamloom.events import Malformed, Packet
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.triggermap import TriggerMap, batched
 from chaos.analyses.chaotic import GROUP, Reducer, StatefulWorker, Worker
 from chaos.material import box_messages, camera_messages, encoder_settings

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.control.event_stream import Account, Mark, Told, account_of
-from beamloom.engine.coverage import Coverage
-from beamloom.engine.digest import Digest
-from beamloom.engine.faults import Failure
-from beamloom.engine.ledger import Ledger
+from beamloom.engine.accounts.coverage import Coverage
+from beamloom.engine.accounts.faults import Failure
+from beamloom.engine.accounts.ledger import Ledger
 from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.ranges import RangeSet
-from beamloom.engine.run import Run, RunSettings
+from beamloom.engine.runs.run import Run, RunSettings
+from beamloom.engine.views.digest import Digest
 from beamloom.triggermap import TriggerMap, uniform
 from control.live import Live, simple_map
 from services.bench import series

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from beamloom.control.flow_view import flow
-from beamloom.engine.chronicle import Took
+from beamloom.engine.views.chronicle import Took
 
 
 def ingester(name: str, *streams: str, host: str = "", offset: float | None = None) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from beamloom.cli import shadow
 from beamloom.client import connect
 from beamloom.errors import RequestRefused, UsageError
-from beamloom.services.updating import UpdateRefused
+from beamloom.services.controller.updating import UpdateRefused
 from control.live import Live, launched_by, simple_map
 from services.bench import Doubling, Gathering, series
 from services.shadowing import begin_shadow

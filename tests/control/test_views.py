@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beamloom.control.views import as_text, one_by_one
-from beamloom.engine.coverage import as_pairs
+from beamloom.engine.accounts.coverage import as_pairs
 from beamloom.engine.ranges import RangeSet
 
 

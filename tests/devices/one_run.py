@@ -8,9 +8,9 @@ from typing import Any
 from beamloom.analysis import ReducerAnalysis
 from beamloom.devices.device import Source
 from beamloom.events import Event, Result
-from beamloom.services.active_run import ActiveRun
+from beamloom.services.controller.active_run import ActiveRun
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.triggermap import TriggerMap
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from beamloom.devices.counting_heads import CountingHeads
 from beamloom.devices.headers import read_head
 from beamloom.devices.stins import StinsReader
-from beamloom.engine.packet_rows import singles
+from beamloom.engine.streams.packet_rows import singles
 from beamloom.events import Malformed, Packet
 
 HEAD = (

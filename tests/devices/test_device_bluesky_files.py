@@ -16,7 +16,7 @@ from beamloom.devices.bluesky_feed import DocumentFeed
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.triggermap import open_ended
 from devices.bluesky_engine import hutch
 from devices.one_run import Outcome, run_through

@@ -11,20 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from beamloom.engine.account import ResultAccount
-from beamloom.engine.assembler import Assembler
+from beamloom.engine.accounts.collector import Collector
+from beamloom.engine.accounts.faults import Death, Failure
+from beamloom.engine.accounts.ledger import Loss
+from beamloom.engine.accounts.reducers_account import ResultAccount
+from beamloom.engine.assembling.assembler import Assembler
+from beamloom.engine.assembling.ready import Ready
 from beamloom.engine.assignment import Span
-from beamloom.engine.collector import Collector
-from beamloom.engine.faults import Death, Failure
-from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range, RangeSet
-from beamloom.engine.ready import Ready
-from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamRouter
-from beamloom.engine.run import Run, RunPhase, RunSettings, Step
-from beamloom.engine.shares import Share, ShareReport
-from beamloom.engine.stock import Deliveries, Resync, Stock
-from beamloom.engine.waiting_leases import Delivery
+from beamloom.engine.runs.run import Run, RunPhase, RunSettings, Step
+from beamloom.engine.runs.stock import Deliveries, Resync, Stock
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
+from beamloom.engine.streams.shares import Share, ShareReport
+from beamloom.engine.streams.waiting_leases import Delivery
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import TriggerMap
 

@@ -18,10 +18,10 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from beamloom.engine.coverage import Coverage, losses_by_cause
-from beamloom.engine.editions import Edition
-from beamloom.engine.ledger import EventState
+from beamloom.engine.accounts.coverage import Coverage, losses_by_cause
+from beamloom.engine.accounts.ledger import EventState
 from beamloom.engine.ranges import Range
+from beamloom.engine.scheduling.editions import Edition
 from beamloom.events import Malformed
 from beamloom.triggermap import TriggerMap, batched, open_ended, overlapping, sparse, uniform
 from engine.mill import GENEROUS, Mill, numbered, payload

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.engine.budget import LEAST_SETTLED, Budget
+from beamloom.engine.accounts.budget import LEAST_SETTLED, Budget
 
 
 @pytest.mark.parametrize("written", ["20", "5%", "0", "100%", "0.5%"])

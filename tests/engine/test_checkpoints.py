@@ -14,10 +14,10 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import rule
 
-from beamloom.engine.checkpoint import CheckpointError, freeze, thaw
-from beamloom.engine.faults import Death, Failure
-from beamloom.engine.inputs import Input, encode_input, replay
-from beamloom.engine.run import Run, RunSettings
+from beamloom.engine.accounts.faults import Death, Failure
+from beamloom.engine.runs.checkpoint import CheckpointError, freeze, thaw
+from beamloom.engine.runs.inputs import Input, encode_input, replay
+from beamloom.engine.runs.run import Run, RunSettings
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from engine.mill import Mill
 from engine.test_any_order import DEEP, AnyOrder, mixed_map
@@ -115,8 +115,8 @@ def test_a_state_holds_nothing_that_runs() -> None:
 
 LEASES = """
 import sys
-from beamloom.engine.checkpoint import freeze, thaw
-from beamloom.engine.run import Run, RunSettings
+from beamloom.engine.runs.checkpoint import freeze, thaw
+from beamloom.engine.runs.run import Run, RunSettings
 from beamloom.triggermap import TriggerMap
 run = Run("run", TriggerMap.from_json(sys.stdin.buffer.read()), RunSettings(), 0.0)
 for name in ("w0", "w1", "w2"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from beamloom.engine.accounts.ledger import Loss
 from beamloom.engine.assignment import Span
-from beamloom.engine.chronicle import FAILURES_KEPT, LEASES_KEPT, LEAST_SPAN, TROUBLES_KEPT, Chronicle
-from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import RangeSet
+from beamloom.engine.views.chronicle import FAILURES_KEPT, LEASES_KEPT, LEAST_SPAN, TROUBLES_KEPT, Chronicle
 
 
 class Clock:

@@ -6,9 +6,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from beamloom.engine.account import ResultAccount
-from beamloom.engine.coverage import NOTHING, Coverage, ranges_text
-from beamloom.engine.ledger import Ledger, LedgerNews, Loss
+from beamloom.engine.accounts.coverage import NOTHING, Coverage, ranges_text
+from beamloom.engine.accounts.ledger import Ledger, LedgerNews, Loss
+from beamloom.engine.accounts.reducers_account import ResultAccount
 from beamloom.engine.ranges import RangeSet
 from beamloom.triggermap import overlapping, uniform
 from engine.mill import Mill, numbered

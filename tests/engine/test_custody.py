@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from beamloom.engine.assignment import Span
-from beamloom.engine.custody import Custody
-from beamloom.engine.workforce import Workforce
+from beamloom.engine.runs.custody import Custody
+from beamloom.engine.scheduling.workforce import Workforce
 
 
 def workforce() -> Workforce:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beamloom.engine.ledger import EventState
+from beamloom.engine.accounts.ledger import EventState
 from beamloom.triggermap import TriggerMap, batched, overlapping, uniform
 from engine.mill import Mill, numbered
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beamloom.engine.run import Run, RunSettings
+from beamloom.engine.runs.run import Run, RunSettings
 from beamloom.triggermap import batched, uniform
 
 WORKERS = ("leaving", "staying")

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from beamloom.engine.ledger import Counts, EventState, Ledger, Loss
+from beamloom.engine.accounts.ledger import Counts, EventState, Ledger, Loss
 from beamloom.engine.ranges import Range, RangeSet
 
 BOUNDS = st.tuples(st.integers(0, 40), st.integers(0, 40))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamloom.engine.faults import Failure, Faults
+from beamloom.engine.accounts.faults import Failure, Faults
 
 RAISED = """\
 Traceback (most recent call last):

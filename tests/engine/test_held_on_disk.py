@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.engine.held_on_disk import HeldOnDisk
-from beamloom.engine.packet_rows import Rows, singles
-from beamloom.engine.reorder import Reorder
+from beamloom.engine.streams.held_on_disk import HeldOnDisk
+from beamloom.engine.streams.packet_rows import Rows, singles
+from beamloom.engine.streams.reorder import Reorder
 from beamloom.events import Packet, PacketKind
 from beamloom.spool import DiskSpool
 

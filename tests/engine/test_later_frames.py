@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.engine.later_frames import LaterFrames
-from beamloom.engine.packet_rows import PacketRow, join
+from beamloom.engine.streams.later_frames import LaterFrames
+from beamloom.engine.streams.packet_rows import PacketRow, join
 from beamloom.events import PacketKind
 from beamloom.transport.packing import pack, unpack
 

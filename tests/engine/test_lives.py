@@ -6,7 +6,7 @@ import pytest
 
 from beamloom.engine.assignment import Span
 from beamloom.engine.ranges import RangeSet
-from beamloom.engine.scheduler import Scheduler
+from beamloom.engine.scheduling.scheduler import Scheduler
 from beamloom.triggermap import batched
 
 GENERIC = frozenset({"generic"})

@@ -8,8 +8,8 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.engine.scheduler import Scheduler
-from beamloom.engine.workforce import FIRST_CREDIT
+from beamloom.engine.scheduling.scheduler import Scheduler
+from beamloom.engine.scheduling.workforce import FIRST_CREDIT
 from beamloom.triggermap import open_ended
 
 LOOKAHEAD = 0.02

@@ -9,8 +9,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from beamloom.engine.packet_rows import PacketRow, join, row_of, rows_of, singles
-from beamloom.engine.retention import Kept, joined
+from beamloom.engine.streams.packet_rows import PacketRow, join, row_of, rows_of, singles
+from beamloom.engine.streams.retention import Kept, joined
 from beamloom.events import Malformed, Packet, PacketKind
 
 FRAMES = st.lists(st.binary(max_size=4), max_size=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamloom.engine.assembler import Assembler
+from beamloom.engine.assembling.assembler import Assembler
 from beamloom.engine.assignment import Span
 from beamloom.events import Packet
 

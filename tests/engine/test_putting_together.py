@@ -5,12 +5,12 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from beamloom.engine.assembler import Assembler
+from beamloom.engine.accounts.collector import Collector
+from beamloom.engine.accounts.faults import MOST_GROUPS, Failure, Faults
+from beamloom.engine.assembling.assembler import Assembler
+from beamloom.engine.assembling.ready import ReadyRun
 from beamloom.engine.assignment import Span
-from beamloom.engine.collector import Collector
-from beamloom.engine.deliveries import Deliveries, Unit
-from beamloom.engine.faults import MOST_GROUPS, Failure, Faults
-from beamloom.engine.ready import ReadyRun
+from beamloom.engine.scheduling.deliveries import Deliveries, Unit
 from beamloom.events import Packet
 
 GENERIC = frozenset({"generic"})

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.engine.ranking import STALE_KEPT, Ranking
-from beamloom.engine.workforce import LEAST_CREDIT, Worker, Workforce
+from beamloom.engine.scheduling.ranking import STALE_KEPT, Ranking
+from beamloom.engine.scheduling.workforce import LEAST_CREDIT, Worker, Workforce
 
 GENERIC = frozenset({"generic"})
 DEBUG = frozenset({"generic", "debug"})

@@ -9,8 +9,8 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given
 
-from beamloom.engine.packet_rows import PacketRow, singles
-from beamloom.engine.read_limit import FIRST, LONGEST, ReadLimit
+from beamloom.engine.streams.packet_rows import PacketRow, singles
+from beamloom.engine.streams.read_limit import FIRST, LONGEST, ReadLimit
 from beamloom.events import LaterFrame, Malformed, Packet, PacketKind
 
 SMALL = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.engine.read_pace import ENOUGH, REST, WORTH, ReadPace
+from beamloom.engine.streams.read_pace import ENOUGH, REST, WORTH, ReadPace
 
 
 def reads(times: list[float]) -> list[list[float]]:

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from beamloom.engine.ready import LateEvent, ReadyRun
+from beamloom.engine.assembling.ready import LateEvent, ReadyRun
 from beamloom.events import Event, Packet
 
 FIRST = 10

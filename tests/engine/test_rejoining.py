@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from beamloom.engine.accounts.ledger import Loss
 from beamloom.engine.assignment import Span
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.ledger import Loss
-from beamloom.engine.numbering import Numbering
-from beamloom.engine.packet_rows import PacketRow, rows_of
-from beamloom.engine.rejoining import Rejoin, Rejoining
-from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamRouter
-from beamloom.engine.streamplan import ENDLESS
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.numbering import Numbering
+from beamloom.engine.streams.packet_rows import PacketRow, rows_of
+from beamloom.engine.streams.rejoining import Rejoin, Rejoining
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
+from beamloom.engine.streams.streamplan import ENDLESS
 from beamloom.events import Packet, PacketKind
 from beamloom.spool.packets import DiskSpool
 from beamloom.triggermap import uniform

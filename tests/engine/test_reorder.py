@@ -8,13 +8,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from beamloom.engine.accounts.ledger import Ledger, Loss
 from beamloom.engine.assignment import Span
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.ledger import Ledger, Loss
-from beamloom.engine.packet_rows import Arrivals, rows_of, singles
-from beamloom.engine.reorder import Reorder
-from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamRouter
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.packet_rows import Arrivals, rows_of, singles
+from beamloom.engine.streams.reorder import Reorder
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import open_ended, uniform
 from engine.mill import GENEROUS, numbered

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from beamloom.engine.assignment import Span
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.requests import Requests
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.requests import Requests
 from beamloom.events import PacketKind
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 

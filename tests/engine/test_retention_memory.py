@@ -11,8 +11,8 @@ import pytest
 BUDGET = 24 << 20
 FILL = """
 import gc, json, os, sys
-from beamloom.engine.packet_rows import row_of
-from beamloom.engine.retention import MEASURED, Retention
+from beamloom.engine.streams.packet_rows import row_of
+from beamloom.engine.streams.retention import MEASURED, Retention
 from beamloom.events import Packet
 
 size, together = int(sys.argv[1]), int(sys.argv[2])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from beamloom.engine.ledger import Counts, EventState, Loss
-from beamloom.engine.run import Run, RunPhase, RunSettings
+from beamloom.engine.accounts.ledger import Counts, EventState, Loss
+from beamloom.engine.runs.run import Run, RunPhase, RunSettings
 from beamloom.events import Packet, PacketKind
 from beamloom.triggermap import TriggerMap, open_ended, sparse, uniform
 from engine.mill import Mill, numbered

@@ -7,9 +7,9 @@ import itertools
 import pytest
 
 from beamloom.engine.assignment import Span, joined
-from beamloom.engine.orphans import PATIENCE, RELEASE_CHUNK
-from beamloom.engine.scheduler import LONGEST_OVERSHOOT, Scheduler
-from beamloom.engine.workforce import FIRST_CREDIT
+from beamloom.engine.scheduling.orphans import PATIENCE, RELEASE_CHUNK
+from beamloom.engine.scheduling.scheduler import LONGEST_OVERSHOOT, Scheduler
+from beamloom.engine.scheduling.workforce import FIRST_CREDIT
 from beamloom.triggermap import TriggerMap, batched, open_ended, uniform
 
 GENERIC = frozenset({"generic"})

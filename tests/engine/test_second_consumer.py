@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from beamloom.engine.theft import ALIKE_UNTIL_SURE, Theft
+from beamloom.engine.streams.theft import ALIKE_UNTIL_SURE, Theft
 from beamloom.triggermap import uniform
 from engine.mill import Mill, numbered
 

@@ -8,14 +8,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from beamloom.engine.combs import Comb, Combs
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.ledger import Loss
+from beamloom.engine.accounts.ledger import Loss
 from beamloom.engine.ranges import RangeSet
-from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamRouter
-from beamloom.engine.shares import Share, ShareReport, Shares, ShareSettings
-from beamloom.engine.streamplan import StreamLayout
+from beamloom.engine.streams.combs import Comb, Combs
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
+from beamloom.engine.streams.shares import Share, ShareReport, Shares, ShareSettings
+from beamloom.engine.streams.streamplan import StreamLayout
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import TriggerMap, open_ended, sparse, uniform
 from engine.mill import GENEROUS, numbered

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from beamloom.engine.packet_rows import row_of
-from beamloom.engine.retention import Retention
-from beamloom.engine.spares import ROOM_MADE, Spares
+from beamloom.engine.streams.packet_rows import row_of
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.spares import ROOM_MADE, Spares
 from beamloom.events import Packet
 
 SIZE = 1000

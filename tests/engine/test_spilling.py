@@ -8,13 +8,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from beamloom.engine.accounts.ledger import Loss
 from beamloom.engine.assignment import Span
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.ledger import Loss
-from beamloom.engine.packet_rows import PacketRow, row_of
 from beamloom.engine.ranges import Range
-from beamloom.engine.retention import Retention, WhenFull
-from beamloom.engine.router import StreamRouter
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.packet_rows import PacketRow, row_of
+from beamloom.engine.streams.retention import Retention, WhenFull
+from beamloom.engine.streams.router import StreamRouter
 from beamloom.events import Packet
 from beamloom.triggermap import uniform
 from engine.mill import numbered

@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import rule
 
-from beamloom.engine.lives import Lives
 from beamloom.engine.ranges import RangeSet
+from beamloom.engine.scheduling.lives import Lives
 from beamloom.triggermap import TriggerMap
 from engine.mill import GENEROUS, Mill
 from engine.test_any_order import DEBUG, DEEP, GENERIC, AnyOrder, numbers

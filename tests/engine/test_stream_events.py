@@ -8,10 +8,10 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from beamloom.engine.layout import WantedEvents, stream_layout, wanted_events
-from beamloom.engine.numbering import DUPLICATE, LATE, RESTART, SURPLUS, Numbering
 from beamloom.engine.ranges import Range
-from beamloom.engine.streamplan import StreamPlan, Stretch, items_before
+from beamloom.engine.streams.layout import WantedEvents, stream_layout, wanted_events
+from beamloom.engine.streams.numbering import DUPLICATE, LATE, RESTART, SURPLUS, Numbering
+from beamloom.engine.streams.streamplan import StreamPlan, Stretch, items_before
 from beamloom.events import Packet, PacketKind
 from beamloom.triggermap import CellKind, Repeat, TriggerMap, uniform
 

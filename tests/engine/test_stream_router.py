@@ -10,14 +10,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from beamloom.engine.accounts.ledger import Loss
 from beamloom.engine.assignment import Span
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.ledger import Loss
-from beamloom.engine.packet_rows import row_of
-from beamloom.engine.retention import Retention, WhenFull
-from beamloom.engine.router import StreamRouter
-from beamloom.engine.stream_losses import MALFORMED_KEPT
-from beamloom.engine.waiting_leases import Delivery
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.losses import MALFORMED_KEPT
+from beamloom.engine.streams.packet_rows import row_of
+from beamloom.engine.streams.retention import Retention, WhenFull
+from beamloom.engine.streams.router import StreamRouter
+from beamloom.engine.streams.waiting_leases import Delivery
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import TriggerMap, open_ended, sparse, uniform
 from engine.mill import GENEROUS, numbered

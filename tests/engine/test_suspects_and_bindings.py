@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from beamloom.engine.bindings import Bindings
-from beamloom.engine.orphans import PATIENCE
-from beamloom.engine.scheduler import Scheduler
-from beamloom.engine.suspects import SUSPECTS_PER_DEATH, Suspects
+from beamloom.engine.scheduling.bindings import Bindings
+from beamloom.engine.scheduling.orphans import PATIENCE
+from beamloom.engine.scheduling.scheduler import Scheduler
+from beamloom.engine.scheduling.suspects import SUSPECTS_PER_DEATH, Suspects
 from beamloom.triggermap import batched, open_ended, overlapping, uniform
 
 GENERIC = frozenset({"generic"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamloom.engine.run import Run, RunSettings
+from beamloom.engine.runs.run import Run, RunSettings
 from beamloom.triggermap import uniform
 
 

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
+from beamloom.engine.accounts.faults import Failure
+from beamloom.engine.accounts.ledger import EventState, Loss
 from beamloom.engine.assignment import Span
-from beamloom.engine.chronicle import Chronicle
-from beamloom.engine.faults import Failure
-from beamloom.engine.glimpse import WholeGlimpse, glimpse, newest, whole_glimpse, within_run
-from beamloom.engine.handed import NOBODY
-from beamloom.engine.ledger import EventState, Loss
-from beamloom.engine.overview import overview
 from beamloom.engine.ranges import RangeSet
-from beamloom.engine.run import Run, RunSettings, Step
-from beamloom.engine.weave import Packets, Stage, Weave, weave
+from beamloom.engine.runs.run import Run, RunSettings, Step
+from beamloom.engine.views.chronicle import Chronicle
+from beamloom.engine.views.glimpse import WholeGlimpse, glimpse, newest, whole_glimpse, within_run
+from beamloom.engine.views.handed import NOBODY
+from beamloom.engine.views.overview import overview
+from beamloom.engine.views.weave import Packets, Stage, Weave, weave
 from beamloom.triggermap import TriggerMap, open_ended, overlapping, uniform
 from engine.mill import GENEROUS, Mill, numbered
 from engine.test_any_order import DEEP, MAPS, AnyOrder, mixed_map

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from beamloom.engine.workforce import FIRST_CREDIT, LEAST_CREDIT, MOST_CREDIT, Workforce
+from beamloom.engine.scheduling.workforce import FIRST_CREDIT, LEAST_CREDIT, MOST_CREDIT, Workforce
 
 GENERIC = frozenset({"generic"})
 DEBUG = frozenset({"generic", "debug"})

@@ -13,7 +13,7 @@ from beamloom.devices import generator
 from beamloom.events import Event, Packet, PacketKind
 from beamloom.glance.event_view import arrays_of
 from beamloom.glance.kept import KeptEvents
-from beamloom.services.debugworker import LastEvents, make_app
+from beamloom.services.worker.debugworker import LastEvents, make_app
 from beamloom.transport.http_server import HttpServer
 
 KEPT = 3

@@ -15,7 +15,7 @@ from beamloom.benching.material import Extent
 from beamloom.benching.played import PlayedSource
 from beamloom.events import Event, Packet, Result
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.triggermap import Column, Part, Repeat, Slot, TriggerMap
 
 FEW, MANY = 2_000, 6_000

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from beamloom.engine.stream_losses import StreamCounts
-from beamloom.services.controller import ControllerService
+from beamloom.engine.streams.losses import StreamCounts
+from beamloom.services.controller.service import ControllerService
 from beamloom.settings import ControllerSettings
 from beamloom.transport.memory import Exchange, MemoryChannel
 from beamloom.transport.messages import (

@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from beamloom.engine.assignment import Span
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamRouter
-from beamloom.engine.shares import Share
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
+from beamloom.engine.streams.shares import Share
 from beamloom.triggermap import batched
 from guard.crowd import BATCH, Operations, operations_per_lease
 

@@ -16,10 +16,10 @@ import pytest
 from beamloom.access import new_tokens, write_tokens
 from beamloom.analysis import ReducerAnalysis, load_class
 from beamloom.devices.stins import StinsReader
-from beamloom.engine.faults import Failure
+from beamloom.engine.accounts.faults import Failure
 from beamloom.events import Malformed, Packet
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.transport.keys import new_keys, write_keys
 from beamloom.transport.messages import (
     Arm,

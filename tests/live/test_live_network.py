@@ -21,7 +21,7 @@ from beamloom.devices.pandabox_stream import PandaStream
 from beamloom.devices.stins import StinsReader
 from beamloom.events import Malformed, Packet
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.triggermap import TriggerMap
 from chaos.oracle import Read
 from live.pipelines import ANALYSES, Live, wait_until

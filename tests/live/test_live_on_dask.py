@@ -20,7 +20,7 @@ from beamloom.events import Malformed, Packet
 from beamloom.pipeline_file import Pipeline
 from beamloom.placement import LocalPlacement
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.triggermap import TriggerMap
 from chaos.oracle import Read
 from live.pipelines import ANALYSES, Bench, Live, of_camera, running, wait_until

@@ -19,8 +19,8 @@ from beamloom.results.files.http import file_route
 from beamloom.results.hdf5 import is_question
 from beamloom.results.http import make_app as reducer_app
 from beamloom.results.past import PastRuns
-from beamloom.services.controller import ControllerService
-from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.controller.service import ControllerService
+from beamloom.services.reducer.snapshots import SnapshotDesk
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.memory import Exchange

@@ -27,7 +27,11 @@ def measuring(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_the_lines_of_a_room_are_those_of_its_files_and_of_no_others(measuring: Any) -> None:
     counted = {"num_statements": 40, "covered_lines": 30}
-    names = ("src/beamloom/engine/run.py", "src/beamloom/engine/deep/run.py", "src/beamloom/cli/engine.py")
+    names = (
+        "src/beamloom/engine/runs/run.py",
+        "src/beamloom/engine/deep/run.py",
+        "src/beamloom/cli/engine.py",
+    )
     rooms = measuring("covered_lines").by_room({"files": {name: {"summary": counted} for name in names}})
     assert rooms["engine"] == (80, 60)
     assert rooms["engine"].share == 0.75

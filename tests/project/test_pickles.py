@@ -18,7 +18,7 @@ READ_ANYTHING = {
 }
 READ_A_LIST_OF_NAMES = {
     "beamloom/devices/unpickle.py",
-    "beamloom/engine/checkpoint.py",
+    "beamloom/engine/runs/checkpoint.py",
     "beamloom/parameters/_files.py",
     "beamloom/recordings/pickled.py",
 }

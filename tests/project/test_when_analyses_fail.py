@@ -12,7 +12,7 @@ import pytest
 from beamloom.analysis import WorkerAnalysis, load_class
 from beamloom.devices import xspress3
 from beamloom.events import Malformed, Packet
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.triggermap import batched
 from services.bench import Bench, Feed, counts
 

@@ -15,7 +15,7 @@ from beamloom.events import PacketKind
 from beamloom.recordings import Record, RecordingWriter
 from beamloom.recordings.source import HeldFile
 from beamloom.replay import _replay, _source, replay
-from beamloom.services.worker_run import EVENTS_PER_TURN
+from beamloom.services.worker.run import EVENTS_PER_TURN
 from replay.material import Gather
 
 EVENTS = 2000

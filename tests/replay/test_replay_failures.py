@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from beamloom import AnalysisError, Event, ParameterError, Result, StrParameter, UserError
-from beamloom.engine.faults import FailureGroup
+from beamloom.engine.accounts.faults import FailureGroup
 from beamloom.replay import ReplayReport, replay
 from replay.material import Echo, Gather, deliveries, seen, write
 

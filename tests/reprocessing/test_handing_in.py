@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from beamloom.analysis import ReducerAnalysis
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.engine.ranges import RangeSet
 from beamloom.parameters import ParameterSet
 from beamloom.results.http import make_app
@@ -19,8 +19,8 @@ from beamloom.results.past import PastRuns
 from beamloom.results.record import RunRecord
 from beamloom.results.snapshot import Snapshot
 from beamloom.results.types import Mean
-from beamloom.services.handing_in import RENEWED_WITHIN, handing_in_route, packed
-from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.reducer.handing_in import RENEWED_WITHIN, handing_in_route, packed
+from beamloom.services.reducer.snapshots import SnapshotDesk
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import UnencodableResult
 

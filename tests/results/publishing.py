@@ -11,7 +11,7 @@ from typing import Any
 from beamloom.analysis import ReducerAnalysis
 from beamloom.parameters import ParameterSet
 from beamloom.results.http import make_app
-from beamloom.services.snapshots import SnapshotDesk
+from beamloom.services.reducer.snapshots import SnapshotDesk
 from beamloom.transport.http_server import HttpServer
 from support.patience import PATIENCE
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.engine.ranges import RangeSet
 from beamloom.results import Sum
 from beamloom.results.covered import with_coverage

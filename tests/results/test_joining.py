@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from beamloom.results.joining import NotJoinable, check_start, join_trees
 from beamloom.results.types import Append, Histogram, Latest, Sum
-from beamloom.services.states import decode_state, encode_state
+from beamloom.services.reducer.states import decode_state, encode_state
 
 
 def at_start() -> dict[str, Any]:

@@ -15,19 +15,19 @@ from beamloom.control.views import RunRecord
 from beamloom.devices.device import Sharing, Source
 from beamloom.events import Event, Malformed, Packet, PacketKind, Result
 from beamloom.parameters import IntParameter, ParameterSet
-from beamloom.services.active_run import ActiveRun
-from beamloom.services.controller import ControllerService
-from beamloom.services.ingester import IngesterService
-from beamloom.services.leaf_links import LeafLink
-from beamloom.services.lending import Lending
-from beamloom.services.loop import Service
-from beamloom.services.membership import new_peer_id
-from beamloom.services.reducer import ReducerService
-from beamloom.services.safekeeping import Safekeeping
-from beamloom.services.snapshots import SnapshotDesk
-from beamloom.services.statekeeping import StateKeeper
-from beamloom.services.user_map import Map
-from beamloom.services.worker import WorkerService
+from beamloom.services.controller.active_run import ActiveRun
+from beamloom.services.controller.service import ControllerService
+from beamloom.services.controller.statekeeping import StateKeeper
+from beamloom.services.ingester.lending import Lending
+from beamloom.services.ingester.service import IngesterService
+from beamloom.services.reducer.leaves.links import LeafLink
+from beamloom.services.reducer.safekeeping import Safekeeping
+from beamloom.services.reducer.service import ReducerService
+from beamloom.services.reducer.snapshots import SnapshotDesk
+from beamloom.services.shell.loop import Service
+from beamloom.services.shell.membership import new_peer_id
+from beamloom.services.worker.service import WorkerService
+from beamloom.services.worker.user_map import Map
 from beamloom.settings import (
     ControllerSettings,
     IngesterSettings,

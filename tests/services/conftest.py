@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from beamloom.engine.retention import FREE
-from beamloom.services import spooling
+from beamloom.engine.streams.retention import FREE
+from beamloom.services.ingester import spooling
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from beamloom.analysis import ReducerAnalysis
-from beamloom.services.leaf import Leaf
-from beamloom.services.leaf_links import LeafDied
+from beamloom.services.reducer.leaves.leaf import Leaf
+from beamloom.services.reducer.leaves.links import LeafDied
 from beamloom.settings import ReducerSettings
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from beamloom.events import Malformed, Packet
-from beamloom.services.leaf_links import LeafDied
-from beamloom.services.loop import Service
-from beamloom.services.safekeeping import Safekeeping
+from beamloom.services.reducer.leaves.links import LeafDied
+from beamloom.services.reducer.safekeeping import Safekeeping
+from beamloom.services.shell.loop import Service
 from beamloom.settings import ReducerSettings
 from beamloom.transport.channel import Received
 from services.bench import Bench, Died, Doubling, Feed, Gathering, series

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from beamloom.analysis import ReducerAnalysis
-from beamloom.engine.ledger import Loss
+from beamloom.engine.accounts.ledger import Loss
 from beamloom.engine.sampling import Sample
 from beamloom.errors import UserError
 from beamloom.events import Malformed, Packet
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.membership import new_peer_id
-from beamloom.services.shadow import ShadowService
-from beamloom.services.snapshots import SnapshotDesk
-from beamloom.services.user_map import Map
+from beamloom.services.reducer.snapshots import SnapshotDesk
+from beamloom.services.shadow.service import ShadowService
+from beamloom.services.shell.membership import new_peer_id
+from beamloom.services.worker.user_map import Map
 from beamloom.settings import ShadowWorkerSettings
 from beamloom.transport.messages import CONTROLLER
 from beamloom.triggermap import TriggerMap

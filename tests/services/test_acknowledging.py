@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.services.acknowledging import (
+from beamloom.services.reducer.acknowledging import (
     DRY_MOMENTS,
     MANY,
     MOMENT,

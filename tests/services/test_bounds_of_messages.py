@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from beamloom.parameters import ParameterError
-from beamloom.services.batches import decoder_of
-from beamloom.services.record_places import refusal
+from beamloom.services.reducer.batches import decoder_of
+from beamloom.services.shell.record_places import refusal
 from beamloom.settings import ControllerSettings, IngesterSettings, ReducerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.codec import Encoded, UndecodableResult, encode

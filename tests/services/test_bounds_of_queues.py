@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
-from beamloom.services.heartbeat import LOG_LINES_KEPT, LogForwarder
-from beamloom.services.logbook import LINES_KEPT, Logbook
-from beamloom.services.stream_run import PROGRESS_EVERY
+from beamloom.services.controller.logbook import LINES_KEPT, Logbook
+from beamloom.services.ingester.stream_run import PROGRESS_EVERY
+from beamloom.services.shell.heartbeat import LOG_LINES_KEPT, LogForwarder
 from beamloom.transport.messages import Progress
 from beamloom.triggermap import open_ended
 from services.bench import STEP_SECONDS, Bench, Feed, frame, start

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.services.code_version import build_metadata, code_digest, code_version
+from beamloom.services.shell.code_version import build_metadata, code_digest, code_version
 
 
 def test_the_version_of_the_analysis_is_read_from_the_file_of_its_build(

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beamloom.analysis import AnalysisError, WorkerAnalysis
-from beamloom.engine.collector import Collector
+from beamloom.engine.accounts.collector import Collector
 from beamloom.engine.ranges import RangeSet
 from beamloom.events import Event, PacketKind, Result
 from beamloom.results import Append, MergingReducer, Sum
-from beamloom.services import combining
-from beamloom.services.combining import BrokenPartial, Combiner
+from beamloom.services.worker import combining
+from beamloom.services.worker.combining import BrokenPartial, Combiner
 from beamloom.transport.messages import Failed, Results
 from beamloom.triggermap import uniform
 from services.bench import Bench, Died, Doubling, Feed, counts, frame, inject, series, start

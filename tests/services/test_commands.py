@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from beamloom.services.commands import Commands, ServiceEnds
+from beamloom.services.controller.commands import Commands, ServiceEnds
 
 
 def test_calls_that_wait_when_the_service_ends_and_all_that_come_later_are_refused() -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from beamloom.devices.device import Sharing
 from beamloom.parameters import encode_value
-from beamloom.services.controller import ControllerService
-from beamloom.services.restoring import restore
-from beamloom.services.statekeeping import Logged, StateKeeper
+from beamloom.services.controller.restoring import restore
+from beamloom.services.controller.service import ControllerService
+from beamloom.services.controller.statekeeping import Logged, StateKeeper
 from beamloom.settings import ControllerSettings
 from beamloom.store import FolderLock, Scribe, SqliteStore
 from beamloom.transport.channel import Received

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.events import Event, PacketKind, Result
 from beamloom.results.following import Follower, Update, Wish
 from beamloom.results.snapshot import Snapshot

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.engine.feedback import Spoken
-from beamloom.services.batches import Batch
-from beamloom.services.cutting import count_of, cut
+from beamloom.services.reducer.batches import Batch
+from beamloom.services.reducer.leaves.cutting import count_of, cut
 from beamloom.transport.messages import Results
 
 

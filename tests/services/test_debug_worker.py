@@ -9,7 +9,7 @@ import requests
 
 from beamloom.events import Event
 from beamloom.parameters import Parameters
-from beamloom.services.debugworker import LastEvents, make_app
+from beamloom.services.worker.debugworker import LastEvents, make_app
 from beamloom.transport.http_server import HttpServer
 from beamloom.triggermap import TriggerMap
 from services.bench import Bench, Feed, counts, series

@@ -13,8 +13,8 @@ from beamloom.detectors.geometry import Detector, Tile
 from beamloom.devices import stins
 from beamloom.events import Event, Packet, PacketKind, Result
 from beamloom.recordings.folder import find_companions, read_detectors
-from beamloom.services.arming import ArmingRefused
-from beamloom.services.debugworker import LastEvents
+from beamloom.services.controller.arming import ArmingRefused
+from beamloom.services.worker.debugworker import LastEvents
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import TriggerMap, TriggerMapError, uniform
 from services.bench import Bench, Feed, counts

@@ -8,7 +8,7 @@ import pytest
 
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
-from beamloom.services.worker import WorkerService
+from beamloom.services.worker.service import WorkerService
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import CONTROLLER, Arm, Drain, Orders, Unknown

@@ -13,13 +13,13 @@ import msgspec
 import pytest
 
 from beamloom.control import error_views, event_story, views, weave_view
-from beamloom.engine.run import Run
+from beamloom.engine.runs.run import Run
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet
-from beamloom.services.ended_runs import EndedRun, EndedRuns, RunOfAnotherVersion
-from beamloom.services.restoring import restore
-from beamloom.services.resuming import papers_of, put_away
-from beamloom.services.statekeeping import RunPapers, StateKeeper
+from beamloom.services.controller.ended_runs import EndedRun, EndedRuns, RunOfAnotherVersion
+from beamloom.services.controller.restoring import restore
+from beamloom.services.controller.resuming import papers_of, put_away
+from beamloom.services.controller.statekeeping import RunPapers, StateKeeper
 from beamloom.store import Scribe, SqliteStore, Stored
 from beamloom.triggermap import uniform
 from services.bench import Bench, Doubling, Feed, counts, series

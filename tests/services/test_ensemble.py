@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamloom.services.ensemble import Ensemble
+from beamloom.services.controller.ensemble import Ensemble
 from beamloom.transport.messages import Register
 
 TIMEOUT = 1.0

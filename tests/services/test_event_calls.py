@@ -10,17 +10,17 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given
 
-from beamloom.engine.ready import ReadyRun
+from beamloom.engine.assembling.ready import ReadyRun
 from beamloom.events import Event, Packet
-from beamloom.services.batches import Batch
-from beamloom.services.epochs import Epochs
-from beamloom.services.event_calls import EventCalls
-from beamloom.services.evidence import Evidence
-from beamloom.services.guard import Notes
-from beamloom.services.outbox import Outbox
-from beamloom.services.outgoing import Outgoing
-from beamloom.services.user_map import Map
-from beamloom.services.worker_failures import WorkerFailures
+from beamloom.services.reducer.batches import Batch
+from beamloom.services.shell.epochs import Epochs
+from beamloom.services.shell.evidence import Evidence
+from beamloom.services.shell.guard import Notes
+from beamloom.services.worker.event_calls import EventCalls
+from beamloom.services.worker.failures import WorkerFailures
+from beamloom.services.worker.outbox import Outbox
+from beamloom.services.worker.outgoing import Outgoing
+from beamloom.services.worker.user_map import Map
 from beamloom.transport.codec import Decoder, Encoder
 from beamloom.transport.memory import Exchange
 from beamloom.transport.messages import CONTROLLER, Failed, Results

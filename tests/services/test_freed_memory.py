@@ -10,7 +10,7 @@ import pytest
 
 BATCHES = """
 import ctypes, resource, sys, threading
-from beamloom.services.freed_memory import keep_freed_memory
+from beamloom.services.shell.freed_memory import keep_freed_memory
 keeps = sys.argv[1] == "keeps"
 if keeps:
     assert keep_freed_memory()

@@ -8,9 +8,9 @@ import pytest
 
 from beamloom.control.ensemble_views import status
 from beamloom.journal import Journal, JournalWriter
-from beamloom.services.alarms import alarm_notes
-from beamloom.services.safekeeping import Safekeeping
-from beamloom.services.statekeeping import StateKeeper
+from beamloom.services.controller.statekeeping import StateKeeper
+from beamloom.services.reducer.safekeeping import Safekeeping
+from beamloom.services.shell.alarms import alarm_notes
 from beamloom.settings import ControllerSettings, ReducerSettings
 from beamloom.store import Scribe, SqliteStore
 from beamloom.triggermap import uniform

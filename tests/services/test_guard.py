@@ -12,11 +12,11 @@ import time
 import pytest
 import zmq
 
-from beamloom.engine.faults import Death, Failure
-from beamloom.services.guard import Notes
-from beamloom.services.guarding import _Watch, resident, user_stack
-from beamloom.services.loop import EndOfService
-from beamloom.services.memory_budget import MemoryBudget
+from beamloom.engine.accounts.faults import Death, Failure
+from beamloom.services.shell.guard import Notes
+from beamloom.services.shell.guarding import _Watch, resident, user_stack
+from beamloom.services.shell.loop import EndOfService
+from beamloom.services.worker.memory_budget import MemoryBudget
 from beamloom.transport.controller_link import ControllerLink, controller_link
 from beamloom.transport.messages import Gone, Pulse, decode
 from support.ports import quiet_port
@@ -25,14 +25,14 @@ DUMP = """Fatal Python error: Segmentation fault
 
 Thread 0x00007f00 (most recent call first):
   File "/usr/lib/python3.11/threading.py", line 331 in wait
-  File "/opt/beamloom/services/heartbeat.py", line 80 in _beat
+  File "/opt/beamloom/services/shell/heartbeat.py", line 80 in _beat
 
 Current thread 0x00007f01 (most recent call first):
   File "analysis.py", line 12 in fit
   File "analysis.py", line 7 in process_event
   File "/opt/beamloom/analysis/_hooks.py", line 51 in <lambda>
-  File "/opt/beamloom/services/user_map.py", line 77 in process
-  File "/opt/beamloom/services/event_calls.py", line 101 in _call
+  File "/opt/beamloom/services/worker/user_map.py", line 77 in process
+  File "/opt/beamloom/services/worker/event_calls.py", line 101 in _call
 
 Extension modules: numpy.core._multiarray_umath (total: 1)
 """
@@ -47,7 +47,7 @@ def test_of_a_dump_the_stack_of_the_user_code_is_told() -> None:
 
 
 def test_a_dump_without_a_worker_in_it_is_told_whole() -> None:
-    other = DUMP.replace("/services/user_map.py", "/services/other.py")
+    other = DUMP.replace("/services/worker/user_map.py", "/services/other.py")
     assert user_stack(other) == other.partition("\nExtension")[0].strip()
 
 

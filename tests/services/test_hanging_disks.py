@@ -13,8 +13,8 @@ import pytest
 
 from beamloom.control.ensemble_views import status
 from beamloom.journal import write_all
-from beamloom.services.ingester import IngesterService
-from beamloom.services.safekeeping import Safekeeping
+from beamloom.services.ingester.service import IngesterService
+from beamloom.services.reducer.safekeeping import Safekeeping
 from beamloom.settings import ReducerSettings
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, Gathering, counts, series

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from beamloom.services.health import NOBODY_HEARS, SILENCE, Health, HealthPortError, health_of
+from beamloom.services.shell.health import NOBODY_HEARS, SILENCE, Health, HealthPortError, health_of
 from beamloom.settings import WorkerSettings
 from support.patience import PATIENCE
 from support.ports import quiet_port

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from beamloom.engine.ledger import LedgerNews
-from beamloom.services.controller import ControllerService
-from beamloom.services.ingester import IngesterService
-from beamloom.services.loop import Service
-from beamloom.services.reducer import ReducerService
-from beamloom.services.snapshots import SnapshotDesk
-from beamloom.services.user_map import Map
-from beamloom.services.worker import WorkerService
+from beamloom.engine.accounts.ledger import LedgerNews
+from beamloom.services.controller.service import ControllerService
+from beamloom.services.ingester.service import IngesterService
+from beamloom.services.reducer.service import ReducerService
+from beamloom.services.reducer.snapshots import SnapshotDesk
+from beamloom.services.shell.loop import Service
+from beamloom.services.worker.service import WorkerService
+from beamloom.services.worker.user_map import Map
 from beamloom.settings import ControllerSettings, IngesterSettings, ReducerSettings, WorkerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.memory import Exchange, MemoryChannel

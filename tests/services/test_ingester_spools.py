@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beamloom.services.ingester import IngesterService
+from beamloom.services.ingester.service import IngesterService
 from beamloom.triggermap import TriggerMap
 from services.bench import Bench, series
 from services.moments import Moments, at_moments

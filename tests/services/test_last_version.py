@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.results.snapshot import Snapshot
-from beamloom.services.active_run import COVERAGE_INTERVAL
+from beamloom.services.controller.active_run import COVERAGE_INTERVAL
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Coverage as CoverageMessage
 from beamloom.triggermap import TriggerMap, open_ended, uniform

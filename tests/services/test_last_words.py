@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.services.last_words import CRASH, DEATHS, DEATHS_OF_POISON, NOBODY, NOTE, Deaths, LastWords
+from beamloom.services.reducer.last_words import (
+    CRASH,
+    DEATHS,
+    DEATHS_OF_POISON,
+    NOBODY,
+    NOTE,
+    Deaths,
+    LastWords,
+)
 
 CRASHED = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n"
 RUN, OTHER = "run-1", "run-2"
@@ -127,7 +135,7 @@ def test_without_a_folder_nothing_is_noted_and_nothing_fails(tmp_path: Path) -> 
 def test_a_process_that_really_crashes_leaves_its_stack(tmp_path: Path) -> None:
     code = (
         "import ctypes, pathlib, resource, sys\n"
-        "from beamloom.services.last_words import LastWords\n"
+        "from beamloom.services.reducer.last_words import LastWords\n"
         "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
         f"words = LastWords(pathlib.Path(sys.argv[1]), hears_crashes=True); words.take_up({RUN!r})\n"
         f"words.at_work({SLOT})[0] = {EVENT}\n"

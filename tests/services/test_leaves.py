@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from beamloom.engine.faults import Failure
-from beamloom.services.last_words import NOBODY, Deaths
-from beamloom.services.leaf import LeafWords
+from beamloom.engine.accounts.faults import Failure
+from beamloom.services.reducer.last_words import NOBODY, Deaths
+from beamloom.services.reducer.leaves.leaf import LeafWords
 
 
 def test_the_reducer_sees_at_which_result_a_leaf_is(tmp_path: Path) -> None:

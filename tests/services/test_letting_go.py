@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from beamloom.services.letting_go import LATER, LONGEST, MANY, LettingGo
+from beamloom.services.controller.letting_go import LATER, LONGEST, MANY, LettingGo
 
 
 def told(

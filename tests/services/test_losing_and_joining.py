@@ -9,7 +9,7 @@ import pytest
 
 from beamloom.events import Event, Result
 from beamloom.parameters import ParameterSet
-from beamloom.services.membership import new_peer_id
+from beamloom.services.shell.membership import new_peer_id
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Heartbeat, Register, Results, Unknown
@@ -177,7 +177,7 @@ def test_a_late_worker_whose_class_fails_does_not_join_and_the_run_goes_on(
     with Bench({"eiger": feed}, workers=["worker-1"]) as bench:
         active = bench.arm(uniform(["eiger"], 30))
         bench.until(lambda: bench.reduced() == 11)
-        with caplog.at_level("CRITICAL", logger="beamloom.services.invitations"):
+        with caplog.at_level("CRITICAL", logger="beamloom.services.controller.invitations"):
             bench.add_worker("worker-2", Broken)
             bench.until(bench.everyone_known)
             bench.steps(5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamloom.services.membership import ATTEMPTS_EACH, REGISTER_EVERY, Membership
+from beamloom.services.shell.membership import ATTEMPTS_EACH, REGISTER_EVERY, Membership
 from beamloom.transport.memory import Exchange
 
 FIRST, SECOND = "tcp://first:10500", "tcp://second:10500"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from beamloom.services.old_objects import old_objects_left_alone
+from beamloom.services.shell.old_objects import old_objects_left_alone
 
 
 class Circle:

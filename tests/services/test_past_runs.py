@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.engine.ranges import RangeSet
 from beamloom.results.http import make_app
 from beamloom.results.past import PastRuns, size

@@ -10,9 +10,9 @@ import pytest
 
 from beamloom.devices import sardana
 from beamloom.events import Event
-from beamloom.services.ingester import IngesterService
-from beamloom.services.membership import new_peer_id
-from beamloom.services.preparation import Preparation
+from beamloom.services.ingester.preparation import Preparation
+from beamloom.services.ingester.service import IngesterService
+from beamloom.services.shell.membership import new_peer_id
 from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.transport.messages import CONTROLLER
 from beamloom.triggermap import uniform

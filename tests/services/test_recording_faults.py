@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from beamloom.control.ensemble_views import status
-from beamloom.engine.packet_rows import row_of
+from beamloom.engine.streams.packet_rows import row_of
 from beamloom.events import Packet
 from beamloom.recordings import RecordingReader, RecordingWriter
 from beamloom.recordings.format import Record
-from beamloom.services import recording
-from beamloom.services.recording import PacketRecorder
+from beamloom.services.ingester import recording
+from beamloom.services.ingester.recording import PacketRecorder
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, counts, series
 from support.patience import PATIENCE

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from beamloom.engine.faults import Failure
+from beamloom.engine.accounts.faults import Failure
 from beamloom.engine.ranges import RangeSet
 from beamloom.events import Event, PacketKind, Result
 from beamloom.results import MergingReducer, Sum
-from beamloom.services.failed_deliveries import NOT_KEPT, REPORTS_KEPT, FailedDeliveries
+from beamloom.services.reducer.failed_deliveries import NOT_KEPT, REPORTS_KEPT, FailedDeliveries
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Failed, Fence, Reduced, Results
 from beamloom.triggermap import uniform

@@ -14,7 +14,7 @@ from beamloom.analysis import START_RULE
 from beamloom.control.rules import OwnRules
 from beamloom.engine.feedback import Feedback
 from beamloom.rules.written import RuleTypes, as_description, build
-from beamloom.services.run_rules import RunRules, SeenRun, description_of
+from beamloom.services.controller.run_rules import RunRules, SeenRun, description_of
 from beamloom.settings import RunRule
 
 RUN = "11111111-2222-3333-4444-555555555555"

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from beamloom.analysis import ReducerAnalysis
-from beamloom.engine.run import RunPhase
+from beamloom.engine.runs.run import RunPhase
 from beamloom.events import Malformed, Packet
 from beamloom.parameters import ParameterError
-from beamloom.services.arming import ArmingRefused, NotThere
+from beamloom.services.controller.arming import ArmingRefused, NotThere
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Orders

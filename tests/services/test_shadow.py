@@ -11,7 +11,7 @@ import pytest
 from beamloom.engine.sampling import Sample
 from beamloom.events import Event, Result
 from beamloom.parameters import IntParameter, ParameterSet
-from beamloom.services.copying import COPIES_UNDER_WAY
+from beamloom.services.worker.copying import COPIES_UNDER_WAY
 from beamloom.triggermap import TriggerMap, batched, uniform
 from services.bench import Bench, Died, Doubling, Feed, counts, frame, series, start
 from services.shadowing import add_shadow, oracle, published, told

@@ -14,10 +14,10 @@ import pytest
 from beamloom.devices.generator import GeneratorSettings, GeneratorSource, truth
 from beamloom.events import Event, Packet
 from beamloom.recordings import RecordingReader
-from beamloom.services import stream_run
-from beamloom.services.debugworker import LastEvents
-from beamloom.services.ingester import IngesterService
-from beamloom.services.worker import WorkerService
+from beamloom.services.ingester import stream_run
+from beamloom.services.ingester.service import IngesterService
+from beamloom.services.worker.debugworker import LastEvents
+from beamloom.services.worker.service import WorkerService
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Borrows, Offer, Packets
 from beamloom.transport.shared_memory import SHARED_BYTES, Borrowed, Borrowing, StaleFrame
@@ -319,7 +319,7 @@ def test_user_code_that_fails_leaves_no_place_taken() -> None:
 READS_SHARED = """
 import os
 import numpy as np
-from beamloom.services.guarding import resident
+from beamloom.services.shell.guarding import resident
 from beamloom.transport.shared_memory import Borrowing, FrameMemory
 
 memory, borrowing, size = FrameMemory(64 << 20), Borrowing(), 48 << 20

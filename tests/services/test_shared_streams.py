@@ -9,7 +9,7 @@ import pytest
 from beamloom.control.ensemble_views import config, health, streams
 from beamloom.devices.device import Sharing
 from beamloom.events import Packet
-from beamloom.services.arming import ArmingRefused
+from beamloom.services.controller.arming import ArmingRefused
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import open_ended, uniform
 from services.bench import Bench, Doubling, Feed, counts, end, frame, series, start

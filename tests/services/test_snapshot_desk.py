@@ -17,7 +17,7 @@ from beamloom.analysis import ReducerAnalysis
 from beamloom.parameters import ParameterSet
 from beamloom.results import Append, Sum
 from beamloom.results.snapshot import Ended, Snapshot
-from beamloom.services.snapshots import SHORTEST_INTERVAL, SnapshotDesk
+from beamloom.services.reducer.snapshots import SHORTEST_INTERVAL, SnapshotDesk
 from support.patience import PATIENCE
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from beamloom.control.ensemble_views import status
-from beamloom.engine.packet_rows import row_of
+from beamloom.engine.streams.packet_rows import row_of
 from beamloom.events import Packet
-from beamloom.services.ingester import IngesterService
-from beamloom.services.spooling import Spooling
-from beamloom.services.state_folders import ABANDONED_SECONDS
+from beamloom.services.ingester.service import IngesterService
+from beamloom.services.ingester.spooling import Spooling
+from beamloom.services.shell.state_folders import ABANDONED_SECONDS
 from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.spool import DiskSpool
 from beamloom.triggermap import uniform

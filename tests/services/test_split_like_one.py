@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beamloom.analysis import ReducerAnalysis
-from beamloom.engine.account import ResultAccount
+from beamloom.engine.accounts.reducers_account import ResultAccount
 from beamloom.events import Result
 from beamloom.results.types import Sum
-from beamloom.services.deciding import Deciding
-from beamloom.services.epochs import Epochs
-from beamloom.services.keeping import Keeping
-from beamloom.services.last_words import LastWords
-from beamloom.services.reducing import Reducing
-from beamloom.services.snapshots import SnapshotDesk
-from beamloom.services.split_reducing import reducing_with
+from beamloom.services.reducer.deciding import Deciding
+from beamloom.services.reducer.keeping import Keeping
+from beamloom.services.reducer.last_words import LastWords
+from beamloom.services.reducer.leaves.split_reducing import reducing_with
+from beamloom.services.reducer.reducing import Reducing
+from beamloom.services.reducer.snapshots import SnapshotDesk
+from beamloom.services.shell.epochs import Epochs
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import Encoder
 from beamloom.transport.messages import Arm, Failed, Results

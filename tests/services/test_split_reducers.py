@@ -15,7 +15,7 @@ from beamloom.control.error_views import errors
 from beamloom.events import Event, Result
 from beamloom.parameters import ParameterSet
 from beamloom.results.types import Sum
-from beamloom.services.arming import ArmingRefused
+from beamloom.services.controller.arming import ArmingRefused
 from beamloom.transport.messages import Fence, Reduced, Results
 from beamloom.triggermap import uniform
 from services.bench import Bench, Doubling, Feed, Gathering, counts, inject, series

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from beamloom.devices.device import SourceFigures
 from beamloom.events import Packet, PacketKind
-from beamloom.services.standby import Standby
+from beamloom.services.ingester.standby import Standby
 from services.bench import Feed, end, frame, start
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from beamloom.events import Event, Result
-from beamloom.services.active_run import ActiveRun
+from beamloom.services.controller.active_run import ActiveRun
 from beamloom.triggermap import TriggerMap, batched, overlapping
 from services.bench import Bench, Died, Feed, counts, frame, series, start
 

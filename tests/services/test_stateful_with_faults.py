@@ -13,9 +13,9 @@ import pytest
 from beamloom.control.ensemble_views import status
 from beamloom.control.views import progress
 from beamloom.devices.device import Sharing
-from beamloom.engine.faults import Death, Failure
+from beamloom.engine.accounts.faults import Death, Failure
 from beamloom.events import Event, Malformed, Packet
-from beamloom.services.ingester import IngesterService
+from beamloom.services.ingester.service import IngesterService
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Gone

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from beamloom.services.safekeeping import Safekeeping
-from beamloom.services.states import decode_state, encode_state
+from beamloom.services.reducer.safekeeping import Safekeeping
+from beamloom.services.reducer.states import decode_state, encode_state
 from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import UndecodableResult, decode
 from beamloom.triggermap import uniform

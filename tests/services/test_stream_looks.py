@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from beamloom.devices.registry import find_device
-from beamloom.engine.packet_rows import PacketRow, row_of
+from beamloom.engine.streams.packet_rows import PacketRow, row_of
 from beamloom.events import Packet, PacketKind
 from beamloom.glance.layout import layout_of
-from beamloom.services.arrival_log import ArrivalLog
+from beamloom.services.ingester.arrival_log import ArrivalLog
 
 
 def row(number: int, count: int = 1, size: int = 100, kind: PacketKind = PacketKind.DATA) -> PacketRow:

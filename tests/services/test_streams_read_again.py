@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from beamloom.engine.streamplan import StreamPlan, items_before
+from beamloom.engine.streams.streamplan import StreamPlan, items_before
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
-from beamloom.services.ingester import IngesterService
+from beamloom.services.ingester.service import IngesterService
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import Bench, Feed, counts, frame

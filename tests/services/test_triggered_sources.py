@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from beamloom.engine.assignment import Span
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.requests import Requests
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.requests import Requests
 from beamloom.events import Event, Packet, PacketKind
 from beamloom.triggermap import TriggerMap, sparse, uniform
 from services.bench import Bench, Feed, Gathering, counts, series

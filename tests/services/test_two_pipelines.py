@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.engine.retention import Retention
+from beamloom.engine.streams.retention import Retention
 from beamloom.journal import JournalHeld
-from beamloom.services.safekeeping import Safekeeping
-from beamloom.services.spooling import Spooling
-from beamloom.services.state_stores import open_state
+from beamloom.services.controller.state_stores import open_state
+from beamloom.services.ingester.spooling import Spooling
+from beamloom.services.reducer.safekeeping import Safekeeping
 from beamloom.settings import ControllerSettings, IngesterSettings, ReducerSettings
 from beamloom.transport.messages import AnyMessage, Arm, Parameters
 

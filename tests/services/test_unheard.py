@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from beamloom.services.ingester import IngesterService
-from beamloom.services.safekeeping import Safekeeping
+from beamloom.services.ingester.service import IngesterService
+from beamloom.services.reducer.safekeeping import Safekeeping
 from beamloom.settings import ControllerSettings, ReducerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import CONTROLLER

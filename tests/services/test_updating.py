@@ -9,10 +9,10 @@ import pytest
 
 from beamloom.engine.ranges import Range
 from beamloom.events import Event
-from beamloom.services.debugworker import LastEvents
-from beamloom.services.reducer import ReducerService
-from beamloom.services.updating import UpdateRefused
-from beamloom.services.worker import WorkerService
+from beamloom.services.controller.updating import UpdateRefused
+from beamloom.services.reducer.service import ReducerService
+from beamloom.services.worker.debugworker import LastEvents
+from beamloom.services.worker.service import WorkerService
 from beamloom.triggermap import TriggerMap, batched, uniform
 from services.bench import Bench, Feed, counts, frame, series, start
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from beamloom.events import Event, Result
-from beamloom.services.arming import ArmingRefused
+from beamloom.services.controller.arming import ArmingRefused
 from beamloom.triggermap import uniform
 from services.bench import Bench, Doubling, Feed, Gathering, counts, series
 
@@ -204,7 +204,7 @@ def test_a_worker_whose_class_is_not_found_refuses_every_run_with_the_reason(
         pass
 
     with (
-        caplog.at_level("CRITICAL", logger="beamloom.services.worker"),
+        caplog.at_level("CRITICAL", logger="beamloom.services.worker.service"),
         Bench({"eiger": Feed()}, NoMap) as bench,
     ):
         refusal = bench.try_to_arm(uniform(["eiger"], 3))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from beamloom.engine.packet_rows import row_of
-from beamloom.services.arrival_log import ROWS_KEPT, ArrivalLog
-from beamloom.services.disks import DiskWatch, folder_of
-from beamloom.services.waits import Waiting, Waits
+from beamloom.engine.streams.packet_rows import row_of
+from beamloom.services.ingester.arrival_log import ROWS_KEPT, ArrivalLog
+from beamloom.services.shell.disks import DiskWatch, folder_of
+from beamloom.services.shell.waits import Waiting, Waits
 from beamloom.settings import WorkerSettings
 from beamloom.transport.free_space import free_bytes
 from beamloom.triggermap import uniform

@@ -18,11 +18,11 @@ SITES = frozenset({"redis", "tango", "dask", "distributed", "kubernetes", "reque
 NEVER = READS_FILES | ANALYSES | SITES
 
 NOT_NEEDED = {
-    "beamloom.services.ingester, beamloom.devices.stins": NEVER | SERVES_HTTP,
-    "beamloom.cli.worker, beamloom.services.worker_process": NEVER | SERVES_HTTP,
-    "beamloom.cli.ingester, beamloom.services.ingester": (NEVER - {"yaml"}) | SERVES_HTTP,
-    "beamloom.cli.reducer, beamloom.services.reducer_process": NEVER - {"yaml"},
-    "beamloom.cli.controller, beamloom.services.controller_process": (NEVER - {"yaml"})
+    "beamloom.services.ingester.service, beamloom.devices.stins": NEVER | SERVES_HTTP,
+    "beamloom.cli.worker, beamloom.services.worker.process": NEVER | SERVES_HTTP,
+    "beamloom.cli.ingester, beamloom.services.ingester.service": (NEVER - {"yaml"}) | SERVES_HTTP,
+    "beamloom.cli.reducer, beamloom.services.reducer.process": NEVER - {"yaml"},
+    "beamloom.cli.controller, beamloom.services.controller.process": (NEVER - {"yaml"})
     | {"jsonpath_rfc9535"},
     "beamloom.cli.up": NEVER | SERVES_HTTP | {"numpy", "zmq", "msgspec"},
 }

@@ -8,7 +8,7 @@ import pytest
 
 from beamloom.events import Event, Result
 from beamloom.parameters import IntParameter
-from beamloom.services.arming import ArmingRefused
+from beamloom.services.controller.arming import ArmingRefused
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, Gathering, counts, series
 
@@ -19,7 +19,7 @@ RAISED = [SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError, RecursionEr
 @pytest.fixture(autouse=True)
 def as_in_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the process of a service, signals raise nothing: a KeyboardInterrupt is the user's code's."""
-    monkeypatch.setattr("beamloom.services.raised.interrupts_raise", lambda: False)
+    monkeypatch.setattr("beamloom.services.shell.raised.interrupts_raise", lambda: False)
 
 
 class Harm:
@@ -178,7 +178,7 @@ def test_a_close_hook_that_raises_does_not_keep_the_process_from_saying_goodbye(
 
 
 def test_an_interrupt_of_a_person_ends_what_ctrl_c_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("beamloom.services.raised.interrupts_raise", lambda: True)
+    monkeypatch.setattr("beamloom.services.shell.raised.interrupts_raise", lambda: True)
     mapping: Any = harmful(HarmfulMap, "process_event", KeyboardInterrupt)
     with Bench({"eiger": Feed(series(FRAMES))}, mapping) as bench, pytest.raises(KeyboardInterrupt):
         bench.play(uniform(["eiger"], FRAMES))

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
-from beamloom.engine.packet_rows import PacketRow, rows_of
 from beamloom.engine.ranges import Range
+from beamloom.engine.streams.packet_rows import PacketRow, rows_of
 from beamloom.events import Packet, PacketKind
 from beamloom.spool import DiskSpool, remove_spool
 from support.small_disk import file_size_limit, fill, small_disk

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from beamloom.errors import UserError
-from beamloom.services.whereabouts import with_controller
+from beamloom.services.shell.whereabouts import with_controller
 from beamloom.settings import WorkerSettings
 from beamloom.store import Lease, Link, RedisStore, Scribe, Stored, StoreError, Unreachable, where_is_it
 from support.patience import PATIENCE

@@ -14,8 +14,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.services.state_stores import open_slate
-from beamloom.services.statekeeping import ControllerState, StateKeeper, Went, read_state
+from beamloom.services.controller.state_stores import open_slate
+from beamloom.services.controller.statekeeping import ControllerState, StateKeeper, Went, read_state
 from beamloom.store import Scribe, Slate, SqliteStore, Stored
 
 

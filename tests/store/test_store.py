@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.services.state_stores import open_slate
+from beamloom.services.controller.state_stores import open_slate
 from beamloom.store import FolderLock, FolderTaken, Scribe, SqliteStore, Stored, StoreError
 
 KILLED = """
 import sys
 from pathlib import Path
-from beamloom.services.state_stores import open_slate
+from beamloom.services.controller.state_stores import open_slate
 from beamloom.store import Scribe, SqliteStore
 folder = Path(sys.argv[1])
 store = SqliteStore(folder)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from beamloom.errors import UserError
-from beamloom.services.mailbox import http_known_as, keys_of, known_as, open_mailbox
+from beamloom.services.shell.mailbox import http_known_as, keys_of, known_as, open_mailbox
 from beamloom.settings import ControllerSettings, ReducerSettings, WorkerSettings
 from beamloom.transport.binding import CannotBind
 from beamloom.transport.interfaces import address_at, address_towards, interfaces

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from beamloom.services.loop import EndOfService
-from beamloom.services.loop import serve as serve_loop
+from beamloom.services.shell.loop import EndOfService
+from beamloom.services.shell.loop import serve as serve_loop
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Finished
 from beamloom.transport.zeromq import ZmqChannel

@@ -10,7 +10,7 @@ import pytest
 import zmq
 from hypothesis import given
 
-from beamloom.engine.packet_rows import PacketRow, row_of, rows_of
+from beamloom.engine.streams.packet_rows import PacketRow, row_of, rows_of
 from beamloom.events import Packet, PacketKind
 from beamloom.transport.messages import Packets, decode, encode
 from beamloom.transport.packing import INLINE_BYTES, pack, unpack

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.engine.faults import Failure
-from beamloom.engine.ledger import LedgerNews, Loss
-from beamloom.engine.packet_rows import PacketRow, rows_of
+from beamloom.engine.accounts.faults import Failure
+from beamloom.engine.accounts.ledger import LedgerNews, Loss
+from beamloom.engine.streams.packet_rows import PacketRow, rows_of
 from beamloom.events import Packet
-from beamloom.services.batches import Batch
+from beamloom.services.reducer.batches import Batch
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import AnyMessage, Coverage, Failed, PacketBlock, Packets, Results, Tick
 from beamloom.transport.packing import pack, unpack

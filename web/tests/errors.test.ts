@@ -43,7 +43,7 @@ describe("a traceback", () => {
 Current thread 0x1 (most recent call first):
   File "/venv/lib/python3.13/site-packages/numpy/_core.py", line 3, in crash
   File "/scans/worker.py", line 12 in process_event
-  File "/src/beamloom/services/event_calls.py", line 99 in call
+  File "/src/beamloom/services/worker/event_calls.py", line 99 in call
 `;
     expect(culprit(crash)?.line).toBe(12);
     expect(pieces(crash).map((one) => one.kind)).toEqual(["text", "folded", "frame", "folded"]);

@@ -19,7 +19,7 @@ from beamloom.errors import UsageError
 from beamloom.pipeline_file import Pipeline, read_pipeline
 from beamloom.pipeline_file._shape import Reducer, WorkerGroup
 from beamloom.replay import Replay
-from beamloom.services.resuming import initial_values
+from beamloom.services.controller.resuming import initial_values
 from beamloom.settings import ControllerSettings, StreamSettings
 from beamloom.version import VERSION
 

@@ -21,7 +21,7 @@ from beamloom.devices.registry import find_device
 from beamloom.errors import UsageError, UserError
 from beamloom.events import Packet, PacketKind
 from beamloom.recordings import Record, RecordingWriter
-from beamloom.services.ingester import open_device
+from beamloom.services.ingester.service import open_device
 from beamloom.settings import StreamSettings
 
 AT_ONCE = 100

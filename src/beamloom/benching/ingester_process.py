@@ -12,12 +12,12 @@ from beamloom.benching.material import Extent
 from beamloom.benching.played import PlayedSource, read_packets
 from beamloom.devices.device import Source
 from beamloom.lifeline import die_with
-from beamloom.services.freed_memory import keep_freed_memory
-from beamloom.services.heartbeat import Heartbeats
-from beamloom.services.ingester import IngesterService
-from beamloom.services.loop import serve as serve_loop
-from beamloom.services.mailbox import keys_of, open_mailbox
-from beamloom.services.membership import new_peer_id
+from beamloom.services.ingester.service import IngesterService
+from beamloom.services.shell.freed_memory import keep_freed_memory
+from beamloom.services.shell.heartbeat import Heartbeats
+from beamloom.services.shell.loop import serve as serve_loop
+from beamloom.services.shell.mailbox import keys_of, open_mailbox
+from beamloom.services.shell.membership import new_peer_id
 from beamloom.settings import IngesterSettings, StreamSettings
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from beamloom.engine.layout import stream_layout, wanted_events
+from beamloom.engine.streams.layout import stream_layout, wanted_events
 from beamloom.errors import UsageError
 from beamloom.events import Packet
 from beamloom.recordings import Record, RecordingWriter

@@ -23,7 +23,7 @@ from beamloom.checking.hooks import Hooks, Sent
 from beamloom.checking.orders import RandomTurns
 from beamloom.checking.shared import changed, shared_of
 from beamloom.replay import Replay, ReplayReport
-from beamloom.services.raised import RAISED, pass_interrupt
+from beamloom.services.shell.raised import RAISED, pass_interrupt
 
 MOST_TOLD: Final = 3
 """So many places of a result are named."""

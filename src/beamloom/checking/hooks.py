@@ -19,8 +19,8 @@ from beamloom.detectors.geometry import Detector
 from beamloom.detectors.packets import with_detectors
 from beamloom.events import Event, Packet, Result
 from beamloom.parameters import ParameterSet
-from beamloom.services.code_version import reducer_state
-from beamloom.services.raised import RAISED, pass_interrupt
+from beamloom.services.shell.code_version import reducer_state
+from beamloom.services.shell.raised import RAISED, pass_interrupt
 from beamloom.transport.codec import Decoder, Encoded, Encoder, UnencodableResult
 from beamloom.version import VERSION
 

@@ -10,8 +10,8 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
-from beamloom.services.loop import Service
-from beamloom.services.worker import WorkerService
+from beamloom.services.shell.loop import Service
+from beamloom.services.worker.service import WorkerService
 
 LONGEST_REST: Final = 40
 """Turns for which a worker is away, at most."""

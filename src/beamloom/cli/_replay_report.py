@@ -12,7 +12,7 @@ from beamloom.cli._passing_line import PassingLine
 from beamloom.replay import Audience
 
 if TYPE_CHECKING:
-    from beamloom.engine.faults import FailureGroup
+    from beamloom.engine.accounts.faults import FailureGroup
     from beamloom.replay import ReplayReport
 
 PROGRESS_EVERY = 0.25

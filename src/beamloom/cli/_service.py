@@ -104,8 +104,8 @@ def serve(service: str, settings: ProcessSettings, arguments: argparse.Namespace
     kind = type(settings)
     for sentence in (*suspicious_variables(kind, os.environ), *existing_notes(kind, os.environ)):
         logging.getLogger("beamloom.cli").warning(sentence)
-    from beamloom.services.health import health_of
-    from beamloom.services.whereabouts import with_controller
+    from beamloom.services.shell.health import health_of
+    from beamloom.services.shell.whereabouts import with_controller
 
     with health_of(settings) as health:
         status: int = importlib.import_module(f"beamloom.services.{service}").serve(

@@ -23,5 +23,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to end."""
     return _service.serve(
-        "controller_process", _service.settings_from(ControllerSettings, arguments), arguments
+        "controller.process", _service.settings_from(ControllerSettings, arguments), arguments
     )

@@ -97,7 +97,7 @@ def _headline(capsule: Capsule) -> str:
 
 def _code_remarks(capsule: Capsule) -> list[str]:
     """What is said of the code being another one now."""
-    from beamloom.services.code_version import build_metadata
+    from beamloom.services.shell.code_version import build_metadata
     from beamloom.version import VERSION
 
     remarks = []

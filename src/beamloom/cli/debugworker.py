@@ -26,4 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to end."""
-    return _service.serve("debugworker", _service.settings_from(DebugWorkerSettings, arguments), arguments)
+    return _service.serve(
+        "worker.debugworker", _service.settings_from(DebugWorkerSettings, arguments), arguments
+    )

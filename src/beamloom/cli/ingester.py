@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     given = {"streams": dict(map(_stream, arguments.stream))} if arguments.stream else {}
     settings = _service.settings_from(IngesterSettings, arguments, given)
     check_streams(settings.streams)
-    return _service.serve("ingester", settings, arguments)
+    return _service.serve("ingester.process", settings, arguments)
 
 
 def _stream(words: list[str]) -> tuple[str, dict[str, Any]]:

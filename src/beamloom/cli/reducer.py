@@ -26,4 +26,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to end."""
-    return _service.serve("reducer_process", _service.settings_from(ReducerSettings, arguments), arguments)
+    return _service.serve("reducer.process", _service.settings_from(ReducerSettings, arguments), arguments)

@@ -112,7 +112,7 @@ def _prepare(arguments: argparse.Namespace, *, reload: bool = False) -> Replay:
 def capsules_folder_of(given: str | None) -> Path | None:
     """Where calls that fail are kept, as --capsules says."""
     from beamloom.capsules import capsules_folder
-    from beamloom.services.state_folders import state_folder
+    from beamloom.services.shell.state_folders import state_folder
 
     return None if given == "" else capsules_folder(given or "", state_folder(""))
 

@@ -21,4 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to end."""
-    return _service.serve("shadowworker", _service.settings_from(ShadowWorkerSettings, arguments), arguments)
+    return _service.serve(
+        "shadow.process", _service.settings_from(ShadowWorkerSettings, arguments), arguments
+    )

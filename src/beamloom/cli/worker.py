@@ -21,4 +21,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to end."""
-    return _service.serve("worker_process", _service.settings_from(WorkerSettings, arguments), arguments)
+    return _service.serve("worker.process", _service.settings_from(WorkerSettings, arguments), arguments)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from beamloom.control.launcher import ask_launcher
-from beamloom.engine.budget import Budget
+from beamloom.engine.accounts.budget import Budget
 from beamloom.errors import UserError
 from beamloom.parameters import Parameters
 from beamloom.triggermap import TriggerMap

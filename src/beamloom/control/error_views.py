@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from beamloom.control.views import RANGES_LISTED, RunRecord, one_by_one
-from beamloom.engine.faults import OTHER, FailureGroup
+from beamloom.engine.accounts.faults import OTHER, FailureGroup
 
 _ADVICE = {
     "EventTimeout": "see in the stack where it hung; raise event_timeout where such events need longer",

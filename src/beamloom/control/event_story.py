@@ -13,9 +13,9 @@ from typing import Any
 from beamloom.control.run_records import NoSuchEvent, record_of
 from beamloom.control.story_lines import lines
 from beamloom.control.waits_view import waits_of
-from beamloom.engine.chronicle import Chronicle, Past
-from beamloom.engine.glimpse import given
-from beamloom.engine.run import Run
+from beamloom.engine.runs.run import Run
+from beamloom.engine.views.chronicle import Chronicle, Past
+from beamloom.engine.views.glimpse import given
 from beamloom.triggermap import RESERVED_PART, Cell, TriggerMap
 
 Answers = dict[str, dict[str, Any] | None]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from beamloom.engine.chronicle import Took
+from beamloom.engine.views.chronicle import Took
 
 SECONDS = 2.0
 """Over which rates are told."""

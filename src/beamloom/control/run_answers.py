@@ -25,7 +25,7 @@ from beamloom.control.asking import (
 )
 from beamloom.control.made_again import MadeAgainRuns
 from beamloom.control.run_records import record_with_id, records_of
-from beamloom.engine.budget import Budget
+from beamloom.engine.accounts.budget import Budget
 from beamloom.triggermap import TriggerMap, uniform
 
 MOST_POINTS = 10**9

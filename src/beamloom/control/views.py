@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from beamloom.engine.coverage import NOTHING, Coverage, losses_by_cause
-from beamloom.engine.digest import Digest
+from beamloom.engine.accounts.coverage import NOTHING, Coverage, losses_by_cause
 from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.ranges import RangeSet
-from beamloom.engine.run import Run
+from beamloom.engine.runs.run import Run
+from beamloom.engine.views.digest import Digest
 from beamloom.triggermap import TriggerMap
 from beamloom.triggermap import summary as table_summary
 

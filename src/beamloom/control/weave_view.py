@@ -14,9 +14,9 @@ import msgspec
 
 from beamloom.control.asking import BadRequest
 from beamloom.control.run_records import record_of
-from beamloom.engine.glimpse import Glimpse, WholeGlimpse, glimpse, newest, whole_glimpse, within_run
-from beamloom.engine.overview import overview
-from beamloom.engine.weave import Packets, Stage, weave
+from beamloom.engine.views.glimpse import Glimpse, WholeGlimpse, glimpse, newest, whole_glimpse, within_run
+from beamloom.engine.views.overview import overview
+from beamloom.engine.views.weave import Packets, Stage, weave
 from beamloom.triggermap import RESERVED_PART, Excerpt, excerpts
 
 USUAL_EVENTS = 200

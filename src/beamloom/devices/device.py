@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from beamloom.engine.packet_rows import Arrivals
+from beamloom.engine.streams.packet_rows import Arrivals
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 

@@ -25,7 +25,7 @@ from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.images import Image, PackedImage, decode_blobs, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
-from beamloom.engine.packet_rows import PacketRow, row_of_frames
+from beamloom.engine.streams.packet_rows import PacketRow, row_of_frames
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 
 TYP = "STINS"

@@ -15,7 +15,7 @@ import zmq
 
 from beamloom.devices.dealt import Dealt, DealtReader
 from beamloom.devices.device import ResumableReader
-from beamloom.engine.packet_rows import Arrivals, PacketRow, singles
+from beamloom.engine.streams.packet_rows import Arrivals, PacketRow, singles
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 from beamloom.native import Receiver
 from beamloom.zmq_reports import next_report

@@ -11,8 +11,9 @@ class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``slot`` tells apart the deliveries of an event that several workers see; together with the event's number it names a delivery
     for the whole run, whichever worker ends up with it. ``attempt`` grows each time the delivery is leased again. ``epoch`` is the
     parameter epoch that holds for these events. ``streams`` are the streams whose packets belong to this delivery; None stands for
-    every stream that the map wants in the event. ``life`` is the number of the state that the result depends on (engine/lives.py); 0
-    where it depends on none. What is only worked through again for that state has no result: its slot is below 0.
+    every stream that the map wants in the event. ``life`` is the number of the state that the result depends on
+    (engine/scheduling/lives.py); 0 where it depends on none. What is only worked through again for that state has no result: its slot is
+    below 0.
     """
 
     first: int

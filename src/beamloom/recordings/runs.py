@@ -12,8 +12,8 @@ from itertools import chain
 from struct import Struct
 from typing import Any, Protocol
 
-from beamloom.engine.later_frames import LaterFrames
-from beamloom.engine.packet_rows import PacketRow
+from beamloom.engine.streams.later_frames import LaterFrames
+from beamloom.engine.streams.packet_rows import PacketRow
 from beamloom.events import LaterFrame, Packet, PacketKind, frame_bytes, in_memory
 from beamloom.recordings.alike import Layout
 from beamloom.recordings.format import Record

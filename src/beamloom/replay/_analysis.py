@@ -17,8 +17,8 @@ from beamloom.analysis import (
 from beamloom.errors import UserError
 from beamloom.events import Event
 from beamloom.parameters import Parameter, ParameterSet
-from beamloom.services.raised import RAISED
-from beamloom.services.user_map import Map
+from beamloom.services.shell.raised import RAISED
+from beamloom.services.worker.user_map import Map
 
 
 class Interrupted(BaseException):

@@ -13,11 +13,11 @@ import msgspec
 
 from beamloom.analysis import load_class
 from beamloom.detectors.geometry import Detector, check_geometry
-from beamloom.engine.budget import Budget
-from beamloom.engine.coverage import Coverage
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.ledger import Loss
-from beamloom.engine.run import Run, RunPhase
+from beamloom.engine.accounts.budget import Budget
+from beamloom.engine.accounts.coverage import Coverage
+from beamloom.engine.accounts.ledger import Loss
+from beamloom.engine.runs.run import Run, RunPhase
+from beamloom.engine.streams.layout import stream_layout
 from beamloom.errors import UsageError
 from beamloom.recordings.folder import Companions, find_companions, read_detectors
 from beamloom.replay._analysis import Interrupted, ReplayedClasses
@@ -29,12 +29,12 @@ from beamloom.replay._maps import check_workers, derived_map, recorded_map, work
 from beamloom.replay._report import ReplayReport, Standing
 from beamloom.replay._source import RecordedSource, SharedFeed
 from beamloom.replay._survey import Survey
-from beamloom.services.active_run import ActiveRun
-from beamloom.services.arming import ArmingRefused
-from beamloom.services.freed_memory import keep_freed_memory
+from beamloom.services.controller.active_run import ActiveRun
+from beamloom.services.controller.arming import ArmingRefused
 from beamloom.services.inline import InlinePipeline, InlineWorker, TurnOrder
-from beamloom.services.user_map import Map
-from beamloom.services.worker_run import EVENTS_PER_TURN
+from beamloom.services.shell.freed_memory import keep_freed_memory
+from beamloom.services.worker.run import EVENTS_PER_TURN
+from beamloom.services.worker.user_map import Map
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import TriggerMap
 

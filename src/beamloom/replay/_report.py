@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from beamloom.engine.coverage import NOTHING, Coverage
-from beamloom.engine.faults import FailureGroup
+from beamloom.engine.accounts.coverage import NOTHING, Coverage
+from beamloom.engine.accounts.faults import FailureGroup
+from beamloom.engine.accounts.ledger import Counts
 from beamloom.engine.feedback import Feedback
-from beamloom.engine.ledger import Counts
 from beamloom.engine.provenance import EpochRecord
 from beamloom.engine.ranges import RangeSet
-from beamloom.services.active_run import ActiveRun
+from beamloom.services.controller.active_run import ActiveRun
 
 
 class ReplayReport(msgspec.Struct, frozen=True):

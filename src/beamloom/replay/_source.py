@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from beamloom.devices.at_hand import AtHand
-from beamloom.engine.layout import wanted_events
-from beamloom.engine.ledger import Loss
-from beamloom.engine.packet_rows import PacketRow
-from beamloom.engine.streamplan import StreamLayout, StreamPlan
+from beamloom.engine.accounts.ledger import Loss
+from beamloom.engine.streams.layout import wanted_events
+from beamloom.engine.streams.packet_rows import PacketRow
+from beamloom.engine.streams.streamplan import StreamLayout, StreamPlan
 from beamloom.events import Packet, PacketKind, UnknownPacketType, find_parser
 from beamloom.recordings.runs import RecordRun
 from beamloom.replay._feeds import Feed

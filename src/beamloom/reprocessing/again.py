@@ -23,7 +23,7 @@ from beamloom.recordings.kept_analysis import KeptAnalysis
 from beamloom.replay import Audience, Replay, ReplayReport, Standing
 from beamloom.reprocessing.found import RecordedRun
 from beamloom.results.record import EpochRecord, RunRecord, package_versions
-from beamloom.services.code_version import build_metadata
+from beamloom.services.shell.code_version import build_metadata
 from beamloom.triggermap import summary as map_summary
 
 USUAL_WORKERS = 2

@@ -21,7 +21,7 @@ from beamloom.errors import PipelineError, UsageError, UserError
 from beamloom.results.record import RunRecord
 from beamloom.results.sharing import Sharer
 from beamloom.results.snapshot import Snapshot
-from beamloom.services.handing_in import packed
+from beamloom.services.reducer.handing_in import packed
 
 TELL_EVERY = 0.5
 """Seconds between two words to the controller."""

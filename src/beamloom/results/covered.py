@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from beamloom.engine.coverage import Coverage, ranges_text
+from beamloom.engine.accounts.coverage import Coverage, ranges_text
 from beamloom.engine.ranges import RangeSet
 from beamloom.results.tree import Attributes, Dataset, Group, Node, attributes_of
 

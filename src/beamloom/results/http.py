@@ -32,7 +32,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from beamloom import metrics
-from beamloom.engine.coverage import NOTHING
+from beamloom.engine.accounts.coverage import NOTHING
 from beamloom.errors import UserError
 from beamloom.openapi import Told, Value, with_document
 from beamloom.results.bodies import Bodies, Body

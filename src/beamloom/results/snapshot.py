@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.errors import UserError
 from beamloom.results.versions import Versions
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from beamloom.access import Access, AccessError, Credentials, Limits
 from beamloom.access.policy import is_loopback
 from beamloom.control.front import PIPELINES, Front, make_front
-from beamloom.services.health import NOBODY_HEARS, Health
-from beamloom.services.loop import EndOfService
+from beamloom.services.shell.health import NOBODY_HEARS, Health
+from beamloom.services.shell.loop import EndOfService
 from beamloom.settings import FrontSettings
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.interfaces import address_at

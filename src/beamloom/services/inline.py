@@ -16,18 +16,18 @@ from beamloom.analysis import ReducerAnalysis
 from beamloom.capsules import Shelf
 from beamloom.devices.device import Source
 from beamloom.errors import UserError
-from beamloom.services.active_run import ActiveRun
-from beamloom.services.controller import ControllerService
-from beamloom.services.evidence import Evidence
-from beamloom.services.ingester import IngesterService
-from beamloom.services.keeping import Keeping
-from beamloom.services.loop import Service
-from beamloom.services.membership import new_peer_id
-from beamloom.services.reducer import ReducerService
-from beamloom.services.snapshots import SnapshotDesk
-from beamloom.services.user_map import Map
-from beamloom.services.worker import WorkerService
-from beamloom.services.worker_run import EVENTS_PER_TURN
+from beamloom.services.controller.active_run import ActiveRun
+from beamloom.services.controller.service import ControllerService
+from beamloom.services.ingester.service import IngesterService
+from beamloom.services.reducer.keeping import Keeping
+from beamloom.services.reducer.service import ReducerService
+from beamloom.services.reducer.snapshots import SnapshotDesk
+from beamloom.services.shell.evidence import Evidence
+from beamloom.services.shell.loop import Service
+from beamloom.services.shell.membership import new_peer_id
+from beamloom.services.worker.run import EVENTS_PER_TURN
+from beamloom.services.worker.service import WorkerService
+from beamloom.services.worker.user_map import Map
 from beamloom.settings import (
     ControllerSettings,
     IngesterSettings,

@@ -28,9 +28,9 @@ from beamloom.rules.engine import FolderInUse
 from beamloom.rules.executors import DaskExecutor, Executor, OnDemand
 from beamloom.rules.ledger import Ledger
 from beamloom.rules.written import RuleTypes
-from beamloom.services.health import NOBODY_HEARS, Health
-from beamloom.services.loop import EndOfService
-from beamloom.services.state_folders import state_folder
+from beamloom.services.shell.health import NOBODY_HEARS, Health
+from beamloom.services.shell.loop import EndOfService
+from beamloom.services.shell.state_folders import state_folder
 from beamloom.settings import RulesSettings
 from beamloom.transport.http_server import HttpServer
 

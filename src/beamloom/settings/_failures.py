@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from beamloom.engine.budget import Budget
+from beamloom.engine.accounts.budget import Budget
 
 CapsuleDir = Annotated[
     str,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from beamloom.engine.packet_rows import PacketRow
 from beamloom.engine.ranges import Range, RangeSet
+from beamloom.engine.streams.packet_rows import PacketRow
 from beamloom.events import Packet
 from beamloom.journal import DiskAnswers
 from beamloom.spool.segments import Segment, Segments

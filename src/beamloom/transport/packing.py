@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, repeat
 from typing import Any, overload
 
-from beamloom.engine.later_frames import LaterFrames, LaterPackets
-from beamloom.engine.packet_rows import PacketRow, common_sizes
+from beamloom.engine.streams.later_frames import LaterFrames, LaterPackets
+from beamloom.engine.streams.packet_rows import PacketRow, common_sizes
 from beamloom.events import LaterFrame, Packet, PacketKind, in_memory
 from beamloom.transport.messages import PacketBlock
 

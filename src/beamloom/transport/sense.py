@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from beamloom.engine.ledger import LedgerNews
+from beamloom.engine.accounts.ledger import LedgerNews
 from beamloom.engine.ranges import Range
 from beamloom.events import PacketKind, frame_bytes
 from beamloom.transport.messages import (

@@ -27,7 +27,7 @@ from beamloom.devices.codecs import pack
 from beamloom.devices.device import Source
 from beamloom.devices.registry import find_device
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import uniform
 

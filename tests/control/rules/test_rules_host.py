@@ -19,7 +19,7 @@ import requests
 
 from beamloom.control.http import make_app
 from beamloom.control.rules import OwnRules, RulesHost, RulesRefused
-from beamloom.services.controller import ControllerService
+from beamloom.services.controller.service import ControllerService
 from beamloom.settings import ControllerSettings
 from beamloom.transport.http_server import HttpServer
 from beamloom.transport.memory import Exchange

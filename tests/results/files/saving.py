@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.results.files.keeper import Keeper
 from beamloom.results.record import EpochRecord, RunRecord
 from beamloom.results.snapshot import Snapshot

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.engine.ranges import RangeSet
 from beamloom.results import Sum
 from beamloom.results.record import RunRecord

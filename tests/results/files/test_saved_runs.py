@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beamloom.engine.coverage import Coverage
-from beamloom.engine.ledger import Loss
+from beamloom.engine.accounts.coverage import Coverage
+from beamloom.engine.accounts.ledger import Loss
 from beamloom.engine.ranges import RangeSet
 from beamloom.errors import UserError
 from beamloom.results.covered import with_coverage

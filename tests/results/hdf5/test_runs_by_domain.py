@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import requests
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.engine.ranges import RangeSet
 from beamloom.results.hdf5 import shelf
 from beamloom.results.http import make_app

@@ -21,9 +21,9 @@ from beamloom.devices.testing._harm import Group, Harm, anything, harm_some
 from beamloom.devices.testing._link import QUIET_MS, Arrivals, Link, demand, shown
 from beamloom.devices.testing._pipeline import Placed, fingerprint, route, run_pipeline
 from beamloom.devices.testing._specimen import Specimen
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamRouter
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import open_ended
 

@@ -14,15 +14,15 @@ from typing import Any
 from beamloom.analysis import ReducerAnalysis
 from beamloom.devices.device import Source
 from beamloom.devices.testing._link import PATIENCE, Link, NotConforming
-from beamloom.engine.layout import stream_layout
-from beamloom.engine.packet_rows import PacketRow
-from beamloom.engine.reorder import Reorder
-from beamloom.engine.retention import Retention
-from beamloom.engine.router import StreamRouter
-from beamloom.engine.stream_losses import StreamCounts
+from beamloom.engine.streams.layout import stream_layout
+from beamloom.engine.streams.losses import StreamCounts
+from beamloom.engine.streams.packet_rows import PacketRow
+from beamloom.engine.streams.reorder import Reorder
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
 from beamloom.events import Event, Malformed, Packet, Result
 from beamloom.services.inline import InlinePipeline, InlineWorker
-from beamloom.services.user_map import Map
+from beamloom.services.worker.user_map import Map
 from beamloom.triggermap import uniform
 
 STREAM = "device"

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.results.covered import with_coverage
 from beamloom.results.files.nexus import iso_time, nexus_file
 from beamloom.results.files.place import Place

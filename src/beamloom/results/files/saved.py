@@ -14,7 +14,7 @@ import string
 import threading
 from pathlib import Path
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.results.files.reading_back import NoResults, publish_in, record_in
 from beamloom.results.record import RunRecord
 from beamloom.results.selection import NothingSelected

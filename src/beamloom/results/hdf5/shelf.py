@@ -15,7 +15,7 @@ import threading
 import time
 from collections import OrderedDict
 
-from beamloom.engine.coverage import Coverage
+from beamloom.engine.accounts.coverage import Coverage
 from beamloom.results.covered import with_coverage
 from beamloom.results.hdf5.catalog import Catalog, Entry
 from beamloom.results.hdf5.ids import NEWEST, parse_id, tag_of_run, tag_of_version

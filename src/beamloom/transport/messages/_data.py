@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from beamloom.engine.combs import Comb
-from beamloom.engine.faults import Failure
+from beamloom.engine.accounts.faults import Failure
+from beamloom.engine.accounts.ledger import Loss
 from beamloom.engine.feedback import Feedback, Spoken
-from beamloom.engine.ledger import Loss
 from beamloom.engine.ranges import Range
-from beamloom.engine.stream_losses import StreamCounts
+from beamloom.engine.streams.combs import Comb
+from beamloom.engine.streams.losses import StreamCounts
 from beamloom.events import Bearing
 from beamloom.transport.messages._base import Message
 

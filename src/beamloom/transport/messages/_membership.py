@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from beamloom.engine.faults import Death
+from beamloom.engine.accounts.faults import Death
 from beamloom.transport.messages._base import Message
 from beamloom.transport.messages._shadowing import ShadowFacts
 

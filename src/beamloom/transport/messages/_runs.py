@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from beamloom.detectors.geometry import Detector
+from beamloom.engine.accounts.ledger import LedgerNews
 from beamloom.engine.assignment import Span
-from beamloom.engine.editions import EditionMade
-from beamloom.engine.ledger import LedgerNews
 from beamloom.engine.provenance import EpochRecord, RunFacts
 from beamloom.engine.ranges import Range
-from beamloom.engine.rejoining import Rejoin
-from beamloom.engine.shares import Share
-from beamloom.engine.streamplan import StreamLayout
+from beamloom.engine.scheduling.editions import EditionMade
+from beamloom.engine.streams.rejoining import Rejoin
+from beamloom.engine.streams.shares import Share
+from beamloom.engine.streams.streamplan import StreamLayout
 from beamloom.transport.messages._base import Message
 
 

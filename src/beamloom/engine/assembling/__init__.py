@@ -1,0 +1,1 @@
+"""A worker puts the packets of several streams together into events."""
