@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,11 @@ def has(pattern: str) -> Callable[[list[str]], bool]:
     return lambda lines: any(re.search(pattern, line) for line in lines)
 
 
+def worker_row(worker: dict[str, Any]) -> Callable[[list[str]], bool]:
+    """Whether the screen has of a worker what the controller has: what a worker counts comes with its signs of life."""
+    return has(rf"^ {worker['name']} +worker +{worker['processed_events']} ")
+
+
 def test_a_pipeline_is_followed_from_its_first_run_over_the_death_of_its_controller_to_the_end(
     live: Live, camera: Bench
 ) -> None:
@@ -62,8 +68,7 @@ def test_a_pipeline_is_followed_from_its_first_run_over_the_death_of_its_control
         assert any(told in line and "100 %" in line for line in lines)
         packets = live.get("streams")["camera"]["packets"]
         screen.wait_for(has(rf"^ camera +{packets} +\S+ +1 × 1 uint32 "))
-        for worker in live.get("config")["workers"]:
-            screen.wait_for(has(rf"^ {worker['name']} +worker +{worker['processed_events']} "))
+        screen.wait_for(lambda lines: all(worker_row(one)(lines) for one in live.get("config")["workers"]))
 
         screen.type("w")
         lines = screen.wait_for("Workers, by name")
