@@ -241,6 +241,29 @@ def test_files_behind_one_that_is_still_written_follow_it_at_once(
     assert list(folder.whole()) == paths
 
 
+def test_the_last_image_does_not_end_the_series_while_one_before_it_is_written(
+    tmp_path: Path, opened: Open
+) -> None:
+    late = tmp_path / "run_0001.tif"
+    late.touch()
+    write(tmp_path, 2)
+    source = opened(
+        tmp_path / "*.tif", packets=4, follow=True, first_number=1, settle_seconds=0.01, poll_seconds=0.005
+    )
+    before = read_until(source, lambda items: 2 in numbers(items))
+    late.write_bytes((tmp_path / "run_0002.tif").read_bytes())
+    ended = 3 in numbers(before)
+    assert numbers(before + ([] if ended else read_series(source))) == [None, 2, 1, 3]
+
+
+def test_what_lies_behind_the_last_image_of_the_run_is_left_alone(tmp_path: Path, opened: Open) -> None:
+    for number in (1, 2, 3, 4):
+        write(tmp_path, number)
+    (tmp_path / "run_0005.tif").touch()
+    source = opened(tmp_path / "*.tif", packets=4, follow=True, settle_seconds=0.01, poll_seconds=0.005)
+    assert numbers(read_series(source)) == [None, 1, 2, 3]
+
+
 def test_a_file_that_is_not_left_alone_for_long_enough_is_not_given(tmp_path: Path) -> None:
     folder = _Folder(ImageFilesSettings(url=str(tmp_path), follow=True, settle_seconds=3600), tmp_path / "*")
     write(tmp_path, 1)

@@ -14,7 +14,7 @@ import importlib.util
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -221,9 +221,9 @@ class _Folder:
         return size > 0 and now - before[2] >= self._settings.settle_seconds
 
     @property
-    def unfinished(self) -> bool:
-        """Whether a file is still written."""
-        return bool(self._seen)
+    def unfinished(self) -> Collection[Path]:
+        """The files that are still written."""
+        return self._seen.keys()
 
 
 class _Series:
@@ -260,7 +260,7 @@ class _Series:
         highest = looked_at = 0
         came_at: float | None = None
         reason = "whole"
-        while images is None or highest < images:
+        while images is None or highest < images or self._awaits(folder.unfinished, first, images):
             look = list(folder.whole())
             if first is None and self._settings.number == "name":
                 # Together, so that the first of those that are there is known before any is given.
@@ -270,7 +270,7 @@ class _Series:
             if first is not None or self._settings.number == "order":
                 reading.bearing = {"first": first}
             for path in look:
-                if reading.closing or (images is not None and highest >= images):
+                if reading.closing:
                     break
                 if came_at is None:
                     yield self._start(path.name)
@@ -281,6 +281,9 @@ class _Series:
                     if highest + 1 >= reading.first:
                         yield place
                     continue
+                if images is not None and place > images:
+                    highest = images
+                    break
                 highest = max(highest, place)
                 if place < reading.first:
                     continue
@@ -304,6 +307,13 @@ class _Series:
             yield self._start("")
         mark: dict[str, Any] = {"type": "end", "files": highest, "reason": reason}
         yield Packet(TYP, [msgspec.json.encode(mark)], highest + 1, PacketKind.END)
+
+    def _awaits(self, unfinished: Iterable[Path], first: int | None, images: int) -> bool:
+        """Whether one of the run's images is still written, though its last one is whole: writers need not end in order."""
+        if self._settings.number == "order" or first is None:
+            return False
+        numbers = (number_in(path) for path in unfinished)
+        return any(first <= number < first + images for number in numbers if number is not None)
 
     def _start(self, first: str) -> Packet:
         mark = {"type": "start", "files": str(self._path), "first": first}
