@@ -11,7 +11,7 @@ from live.series import pictures, uniform_map
 pytestmark = pytest.mark.processes
 
 
-@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("dies", [pytest.param(False, marks=pytest.mark.long), True])
 def test_every_picture_is_in_the_sum_once(camera: Bench, dies: bool) -> None:
     events = 2000
     with running(

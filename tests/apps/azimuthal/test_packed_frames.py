@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -45,18 +46,28 @@ def frames(dtype: Any) -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
-@pytest.mark.parametrize("splitting", ["no", "bbox", "full"])
-def test_patterns_of_packed_frames_are_those_of_unpacked_ones(splitting: Any) -> None:
+COMPILED_ELSEWHERE = ("bbox", "full"), TYPES
+"""The loops that other tests need as well; each of the others takes seconds to compile."""
+
+
+@pytest.mark.parametrize(
+    ("splitting", "dtype"),
+    [
+        *itertools.product(*COMPILED_ELSEWHERE),
+        ("no", np.uint16),
+        pytest.param("no", np.uint8, marks=pytest.mark.long),
+        pytest.param("no", np.uint32, marks=pytest.mark.long),
+    ],
+)
+def test_patterns_of_packed_frames_are_those_of_unpacked_ones(splitting: Any, dtype: Any) -> None:
     integrator = Integrator(Geometry(PONI, bins=40, splitting=splitting), SHAPE)
-    for dtype in TYPES:
-        for name, frame in frames(dtype).items():
-            found = integrator.integrate_packed(packed_image(frame))
-            assert found is not None
-            wanted = integrator.integrate(frame).intensity
-            case = f"{name} in {frame.dtype}"
-            np.testing.assert_allclose(found.intensity, wanted, rtol=1e-6, err_msg=case)
-            if name == "counts":
-                assert np.array_equal(found.intensity, wanted), case
+    for name, frame in frames(dtype).items():
+        found = integrator.integrate_packed(packed_image(frame))
+        assert found is not None
+        wanted = integrator.integrate(frame).intensity
+        np.testing.assert_allclose(found.intensity, wanted, rtol=1e-6, err_msg=name)
+        if name == "counts":
+            assert np.array_equal(found.intensity, wanted)
 
 
 def test_patterns_of_packed_frames_are_those_of_pyfai() -> None:
