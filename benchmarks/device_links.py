@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import zmq
 
-from beamloom.devices.pva_simulator import PvaSimulator
+from beamloom.devices.pva.simulator import PvaSimulator
 from beamloom.devices.sardana import SardanaRecorder
 
 Series = Sequence[Sequence[bytes]]

@@ -27,8 +27,8 @@ import h5py
 import numpy as np
 from page import put
 
-from beamloom.devices.dectris_v1 import rings
 from beamloom.devices.registry import find_device
+from beamloom.devices.simulating.rings import rings
 from beamloom.events import Packet, PacketKind
 from beamloom.services.shell.freed_memory import keep_freed_memory
 

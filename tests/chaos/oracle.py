@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from beamloom.analysis import ReducerAnalysis
-from beamloom.devices.at_hand import AtHand
 from beamloom.devices.device import Source
 from beamloom.devices.generator import GeneratorSource
-from beamloom.devices.generator_truth import GeneratorSettings
-from beamloom.devices.pandabox_stream import PandaStream
+from beamloom.devices.generator.items import GeneratorSettings
+from beamloom.devices.pandabox.stream import PandaStream
+from beamloom.devices.sources.at_hand import AtHand
 from beamloom.devices.stins import StinsReader
 from beamloom.engine.ranges import RangeSet
 from beamloom.events import Malformed, Packet

@@ -11,7 +11,7 @@ pytest.importorskip("bluesky", reason="needs Bluesky: pip install 'beamloom[blue
 from beamloom.client import Feedback
 from beamloom.control.bluesky import position_of
 from beamloom.control.bluesky.scan import Document, Scan
-from beamloom.devices.bluesky_documents import written
+from beamloom.devices.bluesky.documents import written
 
 
 def document(kind: str, /, **content: Any) -> Document:

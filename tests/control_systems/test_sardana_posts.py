@@ -14,7 +14,7 @@ from beamloom.control.sardana.installing import to_type
 from beamloom.control.sardana.posting import ScanPoster
 from beamloom.devices import sardana
 from beamloom.devices.sardana import BROKEN_OFF, SardanaSettings, SardanaSource, take_post
-from beamloom.devices.sardana_scans import Listeners
+from beamloom.devices.sardana.scans import Listeners
 from beamloom.errors import PipelineError
 from beamloom.events import Packet
 from live.pipelines import wait_until

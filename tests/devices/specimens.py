@@ -26,21 +26,21 @@ from beamloom.devices import (
     dectris_v2,
     generator,
     hdf5,
-    hdf5_simulator,
     image_files,
-    image_files_simulator,
     jungfrau,
     karabo,
     lecroy,
     pandabox,
     pcap,
     pva,
-    pva_simulator,
     sardana,
     stins,
     xspress3,
 )
 from beamloom.devices.device import Simulator
+from beamloom.devices.hdf5 import simulator as hdf5_simulator
+from beamloom.devices.image_files import simulator as image_files_simulator
+from beamloom.devices.pva import simulator as pva_simulator
 from beamloom.devices.testing import Harm, Specimen
 from support.ports import quiet_port
 

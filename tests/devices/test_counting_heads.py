@@ -9,8 +9,8 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given
 
-from beamloom.devices.counting_heads import CountingHeads
-from beamloom.devices.headers import read_head
+from beamloom.devices.encodings.counting_heads import CountingHeads
+from beamloom.devices.encodings.json_headers import read_head
 from beamloom.devices.stins import StinsReader
 from beamloom.engine.streams.packet_rows import singles
 from beamloom.events import Malformed, Packet

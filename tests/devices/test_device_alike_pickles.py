@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beamloom.devices import alike_pickles, contrast, xspress3
-from beamloom.devices.alike_pickles import MOST_PATTERNS, AlikePickles
+from beamloom.devices import contrast, xspress3
 from beamloom.devices.fields import MalformedPacket
-from beamloom.devices.pickle_pattern import NOT_ALIKE, pattern_of
-from beamloom.devices.unpickle import unpickle
+from beamloom.devices.pickles import alike
+from beamloom.devices.pickles.alike import MOST_PATTERNS, AlikePickles
+from beamloom.devices.pickles.pattern import NOT_ALIKE, pattern_of
+from beamloom.devices.pickles.unpickle import unpickle
 
 PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 
@@ -182,7 +183,7 @@ def test_patterns_are_few_and_the_newest_ones(monkeypatch: pytest.MonkeyPatch) -
         made.append(octets)
         return pattern_of(octets)
 
-    monkeypatch.setattr(alike_pickles, "pattern_of", counted)
+    monkeypatch.setattr(alike, "pattern_of", counted)
     reader = AlikePickles()
     for size in range(1, 500):
         assert same(reader.unpickle(pickle.dumps(np.zeros(size))), np.zeros(size))

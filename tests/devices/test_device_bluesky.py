@@ -25,12 +25,12 @@ from beamloom.devices.bluesky import (
     generate,
     parse,
 )
-from beamloom.devices.bluesky_documents import DocumentReader
-from beamloom.devices.bluesky_feed import DocumentFeed
+from beamloom.devices.bluesky.documents import DocumentReader
+from beamloom.devices.bluesky.feed import DocumentFeed
+from beamloom.devices.encodings.msgpack_arrays import read_map, write_map
 from beamloom.devices.fields import MalformedPacket
-from beamloom.devices.msgpack_arrays import read_map, write_map
+from beamloom.devices.pickles.unpickle import ForbiddenPickle, unpickle
 from beamloom.devices.registry import find_device
-from beamloom.devices.unpickle import ForbiddenPickle, unpickle
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
 from beamloom.triggermap import TriggerMap, open_ended, uniform

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.devices.bluesky import BlueskyEvent, parse
-from beamloom.devices.bluesky_documents import DocumentReader, written
-from beamloom.devices.bluesky_feed import DocumentFeed
+from beamloom.devices.bluesky.documents import DocumentReader, written
+from beamloom.devices.bluesky.feed import DocumentFeed
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.services.inline import InlinePipeline, InlineWorker

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.devices.cbor_views import Tag, read_entries, read_item
+from beamloom.devices.encodings.cbor_views import Tag, read_entries, read_item
 from beamloom.devices.fields import MalformedPacket
 
 LEAVES = (

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from beamloom.devices import dealt, dectris_v1, dectris_v2, stins
-from beamloom.devices.dealt import Dealt, DealtReader
+from beamloom.devices import dectris_v1, dectris_v2, stins
 from beamloom.devices.device import Sharing
 from beamloom.devices.registry import device_names, find_device
+from beamloom.devices.series import dealt
+from beamloom.devices.series.dealt import Dealt, DealtReader
 from beamloom.devices.sharing import split_refusal
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind

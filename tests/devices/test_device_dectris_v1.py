@@ -25,9 +25,9 @@ from beamloom.devices.dectris_v1 import (
     generate,
     new_reader,
     parse,
-    rings,
 )
 from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.simulating.rings import rings
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices.one_run import Outcome, run_through

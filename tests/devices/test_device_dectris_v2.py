@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.devices.codecs import UnknownCompression
-from beamloom.devices.dectris_v1 import rings
 from beamloom.devices.dectris_v2 import (
     DEVICE,
     DectrisV2End,
@@ -27,6 +26,7 @@ from beamloom.devices.dectris_v2 import (
     parse,
 )
 from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.simulating.rings import rings
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices.one_run import run_through

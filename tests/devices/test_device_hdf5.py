@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from beamloom.devices import hdf5
-from beamloom.devices.background import BackgroundSource
 from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.file_reading.background import BackgroundSource
 from beamloom.devices.hdf5 import Hdf5End, Hdf5Frame, Hdf5Settings, Hdf5Start
-from beamloom.devices.hdf5_simulator import Hdf5Simulator, generate
+from beamloom.devices.hdf5.simulator import Hdf5Simulator, generate
 from beamloom.events import Event, Malformed, PacketKind
 from beamloom.triggermap import uniform
 from devices.hdf5_reading import (

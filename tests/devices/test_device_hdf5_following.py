@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from beamloom.devices import hdf5
-from beamloom.devices.background import BackgroundSource
-from beamloom.devices.file_locks import is_locked
+from beamloom.devices.file_reading.background import BackgroundSource
+from beamloom.devices.file_reading.locks import is_locked
 from beamloom.devices.hdf5 import Hdf5End, Hdf5Frame, Hdf5Settings
 from beamloom.events import Event, Packet
 from beamloom.triggermap import uniform

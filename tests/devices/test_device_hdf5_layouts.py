@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from beamloom.cli import main
-from beamloom.devices.hdf5_choice import NoFrames, SeveralStacks, choose
+from beamloom.devices.hdf5.choice import NoFrames, SeveralStacks, choose
 from devices.hdf5_reading import expect_stack, packets_of, read_file
 
 STACK = np.arange(6 * 8 * 10, dtype=np.uint16).reshape(6, 8, 10)

@@ -18,17 +18,17 @@ from fabio.edfimage import EdfImage
 from fabio.tifimage import TifImage
 
 from beamloom.devices import image_files
-from beamloom.devices.background import BackgroundSource, Reading
 from beamloom.devices.device import Source
 from beamloom.devices.fields import MalformedPacket
+from beamloom.devices.file_reading.background import BackgroundSource, Reading
+from beamloom.devices.file_reading.read_ahead import Job
 from beamloom.devices.image_files import (
     ImageFile,
     ImageFileEnd,
     ImageFilesSettings,
-    _Folder,
 )
-from beamloom.devices.image_files_simulator import ImageFilesSimulator, generate
-from beamloom.devices.read_ahead import Job
+from beamloom.devices.image_files.device import _Folder, _Series
+from beamloom.devices.image_files.simulator import ImageFilesSimulator, generate
 from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
 from devices import image_writer
@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_read_is_lost_alone(tmp_path: Path) -> None:
     for each in (1, 2, 3):
         write(tmp_path, each)
     folder = _Folder(ImageFilesSettings(url=str(tmp_path)), tmp_path / "*")
-    series = image_files._Series(ImageFilesSettings(url=str(tmp_path), readers=1))
+    series = _Series(ImageFilesSettings(url=str(tmp_path), readers=1))
     steps = series._steps(folder, Reading(), None)
     items: list[Item] = []
     for step in steps:
@@ -227,7 +227,7 @@ def test_files_behind_one_that_is_still_written_follow_it_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("beamloom.devices.image_files.time.monotonic", lambda: now)
+    monkeypatch.setattr("beamloom.devices.image_files.device.time.monotonic", lambda: now)
     settings = ImageFilesSettings(url=str(tmp_path), follow=True, number="order", settle_seconds=1)
     folder = _Folder(settings, tmp_path / "*")
     paths = [write(tmp_path, number) for number in (1, 2, 3)]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.lecroy import DEVICE, LecroyEnd, LecroyParsed, LecroyPrepare, generate, parse
-from beamloom.devices.lecroy_sequences import TYP, LecroyReader
+from beamloom.devices.lecroy.sequences import TYP, LecroyReader
 from beamloom.events import Malformed, Packet, PacketKind
 from devices.reading import numbers, problems, taken
 

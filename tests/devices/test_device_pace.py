@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from beamloom.devices import pace
+from beamloom.devices.simulating import pace
 
 
 def test_each_is_due_one_interval_after_the_last_and_a_long_delay_is_not_made_up_for(

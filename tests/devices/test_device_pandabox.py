@@ -18,7 +18,7 @@ from beamloom.devices.pandabox import (
     generate,
     parse,
 )
-from beamloom.devices.pandabox_stream import PandaStream
+from beamloom.devices.pandabox.stream import PandaStream
 from beamloom.devices.tcp import LostTrack
 from beamloom.events import Malformed, Packet
 from devices.pandabox_bytes import RECORDING, feed, outline, packed, text

@@ -20,8 +20,8 @@ from beamloom.devices.pandabox import (
     parse,
     source,
 )
-from beamloom.devices.pandabox_server import KEPT_BYTES, PandaServer
-from beamloom.devices.pandabox_stream import TYP
+from beamloom.devices.pandabox.server import KEPT_BYTES, PandaServer
+from beamloom.devices.pandabox.stream import TYP
 from beamloom.devices.tcp import TcpSource
 from beamloom.events import Packet
 from devices.pandabox_bytes import Until, outline, packed

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beamloom.devices.fields import MalformedPacket
-from beamloom.devices.pickle_memo import check_memo
-from beamloom.devices.unpickle import unpickle_outline
+from beamloom.devices.pickles.memo import check_memo
+from beamloom.devices.pickles.unpickle import unpickle_outline
 
 VALUE: Any = {
     "numbers": [1, 2.5, -(10**50), 300, True, None, complex(1, 2)],

@@ -29,7 +29,7 @@ from beamloom.devices.pva import (
     PvaSource,
     parse,
 )
-from beamloom.devices.pva_simulator import PvaSimulator, generate
+from beamloom.devices.pva.simulator import PvaSimulator, generate
 from beamloom.devices.registry import find_device
 from beamloom.errors import UserError
 from beamloom.events import Event, Malformed, Packet, find_parser

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from beamloom.devices.background import Item, Reading
-from beamloom.devices.read_ahead import WAITS, Job, Step, in_order
+from beamloom.devices.file_reading.background import Item, Reading
+from beamloom.devices.file_reading.read_ahead import WAITS, Job, Step, in_order
 from beamloom.events import Malformed
 from support.patience import PATIENCE
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from beamloom.devices import bluesky, pandabox, stins
-from beamloom.devices.bluesky_documents import DocumentReader, written
+from beamloom.devices.bluesky.documents import DocumentReader, written
 from beamloom.devices.dectris_v2 import generate as generate_dectris
 from beamloom.devices.dectris_v2 import new_reader as dectris_reader
-from beamloom.devices.pandabox_stream import PandaStream
+from beamloom.devices.pandabox.stream import PandaStream
 from beamloom.devices.stins import StinsReader
 from beamloom.events import Packet
 from devices.reading import Items, taken

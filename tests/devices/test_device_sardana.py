@@ -25,7 +25,7 @@ from beamloom.devices.sardana import (
     parse,
     take_post,
 )
-from beamloom.devices.sardana_scans import Listeners, ScanReader, ScanShelf
+from beamloom.devices.sardana.scans import Listeners, ScanReader, ScanShelf
 from beamloom.events import Event, Malformed, Packet, PacketKind, find_parser
 from beamloom.triggermap import uniform
 from devices.one_run import run_through
@@ -429,7 +429,7 @@ def test_the_device_is_found_by_name_and_its_parser_by_type() -> None:
 def test_the_port_is_open_before_any_run_and_between_runs(
     beamline: Beamline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sardana, "LISTENERS", beamline.listeners)
+    monkeypatch.setattr(sardana.device, "LISTENERS", beamline.listeners)
     assert DEVICE.prepare is not None
     prepared = DEVICE.prepare(sardana.SardanaSettings(url=beamline.recorder.url))
     answers = beamline.post(generate(points=3))

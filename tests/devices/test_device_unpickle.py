@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from beamloom.devices import unpickle as unpickling
 from beamloom.devices.fields import MalformedPacket
-from beamloom.devices.unpickle import BadPickle, ForbiddenPickle, unpickle, unpickle_outline
+from beamloom.devices.pickles import unpickle as unpickling
+from beamloom.devices.pickles.unpickle import BadPickle, ForbiddenPickle, unpickle, unpickle_outline
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -174,7 +174,7 @@ def test_a_command_in_a_pickle_is_refused_by_name_and_not_run(
         "numpy.ma.core _mareconstruct",
         "operator attrgetter",
         "copyreg _reconstructor",
-        "beamloom.devices.unpickle _Unpickler",
+        "beamloom.devices.pickles.unpickle _Unpickler",
     ],
 )
 def test_only_listed_names_are_found(name: str) -> None:

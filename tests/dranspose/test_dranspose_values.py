@@ -13,7 +13,7 @@ import pytest
 
 from beamloom.devices import pandabox
 from beamloom.devices.fields import MalformedPacket
-from beamloom.devices.pandabox_stream import PandaStream
+from beamloom.devices.pandabox.stream import PandaStream
 from beamloom.events import Malformed, Packet, PacketKind
 from dranspose.data.albaem import AlbaemData, AlbaemEnd, AlbaemStart
 from dranspose.data.lecroy import LECROY_TYPE, LecroyData, LecroyEnd, LecroyParsed, LecroyPrepare

@@ -17,7 +17,7 @@ import pytest
 from beamloom.analysis import ReducerAnalysis, load_class
 from beamloom.devices import pandabox
 from beamloom.devices.device import Source
-from beamloom.devices.pandabox_stream import PandaStream
+from beamloom.devices.pandabox.stream import PandaStream
 from beamloom.devices.stins import StinsReader
 from beamloom.events import Malformed, Packet
 from beamloom.services.inline import InlinePipeline, InlineWorker

@@ -69,6 +69,8 @@ def plant(copy: Path, module: str, line: str) -> None:
         ("beamloom.transport", "import beamloom.services", "do not know the services"),
         ("beamloom.devices", "import beamloom.services", "do not know the services"),
         ("beamloom.results", "from beamloom import services", "do not know the services"),
+        ("beamloom.devices.pcap", "import beamloom.devices.albaem", "devices do not know each other"),
+        ("beamloom.devices.series", "import beamloom.devices.stins", "what they share knows none of them"),
         ("beamloom.recordings", "import beamloom.services", "do not know the services"),
         ("beamloom.apps", "import beamloom.engine", "apps use the public API"),
         (

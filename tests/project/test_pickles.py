@@ -17,7 +17,7 @@ READ_ANYTHING = {
     "beamloom/transport/codec/_decoder.py",  # results, where the reducer has allow_pickle
 }
 READ_A_LIST_OF_NAMES = {
-    "beamloom/devices/unpickle.py",
+    "beamloom/devices/pickles/unpickle.py",
     "beamloom/engine/runs/checkpoint.py",
     "beamloom/parameters/_files.py",
     "beamloom/recordings/pickled.py",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from beamloom.devices import albaem, pandabox, xspress3
-from beamloom.devices.pandabox_stream import PandaStream
+from beamloom.devices.pandabox.stream import PandaStream
 from beamloom.events import Event, Malformed, Packet, PacketKind, Result
 from beamloom.recordings import Record, RecordingWriter
 from beamloom.recordings.walk import LARGE_FRAME

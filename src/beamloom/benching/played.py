@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beamloom.benching.material import Extent
-from beamloom.devices.at_hand import AtHand
-from beamloom.devices.timer import Timer
+from beamloom.devices.sources.at_hand import AtHand
+from beamloom.devices.sources.timer import Timer
 from beamloom.events import Malformed, Packet, PacketKind
 from beamloom.recordings import RecordingReader
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from beamloom.devices.device import EndlessSource
-from beamloom.devices.file_urls import is_pattern, matching, path_of
+from beamloom.devices.file_reading.urls import is_pattern, matching, path_of
 from beamloom.devices.registry import device_names, find_device
 from beamloom.errors import UsageError, did_you_mean
 from beamloom.pipeline_file import check_streams

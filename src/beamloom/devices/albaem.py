@@ -17,7 +17,7 @@ import zmq
 from beamloom.devices.device import Device, Sharing
 from beamloom.devices.fields import Fields, RawPacket, frames_of
 from beamloom.devices.player import ZmqPlayer
-from beamloom.devices.series_messages import DATA, END, START, SeriesCount, SeriesMessageReader, read_message
+from beamloom.devices.series.of_values import DATA, END, START, SeriesCount, SeriesMessageReader, read_message
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
 

@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 import zmq
 
-from beamloom.devices.alike_pickles import AlikePickles
 from beamloom.devices.device import Device
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
+from beamloom.devices.pickles.alike import AlikePickles
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind

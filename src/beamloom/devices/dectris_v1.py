@@ -25,12 +25,13 @@ import zmq
 
 from beamloom.devices.codecs import UnknownCompression, pack
 from beamloom.devices.device import Device, Sharing
+from beamloom.devices.encodings.json_headers import read_fields, read_json
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
-from beamloom.devices.headers import read_fields, read_json
-from beamloom.devices.image_series import ImageSeriesReader
 from beamloom.devices.images import Image, PackedImage, decode_image, pixel_type
 from beamloom.devices.player import ZmqPlayer
-from beamloom.devices.series import SeriesNumbers
+from beamloom.devices.series.numbers import SeriesNumbers
+from beamloom.devices.series.of_images import ImageSeriesReader
+from beamloom.devices.simulating.rings import rings
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Packet, PacketKind
 
@@ -329,20 +330,6 @@ def generate(
         empty = np.zeros(tuple(shape), dtype)
         yield _start(empty, 0, series, header_detail, encoding, appendix, count_time, photon_energy)
     yield [_json(htype="dseries_end-1.0", series=series)]
-
-
-def rings(frames: int, shape: tuple[int, ...], dtype: str, seed: int) -> Iterator[Image]:
-    """Photons scattered into rings about the middle, none on a gap between modules, which reads the largest number of the type."""
-    noise = np.random.default_rng(seed)
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    radius = np.hypot(y - shape[0] / 2, x - shape[1] / 2)
-    mean = 2 * np.exp(-radius / 60) + 5 * np.exp(-(((radius % 40) - 20) ** 2))
-    pixel = pixel_type(dtype)
-    for _ in range(frames):
-        picture = noise.poisson(mean).astype(pixel)
-        if pixel.kind in "iu":
-            picture[shape[0] // 2 : shape[0] // 2 + 2] = np.iinfo(pixel).max
-        yield picture
 
 
 def _json(**fields: Any) -> bytes:

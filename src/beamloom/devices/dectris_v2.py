@@ -17,15 +17,15 @@ import msgspec
 import numpy as np
 import zmq
 
-from beamloom.devices.cbor_views import Tag, read_entries, read_item
-from beamloom.devices.dectris_v1 import rings
 from beamloom.devices.device import Device, Sharing
+from beamloom.devices.encodings.cbor_views import Tag, read_entries, read_item
+from beamloom.devices.encodings.typed_arrays import as_array, encode_array, is_array, packed_array
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
-from beamloom.devices.image_series import ImageSeriesReader
 from beamloom.devices.images import Image, PackedImage
 from beamloom.devices.player import ZmqPlayer
-from beamloom.devices.series import SeriesNumbers
-from beamloom.devices.typed_arrays import as_array, encode_array, is_array, packed_array
+from beamloom.devices.series.numbers import SeriesNumbers
+from beamloom.devices.series.of_images import ImageSeriesReader
+from beamloom.devices.simulating.rings import rings
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Packet, PacketKind
 

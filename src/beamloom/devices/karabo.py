@@ -17,12 +17,12 @@ import numpy as np
 import zmq
 
 from beamloom.devices.device import Device
-from beamloom.devices.endless import EndlessSeries, read_mark
-from beamloom.devices.endless_zeromq import EndlessZmqSource
+from beamloom.devices.encodings.msgpack_arrays import read_map
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.images import Image, as_image, pixel_type, size_in_bytes
-from beamloom.devices.msgpack_arrays import read_map
 from beamloom.devices.player import ZmqPlayer
+from beamloom.devices.series.endless import EndlessSeries, read_mark
+from beamloom.devices.sources.endless_zeromq import EndlessZmqSource
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
 

@@ -25,8 +25,8 @@ import zmq
 from beamloom.devices.device import Device
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
 from beamloom.devices.player import ZmqPlayer
-from beamloom.devices.rows import RowSource
-from beamloom.devices.series_messages import DATA, END, START, SeriesCount, SeriesMessageReader, read_message
+from beamloom.devices.series.of_values import DATA, END, START, SeriesCount, SeriesMessageReader, read_message
+from beamloom.devices.sources.rows import RowSource
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import zmq
 
-from beamloom.devices.pace import Pace
+from beamloom.devices.simulating.pace import Pace
 from beamloom.zmq_reports import next_report
 
 LINGER_SECONDS: Final = 10.0

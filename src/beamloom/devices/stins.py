@@ -18,10 +18,10 @@ import numpy as np
 import zmq
 
 from beamloom.devices.codecs import pack
-from beamloom.devices.counting_heads import CountingHeads
 from beamloom.devices.device import Device, Sharing
+from beamloom.devices.encodings.counting_heads import CountingHeads
+from beamloom.devices.encodings.json_headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
-from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.images import Image, PackedImage, decode_blobs, pixel_type
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource

@@ -19,11 +19,11 @@ import msgspec
 import numpy as np
 import zmq
 
-from beamloom.devices.alike_pickles import AlikePickles
 from beamloom.devices.device import Device, Sharing
+from beamloom.devices.encodings.json_headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.fields import Fields, MalformedPacket, RawPacket, frames_of
-from beamloom.devices.headers import BlobSize, Head, read_fields, read_head
 from beamloom.devices.images import Image, as_image
+from beamloom.devices.pickles.alike import AlikePickles
 from beamloom.devices.player import ZmqPlayer
 from beamloom.devices.zeromq import ZmqSource
 from beamloom.events import Malformed, Packet, PacketKind

@@ -13,8 +13,8 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 import zmq
 
-from beamloom.devices.dealt import Dealt, DealtReader
 from beamloom.devices.device import ResumableReader
+from beamloom.devices.series.dealt import Dealt, DealtReader
 from beamloom.engine.streams.packet_rows import Arrivals, PacketRow, singles
 from beamloom.events import Bearing, Malformed, Packet, PacketKind
 from beamloom.native import Receiver

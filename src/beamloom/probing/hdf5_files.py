@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from beamloom.devices.hdf5_choice import Choice, NoFrames, choose, stacks
-from beamloom.devices.hdf5_layout import Segment, segments_at
-from beamloom.devices.hdf5_stack import Stack, open_file
+from beamloom.devices.hdf5.choice import Choice, NoFrames, choose, stacks
+from beamloom.devices.hdf5.layout import Segment, segments_at
+from beamloom.devices.hdf5.stack import Stack, open_file
 from beamloom.errors import UsageError
 from beamloom.probing.text import count, size, table
 

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from beamloom.devices.at_hand import AtHand
+from beamloom.devices.sources.at_hand import AtHand
 from beamloom.engine.accounts.ledger import Loss
 from beamloom.engine.streams.layout import wanted_events
 from beamloom.engine.streams.packet_rows import PacketRow

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from beamloom.devices import lecroy
-from beamloom.devices.lecroy_sequences import TYP
+from beamloom.devices.lecroy.sequences import TYP
 from beamloom.events import Packet, PacketKind
 from dranspose.data._packets import PacketFields
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any, ClassVar
 
-from beamloom.devices import pandabox, pandabox_stream
+from beamloom.devices import pandabox
 from beamloom.devices.fields import Fields
+from beamloom.devices.pandabox.stream import TYP
 from beamloom.events import Packet, PacketKind
 from dranspose.data._packets import PacketFields
 
@@ -35,7 +36,7 @@ class PositionCapStart(PacketFields):
             name, _, capture = field.name.rpartition(".")
             lines.append(f" {name} {field.type} {capture} scale: 1 offset: 0 units: ")
         frame = ("\n".join(lines) + "\n\n").encode()
-        return Packet(pandabox_stream.TYP, [frame], kind=PacketKind.START)
+        return Packet(TYP, [frame], kind=PacketKind.START)
 
 
 class PositionCapValues(PacketFields):
@@ -48,7 +49,7 @@ class PositionCapValues(PacketFields):
     def to_stream_data(self) -> Packet:
         """A row as the box would have sent it."""
         row = "".join(f" {field.value}" for field in self.fields.values()) + "\n"
-        return Packet(pandabox_stream.TYP, [row.encode()])
+        return Packet(TYP, [row.encode()])
 
 
 class PositionCapEnd(PacketFields, pandabox.PandaEnd):
@@ -59,7 +60,7 @@ class PositionCapEnd(PacketFields, pandabox.PandaEnd):
     def to_stream_data(self) -> Packet:
         """The line as the box would have sent it."""
         frame = f"END {self.samples} {self.reason}\n".encode()
-        return Packet(pandabox_stream.TYP, [frame], kind=PacketKind.END)
+        return Packet(TYP, [frame], kind=PacketKind.END)
 
 
 PositionCapPacketType = PositionCapStart | PositionCapValues | PositionCapEnd

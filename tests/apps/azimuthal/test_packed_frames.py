@@ -13,7 +13,8 @@ from apps.azimuthal.material import SIMULATION, parameter_set
 from beamloom import Event, Packet, UserError
 from beamloom.apps.azimuthal import Geometry, Integrator, Simulation, Worker, packed
 from beamloom.apps.azimuthal.geometry import integrator_of, options_of
-from beamloom.devices import codecs, dectris_v2, typed_arrays
+from beamloom.devices import codecs, dectris_v2
+from beamloom.devices.encodings import typed_arrays
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.images import PackedImage
 

@@ -15,7 +15,7 @@ from beamloom.control.bluesky.inbox import Ahead, Leave
 from beamloom.control.bluesky.keeper import Keeper
 from beamloom.control.bluesky.scan import Document
 from beamloom.devices.bluesky import DocumentPublisher
-from beamloom.devices.bluesky_documents import written
+from beamloom.devices.bluesky.documents import written
 from beamloom.devices.fields import MalformedPacket
 from beamloom.errors import PipelineError, UsageError
 from beamloom.triggermap import TriggerMap

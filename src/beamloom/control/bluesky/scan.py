@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from beamloom.devices.bluesky_documents import DocumentReader, read_document
+from beamloom.devices.bluesky.documents import DocumentReader, read_document
 from beamloom.devices.fields import MalformedPacket
 from beamloom.events import Malformed, Packet, PacketKind
 

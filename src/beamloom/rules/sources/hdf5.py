@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from beamloom.devices.file_locks import is_locked
-from beamloom.devices.hdf5_layout import has_ended
-from beamloom.devices.hdf5_stack import Stack, open_file, size_and_time
+from beamloom.devices.file_reading.locks import is_locked
+from beamloom.devices.hdf5.layout import has_ended
+from beamloom.devices.hdf5.stack import Stack, open_file, size_and_time
 from beamloom.rules.arrays import Array
 from beamloom.rules.errors import RuleRefused
 from beamloom.rules.needs import need

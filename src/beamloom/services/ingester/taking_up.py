@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from beamloom.devices.at_hand import AtHand
 from beamloom.devices.device import (
     EndlessSource,
     RereadableSource,
@@ -14,6 +13,7 @@ from beamloom.devices.device import (
     Source,
     TriggeredSource,
 )
+from beamloom.devices.sources.at_hand import AtHand
 from beamloom.engine.streams.rejoining import Rejoin
 from beamloom.engine.streams.streamplan import StreamLayout, StreamPlan, items_before
 from beamloom.events import Malformed, Packet

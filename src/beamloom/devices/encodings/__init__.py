@@ -1,0 +1,1 @@
+"""Encodings that several devices speak, decoded without copying what is large."""

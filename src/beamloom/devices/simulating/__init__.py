@@ -1,0 +1,1 @@
+"""What simulators have in common."""

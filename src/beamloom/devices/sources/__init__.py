@@ -1,0 +1,1 @@
+"""Sources of a kind that several devices, and replays, are read by."""
