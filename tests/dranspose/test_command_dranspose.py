@@ -44,7 +44,7 @@ def test_an_ingester_is_named_by_its_class(
 ) -> None:
     assert main(["ingester", "-c", ingester_class, "-u", "tcp://detector:9999", "-n", "eiger"]) == 0
     [(service, settings)] = served
-    assert service == "ingester"
+    assert service == "ingester.process"
     assert isinstance(settings, IngesterSettings)
     assert settings.name == "eiger-ingester"
     assert settings.streams == {
@@ -56,7 +56,7 @@ def test_an_ingester_over_http_receives_from_sardana(served: list[tuple[str, Any
     line = "http_ingester -c dranspose.ingesters.http_sardana:app --host 0.0.0.0 -p 5003 -n sardana"
     assert main(line.split()) == 0
     [(service, settings)] = served
-    assert service == "ingester"
+    assert service == "ingester.process"
     assert settings.streams == {
         "sardana": StreamSettings(device="sardana", options={"url": "http://0.0.0.0:5003"})
     }
@@ -71,16 +71,16 @@ def test_further_flags_of_an_ingester_are_beamlooms(served: list[tuple[str, Any]
 @pytest.mark.parametrize(
     ("line", "service", "kind", "expected"),
     [
-        ("controller", "controller_process", ControllerSettings, {}),
+        ("controller", "controller.process", ControllerSettings, {}),
         (
             "worker -n w1 -c my.worker:W",
-            "worker_process",
+            "worker.process",
             WorkerSettings,
             {"name": "w1", "worker_class": "my.worker:W"},
         ),
         (
             "reducer -c my.reducer:R -p 5010",
-            "reducer_process",
+            "reducer.process",
             ReducerSettings,
             {"reducer_class": "my.reducer:R", "http_port": 5010},
         ),
