@@ -27,7 +27,8 @@ from beamloom.devices.image_files import (
     ImageFileEnd,
     ImageFilesSettings,
 )
-from beamloom.devices.image_files.device import _Folder, _Series
+from beamloom.devices.image_files.folder import Folder
+from beamloom.devices.image_files.series import Series
 from beamloom.devices.image_files.simulator import ImageFilesSimulator, generate
 from beamloom.events import Event, Malformed, Packet, PacketKind
 from beamloom.triggermap import uniform
@@ -198,8 +199,8 @@ def test_several_files_are_read_at_a_time_and_come_in_their_order(
 def test_a_file_that_cannot_be_read_is_lost_alone(tmp_path: Path) -> None:
     for each in (1, 2, 3):
         write(tmp_path, each)
-    folder = _Folder(ImageFilesSettings(url=str(tmp_path)), tmp_path / "*")
-    series = _Series(ImageFilesSettings(url=str(tmp_path), readers=1))
+    folder = Folder(ImageFilesSettings(url=str(tmp_path)), tmp_path / "*")
+    series = Series(ImageFilesSettings(url=str(tmp_path), readers=1))
     steps = series._steps(folder, Reading(), None)
     items: list[Item] = []
     for step in steps:
@@ -211,7 +212,7 @@ def test_a_file_that_cannot_be_read_is_lost_alone(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_still_written_is_not_given(tmp_path: Path) -> None:
-    folder = _Folder(ImageFilesSettings(url=str(tmp_path), follow=True, settle_seconds=0), tmp_path / "*")
+    folder = Folder(ImageFilesSettings(url=str(tmp_path), follow=True, settle_seconds=0), tmp_path / "*")
     whole = write(tmp_path, 1).read_bytes()
     path = tmp_path / "run_0002.tif"
     path.write_bytes(whole[:50])
@@ -227,9 +228,9 @@ def test_files_behind_one_that_is_still_written_follow_it_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("beamloom.devices.image_files.device.time.monotonic", lambda: now)
+    monkeypatch.setattr("beamloom.devices.image_files.folder.time.monotonic", lambda: now)
     settings = ImageFilesSettings(url=str(tmp_path), follow=True, number="order", settle_seconds=1)
-    folder = _Folder(settings, tmp_path / "*")
+    folder = Folder(settings, tmp_path / "*")
     paths = [write(tmp_path, number) for number in (1, 2, 3)]
     assert list(folder.whole()) == []
     now, first = 0.5, paths[0].read_bytes()
@@ -265,7 +266,7 @@ def test_what_lies_behind_the_last_image_of_the_run_is_left_alone(tmp_path: Path
 
 
 def test_a_file_that_is_not_left_alone_for_long_enough_is_not_given(tmp_path: Path) -> None:
-    folder = _Folder(ImageFilesSettings(url=str(tmp_path), follow=True, settle_seconds=3600), tmp_path / "*")
+    folder = Folder(ImageFilesSettings(url=str(tmp_path), follow=True, settle_seconds=3600), tmp_path / "*")
     write(tmp_path, 1)
     assert [list(folder.whole()) for _ in range(3)] == [[], [], []]
 

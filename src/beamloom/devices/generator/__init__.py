@@ -1,19 +1,17 @@
 """The generator as a device: items that are known exactly, from no hardware."""
 
-from beamloom.devices.generator.device import (
-    DEVICE,
+from beamloom.devices.generator.device import DEVICE, generate, source
+from beamloom.devices.generator.in_process import GeneratorSource
+from beamloom.devices.generator.items import Fault, GeneratorSettings, Kind, Truth, fault_of, truth
+from beamloom.devices.generator.packets import (
     TYP,
     GeneratorEnd,
     GeneratorItem,
     GeneratorPacket,
     GeneratorReader,
-    GeneratorSource,
     GeneratorStart,
-    generate,
     parse,
-    source,
 )
-from beamloom.devices.generator.items import Fault, GeneratorSettings, Kind, Truth, fault_of, truth
 
 __all__ = [
     "DEVICE",

@@ -1,19 +1,16 @@
 """areaDetectors over EPICS PV Access as a device."""
 
-from beamloom.devices.pva.device import (
-    DEVICE,
+from beamloom.devices.pva.device import DEVICE, source
+from beamloom.devices.pva.monitor import NeedsEpics, PvaSettings, PvaSource
+from beamloom.devices.pva.packets import (
     TYP,
-    NeedsEpics,
     NTNDArrayData,
     NTNDArrayEnd,
     NTNDArrayPacket,
-    NTNDArrayReader,
     NTNDArrayStart,
-    PvaSettings,
-    PvaSource,
     parse,
-    source,
 )
+from beamloom.devices.pva.reader import NTNDArrayReader
 from beamloom.devices.pva.simulator import generate
 
 __all__ = [
