@@ -166,7 +166,7 @@ def test_a_controller_that_was_overtaken_is_not_heeded_and_ends_itself(tmp_path:
     bench = pipeline.bench
     run = bench.arm(uniform(["a"], FRAMES)).run.run_id
     first = bench.controller
-    stuck = first._keeper
+    stuck = first.outliving.keeper
     assert stuck is not None
     number = stuck.scribe.generation
     pipeline.kill()

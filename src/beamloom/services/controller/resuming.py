@@ -23,10 +23,11 @@ from beamloom.services.controller.arming import analysis_of
 from beamloom.services.controller.ended_runs import EndedRun, EndedRuns, RunOfAnotherVersion
 from beamloom.services.controller.ensemble import Ensemble
 from beamloom.services.controller.logbook import Logbook
+from beamloom.services.controller.outliving import Outliving
 from beamloom.services.controller.parameter_epochs import ParameterEpochs
 from beamloom.services.controller.recorder import RunRecorder
 from beamloom.services.controller.restoring import Restored
-from beamloom.services.controller.statekeeping import ActiveState, ControllerState, RunPapers, StateKeeper
+from beamloom.services.controller.statekeeping import ActiveState, ControllerState, RunPapers
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Channel
 from beamloom.transport.messages import Leads, TakeStock
@@ -44,6 +45,7 @@ class Resumable(Protocol):
     past: EndedRuns
     logbook: Logbook
     run_papers: RunPapers | None
+    outliving: Outliving
 
     def keep_feedback(self, run: str, new: list[Feedback]) -> None:
         """The analysis of a run has said something."""
@@ -88,9 +90,7 @@ def put_away(active: ActiveRun) -> EndedRun:
     return EndedRun(papers_of(active), active.chronicle)
 
 
-def resume(
-    controller: Resumable, restored: Restored, channel: Channel, keeper: StateKeeper, now: float
-) -> None:
+def resume(controller: Resumable, restored: Restored, channel: Channel, now: float) -> None:
     """Stand where the former controller stood, and ask all processes that it knew how they stand."""
     began = time.perf_counter()
     state = restored.state
@@ -122,7 +122,7 @@ def resume(
             controller.ensemble,
             channel,
             ticks,
-            keeper.flush,
+            controller.outliving.flush,
             controller.keep_feedback,
             log,
             controller.settings.feedback_stops,
@@ -130,7 +130,7 @@ def resume(
         active.started_at, active.record_prefix = restored.papers.started_at, restored.papers.record_prefix
         active.epochs = [] if state.active is None else state.active.epochs
         controller.active, controller.run_papers = active, restored.papers
-        restored.run.witness = keeper.hear
+        controller.outliving.witness(restored.run)
         active.take_over(now)
         logger.warning(
             "run %s is gone on with, where another controller was: %d events are settled, %d entries were read in %.2f s",

@@ -6,7 +6,6 @@ Everything here happens in one thread. HTTP handlers live in another one and han
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -30,6 +29,7 @@ from beamloom.services.controller.invitations import Invitations
 from beamloom.services.controller.lately import Lately
 from beamloom.services.controller.logbook import Logbook
 from beamloom.services.controller.new_run import checked_map, new_run, participants
+from beamloom.services.controller.outliving import Outliving
 from beamloom.services.controller.parameter_epochs import ParameterEpochs
 from beamloom.services.controller.restoring import Restored
 from beamloom.services.controller.resuming import (
@@ -45,9 +45,7 @@ from beamloom.services.controller.self_arming import SelfArming
 from beamloom.services.controller.shadows import Shadows
 from beamloom.services.controller.sharing import problems
 from beamloom.services.controller.statekeeping import (
-    Began,
     Came,
-    Entry,
     Fed,
     RunPapers,
     StateKeeper,
@@ -108,8 +106,11 @@ class ControllerService:
         self.ensemble = Ensemble()
         self.active: ActiveRun | None = None
         self.past = EndedRuns()
-        self.logbook = Logbook(self._note)
-        self.epochs = ParameterEpochs(self.ensemble, channel, self._keep_epoch)
+        self.outliving = Outliving(keeper, lambda: snapshot(self))
+        if keeper is not None:
+            channel.rename(f"{CONTROLLER}#{keeper.scribe.generation}")
+        self.logbook = Logbook(self.outliving.note)
+        self.epochs = ParameterEpochs(self.ensemble, channel, self.outliving.note_at_once)
         self.parameters = self.epochs.parameters
         self.self_arming = SelfArming(settings.arming_map, settings.arming_streams, settings.detectors)
         self.run_papers: RunPapers | None = None
@@ -127,14 +128,11 @@ class ControllerService:
         self.listeners: list[Callable[[], None]] = []
         """Called, in the controller's thread, when the analysis has said something, or a run has begun or ended."""
         self._news = False
-        self._keeper = keeper
         self._channel = channel
-        if keeper is not None:
-            channel.rename(f"{CONTROLLER}#{keeper.scribe.generation}")
         self._watches_silence = watches_silence
         self._arming: Arming | None = None
         self._commands = Commands(channel.wake)
-        pipeline = secrets.token_hex(8) if keeper is None else keeper.scribe.pipeline
+        pipeline = self.outliving.pipeline_name()
         self._invitations = Invitations(settings, self.ensemble, channel, self.epochs, pipeline)
         self.updates = Updates(self.ensemble, channel, settings.drain_timeout)
         self.departures = self.updates.departures
@@ -205,30 +203,17 @@ class ControllerService:
     @property
     def store_problem(self) -> str | None:
         """Why what happens is not kept, and what to do; None while it is, or where it is not to be kept."""
-        if self._keeper is None or self._keeper.problem is None:
-            return None
-        return f"{self._keeper.problem}; {self._keeper.scribe.remedy}"
+        return self.outliving.problem
 
     def resume(self, restored: Restored, now: float) -> None:
         """Go on where another controller was."""
-        if self._keeper is None:
-            raise ValueError("without a keeper there is nothing to go on with")
-        resume(self, restored, self._channel, self._keeper, now)
+        resume(self, restored, self._channel, now)
         self.epochs.recorder = recorder_of(self, self.settings.detectors)
-        self._keeper.checkpoint(lambda: snapshot(self))
-
-    def _note(self, entry: Entry) -> None:
-        if self._keeper is not None:
-            self._keeper.note(entry)
-
-    def _keep_epoch(self, began: Began) -> None:
-        if self._keeper is not None:
-            self._keeper.note(began)
-            self._keeper.flush()
+        self.outliving.checkpoint()
 
     def keep_feedback(self, run: str, new: list[Feedback]) -> None:
         """The analysis of a run has said something: all hear of it once it is kept."""
-        self._note(Fed(run, new))
+        self.outliving.note(Fed(run, new))
         self._news = True
 
     @property
@@ -252,8 +237,7 @@ class ControllerService:
         """End the run that goes on."""
         if self.active is not None and not self.active.finished:
             self.active.run.stop(cause)
-            if self._keeper is not None:
-                self._keeper.flush()
+            self.outliving.flush()
 
     def set_parameters(self, values: dict[str, bytes]) -> str:
         """Set parameters as one new epoch; returns the hash of the new set. Raises ParameterError."""
@@ -327,7 +311,7 @@ class ControllerService:
             self._channel.send(former.peer, Unknown(former.peer, replaced_by))
             self._lose(former, f"{former.name} was started again", now, killed=True)
         self._channel.connect(peer, register.address)
-        self._note(Came(peer, register))
+        self.outliving.note(Came(peer, register))
         self._channel.send(peer, Welcome())
         self.self_arming.hurry()
         if known:
@@ -360,7 +344,7 @@ class ControllerService:
         logger.log(logging.WARNING if killed else logging.INFO, "%s is gone: %s%s", member.name, cause, stack)
         self.ensemble.remove(member.peer)
         self.lately.gone(member.name, member.role, cause)
-        self._note(Went(member.peer))
+        self.outliving.note(Went(member.peer))
         self.self_arming.forget(member.peer)
         if self._arming is not None:
             self._arming.lose(member.peer, why_needed(self._arming.run, member, self.ensemble))
@@ -372,7 +356,7 @@ class ControllerService:
 
     def turn(self, now: float) -> None:
         """Do what is to be done now."""
-        self._commands.carry_out(self._keep_what_happened)
+        self._commands.carry_out(self.outliving.flush)
         if self._watches_silence:
             if now - self._looked_at > self.settings.heartbeat_timeout / 2:
                 self.ensemble.forgive(now)
@@ -400,32 +384,26 @@ class ControllerService:
         self.self_arming.turn(self.ensemble.streams, self.arm, now, free=free)
         self.logbook.turn()
         self.inquiries.turn(now)
-        if self._keeper is not None:
-            self._keeper.turn(now, lambda: snapshot(self))
-            self.ended = self._keeper.scribe.overtaken
+        self.outliving.turn(now)
+        self.ended = self.outliving.overtaken
         if self._news:
             self._tell_listeners()
 
     def _tell_listeners(self) -> None:
         self._news = False
-        self._keep_what_happened()
+        self.outliving.flush()
         for listener in self.listeners:
             listener()
-
-    def _keep_what_happened(self) -> None:
-        """Whoever is told something can rely on it: the next controller knows it too."""
-        if self._keeper is not None:
-            self._keeper.flush()
 
     def _keep_run(self, active: ActiveRun) -> None:
         """A run has begun, or has ended: what is known of it is kept."""
         self._news = True
-        if self._keeper is None:
+        if self.outliving.keeper is None:
             return
         if not active.finished or self.run_papers is None:
             self.run_papers = papers_of(active)
         papers = papers_of(active) if active.finished else self.run_papers
-        self._keeper.checkpoint(lambda: snapshot(self), papers)
+        self.outliving.checkpoint(papers)
 
     def _look_at_arming(self, now: float) -> None:
         arming = self._arming
@@ -446,7 +424,7 @@ class ControllerService:
             self.ensemble,
             self._channel,
             arming.ticks,
-            self._keep_what_happened,
+            self.outliving.flush,
             self.keep_feedback,
             feedback_stops=self.settings.feedback_stops,
         )
@@ -466,8 +444,7 @@ class ControllerService:
             else:
                 self._invitations.invite(self.active, worker)
         self._keep_run(self.active)
-        if self._keeper is not None:
-            arming.run.witness = self._keeper.hear
+        self.outliving.witness(arming.run)
         for sender, progress in arming.early:
             self.active.hear(sender, progress, now)
         self.active.turn(now)
@@ -496,6 +473,5 @@ class ControllerService:
         self._commands.end(reason)
         if self._arming is not None:
             self._end_arming(ArmingRefused(f"the controller ends: {reason}"))
-        if self._keeper is not None:
-            self._keeper.close()
+        self.outliving.close()
         self.logbook.close()
