@@ -7,18 +7,8 @@ from beamloom.settings._controller import ControllerSettings
 from beamloom.settings._existing import existing_notes
 from beamloom.settings._fields import Setting, all_settings, expectation, field_docstrings, settings_of
 from beamloom.settings._front import NAME_PATTERN, FrontSettings
-from beamloom.settings._kinds import (
-    STREAM_KEYS,
-    ClassName,
-    DebugWorkerSettings,
-    IngesterSettings,
-    ProcessSettings,
-    ServiceSettings,
-    ShadowWorkerSettings,
-    StreamSettings,
-    WorkerSettings,
-    port_range,
-)
+from beamloom.settings._ingester import STREAM_KEYS, IngesterSettings, StreamSettings
+from beamloom.settings._process import ClassName, ProcessSettings, ServiceSettings, port_range
 from beamloom.settings._reducer import ReducerSettings
 from beamloom.settings._reference import settings_markdown
 from beamloom.settings._resolve import (
@@ -30,6 +20,7 @@ from beamloom.settings._resolve import (
 )
 from beamloom.settings._rules_service import RulesSettings
 from beamloom.settings._run_rules import RunRule, named_rules
+from beamloom.settings._worker import DebugWorkerSettings, ShadowWorkerSettings, WorkerSettings
 
 __all__ = [
     "NAME_PATTERN",

@@ -1,4 +1,4 @@
-"""The settings of the controller, documented as those of the other processes are: see ``_kinds.py``."""
+"""The settings of the controller, documented as those of the other processes are: see ``_process.py``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from beamloom.settings._failures import (
     OnMaxFailed,
     check_max_failed,
 )
-from beamloom.settings._kinds import Port, Seconds
+from beamloom.settings._process import Port, Seconds
 from beamloom.settings._rules import RulesKeeperSettings
 from beamloom.settings._run_rules import RunRules
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from beamloom.settings._kinds import IngesterSettings, ProcessSettings
+from beamloom.settings._ingester import IngesterSettings
+from beamloom.settings._process import ProcessSettings
 from beamloom.settings._reducer import ReducerSettings
 
 ADDRESSES: dict[type[ProcessSettings], str] = {

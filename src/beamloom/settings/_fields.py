@@ -14,14 +14,10 @@ import msgspec
 import msgspec.inspect as inspect
 
 from beamloom.settings._controller import ControllerSettings
-from beamloom.settings._kinds import (
-    DebugWorkerSettings,
-    IngesterSettings,
-    ProcessSettings,
-    ShadowWorkerSettings,
-    WorkerSettings,
-)
+from beamloom.settings._ingester import IngesterSettings
+from beamloom.settings._process import ProcessSettings
 from beamloom.settings._reducer import ReducerSettings
+from beamloom.settings._worker import DebugWorkerSettings, ShadowWorkerSettings, WorkerSettings
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from beamloom.settings._http import HttpBodyLimit, HttpCertificate, HttpKey
-from beamloom.settings._kinds import ProcessSettings
+from beamloom.settings._process import ProcessSettings
 from beamloom.settings._rules import ApiPort
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -1,4 +1,4 @@
-"""The settings of the reducer, documented as those of the other processes are: see ``_kinds.py``."""
+"""The settings of the reducer, documented as those of the other processes are: see ``_process.py``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from beamloom.settings._http import (
     HttpOrigins,
     HttpTokens,
 )
-from beamloom.settings._kinds import ClassName, Port, Seconds, ServiceSettings
+from beamloom.settings._process import ClassName, Port, Seconds, ServiceSettings
 
 
 class ReducerSettings(ServiceSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):

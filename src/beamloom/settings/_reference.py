@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from beamloom.settings._fields import Setting, all_settings, settings_of
 from beamloom.settings._front import FrontSettings
-from beamloom.settings._kinds import ProcessSettings
+from beamloom.settings._process import ProcessSettings
 from beamloom.settings._rules_service import RulesSettings
 
 

@@ -17,7 +17,8 @@ import msgspec
 from beamloom.errors import UsageError, did_you_mean
 from beamloom.settings._existing import existing_values
 from beamloom.settings._fields import Setting, settings_of
-from beamloom.settings._kinds import STREAM_KEYS, ProcessSettings, StreamSettings
+from beamloom.settings._ingester import STREAM_KEYS, StreamSettings
+from beamloom.settings._process import ProcessSettings
 
 S = TypeVar("S", bound=ProcessSettings)
 

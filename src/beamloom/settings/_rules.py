@@ -18,7 +18,7 @@ from beamloom.settings._http import (
     HttpOrigins,
     HttpTokens,
 )
-from beamloom.settings._kinds import Port, ProcessSettings
+from beamloom.settings._process import Port, ProcessSettings
 from beamloom.settings._store import PipelineName, StoreUrl
 
 ApiPort = Annotated[Port, Meta(description="Port of the HTTP API.")]
