@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
-from beamloom.control.views import as_text
+from beamloom.control.views.runs import as_text
 from beamloom.replay import Replay
 
 logger = logging.getLogger("dranspose.replay")

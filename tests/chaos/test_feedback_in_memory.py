@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from beamloom.analysis import GiveFeedback
-from beamloom.control.feedback_feed import Place, behind
+from beamloom.control.answers.feedback_feed import Place, behind
 from beamloom.events import Event, Result
 from chaos.test_deaths_in_memory import Crowd
 from services.bench import Bench

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beamloom.control.story_lines import ordinal
+from beamloom.control.views.story_lines import ordinal
 from beamloom.settings import ControllerSettings
 from control.live import Live, simple_map
 from services.bench import Doubling, Feed, frame, series, start

@@ -10,7 +10,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.control.event_stream import Account, Mark, Told, account_of
+from beamloom.control.views.event_stream import Account, Mark, Told, account_of
 from beamloom.engine.accounts.coverage import Coverage
 from beamloom.engine.accounts.faults import Failure
 from beamloom.engine.accounts.ledger import Ledger

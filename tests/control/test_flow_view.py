@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from beamloom.control.flow_view import flow
+from beamloom.control.views.flow import flow
 from beamloom.engine.views.chronicle import Took
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from beamloom.control import views
+from beamloom.control.views import runs as views
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, series
 
@@ -43,4 +43,4 @@ def test_a_run_that_nobody_looks_at_costs_nothing_to_be_shown() -> None:
         with calls() as asked:
             views.progress(active)
     assert unasked == set()
-    assert "beamloom.control.views.progress" in asked
+    assert "beamloom.control.views.runs.progress" in asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamloom.control.views import as_text, one_by_one
+from beamloom.control.views.runs import as_text, one_by_one
 from beamloom.engine.accounts.coverage import as_pairs
 from beamloom.engine.ranges import RangeSet
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from beamloom.analysis import ReducerAnalysis
-from beamloom.control.views import RunRecord
+from beamloom.control.views.runs import RunRecord
 from beamloom.devices.device import Sharing, Source
 from beamloom.events import Event, Malformed, Packet, PacketKind, Result
 from beamloom.parameters import IntParameter, ParameterSet

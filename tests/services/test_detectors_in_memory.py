@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from beamloom.control import views
+from beamloom.control.views import runs as views
 from beamloom.detectors.geometry import Detector, Tile
 from beamloom.devices import stins
 from beamloom.events import Event, Packet, PacketKind, Result

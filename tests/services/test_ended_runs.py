@@ -12,7 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from beamloom.control import error_views, event_story, views, weave_view
+from beamloom.control.views import errors as error_views
+from beamloom.control.views import event_story
+from beamloom.control.views import runs as views
+from beamloom.control.views import weave as weave_view
 from beamloom.engine.runs.run import Run
 from beamloom.events import Event
 from beamloom.parameters import ParameterSet

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.control.ensemble_views import status
+from beamloom.control.views.ensemble import status
 from beamloom.journal import Journal, JournalWriter
 from beamloom.services.controller.statekeeping import StateKeeper
 from beamloom.services.reducer.safekeeping import Safekeeping

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from beamloom.control.ensemble_views import status
+from beamloom.control.views.ensemble import status
 from beamloom.journal import write_all
 from beamloom.services.ingester.service import IngesterService
 from beamloom.services.reducer.safekeeping import Safekeeping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamloom.control.figures import figures_of
+from beamloom.control.views.figures import figures_of
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, counts, frame, series, start

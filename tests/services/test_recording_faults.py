@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.control.ensemble_views import status
+from beamloom.control.views.ensemble import status
 from beamloom.engine.streams.packet_rows import row_of
 from beamloom.events import Packet
 from beamloom.recordings import RecordingReader, RecordingWriter

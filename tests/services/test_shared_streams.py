@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from beamloom.control.ensemble_views import config, health, streams
+from beamloom.control.views.ensemble import config, health, streams
 from beamloom.devices.device import Sharing
 from beamloom.events import Packet
 from beamloom.services.controller.arming import ArmingRefused

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from beamloom.control.ensemble_views import status
+from beamloom.control.views.ensemble import status
 from beamloom.engine.streams.packet_rows import row_of
 from beamloom.events import Packet
 from beamloom.services.ingester.service import IngesterService

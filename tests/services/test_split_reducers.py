@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from beamloom.control.error_views import errors
+from beamloom.control.views.errors import errors
 from beamloom.events import Event, Result
 from beamloom.parameters import ParameterSet
 from beamloom.results.types import Sum

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from beamloom.control.ensemble_views import status
-from beamloom.control.views import progress
+from beamloom.control.views.ensemble import status
+from beamloom.control.views.runs import progress
 from beamloom.devices.device import Sharing
 from beamloom.engine.accounts.faults import Death, Failure
 from beamloom.events import Event, Malformed, Packet

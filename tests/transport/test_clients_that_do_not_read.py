@@ -22,9 +22,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.sync.client import connect
 
-from beamloom.control import event_stream, log_answers
-from beamloom.control.event_stream import Account, Mark
+from beamloom.control.answers import logs as log_answers
 from beamloom.control.relay import Relay, relay_routes
+from beamloom.control.views import event_stream
+from beamloom.control.views.event_stream import Account, Mark
 from beamloom.results import following
 from beamloom.results.following import Follower, Wish
 from beamloom.results.http import make_app

@@ -58,7 +58,7 @@ class Teller(Audience):
 
     def finished(self, report: ReplayReport) -> None:
         """Say what came of it: failures, losses, remarks, and the counts at the end."""
-        from beamloom.control.views import as_text
+        from beamloom.control.views.runs import as_text
 
         self._line.close()
         for group in report.failures[:MOST_TRACEBACKS]:
@@ -86,7 +86,7 @@ class Teller(Audience):
 
 
 def _sentence(group: FailureGroup) -> str:
-    from beamloom.control.views import as_text
+    from beamloom.control.views.runs import as_text
 
     if not group.events:
         times = "" if group.count == 1 else f" {group.count} times"

@@ -23,7 +23,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from beamloom.control.answers import PipelineLine
+from beamloom.control.answers.forms import PipelineLine
 from beamloom.control.asking import as_json
 from beamloom.control.relay import body_of, opened_client, way_of
 from beamloom.errors import did_you_mean

@@ -18,19 +18,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from beamloom.control.answers.feedback import FeedbackAnswers, feedback_socket_route
+from beamloom.control.answers.logs import LogAnswers
+from beamloom.control.answers.parameters import ParameterAnswers
+from beamloom.control.answers.plans import PlanAnswers
+from beamloom.control.answers.processes import ProcessAnswers
+from beamloom.control.answers.shadow import ShadowAnswers
+from beamloom.control.answers.workers import WorkerAnswers
 from beamloom.control.asking import Controller, as_json
 from beamloom.control.dashboard import dashboard_routes
-from beamloom.control.feedback_answers import FeedbackAnswers, feedback_socket_route
-from beamloom.control.log_answers import LogAnswers
-from beamloom.control.parameter_answers import ParameterAnswers
-from beamloom.control.plan_answers import PlanAnswers
-from beamloom.control.process_answers import ProcessAnswers
 from beamloom.control.relay import REDUCER, Relay, relay_routes
 from beamloom.control.rules.host import RulesHost
 from beamloom.control.rules.passing_on import PassingOn
-from beamloom.control.shadow_answers import ShadowAnswers
 from beamloom.control.table import V1, routes_of
-from beamloom.control.worker_answers import WorkerAnswers
 from beamloom.errors import UserError
 from beamloom.openapi import Told, with_document
 from beamloom.triggermap import TriggerMapError

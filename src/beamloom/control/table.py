@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from beamloom import metrics
-from beamloom.control import answers, weave_view
+from beamloom.control.answers import forms as answers
 from beamloom.control.capsules import capsule_route
 from beamloom.control.plans import Plan, ShownPlan
+from beamloom.control.views import weave as weave_view
 from beamloom.openapi import Told, Value
 
 V1 = "/api/v1"

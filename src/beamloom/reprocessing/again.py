@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from beamloom.control.answers import MadeAgain, ParameterEpoch, RunDetail
+from beamloom.control.answers.forms import MadeAgain, ParameterEpoch, RunDetail
 from beamloom.errors import UsageError
 from beamloom.recordings.kept_analysis import KeptAnalysis
 from beamloom.replay import Audience, Replay, ReplayReport, Standing

@@ -16,7 +16,7 @@ import msgspec
 
 from beamloom.client._http import Service
 from beamloom.client._processes import Processes
-from beamloom.control.answers import MadeAgain
+from beamloom.control.answers.forms import MadeAgain
 from beamloom.errors import PipelineError, UsageError, UserError
 from beamloom.results.record import RunRecord
 from beamloom.results.sharing import Sharer

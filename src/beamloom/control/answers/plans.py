@@ -9,9 +9,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from beamloom.control.answers.runs import RunAnswers
 from beamloom.control.asking import BadRequest, as_json, seconds_of
 from beamloom.control.plans import Plan, map_of, shown
-from beamloom.control.run_answers import RunAnswers
 from beamloom.triggermap import TriggerMap
 
 _plan = msgspec.json.Decoder(Plan)

@@ -6,11 +6,11 @@ import os
 import socket
 from typing import Any
 
-from beamloom.control import views
-from beamloom.control.load_view import stages
-from beamloom.control.views import as_text, budget, one_by_one
-from beamloom.control.waits_view import silences, stalled, waits
-from beamloom.control.waits_view import wall as _wall
+from beamloom.control.views import runs as views
+from beamloom.control.views.load import stages
+from beamloom.control.views.runs import as_text, budget, one_by_one
+from beamloom.control.views.waits import silences, stalled, waits
+from beamloom.control.views.waits import wall as _wall
 from beamloom.version import VERSION
 
 BUSY = ("receiving", "user", "sending")

@@ -19,8 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from beamloom.control.asking import Asking, BadRequest, as_json
-from beamloom.control.feedback_feed import (
+from beamloom.control.answers.feedback_feed import (
     MOST_DIGITS,
     Bell,
     Part,
@@ -30,6 +29,7 @@ from beamloom.control.feedback_feed import (
     place_of,
     present_run,
 )
+from beamloom.control.asking import Asking, BadRequest, as_json
 from beamloom.errors import UserError
 
 LONGEST_WAIT = 60.0

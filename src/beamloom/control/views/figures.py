@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from beamloom.control.ensemble_views import health
+from beamloom.control.views.ensemble import health
 from beamloom.metrics import Figure
 
 PHASES = ("idle", "running", "stopping", "complete", "finished")

@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 from urllib.parse import quote
 
-from beamloom.control.views import RANGES_LISTED, RunRecord, one_by_one
+from beamloom.control.views.runs import RANGES_LISTED, RunRecord, one_by_one
 from beamloom.engine.accounts.faults import OTHER, FailureGroup
 
 _ADVICE = {

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from beamloom.control.answers import MoreWorkers
+from beamloom.control.answers.forms import MoreWorkers
 from beamloom.control.asking import Asking, as_json, decoded_as
 from beamloom.control.launcher import NoLauncher, NoWorker
 from beamloom.errors import did_you_mean

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from beamloom.control.answers import MadeAgain, RunDetail, RunLine
+from beamloom.control.answers.forms import MadeAgain, RunDetail, RunLine
 
 MOST = 100
 """Results that are remembered."""

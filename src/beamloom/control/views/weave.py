@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from beamloom.control.asking import BadRequest
-from beamloom.control.run_records import record_of
+from beamloom.control.views.run_records import record_of
 from beamloom.engine.views.glimpse import Glimpse, WholeGlimpse, glimpse, newest, whole_glimpse, within_run
 from beamloom.engine.views.overview import overview
 from beamloom.engine.views.weave import Packets, Stage, weave

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from beamloom.control.views import RunRecord
+from beamloom.control.views.runs import RunRecord
 from beamloom.engine.ranges import RangeSet
 
 LOOK_SECONDS = 0.1

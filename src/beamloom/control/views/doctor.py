@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from beamloom.control.views import as_text, losses
-from beamloom.control.waits_view import waits_of, wall
+from beamloom.control.views.runs import as_text, losses
+from beamloom.control.views.waits import waits_of, wall
 from beamloom.doctor import Departure, Disk, Gravity, ProcessView, RunView, Situation, StreamView, examine
 from beamloom.doctor.situation import LossView, Warned
 from beamloom.engine.feedback import WARNING

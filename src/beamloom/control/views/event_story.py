@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from beamloom.control.run_records import NoSuchEvent, record_of
-from beamloom.control.story_lines import lines
-from beamloom.control.waits_view import waits_of
+from beamloom.control.views.run_records import NoSuchEvent, record_of
+from beamloom.control.views.story_lines import lines
+from beamloom.control.views.waits import waits_of
 from beamloom.engine.runs.run import Run
 from beamloom.engine.views.chronicle import Chronicle, Past
 from beamloom.engine.views.glimpse import given

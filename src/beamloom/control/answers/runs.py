@@ -11,8 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from beamloom.control import ensemble_views, error_views, event_stream, views, weave_view
-from beamloom.control.answers import MadeAgain, PipelineLine
+from beamloom.control.answers.forms import MadeAgain, PipelineLine
+from beamloom.control.answers.made_again import MadeAgainRuns
 from beamloom.control.asking import (
     Asking,
     BadRequest,
@@ -23,8 +23,12 @@ from beamloom.control.asking import (
     flag_of,
     seconds_of,
 )
-from beamloom.control.made_again import MadeAgainRuns
-from beamloom.control.run_records import record_with_id, records_of
+from beamloom.control.views import ensemble as ensemble_views
+from beamloom.control.views import errors as error_views
+from beamloom.control.views import event_stream
+from beamloom.control.views import runs as views
+from beamloom.control.views import weave as weave_view
+from beamloom.control.views.run_records import record_with_id, records_of
 from beamloom.engine.accounts.budget import Budget
 from beamloom.triggermap import TriggerMap, uniform
 

@@ -15,10 +15,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from beamloom.control.answers import Update
+from beamloom.control.answers.forms import Update
 from beamloom.control.asking import Asking, as_json, decoded_as
 from beamloom.control.launcher import ABSENT, NoLauncher
-from beamloom.control.views import editions
+from beamloom.control.views.runs import editions
 from beamloom.errors import UserError
 
 LOOK_EVERY = 0.05

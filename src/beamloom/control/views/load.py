@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from beamloom.control.waits_view import waits_of
+from beamloom.control.views.waits import waits_of
 
 STAGES = ("waiting", "receiving", "reading", "user", "sending")
 """Of the time of a loop: nothing to do; messages; the device; the analysis; results or packets on their way."""

@@ -11,10 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from beamloom import metrics
-from beamloom.control import doctor_view, ensemble_views, event_story, flow_view, trace_view
 from beamloom.control.asking import Asking, BadRequest, as_json, flag_of, seconds_of
-from beamloom.control.figures import figures_of
 from beamloom.control.relay import REDUCER, SHADOW
+from beamloom.control.views import doctor as doctor_view
+from beamloom.control.views import ensemble as ensemble_views
+from beamloom.control.views import event_story
+from beamloom.control.views import flow as flow_view
+from beamloom.control.views import trace as trace_view
+from beamloom.control.views.figures import figures_of
 from beamloom.transport.tracing import MOST_SPANS
 
 

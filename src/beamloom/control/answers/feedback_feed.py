@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 from beamloom.control.asking import BadRequest
-from beamloom.control.run_records import record_with_id, records_of
+from beamloom.control.views.run_records import record_with_id, records_of
 from beamloom.engine.feedback import Feedback
 
 MOST_AT_ONCE = 500

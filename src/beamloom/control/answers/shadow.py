@@ -15,10 +15,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from beamloom.control.answers import Promotion, ShadowWanted
+from beamloom.control.answers.forms import Promotion, ShadowWanted
+from beamloom.control.answers.updates import LOOK_EVERY, UpdateAnswers
 from beamloom.control.asking import as_json, decoded_as
 from beamloom.control.launcher import NoLauncher
-from beamloom.control.update_answers import LOOK_EVERY, UpdateAnswers
 from beamloom.errors import UserError
 
 ABSENT = (

@@ -1,0 +1,1 @@
+"""What the controller answers over HTTP: one file for each matter that is asked about, and the forms of the answers."""
