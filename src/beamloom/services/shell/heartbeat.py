@@ -24,6 +24,8 @@ from beamloom.transport.controller_link import ControllerLink, controller_link
 from beamloom.transport.keys import Keys
 from beamloom.transport.messages import Heartbeat, LogRecords, encode
 
+logger = logging.getLogger(__name__)
+
 LOG_LINES_KEPT = 1000
 
 
@@ -38,7 +40,7 @@ class LogForwarder(logging.Handler):
         """Keep one record."""
         self._lines.append(
             {
-                "msg": record.getMessage(),
+                "msg": _message_of(record),
                 "lineno": str(record.lineno),
                 "name": record.name,
                 "created": str(record.created),
@@ -52,6 +54,14 @@ class LogForwarder(logging.Handler):
         while self._lines:
             taken.append(self._lines.popleft())
         return taken
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    # Whoever logs a line that cannot be put together, user code among them, goes on, as with any other handler.
+    except Exception:
+        return f"{record.msg} {record.args!r}"
 
 
 class Heartbeats:
@@ -86,8 +96,17 @@ class Heartbeats:
         self._over = threading.Event()
         self._log = LogForwarder()
         logging.getLogger().addHandler(self._log)
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._beat_or_end, name="heartbeat", daemon=True)
         self._thread.start()
+
+    def _beat_or_end(self) -> None:
+        """A process that gives no signs of life is given up by the controller, and would never hear of it: so it ends."""
+        try:
+            self._beat()
+        except Exception as error:
+            logger.exception("the thread of the signs of life has failed")
+            self._member.ended = f"its signs of life have ended ({type(error).__name__}: {error}); tell the developers, with the log"
+            self._channel.wake()
 
     def _beat(self) -> None:
         with controller_link(self._member.controller, self._keys, linger=0.1) as link:
