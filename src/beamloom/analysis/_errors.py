@@ -10,6 +10,7 @@ from types import TracebackType
 import msgspec
 
 from beamloom.errors import UsageError, UserError
+from beamloom.texts import encodable
 
 LONGEST_MESSAGE = 2_000
 LONGEST_TRACEBACK = 20_000
@@ -52,8 +53,8 @@ class ErrorCapsule(msgspec.Struct, frozen=True):
             where=where,
             event_number=event_number,
             error_type=type(error).__qualname__,
-            message=_shortened(_text(error), LONGEST_MESSAGE),
-            traceback=_shortened(user_traceback(error), LONGEST_TRACEBACK),
+            message=encodable(_shortened(_text(error), LONGEST_MESSAGE)),
+            traceback=encodable(_shortened(user_traceback(error), LONGEST_TRACEBACK)),
         )
 
     def __str__(self) -> str:

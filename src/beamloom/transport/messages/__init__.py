@@ -8,8 +8,12 @@ about a run that is over is dropped by whoever receives it.
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import msgspec
 
+from beamloom.texts import encodable
 from beamloom.transport.messages._base import Message
 from beamloom.transport.messages._data import (
     Failed,
@@ -181,13 +185,27 @@ AnyMessage = (
     | LastCopy
 )
 
+_AS_THEY_ARE = (bytes, bytearray, memoryview, datetime)
+"""What msgpack has types for, beside those that JSON has."""
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[str, AnyMessage])
 
 
 def encode(sender: str, message: AnyMessage) -> bytes:
-    """The first frame of a message."""
-    return _encoder.encode((sender, message))
+    """The first frame of a message; of its text, what UTF-8 cannot hold is escaped."""
+    try:
+        return _encoder.encode((sender, message))
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins((sender, message), builtin_types=_AS_THEY_ARE)
+        return _encoder.encode(_encodable(plain))
+
+
+def _encodable(one: Any) -> Any:
+    if isinstance(one, str):
+        return encodable(one)
+    if isinstance(one, dict):
+        return {_encodable(key): _encodable(value) for key, value in one.items()}
+    return [_encodable(value) for value in one] if isinstance(one, list | tuple) else one
 
 
 def decode(frame: bytes | memoryview) -> tuple[str, AnyMessage]:
