@@ -259,8 +259,8 @@ class ActiveRun:
 
     # ---- processes come and go --------------------------------------------------------------------------------------------
 
-    def join(self, member: Member, now: float) -> None:
-        """A worker that came late has confirmed."""
+    def join(self, member: Member, now: float, tick_interval: float | None = None) -> None:
+        """A worker that came late has confirmed; ``tick_interval``: seconds between ticks, where it wants some."""
         now += self._shift
         self.joining.discard(member.peer)
         if self.run.phase is RunPhase.COMPLETE:
@@ -269,6 +269,8 @@ class ActiveRun:
         for other in self._everyone_but_workers():
             self._send(other.peer, Joined(self.run.run_id, member.peer, member.register.address))
         self.run.add_worker(member.peer, member.register.tags, now, member.edition)
+        if tick_interval is not None:
+            self._ticks[member.peer] = tick_interval
 
     def drain(self, worker: Member) -> None:
         """A worker is about to leave."""
@@ -430,8 +432,9 @@ class ActiveRun:
     def _send_tick(self, now: float) -> None:
         if not self._ticks or now < self._next_tick:
             return
-        workers = [peer for peer in self._ticks if peer in self._ensemble]
-        if workers:
+        self._ticks = {peer: interval for peer, interval in self._ticks.items() if peer in self._ensemble}
+        if self._ticks:
+            workers = list(self._ticks)
             self._tick_turn += 1
             self._send(workers[self._tick_turn % len(workers)], Tick(self.run.run_id))
             self._next_tick = now + min(self._ticks.values())

@@ -79,7 +79,7 @@ class Invitations:
             self.successors.confirmed(active, member, armed, now)
         elif member.peer in active.joining:
             if armed.problem is None:
-                active.join(member, now)
+                active.join(member, now, armed.tick_interval)
             else:
                 logger.error("%s cannot join the run: %s", member.name, armed.problem)
                 active.joining.discard(member.peer)
