@@ -149,6 +149,20 @@ def test_a_second_map_that_is_armed_at_once_wins_over_the_first() -> None:
         assert counts(active) == (5, 0, 0)
 
 
+def test_a_run_that_is_stopped_while_it_is_armed_does_not_begin() -> None:
+    with Bench({"eiger": Feed(series(3))}) as bench:
+        bench.still.add("worker-1")
+        told: list[str | Exception] = []
+        bench.controller.arm(uniform(["eiger"], 3), told.append, bench.now)
+        bench.step()
+        bench.controller.stop("asked to stop over HTTP")
+        bench.still.clear()
+        assert str(told[0]) == "the run was not armed: asked to stop over HTTP"
+        bench.steps(20)
+        assert bench.controller.active is None
+        assert counts(bench.play(uniform(["eiger"], 3))) == (5, 0, 0)
+
+
 def test_a_run_that_is_replaced_while_it_goes_on_says_what_it_lost_and_why() -> None:
     feed = Feed([start(), *map(frame, range(1, 5))])
     with Bench({"eiger": feed}) as bench:

@@ -234,7 +234,8 @@ class ControllerService:
         return self.store_problem
 
     def stop(self, cause: str) -> None:
-        """End the run that goes on."""
+        """End the run that goes on, or that is being armed: then it does not begin."""
+        self._end_arming(ArmingRefused(f"the run was not armed: {cause}"))
         if self.active is not None and not self.active.finished:
             self.active.run.stop(cause)
             self.outliving.flush()
