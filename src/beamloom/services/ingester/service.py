@@ -35,6 +35,7 @@ from beamloom.services.ingester.standby import SeriesSource, Standby
 from beamloom.services.ingester.stream_looks import StreamLooks
 from beamloom.services.ingester.stream_run import StreamRun, open_stream
 from beamloom.services.shell import record_places, traces
+from beamloom.services.shell.acquaintances import Acquaintances
 from beamloom.services.shell.alarms import alarm_notes
 from beamloom.services.shell.loop import IDLE_WAIT, LONGEST_WAIT
 from beamloom.services.shell.membership import Membership
@@ -115,6 +116,7 @@ class IngesterService:
         )
         self._spooling = Spooling(settings)
         self._lending = lending or Lending(channel, 0)
+        self._workers = Acquaintances(channel)
         self._newest_recorder: PacketRecorder | None = None
         self._run: str | None = None
         self._streams: dict[str, StreamRun] = {}
@@ -187,7 +189,7 @@ class IngesterService:
         return self._arming_until is None and not any(one.is_share or one.stopped for one in streams)
 
     def _meet(self, worker: str, address: str) -> None:
-        self._channel.connect(worker, address)
+        self._workers.meet(worker, address)
         self._lending.meet(worker)
 
     def _go_on(self, arm: Arm, now: float) -> None:
@@ -207,8 +209,10 @@ class IngesterService:
         self._release()
         self._run = arm.run
         self._spooling.begin(arm.run, arm.pipeline, resume=arm.resume or bool(arm.rejoins))
-        for worker, address in arm.workers.items():
-            self._meet(worker, address)
+        for worker in self._workers.begin_run(arm.workers):
+            self._lending.part(worker)
+        for worker in arm.workers:
+            self._lending.meet(worker)
         try:
             if foreign := sorted(arm.layouts.keys() - self._settings.streams.keys()):
                 raise ValueError(
@@ -283,7 +287,7 @@ class IngesterService:
             if isinstance(one.source, SeriesSource):
                 one.source.began()
         for worker in orders.gone:
-            self._channel.disconnect(worker)
+            self._workers.part(worker)
             self._lending.part(worker)
         for one in self._streams.values():
             router = one.router

@@ -34,6 +34,7 @@ from beamloom.services.reducer.safekeeping import Checkpoint, Safekeeping
 from beamloom.services.reducer.snapshots import SnapshotDesk
 from beamloom.services.reducer.waits import of_reducer, reducer_knows
 from beamloom.services.shell import traces
+from beamloom.services.shell.acquaintances import Acquaintances
 from beamloom.services.shell.alarms import alarm_notes
 from beamloom.services.shell.code_version import build_metadata
 from beamloom.services.shell.epochs import Epochs
@@ -106,6 +107,7 @@ class ReducerService:
         self._keeping = keeping or Keeping(desk)
         self._settings = settings
         self._channel = channel
+        self._workers = Acquaintances(channel)
         self._desk = desk
         analysis: ReducerAnalysis | None = None
         self._fault: str | None = None
@@ -178,11 +180,11 @@ class ReducerService:
                 self._acknowledge(self._acknowledgements.take())
                 if run == self._run:
                     self._reducing.collector.fence(worker)
-                    self._channel.disconnect(worker)
+                    self._workers.part(worker)
                     self._journal.keep("", fence)
                 self._journal.after(partial(self._channel.send, CONTROLLER, Fenced(run, worker)))
             case Joined(run=run, worker=worker, address=address) if run == self._run:
-                self._channel.connect(worker, address)
+                self._workers.meet(worker, address)
             case Arm(resume=True) as arm:
                 self._to_take_up = ToTakeUp(arm)
             case Arm() as arm:
@@ -227,8 +229,7 @@ class ReducerService:
         self._finished = False
         self._epochs.restart(arm.epoch, arm.parameters)
         self._run = arm.run
-        for worker, address in arm.workers.items():
-            self._channel.connect(worker, address)
+        self._workers.begin_run(arm.workers)
         problem = self._reducing.begin(arm, now) or self._fault
         if problem is not None:
             self._run = None

@@ -33,7 +33,8 @@ class Outbox:
     def __init__(self, channel: Channel, reducer: str, run: str, budget: int = 1 << 28) -> None:
         """``budget``: bytes of results under way with which the outbox is full."""
         self._channel = channel
-        self._reducer = reducer
+        self.reducer = reducer
+        """To whom it sends."""
         self._run = run
         self._budget = budget
         self.bytes = 0
@@ -116,23 +117,23 @@ class Outbox:
         frames = [b"".join(self._heads), *self._buffers]
         self._kept.append((message, frames))
         self.bytes += _size(frames)
-        self._channel.send(self._reducer, message, frames)
+        self._channel.send(self.reducer, message, frames)
         self._spans = []
         self._heads, self._counts, self._buffers, self._combined = [], [], [], []
         self._split, self._spoken = [], []
 
     def taken(self, reducer: str, sequence: int) -> None:
         """``reducer`` has taken all batches up to this one; what one says that is not the run's any more, does not count."""
-        if reducer != self._reducer:
+        if reducer != self.reducer:
             return
         while self._kept and self._kept[0][0].sequence <= sequence:
             self.bytes -= _size(self._kept.popleft()[1])
 
     def redirect(self, reducer: str) -> None:
         """The run has another reducer: send it all that was not taken."""
-        if reducer != self._reducer:
-            self._channel.disconnect(self._reducer)
-        self._reducer = reducer
+        if reducer != self.reducer:
+            self._channel.disconnect(self.reducer)
+        self.reducer = reducer
         for message, frames in self._kept:
             self._channel.send(reducer, message, frames)
 

@@ -149,6 +149,8 @@ class WorkerService:
             stateful=analysis is not None and analysis.stateful,
         )
         self._run: WorkerRun | None = None
+        self._outbox: Outbox | None = None
+        """That of the latest run."""
         self._borrowing = Borrowing()
         self._copying = Copying(channel, self._borrowing)
         self._lenders: dict[str, str] = {}
@@ -240,8 +242,10 @@ class WorkerService:
         self._evidence.begin_run(arm.run, arm.detectors)
         self._copying.begin_run(arm.run)
         peer, address = arm.reducer
+        if self._outbox is not None and self._outbox.reducer != peer:
+            self._channel.disconnect(self._outbox.reducer)
         self._channel.connect(peer, address)
-        outbox = Outbox(self._channel, peer, arm.run, self._settings.outbox_bytes)
+        outbox = self._outbox = Outbox(self._channel, peer, arm.run, self._settings.outbox_bytes)
         failures = WorkerFailures(arm.run, user, self._channel, self._evidence)
         combines = user.analysis is not None and user.analysis.combine
         outgoing = Outgoing(outbox, self._encoder, failures, combines=combines)
