@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from beamloom.events import Event, Result
+from beamloom.journal import Journal
 from beamloom.parameters import ParameterSet
 from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
@@ -311,6 +312,24 @@ def test_a_disk_that_fails_holds_up_nothing_and_is_told(tmp_path: Path) -> None:
         assert counts(active) == (EVENTS, 0, 0)
         assert one.journal is not None
         assert "not in the journal" in (one.journal.alarm or "")
+
+
+def test_a_journal_that_cannot_be_read_to_its_end_counts_as_far_as_it_goes(tmp_path: Path) -> None:
+    feed = Feed([start(), *map(frame, range(1, 5))])
+    with pipeline(tmp_path, feed) as one:
+        active = one.bench.arm(uniform(["eiger"], FRAMES))
+        one.bench.until(lambda: one.bench.reduced() == 5)
+        one.kill()
+        (segment,) = tmp_path.glob("*/*/*.journal")
+        journal = Journal(segment.parent, 1 << 30)
+        journal.append([b"what another version may have written"])
+        journal.close()
+        feed.send(series(FRAMES)[5:])
+        one.until(lambda: active.finished)
+        assert counts(active) == (EVENTS, 0, 0)
+        assert one.journal is not None
+        assert "cannot be read" in (one.journal.alarm or "")
+        assert "ends with this process" in (one.journal.alarm or "")
 
 
 def test_a_journal_that_nobody_may_write_is_told_and_the_run_goes_on(tmp_path: Path) -> None:

@@ -156,11 +156,15 @@ class Safekeeping:
         return Kept(checkpoint, state, self._messages(left), left.size)
 
     def _messages(self, journal: Journal) -> Iterator[tuple[str, AnyMessage, Sequence[bytes], int]]:
+        """Ends where the journal cannot be read on, so that what is behind it is leased again or lost, as if it had not been kept."""
         done = 0
-        for frames in journal.read():
-            done += sum(map(len, frames))
-            sender, message = decode(frames[0])
-            yield sender, message, frames[1:], done
+        try:
+            for frames in journal.read():
+                done += sum(map(len, frames))
+                sender, message = decode(frames[0])
+                yield sender, message, frames[1:], done
+        except (OSError, msgspec.DecodeError) as error:
+            self._alarm(OSError(f"the journal of the life before cannot be read behind {done} bytes: {error}"))
         if journal.torn:
             logger.info("%d bytes at the end of the journal were not whole and are cut off", journal.torn)
 
