@@ -254,3 +254,14 @@ def test_the_announcement_travels() -> None:
 
     assert decode(encode("a", Announce("camera"))) == ("a", Announce("camera"))
     assert msgspec.msgpack.decode(encode("a", Announce("camera")))[1]["type"] == "announce"
+
+
+def test_an_ingester_that_cannot_take_up_a_run_arms_the_next_one(bench: Bench) -> None:
+    camera(bench).send([start(), frame(1)])
+    bench.until(lambda: bench.controller.active is not None and bench.reduced() == 2)
+    bench.kill("camera-ingester")
+    feed = camera(bench)
+    bench.until(lambda: len(runs(bench)) == 1)
+    feed.send(series(3))
+    bench.until(lambda: len(runs(bench)) == 2)
+    assert runs(bench)[-1] == (5, 0, 0)

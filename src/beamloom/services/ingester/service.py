@@ -222,6 +222,8 @@ class IngesterService:
                 self._streams[stream] = self._open(stream, layout, arm)
         except (ValueError, OSError) as error:
             self._release()
+            for standby in self._standbys.values():
+                standby.take_back()
             self._channel.send(CONTROLLER, Armed(arm.run, str(error)))
             return
         self._arming_until = now + arm.timeout

@@ -128,6 +128,11 @@ class Standby:
         self._reader = SeriesSource(self, one_series=one_series)
         return self._reader
 
+    def take_back(self) -> None:
+        """There is no run after all: what comes is kept for the next one."""
+        if self._reader is not None:
+            self._reader.close()
+
     def take(self, limit: int, *, up_to_end: bool) -> list[Item]:
         """At most ``limit`` items, oldest first; up to the first END where that is asked for."""
         if not self._kept:

@@ -164,7 +164,9 @@ class Safekeeping:
                 sender, message = decode(frames[0])
                 yield sender, message, frames[1:], done
         except (OSError, msgspec.DecodeError) as error:
-            self._alarm(OSError(f"the journal of the life before cannot be read behind {done} bytes: {error}"))
+            self._alarm(
+                OSError(f"the journal of the life before cannot be read behind {done} bytes: {error}")
+            )
         if journal.torn:
             logger.info("%d bytes at the end of the journal were not whole and are cut off", journal.torn)
 
