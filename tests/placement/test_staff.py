@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -169,6 +169,24 @@ def test_where_nobody_listens_that_is_said(tmp_path: Path) -> None:
         asyncio.run(ask_launcher("", {"do": "list"}))
     with pytest.raises(NoLauncher, match="does not answer"):
         asyncio.run(ask_launcher(str(tmp_path / "launcher"), {"do": "list"}))
+
+
+def test_a_question_that_could_not_be_answered_leaves_the_door_open() -> None:
+    problems = [RuntimeError("can't start new thread")]
+
+    def answer(_: Mapping[str, object]) -> dict[str, object]:
+        if problems:
+            raise problems.pop()
+        return {"started": ["worker-2"]}
+
+    one = Door(answer)
+    one.open()
+    try:
+        with pytest.raises(NoLauncher, match="can't start new thread"):
+            ask(one, {"do": "list"})
+        assert ask(one, {"do": "list"}) == {"started": ["worker-2"]}
+    finally:
+        one.close()
 
 
 def test_a_closed_door_leaves_nothing_behind() -> None:

@@ -13,6 +13,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ LONGEST_FOLDER = 80
 """Characters; the path of a socket has 104 at most on some systems."""
 PATIENCE = 2.0
 """Seconds in which a question has to be there."""
+
+BREATH = 0.2
+"""Seconds before the next try to take a question where that failed."""
 
 Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -67,7 +71,14 @@ class Door:
 
     def _accept(self, listening: socket.socket) -> None:
         while True:
-            connection, _ = listening.accept()
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                if self._closed:
+                    return
+                # No file descriptor is left, which passes.
+                time.sleep(BREATH)
+                continue
             with connection:
                 if self._closed:
                     return
@@ -83,5 +94,11 @@ class Door:
             question = json.loads(line)
         except ValueError:
             question = None
-        answer = self._answer(question if isinstance(question, dict) else {})
+        try:
+            answer = self._answer(question if isinstance(question, dict) else {})
+        # Whatever keeps one question from being answered, the door stays open for the next one.
+        except Exception as error:  # noqa: BLE001
+            answer = {
+                "problem": f"the supervisor could not do it ({type(error).__name__}: {error}); ask again"
+            }
         connection.sendall(json.dumps(answer).encode() + b"\n")
