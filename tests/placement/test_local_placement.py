@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from beamloom.placement import (
     LocalPlacement,
     PlacementError,
+    PlainScreen,
     ProcessSpec,
     ProcessStatus,
     RestartPolicy,
@@ -283,3 +285,35 @@ def test_a_process_whose_parent_is_already_gone_ends_itself() -> None:
     done = subprocess.run([sys.executable, "-c", code, str(not_the_parent)], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
     assert done.stdout == ""
+
+
+def test_a_process_is_kept_alive_when_its_log_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "a.log").symlink_to("/dev/full")
+    shown = io.StringIO()
+    specs = [python("a", "import signal; print('one'); print('two'); signal.pause()")]
+    with LocalPlacement(specs, screen=PlainScreen(shown), policy=QUICK, logs=tmp_path) as up:
+        wait_for_output(up, "a")
+        killed = up.kill("a")
+        up.wait_until(lambda now: now["a"].pid not in (None, killed), PATIENCE)
+    told = [line for line in shown.getvalue().splitlines() if "cannot be written" in line]
+    assert len(told) == 1
+    assert "No space left on device" in told[0]
+
+
+def test_logs_of_workers_that_are_gone_are_closed(tmp_path: Path) -> None:
+    def open_logs() -> list[str]:
+        places = (os.path.realpath(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd"))
+        return sorted(Path(one).name for one in places if one.startswith(str(tmp_path)))
+
+    with placed(sleeper("a"), logs=tmp_path) as up:
+        up.begin([sleeper("b")])
+        wait_for_output(up, "a", "b")
+        up.retire("b")
+        up.wait_until(lambda now: "b" not in now, PATIENCE)
+        assert open_logs() == ["a.log"]
+
+
+def test_a_folder_where_no_logs_can_be_written_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file")
+    with pytest.raises(PlacementError, match="name another folder with --logs"):
+        placed(sleeper("a"), logs=tmp_path / "logs").start()

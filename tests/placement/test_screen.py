@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 
@@ -179,3 +180,31 @@ def test_a_notice_that_is_longer_than_a_line_goes_on_in_a_second_one() -> None:
     assert lines[1].startswith("    ")
     assert lines[3].endswith("…")
     assert lines[4] == "  warning: so"
+
+
+class Gone(io.StringIO):
+    """A terminal that was closed, a pipe that nobody reads, a file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("kind", [PlainScreen, TableScreen])
+def test_a_terminal_that_is_gone_ends_nobody_who_shows_something(
+    kind: type[PlainScreen] | type[TableScreen],
+) -> None:
+    screen = kind(Gone())
+    screen.output("worker-1", "a line")
+    screen.say("a sentence")
+    screen.show("title", [status("worker-1")])
+    screen.close()
+
+
+@pytest.mark.parametrize("kind", [PlainScreen, TableScreen])
+def test_a_terminal_of_an_older_encoding_shows_what_it_can(
+    kind: type[PlainScreen] | type[TableScreen],
+) -> None:
+    written = io.BytesIO()
+    screen = kind(io.TextIOWrapper(written, encoding="latin-1"))
+    screen.output("worker-1", "angle 3° → 4°")
+    assert written.getvalue().decode("latin-1") == "worker-1 | angle 3° ? 4°\n"

@@ -152,6 +152,7 @@ class LocalPlacement:
 
     def _forget(self, process: Process) -> None:
         process.join()
+        self._listener.let_go(process.spec.name)
         with self._changed:
             self._processes = {name: one for name, one in self._processes.items() if one is not process}
             self._changed.notify_all()
@@ -165,6 +166,7 @@ class LocalPlacement:
                 return
             if process.status().state is State.ENDED:
                 self._processes = {other: one for other, one in self._processes.items() if other != name}
+                self._listener.let_go(name)
 
     def stop(self, patience: float | None = None) -> None:
         """End every process: SIGTERM by stages, and SIGKILL for what is left after ``patience`` seconds."""
@@ -336,13 +338,19 @@ class _Teller(Listener):
         self._screen = screen
         self._logs = logs
         self._files: dict[str, int] = {}
+        self._unwritten: set[str] = set()
 
     def open(self) -> None:
-        """Open the log files."""
+        """Open the log files. Raises PlacementError."""
         if self._logs is not None:
-            self._logs.mkdir(parents=True, exist_ok=True)
-            for spec in self._placement.layout.processes:
-                self._open(self._logs, spec.name)
+            try:
+                self._logs.mkdir(parents=True, exist_ok=True)
+                for spec in self._placement.layout.processes:
+                    self._open(self._logs, spec.name)
+            except OSError as error:
+                raise PlacementError(
+                    f"no logs can be written in {self._logs} ({error.strerror}: {error.filename}); name another folder with --logs"
+                ) from error
 
     def _open(self, folder: Path, name: str) -> int:
         self._files[name] = os.open(folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -353,6 +361,12 @@ class _Teller(Listener):
         while self._files:
             os.close(self._files.popitem()[1])
 
+    def let_go(self, name: str) -> None:
+        """Close the log file of a process that writes no more."""
+        file = self._files.pop(name, None)
+        if file is not None:
+            os.close(file)
+
     def log_of(self, name: str) -> Path | None:
         """The log file of a process; None when there are none."""
         return self._logs / f"{name}.log" if self._logs else None
@@ -361,8 +375,22 @@ class _Teller(Listener):
         """Show one line, and write it down."""
         self._screen.output(name, text)
         if self._logs is not None:
-            file = self._files.get(name) or self._open(self._logs, name)
+            self._write_down(self._logs, name, text)
+
+    def _write_down(self, folder: Path, name: str, text: str) -> None:
+        """A disk that is full holds up nobody: who tells this attends the process, and nobody else would start it again."""
+        try:
+            file = self._files[name] if name in self._files else self._open(folder, name)
             os.write(file, f"{text}\n".encode(errors="replace"))
+        except OSError as error:
+            if name not in self._unwritten:
+                self._unwritten.add(name)
+                self._screen.say(
+                    f"{folder / f'{name}.log'} cannot be written ({error.strerror}); make room there: until then, what "
+                    f"{name} writes is shown here alone"
+                )
+        else:
+            self._unwritten.discard(name)
 
     def changed(self, name: str, sentence: str) -> None:
         """Show what happened."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import textwrap
@@ -62,11 +63,36 @@ class SilentScreen:
         """Shows nothing."""
 
 
+class _Stream:
+    """What is written to, which may be gone before the processes are: a closed terminal, a pipe that nobody reads, a full disk.
+
+    Whoever shows something has processes to attend, and is told nothing of that.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write it; what the encoding does not have is shown as ``?``."""
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding or "ascii"
+            self.write(text.encode(encoding, "replace").decode(encoding))
+        except (OSError, ValueError):
+            pass
+
+    def flush(self) -> None:
+        """Write out what is buffered."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 class PlainScreen:
     """Lines only: for log files and pipes. A process's state is written when it changes."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream = _Stream(stream)
         self._width = len(SUPERVISOR)
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[State, int | None]] = {}
@@ -121,7 +147,7 @@ class TableScreen:
     """A terminal: lines scroll above a table of the processes, which is drawn again in place."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._stream = _Stream(stream)
         self._width = len(SUPERVISOR)
         self._lock = threading.Lock()
         self._drawn: list[str] = []
