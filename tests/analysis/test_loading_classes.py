@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,3 +145,32 @@ def test_errors_are_of_the_kind_that_the_command_line_shows_in_one_line() -> Non
     assert issubclass(AnalysisNotFound, UsageError)
     assert issubclass(AnalysisImportError, ImportError)
     assert (AnalysisNotFound.exit_status, AnalysisImportError.exit_status) == (2, 1)
+
+
+def test_a_folder_that_only_has_the_name_of_an_installed_package_takes_nothing_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "site", "fluo_lines/__init__.py", "")
+    written(tmp_path / "site", "fluo_lines/model.py", "class Spectrum: ...\n")
+    for part in ("worker", "reducer"):
+        text = f"from fluo_lines.model import Spectrum\nclass {part.title()}:\n    made = Spectrum\n"
+        written(tmp_path / "site", f"fluo_lines/{part}.py", text)
+    written(
+        tmp_path / "home", "fluo_lines/README.md", "the repository, with its package in src or installed\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    worker = load_class("fluo_lines.worker:Worker", tmp_path / "home")
+    reducer = load_class("fluo_lines.reducer:Reducer", tmp_path / "home")
+    assert vars(worker)["made"] is vars(reducer)["made"]
+
+
+def test_changed_code_is_read_again_where_compiled_files_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    first = load_class("one_part:W", written(tmp_path, "one_part.py", "class W:\n    number = 1\n"))
+    # Root may remove all files, but not a folder in this way.
+    Path(importlib.util.cache_from_source(str(tmp_path / "one_part.py"))).mkdir(parents=True)
+    written(tmp_path, "one_part.py", "class W:\n    number = 22\n")
+    again = load_class("one_part:W", tmp_path, reload=True)
+    assert (vars(first)["number"], vars(again)["number"]) == (1, 22)

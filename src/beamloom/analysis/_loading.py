@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.machinery
 import inspect
@@ -63,6 +64,11 @@ def _below(module: ModuleType, home: Path) -> bool:
     return any(home in Path(place).parents for place in places)
 
 
+def _spec_below(spec: importlib.machinery.ModuleSpec, home: Path) -> bool:
+    places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or [])
+    return any(home in Path(place).parents for place in places)
+
+
 def _forget(home: Path) -> None:
     """Drop the modules below ``home``, and their compiled files: two changes within a second look the same to Python."""
     installed = [Path(sysconfig.get_path(kind)) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -80,7 +86,9 @@ def _forget(home: Path) -> None:
             if origin.suffix != ".py" or any(place in origin.parents for place in installed):
                 continue
             if spec.cached:
-                Path(spec.cached).unlink(missing_ok=True)
+                # That of somebody else stays: it counts only as long as it fits the file.
+                with contextlib.suppress(OSError):
+                    Path(spec.cached).unlink(missing_ok=True)
         del sys.modules[name]
     importlib.invalidate_caches()
 
@@ -88,7 +96,9 @@ def _forget(home: Path) -> None:
 def _make_way(module_name: str, home: Path) -> None:
     """Drop modules of the same name that were imported from elsewhere: many analyses are called ``worker``."""
     top = module_name.partition(".")[0]
-    if top in OURS or importlib.machinery.PathFinder.find_spec(top, [str(home)]) is None:
+    # A folder without __init__.py gives way to a package of its name that is installed: home often holds the repository of one.
+    found = None if top in OURS else importlib.machinery.PathFinder.find_spec(top)
+    if found is None or not _spec_below(found, home):
         return
     for name, module in list(sys.modules.items()):
         if (name == top or name.startswith(top + ".")) and not _below(module, home):
