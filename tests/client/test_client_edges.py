@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -16,10 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import beamloom
+from beamloom.client._changes import Changes
 from beamloom.client._display import Tree, progress_html
+from beamloom.client._events import settled_events
+from beamloom.client._http import Service
 from beamloom.client._index import slice_text
 from beamloom.client._parameters import _value
-from beamloom.client._processes import _as_seen_from
+from beamloom.client._processes import Processes, _as_seen_from
 from beamloom.client._result import jsonpath_of
 from beamloom.client._run import Progress
 from beamloom.client._values import with_arrays
@@ -97,6 +101,30 @@ def test_what_is_no_pipeline_is_told(body: bytes) -> None:
         pytest.raises(beamloom.PipelineError, match=r"correct the address|is neither"),
     ):
         beamloom.connect(url)
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\u2029"])
+def test_news_with_a_line_separator_in_a_message_are_read_whole(separator: str) -> None:
+    news = {
+        "run": "r", "phase": "finished", "finished": True, "total_events": 3,
+        "reduced": [[0, 1]], "failed": [{"events": [2, 2], "error": "E", "message": f"one{separator}two"}],
+    }  # fmt: skip
+    body = f": still here\r\n\r\ndata: {json.dumps(news, ensure_ascii=False)}\n\n".encode()
+    with answering(body, "text/event-stream") as url:
+        controller = Service(url, "controller", PATIENCE)
+        (told,) = settled_events(controller, timeout=PATIENCE, follow=False)
+        controller.close()
+    assert told.failed[0].message == f"one{separator}two"
+
+
+def test_results_are_followed_past_a_controller_that_is_slow_to_answer() -> None:
+    with answering(None) as url:
+        processes = Processes(Service(url, "controller", 0.2), None, 0.2)
+        changes = Changes(processes, "$", 0.05)
+        changes.listen()
+        changes.wait(0.0, threading.Event())
+        changes.close()
+        processes.close()
 
 
 def test_silence_is_a_timeout_that_names_the_address() -> None:

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from beamloom.access.clients import Credentials
 from beamloom.client._http import is_here
 from beamloom.client._processes import Processes
-from beamloom.errors import NotReachable
+from beamloom.errors import NotReachable, PipelineError
 
 LOOK_SECONDS = 0.2
 """Between two looks where nobody tells of changes."""
@@ -39,7 +39,7 @@ class Changes:
         """Be told of changes from now on, if that is possible at this moment."""
         if self._socket is not None:
             return
-        with contextlib.suppress(NotReachable):  # whoever looks next finds out what is the matter
+        with contextlib.suppress(PipelineError):  # whoever looks next finds out what is the matter
             self._socket = self._processes.of_reducer(
                 lambda reducer: self._connected(reducer.url, reducer.timeout, reducer.credentials)
             )

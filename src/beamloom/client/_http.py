@@ -98,7 +98,7 @@ class Service:
                 if answer.status_code != 200:
                     answer.read()
                 self._check(answer)
-                yield answer.iter_lines()
+                yield _lines(answer.iter_bytes())
 
     @contextmanager
     def _errors_in_words(self, timeout: float) -> Iterator[None]:
@@ -166,6 +166,15 @@ def no_address(url: str) -> PipelineError:
 def is_here(url: str) -> bool:
     """Whether an address is one of this machine that no other machine reaches."""
     return is_loopback(urlsplit(url).hostname or "")
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
+    """The lines of a stream of events. JSON in them may hold what Python takes for the end of a line as well, such as U+2028."""
+    begun = b""
+    for chunk in chunks:
+        *lines, begun = (begun + chunk).split(b"\n")
+        for line in lines:
+            yield line.rstrip(b"\r").decode(errors="replace")
 
 
 def _sentence(body: bytes) -> str:
