@@ -12,7 +12,13 @@ import cbor2
 import numpy as np
 import pytest
 
-from beamloom.parameters import ParameterError, load_parameter_file
+from beamloom.parameters import (
+    ParameterError,
+    Parameters,
+    StrParameter,
+    encode_value,
+    load_parameter_file,
+)
 
 EXPECTED = {"roi1": b"[10, 20]", "label": b"iron"}
 
@@ -126,3 +132,20 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         load_parameter_file(tmp_path / "nothing.json")
     with pytest.raises(ParameterError, match="cannot be read"):
         load_parameter_file(tmp_path)
+
+
+def test_text_that_is_no_unicode_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"parameter 'mask_path'.*no Unicode"):
+        encode_value("mask_path", "/data/masque_\udce9t\udce9.npy")
+    with pytest.raises(ParameterError, match=r"parameter 'sample'.*no Unicode"):
+        StrParameter(name="sample").encode("\udce9")
+    with pytest.raises(ParameterError, match=r"parameter 'a'.*no Unicode"):
+        load_parameter_file(written(tmp_path, b'{"a": "\\ud800"}'))
+    with pytest.raises(ParameterError, match=r"name.*no Unicode"):
+        load_parameter_file(written(tmp_path, b'{"\\ud800": 1}'))
+    with pytest.raises(ParameterError, match=r"name.*no Unicode"):
+        Parameters().set("\udce9", b"1")
+
+
+def test_a_file_that_an_editor_began_with_a_mark_of_its_encoding_is_read(tmp_path: Path) -> None:
+    assert load_parameter_file(written(tmp_path, b'\xef\xbb\xbf{"gain": 2}')) == {"gain": b"2"}

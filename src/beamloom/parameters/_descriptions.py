@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from beamloom.parameters._errors import ParameterError
+from beamloom.parameters._files import encode_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +57,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, tag_field="dtype"):
 
     def encode(self, value: Any) -> bytes:
         """The bytes that mean ``value``; raises ParameterError for a value that is not of this parameter."""
-        encoded = str(value).encode()
+        encoded = encode_text(self.name, str(value))
         self.parse(encoded)
         return encoded
 
@@ -229,7 +230,7 @@ class BinaryParameter(Parameter, frozen=True, kw_only=True, tag="binary"):
     def encode(self, value: Any) -> bytes:
         """The bytes; a text becomes UTF-8."""
         if isinstance(value, str):
-            return value.encode()
+            return encode_text(self.name, value)
         if isinstance(value, bytes | bytearray | memoryview):
             return bytes(value)
         raise ParameterError(f"parameter {self.name!r}: {value!r} is neither bytes nor a text")

@@ -29,13 +29,33 @@ def encode_value(name: str, value: Any) -> bytes:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, str):
-        return value.encode()
+        return encode_text(name, value)
     try:
         return json.dumps(value, default=_as_json).encode()
     except (TypeError, ValueError):
         raise ParameterError(
             f"parameter {name!r}: a value of type {type(value).__name__} cannot be written as JSON; give it as text or as bytes"
         ) from None
+
+
+def encode_text(name: str, text: str) -> bytes:
+    """The text in UTF-8. Raises ParameterError where it is no Unicode, as the names of some files are not."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ParameterError(
+            f"parameter {name!r}: {text!r} is no Unicode; give it as bytes, or rename the file that it is the name of"
+        ) from None
+
+
+def check_name(name: str) -> None:
+    """Raises ParameterError for a name that cannot travel."""
+    if not name:
+        raise ParameterError("a parameter needs a name, and this one is empty")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ParameterError(f"the name {name!r} of a parameter is no Unicode; give it another one") from None
 
 
 def _as_json(value: Any) -> Any:
@@ -88,7 +108,7 @@ def parse_parameter_file(content: bytes, path: Path, *, allow_pickle: bool = Fal
             )
         return values_by_name(_read_pickle(content, path), path)
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return values_by_name(_read_cbor(content, path), path)
     try:
@@ -141,6 +161,8 @@ def _read_cbor(content: bytes, path: Path) -> Any:
 def values_by_name(content: Any, path: str | Path) -> dict[str, bytes]:
     """The values in what a parameter file holds, once it is decoded; ``path`` names it in sentences. Raises ParameterError."""
     if isinstance(content, Mapping) and content.keys() != {"name", "data"}:
+        for name in content:
+            check_name(str(name))
         return {str(name): encode_value(str(name), value) for name, value in content.items()}
     if not isinstance(content, list):
         raise ParameterError(

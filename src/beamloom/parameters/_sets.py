@@ -13,7 +13,7 @@ from typing import Any
 from beamloom.errors import did_you_mean
 from beamloom.parameters._descriptions import Parameter, StrParameter, expand
 from beamloom.parameters._errors import ParameterError, UnknownParameter
-from beamloom.parameters._files import dump_parameters, encode_value, is_text
+from beamloom.parameters._files import check_name, dump_parameters, encode_value, is_text
 from beamloom.parameters._readable import readable
 from beamloom.parameters._value import ParameterValue
 
@@ -169,8 +169,8 @@ class Parameters:
 
     def set_many(self, values: Mapping[str, bytes]) -> ParameterSet:
         """Set several parameters at once: all of them, or none."""
-        if "" in values:
-            raise ParameterError("a parameter needs a name, and this one is empty")
+        for name in values:
+            check_name(name)
         return self._become(self._described, self._given | dict(values))
 
     def problems(self, values: Mapping[str, bytes]) -> dict[str, str]:
