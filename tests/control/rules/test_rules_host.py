@@ -163,3 +163,16 @@ def test_a_controller_without_rules_says_so() -> None:
         answer = requests.get(f"{server.url}/api/v1/rules", timeout=PATIENCE)
     assert answer.status_code == 503
     assert "beamloom rules serve" in answer.json()["detail"]
+
+
+@pytest.mark.expects_errors
+def test_a_service_that_cannot_be_started_says_so_and_is_started_when_it_can(
+    tmp_path: Path, settings: ControllerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(RulesHost(settings, tmp_path / "ledger")) as host:
+        with monkeypatch.context() as away:
+            away.setattr(sys, "executable", str(tmp_path / "not mounted" / "python"))
+            with pytest.raises(RulesRefused, match="cannot be started"):
+                host.address().result(PATIENCE)
+        wait_for(lambda: not host.address().exception(STARTING))
+        assert host.pid is not None

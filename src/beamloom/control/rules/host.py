@@ -153,7 +153,14 @@ class RulesHost:
             if self._closing.is_set():
                 break
             begun = time.monotonic()
-            status = self._run()
+            try:
+                status = self._run()
+            except OSError as error:
+                logger.error("the service of the rules cannot be started: %s; it is tried again", error)
+                self._refuse(f"the service of the rules cannot be started: {error}; ask again")
+                # What an earlier one has left is still to be worked off.
+                self._wanted.set()
+                status = 1
             if self._closing.is_set():
                 break
             if status == 0:

@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,7 @@ from beamloom.rules.errors import LedgerError, RuleRefused
 from beamloom.rules.executors import Executor, LocalPool
 from beamloom.rules.files import remove_folder
 from beamloom.rules.ledger import ErrorGroup, Ledger, Settled, StepView
-from beamloom.rules.spec import Coming, Lease, Link, Outcome, Part, StepSpec, Submission
+from beamloom.rules.spec import Coming, Lease, Link, Outcome, Part, Returned, StepSpec, Submission
 
 TICK: Final = 0.1
 """Seconds between two looks at what needs one without anything having happened: time limits, retries."""
@@ -64,6 +65,8 @@ class RuleEngine:
         self._out: dict[Lease, dict[str, float]] = {}
         self._closing = False
         self._trouble = ""
+        self._missed = False
+        """A turn of the thread was cut off."""
         self._executor.start(self._report)
         self._ledger.take_over()
         self._sweep()
@@ -202,12 +205,16 @@ class RuleEngine:
     def _work(self) -> None:
         while not self._closing:
             try:
+                self._follow_missed()
                 trouble = self._executor.look()
                 took = self._take()
                 self._publish()
                 gave = self._give()
-            except LedgerError as error:
-                trouble, took, gave = str(error), False, False
+            except Exception as error:  # noqa: BLE001 - a disk, an executor: nobody would see the end of this thread
+                trouble, took, gave = _sentence(error), False, False
+                self._missed = True
+                # What was given back meanwhile is no reason to try again at once.
+                self._wake.clear()
             self._tell(trouble)
             if took or gave:
                 self._notify(wake=False)
@@ -224,12 +231,14 @@ class RuleEngine:
             return False
         with self._turn:
             settled = self._ledger.take(self._untaken, time.time())
-            for outcome in self._untaken:
+            # They are written down, and would be late if they were taken again.
+            taken, self._untaken = self._untaken, []
+            for outcome in taken:
                 self._out.pop(outcome.lease, None)
+            for file in settled.late:
+                with contextlib.suppress(OSError):
+                    Path(file).unlink()
             self._set_going(settled)
-        self._untaken = []
-        for file in settled.late:
-            Path(file).unlink(missing_ok=True)
         return True
 
     def _publish(self) -> None:
@@ -248,13 +257,24 @@ class RuleEngine:
                 most = min(room - given, self._fits(needs))
                 if most <= 0:
                     continue
-                setup = None
-                for work in self._ledger.claim(step, most, time.time()):
-                    setup = setup or self._ledger.setup(step)
-                    self._out[work.lease] = needs
-                    self._executor.submit(setup, work)
-                    given += 1
+                given += self._hand_out(step, needs, most)
         return given > 0
+
+    def _hand_out(self, step: int, needs: dict[str, float], most: int) -> int:
+        """Chunks of one step; how many. What cannot be handed out is given back."""
+        claimed = deque(self._ledger.claim(step, most, time.time()))
+        given = len(claimed)
+        setup = None
+        try:
+            while claimed:
+                setup = setup or self._ledger.setup(step)
+                self._out[claimed[0].lease] = needs
+                self._executor.submit(setup, claimed[0])
+                claimed.popleft()
+        finally:
+            for work in claimed:
+                self._report(Returned(work.lease))
+        return given
 
     def _fits(self, needs: Mapping[str, float]) -> int:
         """How many chunks with these needs the executor can have beside what it has."""
@@ -294,6 +314,13 @@ class RuleEngine:
                 self._expect(step)
                 self._followers[step] = Follower(self._ledger, step, rule, time.time, self._followed)
 
+    def _follow_missed(self) -> None:
+        """What was set going by a turn that was cut off is followed from the next one on."""
+        if self._missed:
+            with self._turn:
+                self._follow(self._ledger.running())
+            self._missed = False
+
     def _expect(self, step: int) -> None:
         setup = self._ledger.setup(step)
         self._executor.expect(Coming(step, setup.spec.task, setup.spec.parameters, setup.paths))
@@ -324,3 +351,9 @@ class RuleEngine:
         if trouble and trouble != self._trouble:
             log.error("%s", trouble)
         self._trouble = trouble
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, LedgerError):
+        return str(error)
+    return f"no rules are worked off: {type(error).__name__}: {error}; it is tried again"

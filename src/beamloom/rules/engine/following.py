@@ -6,13 +6,14 @@ it was closed is thereby counted, and the ledger ends a step only when that many
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from beamloom.rules.cutting import cut
-from beamloom.rules.errors import NoNewTasks, RuleError
+from beamloom.rules.errors import LedgerError, NoNewTasks, RuleError
 from beamloom.rules.ledger import Ledger, Settled
 from beamloom.rules.sources import Source, open_source
 from beamloom.rules.spec import ENDED
@@ -157,7 +158,8 @@ class Follower:
                     return
                 pause = max(PACE, 5 * (time.monotonic() - begun))
             except Exception as error:  # noqa: BLE001 - hooks are anybody's code; it is told, and tried again
-                self._ledger.trouble(self._step, f"its series cannot be followed: {_sentence(error)}")
+                with contextlib.suppress(LedgerError):  # the engine says of the ledger what is wrong with it
+                    self._ledger.trouble(self._step, f"its series cannot be followed: {_sentence(error)}")
                 self._changed(Settled())
                 pause = AGAIN
             self._stop.wait(pause)

@@ -6,6 +6,7 @@ wrote before, for the same purpose, gives way. Everything here can be done again
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def publish(ledger: Ledger, clock: Callable[[], float]) -> Settled:
             ledger.trouble(one.step, f"{one.requested} cannot be written now: {error}; it is tried again")
             continue
         settled.add(ledger.published(one.id, clock()))
-        Path(one.staged).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # goes with the folder of its step
+            Path(one.staged).unlink()
     return settled
 
 

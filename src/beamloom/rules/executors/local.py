@@ -28,6 +28,9 @@ DEEPEST: Final = 32
 STILLBORN: Final = 3
 """So many processes that end before they have started, one after the other, are no accident."""
 
+AGAIN: Final = 2.0
+"""Seconds after which processes that could not be started are tried again."""
+
 
 class LocalPool:
     """See the module."""
@@ -52,7 +55,7 @@ class LocalPool:
         """Start the processes."""
         self._report = report
         with self._turn:
-            self._processes = [self._process() for _ in range(self._count)]
+            self._start_missing()
 
     def capacity(self) -> dict[str, float]:
         """Cores, graphics processors as told, and the memory of the machine."""
@@ -88,9 +91,8 @@ class LocalPool:
         with self._turn:
             for process in self._processes:
                 process.judge(now, self._silence)
-            missing = self._count - len(self._processes)
-            if missing and not self._closed and now >= self._not_before:
-                self._processes += [self._process() for _ in range(missing)]
+            if not self._closed and now >= self._not_before:
+                self._start_missing()
             return self._trouble
 
     def drop(self, step: int) -> None:
@@ -114,8 +116,17 @@ class LocalPool:
         with self._turn:
             return [process.pid for process in self._processes]
 
-    def _process(self) -> Process:
-        return Process(self._came, self._ended)
+    def _start_missing(self) -> None:
+        """A machine that starts no process now is tried again later; those that are there work on."""
+        try:
+            while len(self._processes) < self._count:
+                self._processes.append(Process(self._came, self._ended))
+        except (OSError, RuntimeError) as error:
+            self._not_before = time.monotonic() + AGAIN
+            self._trouble = f"{self._count - len(self._processes)} of {self._count} workers cannot be started: {error}; it is tried again"
+        else:
+            if self._stillborn < STILLBORN:
+                self._trouble = ""
 
     def _came(self, process: Process, outcome: Outcome) -> None:
         if isinstance(outcome, Done):
@@ -133,7 +144,7 @@ class LocalPool:
             elif not self._closed:
                 self._stillborn += 1
             if self._stillborn >= STILLBORN:
-                self._not_before = time.monotonic() + 2.0
+                self._not_before = time.monotonic() + AGAIN
                 self._trouble = (
                     f"workers end before they start (exit status {process.status}); "
                     "what they say is in the output of this process"
