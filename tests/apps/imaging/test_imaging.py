@@ -55,6 +55,18 @@ def test_a_centre_above_a_threshold_leaves_out_the_background(dtype: str) -> Non
     assert np.isnan(centre_of_mass(image, 200.0)).all()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.bool_])
+def test_a_threshold_that_pixels_cannot_reach_leaves_no_centre(dtype: type) -> None:
+    image = np.ones((4, 5), dtype)
+    assert np.isnan(centre_of_mass(image, 70_000.0)).all()
+
+
+def test_a_threshold_below_zero_weighs_the_largest_pixel_right() -> None:
+    image = np.full((4, 5), -200, np.int16)
+    image[2, 1] = 32767
+    assert centre_of_mass(image, -100.0) == (2.0, 1.0)
+
+
 def test_the_order_of_frames_and_the_number_of_workers_change_nothing() -> None:
     photons = PhotonSimulation(seed=5)
     events = camera_events([photons.frame(index) for index in range(FRAMES)])

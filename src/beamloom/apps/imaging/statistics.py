@@ -62,10 +62,15 @@ def centre_of_mass(image: Array, threshold: float = 0.0) -> tuple[float, float]:
 
 
 def _above(image: Array, threshold: float) -> Array:
-    if image.dtype.kind in "biu" and float(threshold).is_integer():
+    if image.dtype.kind in "iu" and float(threshold).is_integer() and _fits(threshold, image.dtype):
         # In the type of the pixels, which is a fraction of the work; what is below the smallest of them changes nothing.
-        level = image.dtype.type(max(0, int(threshold))) if image.dtype.kind in "bu" else int(threshold)
+        level = image.dtype.type(max(0, int(threshold)))
         return np.maximum(image, level) - level
     over = image - np.float64(threshold)
     over[~(over > 0)] = 0
     return over
+
+
+def _fits(threshold: float, dtype: np.dtype[Any]) -> bool:
+    """Whether the type of the pixels holds it, and what pixels are above it."""
+    return threshold <= np.iinfo(dtype).max and (threshold >= 0 or dtype.kind == "u")
