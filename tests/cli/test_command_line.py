@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import re
 import shlex
 import subprocess
@@ -141,6 +142,22 @@ def test_output_that_nobody_reads_to_its_end_is_no_error() -> None:
     command = f"{shlex.quote(sys.executable)} -m beamloom schema | head -c 10; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_of_an_older_encoding_is_told_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "énergie → 7 keV.yaml"
+    file.write_text(
+        "streams: {camera: {device: generator, kind: images, shape: [4, 4], items: 3}}\n"
+        "workers: {class: 'beamloom.apps.imaging:Worker'}\nreducer: {class: 'beamloom.apps.imaging:Reducer'}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "beamloom", "up", "--check", str(file)],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        encoding="latin-1",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "énergie \\u2192 7 keV.yaml is right" in done.stdout
 
 
 @pytest.mark.parametrize("command", all_settings())
