@@ -65,7 +65,8 @@ def _above(image: Array, threshold: float) -> Array:
     if image.dtype.kind in "iu" and float(threshold).is_integer() and _fits(threshold, image.dtype):
         # In the type of the pixels, which is a fraction of the work; what is below the smallest of them changes nothing.
         level = image.dtype.type(max(0, int(threshold)))
-        return np.maximum(image, level) - level
+        above: Array = np.maximum(image, level) - level
+        return above
     over = image - np.float64(threshold)
     over[~(over > 0)] = 0
     return over
