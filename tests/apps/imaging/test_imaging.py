@@ -57,7 +57,7 @@ def test_a_centre_above_a_threshold_leaves_out_the_background(dtype: str) -> Non
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.bool_])
 def test_a_threshold_that_pixels_cannot_reach_leaves_no_centre(dtype: type) -> None:
-    image = np.ones((4, 5)).astype(dtype)
+    image: np.ndarray[Any, Any] = np.ones((4, 5), dtype)
     assert np.isnan(centre_of_mass(image, 70_000.0)).all()
 
 
