@@ -95,3 +95,14 @@ def test_an_answer_that_is_a_sentence_is_shown(tmp_path: Path, capsys: pytest.Ca
     finally:
         server.stop()
     assert "there is nothing at /api/v1/file" in capsys.readouterr().err
+
+
+def test_what_is_no_address_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["save", "http://[::1", "-o", str(tmp_path / "map.h5")]) == 1
+    assert "is no address of a pipeline" in capsys.readouterr().err
+
+
+def test_an_address_needs_no_scheme(tmp_path: Path) -> None:
+    with served(Publishing()) as url:
+        assert main(["save", url.removeprefix("http://"), "-o", str(tmp_path / "map.h5")]) == 0
+    assert (tmp_path / "map.h5").exists()

@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     import httpx
 
     from beamloom.access import credentials_of
+    from beamloom.client._http import whole_url
     from beamloom.errors import UsageError, UserError
     from beamloom.results.files.raw import RawFile
     from beamloom.results.files.replacing import ReplacedFile
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     output: Path = arguments.output
     if output.exists():
         raise UsageError(f"{output} is there already; choose another name, or move it away")
-    address = f"{_reducer_of(arguments.url.rstrip('/'))}/api/v1/file"
+    address = f"{_reducer_of(whole_url(arguments.url))}/api/v1/file"
     try:
         with httpx.stream(
             "GET",
