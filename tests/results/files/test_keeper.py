@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import signal
@@ -88,6 +89,26 @@ def test_a_run_is_kept_while_it_goes_on_and_at_its_end(tmp_path: Path) -> None:
         "runs_waiting": 0,
         "runs_given_up": [],
     }
+
+
+def holds(path: Path, version: int) -> bool:
+    return path.exists() and version_in(path) == version
+
+
+@pytest.mark.expects_errors
+def test_a_run_that_cannot_be_kept_holds_up_no_other(tmp_path: Path) -> None:
+    (tmp_path / "run-1").write_text("where a folder should be")
+    reader = Publishing("run-3")
+    reader.publish(**summing(1))
+    with keeping(reader, lambda about: Hdf5File(tmp_path / about.run / "a.h5")) as keeper:
+        for run in ("run-1", "run-2"):
+            keeper.begin_run(functools.partial(record, run))
+            keeper.end_run(Snapshot(2, run, summing(2)))
+        keeper.begin_run(lambda: record("run-3"))
+        until(lambda: holds(tmp_path / "run-2" / "a.h5", 2), keeper)
+        until(lambda: holds(tmp_path / "run-3" / "a.h5", 1), keeper)
+        assert "run-1 is not kept" in str(keeper.problem)
+        assert keeper.status()["runs_waiting"] == 1
 
 
 def test_datasets_of_a_file_say_which_events_are_in_them(tmp_path: Path) -> None:

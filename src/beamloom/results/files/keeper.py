@@ -51,6 +51,8 @@ class _Run:
     """The last version, once the run has ended."""
     kept: tuple[int, Coverage | None] | None = None
     """Version and coverage that were kept last."""
+    turns: int = 0
+    """How often it was tried; since its end, once it has ended."""
 
 
 class Keeper:
@@ -110,7 +112,7 @@ class Keeper:
             run, self._active = self._active, None
             if run is None:
                 return
-            run.last = last
+            run.last, run.turns = last, 0
             self._ended.append(run)
             if len(self._ended) > MOST_WAITING:
                 self._give_up(self._ended.popleft())
@@ -158,6 +160,7 @@ class Keeper:
     def _work(self) -> None:
         while (run := self._next()) is not None:
             begin, last = time.monotonic(), run.last
+            run.turns += 1
             try:
                 self._keep(run, last)
             except Exception as error:  # noqa: BLE001  whatever the analysis, the disk or the server does, results go on
@@ -174,11 +177,16 @@ class Keeper:
             while True:
                 if self._closing and not self._ended:
                     return None
-                run = self._ended[0] if self._ended else self._active
+                run = self._whose_turn()
                 wait = None if run is None else self._not_before - time.monotonic()
                 if run is not None and (self._closing or (wait is not None and wait <= 0)):
                     return run
                 self._changed.wait(wait)
+
+    def _whose_turn(self) -> _Run | None:
+        """Those that have ended come first, but one that cannot be kept holds up no other."""
+        active = [] if self._closing or self._active is None else [self._active]
+        return min([*self._ended, *active], key=lambda run: run.turns, default=None)
 
     def _keep(self, run: _Run, last: Snapshot | None) -> None:
         snapshot = last or asyncio.run(self._snapshot())
@@ -243,6 +251,10 @@ class Keeper:
                 self._give_up(run)
 
     def _succeeded(self) -> None:
+        with self._changed:
+            if any(run.turns for run in self._ended):
+                # What is wrong with another run still is.
+                return
         if self._problem is not None:
             logger.info("%s: kept again in %s", self._what, self._told["where"])
         self._problem, self._failing_since, self._pause = None, None, 0.0
