@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from beamloom.errors import UsageError
+from beamloom.results.files.exchanging import ExchangedFolder
 from beamloom.results.files.naming import check_file, file_of_run
 from beamloom.results.files.raw import RawFile
 from beamloom.results.files.replacing import UNFINISHED, ReplacedFile, remove_unfinished
+from beamloom.rules.engine.lock import lock
+from beamloom.rules.errors import LedgerError
 
 
 def version(file: ReplacedFile, text: bytes) -> Path:
@@ -134,3 +138,30 @@ def test_names_are_made_of_the_run(tmp_path: Path) -> None:
 def test_a_template_that_is_wrong_is_refused_with_a_sentence(template: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         check_file(template)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_file_system_without_locks_serves_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def no_locks(*about: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    file, folder = ReplacedFile(tmp_path / "a.h5"), ExchangedFolder(tmp_path / "b.zarr")
+    for text in (b"first", b"second"):
+        assert file.replace(lambda raw: raw.write(text)).read_bytes() == text  # noqa: B023
+        assert (folder.replace(lambda made: (made / "c").write_bytes(text)) / "c").read_bytes() == text  # noqa: B023
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "b.zarr"]
+
+
+def test_a_ledger_on_a_file_system_without_locks_is_refused_with_that_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*about: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(LedgerError, match="has no locks") as caught:
+        lock(tmp_path)
+    assert type(caught.value) is LedgerError

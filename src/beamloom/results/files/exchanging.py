@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from beamloom.results.files.replacing import UNFINISHED, numbered
+from beamloom.results.files.replacing import UNFINISHED, lock_where_possible, numbered
 
 _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2
@@ -43,7 +43,7 @@ class ExchangedFolder:
         unfinished.mkdir()
         descriptor = os.open(unfinished, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_where_possible(descriptor)
             write(unfinished)
             _sync_file_system(descriptor)
             self.path = self._take_name(unfinished)

@@ -21,6 +21,8 @@ from beamloom.results.files.raw import RawFile
 UNFINISHED = ".beamloom-part"
 """How temporary names end."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+"""What ``flock`` answers on a file system without it, such as a Lustre that is mounted without the option."""
 
 
 class ReplacedFile:
@@ -46,12 +48,12 @@ class ReplacedFile:
         unfinished = folder / f".{self.wanted.name}.{os.getpid()}{UNFINISHED}"
         descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_where_possible(descriptor)
             self._fill(descriptor, write)
             then(unfinished)
             identity = _identity(os.fstat(descriptor))
             # HDF5 locks what it opens in the same way: readers must find the file free as soon as it has its name.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            unlock(descriptor)
             self.path = self._take_name(unfinished)
             self._ours = identity
         finally:
@@ -91,6 +93,24 @@ def numbered(wanted: Path) -> Iterator[Path]:
     yield wanted
     for number in itertools.count(1):
         yield wanted.with_name(f"{wanted.stem}_{number}{wanted.suffix}")
+
+
+def lock_where_possible(descriptor: int) -> None:
+    """Say that somebody writes here. Where the file system has no locks, nobody can be told, and nobody removes anything."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
+def unlock(descriptor: int) -> None:
+    """Take that back."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def remove_unfinished(folder: Path) -> None:

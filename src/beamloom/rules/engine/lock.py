@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import IO, Any, Final
@@ -9,6 +10,7 @@ from typing import IO, Any, Final
 from beamloom.rules.errors import LedgerError
 
 FILE: Final = "engine.lock"
+_NO_LOCKS: Final = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 
 
 class FolderInUse(LedgerError):
@@ -26,6 +28,11 @@ def lock(folder: Path) -> IO[Any]:
     try:
         _lock(file)
     except OSError as error:
+        if error.errno in _NO_LOCKS:
+            file.close()
+            raise LedgerError(
+                f"the file system of {folder} has no locks ({error.strerror}); name a folder on a local disk"
+            ) from error
         file.seek(0)
         owner = file.read().strip() or "unknown"
         file.close()
