@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -58,21 +59,21 @@ class _Asked:
 
 def serve(settings: RulesSettings, *, announced: bool = False, health: Health = NOBODY_HEARS) -> int:
     """Work off rules in this process until it is told to end; ``announced``: a controller has started it."""
+    controller = _controller_alone() if announced else None
     try:
-        return _serve(settings, announced, health)
+        return _serve(settings, controller, health)
     except UserError as error:
-        if announced:
-            _announce(Announced(error=str(error)))
+        _announce(controller, Announced(error=str(error)))
         raise
 
 
-def _serve(settings: RulesSettings, announced: bool, health: Health) -> int:
+def _serve(settings: RulesSettings, controller: TextIO | None, health: Health) -> int:
     access = access_of(settings, os.environ)
     if settings.rules_path:
         sys.path.insert(0, str(Path(settings.rules_path).absolute()))
     over = threading.Event()
     end = EndOfService(over.set)
-    with end.on_signals(over.set), _engine(settings, PATIENCE if announced else 0.0) as engine:
+    with end.on_signals(over.set), _engine(settings, 0.0 if controller is None else PATIENCE) as engine:
         desk = RulesDesk(engine, RuleTypes(settings.rule_types), settings.rules_below)
         desk.service()  # names in the settings that cannot be found are told now
         asked = _Asked(rules_app(desk))
@@ -80,8 +81,7 @@ def _serve(settings: RulesSettings, announced: bool, health: Health) -> int:
         server.start()
         try:
             logger.info("the rules of %s are served at %s", engine.folder, server.url)
-            if announced:
-                _announce(Announced(url=server.url))
+            _announce(controller, Announced(url=server.url))
             health.ready()
             while not over.wait(LOOK):
                 health.lives()
@@ -120,6 +120,14 @@ def _is_idle(desk: RulesDesk, asked: _Asked, limit: float) -> bool:
     return time.monotonic() - asked.at > limit and not desk.busy()
 
 
-def _announce(what: Announced) -> None:
-    sys.stdout.write(msgspec.json.encode(what).decode() + "\n")
-    sys.stdout.flush()
+def _controller_alone() -> TextIO:
+    """Where the controller reads what is announced; what rules print goes to the errors, as nobody would read it here."""
+    controller = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return controller
+
+
+def _announce(controller: TextIO | None, what: Announced) -> None:
+    if controller is not None:
+        controller.write(msgspec.json.encode(what).decode() + "\n")
+        controller.flush()

@@ -157,6 +157,18 @@ def test_a_service_that_cannot_start_says_why_to_those_who_ask(tmp_path: Path) -
         assert "name another folder" in answer.json()["detail"]
 
 
+def test_rules_may_print_as_much_as_they_like(tmp_path: Path, settings: ControllerSettings) -> None:
+    (tmp_path / "talkative.py").write_text(
+        "print('word ' * 100_000)\nfrom support.service_rules import Table\n"
+    )
+    talks = msgspec.structs.replace(
+        settings, rules_path=str(tmp_path), rule_types=TYPES | {"table": "talkative:Table"}
+    )
+    inputs = {"recording": str(tmp_path / "data" / "cell")}
+    with closing(RulesHost(talks, tmp_path / "ledger")) as host:
+        assert host.submit(OwnRules({"chain": [rule("table", tmp_path)]}, inputs)).result(STARTING)["id"]
+
+
 def test_a_controller_without_rules_says_so() -> None:
     controller = ControllerService(ControllerSettings(), Exchange().channel(CONTROLLER))
     with HttpServer(make_app(controller)) as server:
