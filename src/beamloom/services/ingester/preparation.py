@@ -12,7 +12,7 @@ import msgspec
 
 from beamloom.devices.device import Prepared
 from beamloom.devices.registry import UnknownDevice, find_device
-from beamloom.errors import UserError
+from beamloom.services.ingester.device_faults import sentence_of
 from beamloom.settings import StreamSettings
 
 TRY_EVERY = 1.0
@@ -57,8 +57,11 @@ class Preparation:
         for stream, opening in self._missing:
             try:
                 prepared = opening()
-            except (ValueError, OSError, UserError) as error:
-                problems.append(f"stream {stream!r}: {error}")
+            # A device may be another package's.
+            except Exception as error:
+                sentence = sentence_of(error, stream, told=before)
+                named = f"stream {stream!r}: "
+                problems.append(named + sentence.removeprefix(named))
                 missing.append((stream, opening))
             else:
                 self._prepared += [] if prepared is None else [prepared]

@@ -26,6 +26,7 @@ from beamloom.engine.streams.losses import StreamCounts
 from beamloom.engine.streams.streamplan import StreamLayout, StreamPlan
 from beamloom.recordings.folder import RecordingNames
 from beamloom.recordings.writer import RecordingWriter
+from beamloom.services.ingester.device_faults import is_there, sentence_of, why_absent
 from beamloom.services.ingester.lending import Lending
 from beamloom.services.ingester.preparation import Preparation, PrepareStream, prepare_device
 from beamloom.services.ingester.recording import PacketRecorder
@@ -207,7 +208,7 @@ class IngesterService:
             self._go_on(arm, now)
             return
         self._release()
-        self._run = arm.run
+        self._run, stream = arm.run, ""
         self._spooling.begin(arm.run, arm.pipeline, resume=arm.resume or bool(arm.rejoins))
         for worker in self._workers.begin_run(arm.workers):
             self._lending.part(worker)
@@ -220,11 +221,12 @@ class IngesterService:
                 )
             for stream, layout in arm.layouts.items():
                 self._streams[stream] = self._open(stream, layout, arm)
-        except (ValueError, OSError) as error:
+        # A device may be another package's.
+        except Exception as error:
             self._release()
             for standby in self._standbys.values():
                 standby.take_back()
-            self._channel.send(CONTROLLER, Armed(arm.run, str(error)))
+            self._channel.send(CONTROLLER, Armed(arm.run, sentence_of(error, stream)))
             return
         self._arming_until = now + arm.timeout
 
@@ -366,13 +368,13 @@ class IngesterService:
         return any(len(one.reorder) for one in self._streams.values())
 
     def _look_for_devices(self, now: float) -> None:
-        absent = [one for one in self._streams.values() if not one.source.connected()]
+        absent = [one for one in self._streams.values() if not is_there(one.source)]
         if absent and now < (self._arming_until or 0):
             return
         self._arming_until = None
         problem = None
         if absent:
-            problem = "; ".join(f"stream {one.stream!r}: {one.source.connection_problem()}" for one in absent)
+            problem = "; ".join(f"stream {one.stream!r}: {why_absent(one.source)}" for one in absent)
         self._channel.send(CONTROLLER, Armed(self._run or "", problem, absent=bool(absent)))
         if problem is not None:
             self._release()

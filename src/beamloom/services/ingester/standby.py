@@ -18,6 +18,7 @@ import msgspec
 
 from beamloom.devices.device import EndlessSource, Source, StandingSource, TriggeredSource
 from beamloom.events import Malformed, Packet, PacketKind, frame_bytes
+from beamloom.services.ingester.device_faults import let_go
 from beamloom.transport.channel import Channel
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,11 @@ class Standby:
             )
         if isinstance(source, StandingSource):
             source.stand()
-        source.open()
+        try:
+            source.open()
+        except BaseException:
+            let_go(source, self._stream)
+            raise
         self._source = source
         return self
 
@@ -171,7 +176,7 @@ class Standby:
         """Let go of the device. May be called twice."""
         if self._source is not None:
             self._watch(False)
-            self._source.close()
+            let_go(self._source, self._stream)
         self._source = None
         self._kept.clear()
         self._kept_bytes = 0

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from beamloom.events import Packet
+from beamloom.services.ingester.device_faults import is_there, why_absent
 from beamloom.services.ingester.stream_run import StreamRun
 
 SECONDS = 2.0
@@ -102,11 +103,8 @@ def _state(one: StreamRun, *, connecting: bool, per_second: float) -> tuple[str,
     """A word, and where that says more, why."""
     router = one.router
     if connecting:
-        return (
-            ("connected", "")
-            if one.source.connected()
-            else ("connecting", one.source.connection_problem() or "")
-        )
+        there = is_there(one.source)
+        return ("connected", "") if there else ("connecting", why_absent(one.source) or "")
     if one.stopped:
         return "stopped", ""
     if one.has_all or router.ended or router.has_all:

@@ -41,6 +41,7 @@ from beamloom.engine.streams.streamplan import StreamLayout, StreamPlan
 from beamloom.engine.streams.waiting_leases import Delivery
 from beamloom.events import Bearing
 from beamloom.services.ingester.arrival_log import ArrivalLog
+from beamloom.services.ingester.device_faults import let_go
 from beamloom.services.ingester.lending import Lending
 from beamloom.services.ingester.recording import PacketRecorder
 from beamloom.services.ingester.standby import SeriesSource
@@ -173,7 +174,11 @@ class StreamRun:
             self._tells_rest = tells_rest(pollable)
             self.reading = True
         begun = time.perf_counter()
-        arrivals = self._limit.read(self._read, retention.room, self._clock)
+        try:
+            arrivals = self._limit.read(self._read, retention.room, self._clock)
+        except Exception as error:
+            error.add_note(f"as stream {self.stream!r} was read")
+            raise
         ended = time.perf_counter()
         self.seconds_read += ended - begun
         if (tracer := self._channel.meter.tracer) is not None and arrivals:
@@ -235,7 +240,7 @@ class StreamRun:
         """Let go of the device; packets that wait for others wait no longer."""
         self._pause()
         self.stopped = True
-        self.source.close()
+        let_go(self.source, self.stream)
         if len(self.reorder):
             self.deliver(self._place(self.reorder.flush()))
         self.router.give_up_looking()
@@ -420,7 +425,7 @@ def open_stream(
     ``rearms`` tells whether the device begins series anew within a run, ``share`` which packets come here if others receive the rest,
     ``rejoin`` how another ingester has left it, if one has had it in this run, ``waiting`` where packets are written while they wait for
     those before them.
-    Raises what the source raises that cannot be opened: a ValueError or an OSError.
+    Raises what the source raises that cannot be opened: a ValueError or an OSError with a sentence, if it is as it should be.
     """
     one_series = layout.wrapped and not rearms
     resumed = Resumption(source)
@@ -461,7 +466,11 @@ def open_stream(
     )
     if isinstance(source, WritingSource) and (room := lending.room()) is not None:
         source.write_to(room)
-    source.open()
+    try:
+        source.open()
+    except BaseException:
+        let_go(source, stream)
+        raise
     stall_limit = settings.streams[stream].stall_limit or settings.stall_limit
     return StreamRun(
         run,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from beamloom.devices.device import Source
 from beamloom.engine.streams.router import StreamRouter
+from beamloom.services.ingester.device_faults import why_absent
 from beamloom.services.shell.waits import Waiting
 
 ASK_AFTER = 1.0
@@ -35,7 +36,7 @@ class StreamWatch:
             self._silent_since, self._problem = now, None
         elif now - max(self._silent_since, self._asked_at) >= ASK_AFTER:
             self._asked_at = now
-            self._problem = None if self._source.connected() else self._source.connection_problem()
+            self._problem = why_absent(self._source)
 
     def blocked(self, now: float) -> None:
         """The device is not read: its silence says nothing."""

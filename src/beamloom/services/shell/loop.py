@@ -110,10 +110,11 @@ def serve(
     """Run ``service`` until its process is asked to end; returns the exit status.
 
     ``may_end`` is asked, with the reason and the time, whether it may end by now. ``ended`` says why the process has to end by itself, in a
-    sentence, when it has to; the status is 2 then.
+    sentence, when it has to; the status is 2 then. What the service raises is told to the others as the reason, and raised.
     """
     end = end or EndOfService()
     meter, clock = channel.meter, time.monotonic
+    failure: str | None = None
     try:
         with end.on_signals(channel.wake), old_objects_left_alone():
             now = clock()
@@ -136,6 +137,11 @@ def serve(
             return 2
         logger.info("ends: %s", end.reason)
         return 0
+    except Exception as error:
+        failure = " ".join([f"failed with {type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+        raise
     finally:
-        service.leave(end.reason or ended() or "failed")
-        channel.close()
+        try:
+            service.leave(failure or end.reason or ended() or "failed")
+        finally:
+            channel.close()
