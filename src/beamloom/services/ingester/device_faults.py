@@ -1,7 +1,8 @@
 """What the code of a device raises, which may be that of another package.
 
-Policy: a device that cannot be opened, asked or let go of is said to be at fault, with what it raised, and takes no other stream with it. What
-it raises while it is read ends the process: nobody knows which packets it had taken, and whoever is started next finds its place by number.
+Policy: a device that cannot be opened, asked or let go of is said to be at fault, with what it raised, and takes no other stream with it.
+What it raises while it is read ends the process: nobody knows which packets it had taken, and whoever is started next finds its place by
+number.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ def sentence_of(error: Exception, stream: str, *, told: str | None = None) -> st
     if isinstance(error, SAID) and str(error):
         return str(error)
     sentence = (
-        f"stream {stream!r}: its device has failed with {type(error).__name__}: {error}; look at the log of this ingester, and tell whoever "
-        "wrote the device"
+        f"stream {stream!r}: its device has failed with {type(error).__name__}: {error}; look at the log of this ingester, and tell "
+        "whoever wrote the device"
     )
     if sentence not in (told or ""):
         logger.error("stream %r: its device has failed", stream, exc_info=error)
