@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import threading
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock
+from beamloom.journal import Journal, JournalHeld, JournalWriter, Lock, remove_journal
 from beamloom.journal.writer import MUCH
 from support.patience import PATIENCE
 
@@ -107,11 +109,26 @@ def test_only_one_process_has_the_lock_and_the_other_is_told_which(tmp_path: Pat
     Lock(tmp_path).release()
 
 
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_a_folder_that_cannot_be_locked_is_told_of_with_that_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def no_locks(*about: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match=f"cannot be locked .{os.strerror(number)}.*local disk as state_dir"):
+        Lock(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_removing_a_journal_leaves_what_is_none_of_its_own(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "run", LIMIT)
     journal.append([b"one"])
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    journal.remove()
+    journal.close()
+    remove_journal(tmp_path / "run")
     assert os.listdir(tmp_path / "run") == ["notes.txt"]
 
 
@@ -151,6 +168,62 @@ def test_a_disk_that_hangs_holds_up_nothing_and_what_waits_is_done_in_order(tmp_
     finally:
         journal.go_on.set()
         writer.close()
+
+
+def test_a_disk_that_hangs_at_the_end_is_let_alone_and_what_waits_for_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beamloom.journal.writer.CLOSE_SECONDS", 0.01)
+    journal = Stuck(tmp_path)
+    journal.go_on.set()
+    writer = JournalWriter(journal, "never", lambda: None)
+    done: list[str] = []
+    try:
+        writer.keep([b"the first"])
+        writer.after(lambda: done.append("first"))
+        while not done:
+            writer.turn()
+        journal.go_on.clear()
+        journal.begun.clear()
+        writer.keep([b"the second"])
+        writer.after(lambda: done.append("second"))
+        assert journal.begun.wait(PATIENCE)
+        writer.close()
+        writer.turn()
+        assert done == ["first", "second"]
+        # Its descriptor would be another file's by the time that the write comes back.
+        assert journal._file is not None
+        os.fstat(journal._file)
+    finally:
+        journal.go_on.set()
+    assert writer._thread is not None
+    writer._thread.join(PATIENCE)
+    assert journal._file is None
+    assert kept(tmp_path) == [[b"the first"], [b"the second"]]
+
+
+def test_a_file_that_cannot_be_closed_in_order_ends_nobody(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, LIMIT)
+    writer = JournalWriter(journal, "never", lambda: None, threaded=False)
+    writer.keep([b"x"])
+    assert journal._file is not None
+    os.close(journal._file)
+    writer.close()
+    writer.close()
+
+
+def test_what_cannot_be_written_down_at_all_is_counted_and_the_next_is_kept(tmp_path: Path) -> None:
+    writer = JournalWriter(Journal(tmp_path, LIMIT), "never", lambda: None)
+    done: list[int] = []
+    writer.keep([memoryview(bytes(10))[::2]])
+    writer.after(lambda: done.append(1))
+    writer.keep([b"the next"])
+    writer.close()
+    writer.turn()
+    assert done == [1]
+    assert writer.not_kept == 1
+    assert "contiguous" in str(writer.problem)
+    assert kept(tmp_path) == [[b"the next"]]
 
 
 def test_what_is_done_afterwards_finds_its_record_on_the_disk(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import signal
 import sqlite3
@@ -14,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from beamloom.errors import UserError
 from beamloom.services.controller.state_stores import open_slate
 from beamloom.store import FolderLock, FolderTaken, Scribe, SqliteStore, Stored, StoreError
+from support.small_disk import fill, small_disk
 
 KILLED = """
 import sys
@@ -52,6 +56,29 @@ def test_what_was_written_survives_a_kill(how: str, tmp_path: Path) -> None:
     slate.close()
     assert batches[: last + 1] == [b"%d" % number for number in range(last + 1)]
     assert len(batches) <= last + 2
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_a_folder_that_cannot_be_locked_is_refused_with_that_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def no_locks(*about: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(UserError, match=f"cannot be locked .{os.strerror(number)}.*local disk as state_dir"):
+        FolderLock(tmp_path, "first")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_full_disk_keeps_nobody_from_having_a_folder(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 100) as disk:
+        fill(disk)
+        lock = FolderLock(disk, "first")
+        with pytest.raises(FolderTaken, match="in use by another controller"):
+            FolderLock(disk, "second")
+        lock.release()
 
 
 def test_a_second_controller_is_told_who_has_the_folder(tmp_path: Path) -> None:
@@ -153,6 +180,48 @@ class Stuck:
 
     def close(self) -> None:
         pass
+
+
+class Faulty(Stuck):
+    """A store with a fault that nobody has foreseen."""
+
+    def append(self, *batches: bytes, noted: int = 0) -> None:
+        raise ValueError("embedded null byte")
+
+
+@pytest.mark.expects_errors
+def test_whatever_a_store_raises_is_told_and_made_good() -> None:
+    scribe = Scribe(Faulty())
+    scribe.append(b"1")
+    assert scribe.flush(5)
+    assert scribe.behind
+    assert scribe.problem == "the store has failed with ValueError: embedded null byte"
+    scribe.checkpoint(b"all")
+    assert scribe.flush(5)
+    assert scribe.problem is None
+    scribe.close()
+
+
+def test_a_file_server_that_is_away_as_the_store_is_opened_again_is_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(tmp_path)
+    store.close()
+    stat = Path.stat
+    asked: list[Path] = []
+
+    def stale(path: Path) -> os.stat_result:
+        asked.append(path)
+        if len(asked) == 2:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return stat(path)
+
+    monkeypatch.setattr(Path, "stat", stale)
+    with pytest.raises(StoreError, match="Stale file handle"):
+        store.append(b"1")
+    store.append(b"2")
+    assert store.load().batches == [b"2"]
+    store.close()
 
 
 def test_a_disk_that_hangs_costs_one_short_wait_and_loses_nothing() -> None:

@@ -42,6 +42,12 @@ class Lock:
             raise JournalHeld(
                 f"process {holder} still writes to {folder}; end it, or give this one another state_dir"
             ) from error
+        except OSError as error:
+            os.close(self._file)
+            raise OSError(
+                f"{folder} cannot be locked ({error.strerror}), as on a file system that is mounted without locks; name a folder on a "
+                "local disk as state_dir"
+            ) from error
         # Who has it is only for people: a full disk does not keep anybody from having it.
         with suppress(OSError):
             os.ftruncate(self._file, 0)
@@ -154,15 +160,11 @@ class Journal:
                 self._checkpoint_path(older).unlink()
 
     def close(self) -> None:
-        """Write no more."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def remove(self) -> None:
-        """The journal is needed no more."""
-        self.close()
-        remove_journal(self.folder)
+        """Write no more. Raises OSError where the system says only now that what was written cannot be kept."""
+        # Whether or not it can be closed in order, the descriptor is another file's from then on.
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
 
     def _open_next(self) -> int:
         number = self._number + 1

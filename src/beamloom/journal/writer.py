@@ -10,6 +10,7 @@ relies on the rest yet, and each time it wakes it takes the interpreter from the
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -21,10 +22,14 @@ from beamloom.events import frame_bytes
 from beamloom.journal.answers import DiskAnswers
 from beamloom.journal.folder import Journal
 
+logger = logging.getLogger(__name__)
+
 SYNC_INTERVAL = 1.0
 """Seconds between two synchronizations with the policy ``interval``."""
 LONGEST_WRITE = 10.0
 """Seconds after which a write that has not come back is waited for no longer."""
+CLOSE_SECONDS = 5.0
+"""Seconds for which the end waits for the disk."""
 LATEST = 0.05
 """Seconds for which records wait for the thread at most, unless something is to be done after them."""
 MUCH = 1 << 20
@@ -82,7 +87,7 @@ class JournalWriter:
         self._synced_at = time.monotonic()
         self._thread: threading.Thread | None = None
         if threaded:
-            self._thread = threading.Thread(target=self._write_on, name="journal", daemon=True)
+            self._thread = threading.Thread(target=self._write_and_close, name="journal", daemon=True)
             self._thread.start()
 
     # ---- the caller's thread ------------------------------------------------------------------------------------------------
@@ -112,13 +117,23 @@ class JournalWriter:
             self._done.popleft()()
 
     def close(self) -> None:
-        """Keep what waits, and write no more."""
+        """Keep what waits, as far as the disk answers within ``CLOSE_SECONDS``, and write no more."""
         with self._condition:
             self._over = True
             self._condition.notify_all()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-        self.journal.close()
+        if self._thread is None:
+            self._close_journal()
+            return
+        self._thread.join(timeout=CLOSE_SECONDS)
+        with self._condition:
+            if self._thread.is_alive():
+                self._give_up()
+
+    def _close_journal(self) -> None:
+        try:
+            self.journal.close()
+        except OSError as error:
+            logger.warning("the end of the journal %s may not be on the disk: %s", self.journal.folder, error)
 
     def _put(self, entry: _Entry) -> None:
         if self._thread is None:
@@ -172,6 +187,11 @@ class JournalWriter:
 
     # ---- the thread that writes -----------------------------------------------------------------------------------------------
 
+    def _write_and_close(self) -> None:
+        # Nobody else closes it: what a write that hangs comes back to is to be the same file.
+        self._write_on()
+        self._close_journal()
+
     def _write_on(self) -> None:
         while True:
             with self._condition:
@@ -195,7 +215,8 @@ class JournalWriter:
         try:
             with self.disk.asked():
                 self._keep(frames, is_checkpoint=entry.is_checkpoint)
-        except (OSError, ValueError, MemoryError) as error:
+        # Whatever it is, the thread lives on: nobody would see its end, and all that follows would wait for it.
+        except Exception as error:  # noqa: BLE001
             self._miss(entry, str(error) or repr(error))
 
     def _keep(self, frames: Sequence[Any], *, is_checkpoint: bool) -> None:

@@ -36,14 +36,22 @@ class FolderLock:
             ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             holder = _holder(self._file)
             os.close(self._file)
             raise FolderTaken(
                 f"the folder {folder} is in use by {holder}; end that one first, or give this one another state_dir"
             ) from None
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, own_claim(name), 0)
+        except OSError as error:
+            os.close(self._file)
+            raise UserError(
+                f"the folder {folder} cannot be locked ({error.strerror}), as on a file system that is mounted without locks; name one on "
+                "a local disk as state_dir"
+            ) from error
+        # Who has it is only for people: a full disk does not keep anybody from having it.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, own_claim(name), 0)
 
     def release(self) -> None:
         """Let others have it. May be called twice."""

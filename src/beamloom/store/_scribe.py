@@ -12,6 +12,7 @@ the middle cannot be made good, until a checkpoint, which makes up for all that 
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 
 from beamloom.store._slate import Slate
 from beamloom.store._store import Overtaken, Store, StoreError
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 0.1
 """Seconds that the caller waits at most for one batch to be written, unless somebody says otherwise."""
@@ -157,6 +160,10 @@ class Scribe:
                 self.overtaken = problem = str(error)
             except StoreError as error:
                 problem = str(error)
+            # Whatever it is, the thread lives on: nobody would see its end, and all that follows would be kept by nobody.
+            except Exception as error:
+                logger.exception("the store has failed")
+                problem = f"the store has failed with {type(error).__name__}: {error}"
             with self._changed:
                 self._settle(jobs, problem)
 

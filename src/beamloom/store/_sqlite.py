@@ -85,7 +85,7 @@ class SqliteStore:
                 )
             yield connection
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             # What is open may be broken for good, for instance as the file was removed: the next call opens it anew.
             self.close()
             raise StoreError(f"the state cannot be kept in {self._path}: {error}") from error

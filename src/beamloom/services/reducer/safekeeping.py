@@ -316,7 +316,14 @@ class Safekeeping:
         journal = None if self._writer is None else self._writer.journal
         self.pause()
         if remove and journal is not None:
-            journal.remove()
+            try:
+                remove_journal(journal.folder)
+            except OSError as error:
+                logger.warning(
+                    "the journal %s, which nobody needs any more, cannot be removed: %s",
+                    journal.folder,
+                    error,
+                )
         self._leave(remove=remove)
 
     def pause(self) -> None:
