@@ -296,3 +296,28 @@ def test_a_run_that_was_told_to_stop_stops_though_the_controller_dies_right_then
     bench.until(lambda: bench.active.finished)
     assert bench.active.run.stop_cause == "the sample fell off"
     pipeline.close()
+
+
+@pytest.mark.expects_errors
+def test_a_run_that_cannot_be_replayed_whatever_that_raises_keeps_no_controller_from_its_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*about: object) -> None:
+        raise TypeError("unsupported operand")
+
+    pipeline = Restarting(tmp_path / "state", {"a": Feed(series(FRAMES)), "b": Feed()})
+    try:
+        pipeline.bench.arm(uniform(["a", "b"], FRAMES))
+        pipeline.bench.steps(5)
+        monkeypatch.setattr("beamloom.services.controller.restoring.replay", faulty)
+        pipeline.kill()
+        bench = pipeline.bench
+        assert bench.controller.active is None
+        # The former run's start is still in the device of the other stream.
+        for feed in ("a", "b"):
+            ingester = bench.services[f"{feed}-ingester"]
+            ingester._open_source().arrivals.clear()  # type: ignore[attr-defined]
+            ingester._open_source().send(series(FRAMES))  # type: ignore[attr-defined]
+        assert counts(bench.play(uniform(["a", "b"], FRAMES))) == (FRAMES + 2, 0, 0)
+    finally:
+        pipeline.close()

@@ -16,6 +16,9 @@ from beamloom.engine.feedback import Feedback
 from beamloom.rules.written import RuleTypes, as_description, build
 from beamloom.services.controller.run_rules import RunRules, SeenRun, description_of
 from beamloom.settings import RunRule
+from beamloom.triggermap import uniform
+from services.bench import Bench, Feed, counts
+from services.bench import series as frames
 
 RUN = "11111111-2222-3333-4444-555555555555"
 
@@ -54,6 +57,19 @@ RULES = [
     RunRule(name="last", when="end", rule="LocalisationRule", stream="camera"),
     RunRule(name="now", when="asked", rule="LocalisationRule", stream="camera"),
 ]
+
+
+@pytest.mark.expects_errors
+def test_whoever_listens_to_the_controller_and_fails_ends_neither_it_nor_the_others() -> None:
+    heard: list[str] = []
+
+    def faulty() -> None:
+        raise FileNotFoundError("the folder of this process is gone")
+
+    with Bench({"camera": Feed(frames(4))}) as bench:
+        bench.controller.listeners += [faulty, lambda: heard.append("news")]
+        assert counts(bench.play(uniform(["camera"], 4))) == (6, 0, 0)
+    assert heard
 
 
 def test_each_rule_is_started_once_on_its_occasion() -> None:

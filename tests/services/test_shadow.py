@@ -12,6 +12,8 @@ from beamloom.engine.sampling import Sample
 from beamloom.events import Event, Result
 from beamloom.parameters import IntParameter, ParameterSet
 from beamloom.services.worker.copying import COPIES_UNDER_WAY
+from beamloom.transport.channel import Received
+from beamloom.transport.messages import Copied, LastCopy
 from beamloom.triggermap import TriggerMap, batched, uniform
 from services.bench import Bench, Died, Doubling, Feed, counts, frame, series, start
 from services.shadowing import add_shadow, oracle, published, told
@@ -171,6 +173,33 @@ def test_it_goes_on_with_the_next_run_and_with_parameters_that_change() -> None:
             assert published(shadow) == bench.published
             assert {one["gain"] for one in bench.published["results"].values()} == {gain}
             feed.send(series(EVENTS))
+
+
+def test_copies_that_come_late_when_the_next_run_has_begun_hold_up_none_of_its() -> None:
+    feed = Feed(series(EVENTS))
+    late: list[Received] = []
+    with Bench({"eiger": feed}, workers=["worker-1"]) as bench:
+        shadow = add_shadow(bench, Tripling, Summing, sample=1.0)
+
+        def hold(name: str, received: Received) -> bool:
+            held = name == "shadow" and isinstance(received.message, Copied | LastCopy)
+            late.extend([received] * held)
+            return not held
+
+        bench.tap = hold
+        bench.play(uniform(["eiger"], EVENTS))
+        assert late
+        bench.arm(uniform(["eiger"], EVENTS))
+        bench.steps(5)
+        bench.tap = lambda name, received: True
+        for received in late:
+            shadow.receive(received, bench.now)
+        bench.steps(3)
+        feed.send(series(EVENTS))
+        bench.until(lambda: bench.active.finished)
+        bench.until(lambda: told(shadow, bench)["over"])
+        said = told(shadow, bench)
+        assert (said["copies"], said["lost"]) == (ALL, 0)
 
 
 def test_a_delivery_that_comes_from_two_workers_is_taken_once() -> None:

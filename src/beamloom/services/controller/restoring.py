@@ -9,7 +9,7 @@ import msgspec
 
 from beamloom.engine.feedback import FeedbackLog
 from beamloom.engine.provenance import add_epoch
-from beamloom.engine.runs.checkpoint import CheckpointError, thaw
+from beamloom.engine.runs.checkpoint import thaw
 from beamloom.engine.runs.inputs import replay
 from beamloom.engine.runs.run import Run
 from beamloom.services.controller.ended_runs import EndedRun, RunOfAnotherVersion
@@ -87,7 +87,8 @@ def _restore_run(restored: Restored, papers: RunPapers, entries: Iterable[Entry]
     try:
         run = thaw(active.state, trigger_map)
         replay(run, (entry.body for entry in entries if isinstance(entry, Told)))
-    except (CheckpointError, msgspec.DecodeError, ValueError, LookupError) as error:
+    # Whatever it is, each controller that was started would end by it.
+    except Exception as error:
         logger.exception("run %s cannot be gone on with: %s; arm it again", papers.run, error)
         return
     restored.run, restored.papers = run, papers

@@ -394,7 +394,11 @@ class ControllerService:
         self._news = False
         self.outliving.flush()
         for listener in self.listeners:
-            listener()
+            try:
+                listener()
+            # A run does not end by whoever wants to hear of it.
+            except Exception:
+                logger.exception("what listens to this controller has failed")
 
     def _keep_run(self, active: ActiveRun) -> None:
         """A run has begun, or has ended: what is known of it is kept."""

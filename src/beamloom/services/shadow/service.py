@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -50,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 SILENCE = 5.0
 """Seconds without a copy after which nobody waits any more for those of a worker that has died before the end of its run."""
+FORMER_RUNS = 100
+"""So many are remembered."""
 STATEFUL = (
     "the class says that it is stateful: its results depend on events that are not in the sample, and on copies that may be lost; "
     "try it over a recording, with 'beamloom reprocess'"
@@ -102,6 +105,8 @@ class ShadowService:
         """Those that take part in the run."""
         self._early: list[tuple[Copied, Received, Ticket]] = []
         """Copies of a run that it was not told of."""
+        self._former: deque[str] = deque(maxlen=FORMER_RUNS)
+        """Runs that are over here: what still comes of them is for nobody, and nobody is to wait until it is done with."""
         self._heard_at = 0.0
 
     # ---- messages -------------------------------------------------------------------------------------------------------
@@ -146,6 +151,8 @@ class ShadowService:
         ticket = link.add(copied.number)
         if self._run is not None and copied.run == self._run.run:
             self._give(self._run, copied, received, ticket)
+        elif copied.run in self._former:
+            ticket.done = True
         else:
             self._early.append((copied, received, ticket))
 
@@ -163,6 +170,8 @@ class ShadowService:
         if self._run is not None and self._run.run == arm.run:
             return
         self._end(now)
+        if self._run is not None:
+            self._former.append(self._run.run)
         run = self._run = CopiedRun(arm.run)
         run.problem = self._pair.begin(arm, [self._settings.worker_class or ""], now)
         if run.problem is not None:
