@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -94,6 +95,50 @@ def test_a_file_that_may_not_grow_is_whole_as_far_as_it_goes(tmp_path: Path) -> 
     assert events == list(range(len(events)))
     assert len(events) + recorder.missing == 200
     assert len(events) > 30
+
+
+@pytest.mark.usefixtures("impatient")
+def test_of_a_compressed_recording_on_a_full_disk_both_reasons_are_told(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 400) as disk:
+        recorder = PacketRecorder(RecordingWriter(disk / "run.cbors.gz"))
+        record = recorder.of("camera")
+        record(0, row_of([packet(0)]))
+        fill(disk)
+        noise = random.Random(1).randbytes(1 << 20)
+        record(1, row_of([Packet("test", [noise]), Packet("test", [noise])]))
+        wait_until(lambda: recorder.failing, "the disk to fail")
+        for event in range(3, 6):
+            time.sleep(0.06)
+            record(event, row_of([packet(event)]))
+        recorder.close()
+        alarm = str(recorder.alarm)
+        assert alarm.count("No space left on device") == 1
+        assert alarm.count("is compressed and cannot be continued; nothing is recorded at present") == 1
+
+
+@pytest.mark.expects_errors
+@pytest.mark.usefixtures("impatient")
+def test_what_cannot_be_recorded_at_all_costs_its_packet_and_recording_goes_on(tmp_path: Path) -> None:
+    class Faulty(RecordingWriter):
+        def write(self, record: Record) -> None:
+            if record.event_number == 3:
+                raise ValueError("no such thing can be written")
+            super().write(record)
+
+    recorder = PacketRecorder(Faulty(tmp_path / "run.cbors"))
+    record = recorder.of("camera")
+    for event in range(4):
+        record(event, row_of([packet(event)]))
+    wait_until(lambda: recorder.failing, "the fault")
+    assert "no such thing can be written" in str(recorder.alarm)
+    front = 4
+    while recorder.failing:
+        record(front, row_of([packet(front)]))
+        front += 1
+    recorder.close()
+    events = recorded(tmp_path / "run.cbors.part")
+    assert events[:3] == [0, 1, 2]
+    assert recorder.missing == front - len(events)
 
 
 def test_a_disk_that_hangs_costs_packets_and_holds_nobody_up(tmp_path: Path) -> None:

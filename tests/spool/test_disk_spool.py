@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -201,6 +203,20 @@ def test_a_damaged_record_costs_its_own_packets_and_no_others(tmp_path: Path) ->
     assert sorted(held(after)) == [0, 1, 2, *range(6, 12)]
     assert after.take_unreadable() == [(3, 6)]
     assert after.take_unreadable() == []
+    after.close()
+
+
+def test_records_that_another_version_has_written_are_left_out_and_the_others_are_there(
+    tmp_path: Path,
+) -> None:
+    spool = DiskSpool(tmp_path, GENEROUS)
+    write(spool, 0, some(0, 3), 1)
+    body = msgspec.msgpack.encode(["a record", "of another kind"])
+    spool._segments.append([zlib.crc32(body).to_bytes(4, "little") + body, b"frames"])
+    write(spool, 3, some(3, 6), 1)
+    spool.close()
+    after = DiskSpool(tmp_path, GENEROUS)
+    assert sorted(held(after)) == list(range(6))
     after.close()
 
 

@@ -47,11 +47,14 @@ class RecordHead(msgspec.Struct, array_like=True):
 
     @classmethod
     def decode(cls, frame: bytes) -> RecordHead | None:
-        """What ``encode`` made; None where it is damaged."""
+        """What ``encode`` made; None where it is damaged, or of a version that wrote something else."""
         body = frame[4:]
         if frame[:4] != zlib.crc32(body).to_bytes(4, "little"):
             return None
-        return _decoder.decode(body)
+        try:
+            return _decoder.decode(body)
+        except msgspec.DecodeError:
+            return None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -102,7 +105,9 @@ class DiskSpool:
                 end = one.end
                 head = RecordHead.decode(one.first_frame)
                 if head is None:
-                    logger.warning("a record in %s is damaged and left out", segment.path)
+                    logger.warning(
+                        "a record in %s is damaged, or of another version, and left out", segment.path
+                    )
                     continue
                 stop = head.first + head.block.count
                 if not self._live.within(head.first, stop):

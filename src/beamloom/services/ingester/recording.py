@@ -56,6 +56,8 @@ class PacketRecorder:
         """Why not, the last time."""
         self.failing = False
         """Whether nothing is recorded at present."""
+        self._cause = ""
+        """Why writing failed, if it has, before anything was tried to go on."""
         self._writer = writer
         self._backlog = backlog
         self._clock = clock
@@ -153,13 +155,23 @@ class PacketRecorder:
         try:
             act()
         except (OSError, MemoryError) as error:
-            self._fail(str(error))
+            self._fail(str(error) or type(error).__name__)
+            return False
+        # Whatever it is, the thread lives on: nobody would see its end, and nothing would be recorded any more.
+        except Exception as error:
+            logger.exception("%s cannot be written", self._writer.part)
+            self._fail(f"{type(error).__name__}: {error}")
             return False
         return True
 
     def _fail(self, problem: str) -> None:
+        problem = problem.rstrip(".")
         if not self.failing:
             logger.warning("%s cannot be written: %s", self._writer.part, problem)
+            self._cause = problem
+        elif problem != self._cause:
+            # Why it cannot be gone on with is not why it failed.
+            problem = f"{self._cause}; {problem}"
         self.problem, self.failing, self._dirty = problem, True, False
         self._retry_at = self._clock() + RETRY_EVERY
 
