@@ -33,6 +33,8 @@ export interface Arrays {
 }
 
 const SHORTEST_MS = 100;
+/** Until what was not answered is asked for again. */
+const AGAIN_MS = 1000;
 
 /** The address of a wish; `domain` is "/" for the present run, "/runs/{run}" for another. */
 export function addressOf(wish: Wish, domain: string): string {
@@ -77,6 +79,7 @@ export function useArrays(wishes: Record<string, Wish>, domain = "/"): Arrays {
       if (asking || !dirty || document.hidden || over.signal.aborted) return;
       asking = true;
       dirty = false;
+      let failed = false;
       const begin = performance.now();
       try {
         const found = await Promise.all(Object.entries(wishes).map(async ([name, wish]) => [name, await fetcher.get(wish, addresses[name]!, over.signal)] as const));
@@ -84,11 +87,13 @@ export function useArrays(wishes: Record<string, Wish>, domain = "/"): Arrays {
       } catch (problem) {
         if (over.signal.aborted) return;
         setState((before) => ({ arrays: before.arrays, error: errorOf(problem) }));
+        // No update may come that would have it asked for: a run that has ended does not change.
+        dirty = failed = true;
       }
       timer = setTimeout(() => {
         asking = false;
         void ask();
-      }, Math.max(0, SHORTEST_MS - (performance.now() - begin)));
+      }, failed ? AGAIN_MS : Math.max(0, SHORTEST_MS - (performance.now() - begin)));
     }
     function turned(): void {
       dirty = true;

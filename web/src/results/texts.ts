@@ -14,6 +14,8 @@ export interface Texts {
 }
 
 const SHORTEST_MS = 250;
+/** Until what was not answered is asked for again. */
+const AGAIN_MS = 1000;
 
 export function elementsAddress(paths: readonly string[], domain: string, asked: Record<string, string | undefined> = {}): string {
   const query = new URLSearchParams(paths.map((path) => ["path", path]));
@@ -32,6 +34,7 @@ export function useTexts(address: string, paths: readonly string[], domain: stri
     async function ask(): Promise<void> {
       if (asking || !dirty || document.hidden || over.signal.aborted) return;
       [asking, dirty] = [true, false];
+      let failed = false;
       try {
         const answer = await getRaw(address, tag ? { "If-None-Match": tag } : {}, over.signal);
         if (answer.status !== 304) {
@@ -39,15 +42,17 @@ export function useTexts(address: string, paths: readonly string[], domain: stri
           const texts = (await answer.json()) as Omit<Texts, "whole">;
           tag = answer.headers.get("etag");
           setState({ texts: { ...texts, whole }, error: undefined });
-        }
+        } else setState((before) => (before.error ? { ...before, error: undefined } : before));
       } catch (problem) {
         if (over.signal.aborted) return;
         setState((before) => ({ ...before, error: errorOf(problem) }));
+        // No update may come that would have it asked for: a run that has ended does not change.
+        dirty = failed = true;
       }
       timer = setTimeout(() => {
         asking = false;
         void ask();
-      }, SHORTEST_MS);
+      }, failed ? AGAIN_MS : SHORTEST_MS);
     }
     function turned(): void {
       dirty = true;

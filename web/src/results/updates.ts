@@ -43,14 +43,28 @@ function open(): void {
   };
 }
 
+function close(): void {
+  clearTimeout(timer);
+  source?.close();
+  source = undefined;
+  live.value = false;
+}
+
+/** A page that is hidden does not listen: browsers have six connections to an address, and as many forgotten tabs would leave none for this one. */
+function turned(): void {
+  if (document.hidden) close();
+  else if (!source) open();
+}
+
 /** Begin to listen; returns what ends it. */
 export function listen(): () => void {
-  if (users++ === 0) open();
+  if (users++ === 0) {
+    document.addEventListener("visibilitychange", turned);
+    turned();
+  }
   return () => {
     if (--users > 0) return;
-    clearTimeout(timer);
-    source?.close();
-    source = undefined;
-    live.value = false;
+    document.removeEventListener("visibilitychange", turned);
+    close();
   };
 }

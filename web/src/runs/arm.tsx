@@ -17,6 +17,7 @@ import { differences, setAsThen, TemplateParameters } from "./template";
 /** What was typed; it outlives the view. */
 const draft = signal<Draft>(FIRST);
 const LOOK_AFTER_MS = 200;
+const AGAIN_MS = 2000;
 
 interface Looked {
   readonly plan?: ShownPlan;
@@ -30,12 +31,19 @@ function useLook(plan: Plan | undefined, processes: string): Looked | undefined 
   useEffect(() => {
     if (!plan) return;
     let over = false;
-    const timer = setTimeout(() => {
+    let timer = setTimeout(look, LOOK_AFTER_MS);
+    function look(): void {
       post<ShownPlan>("plan", plan).then(
-        (found) => (over ? undefined : setState({ key, looked: found ? { plan: found } : {} })),
-        (refusal: Error) => (over ? undefined : setState({ key, looked: { refusal } })),
+        (found) => hear(found ? { plan: found } : {}),
+        (refusal: Error) => hear({ refusal }),
       );
-    }, LOOK_AFTER_MS);
+    }
+    function hear(looked: Looked): void {
+      if (over) return;
+      setState({ key, looked });
+      // What keeps the run from beginning may pass by itself, such as a controller that is started anew.
+      if (looked.refusal || looked.plan?.problem) timer = setTimeout(look, AGAIN_MS);
+    }
     return () => {
       over = true;
       clearTimeout(timer);

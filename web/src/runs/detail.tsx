@@ -1,7 +1,7 @@
 /** More of one run: what is in its result, its trigger map, and the parameters that it had. */
 import { Fragment, type JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
 import type { RunDetail, RunLine } from "../api/answers";
+import { useAsked } from "../api/asked";
 import { get } from "../api/client";
 import { history, said } from "../parameters/changes";
 import "../ui/facts.css";
@@ -11,19 +11,8 @@ import { madeBy } from "./words";
 
 /** In a component: what is known of a run, asked for again when the line of the list has changed. */
 export function useDetail(run: RunLine): { detail: RunDetail | undefined; error: Error | undefined } {
-  const [state, setState] = useState<{ detail?: RunDetail; error?: Error }>({});
-  const key = `${run.run} ${run.finished_at ?? run.reduced}`;
-  useEffect(() => {
-    let over = false;
-    get<RunDetail>(`runs/${run.run}`).then(
-      (detail) => (over ? undefined : setState({ detail })),
-      (error: Error) => (over ? undefined : setState({ error })),
-    );
-    return () => {
-      over = true;
-    };
-  }, [key]);
-  return { detail: state.detail?.run === run.run ? state.detail : undefined, error: state.error };
+  const { answer, error } = useAsked(`${run.run} ${run.finished_at ?? run.reduced}`, () => get<RunDetail>(`runs/${run.run}`));
+  return { detail: answer?.run === run.run ? answer : undefined, error };
 }
 
 export function Detail(props: { run: RunLine }): JSX.Element {

@@ -1,7 +1,7 @@
 /** What two runs published, side by side: numbers with their difference, curves in one plot, all else beside each other. */
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
 import type { RunLine } from "../api/answers";
+import { useAsked } from "../api/asked";
 import { get } from "../api/client";
 import { Curves } from "../plots/curves";
 import { useArrays, type Wish } from "../results/arrays";
@@ -29,20 +29,13 @@ function domain(run: RunLine): string {
 }
 
 function useOutlines(runs: Runs): { trees: readonly [Group, Group] | undefined; error: Error | undefined } {
-  const [state, setState] = useState<{ key: string; trees?: [Group, Group]; error?: Error }>({ key: "" });
   const both = [runs.first, runs.second];
-  const key = both.map((run) => `${run.run} ${run.finished_at}`).join(" ");
-  useEffect(() => {
-    let over = false;
-    Promise.all(both.map((run) => get<Group>(`/results/api/v1/tree?domain=${encodeURIComponent(domain(run))}`))).then(
-      ([one, other]) => (over ? undefined : setState({ key, trees: [one!, other!] })),
-      (error: Error) => (over ? undefined : setState({ key, error })),
-    );
-    return () => {
-      over = true;
-    };
-  }, [key]);
-  return state.key === key ? { trees: state.trees, error: state.error } : { trees: undefined, error: undefined };
+  const wanted = both.map((run) => `${run.run} ${run.finished_at}`).join(" ");
+  const { answer, error, key } = useAsked(wanted, async () => {
+    const [one, other] = await Promise.all(both.map((run) => get<Group>(`/results/api/v1/tree?domain=${encodeURIComponent(domain(run))}`)));
+    return { of: wanted, trees: [one!, other!] as const };
+  });
+  return { trees: answer?.of === wanted ? answer.trees : undefined, error: key === wanted ? error : undefined };
 }
 
 function wishesOf(plan: CurvesPlan): Record<string, Wish> {

@@ -1,7 +1,7 @@
 /** A run before as a template: its trigger map, and its parameters where they are wanted, too. */
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
 import type { Epochs, RunDetail } from "../api/answers";
+import { useAsked } from "../api/asked";
 import { get, post } from "../api/client";
 import { changes, said, type Change } from "../parameters/changes";
 import { storedOf } from "../parameters/stored";
@@ -26,19 +26,11 @@ export function differences(now: Record<string, unknown>, then: Record<string, u
 
 /** In a component: how they differ; undefined while it is asked. */
 export function useDifferences(run: string): { found: Differences | undefined; error: Error | undefined } {
-  const [state, setState] = useState<{ run: string; found?: Differences; error?: Error }>({ run });
-  useEffect(() => {
-    let over = false;
-    if (!run) return;
-    Promise.all([get<Epochs>("epochs"), get<RunDetail>(`runs/${run}`)]).then(
-      ([now, then]) => (over ? undefined : setState({ run, found: differences(now.values, then.epochs?.at(-1)?.values) })),
-      (error: Error) => (over ? undefined : setState({ run, error })),
-    );
-    return () => {
-      over = true;
-    };
-  }, [run]);
-  return state.run === run ? { found: state.found, error: state.error } : { found: undefined, error: undefined };
+  const { answer, error, key } = useAsked(run, async () => {
+    const [now, then] = await Promise.all([get<Epochs>("epochs"), get<RunDetail>(`runs/${run}`)]);
+    return { of: run, ...differences(now.values, then.epochs?.at(-1)?.values) };
+  });
+  return { found: answer?.of === run ? answer : undefined, error: key === run ? error : undefined };
 }
 
 /** Set the parameters as they were. */

@@ -54,7 +54,9 @@ export function StoryOf(props: { run: string; event: number; onGo: (event: numbe
           if (!story.over && ["assigned", "pending"].includes(story.state)) timer = setTimeout(ask, AGAIN_AFTER);
         },
         (problem: Error) => {
-          if (!ended.signal.aborted) error.value = problem;
+          if (ended.signal.aborted) return;
+          error.value = problem;
+          timer = setTimeout(ask, AGAIN_AFTER);
         },
       );
     };
