@@ -4,6 +4,7 @@ import type { ComponentType, JSX } from "preact";
 import { HealthStrip } from "./health/strip";
 import { several, shownOf } from "./api/pipelines";
 import { place } from "./route";
+import { Boundary } from "./ui/boundary";
 import { useKeydown } from "./ui/keydown";
 import { KeysButton } from "./ui/keys";
 import { Switch } from "./ui/switch";
@@ -44,8 +45,12 @@ export function App(): JSX.Element {
   return (
     <>
       <h1 class="hidden">Beamloom: {view.title}</h1>
-      <Switch />
-      <HealthStrip />
+      <Boundary>
+        <Switch />
+      </Boundary>
+      <Boundary>
+        <HealthStrip />
+      </Boundary>
       <nav aria-label="Views">
         {VIEWS.map((one) => (
           <a key={one.name} href={`#${one.name}`} aria-current={one === view ? "page" : undefined} title={`Key ${one.key}`}>
@@ -55,7 +60,9 @@ export function App(): JSX.Element {
         <KeysButton />
       </nav>
       <main key={view.name}>
-        <Shown view={view} />
+        <Boundary>
+          <Shown view={view} />
+        </Boundary>
       </main>
     </>
   );

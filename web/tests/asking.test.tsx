@@ -6,6 +6,7 @@ import { get } from "../src/api/client";
 import { useArrays } from "../src/results/arrays";
 import { elementsAddress, useTexts } from "../src/results/texts";
 import { listen, live } from "../src/results/updates";
+import { npy } from "./npy";
 
 let place: HTMLElement;
 beforeEach(() => {
@@ -19,23 +20,13 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** An array of one number, as numpy writes it. */
-function npy(value: number): Response {
-  const head = "{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }".padEnd(117) + "\n";
-  const bytes = new Uint8Array(10 + head.length + 1);
-  bytes.set([0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, head.length, 0]);
-  bytes.set(new TextEncoder().encode(head), 10);
-  bytes[bytes.length - 1] = value;
-  return new Response(bytes, { headers: { "x-beamloom-shape": "1", etag: '"1"' } });
-}
-
 async function wait(ms: number): Promise<void> {
   await act(async () => void (await vi.advanceTimersByTimeAsync(ms)));
 }
 
 describe("what was not answered", () => {
   it("is asked for again, also of a run that has ended, of which no update comes", async () => {
-    const answers = [() => Promise.reject(new TypeError("Failed to fetch")), async () => npy(7)];
+    const answers = [() => Promise.reject(new TypeError("Failed to fetch")), async () => npy([7])];
     vi.stubGlobal("fetch", () => answers.shift()!());
     function Probe() {
       const { arrays, error } = useArrays({ y: { path: "map" } }, "/runs/r");

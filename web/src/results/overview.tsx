@@ -10,6 +10,7 @@ import { Curves } from "../plots/curves";
 import { marked } from "../plots/overlay";
 import { Thumb } from "../plots/thumb";
 import { hashOf } from "../route";
+import { Boundary } from "../ui/boundary";
 import { Empty, Panel } from "../ui/parts";
 import { useArrays, type Wish } from "./arrays";
 import { at, isGroup, join, texts, type Group } from "./outline";
@@ -40,7 +41,9 @@ export function Overview(props: { root: Group; folder: string; paths: readonly s
         const plan = planOf(root, path);
         return (
           <Panel key={path} title={plan.title || path} aside={<a href={hashOf("results", { path, run })}>larger</a>}>
-            <Tile plan={plan} domain={domain} run={run} />
+            <Boundary>
+              <Tile plan={plan} domain={domain} run={run} />
+            </Boundary>
           </Panel>
         );
       })}

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { get, Refusal } from "../api/client";
 import { useWatched, watch } from "../api/watch";
 import { hashOf, place, setQuery } from "../route";
+import { Boundary } from "../ui/boundary";
 import { Empty, Panel, Problem } from "../ui/parts";
 import { Downloads } from "./downloads";
 import { Nothing } from "./empty";
@@ -134,7 +135,9 @@ export function Results(): JSX.Element {
       <div class="both">
         <Panel title={plan.title || "Results"} id="plot" aside={<Downloads plan={plan} path={path} domain={domain} run={run} />}>
           <Ways plan={plan} />
-          <Plot key={`${run} ${path} ${plan.kind}`} plan={plan} whose={{ root, domain, run, events }} />
+          <Boundary key={`${run} ${path} ${plan.kind}`}>
+            <Plot plan={plan} whose={{ root, domain, run, events }} />
+          </Boundary>
           {events && plan.kind !== "none" && plan.kind !== "group" ? <p class="faint">The result of events {events}.</p> : null}
         </Panel>
         {run ? null : <Shadow path={path} as={query.get("as") ?? undefined} />}

@@ -5,6 +5,7 @@ import type { ShadowTold } from "../api/answers";
 import { shadow } from "../api/pipeline";
 import { useWatched, watch } from "../api/watch";
 import { count } from "../ui/format";
+import { Boundary } from "../ui/boundary";
 import { Empty, Panel, Problem } from "../ui/parts";
 import { at, questionOf, SHADOW, type Group } from "./outline";
 import { Overview, overviewOf } from "./overview";
@@ -31,7 +32,11 @@ function Published(props: { path: string; as: string | undefined }): JSX.Element
   if (path === "") return <Overview root={root} folder="" paths={overviewOf(root)} domain={SHADOW} run={undefined} />;
   if (!at(root, path)) return <Empty>It publishes nothing at {path}.</Empty>;
   const plan = planOf(root, path, props.as);
-  return <Plot key={`${path} ${plan.kind}`} plan={plan} whose={{ root, domain: SHADOW, run: undefined, events: undefined }} />;
+  return (
+    <Boundary key={`${path} ${plan.kind}`}>
+      <Plot plan={plan} whose={{ root, domain: SHADOW, run: undefined, events: undefined }} />
+    </Boundary>
+  );
 }
 
 /** Nothing where there is no shadow. */
