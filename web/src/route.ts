@@ -18,14 +18,30 @@ export function hashOf(view: string, query: Record<string, string | undefined> =
 }
 
 export const place = signal<Place>(placeOf(location.hash));
-addEventListener("hashchange", () => (place.value = placeOf(location.hash)));
+addEventListener("hashchange", () => {
+  clearTimeout(later);
+  place.value = placeOf(location.hash);
+});
+
+const LATER_MS = 1000;
+let later: ReturnType<typeof setTimeout> | undefined;
+
+/** Write the address. Browsers take so many changes in some seconds and no more, as of a slider that is moved: then the last one is written later. */
+function write(hash: string): void {
+  clearTimeout(later);
+  try {
+    history.replaceState(null, "", hash);
+  } catch {
+    later = setTimeout(() => write(hash), LATER_MS);
+  }
+}
 
 /** Change parts of the query of this view; `replace` leaves no step to go back to. */
 export function setQuery(changes: Record<string, string | undefined>, replace = true): void {
   const now = Object.fromEntries(place.value.query);
   const hash = hashOf(place.value.view, { ...now, ...changes });
   if (replace) {
-    history.replaceState(null, "", hash);
+    write(hash);
     place.value = placeOf(hash);
   } else {
     location.hash = hash;

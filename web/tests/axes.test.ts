@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { along, COUNTED, STRAIGHT } from "../src/plots/along";
 import { columnsOf } from "../src/plots/columns";
 import { figure } from "../src/plots/figure";
-import { ticks } from "../src/plots/ticks";
+import { tickTexts, ticks } from "../src/plots/ticks";
 
 describe("a number", () => {
   it("is written whole where it is, with six digits where not, with a power of ten where it is huge or tiny", () => {
@@ -21,6 +21,11 @@ describe("ticks", () => {
     expect(ticks(7, 7, 5)).toEqual([7]);
     expect(ticks(NaN, 1, 5)).toEqual([]);
     expect(ticks(-1e308, 1e308, 5).every(Number.isFinite)).toBe(true);
+  });
+  it("are written with as many digits as tell them apart", () => {
+    expect(tickTexts([12658, 12658.02, 12658.04])).toEqual(["12,658", "12,658.02", "12,658.04"]);
+    expect(tickTexts([1_700_000_000, 1_700_000_010])).toEqual(["1.7e9", "1.70000001e9"]);
+    expect(tickTexts([1 / 3, 1 / 3])).toEqual(["0.333333", "0.333333"]);
   });
 });
 

@@ -12,6 +12,7 @@ import { columnsOf, type Column } from "./columns";
 import { figure } from "./figure";
 import type { Numbers } from "./npy";
 import { useSize } from "./size";
+import { tickTexts } from "./ticks";
 import { unit } from "../ui/unit";
 
 export interface Curve extends Column {
@@ -65,6 +66,12 @@ function text(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : figure(value);
 }
 
+/** uPlot leaves out some ticks of a logarithmic axis. */
+function textsOf(splits: readonly (number | null)[]): string[] {
+  const texts = tickTexts(splits.filter((one) => one !== null));
+  return splits.map((one) => (one === null ? "" : texts.shift()!));
+}
+
 function seriesOf(props: CurvesProps, colours: readonly string[]): { series: uPlot.Series[]; bands: uPlot.Band[] } {
   const named: uPlot.Series = { label: props.xLabel };
   if (!props.time) named.value = (_, value) => text(value as number | null);
@@ -91,7 +98,7 @@ function optionsOf(props: CurvesProps, hooks: uPlot.Hooks.Arrays, width: number,
   const by = unit();
   const font = `${12 * by}px system-ui, sans-serif`;
   const axis = { stroke: ink, font, labelFont: `600 ${font}`, labelSize: 30 * by, size: 50 * by, space: 60 * by, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-  const numbers = { values: (_: uPlot, splits: (number | null)[]) => splits.map((one) => (one === null ? "" : figure(one))) };
+  const numbers = { values: (_: uPlot, splits: (number | null)[]) => textsOf(splits) };
   const widest = (_: uPlot, values: string[] | null): number => by * (24 + 7 * Math.max(3, ...(values ?? []).map((one) => one.length)));
   return {
     width,

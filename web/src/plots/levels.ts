@@ -31,6 +31,15 @@ export function autoLevels(data: Numbers, log: boolean): Levels {
   return Number.isFinite(above) ? { low, high: above } : { low: low / 2, high: low };
 }
 
+/** How many digits of the levels count: as many as tell their ends to a hundredth of what lies between. */
+export function digitsOf({ low, high }: Levels): number {
+  const room = Math.abs(high - low) / 100;
+  const tells = (digits: number): boolean => [low, high].every((one) => Math.abs(Number(one.toPrecision(digits)) - one) <= room);
+  let digits = 4;
+  while (digits < 15 && !tells(digits)) digits++;
+  return digits;
+}
+
 /** Levels that can be drawn: by the logarithm both are above 0. */
 export function usable(levels: Levels, log: boolean): Levels {
   if (!log || (levels.low > 0 && levels.high > 0)) return levels;

@@ -8,6 +8,7 @@ import type { Along, Tick } from "./along";
 import { drawAxes, marginsOf } from "./axes";
 import { penOf } from "./canvas";
 import { useSize } from "./size";
+import { useDark } from "../ui/dark";
 import { unit } from "../ui/unit";
 import { between, boxText, fitted, place, toImage, toPage, within, zoomed, type Box, type Frame } from "./view";
 
@@ -58,6 +59,7 @@ export function Pane(props: PaneProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const room = useSize(box);
+  const dark = useDark();
   const by = unit();
   // All sizes here are in this unit, so that lines and letters are as large as those of the page.
   const [width, height] = [room.width / by, room.height / by];
@@ -116,18 +118,22 @@ export function Pane(props: PaneProps): JSX.Element {
     if (region) outline(pen, frame, region);
     pen.restore();
     drawAxes(pen, frame, ticks, { x: props.xLabel, y: props.yLabel }, getComputedStyle(canvas.current).color);
-  }, [...props.painted, width, height, by, seen.x, seen.y, seen.width, seen.height, square, ratio, up, marking, props.region, props.xLabel, props.yLabel]);
+  }, [...props.painted, width, height, by, seen.x, seen.y, seen.width, seen.height, square, ratio, up, marking, props.region, props.xLabel, props.yLabel, dark]);
 
   function under(event: MouseEvent): { x: number; y: number } {
     const corner = canvas.current!.getBoundingClientRect();
     return toImage(seen, frame.shown, (event.clientX - corner.left) / by, (event.clientY - corner.top) / by, up);
   }
   function onWheel(event: WheelEvent): void {
+    // Sideways, as by two fingers.
+    if (event.deltaY === 0) return;
     event.preventDefault();
     const { x, y } = under(event);
     setChosen(zoomed(seen, event.deltaY > 0 ? 1.25 : 0.8, x, y, whole, props.least));
   }
   function onDown(event: PointerEvent): void {
+    // The other buttons open menus, which keep from here that they are let go.
+    if (event.button !== 0) return;
     canvas.current?.setPointerCapture(event.pointerId);
     pinch.current.set(event.pointerId, { x: event.clientX, y: event.clientY });
     const marks = (event.shiftKey || props.marks === true) && props.onRegion !== undefined;
@@ -136,6 +142,11 @@ export function Pane(props: PaneProps): JSX.Element {
   function onMove(event: PointerEvent): void {
     const here = under(event);
     setCursor(here);
+    if (event.buttons === 0) {
+      pinch.current.delete(event.pointerId);
+      drag.current = undefined;
+      setMarking(undefined);
+    }
     if (pinch.current.size === 2 && pinch.current.has(event.pointerId)) return onPinch(event);
     const held = drag.current;
     if (!held) return;
@@ -171,7 +182,8 @@ export function Pane(props: PaneProps): JSX.Element {
       ArrowDown: () => step(0, 1),
     };
     const move = moves[event.key];
-    if (!move) return;
+    // Ctrl and + is of the browser.
+    if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
     setChosen(move());

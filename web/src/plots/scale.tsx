@@ -1,9 +1,9 @@
 /** The scale of colours beside a picture, and what chooses it: map, levels, logarithm, square pixels. */
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { MAPS, palette } from "./colours";
-import { figure } from "./figure";
-import type { Levels } from "./levels";
+import { figureTo } from "./figure";
+import { digitsOf, type Levels } from "./levels";
 
 export interface Look {
   readonly map: string;
@@ -18,6 +18,8 @@ export interface Look {
 export function Scale(props: { levels: Levels; map: string; log?: boolean; units?: string }): JSX.Element {
   const { low, high } = props.levels;
   const middle = props.log ? Math.sqrt(low) * Math.sqrt(high) : low / 2 + high / 2;
+  const digits = digitsOf(props.levels);
+  const text = (value: number): string => figureTo(Number(value.toPrecision(digits)), digits);
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const pen = canvas.current?.getContext("2d");
@@ -29,22 +31,39 @@ export function Scale(props: { levels: Levels; map: string; log?: boolean; units
   return (
     <div class="scale" data-map={props.map} title={props.log ? "Colours by the logarithm" : "Colours"}>
       <canvas ref={canvas} width={256} height={1} aria-hidden="true" />
-      <span>{figure(Number(low.toPrecision(4)))}</span>
-      <span>{figure(Number(middle.toPrecision(4)))}</span>
+      <span>{text(low)}</span>
+      <span>{text(middle)}</span>
       <span>
-        {figure(Number(high.toPrecision(4)))} {props.units}
+        {text(high)} {props.units}
       </span>
     </div>
+  );
+}
+
+/** The field of a level: what is typed stays until it is taken, however often the level changes meanwhile. */
+function Level(props: { value: string; onValue: (value: number) => void }): JSX.Element {
+  const [typed, setTyped] = useState<string>();
+  function take(text: string): void {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value)) props.onValue(value);
+    setTyped(undefined);
+  }
+  return (
+    <input
+      class="level"
+      inputMode="decimal"
+      value={typed ?? props.value}
+      onInput={(event) => setTyped(event.currentTarget.value)}
+      onChange={(event) => take(event.currentTarget.value)}
+      onBlur={() => setTyped(undefined)}
+    />
   );
 }
 
 /** `pixels`: what is shown has some, unless told that it has not. */
 export function LookForm(props: { look: Look; levels: Levels; pixels?: boolean; onLook: (look: Look) => void; children?: ComponentChildren }): JSX.Element {
   const { look, levels, onLook } = props;
-  function onLevel(which: "low" | "high", text: string): void {
-    const value = Number(text);
-    if (text.trim() !== "" && Number.isFinite(value)) onLook({ ...look, levels: { ...levels, [which]: value } });
-  }
+  const digits = digitsOf(levels);
   return (
     <form class="filters" onSubmit={(event) => event.preventDefault()}>
       <label>
@@ -58,12 +77,7 @@ export function LookForm(props: { look: Look; levels: Levels; pixels?: boolean; 
       {(["low", "high"] as const).map((which) => (
         <label key={which}>
           {which === "low" ? "from" : "to"}{" "}
-          <input
-            class="level"
-            inputMode="decimal"
-            value={String(Number(levels[which].toPrecision(4)))}
-            onChange={(event) => onLevel(which, event.currentTarget.value)}
-          />
+          <Level value={String(Number(levels[which].toPrecision(digits)))} onValue={(value) => onLook({ ...look, levels: { ...levels, [which]: value } })} />
         </label>
       ))}
       <label>

@@ -9,6 +9,7 @@ import { colour, type Levels } from "./levels";
 import type { NdArray } from "./npy";
 import { drawOverlay, type Overlay } from "./overlay";
 import { useSize } from "./size";
+import { useDark } from "../ui/dark";
 import { place, type Box } from "./view";
 
 export interface ThumbProps {
@@ -35,6 +36,7 @@ export function Thumb(props: ThumbProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const { width, height } = useSize(box);
+  const dark = useDark();
   const [rows, columns] = image.shape as [number, number];
   const painted = useMemo(() => {
     const made = document.createElement("canvas");
@@ -65,7 +67,7 @@ export function Thumb(props: ThumbProps): JSX.Element {
     drawOverlay(pen, { seen: whole, shown, up }, overlay, props.small);
     pen.restore();
     if (axes && ticks && canvas.current) drawAxes(pen, { seen: whole, shown, up }, ticks, { x: axes.xLabel, y: axes.yLabel }, getComputedStyle(canvas.current).color);
-  }, [painted, overlay, props.axes, width, height, square, ratio, up]);
+  }, [painted, overlay, props.axes, width, height, square, ratio, up, dark]);
   return (
     <div class="thumb" ref={box} style={square ? { aspectRatio: `${whole.width} / ${whole.height * ratio}` } : {}}>
       <canvas ref={canvas} role="img" aria-label={props.label} />

@@ -1,5 +1,5 @@
 /** Round numbers along an axis. */
-import { figure } from "./figure";
+import { figureTo } from "./figure";
 
 /** At most about `most` round numbers from `low` to `high`, ascending. */
 export function ticks(low: number, high: number, most: number): number[] {
@@ -20,7 +20,14 @@ function clean(value: number, step: number): number {
   return digits > 15 ? value : Number(value.toFixed(digits));
 }
 
-/** How they are written. */
+const FEWEST = 6;
+const MOST = 15;
+
+/** How they are written: with as many digits as tell them apart. */
 export function tickTexts(values: readonly number[]): string[] {
-  return values.map(figure);
+  const different = new Set(values).size;
+  for (let digits = FEWEST; ; digits++) {
+    const texts = values.map((one) => figureTo(one, digits));
+    if (digits >= MOST || new Set(texts).size >= different) return texts;
+  }
 }

@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import "../plots/plots.css";
 import { Curves } from "../plots/curves";
 import { Image } from "../plots/image";
-import { autoLevels } from "../plots/levels";
+import { autoLevels, usable } from "../plots/levels";
 import type { NdArray } from "../plots/npy";
 import { LookForm, Scale, type Look } from "../plots/scale";
 import { rate } from "../ui/format";
@@ -26,7 +26,7 @@ function Picture(props: Props<"image">): JSX.Element {
   const size = sides[0]! * sides[1]!;
   const chosen = Math.min(layer, layers - 1);
   const image = { data: array.data.subarray(chosen * size, (chosen + 1) * size), shape: sides };
-  const levels = look.levels ?? autoLevels(image.data, look.log);
+  const levels = usable(look.levels ?? autoLevels(image.data, look.log), look.log);
   return (
     <>
       <LookForm look={look} levels={levels} onLook={setLook} />
