@@ -20,6 +20,12 @@ def told(publish: dict[str, Any]) -> Any:
     return msgspec.json.decode(msgspec.json.encode(outline(tree_of(publish))))["children"]
 
 
+def test_a_plot_of_many_signals_is_told_with_the_names_of_all() -> None:
+    names = [f"element {number}" for number in range(40)]
+    plot = told({"maps": {"_attrs": {"auxiliary_signals": names}, "x": 1}})["maps"]
+    assert plot["attributes"]["auxiliary_signals"] == names
+
+
 def test_arrays_are_told_by_shape_and_type_and_single_values_by_value() -> None:
     children = told(
         {

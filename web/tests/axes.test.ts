@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { along, COUNTED, STRAIGHT } from "../src/plots/along";
-import { columnsOf } from "../src/plots/columns";
+import { columnsOf, middles } from "../src/plots/columns";
 import { figure } from "../src/plots/figure";
 import { tickTexts, ticks } from "../src/plots/ticks";
 
@@ -78,4 +78,13 @@ describe("columns of curves", () => {
     expect(columnsOf(undefined, [curve], false).y).toEqual([[-1, null, 4], [0, null, 9], [-2, null, -1]]);
     expect(columnsOf(undefined, [curve], true).y).toEqual([[null, null, 4], [null, null, 9], [null, null, null]]);
   });
+});
+
+describe("a long curve whose elements are only counted", () => {
+  it("has its points in the middle of the elements that each is the mean of", () => {
+    expect([...middles(10, 4)!]).toEqual([1, 4, 7, 9]);
+    const places = middles(200_000, 20_000)!;
+    expect([places.length, places[0], places.at(-1)]).toEqual([20_000, 4.5, 199_994.5]);
+  });
+  it("is counted where there is a point for each", () => expect([middles(4, 4), middles(0, 4)]).toEqual([undefined, undefined]));
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MAPS, palette } from "../src/plots/colours";
 import { autoLevels, colour, colourRgb, usable } from "../src/plots/levels";
 import { readNpy } from "../src/plots/npy";
+import { withoutPlace } from "../src/plots/scatter";
 
 function npy(descr: string, shape: string, data: ArrayBufferView, version = 1): ArrayBuffer {
   const head = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(118 - (version > 1 ? 2 : 0)) + "\n";
@@ -33,6 +34,11 @@ describe("arrays of numpy", () => {
 });
 
 describe("levels", () => {
+  it("do not spread what differs by rounding alone", () => {
+    const { low, high } = autoLevels(Float64Array.of(1, 1 - 2 ** -53, 1 + 2 ** -52), false);
+    expect(high - low).toBeGreaterThan(0.5);
+    expect(autoLevels(Float64Array.of(-1.7e308, 1.7e308), false)).toEqual({ low: -1.7e308, high: 1.7e308 });
+  });
   it("leave out single bright pixels", () => {
     const image = new Float32Array(10_000).map((_, index) => index % 100);
     image[77] = 1e9;
@@ -103,5 +109,11 @@ describe("colours", () => {
       expect(colours.every((one) => one >>> 24 === 255)).toBe(true);
       for (let index = 16; index < 256; index += 16) expect(light(colours[index]!)).toBeGreaterThan(light(colours[index - 16]!));
     }
+  });
+});
+
+describe("points without a place", () => {
+  it("are counted, so that it is said that they are left out", () => {
+    expect(withoutPlace(Float64Array.of(0, NaN, 2, 3), Float64Array.of(0, 1, Infinity, 3))).toBe(2);
   });
 });

@@ -15,8 +15,8 @@ from beamloom.results.arrays import ArrayLike, Converted, unit_of_time
 from beamloom.results.plain import NotPlain, to_plain
 from beamloom.results.tree import Group, Node
 
-SHOWN_ELEMENTS = 16
-"""Attributes of at most so many elements are told with their value, and so are datasets of a single element."""
+SHOWN_ELEMENTS = 64
+"""Attributes of at most so many elements are told with their value, such as the names of the signals of a plot; datasets are of one element."""
 SHOWN_TEXT = 200
 """Characters of a single text that are told."""
 

@@ -16,6 +16,16 @@ export interface Columns {
   readonly placeless: number;
 }
 
+/**
+ * Where the points of a curve lie whose elements are only counted, and of which so many at the most were asked for: in the middle of those that
+ * each one is the mean of. Undefined where there is a point for each element.
+ */
+export function middles(elements: number, most: number): Float64Array | undefined {
+  const step = Math.ceil(elements / most);
+  if (!(step > 1)) return undefined;
+  return Float64Array.from({ length: Math.ceil(elements / step) }, (_, index) => (index * step + Math.min((index + 1) * step, elements) - 1) / 2);
+}
+
 /** `edges`: x has one number more than the values, which are then steps between them. `log`: of what is above 0. */
 export function columnsOf(x: Numbers | undefined, curves: readonly Column[], log: boolean, edges = false): Columns {
   const shortest = Math.min(...curves.map((one) => one.values.length));

@@ -103,7 +103,7 @@ function optionsOf(props: CurvesProps, hooks: uPlot.Hooks.Arrays, width: number,
   return {
     width,
     height,
-    scales: { x: { time: props.time === true, range: (_, low, high) => (low === high ? around(low) : [low, high]) }, y: { distr: props.log ? 3 : 1 } },
+    scales: { x: { time: props.time === true, range: (one, low, high) => (one.data[0].length === 1 ? around(one.data[0][0]!) : low === high ? around(low) : [low, high]) }, y: { distr: props.log ? 3 : 1 } },
     axes: [{ ...axis, ...(props.time ? {} : numbers), ...(props.x ? {} : { incrs: WHOLE }), label: props.xLabel }, { ...axis, ...numbers, label: props.yLabel, size: widest, space: 30 * by }],
     ...seriesOf(props, colours),
     cursor: { drag: { x: true, y: !props.marks, uni: 20, setScale: false }, bind: { dblclick: () => null } },

@@ -8,6 +8,8 @@ export interface Levels {
 }
 
 const SAMPLE = 20_000;
+/** Of the numbers themselves: what is lost in some steps of computing. */
+const NOISE = 1e-15;
 /** By the logarithm, levels that are not above 0 begin at this part of the highest. */
 const BELOW = 1e6;
 
@@ -24,9 +26,10 @@ export function autoLevels(data: Numbers, log: boolean): Levels {
   const sorted = Float64Array.from(some).sort();
   const low = sorted[Math.floor(0.005 * (sorted.length - 1))]!;
   const high = sorted[Math.ceil(0.995 * (sorted.length - 1))]!;
-  if (low < high) return { low, high };
+  // Between values that differ by rounding alone there is nothing to see.
+  if (high - low > NOISE * Math.max(Math.abs(low), Math.abs(high))) return { low, high };
   const [bottom, top] = [sorted[0]!, sorted.at(-1)!];
-  if (bottom < top) return { low: bottom, high: top };
+  if (top - bottom > NOISE * Math.max(Math.abs(bottom), Math.abs(top))) return { low: bottom, high: top };
   const above = low + (Math.abs(low) || 1);
   return Number.isFinite(above) ? { low, high: above } : { low: low / 2, high: low };
 }

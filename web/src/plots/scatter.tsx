@@ -27,6 +27,13 @@ export function extent(xs: Numbers, ys: Numbers): Box {
   return { x: left - across, y: bottom - up, width: right - left + 2 * across, height: top - bottom + 2 * up };
 }
 
+/** How many points have no place. */
+export function withoutPlace(xs: Numbers, ys: Numbers): number {
+  let count = 0;
+  for (let index = 0; index < Math.min(xs.length, ys.length); index++) if (!Number.isFinite(xs[index]) || !Number.isFinite(ys[index])) count++;
+  return count;
+}
+
 function limits(values: Numbers): [number, number] {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {

@@ -1,6 +1,7 @@
 /** Curves of the results over their axis, with their errors. */
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
+import { middles } from "../plots/columns";
 import { Curves } from "../plots/curves";
 import type { Box } from "../plots/view";
 import { place, setQuery } from "../route";
@@ -47,10 +48,12 @@ export function CurvesPlot(props: { plan: Of<"curves">; domain: string; run: str
       }),
     [arrays, JSON.stringify(plan.series)],
   );
+  const counted = arrays?.["y0"]?.whole.at(-1) ?? length;
   const x = useMemo(() => {
     const found = arrays?.["x"]?.data;
+    if (plan.x.path === undefined) return middles(counted, MOST_POINTS);
     return found && plan.x.time !== undefined ? Float64Array.from(found, (one) => one * plan.x.time!) : found;
-  }, [arrays?.["x"], plan.x.time]);
+  }, [arrays?.["x"], plan.x.path, plan.x.time, counted]);
   if (!arrays || !curves?.length) return <Waiting error={error} />;
   return (
     <>

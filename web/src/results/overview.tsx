@@ -6,6 +6,7 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { along, COUNTED } from "../plots/along";
 import { autoLevels, usable } from "../plots/levels";
+import { middles } from "../plots/columns";
 import { Curves } from "../plots/curves";
 import { marked } from "../plots/overlay";
 import { Thumb } from "../plots/thumb";
@@ -138,9 +139,13 @@ function CurvesTile(props: { plan: Of<"curves">; domain: string }): JSX.Element 
     () => arrays && plan.series.map((one, index) => ({ label: one.label, values: scaled(arrays[`y${index}`]!.data, one) })),
     [arrays],
   );
-  if (!arrays || !curves) return <Waiting error={error} />;
   const time = plan.x.time;
-  const found = arrays["x"]?.data;
-  const x = found && time !== undefined ? Float64Array.from(found, (one) => one * time) : found;
+  const counted = arrays?.["y0"]?.whole.at(-1) ?? plan.shape[0]!;
+  const x = useMemo(() => {
+    const found = arrays?.["x"]?.data;
+    if (plan.x.path === undefined) return middles(counted, MOST_POINTS);
+    return found && time !== undefined ? Float64Array.from(found, (one) => one * time) : found;
+  }, [arrays?.["x"], plan.x.path, time, counted]);
+  if (!arrays || !curves) return <Waiting error={error} />;
   return <Curves x={x} edges={plan.x.edges === true} time={time !== undefined} xLabel={plan.x.label} yLabel={plan.y} log={plan.log} curves={curves} />;
 }

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { autoLevels, usable } from "../plots/levels";
 import { LookForm, Scale } from "../plots/scale";
-import { Scatter } from "../plots/scatter";
+import { Scatter, withoutPlace } from "../plots/scatter";
 import { place, setQuery } from "../route";
 import { Problem } from "../ui/parts";
 import { useArrays, type Wish } from "./arrays";
@@ -30,6 +30,7 @@ export function ScatterPlot(props: { plan: Of<"scatter">; domain: string; run: s
   const auto = useMemo(() => values && autoLevels(values, look.log), [values, look.log]);
   if (!arrays || !values || !auto) return <Waiting error={error} />;
   const levels = usable(look.levels ?? auto, look.log);
+  const placeless = withoutPlace(arrays["x"]!.data, arrays["y"]!.data);
   return (
     <>
       <Problem error={error} />
@@ -55,6 +56,7 @@ export function ScatterPlot(props: { plan: Of<"scatter">; domain: string; run: s
         onSeen={setSeen}
       />
       <p class="faint">
+        {placeless ? `${placeless} points have no place and are left out. ` : ""}
         {every > 1 ? `Every ${every}th of ${count} points is shown. ` : ""}Wheel or + and −: zoom. Drag or arrows: move. Double click or 0: all of it.
       </p>
     </>

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import type { RunLine } from "../api/answers";
 import { useAsked } from "../api/asked";
 import { get } from "../api/client";
+import { middles } from "../plots/columns";
 import { Curves } from "../plots/curves";
 import { useArrays, type Wish } from "../results/arrays";
 import { domainOf, type Group } from "../results/outline";
@@ -68,7 +69,10 @@ function Together(props: Runs & { drawn: Drawn }): JSX.Element {
   if (!one.arrays || !other.arrays) return one.error || other.error ? <Problem error={one.error ?? other.error} /> : <Empty>Asking for it…</Empty>;
   const [x, otherX] = [one.arrays["x"]?.data, other.arrays["x"]?.data];
   const shared = common(x, otherX);
-  if (((x || otherX) && !shared) || first.leading.length || second.leading.length) return <Beside {...props} />;
+  const [elements, others] = [one.arrays, other.arrays].map((arrays) => arrays["y0"]?.whole.at(-1) ?? 0) as [number, number];
+  // Of long ones each point is a mean of as many elements as that takes.
+  const unlike = elements !== others && Math.max(elements, others) > MOST_POINTS;
+  if (((x || otherX) && !shared) || unlike || first.leading.length || second.leading.length) return <Beside {...props} />;
   const sides = [
     [props.first, first, one.arrays],
     [props.second, second, other.arrays],
@@ -77,7 +81,9 @@ function Together(props: Runs & { drawn: Drawn }): JSX.Element {
   const curves = sides.flatMap(([run, plan, arrays]) =>
     plan.series.map((series, index) => ({ label: `${series.label}, run ${nameOf(run)}`, values: filled(arrays[`y${index}`]!.data, length) })),
   );
-  return <Curves x={shared} edges={first.x.edges} xLabel={first.x.label} yLabel={first.y} log={false} curves={curves} />;
+  const { time } = first.x;
+  const places = shared ? (time === undefined ? shared : Float64Array.from(shared, (one) => one * time)) : middles(elements, MOST_POINTS);
+  return <Curves x={places} edges={first.x.edges} time={time !== undefined} xLabel={first.x.label} yLabel={first.y} log={false} curves={curves} />;
 }
 
 function cell(value: unknown): string {
