@@ -64,9 +64,15 @@ def test_h5web_browses_and_plots_what_is_published(viewer: Viewer, repository: P
 
     viewer.open("/map")
     browser.wait_for("NX Scatter", "key_0", "key_1")
-    (repository / "out" / "h5web-map.png").write_bytes(browser.picture())
     # The first of the two axes is along, as on the dashboard: the name of the other one is turned.
-    assert sorted(browser.run(LABELS)) == [["key_0", True], ["key_1", False]]
+    # They are there a moment after the names in the list of what is to be plotted.
+    names = [["key_0", True], ["key_1", False]]
+    patiently(
+        lambda: sorted(browser.run(LABELS)) == names,
+        "one name along each axis",
+        lambda: browser.run(LABELS),
+    )
+    (repository / "out" / "h5web-map.png").write_bytes(browser.picture())
 
 
 KINDS = {
