@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -263,6 +263,82 @@ def test_what_lies_behind_the_last_image_of_the_run_is_left_alone(tmp_path: Path
     (tmp_path / "run_0005.tif").touch()
     source = opened(tmp_path / "*.tif", packets=4, follow=True, settle_seconds=0.01, poll_seconds=0.005)
     assert numbers(read_series(source)) == [None, 1, 2, 3]
+
+
+def test_a_file_that_gets_its_name_when_it_is_whole_is_not_waited_for_under_the_one_before(
+    tmp_path: Path,
+) -> None:
+    folder = Folder(ImageFilesSettings(url=str(tmp_path), follow=True, settle_seconds=0), tmp_path)
+    whole = write(tmp_path, 1)
+    written = whole.rename(tmp_path / "run_0001.tif.part")
+    assert folder.whole() == []
+    assert list(folder.unfinished) == [written]
+    written.rename(whole)
+    folder.whole()
+    assert folder.whole() == [whole]
+    assert not folder.unfinished
+
+
+@pytest.mark.parametrize("number", ["name", "order"])
+def test_a_file_that_stays_empty_is_waited_for_as_long_as_for_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: Literal["name", "order"]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("beamloom.devices.image_files.folder.time.monotonic", lambda: now)
+    settings = ImageFilesSettings(url=str(tmp_path), follow=True, number=number, idle_seconds=10)
+    folder = Folder(settings, tmp_path)
+    empty = tmp_path / "run_0001.tif"
+    empty.touch()
+    behind = write(tmp_path, 2)
+    assert folder.whole() == []
+    now = 9.0
+    assert folder.whole() == ([] if number == "order" else [behind])
+    assert empty in folder.unfinished
+    now = 10.5
+    assert folder.whole() == ([behind] if number == "order" else [])
+    assert not folder.unfinished
+
+
+def test_a_followed_series_ends_where_its_files_were_renamed_and_one_stayed_empty(
+    tmp_path: Path, opened: Open
+) -> None:
+    source = opened(tmp_path, follow=True, settle_seconds=0.01, poll_seconds=0.002, idle_seconds=0.2)
+    (tmp_path / "run_0003.tif").touch()
+    written = write(tmp_path, 1).rename(tmp_path / "run_0001.tif.part")
+    # It is looked at under both names, or under the last one alone.
+    written.rename(tmp_path / "run_0001.tif")
+    items = read_series(source)
+    assert numbers(items)[:2] == [None, 1]
+
+
+def test_a_folder_that_comes_after_the_run_has_begun_stands_for_its_files(
+    tmp_path: Path, opened: Open
+) -> None:
+    folder = tmp_path / "scan_1"
+    source = opened(folder, packets=4, follow=True, renamed=True, poll_seconds=0.002)
+    end = time.monotonic() + PATIENCE
+    while not source.connected():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    for number in (1, 2):
+        write(unfinished, number)
+    unfinished.rename(folder)
+    assert numbers(read_series(source)) == [None, 1, 2, 3]
+
+
+def test_files_whose_names_are_no_unicode_are_read(tmp_path: Path, opened: Open) -> None:
+    for number, name in ((1, "run_1\udcf8_1.tif"), (2, "run_2\udcf8_2.tif"), (3, "without\udcf8.tif")):
+        write(tmp_path, number).rename(tmp_path / name)
+    items = read_series(opened(tmp_path))
+    assert numbers(items) == [None, 1, 2, 3]
+    assert isinstance(items[1], Packet)
+    parsed = items[1].parse()
+    np.testing.assert_array_equal(parsed.array, picture(1))
+    assert parsed.file.endswith("run_1\\udcf8_1.tif")
+    (unplaced,) = (item for item in items if isinstance(item, Malformed))
+    assert unplaced.reason.startswith("without\\udcf8.tif has no number in its name")
 
 
 def test_a_file_that_is_not_left_alone_for_long_enough_is_not_given(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from beamloom.events import Bearing, Malformed, Packet, frame_bytes
+from beamloom.texts import encodable
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class BackgroundSource:
         if self._fd is None:
             return f"{self._url} is not open; the run has ended or not begun"
         problem = self._reading.problem
-        return None if problem is None else f"{self._url} cannot be read: {problem}"
+        return None if problem is None else encodable(f"{self._url} cannot be read: {problem}")
 
     @property
     def pollable(self) -> int:
@@ -177,6 +178,9 @@ class BackgroundSource:
 
     def _put(self, item: Item) -> bool:
         """Add to the queue, when there is room; whether anybody reads."""
+        if isinstance(item, Malformed):
+            # It may name a file whose name is no Unicode.
+            item.reason = encodable(item.reason)
         size = _size(item)
         with self._room:
             while self._items and (

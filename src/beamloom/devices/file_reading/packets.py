@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from beamloom.devices.fields import MalformedPacket
+from beamloom.texts import encodable
 
 
 class FileHead(Protocol):
@@ -19,6 +20,26 @@ class FileHead(Protocol):
 
 
 Head = TypeVar("Head", bound=FileHead)
+
+
+def write_header(fields: Mapping[str, Any]) -> bytes:
+    """The first frame of such a packet; what is no Unicode, in names of files and in what they say of themselves, is in its escaped form."""
+    try:
+        return msgspec.json.encode(fields)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_encodable(fields))
+
+
+def _encodable(value: Any) -> Any:
+    match value:
+        case str():
+            return encodable(value)
+        case Mapping():
+            return {_encodable(name): _encodable(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_encodable(inner) for inner in value]
+        case _:
+            return value
 
 
 def read_header(frames: Sequence[Any], kind: type[Head]) -> tuple[Head, dict[str, Any]]:

@@ -39,7 +39,7 @@ def is_pattern(path: Path) -> bool:
 def matching(path: Path) -> list[Path]:
     """The files that ``path`` names, in the order in which people count: 2 before 10. Hidden files only where it says so."""
     if not is_pattern(path):
-        return [path] if path.exists() else []
+        return [path] if os.path.exists(path) else []
     return sorted(map(Path, glob.glob(str(path), recursive=True)), key=natural_order)
 
 
@@ -62,8 +62,8 @@ def why_absent(path: Path, *, may_come: bool) -> str | None:
     folder = path.parent
     while is_pattern(folder):
         folder = folder.parent
-    if not folder.is_dir():
-        return f"there is no folder {folder}; is it mounted on this machine?"
+    if not os.path.isdir(folder):
+        return f"there is no folder {folder}, or none that this user may see; is it mounted on this machine?"
     if not os.access(folder, os.R_OK | os.X_OK):
         return f"the folder {folder} may not be read by this user"
     if may_come:

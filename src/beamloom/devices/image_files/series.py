@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from beamloom.devices.file_reading.background import Item, Reading
+from beamloom.devices.file_reading.packets import write_header
 from beamloom.devices.file_reading.read_ahead import WAITS, Job, Step, in_order
-from beamloom.devices.file_reading.urls import is_pattern, number_in, path_of, why_absent
-from beamloom.devices.image_files.folder import Folder
+from beamloom.devices.file_reading.urls import number_in, path_of, why_absent
+from beamloom.devices.image_files.folder import Folder, pattern_of
 from beamloom.devices.image_files.packets import TYP
 from beamloom.devices.image_files.settings import ImageFilesSettings
 from beamloom.events import Malformed, Packet, PacketKind
@@ -30,16 +30,15 @@ class Series:
 
     def items(self, reading: Reading, images: int | None) -> Iterator[Item]:
         """START, an item for each file, at most ``images`` of them, and END."""
-        pattern = self._path / "*" if not is_pattern(self._path) and self._path.is_dir() else self._path
         while True:
-            problem = why_absent(pattern, may_come=self._settings.follow)
+            problem = why_absent(pattern_of(self._path), may_come=self._settings.follow)
             reading.report(problem)
             if problem is None:
                 break
             if reading.wait(self._settings.poll_seconds):
                 return
         yield from in_order(
-            self._steps(Folder(self._settings, pattern), reading, images),
+            self._steps(Folder(self._settings, self._path), reading, images),
             reading,
             readers=self._settings.readers,
             ahead_bytes=self._settings.queue_bytes,
@@ -99,7 +98,7 @@ class Series:
         if came_at is None:
             yield self._start("")
         mark: dict[str, Any] = {"type": "end", "files": highest, "reason": reason}
-        yield Packet(TYP, [msgspec.json.encode(mark)], highest + 1, PacketKind.END)
+        yield Packet(TYP, [write_header(mark)], highest + 1, PacketKind.END)
 
     def _awaits(self, unfinished: Iterable[Path], first: int | None, images: int) -> bool:
         """Whether one of the run's images is still written, though its last one is whole: writers need not end in order."""
@@ -110,7 +109,7 @@ class Series:
 
     def _start(self, first: str) -> Packet:
         mark = {"type": "start", "files": str(self._path), "first": first}
-        return Packet(TYP, [msgspec.json.encode(mark)], None, PacketKind.START)
+        return Packet(TYP, [write_header(mark)], None, PacketKind.START)
 
     def _place(self, path: Path, first: int | None, place: int) -> int | Malformed:
         """The number of the image in the ``place``-th file of the series, or why it has none."""
@@ -119,18 +118,18 @@ class Series:
         counted = number_in(path)
         if counted is None:
             return Malformed(
-                f"{path.name} has no number in its name; use number: order", [path.name.encode()]
+                f"{path.name} has no number in its name; use number: order", [os.fsencode(path.name)]
             )
         number = counted - (counted if first is None else first) + 1
         if number < 1:
-            return Malformed(f"{path.name} comes before the first image, {first}", [path.name.encode()])
+            return Malformed(f"{path.name} comes before the first image, {first}", [os.fsencode(path.name)])
         return number
 
     def _read(self, path: Path, number: int) -> list[Item]:
         try:
             blob = path.read_bytes()
         except OSError as error:
-            return [Malformed(f"{path} cannot be read: {error.strerror}", [path.name.encode()])]
+            return [Malformed(f"{path} cannot be read: {error.strerror}", [os.fsencode(path.name)])]
         self._file_bytes = len(blob)
         head = {"type": "image", "file": str(path)}
-        return [Packet(TYP, [msgspec.json.encode(head), blob], number)]
+        return [Packet(TYP, [write_header(head), blob], number)]
