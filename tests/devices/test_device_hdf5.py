@@ -368,12 +368,47 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert "there is no file a.h5" in problem_of(tmp_path / "a.h5")
     assert "no file matches a_*.h5" in problem_of(tmp_path / "a_*.h5")
     assert "there is no folder" in problem_of(tmp_path / "b" / "a.h5", follow=True)
+    # The file system itself refuses to look for it.
+    assert "there is no file" in problem_of(tmp_path / ("a" * 300))
     (tmp_path / "a.h5").write_bytes(b"no HDF5 at all")
     assert "a.h5: " in problem_of(tmp_path / "a.h5")
     with h5py.File(tmp_path / "c.h5", "w") as file:
         file["image"] = np.zeros((2, 2))
     assert "say which dataset it is" in problem_of(tmp_path / "c.h5")
     assert "there is no /x in it; it has /image [2, 2]" in problem_of(tmp_path / "c.h5", dataset="/x")
+
+
+def test_text_that_is_no_unicode_is_told_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "pr\udcf8ve.h5"
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["entry/data/data"] = STACK
+        file.create_group(b"gr\xf8p")["length"] = 3.0
+        file["entry"].attrs[b"l\xe6ngde"] = 2.0
+        unit = h5py.h5a.create(
+            file["entry"].id,
+            b"unit",
+            h5py.h5t.py_create(h5py.string_dtype("ascii"), logical=True),
+            h5py.h5s.create(h5py.h5s.SCALAR),
+        )
+        unit.write(np.array(b"\xb5m", h5py.string_dtype("ascii")))
+    (tmp_path / "a.h5").rename(path)
+    items = read_file(path)
+    expect_stack(items, STACK)
+    start = packets_of(items)[0].parse()
+    assert isinstance(start, Hdf5Start)
+    assert start.file.endswith("pr\\udcf8ve.h5")
+    assert start.attributes["/entry"] == {"unit": "\\udcb5m", "l\ufffdngde": 2.0}
+    assert start.values == {"/gr\ufffdp/length": 3.0}
+
+
+def test_what_a_file_says_in_a_type_that_nobody_knows_does_not_matter(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["entry/data/data"] = STACK
+        h5py.h5d.create(file["entry"].id, b"begun", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((1,), (1,)))
+    items = read_file(tmp_path / "a.h5")
+    expect_stack(items, STACK)
+    start = packets_of(items)[0].parse()
+    assert start.values == {"/entry/begun": "<of a type that cannot be read>"}
 
 
 def test_a_damaged_chunk_fails_its_own_event_and_no_other(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ Head = TypeVar("Head", bound=FileHead)
 
 
 def write_header(fields: Mapping[str, Any]) -> bytes:
-    """The first frame of such a packet; what is no Unicode, in names of files and in what they say of themselves, is in its escaped form."""
+    """The first frame of such a packet. What is no Unicode, as in names of files, is in its escaped form."""
     try:
         return msgspec.json.encode(fields)
     except UnicodeEncodeError:

@@ -146,7 +146,7 @@ def _numbered(group: Any, prefix: str, *deeper: str) -> Iterator[Any]:
     """The groups ``prefix1``, ``prefix2``, ... in the order of their numbers, and so on inward."""
     if not is_group(group):
         return
-    names = [name for name in group if name.startswith(prefix) and name[len(prefix) :].isdecimal()]
+    names = [name for name in map(text, group) if name.startswith(prefix) and name[len(prefix) :].isdecimal()]
     for name in sorted(names, key=lambda name: int(name[len(prefix) :])):
         node = member(group, name)
         if node is not None:
@@ -212,7 +212,9 @@ def has_frames(node: Any) -> bool:
 
 def links(group: Any) -> list[str]:
     """The names ``data_000001``, ``data_000002``, ... in it, in the order of their numbers."""
-    return sorted((name for name in group if _LINK.fullmatch(name)), key=lambda name: int(name[5:]))
+    return sorted(
+        (name for name in map(text, group) if _LINK.fullmatch(name)), key=lambda name: int(name[5:])
+    )
 
 
 def _datasets(file: Any) -> Iterator[Any]:

@@ -17,8 +17,8 @@ from beamloom.devices.hdf5.choice import NoFrames, SeveralStacks
 from beamloom.devices.hdf5.layout import Segment, has_ended, segments_of
 from beamloom.devices.hdf5.stack import open_file, size_and_time
 
-BROKEN: Final = (OSError, LookupError, RuntimeError, ValueError)
-"""What h5py raises for damaged files."""
+BROKEN: Final = (OSError, LookupError, RuntimeError, TypeError, ValueError)
+"""What h5py raises for damaged files, and for types that it does not know."""
 _SETTLED_NS: Final = 2 * 10**9
 
 

@@ -9,7 +9,9 @@ still holds locked is sound only where a chunk is in it: there a frame that is n
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ from beamloom.devices.codecs import UnknownCompression
 from beamloom.devices.fields import MalformedPacket
 from beamloom.devices.file_reading.background import Item, Reading
 from beamloom.devices.file_reading.locks import is_locked
+from beamloom.devices.file_reading.packets import write_header
 from beamloom.devices.file_reading.read_ahead import WAITS, Job, Step
 from beamloom.devices.file_reading.urls import is_pattern
 from beamloom.devices.hdf5.layout import Segment
@@ -132,7 +135,7 @@ class SeriesReader:
         if self._frames is not None and self._next >= self._frames:
             reason = _ALL
         mark = {"type": "end", "frames": self._next, "reason": reason}
-        yield Packet(TYP, [msgspec.json.encode(mark)], self._next + 1, PacketKind.END)
+        yield Packet(TYP, [write_header(mark)], self._next + 1, PacketKind.END)
 
     # ---- files ----------------------------------------------------------------------------------------------------------
 
@@ -218,7 +221,7 @@ class SeriesReader:
                 # Its writer is at work; it is opened again when that is done.
                 why = "there is no such file any more" if isinstance(error, FileNotFoundError) else str(error)
                 fault = f"{stack.path} cannot be read any more: {why}"
-            if idle and fault is None and not stack.path.exists():
+            if idle and fault is None and not os.path.exists(stack.path):
                 fault = f"{stack.path} is not there any more"
             if fault is None and (over or len(stack) > length):
                 final = over
@@ -296,10 +299,11 @@ class SeriesReader:
             }
             master = self._path if not is_pattern(self._path) else stack.path
             if master != stack.path:
-                with open_file(master)[0] as file:
+                # It may be gone, or be written at this moment.
+                with contextlib.suppress(*BROKEN), open_file(master)[0] as file:
                     mark["attributes"] |= attributes_of(file, file)
                     mark["values"] = values_of(file) | mark["values"]
-        return Packet(TYP, [msgspec.json.encode(mark)], None, PacketKind.START)
+        return Packet(TYP, [write_header(mark)], None, PacketKind.START)
 
     def _fetch(self, stack: Stack, index: int, count: int) -> Step:
         """The next ``count`` frames of the series, which are those at ``index`` of the stack."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Callable
 from typing import Any, Final
 
-from beamloom.devices.hdf5.choice import member
+from beamloom.devices.hdf5.choice import member, text
 
 _SMALL: Final = 16
 """Elements of what is a value of the set-up, and no data."""
 _VALUES: Final = 500
 """Values of one file that go into the START packet."""
+_UNREADABLE: Final = (OSError, LookupError, RuntimeError, TypeError, ValueError)
+"""What h5py raises for what is damaged, and for types that it does not know."""
 
 
 def attributes_of(file: Any, dataset: Any) -> dict[str, dict[str, Any]]:
@@ -28,7 +33,8 @@ def values_of(file: Any) -> dict[str, Any]:
     """The small datasets of the file by name: wavelength, distance, time per frame, and whatever else was written of the set-up."""
     found: dict[str, Any] = {}
 
-    def look(name: str, node: Any) -> None:
+    def look(named: Any, node: Any) -> None:
+        name = text(named)
         # When it ended is nothing that a start can tell, even where it is known by now.
         if (
             name.endswith("end_time")
@@ -38,20 +44,23 @@ def values_of(file: Any) -> dict[str, Any]:
         ):
             return
         if node.ndim < 2 and 0 < (node.size or 0) <= _SMALL and node.maxshape == node.shape:
-            found[f"/{name}"] = _plain(node[()])
+            found[f"/{name}"] = _read(lambda: node[()])
 
-    file.visititems(look)
+    # Where something in it cannot be opened, what comes before that is told.
+    with contextlib.suppress(*_UNREADABLE):
+        file.visititems(look)
     return found
 
 
 def _plain_attributes(node: Any) -> dict[str, Any]:
-    attributes: dict[str, Any] = {}
-    for name in node.attrs:
-        try:
-            attributes[name] = _plain(node.attrs[name])
-        except (OSError, TypeError):
-            attributes[name] = "<of a type that cannot be read>"
-    return attributes
+    return {text(name): _read(functools.partial(node.attrs.__getitem__, name)) for name in node.attrs}
+
+
+def _read(read: Callable[[], Any]) -> Any:
+    try:
+        return _plain(read())
+    except _UNREADABLE:
+        return "<of a type that cannot be read>"
 
 
 def _plain(value: Any) -> Any:
