@@ -127,5 +127,6 @@ def test_a_process_that_ends_by_an_error_says_which_one_as_it_leaves() -> None:
         with pytest.raises(zmq.ZMQError):
             serve(ingester, channel)
         left = [one.message for one in bench.channels["controller"].receive(0.0)]
-        reasons = [message.reason for message in left if isinstance(message, Leaving)]
-        assert reasons == ["failed with ZMQError: Too many open files as stream 'camera' was read"]
+        said = [message for message in left if isinstance(message, Leaving)]
+        reason = "failed with ZMQError: Too many open files as stream 'camera' was read"
+        assert said == [Leaving(reason, failed=True)]

@@ -38,7 +38,7 @@ class Counting:
     def wait(self, now: float) -> float:
         return 1.0
 
-    def leave(self, reason: str) -> None:
+    def leave(self, reason: str, *, failed: bool = False) -> None:
         pass
 
 

@@ -288,8 +288,8 @@ class ControllerService:
                 self._confirm(member, armed, now)
             case Drains(reason=reason):
                 self.departures.begin(member, reason, now, self._arming, self.active)
-            case Leaving(reason=reason):
-                self._lose(member, reason, now, killed=False)
+            case Leaving(reason=reason, failed=failed):
+                self._lose(member, reason, now, killed=failed)
             case LogRecords(records=records):
                 self.logbook.keep(member.name, records)
             case Failed(run=run, event=None) if self._arming is not None and run == self._arming.run.run_id:
@@ -473,7 +473,7 @@ class ControllerService:
             return min(LONGEST_WAIT, longest, self.active.wait(now))
         return longest
 
-    def leave(self, reason: str) -> None:
+    def leave(self, reason: str, *, failed: bool = False) -> None:
         """The process ends."""
         self._commands.end(reason)
         if self._arming is not None:

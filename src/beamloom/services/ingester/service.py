@@ -402,13 +402,13 @@ class IngesterService:
         self._run = None
         self._arming_until = None
 
-    def leave(self, reason: str) -> None:
+    def leave(self, reason: str, *, failed: bool = False) -> None:
         """The process ends."""
         self._release()
         self._spooling.close()
         self._lending.close()
         self._preparation.close()
-        self.member.leave(reason)
+        self.member.leave(reason, failed=failed)
 
     @property
     def spool_folder(self) -> Path | None:

@@ -443,7 +443,7 @@ class ReducerService:
             self._finished = True
         self._journal.after(partial(self._channel.send, CONTROLLER, Finished(run)))
 
-    def leave(self, reason: str) -> None:
+    def leave(self, reason: str, *, failed: bool = False) -> None:
         """The process ends."""
         self._acknowledge(self._acknowledgements.take())
         self._journal.close(remove=self._finished)
@@ -452,7 +452,7 @@ class ReducerService:
         self._desk.close()
         self._keeping.close()
         self._reducing.close()
-        self.member.leave(reason)
+        self.member.leave(reason, failed=failed)
 
     def notes(self, now: float) -> dict[str, Any]:
         """What it waits for, and what it is not keeping; may be called in any thread."""

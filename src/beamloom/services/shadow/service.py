@@ -228,10 +228,10 @@ class ShadowService:
         longest = IDLE_WAIT if self._run is None else LONGEST_WAIT
         return min(longest, self.member.wait(now), self._pair.wait(now))
 
-    def leave(self, reason: str) -> None:
+    def leave(self, reason: str, *, failed: bool = False) -> None:
         """The process ends."""
         self._pair.leave(reason)
-        self.member.leave(reason)
+        self.member.leave(reason, failed=failed)
         self._notes.leave()
 
     # ---- what is told of it -----------------------------------------------------------------------------------------------

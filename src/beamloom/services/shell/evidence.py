@@ -7,6 +7,7 @@ and stays when that ends the process.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import socket
@@ -23,9 +24,12 @@ from beamloom.engine.accounts.faults import PROCESS, Failure
 from beamloom.engine.assembling.ready import Ready
 from beamloom.parameters import ParameterSet
 from beamloom.services.shell.code_version import build_metadata
+from beamloom.services.shell.raised import RAISED, pass_interrupt
 from beamloom.services.shell.state_folders import state_folder
 from beamloom.settings import ReducerSettings, WorkerSettings
 from beamloom.version import VERSION
+
+logger = logging.getLogger(__name__)
 
 SUSPECT = "suspect"
 """Stands in the name of a capsule in the place of the signature, while nobody knows how the call ends."""
@@ -118,11 +122,9 @@ class Evidence:
         self, ready: Ready, parameters: ParameterSet, tick: bool, analysis: Any, note: Callable[[str], None]
     ) -> Iterator[None]:
         """Within, the process may end: a capsule of the call is there, and ``note`` has its name."""
-        name = self.shelf.put(
-            self._run,
+        name = self._put(
             SUSPECT,
             ready.event,
-            self._service,
             lambda room: msgspec.structs.replace(
                 self._map(DIED, ready, parameters, tick, analysis, room, when="before"), died=True
             ).encode(),
@@ -144,8 +146,20 @@ class Evidence:
         signature = failure.signature
         if not self.shelf.room(self._run, signature):
             return failure
-        name = self.shelf.put(self._run, signature, event, self._service, lambda room: capsule(room).encode())
+        name = self._put(signature, event, lambda room: capsule(room).encode())
         return msgspec.structs.replace(failure, capsule=name) if name else failure
+
+    def _put(
+        self, signature: str, event: int | str, encode: Callable[[int], bytes], *, temporary: bool = False
+    ) -> str:
+        """The name of the capsule that was kept; empty for none. The event goes its way whatever becomes of its capsule."""
+        try:
+            return self.shelf.put(self._run, signature, event, self._service, encode, temporary=temporary)
+        # Above all MemoryError: a capsule is a copy of all packets. And what is pickled is the user's.
+        except RAISED as error:
+            pass_interrupt(error)
+            logger.warning("no capsule of event %s is kept: %s: %s", event, type(error).__name__, error)
+            return ""
 
     def _map(
         self,

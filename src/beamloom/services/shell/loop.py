@@ -37,8 +37,8 @@ class Service(Protocol):
     def wait(self, now: float) -> float:
         """How long, in seconds, nothing needs to be done unless a message arrives."""
 
-    def leave(self, reason: str) -> None:
-        """The process ends: release what is held, tell the others."""
+    def leave(self, reason: str, *, failed: bool = False) -> None:
+        """The process ends: release what is held, tell the others. ``failed``: by an error that nobody has foreseen."""
 
 
 def interrupts_raise() -> bool:
@@ -137,11 +137,11 @@ def serve(
             return 2
         logger.info("ends: %s", end.reason)
         return 0
-    except Exception as error:
+    except BaseException as error:
         failure = " ".join([f"failed with {type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
         raise
     finally:
         try:
-            service.leave(failure or end.reason or ended() or "failed")
+            service.leave(failure or end.reason or ended() or "failed", failed=failure is not None)
         finally:
             channel.close()

@@ -139,6 +139,6 @@ class Membership:
         self._channel.rename(new_peer_id(self._name))
         self._next_attempt = 0.0
 
-    def leave(self, reason: str) -> None:
-        """Tell the controller that this process ends."""
-        self._channel.send(CONTROLLER, Leaving(reason))
+    def leave(self, reason: str, *, failed: bool = False) -> None:
+        """Tell the controller that this process ends; ``failed``: by an error that nobody has foreseen."""
+        self._channel.send(CONTROLLER, Leaving(reason, failed))

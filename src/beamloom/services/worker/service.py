@@ -353,7 +353,7 @@ class WorkerService:
             self._copying.end_run()
         self._channel.send(CONTROLLER, Finished(told))
 
-    def leave(self, reason: str) -> None:
+    def leave(self, reason: str, *, failed: bool = False) -> None:
         """The process ends."""
         self._run = None
         if self._map is not None:
@@ -362,7 +362,7 @@ class WorkerService:
             except RAISED as error:
                 pass_interrupt(error)
                 logger.warning("%s failed: %r", self._map.where("close"), error)
-        self.member.leave(reason)
+        self.member.leave(reason, failed=failed)
         self._notes.leave()
 
     def notes(self, now: float) -> dict[str, Any]:

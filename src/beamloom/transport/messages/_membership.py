@@ -104,6 +104,8 @@ class Leaving(Message):
     """A process → controller: I end, for this reason."""
 
     reason: str
+    failed: bool = False
+    """Whether it ends by an error that nobody has foreseen, maybe because of an event that it holds."""
 
 
 class Pulse(Message):
