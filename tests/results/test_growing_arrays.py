@@ -152,3 +152,11 @@ def test_rows_before_the_start_are_let_go_with_their_chunks() -> None:
     growing.place(np.array([3]), np.array([-1]))
     assert np.array_equal(growing.snapshot(), np.arange(9970, 10_000))
     assert len(growing.snapshot()._chunks) <= 5
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">u2", [("n", ">i4"), ("x", ">f4")]])
+def test_it_is_in_the_byte_order_that_it_says_however_many_chunks_are_read(dtype: Any) -> None:
+    values = np.zeros(40, dtype)
+    array = grown(values)
+    for part in (np.asarray(array), array[:], array[3:35], array[::-1], array[[1, 30]], array[0:2]):
+        assert part.dtype == np.dtype(dtype)

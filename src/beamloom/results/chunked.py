@@ -239,7 +239,8 @@ class FrozenArray:
             return only
         if not pieces:
             return np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
-        return np.concatenate(pieces)
+        # By itself it would turn them to the byte order of this machine, and the type that was told would not be theirs.
+        return np.concatenate(pieces, dtype=pieces[0].dtype)
 
     def _gathered(self, rows: Array) -> Array:
         """The rows of these sorted numbers, as a new array."""
