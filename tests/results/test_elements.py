@@ -124,3 +124,17 @@ def test_tables_that_are_too_large_are_refused_before_they_are_made() -> None:
 def test_columns_are_as_long_as_the_shortest() -> None:
     table = table_of([("a", np.arange(3)), ("b", np.arange(2))])
     assert as_csv(table) == b"a,b\r\n0,0\r\n1,1\r\n"
+
+
+def test_a_dataset_without_rows_yet_is_a_table_without_rows(url: str) -> None:
+    table = table_of([("a", np.zeros((0, 2))), ("b", np.zeros((0, 2, 2), bool)), ("c", np.zeros((3, 0)))])
+    assert table.columns == ["a[0]", "a[1]", "b[0,0]", "b[0,1]", "b[1,0]", "b[1,1]"]
+    assert table.rows == []
+
+
+def test_numbers_from_the_end_are_of_their_axis_wherever_they_stand(url: str) -> None:
+    assert get(url, "image", select="[...,-1]").json()["rows"] == [["3"], ["7"], ["11"]]
+    assert get(url, "image", select="[[0,2],-1]").json()["rows"] == [["3"], ["11"]]
+    assert get(url, "image", select="[-1,...,-4]").json()["rows"] == [["8"]]
+    for wrong in ("[-1,-1,-1]", "[-99999999999999999999]", "[-1,x]"):
+        assert get(url, "image", select=wrong).status_code == 400

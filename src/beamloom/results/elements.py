@@ -56,7 +56,8 @@ def _columns(name: str, part: Array) -> Iterator[tuple[str, list[str]]]:
     elif part.ndim == 1:
         yield name, _texts(part)
     else:
-        flat = part.reshape(len(part), -1)
+        # Without rows numpy cannot tell by itself how many columns there are.
+        flat = part.reshape(len(part), math.prod(part.shape[1:]))
         places = np.ndindex(*part.shape[1:])
         for column, place in enumerate(places):
             yield f"{name}[{','.join(map(str, place))}]", _texts(flat[:, column])

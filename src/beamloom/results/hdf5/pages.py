@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
-import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 from starlette.requests import Request
@@ -30,7 +29,7 @@ from beamloom.results.encodings import NPY, as_npy
 from beamloom.results.hdf5 import views
 from beamloom.results.hdf5.answers import JSON, send
 from beamloom.results.hdf5.catalog import Catalog, Entry
-from beamloom.results.hdf5.selecting import read_selection
+from beamloom.results.hdf5.selecting import entries_of, read_selection
 from beamloom.results.hdf5.shelf import Shelf
 from beamloom.results.outline import outline
 from beamloom.results.selection import NothingSelected, SelectionError
@@ -38,7 +37,7 @@ from beamloom.results.shown import Size, shown
 
 CSV = "text/csv"
 SHAPE = "X-Beamloom-Shape"
-_NEGATIVE = re.compile(r"\s*-\d+\s*")
+_NEGATIVE = re.compile(r"-\d{1,20}")
 
 
 def page_routes(shelf: Shelf) -> list[Told]:
@@ -182,12 +181,11 @@ def _shape(values: ArrayLike) -> str:
 
 
 def _from_the_end(select: str | None, shape: tuple[int, ...]) -> str | None:
-    """The same selection with single negative numbers counted from the end."""
+    """The same selection with single negative numbers counted from the end. Raises SelectionError."""
     if select is None or "-" not in select:
         return select
-    inner = select.strip().removeprefix("[").removesuffix("]")
-    entries = [
-        str(int(entry) + length) if _NEGATIVE.fullmatch(entry) else entry
-        for entry, length in zip(inner.split(","), np.array(shape, int), strict=False)
-    ]
-    return f"[{','.join(entries)}]"
+    return f"[{','.join(map(_counted, entries_of(select, len(shape)), shape))}]"
+
+
+def _counted(entry: str, length: int) -> str:
+    return str(int(entry) + length) if _NEGATIVE.fullmatch(entry) else entry

@@ -8,7 +8,6 @@ one position each, a row of numbers.
 from __future__ import annotations
 
 import re
-from types import EllipsisType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,10 +23,15 @@ _ENTRY = re.compile(r"\s*(\[[^\[\]]*\]|[^,\[\]]+)\s*(,|$)")
 
 def parse_select(text: str | None, shape: tuple[int, ...]) -> tuple[Axis, ...]:
     """The selection of each axis. Raises SelectionError for one that is malformed or does not fit the shape."""
-    entries = _with_all_axes([] if text is None else _entries(text), len(shape), text)
+    entries = entries_of(text, len(shape))
     return tuple(
         _axis(entry, axis, length) for axis, (entry, length) in enumerate(zip(entries, shape, strict=True))
     )
+
+
+def entries_of(text: str | None, rank: int) -> list[str]:
+    """What a selection has for each of ``rank`` axes. Raises SelectionError for one that is malformed or has too many."""
+    return _with_all_axes([] if text is None else _entries(text), rank, text)
 
 
 def read_selection(values: ArrayLike, text: str | None) -> npt.NDArray[Any]:
@@ -71,8 +75,8 @@ def _entries(text: str) -> list[str]:
     return entries
 
 
-def _with_all_axes(entries: list[str], rank: int, text: str | None) -> list[str | EllipsisType]:
-    full: list[str | EllipsisType] = list(entries)
+def _with_all_axes(entries: list[str], rank: int, text: str | None) -> list[str]:
+    full = list(entries)
     if "..." in full:
         place = full.index("...")
         full[place : place + 1] = [":"] * (rank - len(full) + 1)
@@ -84,8 +88,7 @@ def _with_all_axes(entries: list[str], rank: int, text: str | None) -> list[str 
     return full
 
 
-def _axis(entry: str | EllipsisType, axis: int, length: int) -> Axis:
-    text = str(entry)
+def _axis(text: str, axis: int, length: int) -> Axis:
     try:
         if text.startswith("["):
             positions = [int(number) for number in text[1:-1].split(",") if number.strip()]
