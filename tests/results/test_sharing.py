@@ -7,7 +7,7 @@ import dataclasses
 import pickle
 import threading
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -43,6 +43,11 @@ class Record(msgspec.Struct):
 
 class FrozenRecord(msgspec.Struct, frozen=True):
     counts: list[int]
+
+
+class Profile(NamedTuple):
+    peak: float
+    counts: Any
 
 
 PLAIN = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=2)
@@ -259,3 +264,17 @@ def test_a_value_that_becomes_another_kind_of_thing_is_seen(before: Any, now: An
         second = sharer.copy(wrap(now), first)
         assert repr(second) == repr(wrap(now))
         assert (second is first) == (before is now)
+
+
+def test_what_a_named_tuple_holds_is_copied_and_its_changes_are_seen() -> None:
+    counts = np.zeros(3)
+    tree = {"profile": Profile(1.0, counts), "shape": Profile(1.0, "all")}
+    sharer = Sharer()
+    first = sharer.copy(tree)
+    assert sharer.copy(tree, first) is first
+    counts[1] = 5
+    second = sharer.copy(tree, first)
+    assert second["profile"] is not first["profile"]
+    assert second["shape"] is first["shape"]
+    assert type(second["profile"]) is Profile
+    assert (first["profile"].counts[1], second["profile"].counts[1]) == (0, 5)

@@ -93,7 +93,7 @@ class Sharer:
             return _copied_array(value, before)
         if isinstance(value, dict):
             return self._dictionary(value, before, level)
-        if isinstance(value, list) or kind is tuple:
+        if isinstance(value, list | tuple):
             return self._sequence(value, before, level)
         if is_result_type(value):
             return self._result(value, before, level)
@@ -120,16 +120,18 @@ class Sharer:
         return copied
 
     def _sequence(self, value: list[Any] | tuple[Any, ...], before: Any, level: int) -> Any:
-        kind = list if isinstance(value, list) else tuple
+        kind = list if isinstance(value, list) else type(value)
         known = before if type(before) is kind else ()
         if _all_plain(value):
-            return before if type(before) is kind and _same_plain_sequences(value, before) else kind(value)
+            same = type(before) is kind and _same_plain_sequences(value, before)
+            return before if same else _sequence_of(value, value)
         shared = min(len(known), len(value))
         copied = [
             self._copy(one, known[place] if place < shared else None, level + 1)
             for place, one in enumerate(value)
         ]
-        return before if type(before) is kind and _same_elements(copied, before) else kind(copied)
+        same = type(before) is kind and _same_elements(copied, before)
+        return before if same else _sequence_of(value, copied)
 
     def _result(self, value: ResultType, before: Any, level: int) -> Any:
         version = value.version
@@ -162,6 +164,14 @@ def may_change(value: Any) -> bool:
         and not isinstance(value, UNCHANGING)
         and not _is_record(value)
     )
+
+
+def _sequence_of(like: list[Any] | tuple[Any, ...], elements: Iterable[Any]) -> Any:
+    """A list, a tuple, or a named tuple of the same class with these elements; of other classes of tuples a tuple."""
+    if isinstance(like, list):
+        return list(elements)
+    make = getattr(type(like), "_make", tuple)
+    return make(elements)
 
 
 def _is_record(value: Any) -> bool:
