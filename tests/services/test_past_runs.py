@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+import h5py
 import httpx
 import numpy as np
 import pytest
@@ -213,3 +215,13 @@ def test_the_oldest_runs_go_when_they_are_too_many_or_too_large() -> None:
 )
 def test_what_a_tree_holds_is_estimated(value: Any, bytes_held: int) -> None:
     assert size(value) == bytes_held
+
+
+def test_a_dataset_of_a_file_that_is_closed_ends_no_run(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "frames.h5", "w") as file:
+        published = {"frames": file.create_dataset("frames", data=np.zeros(5)), "sum": np.zeros(5)}
+        assert size(published) == 80
+    assert size(published) == 48
+    past = PastRuns()
+    past.add(RunRecord(run="r1"), Snapshot(1, "r1", published))
+    assert past.find("last")[0].run == "r1"

@@ -10,6 +10,7 @@ measured stays.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -139,7 +140,10 @@ def size(value: Any) -> int:
         return sum(size(one) for one in value)
     if isinstance(value, bytes | str):
         return len(value)
-    bytes_held = getattr(value, "nbytes", None)
-    if bytes_held is None and hasattr(value, "shape") and hasattr(value, "dtype"):
-        bytes_held = int(np.prod(value.shape)) * np.dtype(value.dtype).itemsize
+    try:
+        bytes_held = getattr(value, "nbytes", None)
+        if bytes_held is None and hasattr(value, "shape") and hasattr(value, "dtype"):
+            bytes_held = math.prod(value.shape) * np.dtype(value.dtype).itemsize
+    except Exception:  # noqa: BLE001  a dataset of a file that is closed, or whatever else an object of the analysis may raise
+        bytes_held = None
     return bytes_held if isinstance(bytes_held, int) else 8
