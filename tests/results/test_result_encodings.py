@@ -96,6 +96,15 @@ POINT = np.dtype([("x", "<f4"), ("name", "S3")])
         (Reading(1.5), {"value": 1.5}),
         (collections.OrderedDict(a=1), {"a": 1}),
         (collections.UserDict(a=1), {"a": 1}),
+        (range(2), [0, 1]),
+        ({"run\udc80.h5": "run\udc80.h5"}, {"run\\udc80.h5": "run\\udc80.h5"}),
+        (np.array(["run\udc80.h5"]), ["run\\udc80.h5"]),
+        (np.array([3, "NaT"], "m8[M]"), [3.0, None]),
+        (np.array([3, "NaT"], "m8"), [3.0, None]),
+        (np.zeros(1, "M8"), [0.0]),
+        (np.ma.array([1.5, 2.5], mask=[False, True]), [1.5, None]),
+        (np.ma.array([1 + 1j, 2j], mask=[False, True]), [[1.0, 1.0], [None, 0.0]]),
+        (memoryview(b"a-b-")[::2], "YWI="),
     ],
     ids=lambda part: type(part).__name__,
 )
@@ -155,6 +164,13 @@ def test_npy_is_what_numpy_saves(value: Any) -> None:
     assert np.array_equal(loaded, value)
 
 
+def test_npy_shows_nothing_that_is_masked() -> None:
+    masked = np.ma.array([1.5, 2.5], mask=[False, True])
+    np.testing.assert_array_equal(np.load(io.BytesIO(as_npy([masked]))), [1.5, NAN])
+    counts = np.ma.array([1, 2], mask=[False, True], fill_value=-1)
+    np.testing.assert_array_equal(np.load(io.BytesIO(as_npy([counts]))), [1, -1])
+
+
 @pytest.mark.parametrize(
     ("matches", "sentence"),
     [
@@ -162,7 +178,7 @@ def test_npy_is_what_numpy_saves(value: Any) -> None:
         ([{"a": 1}], "npy holds an array and the path selects a dict"),
         (["text"], "selects a str"),
         ([[[1], [1, 2]]], "selects a list"),
-        ([np.array([None])], "selects a ndarray"),
+        ([np.array([None])], "selects a ndarray of object"),
     ],
     ids=lambda part: type(part).__name__,
 )

@@ -25,6 +25,8 @@ from typing import Any, Protocol, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from beamloom.texts import encodable
+
 TEXT: np.dtype[Any] = np.dtype("O", metadata={"vlen": str})
 """The data type of text of any length, marked as h5py marks it."""
 
@@ -54,6 +56,13 @@ def is_array_like(value: object) -> TypeGuard[ArrayLike]:
         and hasattr(type(value), "__getitem__")
         and not hasattr(value, "iloc")
     )
+
+
+def filled(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An array without a mask: what is masked is NaN, in integers and others the fill value."""
+    if not isinstance(array, np.ma.MaskedArray):
+        return array
+    return np.asarray(array.filled(np.nan) if array.dtype.kind in "fc" else array.filled())
 
 
 def arrays_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -152,14 +161,31 @@ def converted(part: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
             result[name] = converted(part[name], result.dtype[name].base)
         return result
     if dtype == TEXT and part.dtype.kind in "UT":
-        texts = np.empty(part.shape, TEXT)
-        texts[...] = part.astype(object)
-        return texts
+        return _texts(part)
     if part.dtype.kind in "Mm":
         return part.view(dtype)
     if part.dtype.kind == "U":
-        return np.char.encode(part, "utf-8").astype(dtype)
+        return np.char.encode(part, "utf-8", "replace").astype(dtype)
     return part.astype(dtype, copy=False)
+
+
+def clean_text(text: str) -> str:
+    """Text as HDF5 can hold it: no NUL, no halves of characters."""
+    return encodable(text.replace("\0", "\\x00"))
+
+
+def _texts(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    elements = part.ravel().tolist()
+    try:
+        is_clean = b"\0" not in "".join(elements).encode()
+    except (TypeError, UnicodeEncodeError):
+        is_clean = False
+    if not is_clean:
+        # What is missing is no text either.
+        elements = [clean_text(one) if isinstance(one, str) else "" for one in elements]
+    texts = np.empty(len(elements), TEXT)
+    texts[:] = elements
+    return texts.reshape(part.shape)
 
 
 def _held_record(dtype: np.dtype[Any]) -> np.dtype[Any] | None:

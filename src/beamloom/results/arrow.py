@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from beamloom.results.arrays import is_array_like
+from beamloom.results.arrays import filled, is_array_like
 from beamloom.results.columns import columns_of
 from beamloom.results.plain import NotPlain, to_json
 
@@ -99,7 +99,10 @@ def _length(column: Any) -> int | None:
 def _array(pa: Any, values: Any) -> Any:
     if not is_array_like(values):
         return pa.array([one.tolist() if isinstance(one, np.ndarray | np.generic) else one for one in values])
-    array = np.asarray(values[...])
+    part = values[...]
+    if isinstance(part, np.ma.MaskedArray) and part.ndim == 1 and part.dtype.kind in "biufSU":
+        return pa.array(_native(part.data), mask=np.ma.getmaskarray(part))
+    array = np.asarray(filled(part))
     if array.dtype.names is not None:
         fields = [_array(pa, array[name]) for name in array.dtype.names]
         return pa.StructArray.from_arrays(fields, names=list(array.dtype.names))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from beamloom.errors import UserError
-from beamloom.results.arrays import is_array_like
+from beamloom.results.arrays import filled, is_array_like
 from beamloom.results.arrow import NoArrow, NoTable, to_arrow
 from beamloom.results.plain import NotPlain, to_json
 
@@ -74,7 +74,7 @@ def as_npy(matches: list[Any]) -> bytes:
     array = _numbers(matches[0])
     if array is None:
         raise NotAcceptable(
-            f"npy holds an array and the path selects a {type(matches[0]).__name__}; select an array, or ask for JSON or pickle."
+            f"npy holds an array and the path selects a {_kind(matches[0])}; select an array of numbers or texts, or ask for JSON or pickle."
         )
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
@@ -100,9 +100,13 @@ def as_arrow(matches: list[Any]) -> bytes:
         ) from error
 
 
+def _kind(value: Any) -> str:
+    return f"{type(value).__name__} of {value.dtype}" if is_array_like(value) else type(value).__name__
+
+
 def _numbers(value: Any) -> Any:
     if is_array_like(value):
-        array = np.asarray(value[...])
+        array = np.asarray(filled(value[...]))
         return None if array.dtype.hasobject else array
     if isinstance(value, list | tuple | bool | int | float | complex):
         try:

@@ -8,9 +8,10 @@ numpy array                           nested lists
 array or number, complex              [real, imaginary], as a last axis
 array of records                      an object with one list for each field
 ``datetime``, ``datetime64``          ISO 8601 text
-``timedelta``, ``timedelta64``        seconds
+``timedelta``, ``timedelta64``        seconds; of years or months, which have no fixed length, their count
 bytes                                 base64 text; in numpy's byte strings the text they hold
-tuple, set                            list
+tuple, set, ``range``                 list
+text that is no Unicode               the text, with what is none in its escaped form
 keys that are all numbers, or all     an object of columns: ``key_0``, ``key_1``, ..., ``value`` (or one for each field
 tuples of one length                  of the values), each a list
 other key that is no text             its text; a tuple's elements with commas: ``"1.0,a"``
@@ -35,10 +36,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from beamloom.results.arrays import is_array_like
+from beamloom.results.arrays import filled, is_array_like
 from beamloom.results.columns import columns_of
 from beamloom.results.fields import fields_of
 from beamloom.results.keys import key_text
+from beamloom.texts import encodable
 
 
 class NotPlain(Exception):
@@ -51,9 +53,24 @@ class NotPlain(Exception):
 def to_json(value: Any) -> bytes:
     """JSON text of a value. Raises NotPlain for what JSON cannot hold."""
     try:
-        return msgspec.json.encode(_plain(value, ""))
+        plain = _plain(value, "")
+        try:
+            return msgspec.json.encode(plain)
+        except UnicodeEncodeError:
+            return msgspec.json.encode(_encodable(plain))
     except RecursionError as error:
         raise NotPlain("the selected part", "nested too deeply, or contains itself") from error
+
+
+def _encodable(plain: Any) -> Any:
+    """The same with texts that are no Unicode in their escaped form."""
+    if isinstance(plain, str):
+        return encodable(plain)
+    if isinstance(plain, list):
+        return [_encodable(one) for one in plain]
+    if isinstance(plain, dict):
+        return {encodable(name): _encodable(one) for name, one in plain.items()}
+    return plain
 
 
 def to_plain(value: Any) -> Any:
@@ -75,10 +92,10 @@ def _plain(value: Any, place: str) -> Any:
     if isinstance(value, Mapping):
         columns = None if all(isinstance(key, str) for key in value) else columns_of(value)
         return _plain_mapping(value if columns is None else columns, place)
-    if isinstance(value, list | tuple | set | frozenset | deque):
+    if isinstance(value, list | tuple | set | frozenset | deque | range):
         return [_plain(element, f"{place}[{position}]") for position, element in enumerate(value)]
     if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode()
+        return base64.b64encode(bytes(value)).decode()
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, dt.timedelta):
@@ -119,10 +136,13 @@ def _plain_array(array: npt.NDArray[Any], place: str) -> Any:
             # A longdouble's tolist would keep numpy's own type; msgspec writes null for what is not finite.
             return array.astype(np.float64, copy=False).tolist()
         case "c":
+            array = filled(array)
             return _plain_array(np.stack([array.real, array.imag], axis=-1), place)
         case "U" | "T":
             return array.tolist()
         case "M":
+            if np.datetime_data(array.dtype)[0] == "generic":
+                return _plain_array(_counts(array), place)
             texts = np.datetime_as_string(array).astype(object)
             return np.where(np.isnat(array), _NULL, texts).tolist()
         case "m":
@@ -137,8 +157,12 @@ def _plain_array(array: npt.NDArray[Any], place: str) -> Any:
 _NULL = np.array(None, dtype=object)
 
 
+def _counts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.where(np.isnat(array), math.nan, array.astype(np.int64))
+
+
 def _seconds(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if np.datetime_data(array.dtype)[0] == "generic":
-        return np.where(np.isnat(array), math.nan, array.astype(np.int64))
+    if np.datetime_data(array.dtype)[0] in ("generic", "Y", "M"):
+        return _counts(array)
     seconds: npt.NDArray[Any] = array / np.timedelta64(1, "s")
     return seconds

@@ -31,7 +31,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from beamloom.results.arrays import TEXT, ArrayLike, arrays_of, element_kind, held, is_array_like
+from beamloom.results.arrays import (
+    TEXT,
+    ArrayLike,
+    arrays_of,
+    clean_text,
+    element_kind,
+    filled,
+    held,
+    is_array_like,
+)
 from beamloom.results.fields import fields_of
 from beamloom.results.keys import key_text
 
@@ -50,7 +59,7 @@ def values_of(value: Any) -> ArrayLike | None:
     if value is None:
         return None
     if isinstance(value, np.ma.MaskedArray):
-        return values_of(value.filled(math.nan) if value.dtype.kind in "fc" else value.filled())
+        return values_of(filled(value))
     if isinstance(value, np.generic):
         value = np.asarray(value)
     if is_array_like(value):
@@ -75,7 +84,7 @@ def values_of(value: Any) -> ArrayLike | None:
 
 def text_array(text: str) -> npt.NDArray[Any]:
     """A single text, as an array without axes."""
-    return np.array(_clean(text), TEXT)
+    return np.array(clean_text(text), TEXT)
 
 
 def _array(array: ArrayLike) -> ArrayLike | None:
@@ -116,11 +125,6 @@ def _bytes(content: bytes) -> npt.NDArray[Any]:
         else:
             return np.array(content, f"S{max(len(content), 1)}")
     return np.frombuffer(content, np.uint8)
-
-
-def _clean(text: str) -> str:
-    """Text as HDF5 can hold it: no NUL, no halves of characters."""
-    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def _in_order(elements: Any) -> list[Any]:
@@ -187,7 +191,7 @@ def _ragged(parts: Sequence[ArrayLike | None], kinds: set[str]) -> ArrayLike:
 
 def _texts(elements: list[str]) -> npt.NDArray[Any]:
     array = np.empty(len(elements), TEXT)
-    array[:] = [_clean(element) for element in elements]
+    array[:] = [clean_text(element) for element in elements]
     return array
 
 
@@ -202,5 +206,5 @@ def _stacked_texts(parts: Sequence[ArrayLike | None], shape: tuple[int, ...]) ->
 
 def _text(element: Any) -> str:
     if isinstance(element, bytes):
-        return _clean(element.decode("utf-8", "replace"))
+        return clean_text(element.decode("utf-8", "replace"))
     return element if isinstance(element, str) else key_text(element)
