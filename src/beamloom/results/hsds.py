@@ -286,12 +286,19 @@ def _changed(target: Any, node: Node, digest: str) -> _Changed:
 
 def _write_attributes(target: Any, attributes: Attributes) -> None:
     for name, value in attributes.items():
-        if value is None:
-            target.attrs[name] = h5pyd.Empty(np.float64)
-        else:
-            part = np.asarray(value[...])
-            whole = part[()] if not part.shape else part
-            target.attrs.create(name, whole, shape=value.shape, dtype=value.dtype)
+        try:
+            _write_attribute(target, name, value)
+        except (TypeError, ValueError, KeyError, NotImplementedError) as error:
+            target.attrs[name] = f"This could not be sent: {type(error).__name__}: {error}"
+
+
+def _write_attribute(target: Any, name: str, value: ArrayLike | None) -> None:
+    if value is None:
+        target.attrs[name] = h5pyd.Empty(np.float64)
+        return
+    part = np.asarray(value[...])
+    whole = part[()] if not part.shape else part
+    target.attrs.create(name, whole, shape=value.shape, dtype=value.dtype)
 
 
 def _numbered(wanted: str) -> Iterator[str]:

@@ -17,7 +17,9 @@ from support.timing import soon_enough, timed
 
 h5py = pytest.importorskip("h5py", reason="needs h5py")
 
+from beamloom.results.files.following import SwmrFile  # noqa: E402
 from beamloom.results.files.hdf5 import Hdf5Writer  # noqa: E402
+from beamloom.results.files.place import Hdf5File  # noqa: E402
 from beamloom.results.files.replacing import ReplacedFile  # noqa: E402
 
 IMAGES = (np.arange(4 * 300 * 700) % 251).reshape(4, 300, 700).astype(">u2")
@@ -73,6 +75,38 @@ def test_attributes_may_be_large_or_without_a_value(tmp_path: Path) -> None:
         assert file["x"].attrs["large"].sum() == sum(range(50_000))
         assert file["x"].attrs["nothing"].shape is None
         assert file["x"].attrs["unit"] == "mm"
+
+
+NO_FIELDS = np.zeros(2, np.dtype([]))
+"""HDF5 has no type for it."""
+
+
+@pytest.mark.parametrize("place", [Hdf5File, SwmrFile], ids=["anew", "followed"])
+def test_an_attribute_that_cannot_be_written_is_a_sentence_and_all_else_is_kept(
+    tmp_path: Path, place: type[Hdf5File] | type[SwmrFile]
+) -> None:
+    odd = {"odd": NO_FIELDS, "unit": "mm"}
+    tree = {"_attrs": odd, "group": {"_attrs": odd, "x": 5, "x_attrs": odd}}
+    kept = place(tmp_path / "a.h5")
+    kept.keep(tree_of(tree))
+    assert kept.left_out.keys() == {"@odd", "/group@odd", "/group/x@odd"}
+    kept.close()
+    with h5py.File(tmp_path / "a.h5") as file:
+        for node in (file, file["group"], file["group/x"]):
+            assert node.attrs["unit"] == "mm"
+            assert "This could not be saved" in node.attrs["odd"]
+        assert file["group/x"][()] == 5
+
+
+def test_texts_that_hdf5_cannot_hold_are_kept_in_their_escaped_form(tmp_path: Path) -> None:
+    names = np.array(["run\udc80.h5", "a\0b", "é"])
+    records = np.array([("\udc80",)], [("name", "U3")])
+    tree = {"names": names, "_attrs": {"names": names}, "records": records}
+    assert saved(tmp_path / "a.h5", tree).left_out == {}
+    with h5py.File(tmp_path / "a.h5") as file:
+        for found in (file["names"].asstr()[()], file.attrs["names"]):
+            assert found.tolist() == ["run\\udc80.h5", "a\\x00b", "é"]
+        assert file["records"][0]["name"] == b"?"
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])

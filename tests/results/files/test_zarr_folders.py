@@ -125,6 +125,16 @@ def test_what_zarr_cannot_hold_is_a_sentence_in_its_place_and_is_told(tmp_path: 
     assert found["fine"]["values"] == "3"
 
 
+def test_an_attribute_that_zarr_cannot_hold_is_a_sentence_and_all_else_is_kept(tmp_path: Path) -> None:
+    place = ZarrFolder(tmp_path / "a.zarr")
+    odd = {"odd": np.zeros(1, "V3"), "unit": "mm"}
+    (found,) = read("content", kept(place, x=5, x_attrs=odd, _attrs=odd))
+    assert place.left_out.keys() == {"@odd", "/x@odd"}
+    assert found["x"]["values"] == "5"
+    assert found["x"]["attributes"]["unit"] == "mm"
+    assert "This could not be saved" in found["x"]["attributes"]["odd"]
+
+
 def test_the_ending_of_the_path_tells_the_format_and_zarr_needs_no_other_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

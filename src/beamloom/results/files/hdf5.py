@@ -41,7 +41,7 @@ class Hdf5Writer:
         self._compression = compression
         self._before: dict[str, ArrayLike] = {}
         self.left_out: dict[str, str] = {}
-        """Paths of the last version in whose place is a sentence, and why."""
+        """Paths of the last version (of an attribute ``path@name``) in whose place is a sentence, and why."""
         self.copied = 0
         """Datasets of the last version that were copied from the one before."""
 
@@ -50,12 +50,12 @@ class Hdf5Writer:
         packed: dict[str, ArrayLike] = {}
         self.left_out, self.copied = {}, 0
         with _opened(before) as old, h5py.File(raw, "w", libver=self.library) as file:
-            write_attributes(file, tree.attributes)
+            self._give(file, "", tree.attributes)
             for path, group, name, node in _walk(file, tree):
                 if raw.error is not None:
                     raise raw.error
                 if isinstance(node, Group):
-                    write_attributes(group.create_group(name), node.attributes)
+                    self._give(group.create_group(name), path, node.attributes)
                     continue
                 try:
                     if self._write(group, name, path, node, old):
@@ -70,7 +70,7 @@ class Hdf5Writer:
         """Write one dataset; whether it is packed."""
         values = node.values
         if values is None or not self._is_packed(values):
-            write_attributes(write_plain(group, name, values), node.attributes)
+            self._give(write_plain(group, name, values), path, node.attributes)
             return False
         if old is not None and is_same(self._before.get(path), source_of(values)) and path in old:
             h5py.h5o.copy(old.id, path.encode(), group.id, name.encode())
@@ -80,8 +80,17 @@ class Hdf5Writer:
             self.copied += 1
         else:
             dataset = write_packed(group, name, values, self._compression)
-        write_attributes(dataset, node.attributes)
+        self._give(dataset, path, node.attributes)
         return True
+
+    def _give(self, target: Any, path: str, attributes: Attributes) -> None:
+        """Give a group or dataset these attributes; in the place of one that cannot be written is a sentence."""
+        for name, value in attributes.items():
+            try:
+                write_attribute(target, name, value)
+            except Exception as error:  # noqa: BLE001  whatever it holds, it is an attribute; a full disk is told by the file
+                reason = self.left_out[f"{path}@{name}"] = f"{type(error).__name__}: {error}"
+                target.attrs[name] = f"This could not be saved: {reason}"
 
     def _is_packed(self, values: ArrayLike) -> bool:
         return (
@@ -134,13 +143,12 @@ def _as_taken(part: npt.NDArray[Any]) -> Any:
     return part[()] if part.dtype.kind == "O" and not part.shape else part
 
 
-def write_attributes(target: Any, attributes: Attributes) -> None:
-    """Give a group or dataset these attributes."""
-    for name, value in attributes.items():
-        if value is None:
-            target.attrs.create(name, h5py.Empty(np.float64))
-        else:
-            target.attrs.create(name, _as_taken(block_of(value, ())), value.shape, value.dtype)
+def write_attribute(target: Any, name: str, value: ArrayLike | None) -> None:
+    """Give a group or dataset one attribute."""
+    if value is None:
+        target.attrs.create(name, h5py.Empty(np.float64))
+    else:
+        target.attrs.create(name, _as_taken(block_of(value, ())), value.shape, value.dtype)
 
 
 def _walk(file: h5py.Group, tree: Group) -> Iterator[tuple[str, h5py.Group, str, Group | Dataset]]:

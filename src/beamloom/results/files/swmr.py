@@ -19,7 +19,7 @@ import h5py
 
 from beamloom.results.arrays import ArrayLike
 from beamloom.results.files.blocks import block_of, blocks_of, chunk_shape
-from beamloom.results.files.hdf5 import Hdf5Writer, is_same, source_of, write_attributes
+from beamloom.results.files.hdf5 import Hdf5Writer, is_same, source_of
 from beamloom.results.tree import Dataset, Group, Node
 
 FOLLOWED = ("latest", "latest")
@@ -48,7 +48,7 @@ class SwmrWriter(Hdf5Writer):
         )
         for key in blocks_of(values):
             dataset[key] = block_of(values, key)
-        write_attributes(dataset, node.attributes)
+        self._give(dataset, path, node.attributes)
         return False
 
 

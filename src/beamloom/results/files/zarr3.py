@@ -44,7 +44,7 @@ class ZarrWriter:
         self._compression = compression
         self._before: dict[str, ArrayLike] = {}
         self.left_out: dict[str, str] = {}
-        """Paths of the last version in whose place is a sentence, and why."""
+        """Paths of the last version (of an attribute ``path@name``) in whose place is a sentence, and why."""
         self.linked = 0
         """Arrays of the last version whose chunks are those of the one before."""
 
@@ -58,7 +58,8 @@ class ZarrWriter:
     def _group(
         self, folder: Path, path: str, group: Group, before: Path | None, written: dict[str, ArrayLike]
     ) -> None:
-        _write_json(folder, {"node_type": "group", "attributes": _attributes(group.attributes)})
+        attributes = self._attributes(path, group.attributes)
+        _write_json(folder, {"node_type": "group", "attributes": attributes})
         for name, child in group.children.items():
             here = f"{path}/{name}"
             try:
@@ -95,8 +96,20 @@ class ZarrWriter:
             self.linked += 1
         else:
             self._write_chunks(place, values, chunk)
-        _write_json(place, {"node_type": "array", **meta, "attributes": _attributes(node.attributes)})
+        attributes = self._attributes(path, node.attributes)
+        _write_json(place, {"node_type": "array", **meta, "attributes": attributes})
         written[path] = source
+
+    def _attributes(self, path: str, attributes: Attributes) -> dict[str, Any]:
+        """In the place of one that JSON cannot hold is a sentence."""
+        content: dict[str, Any] = {}
+        for name, value in attributes.items():
+            try:
+                content[name] = _attribute(value)
+            except Exception as error:  # noqa: BLE001  whatever it holds, it is an attribute
+                reason = self.left_out[f"{path}@{name}"] = f"{type(error).__name__}: {error}"
+                content[name] = f"This could not be saved: {reason}"
+        return content
 
     def _write_chunks(self, place: Path, values: ArrayLike, chunk: tuple[int, ...]) -> None:
         steps = [range(0, length, step) for length, step in zip(values.shape, chunk, strict=True)]
@@ -135,10 +148,6 @@ class ZarrWriter:
 
 def _write_json(folder: Path, content: Mapping[str, Any]) -> None:
     (folder / METADATA).write_bytes(msgspec.json.encode({"zarr_format": 3, **content}))
-
-
-def _attributes(attributes: Attributes) -> dict[str, Any]:
-    return {name: _attribute(value) for name, value in attributes.items()}
 
 
 def _attribute(value: ArrayLike | None) -> Any:
