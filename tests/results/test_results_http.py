@@ -18,6 +18,7 @@ import requests
 from beamloom.results.http import make_app
 from beamloom.results.snapshot import Snapshot
 from beamloom.transport.http_server import HttpServer
+from results.publishing import published
 from support.patience import PATIENCE
 
 TREE: dict[str, Any] = {
@@ -286,3 +287,45 @@ def test_a_mistake_of_the_analysis_is_told_with_its_error(caplog: pytest.LogCapt
     assert response.status_code == 500
     assert "cannot be read (ZeroDivisionError: no counts yet)" in response.json()["detail"]
     assert "in __getitem__" in caplog.text
+
+
+class Gone:
+    """A dataset of a file that is not there any more."""
+
+    shape = (5,)
+    dtype = np.dtype(float)
+
+    def __getitem__(self, key: Any) -> Any:
+        raise OSError("the file is gone")
+
+
+def test_what_is_gone_is_told_by_every_route_that_reads_it() -> None:
+    with served({"frames": Gone(), "n": 1}) as url:
+        (dataset,) = [
+            one
+            for one in requests.get(f"{url}/datasets", timeout=PATIENCE).json()["datasets"]
+            if requests.get(f"{url}/datasets/{one}/shape", timeout=PATIENCE).json()["shape"].get("dims")
+        ]
+        for path in ("api/v1/elements?path=frames", "api/v1/shown?path=frames", f"datasets/{dataset}/value"):
+            response = requests.get(f"{url}/{path}", timeout=PATIENCE)
+            assert response.status_code == 500
+            assert "cannot be read (OSError: the file is gone)" in response.json()["detail"]
+
+
+def test_a_tree_that_cannot_be_copied_is_told_by_every_route() -> None:
+    endless: dict[str, Any] = {}
+    endless["again"] = endless
+    with published(endless) as (url, _):
+        for path in ("", "datasets", "api/v1/tree", "api/v1/coverage", "api/v1/updates"):
+            response = requests.get(f"{url}/{path}", timeout=PATIENCE)
+            assert response.status_code == 500, path
+            assert "contains itself" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("number", ["\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_numbers_that_python_does_not_read_are_refused(number: str) -> None:
+    with served({"image": np.zeros((3, 4))}) as url:
+        root = requests.get(url, timeout=PATIENCE).json()["root"]
+        for path, name in (("api/v1/elements?path=image", "last"), ("api/v1/shown?path=image", "most")):
+            assert requests.get(f"{url}/{path}&{name}={number}", timeout=PATIENCE).status_code == 400
+        assert requests.get(f"{url}/groups/{root}/links?Limit={number}", timeout=PATIENCE).status_code == 400

@@ -9,8 +9,10 @@ import socket
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
+import numpy as np
 import pytest
 import requests
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -205,6 +207,27 @@ def test_both_are_told_that_the_reducer_ends(server: Server) -> None:
 
 
 # ---- slow and dead clients --------------------------------------------------------------------------------------------------
+
+
+def test_a_path_that_cannot_be_applied_any_more_ends_the_updates_with_a_sentence(server: Server) -> None:
+    url, publisher = server
+    asked = {"paths": "$.group[?@==1]"}
+    with (
+        follow(server, urlencode(asked)) as client,
+        requests.get(f"{url}/api/v1/updates", asked, stream=True, timeout=PATIENCE) as events,
+    ):
+        assert message(client)["changed"] == ["$.group.a"]
+        lines = events.iter_lines()
+        assert next(lines).startswith(b"id: ")
+        publisher.change(lambda tree: tree["group"].update(a=np.zeros(2)))
+        with pytest.raises(ConnectionClosed) as closed:
+            message(client)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+        assert "cannot be applied" in closed.value.rcvd.reason
+        told = b"\n".join(lines).decode()
+    assert "event: end" in told
+    assert "a filter compares numbers and texts, not arrays" in told
 
 
 def test_clients_that_go_away_leave_nobody_waiting(server: Server) -> None:

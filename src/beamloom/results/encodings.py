@@ -74,7 +74,7 @@ def as_npy(matches: list[Any]) -> bytes:
     array = _numbers(matches[0])
     if array is None:
         raise NotAcceptable(
-            f"npy holds an array and the path selects a {_kind(matches[0])}; select an array of numbers or texts, or ask for JSON or pickle."
+            f"npy holds an array and the path selects a {_kind(matches[0])}; select numbers or texts, or ask for JSON or pickle."
         )
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)

@@ -18,7 +18,6 @@ that cannot be had, 503 while the tree changes too fast to be read, 500 where th
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -40,13 +39,11 @@ from beamloom.results.compression import Coding, coding_of, compressed
 from beamloom.results.encodings import ARROW, JSON, NPY, PICKLE, Encoding, NotAcceptable, acceptable, as_json
 from beamloom.results.hdf5 import hdf5_routes
 from beamloom.results.past import PastReader, PastRuns
-from beamloom.results.reading import Question, Selected, encoded, selected
+from beamloom.results.reading import Question, Selected, encoded, said_in_words, selected
 from beamloom.results.selection import NothingSelected, SelectionError
 from beamloom.results.snapshot import Changing, Ended, NotYet, ResultsReader, Snapshot, Unreadable
 from beamloom.results.updates import update_routes
 from beamloom.results.waiting import LONGEST_TIMEOUT, NothingNew, changed_after, wish_to_wait
-
-logger = logging.getLogger(__name__)
 
 MOST_QUESTIONS = 256
 """Selections of one snapshot that are kept."""
@@ -220,7 +217,8 @@ class _Results:
 
     async def coverage(self, request: Request) -> Response:
         """Which events are in the tree, which are not, and why."""
-        snapshot = await self._reader.snapshot()
+        with said_in_words():
+            snapshot = await self._reader.snapshot()
         coverage = NOTHING if snapshot.coverage is None else snapshot.coverage
         answer = {**coverage.to_json(), "run": snapshot.run, "version": snapshot.version}
         return Response(as_json(answer), media_type=JSON.media_type, headers={"Cache-Control": "no-cache"})
@@ -235,7 +233,7 @@ class _Results:
 
     async def _respond(self, request: Request, encodings: list[Encoding], question: Question) -> Response:
         wait = wish_to_wait(request.query_params)
-        try:
+        with said_in_words():
             if wait is None:
                 selection = await self._select(await self._reader.snapshot(), question)
             else:
@@ -243,15 +241,6 @@ class _Results:
                     self._reader, wait, lambda snapshot: self._select(snapshot, question)
                 )
             return await self._send(request, encodings, question, selection)
-        except UserError:
-            raise
-        except Exception as error:
-            # Properties and copying methods of whatever the analysis publishes may raise anything.
-            logger.warning("The publish tree cannot be read.", exc_info=True)
-            raise Unreadable(
-                f"the reducer's tree cannot be read ({type(error).__name__}: {error}); correct what the reducer class publishes, "
-                "the log of the reducer shows where it failed."
-            ) from error
 
     async def _select(self, snapshot: Snapshot, question: Question) -> Selected:
         if snapshot is not self._snapshot:

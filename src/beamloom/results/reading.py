@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from beamloom.errors import UserError
 from beamloom.results.encodings import Encoding, NotAcceptable, is_changing
 from beamloom.results.selection import Match, NothingSelected, find
-from beamloom.results.snapshot import Changing, Snapshot
+from beamloom.results.snapshot import Changing, Snapshot, Unreadable
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -86,6 +93,22 @@ def _encoded(value: Any, encodings: list[Encoding]) -> tuple[Encoding, bytes]:
         except NotAcceptable as error:
             first_error = first_error or error
     raise first_error or NotAcceptable("there is no form to send results in; accept application/json.")
+
+
+@contextlib.contextmanager
+def said_in_words() -> Iterator[None]:
+    """Whatever code of the analysis raises while its tree is read becomes Unreadable, and is in the log; refusals stay as they are."""
+    try:
+        yield
+    except (UserError, HTTPException, ClientDisconnect):
+        raise
+    except Exception as error:
+        # Properties and copying methods of whatever the analysis publishes may raise anything.
+        logger.warning("The publish tree cannot be read.", exc_info=True)
+        raise Unreadable(
+            f"the reducer's tree cannot be read ({type(error).__name__}: {error}); correct what the reducer class publishes, "
+            "the log of the reducer shows where it failed."
+        ) from error
 
 
 def unchanging(snapshot: Snapshot, read: Callable[[], T]) -> T:

@@ -36,7 +36,7 @@ class Size(NamedTuple):
     def asked(cls, most: str, by: str, part: str = "abs") -> Size:
         """As it is written in an address: ``600,800``, ``max`` and ``phase``. Raises SelectionError."""
         texts = [text.strip() for text in most.split(",")] if most.strip() else []
-        if not all(text.isdigit() and 0 < int(text) < 2**31 for text in texts):
+        if not all(text.isdecimal() and len(text) < 20 and 0 < int(text) < 2**31 for text in texts):
             raise SelectionError(
                 f"most is a number from 1 for each of the last axes, as in 600,800, not {most[:40]!r}."
             )

@@ -22,11 +22,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from beamloom.errors import UserError
 from beamloom.openapi import Told, Value
 from beamloom.results.encodings import NotAcceptable, weighted
 from beamloom.results.following import Follower, Update, as_text, told_of, wish_in, wish_of
+from beamloom.results.reading import said_in_words
 from beamloom.results.selection import SelectionError
-from beamloom.results.snapshot import Ended, ResultsReader, Unreadable
+from beamloom.results.snapshot import ResultsReader
 
 EVENT_STREAM = "text/event-stream"
 KEEP_ALIVE = 15.0
@@ -61,11 +63,13 @@ class _Updates:
         self._reader = reader
 
     async def _updates(self, follower: Follower) -> AsyncIterator[Update]:
-        """What to tell a client, as often as it wants to hear it. Raises Ended, and what the tree raises when it is read."""
-        snapshot = await self._reader.snapshot()
+        """What to tell a client, as often as it wants to hear it. Raises Ended, Unreadable, SelectionError."""
+        with said_in_words():
+            snapshot = await self._reader.snapshot()
         while True:
             # A path may visit every element of a large tree.
-            update = await asyncio.to_thread(follower.next_update, snapshot)
+            with said_in_words():
+                update = await asyncio.to_thread(follower.next_update, snapshot)
             version = snapshot.version
             # However long the client takes over the message, this version of the tree is not kept for it.
             del snapshot
@@ -84,7 +88,8 @@ class _Updates:
         wish = wish_of(request.query_params.getlist("paths"), request.query_params)
         follower = Follower(wish, told_of(request.query_params, request.headers.get("last-event-id")))
         # What cannot be read at all is told as an answer, and not within one that has begun.
-        await self._reader.snapshot()
+        with said_in_words():
+            await self._reader.snapshot()
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(self._event_texts(follower), media_type=EVENT_STREAM, headers=headers)
 
@@ -98,10 +103,10 @@ class _Updates:
                 if not done:
                     yield ": still here\n\n"
                     continue
-                update = await pending
-                pending = None
+                known, pending = pending, None
+                update = known.result()
                 yield f"id: {update.version}\ndata: {as_text(update)}\n\n"
-        except (Ended, Unreadable) as error:
+        except UserError as error:
             yield f"event: end\ndata: {as_text({'detail': str(error)})}\n\n"
         finally:
             if pending is not None:
@@ -138,7 +143,9 @@ class _Updates:
         try:
             async for update in self._updates(follower):
                 await websocket.send_text(as_text(update))
-        except (Ended, Unreadable) as error:
+        except SelectionError as error:
+            return WRONG_MESSAGE, str(error)
+        except UserError as error:
             return GOING_AWAY, str(error)
         except (WebSocketDisconnect, RuntimeError):
             pass

@@ -24,9 +24,10 @@ from beamloom.results.covered import with_coverage
 from beamloom.results.encodings import NotAcceptable
 from beamloom.results.files.nexus import nexus_file
 from beamloom.results.past import PastRuns
+from beamloom.results.reading import said_in_words
 from beamloom.results.record import RunRecord
 from beamloom.results.selection import NothingSelected
-from beamloom.results.snapshot import ResultsReader, Snapshot
+from beamloom.results.snapshot import ResultsReader, Snapshot, Unreadable
 from beamloom.results.tree import Group, tree_of
 
 AT_ONCE = 2
@@ -53,7 +54,8 @@ def file_route(
             if domain.startswith(RUNS) and past is not None:
                 about, snapshot = await asyncio.to_thread(past.find, domain.removeprefix(RUNS))
             else:
-                snapshot = await reader.snapshot()
+                with said_in_words():
+                    snapshot = await reader.snapshot()
                 known = record()
                 about = (
                     known
@@ -64,7 +66,13 @@ def file_route(
                 raise NothingSelected("the reducer publishes nothing yet; start a run first.")
             if snapshot.coverage is not None:
                 about = msgspec.structs.replace(about, coverage=snapshot.coverage.to_json())
-            file = await asyncio.to_thread(_made, snapshot, about, path)
+            try:
+                file = await asyncio.to_thread(_made, snapshot, about, path)
+            except OSError as error:
+                raise Unreadable(
+                    f"the file cannot be made where the reducer runs ({error.strerror or error}); make room for temporary files there "
+                    "(TMPDIR), or ask for a part with path."
+                ) from error
         size = os.fstat(file.fileno()).st_size
         headers = {
             "Content-Length": str(size),
@@ -81,6 +89,7 @@ def file_route(
             Value(name="path", says="Of the group or dataset that is wanted; all without it."),
             Value(name="domain", says="/ or /runs/{run}"),
         ],
+        also={500: "What is published cannot be read, or there is no room for the file."},
     )
 
 

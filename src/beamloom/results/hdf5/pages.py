@@ -13,7 +13,7 @@ elements tell in ``X-Beamloom-Shape`` the shape of the (first) dataset, which ma
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -32,6 +32,7 @@ from beamloom.results.hdf5.catalog import Catalog, Entry
 from beamloom.results.hdf5.selecting import entries_of, read_selection
 from beamloom.results.hdf5.shelf import Shelf
 from beamloom.results.outline import outline
+from beamloom.results.reading import said_in_words
 from beamloom.results.selection import NothingSelected, SelectionError
 from beamloom.results.shown import Size, shown
 
@@ -86,9 +87,15 @@ def page_routes(shelf: Shelf) -> list[Told]:
     ]
 
 
-def told(path: str, endpoint: Callable[..., Any], says: str, **more: Any) -> Told:
+def told(path: str, endpoint: Callable[[Request], Awaitable[Response]], says: str, **more: Any) -> Told:
     """A route of this folder: what it answers is as HSDS has it, and may be known already."""
-    return Told(path, endpoint, says=says, also={304: None}, **{"answers": dict[str, Any], **more})
+
+    async def answer(request: Request) -> Response:
+        with said_in_words():
+            return await endpoint(request)
+
+    also = {304: None, 500: "What the analysis publishes raises an error when it is read."}
+    return Told(path, answer, says=says, also=also, **{"answers": dict[str, Any], **more})
 
 
 def entry_at(catalog: Catalog, parent: Entry, path: str) -> Entry:
@@ -131,7 +138,7 @@ class _Pages:
         form, last = asked.get("format", "json"), asked.get("last")
         if form not in ("json", "csv", "npy"):
             raise SelectionError(f"elements come as json, csv or npy, not as {form[:40]!r}.")
-        if last is not None and not (last.isdigit() and 0 < int(last) < 2**31):
+        if last is not None and not (last.isdecimal() and len(last) < 20 and 0 < int(last) < 2**31):
             raise SelectionError(f"last is a number of rows from 1, not {last[:40]!r}.")
         if form == "npy" and len(found) > 1:
             raise SelectionError(

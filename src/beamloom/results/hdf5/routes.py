@@ -364,6 +364,6 @@ def _limit(request: Request) -> int | None:
     text = request.query_params.get("Limit")
     if text is None:
         return None
-    if not text.isdigit():
-        raise SelectionError(f"the limit {text} is no number; give how many to list.")
+    if not (text.isdecimal() and len(text) < 20):
+        raise SelectionError(f"the limit {text[:40]} is no number; give how many to list.")
     return int(text)
