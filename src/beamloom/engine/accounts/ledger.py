@@ -122,7 +122,9 @@ class Ledger:
         revoked = self._reduced.remove(first, stop)
         for a, b in revoked:
             self._lost.add(a, b)
+            self._news_reduced.remove(a, b)
             _append(self._losses, Loss(a, b, cause))
+            _append(self._news_losses, Loss(a, b, cause))
         return revoked
 
     def explain(self, loss: Loss) -> None:

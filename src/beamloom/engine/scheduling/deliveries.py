@@ -81,11 +81,16 @@ class Deliveries:
 
     def reopen(self, event: int, slot: int) -> bool:
         """The result of a delivery is gone: whether its event is still open, so that it can be leased again."""
-        split = self._split.get(event)
-        if split is None or slot not in split.units:
+        split = self.of(event)
+        if split is None or not split.open or slot not in split.units:
             return False
         split.open.add(slot)
         return True
+
+    def slots(self, event: int) -> list[int]:
+        """The slots of an event with several deliveries; none of one with a single delivery, or a finished one."""
+        split = self.of(event)
+        return [] if split is None else list(split.units)
 
     def void(self, event: int, slot: int) -> bool:
         """The worker of a delivery is gone: whether nobody else needs to be given it. If so it is taken out."""

@@ -204,13 +204,15 @@ class Scheduler:
                 if a < event:
                     reduced.append((a, event))
                 a = event + 1
-                has_failed = self._deliveries.close(event, slot)
+                has_failed = self._close(event, slot)
                 if has_failed:
                     failed.append(event)
                 elif has_failed is not None:
                     reduced.append((event, a))
             if a < b:
                 reduced.append((a, b))
+        for a, b in reduced:
+            self._attempts.forget(slot, a, b)
         return reduced, failed
 
     def fail(self, name: str, slot: int, event: int) -> bool:
@@ -220,11 +222,17 @@ class Scheduler:
             return False
         worker.forget_leases(event + 1)
         self._forget(slot, event, event + 1)
-        return self._deliveries.close(event, slot, failed=True) is not None
+        if self._close(event, slot, failed=True) is None:
+            return False
+        self._attempts.forget(slot, event, event + 1)
+        return True
 
     def ended(self) -> list[tuple[int, bool]]:
         """Events that ended because nobody needs their last deliveries any more, each with whether it has failed."""
-        return self._deliveries.ended()
+        ended = self._deliveries.ended()
+        for event, _ in ended:
+            self._attempts.drop(event, event + 1)
+        return ended
 
     def drop(self, first: int, stop: int) -> None:
         """[first, stop) are settled some other way (lost, poison): take them from whoever holds them, never give them out."""
@@ -245,7 +253,14 @@ class Scheduler:
         if self.lives is not None:
             self.lives.done(slot, first, stop)
         self._suspects.acquit(slot, first, stop)
-        self._attempts.forget(slot, first, stop)
+
+    def _close(self, event: int, slot: int, *, failed: bool = False) -> bool | None:
+        """As of ``Deliveries``. Until its event is finished, a delivery may be leased once more, as its result may die with the reducer."""
+        slots = self._deliveries.slots(event)
+        has_failed = self._deliveries.close(event, slot, failed=failed)
+        for one in slots if has_failed is not None else ():
+            self._attempts.forget(one, event, event + 1)
+        return has_failed
 
     # ---- events are given out -----------------------------------------------------------------------------------------------
 
