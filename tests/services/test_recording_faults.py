@@ -161,6 +161,40 @@ def test_a_disk_that_hangs_costs_packets_and_holds_nobody_up(tmp_path: Path) -> 
     assert events == list(range(50 - recorder.missing))
 
 
+@pytest.mark.parametrize("ending", [".cbors", ".cbors.gz"])
+def test_of_a_run_that_never_began_nothing_is_left_but_what_was_there_before(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"run{ending}"
+    recorder = PacketRecorder(RecordingWriter(path, resume=True))
+    recorder.close(began=False)
+    assert list(tmp_path.iterdir()) == []
+    recorder = PacketRecorder(RecordingWriter(path, resume=True))
+    recorder.of("camera")(0, row_of([packet(event) for event in range(10)]))
+    recorder.close()
+    recorder.close(began=False)
+    again = PacketRecorder(RecordingWriter(path, resume=True))
+    again.close(began=False)
+    assert recorded(path) == list(range(10))
+
+
+def test_armings_that_are_refused_again_and_again_leave_no_recordings(tmp_path: Path) -> None:
+    camera, motor = Feed(), Feed()
+    with Bench({"motor": motor}) as bench:
+        bench.add_ingester("camera", camera, record_prefix=f"{tmp_path}/scan")
+        bench.until(bench.everyone_known)
+        for problem_of in (camera, motor):
+            problem_of.problem = "it is switched off"
+            assert "switched off" in str(bench.try_to_arm(uniform(["camera", "motor"], 4)))
+            bench.steps(3)
+            problem_of.problem = None
+        assert list(tmp_path.iterdir()) == []
+        camera.send(series(4))
+        motor.send(series(4))
+        assert counts(bench.play(uniform(["camera", "motor"], 4))) == (6, 0, 0)
+        assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_recording_that_lacks_nothing_has_its_name_in_the_end(tmp_path: Path) -> None:
     recorder = PacketRecorder(RecordingWriter(tmp_path / "run.cbors"))
     recorder.of("camera")(0, row_of([packet(event) for event in range(100)]))

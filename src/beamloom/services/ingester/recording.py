@@ -65,6 +65,9 @@ class PacketRecorder:
         self._queue: deque[_Batch] = deque()
         self._waiting = 0
         self._over = False
+        self._empty = _is_empty(writer)
+        """Whether nothing was there before."""
+        self._removes = False
         self._flushed_at = clock()
         self._dirty = False
         self._retry_at = 0.0
@@ -99,9 +102,13 @@ class PacketRecorder:
             "make room there, or give it a faster disk (record_prefix)"
         )
 
-    def close(self) -> None:
-        """Record what waits, and finish the file; nobody waits for long for a slow disk, which goes on then. May be called twice."""
+    def close(self, *, began: bool = True) -> None:
+        """Record what waits, and finish the file; nobody waits for long for a slow disk, which goes on then. May be called twice.
+
+        ``began`` False: the run never did, so that nothing is left of a recording in which nothing is.
+        """
         with self._changed:
+            self._removes = self._empty and not began and not self._over
             self._over = True
             self._changed.notify()
         self._thread.join(CLOSE_SECONDS)
@@ -189,6 +196,11 @@ class PacketRecorder:
         self._flushed_at = self._clock()
 
     def _finish(self) -> None:
+        if self._removes and not self._writer.records:
+            with suppress(OSError):
+                self._writer.abandon()
+                self._writer.part.unlink()
+            return
         if self.failing:
             self._recovers()
         else:
@@ -200,3 +212,10 @@ class PacketRecorder:
         with suppress(OSError):
             self._writer.abandon()
         logger.warning("the recording %s lacks %d packets: %s", self._writer.part, self.missing, self.problem)
+
+
+def _is_empty(writer: RecordingWriter) -> bool:
+    try:
+        return writer.part.stat().st_size == 0
+    except OSError:
+        return False

@@ -156,10 +156,10 @@ class IngesterService:
                 self._meet(worker, address)
             case Borrows() as answer:
                 self._lending.answered(received.sender, answer)
-            case Finish(run=run):
+            case Finish(run=run, abandoned=abandoned):
                 if run == self._run:
                     self._report_shares(now)
-                    self._release()
+                    self._release(began=not abandoned)
                     self._spooling.end()
                 self._channel.send(CONTROLLER, Finished(run))
             case Explain(run=run, event=event, question=question):
@@ -223,7 +223,7 @@ class IngesterService:
                 self._streams[stream] = self._open(stream, layout, arm)
         # A device may be another package's.
         except Exception as error:
-            self._release()
+            self._release(began=False)
             for standby in self._standbys.values():
                 standby.take_back()
             self._channel.send(CONTROLLER, Armed(arm.run, sentence_of(error, stream)))
@@ -377,7 +377,7 @@ class IngesterService:
             problem = "; ".join(f"stream {one.stream!r}: {why_absent(one.source)}" for one in absent)
         self._channel.send(CONTROLLER, Armed(self._run or "", problem, absent=bool(absent)))
         if problem is not None:
-            self._release()
+            self._release(began=False)
 
     def _report_shares(self, now: float) -> None:
         """The run may be over before a share has told its last packets, which others need not wait for."""
@@ -387,8 +387,8 @@ class IngesterService:
 
     # ---- the end ---------------------------------------------------------------------------------------------------------
 
-    def _release(self) -> None:
-        """Forget the run: let go of the devices, close the recording."""
+    def _release(self, *, began: bool = True) -> None:
+        """Forget the run: let go of the devices, close the recording; ``began``: it was armed everywhere."""
         for one in self._streams.values():
             if not one.stopped:
                 one.stop()
@@ -397,7 +397,7 @@ class IngesterService:
             for field in StreamCounts.__struct_fields__:
                 setattr(self._totals, field, getattr(self._totals, field) + getattr(one.router.counts, field))
         if self._newest_recorder is not None:
-            self._newest_recorder.close()
+            self._newest_recorder.close(began=began and self._arming_until is None)
         self._streams.clear()
         self._run = None
         self._arming_until = None
