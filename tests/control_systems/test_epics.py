@@ -15,7 +15,7 @@ import pytest
 
 from beamloom.client import connect
 from beamloom.client._http import Service
-from beamloom.control.panels.look import look_at
+from beamloom.control.panels.look import Look, look_at
 from beamloom.triggermap import uniform
 from live.pipelines import Bench, Live, wait_until
 from live.series import pictures
@@ -23,6 +23,8 @@ from support.patience import PATIENCE
 from support.ports import quiet_port
 
 thread = pytest.importorskip("p4p.client.thread", reason="needs p4p: pip install 'beamloom[epics]'")
+
+from beamloom.control.epics.serving import PipelineServer  # noqa: E402
 
 pytestmark = pytest.mark.processes
 PREFIX = "TEST:BEAMLOOM:"
@@ -187,6 +189,35 @@ def test_parameters_are_variables_with_their_limits(variables: Variables, live: 
     # What somebody else sets is seen, too.
     live.set(gain=3.5)
     variables.reach("Param:gain", 3.5)
+
+
+def test_a_parameter_that_newer_code_describes_as_another_type_is_a_variable_of_that_type() -> None:
+    port = quiet_port()
+    conf = {
+        "EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1",
+        "EPICS_PVAS_SERVER_PORT": str(port),
+        "EPICS_PVAS_BROADCAST_PORT": "0",
+        "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": "NO",
+    }
+    with PipelineServer(f"http://127.0.0.1:{quiet_port()}", PREFIX, [], conf=conf) as server:
+        client = Variables(port)
+        with client.context:
+            server._show_parameter("mode", 1, {"name": "mode", "dtype": "int", "max": 3})
+            assert client.get("Param:mode").raw.control.limitHigh == 3
+            server._show_parameter("mode", 1, {"name": "mode", "dtype": "int", "max": 5})
+            server._show_parameter(
+                "mode", "mean", {"name": "mode", "dtype": "choice", "choices": ["sum", "mean"]}
+            )
+            assert client.get("Param:mode") == "mean"
+
+
+def test_a_text_that_is_no_unicode_does_not_end_the_looks() -> None:
+    conf = {"EPICS_PVAS_INTF_ADDR_LIST": "127.0.0.1", "EPICS_PVAS_SERVER_PORT": "0"}
+    conf |= {"EPICS_PVAS_BROADCAST_PORT": "0", "EPICS_PVAS_AUTO_BEACON_ADDR_LIST": "NO"}
+    with PipelineServer(f"http://127.0.0.1:{quiet_port()}", PREFIX, [], conf=conf) as server:
+        server._show(Look("STANDBY", "worker-1: no file pr\udcf8ve.tif", known=True))
+        assert server._variables["Status"].current() == "worker-1: no file pr\\udcf8ve.tif"
+        assert server._thread.is_alive()
 
 
 def test_the_server_may_be_killed_in_a_run_and_come_back(live: Live, camera: Bench) -> None:

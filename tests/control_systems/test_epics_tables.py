@@ -45,6 +45,22 @@ def test_a_table_with_other_columns_is_opened_anew(table: TableVariable) -> None
     table.variable.close()
 
 
+def test_the_labels_of_a_table_are_the_names_of_its_columns_whatever_signs_these_have(
+    table: TableVariable,
+) -> None:
+    names = ["hit rate", "hit-rate", "2θ", "name\udcf8"]
+    table.show(columns_of(dict(zip(names, ([1], [2], [0.5], ["\udcf8"]), strict=True))))
+    shown = table.variable.current()
+    assert list(shown.labels) == ["hit rate", "hit-rate", "2θ", "name\\udcf8"]
+    assert {name: list(shown.value[name]) for name in shown.value} == {
+        "hit_rate": [1],
+        "hit_rate_2": [2],
+        "_2_": [0.5],
+        "name_": ["\\udcf8"],
+    }
+    table.variable.close()
+
+
 def test_what_is_asked_for_is_read_from_words() -> None:
     assert wanted_tables(["hits=found/hits"]) == [WantedTable("hits", "found/hits")]
     with pytest.raises(ValueError, match="'hits' is not of the form NAME=PATH"):

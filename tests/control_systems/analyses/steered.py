@@ -48,7 +48,10 @@ class Worker:
 
 
 class Reducer:
-    """The sum of all, their number, a curve and an image of them; with each third result it says where to go next."""
+    """The sum of all, their number, a curve and an image of them; with each third result it says where to go next.
+
+    One number has the name of a parameter, another one that of an array which panels are asked for.
+    """
 
     feedback: GiveFeedback
 
@@ -56,6 +59,8 @@ class Reducer:
         self.publish: dict[str, Any] = {
             "total": 0.0,
             "sample": {"count": 0},
+            "step": 0,
+            "line": 0,
             "curve": np.zeros(16),
             "image": np.zeros((3, 4)),
             "seen": {"event": np.zeros(0, int), "brightness": np.zeros(0)},

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -40,7 +41,10 @@ from beamloom.control.panels.arrays import WantedArray, WantedTable
 from beamloom.control.panels.listening import Listening
 from beamloom.control.panels.look import FAULT, Look, look_at
 from beamloom.errors import PipelineError, UserError
+from beamloom.texts import encodable
 from beamloom.triggermap import TriggerMap
+
+logger = logging.getLogger(__name__)
 
 INTERVAL = 0.2
 """Seconds between two looks."""
@@ -87,7 +91,10 @@ class PipelineServer:
         self._shown_tables = {table.name: TableVariable() for table in tables}
         for name, table in self._shown_tables.items():
             self._add(f"Result:{name}", table.variable)
-        self._described: set[str] = set()
+        self._numbers: set[str] = set()
+        """The variables that are single numbers of the result."""
+        self._described: dict[str, Mapping[str, Any]] = {}
+        """What was said of each parameter that is shown."""
         self._describing: tuple[str, ...] = ()
         self._read: Mapping[str, str] = {}
         """The version of each parameter that is shown."""
@@ -142,6 +149,12 @@ class PipelineServer:
                 self._follow(self._pipeline)
             except UserError as error:
                 self._show(Look(FAULT, str(error)))
+            # A thread that ends here leaves variables that show what was last, for good.
+            except Exception as error:
+                look = Look(FAULT, f"what the pipeline says cannot be shown: {type(error).__name__}: {error}")
+                if look != self._look:
+                    logger.exception("a look cannot be shown")
+                self._show(look)
             self._over.wait(INTERVAL)
 
     def _show(self, look: Look) -> None:
@@ -158,11 +171,12 @@ class PipelineServer:
         self._post("WorkerCount", look.workers)
         for path, number in look.numbers.items():
             name = f"Result:{path.replace('/', ':')}"
-            if name not in self._variables:
-                if len(self._variables) > MOST_NUMBERS + len(self._described):
-                    continue
+            if name not in self._variables and len(self._numbers) < MOST_NUMBERS:
+                self._numbers.add(name)
                 self._add(name, read_only("d", number))
-            self._post(name, number)
+            # An array or a table that was asked for may have the name of a number.
+            if name in self._numbers:
+                self._post(name, number)
 
     def _show_parameters(self, pipeline: Pipeline, look: Look) -> None:
         """Ask for those that were set since the last look, mostly none."""
@@ -178,11 +192,16 @@ class PipelineServer:
         self._read, self._describing = dict(look.versions), look.describing
 
     def _show_parameter(self, name: str, value: Any, described: Mapping[str, Any]) -> None:
-        if name not in self._described:
-            self._described.add(name)
-            self._add(f"Param:{name}", parameter_variable(described, value, self._setter(name)))
-            self._values[f"Param:{name}"] = (_comparable(value), NO_ALARM)
-        self._post(f"Param:{name}", value)
+        variable = f"Param:{name}"
+        if self._described.get(name) != described:
+            if name in self._described:
+                # Newer code describes it in another way, perhaps as another type, which a variable cannot become.
+                self._provider.remove(self._prefix + variable)
+                self._variables.pop(variable).close(destroy=True)
+            self._described[name] = described
+            self._add(variable, parameter_variable(described, value, self._setter(name)))
+            self._values[variable] = (_comparable(value), NO_ALARM)
+        self._post(variable, value)
 
     def _follow(self, pipeline: Pipeline) -> None:
         """Be told of new versions of the results that are asked for; one that cannot be followed now is tried again at each look."""
@@ -210,6 +229,7 @@ class PipelineServer:
             self._shown_tables[wanted.name].show(columns)
 
     def _post(self, name: str, value: Any, severity: int = NO_ALARM) -> None:
+        value = encodable(value) if isinstance(value, str) else value
         said = (_comparable(value), severity)
         if self._values.get(name) != said:
             self._values[name] = said
