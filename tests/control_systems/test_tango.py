@@ -139,6 +139,9 @@ def test_a_run_goes_on_until_it_is_stopped_and_workers_come(device: Any, live: L
     device.Stop()
     in_state(device, "CLOSE")
     assert live.progress()["run"] == run
+    # Of a number that is called as a parameter, and of one that is called as an array, after many looks.
+    alike = [name for name in device.get_attribute_list() if name.startswith(("step", "line"))]
+    assert sorted(alike) == ["line", "line_2", "step", "step_2"]
 
 
 @pytest.mark.timeout(120)

@@ -63,6 +63,10 @@ class Names:
         self._taken.add(given.lower())
         return given
 
+    def take_back(self, name: str) -> None:
+        """The name is free again."""
+        self._taken.discard(name.lower())
+
 
 def of_parameters(described: Iterable[Mapping[str, Any]], names: Names) -> list[Shown]:
     """One attribute for each parameter; a file is there by its path, and as ``NAME_file`` by its content."""

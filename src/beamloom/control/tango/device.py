@@ -7,6 +7,7 @@ be known. Whatever the pipeline refuses is raised with its sentence; one that is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -41,6 +42,7 @@ from beamloom.control.tango.attributes import (
 )
 from beamloom.errors import PipelineError, UserError
 from beamloom.parameters import UnknownParameter
+from beamloom.texts import encodable
 from beamloom.triggermap import TriggerMap, TriggerMapError
 
 logger = logging.getLogger(__name__)
@@ -77,7 +79,9 @@ class Beamloom(Device):
         self._names = Names()
         self._shown: dict[str, Shown] = {}
         self._numbers: dict[str, str] = {}
+        self._parameters: dict[str, Shown] = {}
         self._described: list[dict[str, Any]] = []
+        self._added: list[dict[str, Any]] = self._described
         self._describing: tuple[str, ...] = ()
         for name in WITH_EVENTS:
             self.set_change_event(name, True, False)
@@ -105,16 +109,32 @@ class Beamloom(Device):
         with EnsureOmniThread():
             while not over.is_set():
                 try:
-                    shown = self._shown_looks
-                    look = self._one_look()
-                    with AutoTangoMonitor(self):
-                        # A command that began a run meanwhile has shown a newer one.
-                        if not over.is_set() and shown == self._shown_looks:
-                            self._show(look)
+                    self._look_and_show(over)
                 except DevFailed as error:
                     # Somebody keeps the device busy: the next look comes soon.
                     logger.warning("a look was not shown: %s", error.args[0].desc)
+                # A thread that ends here leaves a device that shows what was last, for good.
+                except Exception as error:  # noqa: BLE001
+                    self._show_fault(error, over)
                 over.wait(self.Interval)
+
+    def _look_and_show(self, over: threading.Event) -> None:
+        shown = self._shown_looks
+        look = self._one_look()
+        with AutoTangoMonitor(self):
+            # A command that began a run meanwhile has shown a newer one.
+            if not over.is_set() and shown == self._shown_looks:
+                self._show(look)
+
+    def _show_fault(self, error: Exception, over: threading.Event) -> None:
+        text = encodable(f"what the pipeline says cannot be shown: {type(error).__name__}: {error}")
+        if text != self._look.text:
+            logger.error("a look cannot be shown", exc_info=error)
+        with contextlib.suppress(DevFailed), AutoTangoMonitor(self):
+            if not over.is_set():
+                self._look = Look(FAULT, text)
+                self.set_state(DevState.FAULT)
+                self.set_status(text)
 
     def _one_look(self) -> Look:
         try:
@@ -145,7 +165,7 @@ class Beamloom(Device):
             self.set_state(state)
             self.push_change_event("State")
         if look.text != before.text:
-            self.set_status(look.text)
+            self.set_status(encodable(look.text))
             self.push_change_event("Status")
         for name, value, was in (
             ("run", look.run, before.run),
@@ -164,8 +184,21 @@ class Beamloom(Device):
                 self.push_change_event(name, number)
 
     def _add_parameters(self) -> None:
-        known = {shown.about: shown for shown in self._shown.values() if shown.about not in self._numbers}
-        for shown in of_parameters([one for one in self._described if one["name"] not in known], self._names):
+        """Those that have come to be known, and those that newer code describes in another way."""
+        if self._described is self._added:
+            return
+        self._added = self._described
+        for one in self._described:
+            before = self._parameters.get(one["name"])
+            if before is not None:
+                self._names.take_back(before.name)
+            (shown,) = of_parameters([one], self._names)
+            if shown == before:
+                continue
+            if before is not None:
+                self.remove_attribute(before.name)
+                del self._shown[before.name]
+            self._parameters[one["name"]] = shown
             self._add(shown, self._read_parameter, self._write_parameter)
 
     def _add_numbers(self, look: Look) -> None:
