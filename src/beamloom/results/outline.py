@@ -16,7 +16,7 @@ from beamloom.results.plain import NotPlain, to_plain
 from beamloom.results.tree import Group, Node
 
 SHOWN_ELEMENTS = 64
-"""Attributes of at most so many elements are told with their value, such as the names of the signals of a plot; datasets are of one element."""
+"""Attributes of at most so many elements are told with their value, such as the names of the signals of a plot."""
 SHOWN_TEXT = 200
 """Characters of a single text that are told."""
 
