@@ -3,7 +3,7 @@ import type { Diagnosis, Finding, Progress } from "../src/api/answers";
 import type { Flow } from "../src/api/flow";
 import { inResult, lagOf, milliseconds, perSecond } from "../src/health/figures";
 import { Rate } from "../src/health/rates";
-import { say } from "../src/health/sentence";
+import { outdated, say } from "../src/health/sentence";
 
 const RUNNING: Progress = {
   run: "r", phase: "running", finished: false, total_events: 10, last_assigned: 5, completed_events: 4, reduced: 4, failed: 0, lost: 0,
@@ -35,6 +35,26 @@ describe("the sentence on top", () => {
       todo: "Look at it.",
       others: ["A disk is full. Look at it."],
     });
+  });
+});
+
+describe("a finding", () => {
+  it("leads to the views of this page, where it names addresses for programs", () => {
+    const wrong = { ...finding("warning", "user code fails"), do: "the tracebacks are in /api/v1/errors; end the run by POST /api/v1/stop" };
+    expect(say(RUNNING, { ...WELL, findings: [wrong] }, undefined).todo).toBe("The tracebacks are in the view Errors; end the run under Runs.");
+  });
+  it("that is very long leaves room for the page", () => {
+    const wrong = finding("warning", `KeyError: ${"[[0. 0. 0.]] ".repeat(500)}`);
+    const said = say(RUNNING, { ...WELL, findings: [wrong, { ...wrong }] }, undefined);
+    expect([said.text.length < 500, said.text.endsWith("…"), said.others![0]!.length < 600]).toEqual([true, true, true]);
+  });
+});
+
+describe("the version", () => {
+  it("is asked about where the controller has another one than when the page was loaded", () => {
+    expect(outdated("1.2", "1.2")).toBeUndefined();
+    expect(outdated(undefined, "1.2")).toBeUndefined();
+    expect(outdated("1.2", "1.3")).toMatch(/is 1.3 now.*1.2/);
   });
 });
 

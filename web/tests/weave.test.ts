@@ -4,7 +4,7 @@ import { pathOf } from "../src/weave/asking";
 import { paints, shortOf } from "../src/weave/paint";
 import { since } from "../src/weave/story";
 import { eventAt, moved, mostCount, showing, ticks, usualCount, within, zoomed } from "../src/weave/window";
-import { describe as told, listed, summary } from "../src/weave/words";
+import { describe as told, halves, listed, summary } from "../src/weave/words";
 
 const STAGES = ["pending", "waiting", "leased", "orphaned", "reduced", "failed", "quarantined", "lost", "dropped"];
 const PACKETS = ["none", "unwanted", "come", "absent", "missing"];
@@ -120,6 +120,10 @@ describe("the workers of an event", () => {
 });
 
 describe("asking", () => {
+  it("cuts long names in their middle, as streams differ at their ends", () => {
+    expect(halves("stage")).toEqual(["", "stage"]);
+    expect(halves("detector-module-07")).toEqual(["detector-m", "odule-07"]);
+  });
   it("names the window only where somebody has chosen one", () => {
     expect(pathOf({ run: "", from: undefined, count: 100, bins: 0 })).toBe("weave?count=100");
     expect(pathOf({ run: "ab", from: 0, count: 1, bins: 400 })).toBe("weave?count=1&run=ab&from=0&bins=400");

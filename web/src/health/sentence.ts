@@ -36,9 +36,9 @@ function now(progress: Progress | undefined, doctor: Diagnosis | undefined, away
     const others = doctor.findings.filter((one) => one.gravity !== "note" && one !== worst);
     return {
       tone: worst.gravity === "trouble" ? "trouble" : "warning",
-      text: capital(worst.what) + ".",
-      todo: capital(worst.do) + ".",
-      ...(others.length ? { others: others.map((one) => `${capital(one.what)}. ${capital(one.do)}.`) } : {}),
+      text: ended(worst.what),
+      todo: ended(forPeople(worst.do)),
+      ...(others.length ? { others: others.map((one) => `${ended(one.what)} ${ended(forPeople(one.do))}`) } : {}),
     };
   }
   if (!progress.run) return { tone: "idle", text: "Ready: no run has been armed yet." };
@@ -51,6 +51,24 @@ function now(progress: Progress | undefined, doctor: Diagnosis | undefined, away
       : { tone: "good", text: "The run is complete: every event is in the result." };
   }
   return { tone: "good", text: "All is well." };
+}
+
+/** What a sentence may take: the strip is on top of every view, and an error may hold a whole array. */
+const LONGEST = 400;
+
+function ended(text: string): string {
+  return capital(text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : `${text}.`);
+}
+
+/** Advice that names addresses for programs, with the views of this page instead. */
+function forPeople(advice: string): string {
+  return advice.replaceAll("by POST /api/v1/stop", "under Runs").replaceAll("/api/v1/errors", "the view Errors");
+}
+
+/** That the page is older, or newer, than the controller that it asks; undefined where it is not. */
+export function outdated(loaded: string | undefined, now: string | undefined): string | undefined {
+  if (!loaded || !now || loaded === now) return undefined;
+  return `The controller is ${now} now, and this page came from ${loaded}: parts of it may not fit.`;
 }
 
 export function capital(text: string): string {

@@ -11,7 +11,10 @@ import { count, duration } from "../ui/format";
 import { Bar } from "../ui/parts";
 import { UNKNOWN, inResult, lagOf, perSecond } from "./figures";
 import { Rate } from "./rates";
-import { say } from "./sentence";
+import { outdated, say } from "./sentence";
+
+/** Of the controller that this page came from. */
+let loaded: string | undefined;
 
 const KINDS = ["reduced", "failed", "lost", "assigned"] as const;
 /** Seconds over which is judged when the run will be over. */
@@ -67,6 +70,8 @@ export function HealthStrip(): JSX.Element {
     out.current.look(latest.completed_events, performance.now() / 1000);
     setRate(out.current.perSecond);
   });
+  loaded ??= doctor?.version;
+  const old = outdated(loaded, doctor?.version);
   const sentence = say(now, doctor, away.value);
   return (
     <header class={`strip ${sentence.tone}`} aria-label="Health">
@@ -84,6 +89,14 @@ export function HealthStrip(): JSX.Element {
                 ))}
               </ul>
             </details>
+          ) : null}
+          {old ? (
+            <p class="problem">
+              {old}{" "}
+              <button type="button" onClick={() => location.reload()}>
+                load it again
+              </button>
+            </p>
           ) : null}
           {sentence.note ? <span class="todo">{sentence.note}</span> : null}
         </div>

@@ -8,7 +8,7 @@ import { sharedOf, type RunWeave } from "./answer";
 import { draw, type Shape } from "./draw";
 import { isDark, paints, themeOf, type Paint, type Theme } from "./paint";
 import { eventAt, type Span } from "./window";
-import { describe, summary } from "./words";
+import { describe, halves, summary } from "./words";
 
 /** What is said while nothing is pointed at. */
 const HINT = "Choose an event for its story.";
@@ -99,7 +99,8 @@ export function Picture(props: PictureProps): JSX.Element {
       <ol class="weave-names" aria-hidden="true">
         {["outcome", ...seen.rows.map((one) => one.stream)].map((name, lane) => (
           <li key={lane} title={name}>
-            {name}
+            <span>{halves(name)[0]}</span>
+            <span>{halves(name)[1]}</span>
           </li>
         ))}
       </ol>

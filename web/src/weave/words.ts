@@ -9,6 +9,13 @@ export function listed(words: readonly string[]): string {
   return words.length < 2 ? (words[0] ?? "") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
+const TAIL = 8;
+
+/** A name as the part that may be left out where there is no room, and its end, by which names differ most times. */
+export function halves(name: string): [string, string] {
+  return [name.slice(0, -TAIL), name.slice(-TAIL)];
+}
+
 export function stageOf(seen: RunWeave, event: number): string | undefined {
   const number = seen.stages[event - seen.first];
   return number === undefined ? undefined : seen.stage_names[number];
