@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { culprit, pieces } from "../src/errors/frames";
+import { workersAsText } from "../src/errors/group";
 
 const TRACEBACK = `Traceback (most recent call last):
   File "/data/beamloom/scans/showcase.py", line 71, in process_event
@@ -51,5 +52,13 @@ Current thread 0x1 (most recent call first):
   it("that is none is shown as it is", () => {
     expect(pieces("killed by signal 9")).toEqual([{ kind: "text", text: "killed by signal 9" }]);
     expect(culprit("")).toBeUndefined();
+  });
+});
+
+describe("the workers of a failure", () => {
+  it("are some of many", () => {
+    expect(workersAsText(["worker-1", "worker-2"])).toBe("worker-1, worker-2");
+    expect(workersAsText(Array.from({ length: 200 }, (_, number) => `w${number}`))).toBe("w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11 and 188 more");
+    expect(workersAsText([])).toBe("–");
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LogLine } from "../src/api/answers";
-import { append, EMPTY, MOST_KEPT } from "../src/logs/book";
+import { append, behind, EMPTY, MOST_KEPT } from "../src/logs/book";
 import { choose, marked, words } from "../src/logs/choose";
 import { ago, moment, universal } from "../src/ui/format";
 
@@ -20,6 +20,16 @@ describe("the log", () => {
     const book = append(append(EMPTY, [line(500)]), [line(1), line(2)]);
     expect([book.lines.length, book.last, book.lines.map((one) => one.missed)]).toEqual([3, 2, [0, 0, 0]]);
     expect(new Set(book.lines.map((one) => one.key)).size).toBe(3);
+  });
+  it("is not told the lines of another controller as those behind its own", () => {
+    const book = append(EMPTY, [line(1, "old"), line(2, "older controller")]);
+    expect(behind(book, [line(2, "older controller"), line(3, "news")])).toEqual([line(3, "news")]);
+    expect(behind(book, [line(2, "older controller")])).toEqual([]);
+    expect(behind(book, [])).toEqual([]);
+    expect(behind(book, [line(7, "the lines between are gone")])).toHaveLength(1);
+    expect(behind(book, [line(1, "numbers go back")])).toHaveLength(1);
+    expect(behind(EMPTY, [line(5)])).toHaveLength(1);
+    expect(behind(book, [line(2, "another controller has more lines by now"), line(3)])).toBeUndefined();
   });
   it("keeps so many lines", () => {
     const many = append(EMPTY, Array.from({ length: MOST_KEPT + 10 }, (_, place) => line(place + 1)));

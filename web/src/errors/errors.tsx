@@ -36,6 +36,8 @@ function LossLine(props: { loss: Loss }): JSX.Element {
   );
 }
 
+const NO_RUN = "No run has been armed yet.";
+
 export function Errors(): JSX.Element {
   const answer = useWatched(failures);
   const now = useWatched(progress);
@@ -45,6 +47,7 @@ export function Errors(): JSX.Element {
   const open = (query.get("open") ?? "").split(",").filter(Boolean);
   useEffect(() => failures.again(), [run]);
   const all = answer?.run === run ? answer.kinds : undefined;
+  const none = !run && now?.run === null;
   function onOpen(signature: string, now: boolean): void {
     if (open.includes(signature) === now) return;
     setQuery({ open: (now ? [...open, signature] : open.filter((one) => one !== signature)).join(",") });
@@ -61,14 +64,14 @@ export function Errors(): JSX.Element {
         {all?.length ? (
           all.map((one) => <FailureGroup key={one.signature} failure={one} run={run || (now?.run ?? "")} open={open.includes(one.signature)} onOpen={(now) => onOpen(one.signature, now)} />)
         ) : all ? (
-          <Empty>Nothing has failed in this run.</Empty>
+          <Empty>{none ? NO_RUN : "Nothing has failed in this run."}</Empty>
         ) : failures.error.value ? null : (
           <Empty>Asking what failed…</Empty>
         )}
       </Panel>
       {run ? null : (
         <Panel title="Losses" id="losses">
-          {losses?.length ? losses.map((one) => <LossLine key={one.cause} loss={one} />) : <Empty>{losses ? "No event of this run was lost." : "Asking what was lost…"}</Empty>}
+          {losses?.length ? losses.map((one) => <LossLine key={one.cause} loss={one} />) : <Empty>{none ? NO_RUN : losses ? "No event of this run was lost." : "Asking what was lost…"}</Empty>}
         </Panel>
       )}
     </>

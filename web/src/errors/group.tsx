@@ -17,6 +17,14 @@ export function rangesAsText(ranges: readonly (readonly [number, number])[]): st
   return shown.join(", ") + (more > 0 ? ` and ${count(more)} more ranges` : "");
 }
 
+const MOST_WORKERS = 12;
+
+/** "worker-1, worker-2 and 198 more". */
+export function workersAsText(workers: readonly string[]): string {
+  const more = workers.length - MOST_WORKERS;
+  return workers.slice(0, MOST_WORKERS).join(", ") + (more > 0 ? ` and ${count(more)} more` : "") || "–";
+}
+
 function fileOf(capsule: string): string {
   return capsule.split("/").pop() ?? capsule;
 }
@@ -80,7 +88,7 @@ export function FailureGroup(props: { failure: FailureKind; run: string; open: b
           </>
         )}
         <dt>{failure.workers.length === 1 ? "worker" : "workers"}</dt>
-        <dd>{failure.workers.join(", ") || "–"}</dd>
+        <dd>{workersAsText(failure.workers)}</dd>
         <dt>to do</dt>
         <dd>{failure.what_to_do}</dd>
       </dl>

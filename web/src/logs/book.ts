@@ -32,10 +32,20 @@ export function append(book: Book, news: readonly LogLine[]): Book {
   return { lines: [...book.lines, ...added].slice(-MOST_KEPT), last: Number(news.at(-1)!.number), heard: book.heard + news.length };
 }
 
+/** What was told from the last line on, without that; undefined where the line of its number is another one, of a controller that has been started since. */
+export function behind(book: Book, told: readonly LogLine[]): readonly LogLine[] | undefined {
+  const known = book.lines.at(-1)?.line;
+  const first = told[0];
+  if (!known || !first || first.number !== known.number) return told;
+  return first.created === known.created && first.msg === known.msg ? told.slice(1) : undefined;
+}
+
 export const book = signal(EMPTY);
 
 /** Asks for what is new while somebody looks. */
 export const following = watch(async () => {
-  book.value = append(book.peek(), await get<LogLine[]>(`logs?level=DEBUG&after=${book.peek().last}`));
+  const from = (line: number): Promise<LogLine[]> => get<LogLine[]>(`logs?level=DEBUG&after=${line}`);
+  const now = book.peek();
+  book.value = append(now, behind(now, await from(Math.max(0, now.last - 1))) ?? (await from(0)));
   return book.peek().last;
 }, 1000);

@@ -9,7 +9,7 @@ export function listed(words: readonly string[]): string {
   return words.length < 2 ? (words[0] ?? "") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
-const TAIL = 8;
+const TAIL = 4;
 
 /** A name as the part that may be left out where there is no room, and its end, by which names differ most times. */
 export function halves(name: string): [string, string] {
