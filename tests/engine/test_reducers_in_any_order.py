@@ -1,7 +1,7 @@
 """Whatever happens in whatever order, reducers die: the next one goes on from what their journal has, and the account is true of that.
 
-The same runs as in ``test_any_order``. What a reducer takes is in its journal at once; when it dies the journal is whole, ends earlier, or is
-gone. Workers send again what was not acknowledged.
+The same runs as in ``test_any_order``. What a reducer takes is in its journal at once; when it dies the journal is whole, ends earlier, or
+is gone. Workers send again what was not acknowledged.
 """
 
 from __future__ import annotations
