@@ -27,7 +27,10 @@ def _readable(value: Any, data: bytes) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return data.decode()  # JSON has no word for it
     try:
-        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_as_lists))
+        plain = msgspec.json.decode(msgspec.json.encode(value, enc_hook=_as_lists))
+        # It is also sent and kept, where integers have 64 bits.
+        msgspec.msgpack.encode(plain)
+        return plain
     except (TypeError, ValueError, OverflowError, msgspec.MsgspecError):
         return data.decode()
 
