@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from beamloom.cli import main
 from beamloom.transport.tracing import Tracer
 from control.live import Live
 from guard.real import small_pipeline
+from services.bench import Doubling
+from services.shadowing import begin_shadow
 from support.patience import PATIENCE
 
 CHROME = {
@@ -86,6 +89,12 @@ def test_a_trace_has_every_process_and_ends_when_it_is_read(live: Live) -> None:
     found = bars(live.read("trace"))
     assert set(found) == {"controller", "eiger-ingester", "orca-ingester", "worker-1", "worker-2", "reducer"}
     assert live.get("trace").status_code == 409
+
+
+def test_a_shadow_worker_is_in_the_trace_behind_the_others(live: Live) -> None:
+    live.do(partial(begin_shadow, live.bench, Doubling))
+    assert live.post("trace", params={"spans": 100}).json()["processes"] == 7
+    assert list(bars(live.read("trace")))[-1] == "shadow"
 
 
 @pytest.mark.parametrize("spans", ["0", "-1", "many", "1000000"])

@@ -14,7 +14,8 @@ from beamloom.errors import UserError
 Answers = dict[str, dict[str, Any] | None]
 """What processes have answered, by their ids; None of one that has not."""
 USUAL_SPANS = 20_000
-ROLES = ("controller", "ingester", "worker", "debugworker", "reducer")
+ROLES = ("controller", "ingester", "worker", "debugworker", "reducer", "shadowworker")
+"""In the order in which they are shown."""
 
 
 class NoTrace(UserError):
@@ -50,7 +51,7 @@ def as_chrome(name: str, own: dict[str, Any], members: dict[str, Any], answers: 
             told.append((member.name, member.role, answer, member.clock_offset or 0.0))
         else:
             missing.append(member.name)
-    told.sort(key=lambda one: (ROLES.index(one[1]), one[0]))
+    told.sort(key=lambda one: (ROLES.index(one[1]) if one[1] in ROLES else len(ROLES), one[0]))
     events = [
         event for number, one in enumerate(told, 1) for event in _events_of(number, one[0], one[2], one[3])
     ]
