@@ -6,7 +6,7 @@ that is posted. Where there are tokens, one has to be presented:
 - ``Authorization: Bearer TOKEN``, as scripts do;
 - ``Authorization: Basic``, any user with the token as password, as h5pyd and silx do, and browsers when they are asked;
 - ``?token=TOKEN`` for reading alone, for WebSockets and event streams of pages of other origins. It is taken out of the address before
-  anybody else sees it.
+  anybody else sees it, and passed on as a header.
 
 What a browser sends by itself proves nothing about the page that made it do so: without a Bearer token (or one in the address) the origin
 of the page has to be right, and without any token also the name by which we are asked (``policy.py``).
@@ -86,6 +86,8 @@ class Gate:
             return
         headers = Headers(scope=request)
         request, presented = (request, None) if self._access.decided_behind else _presented(request, headers)
+        if self._access.tokens and presented is not None and presented.reading_only:
+            request = _with_header(request, presented.token)
         wanted = self._wanted(request, headers)
         refusal = self._refusal(request, headers, presented, wanted)
         if refusal is not None:
@@ -205,6 +207,12 @@ def _without_token(request: Request) -> tuple[Request, str | None]:
         return request, None
     others = urlencode([(name, value) for name, value in pairs if name != QUERY_NAME])
     return {**request, "query_string": others.encode("latin-1")}, found[0]
+
+
+def _with_header(request: Request, token: str) -> Request:
+    """The request with its token where those are told who ask another process on its behalf."""
+    header = (b"authorization", f"Bearer {token}".encode(errors="replace"))
+    return {**request, "headers": [*request["headers"], header]}
 
 
 def _announced(headers: Headers) -> int | None:

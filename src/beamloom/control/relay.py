@@ -86,11 +86,23 @@ class Relay:
         except (httpx.InvalidURL, ValueError) as error:
             raise HTTPException(400, f"this is no address at {words} ({error})") from error
         try:
-            answer = await self._opened().send(question, stream=True)
+            answer = await self._asked(question)
         except httpx.HTTPError as error:
             raise HTTPException(502, f"{words} does not answer at {address} ({error})") from error
         kept = {key: value for key, value in answer.headers.items() if key not in HOP_BY_HOP}
         return StreamingResponse(body_of(answer, words), answer.status_code, kept)
+
+    async def _asked(self, question: httpx.Request) -> httpx.Response:
+        """Raises httpx.HTTPError."""
+        import httpx
+
+        try:
+            return await self._opened().send(question, stream=True)
+        except httpx.ConnectError:
+            raise
+        except httpx.HTTPError:
+            # A connection that was kept may have been closed meanwhile; whoever reads may ask once more.
+            return await self._opened().send(question, stream=True)
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
