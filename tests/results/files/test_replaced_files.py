@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from beamloom.errors import UsageError
-from beamloom.results.files.exchanging import ExchangedFolder
+from beamloom.results.files.exchanging import ExchangedFolder, remove_unfinished_folders
 from beamloom.results.files.naming import check_file, file_of_run
 from beamloom.results.files.raw import RawFile
 from beamloom.results.files.replacing import UNFINISHED, ReplacedFile, remove_unfinished
@@ -153,6 +153,27 @@ def test_a_file_system_without_locks_serves_as_well(
         assert file.replace(lambda raw: raw.write(text)).read_bytes() == text  # noqa: B023
         assert (folder.replace(lambda made: (made / "c").write_bytes(text)) / "c").read_bytes() == text  # noqa: B023
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "b.zarr"]
+
+
+def test_what_is_left_over_is_removed_when_it_is_old_where_there_are_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for name in (f".old.h5.1{UNFINISHED}", f".new.h5.1{UNFINISHED}"):
+        (tmp_path / name).write_bytes(b"part")
+    for name in (f".old.zarr.1{UNFINISHED}", f".new.zarr.1{UNFINISHED}"):
+        (tmp_path / name).mkdir()
+    for path in tmp_path.glob(".old.*"):
+        os.utime(path, (0, 0))
+    remove_unfinished(tmp_path)
+    remove_unfinished_folders(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f".new.h5.1{UNFINISHED}",
+        f".new.zarr.1{UNFINISHED}",
+    }
 
 
 def test_a_ledger_on_a_file_system_without_locks_is_refused_with_that_reason(

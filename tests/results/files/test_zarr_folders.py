@@ -178,6 +178,16 @@ def test_what_was_moved_aside_when_its_writer_was_killed_is_put_back(tmp_path: P
     assert [one.name for one in tmp_path.iterdir()] == ["a.zarr"]
 
 
+def test_what_cannot_be_put_back_holds_up_nobody(tmp_path: Path) -> None:
+    aside = tmp_path / f".b.zarr.before{UNFINISHED}"
+    aside.mkdir()
+    # A folder cannot take the name of a link, wherever that leads to.
+    (tmp_path / "b.zarr").symlink_to(tmp_path / "nowhere")
+    path = kept(ZarrFolder(tmp_path / "a.zarr"), version=1)
+    assert read("content", path)[0]["version"]["values"] == "1"
+    assert aside.is_dir()
+
+
 def test_an_error_while_writing_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = ZarrFolder(tmp_path / "a.zarr")
     path = kept(place, version=1)

@@ -11,13 +11,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from beamloom.results.files.replacing import UNFINISHED, lock_where_possible, numbered
+from beamloom.results.files.replacing import UNFINISHED, lock_where_possible, nobody_writes, numbered
 
 _AT_FDCWD = -100
 _NOREPLACE, _EXCHANGE = 1, 2
@@ -80,16 +79,21 @@ def exchange(new: Path, present: Path) -> None:
 
 def remove_unfinished_folders(folder: Path) -> None:
     """Remove the temporary folders in ``folder`` that nobody writes to any more, and put back what was moved aside."""
+    stuck = set()
     for path in folder.glob(f".*{_BEFORE}"):
         name = folder / path.name[1:].removesuffix(_BEFORE)
         if not name.exists():
-            path.rename(name)
-    for path in folder.glob(f".*{UNFINISHED}"):
+            try:
+                path.rename(name)
+            except OSError:
+                # It is somebody else's, or something stands in the way: it stays, and ours is written all the same.
+                stuck.add(path)
+    for path in set(folder.glob(f".*{UNFINISHED}")) - stuck:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path)
+                if nobody_writes(descriptor):
+                    shutil.rmtree(path)
             finally:
                 os.close(descriptor)
 

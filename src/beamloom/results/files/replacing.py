@@ -13,6 +13,7 @@ import errno
 import fcntl
 import itertools
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from beamloom.results.files.raw import RawFile
 
 UNFINISHED = ".beamloom-part"
 """How temporary names end."""
+ABANDONED_SECONDS = 86_400
+"""Age of what is left over, where nothing else tells that nobody writes to it."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 """What ``flock`` answers on a file system without it, such as a Lustre that is mounted without the option."""
@@ -96,12 +99,21 @@ def numbered(wanted: Path) -> Iterator[Path]:
 
 
 def lock_where_possible(descriptor: int) -> None:
-    """Say that somebody writes here. Where the file system has no locks, nobody can be told, and nobody removes anything."""
+    """Say that somebody writes here. Where the file system has no locks, nobody can be told, and only what is old is removed."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
+
+
+def nobody_writes(descriptor: int) -> bool:
+    """Whether whoever has made this is gone: nobody locks it or, where there are no locks, it is older than what is still written."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _NO_LOCKS and time.time() - os.fstat(descriptor).st_mtime > ABANDONED_SECONDS
+    return True
 
 
 def unlock(descriptor: int) -> None:
@@ -119,8 +131,8 @@ def remove_unfinished(folder: Path) -> None:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+                if nobody_writes(descriptor):
+                    path.unlink()
             finally:
                 os.close(descriptor)
 
