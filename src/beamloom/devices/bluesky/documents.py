@@ -49,6 +49,8 @@ class DocumentReader:
 
     Of runs that are open at the same time (inside each other, or left open by one who never stopped them) that one is read whose stream
     is described first; its START packet comes then. One without that stream is read when it stops, unless another began before it.
+    One that is read and silent while another begins and stops, and a third one begins, was left open, as by a RunEngine that was killed:
+    it is over then.
     """
 
     def __init__(self, stream_name: str = "primary", prefix: str = "") -> None:
@@ -58,7 +60,9 @@ class DocumentReader:
         self._prefix = prefix.encode()
         self._run: str | None = None
         self._begun: dict[str, bytes] = {}
-        self._descriptors: dict[str, tuple[Any, bytes] | None] = {}
+        self._beside: str | None = None
+        self._beside_is_over = False
+        self._descriptors: dict[str, tuple[Any, bytes | None]] = {}
         self._chosen: Any = stream_name
         self._only_files: dict[str, dict[str, Any]] = {}
         self._files = FileRows()
@@ -122,12 +126,33 @@ class DocumentReader:
         uid = read_document(raw).get("uid")
         if not isinstance(uid, str):
             raise MalformedPacket(f"a start document came whose uid is {uid!r}; it has to be a text")
+        if self._run is not None and self._beside_is_over:
+            self._leave(items)
         if self._run is not None:
             self.passed_over += 1
+            self._beside = self._beside or uid
             return
         self._begun[uid] = raw
         if len(self._begun) > OPEN_RUNS_KEPT:
             del self._begun[next(iter(self._begun))]
+
+    def _leave(self, items: list[Packet | Malformed]) -> None:
+        """Nobody will stop the run that is read."""
+        told = {
+            "run_start": self._run,
+            "exit_status": "fail",
+            "reason": "the run was never stopped; others came",
+        }
+        self._forget_run()
+        items.append(Packet(TYP, [b"stop", written(told)], None, PacketKind.END))
+
+    def _forget_run(self) -> None:
+        self._run, self._only_files, self._files, self._bearing = None, {}, FileRows(), None
+        self._beside, self._beside_is_over = None, False
+
+    def _goes_on(self) -> None:
+        """A document of the run that is read has come."""
+        self._beside, self._beside_is_over = None, False
 
     def _choose(self, uid: str, stream_name: Any, items: list[Packet | Malformed]) -> None:
         """Read that stream of the run ``uid``, and none of the runs that are open beside it."""
@@ -152,7 +177,9 @@ class DocumentReader:
         if len(self._descriptors) > DESCRIPTORS_KEPT:
             del self._descriptors[next(iter(self._descriptors))]
         # The uid may be anything in a document that was not written by Bluesky.
-        self._descriptors[repr(descriptor.get("uid"))] = (run, raw) if named else None
+        self._descriptors[repr(descriptor.get("uid"))] = (run, raw if named else None)
+        if run == self._run:
+            self._goes_on()
         if named and run == self._run:
             self._bear_in_mind("descriptor", raw)
         in_files = keys_in_files(descriptor)
@@ -164,8 +191,10 @@ class DocumentReader:
         uid = repr(event.get("descriptor"))
         if uid not in self._descriptors:
             raise MalformedPacket(f"an event came whose descriptor {uid[:60]} did not come before it")
-        run, descriptor = self._descriptors[uid] or (None, None)
-        if run is None or run != self._run:
+        run, descriptor = self._descriptors[uid]
+        if run is not None and run == self._run:
+            self._goes_on()
+        if run is None or run != self._run or descriptor is None:
             self.passed_over += 1
             return None
         return descriptor
@@ -238,8 +267,9 @@ class DocumentReader:
             self._begun.pop(run, None)
         if self._run is None or run != self._run:
             self.passed_over += 1
+            self._beside_is_over = self._beside_is_over or (run is not None and run == self._beside)
             return
-        self._run, self._only_files, self._files, self._bearing = None, {}, FileRows(), None
+        self._forget_run()
         counts = document.get("num_events")
         count = counts.get(self._chosen) if isinstance(counts, dict) else None
         # A stream whose rows are in files only has a count, too, and no events.
