@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import pickle
 import re
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from hypothesis import given
@@ -170,6 +172,51 @@ def test_arrays_of_either_byte_order_survive_msgpack() -> None:
         write_map({"a": object()})
 
 
+@pytest.mark.parametrize(
+    ("value", "read_back"),
+    [
+        (np.array(["Fe", "Kα"]), ["Fe", "Kα"]),
+        (np.array([b"Fe"]), [b"Fe"]),
+        (np.array(["Fe", None], object), ["Fe", None]),
+        (np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")]), [[1, 2.5]]),
+        (np.array(["2026-11-23T10:00"], "M8[ns]"), ["2026-11-23T10:00:00.000000000"]),
+        (np.datetime64("2026-11-23"), "2026-11-23"),
+        (dt.datetime(2026, 11, 23, 10, tzinfo=dt.UTC), "2026-11-23T10:00:00+00:00"),
+        (dt.date(2026, 11, 23), "2026-11-23"),
+        (dt.timedelta(minutes=1), 60.0),
+        ({"Fe"}, ["Fe"]),
+    ],
+)
+def test_what_plans_write_into_documents_besides_numbers_is_read(value: Any, read_back: Any) -> None:
+    assert read_map(write_map({"a": value})) == {"a": read_back}
+
+
+@pytest.mark.parametrize("array", [np.array(["Fe", "Kα"]), np.array([[b"Fe"]]), np.array(["2026"], "M8[Y]")])
+def test_arrays_of_text_and_times_in_the_form_of_msgpack_numpy_are_read(array: Any) -> None:
+    form = {b"nd": True, b"type": array.dtype.str, b"kind": b"", b"shape": array.shape}
+    back = read_map(msgpack.packb({"a": {**form, b"data": array.tobytes()}}))["a"]
+    np.testing.assert_array_equal(back, array)
+    with pytest.raises(MalformedPacket, match="bytes for an array of shape"):
+        read_map(msgpack.packb({"a": {**form, b"data": array.tobytes()[:-1]}}))
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_times_in_pickles_are_read(protocol: int) -> None:
+    zone = dt.timezone(dt.timedelta(hours=1))
+    times = [
+        dt.datetime(2026, 11, 23, 10, tzinfo=zone),
+        dt.datetime.combine(dt.date(2026, 11, 23), dt.time()),
+        dt.date(2026, 1, 2),
+        dt.time(3),
+    ]
+    assert unpickle(pickle.dumps({"a": times}, protocol)) == {"a": times}
+    start, *rest = generate(rows=1)
+    begun = pickle.loads(start[0].split(b" ", 2)[2]) | {"since": times[0]}
+    items = read([[b" start " + pickle.dumps(begun, protocol)], *rest])
+    assert numbers(items) == [None, 1, 2]
+    assert parse(items[0]).since == times[0]  # type: ignore[arg-type]
+
+
 def test_events_of_other_streams_and_documents_about_files_are_passed_over() -> None:
     sent = list(generate(rows=2))
     run = pickle.loads(sent[0][0].split(b" ", 2)[2])["uid"]
@@ -198,6 +245,27 @@ def test_a_run_that_was_left_open_without_events_does_not_hide_the_next() -> Non
     items = read([left_open[0], *whole, left_open[0], *whole])
     assert kinds(items) == [0, 1, 1, 2] * 2
     assert parse(items[0]).uid == parse(items[3]).run_start != "left open"  # type: ignore[arg-type]
+
+
+def test_a_run_of_an_engine_that_was_killed_is_over_when_two_others_have_begun_without_a_sign_of_it() -> None:
+    killed, missed, read_again = (list(generate(rows=3, uid=uid)) for uid in ("killed", "missed", "next"))
+    items = read([*killed[:4], *missed, *read_again])
+    assert numbers(items) == [None, 1, 2, None, None, 1, 2, 3, 4]
+    over = parse(items[3])  # type: ignore[arg-type]
+    assert isinstance(over, BlueskyStop)
+    assert (over.run_start, over.exit_status) == ("killed", "fail")
+    assert parse(items[4]).uid == "next"  # type: ignore[arg-type]
+
+
+def test_a_run_that_gives_a_sign_between_others_inside_it_goes_on() -> None:
+    outer = list(generate(rows=3))
+    run = pickle.loads(outer[0][0].split(b" ", 2)[2])["uid"]
+    monitor = {"uid": "m", "run_start": run, "name": "temperature_monitor", "data_keys": {}}
+    sign = [b" event " + pickle.dumps({"descriptor": "m", "seq_num": 1, "data": {}})]
+    inner = [list(generate(rows=1, uid=f"inner {n}")) for n in range(4)]
+    sent = [*outer[:3], [b" descriptor " + pickle.dumps(monitor)], *inner[0], sign, *inner[1], outer[3]]
+    items = read([*sent, *inner[2], *outer[4:]])
+    assert numbers(items) == [None, 1, 2, 3, 4]
 
 
 def test_a_run_around_others_that_has_no_such_stream_is_passed_over() -> None:

@@ -6,7 +6,9 @@ false. Arrays of Python objects travel as pickles in that form; they are refused
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
@@ -20,6 +22,8 @@ from beamloom.devices.images import as_image
 
 LARGEST = 2**31 - 1
 """Bytes of the largest array that is read."""
+_NUMBERS = "biufc"
+_TEXT_AND_TIMES = "USMm"
 
 
 def read_map(frame: Any) -> dict[str, Any]:
@@ -39,9 +43,10 @@ def read_map(frame: Any) -> dict[str, Any]:
 
 
 def write_map(values: Mapping[str, Any]) -> bytes:
-    """``values`` as ``read_map`` reads them; enumerations as their values, paths as text.
+    """``values`` as ``read_map`` reads them; enumerations as their values, paths and times as text, sets as lists.
 
-    Raises TypeError for what is neither of these, nor plain, nor numpy.
+    Arrays of text, of times, of records and of objects are lists of what they hold. Raises TypeError for what is neither of these, nor
+    plain, nor numpy.
     """
     packed: bytes = msgpack.packb(values, default=_packed)
     return packed
@@ -65,14 +70,27 @@ def _array_of(packed: dict[Any, Any]) -> Any:
     shape = entries.get("shape", []) if entries["nd"] else []
     if not isinstance(shape, list | tuple) or not all(isinstance(length, int) for length in shape):
         raise MalformedPacket(f"the message holds an array of shape {shape!r}")
+    if dtype.kind in _TEXT_AND_TIMES:
+        # msgpack-numpy writes these as it writes numbers.
+        return _of_other_kind(raw, dtype, shape) if entries["nd"] else _of_other_kind(raw, dtype, ())[()]
     array = as_image(raw, shape, dtype.name)
     if dtype.byteorder == ">":
         array = array.view(dtype)
     return array if entries["nd"] else array[()]
 
 
+def _of_other_kind(raw: bytes, dtype: np.dtype[Any], shape: Sequence[int]) -> np.ndarray[Any, np.dtype[Any]]:
+    if min(shape, default=0) < 0 or len(raw) != math.prod(shape) * dtype.itemsize:
+        raise MalformedPacket(
+            f"the message holds {len(raw)} bytes for an array of shape {list(shape)} and type {dtype}"
+        )
+    if not dtype.itemsize:
+        return np.zeros(tuple(shape), dtype)
+    return np.frombuffer(raw, dtype).reshape(tuple(shape))
+
+
 def _packed(value: Any) -> Any:
-    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+    if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS:
         return {
             b"nd": True,
             b"type": value.dtype.str,
@@ -80,10 +98,20 @@ def _packed(value: Any) -> Any:
             b"shape": value.shape,
             b"data": value.tobytes(),
         }
+    if isinstance(value, np.ndarray):
+        return (np.datetime_as_string(value) if value.dtype.kind == "M" else value).tolist()
+    if isinstance(value, np.datetime64):
+        return str(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, PurePath | UUID):
         return str(value)
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, set | frozenset):
+        return list(value)
     raise TypeError(f"{type(value).__name__} is neither a plain value nor a numpy array")

@@ -1,7 +1,7 @@
 """Pickles from devices, read without trusting them.
 
-Some devices speak pickle. An ordinary unpickler lets the sender run any code in the reader, so this one builds plain Python values
-and numpy arrays, and nothing else: the list of names that a pickle may use is ``ALLOWED``, and each of them stands for a function of
+Some devices speak pickle. An ordinary unpickler lets the sender run any code in the reader, so this one builds plain Python values,
+times and numpy arrays, and nothing else: the list of names that a pickle may use is ``ALLOWED``, and each of them stands for a function of
 this module, never for what the sender's Python had under that name. In particular arrays are built from checked bytes by
 ``numpy.frombuffer``: numpy's own ``__setstate__`` believes the flags of a type, and would read bytes as pointers for one that lies.
 
@@ -13,6 +13,7 @@ Python 2 wrote.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import io
 import math
@@ -246,6 +247,16 @@ def _bytearray(*arguments: object) -> bytearray:
     return bytearray(_bytes(*arguments))
 
 
+def _time(kind: type[dt.date | dt.time], size: int) -> Callable[..., Any]:
+    def make(raw: object, *zone: object) -> Any:
+        octets = raw.encode("latin1") if isinstance(raw, str) else raw
+        if not isinstance(octets, bytes) or len(octets) != size:
+            raise BadPickle(f"the pickle describes a {kind.__name__} in an unknown way")
+        return kind(octets, *zone)  # type: ignore[arg-type]
+
+    return make
+
+
 def _collected(kind: Callable[..., Any]) -> Callable[..., Any]:
     def collect(items: object = ()) -> Any:
         if not isinstance(items, list | tuple | dict):
@@ -276,6 +287,11 @@ _BUILTINS: Final = {
 ALLOWED: Final[Mapping[tuple[str, str], Callable[..., Any]]] = MappingProxyType(
     {
         ("collections", "OrderedDict"): _BUILTINS["dict"],
+        ("datetime", "date"): _Callable(_time(dt.date, 4)),
+        ("datetime", "datetime"): _Callable(_time(dt.datetime, 10)),
+        ("datetime", "time"): _Callable(_time(dt.time, 6)),
+        ("datetime", "timedelta"): _Callable(dt.timedelta),
+        ("datetime", "timezone"): _Callable(dt.timezone),
         ("_codecs", "encode"): _Callable(_encode),
         ("numpy", "ndarray"): _NDARRAY,
         ("numpy", "dtype"): _Callable(_type),
