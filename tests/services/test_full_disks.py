@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from beamloom.control.views.ensemble import status
-from beamloom.journal import Journal, JournalWriter
+from beamloom.journal import Journal, JournalWriter, Lock
 from beamloom.services.controller.statekeeping import StateKeeper
 from beamloom.services.reducer.safekeeping import Safekeeping
 from beamloom.services.shell.alarms import alarm_notes
@@ -125,3 +127,28 @@ def test_alarms_of_one_process_are_told_together() -> None:
     assert alarm_notes("a disk is full", None, "another is slow") == {
         "alarm": "a disk is full; another is slow"
     }
+
+
+def test_what_another_reducer_has_left_and_cannot_be_removed_is_not_held(tmp_path: Path) -> None:
+    left = tmp_path / "journals" / "another" / "a-run"
+    (left / "000001.journal").mkdir(parents=True)
+    (left.parent / "lock").touch()
+    os.utime(left / "000001.journal", (0, 0))
+    journal = Safekeeping(tmp_path / "journals" / "own")
+    with Bench({"camera": Feed()}, reducer=None) as bench:
+        bench.add_reducer(Gathering, journal)
+        bench.until(bench.everyone_known)
+        bench.arm(uniform(["camera"], 4))
+        # Whose it is can still have it.
+        Lock(left.parent).release()
+        assert journal.alarm is None
+
+
+def test_a_reducer_whose_disk_is_gone_begins_without_what_it_may_have_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*about: object) -> None:
+        raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert not Safekeeping(tmp_path).remains

@@ -62,6 +62,15 @@ def test_it_is_asked_over_http_without_a_token() -> None:
         assert requests.get(f"{address}/else", timeout=PATIENCE).status_code == 404
 
 
+def test_nobody_waits_for_a_network_without_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(socket, "getfqdn", lambda name="": asked.append(name) or name)
+    port = quiet_port()
+    with health_of(WorkerSettings(health_port=port)):
+        assert requests.get(f"http://127.0.0.1:{port}/livez", timeout=PATIENCE).status_code == 200
+    assert asked == []
+
+
 def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,8 @@ from beamloom.events import Event, Result
 from beamloom.parameters import ParameterSet
 from beamloom.results.types import Sum
 from beamloom.services.controller.arming import ArmingRefused
+from beamloom.services.reducer.leaves.process import Leaves
+from beamloom.settings import ReducerSettings
 from beamloom.transport.messages import Fence, Reduced, Results
 from beamloom.triggermap import uniform
 from services.bench import Bench, Doubling, Feed, Gathering, counts, inject, series
@@ -421,3 +424,17 @@ def at_a_checkpoint(folder: Path, leaves: int) -> Iterator[tuple[Pipeline, Feed]
         one.bench.until(lambda: one.bench.reduced() == 6)
         one.bench.until(lambda: any(folder.rglob("before-*.state")))
         yield one, feed
+
+
+def test_leaves_are_reached_also_where_temporary_files_are_far_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = tmp_path / ("a-job-of-the-batch-system-" * 4)
+    far.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(far))
+    leaves = Leaves(ReducerSettings(reducer_class="services.test_split_reducers:Summing", leaves=2))
+    try:
+        assert [link.pid for link in leaves.links]
+    finally:
+        leaves.close()
+    assert list(far.iterdir()) == []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from beamloom.engine.streams.packet_rows import row_of
 from beamloom.services.ingester.arrival_log import ROWS_KEPT, ArrivalLog
@@ -156,6 +159,23 @@ def test_the_room_on_a_disk_is_told_also_of_a_folder_that_is_not_there_yet(tmp_p
         (told,) = watch.told()
         assert (told["path"], told["purpose"]) == (str(tmp_path / "runs"), "recordings")
         assert told["free"] > 0
+    finally:
+        watch.close()
+
+
+def test_the_room_on_a_disk_is_looked_at_also_by_a_process_whose_own_folder_is_gone(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert free_bytes(Path("runs")) is None
+    watch = DiskWatch({"recordings": "runs", "state": tmp_path})
+    try:
+        while not watch.told():
+            pass
+        assert [one["purpose"] for one in watch.told()] == ["state"]
     finally:
         watch.close()
 

@@ -8,7 +8,12 @@ from pathlib import Path
 
 def free_bytes(folder: Path) -> int | None:
     """What a user may still write on the disk of a folder, which need not exist yet; None where nobody can tell."""
-    for place in (folder, *folder.absolute().parents):
+    try:
+        above = folder.absolute().parents
+    except OSError:
+        # That of this process is gone, and with it whatever is named from there.
+        return None
+    for place in (folder, *above):
         try:
             found = os.statvfs(place)
         except FileNotFoundError:

@@ -206,7 +206,9 @@ def _sweep(spools: Path, own: Path) -> None:
             files = [path for path in other.glob(f"*/*{ENDING}/*") if path.is_file()]
             if time.time() - max((path.stat().st_mtime for path in files), default=0.0) > ABANDONED_SECONDS:
                 lock = Lock(other)
-                for run in other.iterdir():
-                    if run.is_dir():
-                        _remove_run(run)
-                lock.release()
+                try:
+                    for run in other.iterdir():
+                        if run.is_dir():
+                            _remove_run(run)
+                finally:
+                    lock.release()

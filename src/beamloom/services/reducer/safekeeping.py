@@ -104,7 +104,9 @@ class Safekeeping:
     def remains(self) -> bool:
         """Whether a former life has left a journal."""
         own = self._own
-        return own is not None and any(any(own.glob(f"{depth}/*.journal")) for depth in ("*", "*/*"))
+        with suppress(OSError):
+            return own is not None and any(any(own.glob(f"{depth}/*.journal")) for depth in ("*", "*/*"))
+        return False
 
     def begin(self, arm: Arm) -> None:
         """A new run begins: what is kept of others is superseded."""
@@ -302,12 +304,14 @@ class Safekeeping:
     @property
     def held_up(self) -> int:
         """How often a write took so long that it was worth a sentence."""
-        return 0 if self._writer is None else self._writer.disk.held_up
+        writer = self._writer
+        return 0 if writer is None else writer.disk.held_up
 
     @property
     def size(self) -> int:
         """Bytes of the journal."""
-        return 0 if self._writer is None else self._writer.journal.size
+        writer = self._writer
+        return 0 if writer is None else writer.journal.size
 
     # ---- the end ----------------------------------------------------------------------------------------------------------------
 
@@ -349,5 +353,7 @@ def _sweep(own: Path, folder: Path) -> None:
         with suppress(OSError):
             if time.time() - max(path.stat().st_mtime for path in run.iterdir()) > ABANDONED_SECONDS:
                 lock = Lock(run.parent)
-                remove_journal(run)
-                lock.release()
+                try:
+                    remove_journal(run)
+                finally:
+                    lock.release()

@@ -132,6 +132,7 @@ def _answering(health: Health, host: str, port: int) -> Iterator[None]:
 def _server(health: Health, host: str, port: int) -> HTTPServer:
     # Only those import it who are asked.
     from http.server import BaseHTTPRequestHandler, HTTPServer
+    from socketserver import TCPServer
 
     class Answers(BaseHTTPRequestHandler):
         timeout = LONGEST_QUESTION
@@ -150,6 +151,11 @@ def _server(health: Health, host: str, port: int) -> HTTPServer:
             """Questions are nobody's business."""
 
     class Server(HTTPServer):
+        def server_bind(self) -> None:
+            """Without the name of the address: a network that has none lets whoever asks wait for long."""
+            TCPServer.server_bind(self)
+            self.server_name, self.server_port = host, self.socket.getsockname()[1]
+
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Who asked has gone; the next one asks again."""
 

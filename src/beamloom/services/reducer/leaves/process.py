@@ -33,6 +33,8 @@ from beamloom.transport.pairs import Pair
 
 logger = logging.getLogger(__name__)
 
+LONGEST_FOLDER = 80
+"""Letters of the folder for temporary files in which sockets can have theirs: the system takes 107 for all of a path."""
 PARTING = 5.0
 """Seconds in which a leaf has to end when the reducer does."""
 
@@ -129,7 +131,9 @@ class Leaves:
         """Start them and wait until they are there; none where the settings want one: the reducer reduces itself."""
         self.links: list[LeafProcess] = []
         if settings.leaves > 1 and settings.reducer_class is not None:
-            folder = Path(tempfile.mkdtemp(prefix="beamloom-"))
+            # A batch system may give a job one that is far down.
+            near = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
+            folder = Path(tempfile.mkdtemp(prefix="beamloom-", dir=None if near else "/tmp"))
             self.links = [LeafProcess(settings, number, folder) for number in range(1, settings.leaves + 1)]
             for one in self.links:
                 one.await_start()
