@@ -117,6 +117,24 @@ def test_what_a_device_needs_between_runs_is_tried_again_whatever_it_raises() ->
     assert told[1:] == [None]
 
 
+@pytest.mark.expects_errors
+def test_what_cannot_be_released_at_the_end_keeps_nothing_else_from_it() -> None:
+    released: list[str] = []
+
+    class Stuck:
+        def close(self) -> None:
+            raise zmq.ZMQError(9, "Bad file descriptor")
+
+    class Free:
+        def close(self) -> None:
+            released.append("the other")
+
+    preparation = Preparation([("other", Free), ("camera", Stuck)])
+    preparation.turn(0.0)
+    preparation.close()
+    assert released == ["the other"]
+
+
 def test_a_process_that_ends_by_an_error_says_which_one_as_it_leaves() -> None:
     feed = Faulty("")
     with Bench({"camera": feed}) as bench:

@@ -64,7 +64,12 @@ def test_it_is_asked_over_http_without_a_token() -> None:
 
 def test_nobody_waits_for_a_network_without_names(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(socket, "getfqdn", lambda name="": asked.append(name) or name)
+
+    def ask(name: str = "") -> str:
+        asked.append(name)
+        return name
+
+    monkeypatch.setattr(socket, "getfqdn", ask)
     port = quiet_port()
     with health_of(WorkerSettings(health_port=port)):
         assert requests.get(f"http://127.0.0.1:{port}/livez", timeout=PATIENCE).status_code == 200

@@ -206,6 +206,16 @@ def test_a_damaged_record_costs_its_own_packets_and_no_others(tmp_path: Path) ->
     after.close()
 
 
+def test_a_file_that_cannot_be_closed_in_order_ends_nobody(tmp_path: Path) -> None:
+    spool = DiskSpool(tmp_path, GENEROUS)
+    write(spool, 0, some(0, 3), 1)
+    assert spool._segments._file is not None
+    os.close(spool._segments._file)
+    spool.close()
+    spool.close()
+    assert sorted(held(DiskSpool(tmp_path, GENEROUS))) == [0, 1, 2]
+
+
 def test_records_that_another_version_has_written_are_left_out_and_the_others_are_there(
     tmp_path: Path,
 ) -> None:

@@ -111,9 +111,11 @@ class Segments:
     def _leave(self) -> None:
         """Write no more to the present one."""
         current, self._current = self._current, None
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            # Some file servers say only now what they could not write; who reads it finds what is whole.
+            with suppress(OSError):
+                os.close(file)
         if current is not None and current.records == 0:
             self._remove(current)
 

@@ -6,6 +6,7 @@ are refused, and it tries again every second, so that whoever frees the port nee
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -14,6 +15,8 @@ from beamloom.devices.device import Prepared
 from beamloom.devices.registry import UnknownDevice, find_device
 from beamloom.services.ingester.device_faults import sentence_of
 from beamloom.settings import StreamSettings
+
+logger = logging.getLogger(__name__)
 
 TRY_EVERY = 1.0
 """Seconds between attempts to open what could not be opened."""
@@ -72,6 +75,9 @@ class Preparation:
     def close(self) -> None:
         """Release everything. May be called twice."""
         for prepared in reversed(self._prepared):
-            prepared.close()
+            try:
+                prepared.close()
+            except Exception:
+                logger.exception("what a device had open between runs could not be released in order")
         self._prepared.clear()
         self._missing.clear()
