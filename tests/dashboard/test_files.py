@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from beamloom.control.dashboard import web_file
+from beamloom.control.dashboard import web_file, web_files
 from beamloom.results.http import make_app as results_app
 from beamloom.transport.http_server import HttpServer
 from control.live import Live, simple_map
@@ -125,3 +125,23 @@ def test_a_process_that_shows_nothing_is_named() -> None:
         assert (
             answer.json()["detail"] == "the worker nobody does not take part now, or shows nothing over HTTP"
         )
+
+
+def test_an_update_of_the_package_beneath_a_controller_does_not_mix_old_files_with_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    (tmp_path / "web" / "assets").mkdir(parents=True)
+    names = ("index.html", "assets/index.js", "assets/raw.js")
+
+    def install(version: str) -> None:
+        for name in names:
+            (tmp_path / "web" / name).write_text(version)
+
+    monkeypatch.setattr("beamloom.control.dashboard.resources.files", lambda _: tmp_path)
+    request.addfinalizer(web_files.cache_clear)
+    web_files.cache_clear()
+    install("old")
+    handed = [web_file("index.html")]
+    install("new")
+    handed += [web_file(name) for name in names]
+    assert {file.content for file in handed if file} == {b"old"}

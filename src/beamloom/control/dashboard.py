@@ -8,8 +8,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -39,18 +41,30 @@ class File(NamedTuple):
     etag: str
 
 
-@cache
 def web_file(name: str) -> File | None:
     """The file of that name; None where there is none. Names go down one folder at most, and never up."""
-    folder, _, last = name.rpartition("/")
-    if folder not in ("", "assets") or not last or last.startswith("."):
-        return None
+    return web_files().get(name)
+
+
+@cache
+def web_files() -> Mapping[str, File]:
+    """All files by name, as they are when the first one is asked for.
+
+    When the package is updated beneath a controller that runs, old files with new ones among them would not fit together.
+    """
     place = resources.files("beamloom") / "web"
-    found = (place / folder if folder else place) / last
-    if not found.is_file():
-        return None
+    found = {"": place, "assets/": place / "assets"}
+    return {
+        folder + one.name: _file(one)
+        for folder, inside in found.items()
+        for one in inside.iterdir()
+        if one.is_file() and not one.name.startswith(".")
+    }
+
+
+def _file(found: Traversable) -> File:
     content = found.read_bytes()
-    media_type = mimetypes.guess_type(last)[0] or "application/octet-stream"
+    media_type = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
     zipped = gzip.compress(content, 9, mtime=0) if media_type.startswith(TEXT) else None
     return File(content, zipped, media_type, f'"{hashlib.sha256(content).hexdigest()[:20]}"')
 
