@@ -3,6 +3,7 @@ import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { useAsked } from "../src/api/asked";
 import { get } from "../src/api/client";
+import { useEvent } from "../src/raw/load";
 import { useArrays } from "../src/results/arrays";
 import { elementsAddress, useTexts } from "../src/results/texts";
 import { listen, live } from "../src/results/updates";
@@ -52,6 +53,20 @@ describe("what was not answered", () => {
     expect(place.textContent).toBe("gone");
     await wait(10_000);
     expect([place.textContent, asked]).toEqual(["got 2", 2]);
+  });
+  it("is asked for again of a raw event that somebody looks at", async () => {
+    const event = { place: 5, event_number: 50, at: 0, bytes: 1, streams: {} };
+    const answers = [() => Promise.reject(new TypeError("Failed to fetch")), async () => new Response(JSON.stringify(event))];
+    vi.stubGlobal("fetch", () => answers.shift()!());
+    function Probe() {
+      const { loaded, error } = useEvent("debugworker", 5, false);
+      return <p>{error?.message ?? `got ${loaded?.event.event_number}`}</p>;
+    }
+    act(() => render(<Probe />, place));
+    await wait(50);
+    expect(place.textContent).toMatch(/does not answer/);
+    await wait(1500);
+    expect(place.textContent).toBe("got 50");
   });
   it("is asked for again in a table, too", async () => {
     const answers = [() => Promise.reject(new TypeError("Failed to fetch")), async () => new Response('{"columns":["a"],"rows":[["5"]],"first":0}')];

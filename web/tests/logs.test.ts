@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { LogLine } from "../src/api/answers";
 import { append, behind, EMPTY, MOST_KEPT } from "../src/logs/book";
 import { choose, marked, words } from "../src/logs/choose";
-import { ago, moment, universal } from "../src/ui/format";
+import { ago, clock, moment, universal } from "../src/ui/format";
 
 function line(number: number, msg = "text", levelname = "INFO", service = "camera"): LogLine {
   return { number: String(number), msg, levelname, service, name: "beamloom", lineno: "1", created: "0" };
@@ -58,6 +58,7 @@ describe("a moment", () => {
   it("is told by the clock of this place, with its day where that is another one, and in universal time", () => {
     const noon = new Date(2026, 10, 22, 12, 5, 7, 89).getTime() / 1000;
     expect(moment(noon, noon + 60)).toBe("12:05:07.089");
+    expect([clock(noon, noon + 60), clock(noon, noon + 86_400)]).toEqual(["12:05:07", "2026-11-22 12:05:07"]);
     expect(moment(noon, noon + 86_400)).toBe("2026-11-22 12:05:07.089");
     expect(universal(0.5)).toBe("1970-01-01 00:00:00.500 UTC");
     expect([ago(100, 101), ago(100, 340)]).toEqual(["just now", "4 min 0 s ago"]);

@@ -87,12 +87,6 @@ export function shapeOf(array: ArrayLine): Shape {
   return { kind: "image", layers: array.shape.slice(0, -2).reduce((product, one) => product * one, 1), rows, columns };
 }
 
-/** A time of day to the millisecond: what follows each other fast is told apart. */
-export function moment(seconds: number): string {
-  const when = new Date(seconds * 1000);
-  return `${when.toLocaleTimeString("en-GB")}.${String(when.getMilliseconds()).padStart(3, "0")}`;
-}
-
 /** A value of a packet in one line: fields as "row: 12, column: 7", lists in brackets. */
 export function valueText(value: unknown): string {
   if (value === null || value === undefined) return "–";

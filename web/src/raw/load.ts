@@ -4,10 +4,11 @@
  * What is asked for is waited for, and then the newest wish is asked for: however slow the way is, something is shown.
  */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { errorOf, get, getRaw } from "../api/client";
+import { errorOf, get, getRaw, Refusal } from "../api/client";
 import { readNpy, type NdArray } from "../plots/npy";
 import { addressOf, shapeOf, type ArrayLine, type RawEvent } from "./kept";
 
+const AGAIN_MS = 1000;
 const MOST_POINTS = "20000";
 const MOST_PIXELS = "1600,1600";
 
@@ -80,7 +81,13 @@ export function useEvent(worker: string, place: number | undefined, following: b
         } catch (problem) {
           // The newest one may have gone before it was asked for, and the next is asked for soon.
           const error = wish.current.following ? undefined : errorOf(problem);
-          if (!over.current.signal.aborted) setState((before) => ({ ...before, error }));
+          if (over.current.signal.aborted) break;
+          setState((before) => ({ ...before, error }));
+          // Nobody answered: it is asked for again as long as it is wished for, as when the connection is back.
+          if (error instanceof Refusal && (error.status === 0 || error.status >= 500)) {
+            await new Promise((done) => setTimeout(done, AGAIN_MS));
+            done = held.current;
+          }
         }
       }
       asking.current = false;

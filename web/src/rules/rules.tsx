@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { get } from "../api/client";
 import { useWatched, watch } from "../api/watch";
 import { place, setQuery } from "../route";
-import { duration, moment, universal } from "../ui/format";
+import { clock, duration, universal } from "../ui/format";
 import { Empty, Panel, Problem } from "../ui/parts";
 import { Wide } from "../ui/wide";
 import type { RuleChain, RuleChains } from "./answers";
@@ -43,7 +43,7 @@ function Ended(props: { chain: RuleChain; open: boolean; chosen: number | undefi
           {CHAIN_SIGNS[chain.state]} {chain.state}
         </td>
         <td>{summaryOf(chain)}</td>
-        <td title={universal(chain.created)}>{moment(chain.created).replace(/\.\d+$/, "")}</td>
+        <td title={universal(chain.created)}>{clock(chain.created)}</td>
         <td class="number">{duration(tookOf(chain))}</td>
         <td>{chain.by || "–"}</td>
       </tr>
@@ -74,7 +74,7 @@ export function Rules(): JSX.Element {
           now.chains.map((one) => (
             <section key={one.id} class="going-on" aria-label={one.title}>
               <h3>
-                {one.title} <span class="faint">{[summaryOf(one), one.by ? `by ${one.by}` : "", `since ${moment(one.created).replace(/\.\d+$/, "")}`].filter(Boolean).join(", ")}</span>
+                {one.title} <span class="faint">{[summaryOf(one), one.by ? `by ${one.by}` : "", `since ${clock(one.created)}`].filter(Boolean).join(", ")}</span>
               </h3>
               <Chain chain={one} chosen={chain === one.id ? step : undefined} onDone={again} />
             </section>

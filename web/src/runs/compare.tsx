@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import type { RunDetail, RunLine } from "../api/answers";
 import { changes, said } from "../parameters/changes";
-import { count, duration, moment, rate } from "../ui/format";
+import { clock, count, duration, rate } from "../ui/format";
 import { Panel, Problem } from "../ui/parts";
 import { useDetail } from "./detail";
 import { difference } from "./numbers";
@@ -21,7 +21,7 @@ interface Fact {
 const speed = (run: RunLine): number | null => (run.seconds > 0 ? run.reduced / run.seconds : null);
 
 const FACTS: readonly Fact[] = [
-  { name: "began", of: (run) => moment(run.started_at).replace(/\.\d+$/, "") },
+  { name: "began", of: (run) => clock(run.started_at) },
   { name: "took", of: (run) => duration(run.seconds), number: (run) => run.seconds, unit: duration },
   { name: "events", of: (run) => (run.total_events === null ? "open" : count(run.total_events)), number: (run) => run.total_events },
   { name: "reduced", of: (run) => count(run.reduced), number: (run) => run.reduced },

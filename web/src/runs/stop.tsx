@@ -33,7 +33,12 @@ export function Stop(props: { now: Progress }): JSX.Element {
           What has arrived of all streams is worked off; the other events are lost.
         </Asks>
       ) : asked ? (
-        <p role="status">It was told to stop, and ends when what has arrived is worked off.</p>
+        <p role="status">
+          It was told to stop, and ends when what has arrived is worked off.{" "}
+          <button type="button" onClick={() => void stop()}>
+            tell it again
+          </button>
+        </p>
       ) : (
         <p>
           <button type="button" onClick={() => setAsks(true)}>

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import type { RunLine } from "../api/answers";
 import { hashOf } from "../route";
-import { count, duration, moment, universal } from "../ui/format";
+import { clock, count, duration, universal } from "../ui/format";
 import { Bar } from "../ui/parts";
 import { Detail } from "./detail";
 import { changesOf, nameOf, outcomeOf } from "./words";
@@ -49,7 +49,7 @@ export function Line(props: LineProps): JSX.Element {
             {open ? "▾" : "▸"} {name}
           </button>
         </th>
-        <td title={universal(run.started_at)}>{moment(run.started_at).replace(/\.\d+$/, "")}</td>
+        <td title={universal(run.started_at)}>{clock(run.started_at)}</td>
         <td class="number">{duration(run.seconds)}</td>
         <td class="events">
           <Bar

@@ -42,9 +42,14 @@ export function bytes(value: number | null | undefined): string {
   return `${unit === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${UNITS[unit] ?? ""}`;
 }
 
-/** The time of day of a moment in seconds since 1970. */
-export function clock(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString("en-GB");
+/** A moment in seconds since 1970 as people at this place read it; with the day where that is not today. */
+export function clock(seconds: number, now = Date.now() / 1000): string {
+  return onItsDay(seconds, now, new Date(seconds * 1000).toLocaleTimeString("en-GB"));
+}
+
+function onItsDay(seconds: number, now: number, time: string): string {
+  const at = new Date(seconds * 1000);
+  return at.toDateString() === new Date(now * 1000).toDateString() ? time : `${at.toLocaleDateString("sv-SE")} ${time}`;
 }
 
 /** "event 5" or "events 5 to 9". */
@@ -52,11 +57,10 @@ export function eventsOf(first: number, last: number): string {
   return first === last ? `event ${count(first)}` : `events ${count(first)} to ${count(last)}`;
 }
 
-/** A moment as people at this place read it, to the millisecond; with the day where that is not today. */
+/** The same to the millisecond. */
 export function moment(seconds: number, now = Date.now() / 1000): string {
   const at = new Date(seconds * 1000);
-  const time = `${at.toLocaleTimeString("en-GB")}.${String(at.getMilliseconds()).padStart(3, "0")}`;
-  return at.toDateString() === new Date(now * 1000).toDateString() ? time : `${at.toLocaleDateString("sv-SE")} ${time}`;
+  return onItsDay(seconds, now, `${at.toLocaleTimeString("en-GB")}.${String(at.getMilliseconds()).padStart(3, "0")}`);
 }
 
 /** The same moment in universal time: "2026-11-22 00:15:03.123 UTC". */

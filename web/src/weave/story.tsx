@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import { get } from "../api/client";
 import { hashOf } from "../route";
 import { capital } from "../health/sentence";
-import { count, duration } from "../ui/format";
+import { count, duration, moment } from "../ui/format";
 import { Problem } from "../ui/parts";
 
 interface Line {
@@ -24,12 +24,6 @@ interface Story {
 }
 
 const AGAIN_AFTER = 1000;
-
-/** The time of day to the millisecond. */
-export function moment(seconds: number): string {
-  const time = new Date(seconds * 1000);
-  return `${time.toLocaleTimeString("en-GB")}.${String(time.getMilliseconds()).padStart(3, "0")}`;
-}
 
 /** How long after the first line that has a time; empty for that one. */
 export function since(lines: readonly Line[], line: Line): string {
