@@ -75,6 +75,17 @@ def test_a_compressed_file_that_breaks_off_is_refused_with_a_sentence(tmp_path: 
         list(read_capture(path))
 
 
+@pytest.mark.parametrize("place", [0, -5])
+def test_a_compressed_file_that_is_damaged_is_refused_with_a_sentence(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "a.cbors.gz"
+    write_capture(path, [[b"a" * 1000]])
+    damaged = bytearray(path.read_bytes())
+    damaged[place] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(UsageError, match=r"cannot be read past message \d: .*; is it a capture"):
+        list(read_capture(path))
+
+
 def test_a_recording_is_refused_with_the_command_that_plays_it(shared_data: Path) -> None:
     with pytest.raises(UsageError, match=r"a recording of a run.*beamloom replay"):
         next(read_capture(shared_data / "captures" / "dump_xrd.cbors"))

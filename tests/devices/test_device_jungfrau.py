@@ -83,6 +83,11 @@ def test_the_next_acquisition_goes_on_behind_the_last() -> None:
     assert numbers(read(messages)) == [None, 1, 2, 3, 4, 5]
 
 
+def test_a_detector_that_counts_anew_in_each_acquisition_goes_on_behind_the_last() -> None:
+    messages = small(frames=3)
+    assert numbers(read([*messages, *messages, *messages[1:]])) == [None, 1, 2, 3, 4, 5, 6, 8, 9]
+
+
 def test_a_late_image_has_its_own_number() -> None:
     messages = small(frames=4)
     messages[1], messages[2] = messages[2], messages[1]

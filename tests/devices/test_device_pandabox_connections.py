@@ -317,6 +317,18 @@ def test_what_comes_with_the_welcome_belongs_to_the_series(
     assert items[0].frames[0].startswith(b"arm_time: ")
 
 
+def test_an_address_of_a_kind_that_this_machine_does_not_use_is_passed_over(
+    panda: Link, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(panda.box.url.rpartition(":")[2])
+    # As of a machine without IPv6, whose name servers tell such addresses first.
+    found = [(socket.AF_APPLETALK, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0))]
+    found += [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]  # type: ignore[list-item]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **settings: found)
+    panda.source = source(PandaboxSettings(url=panda.box.url.replace("127.0.0.1", "panda.example.org")))
+    panda.open()
+
+
 def test_an_unknown_host_is_told(opened: Callable[[str], TcpSource], until: Until) -> None:
     reading = opened("tcp://no-such-host.invalid:8889")
     until(

@@ -62,6 +62,20 @@ def test_what_opens_and_closes_a_series_says_so(which: str, packets: int, tmp_pa
         assert found == WHOLE[:packets]
 
 
+def test_a_packet_that_the_parser_of_another_package_fails_on_is_of_no_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(packet: Packet) -> object:
+        return {b"known": 1}[packet.frames[0]]
+
+    monkeypatch.setattr("beamloom.events.find_parser", lambda typ: parse)
+    path = tmp_path / f"i0-ingester-{RUN}.cbors"
+    with RecordingWriter(path) as writer:
+        for number in range(3):
+            writer.write(Record(number, {"i0": Packet("of another package", [b"unknown"])}))
+    assert replay(Kinds, ByEvent, [path]).counts.reduced == 3
+
+
 ARMS = 3
 ROWS = 2
 

@@ -7,6 +7,7 @@ A capture is a CBOR sequence (RFC 8742); each item is an array of byte strings, 
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -37,10 +38,12 @@ def read_capture(path: Path | str) -> Iterator[list[bytes]]:
     with open(path, "rb") as plain, gzip.open(plain) if str(path).endswith(".gz") else plain as file:
         decoder = cbor2.CBORDecoder(_Forward(file))  # type: ignore[arg-type]
         number = 0
-        while file.peek(1):
+        while True:
             try:
+                if not file.peek(1):
+                    return
                 message = decoder.decode()
-            except cbor2.CBORDecodeError as error:
+            except (cbor2.CBORDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise UsageError(
                     f"{path} cannot be read past message {number}: {error}; is it a capture, and was it copied whole?"
                 ) from None

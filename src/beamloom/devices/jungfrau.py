@@ -157,13 +157,14 @@ class JungfrauReader:
         self.series = EndlessSeries(TYP)
         self._first_frame = first_frame
         self._newest: _Header | None = None
+        self._closed = False
 
     def take(self, frames: list[Any], items: list[Packet | Malformed]) -> None:
         """Append the image, or what is wrong with it; before the first image the START packet, behind the last the END packet."""
         try:
             header = _read_header(frames[0]) if frames else _read_header(b"")
             if not header.data and len(frames) == 1:
-                # It closes an acquisition.
+                self._closed = self._newest is not None
                 return
             described = _fields(header, frames)
         except MalformedPacket as problem:
@@ -182,11 +183,17 @@ class JungfrauReader:
         )
 
     def _restarted(self, header: _Header) -> bool | None:
-        """Whether another acquisition has begun: with another file, or a higher number of the detector and no higher index."""
-        newest = self._newest
+        """Whether another acquisition has begun.
+
+        That is behind the header that closes one, with another file, or with a higher number of the detector and no higher index.
+        """
+        newest, closed, self._closed = self._newest, self._closed, False
         if newest is None:
             self._newest = header
             return None
+        if closed:
+            self._newest = header
+            return True
         if header.file_index == newest.file_index and header.frame_number <= newest.frame_number:
             return False
         self._newest = header

@@ -222,7 +222,12 @@ class TcpSource:
     def _connect(self, epoll: select.epoll) -> None:
         family, address = self._addresses[self._attempts % len(self._addresses)]
         self._attempts += 1
-        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            connection = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as failure:
+            # A name may have an address of a kind that this machine has been told not to use; the next one is tried.
+            self._rest(self._refused(failure.errno or 0))
+            return
         connection.setblocking(False)
         # A device that is switched off does not close its connection; only an unanswered keep-alive tells.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

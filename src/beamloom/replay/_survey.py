@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from beamloom.engine.ranges import RangeSet
@@ -9,6 +10,8 @@ from beamloom.errors import UsageError
 from beamloom.events import Packet, PacketKind, UnknownPacketType, in_memory
 from beamloom.recordings.runs import RecordRun
 from beamloom.replay._feeds import Feed
+
+logger = logging.getLogger(__name__)
 
 
 class NothingRecorded(UsageError):
@@ -91,8 +94,12 @@ class Survey:
 
 def kind_of(packet: Packet) -> PacketKind | None:
     """What the parser of a recorded packet says that it is; None where it cannot be parsed. Frames that are still on the disk are read."""
+    here = Packet(packet.typ, in_memory(packet.frames), packet.number, packet.kind)
     try:
-        here = Packet(packet.typ, in_memory(packet.frames), packet.number, packet.kind)
         return PacketKind(getattr(here.parse(), "packet_kind", PacketKind.DATA))
-    except (UnknownPacketType, ValueError):
+    except UnknownPacketType:
+        return None
+    # The parser may be another package's, and raise anything for a packet that is not as it should be.
+    except Exception as error:  # noqa: BLE001
+        logger.debug("a packet of type %r cannot be parsed: %r", packet.typ, error)
         return None
