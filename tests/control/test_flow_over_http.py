@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+import pytest
+
+from beamloom.services.ingester.service import IngesterService
 from control.live import Live, simple_map
 from services.bench import frame, series, start
 
@@ -109,3 +113,15 @@ def test_a_device_that_went_away_is_named_with_the_reason() -> None:
         live.do(lambda: setattr(live.feeds["eiger"], "problem", "nothing listens at tcp://eiger:9999"))
         flow = live.wait_for("flow", lambda flow: flow["streams"]["eiger"]["state"] == "disconnected")
         assert flow["streams"]["eiger"]["why"] == "nothing listens at tcp://eiger:9999"
+
+
+def test_an_answer_of_another_version_is_said_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def other(self: IngesterService, look: Any) -> dict[str, Any]:
+        return {"streams": {name: {"state": "receiving"} for name in ("eiger", "orca")}}
+
+    with Live() as live:
+        live.arm(simple_map(9))
+        with monkeypatch.context() as patch:
+            patch.setattr(IngesterService, "_look", other)
+            assert "KeyError: 'events_per_second'" in live.refused(live.get("flow"), 502)
+        assert live.read("flow")["streams"]["eiger"]["answered"]

@@ -41,6 +41,7 @@ STATUS: dict[str, int] = {
     "NoSuchEvent": 404,
     "RunOfAnotherVersion": 404,
     "NoTrace": 409,
+    "NotUnderstood": 502,
     "NoLauncher": 409,
     "NoWorker": 404,
     "ServiceEnds": 503,

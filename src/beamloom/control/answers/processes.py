@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -19,7 +21,36 @@ from beamloom.control.views import event_story
 from beamloom.control.views import flow as flow_view
 from beamloom.control.views import trace as trace_view
 from beamloom.control.views.figures import figures_of
+from beamloom.errors import UserError
 from beamloom.transport.tracing import MOST_SPANS
+
+logger = logging.getLogger(__name__)
+
+
+class NotUnderstood(UserError):
+    """What processes have answered cannot be told; the text says why."""
+
+
+def _reply_to(told: Future[dict[str, Any]]) -> Callable[[Callable[[], dict[str, Any]]], None]:
+    """What hands an answer to whoever asked. It raises nothing: it is called in the controller's thread, which no answer may end."""
+
+    def reply(make: Callable[[], dict[str, Any]]) -> None:
+        if not told.set_running_or_notify_cancel():
+            return
+        try:
+            told.set_result(make())
+        except UserError as refusal:
+            told.set_exception(refusal)
+        except Exception as error:
+            logger.warning("What processes have answered cannot be told.", exc_info=True)
+            told.set_exception(
+                NotUnderstood(
+                    f"what processes have answered is not understood ({type(error).__name__}: {error}); look with 'beamloom doctor' "
+                    "whether all of them have the version of the controller, and in its log where it failed"
+                )
+            )
+
+    return reply
 
 
 class ProcessAnswers(Asking):
@@ -74,11 +105,7 @@ class ProcessAnswers(Asking):
         """How fast events come in and results come out, how long the newest result took, and how each stream is."""
         told: Future[dict[str, Any]] = Future()
 
-        def reply(flow: dict[str, Any]) -> None:
-            if told.set_running_or_notify_cancel():
-                told.set_result(flow)
-
-        await self._ask(lambda: flow_view.ask(self._controller, time.monotonic(), reply))
+        await self._ask(lambda: flow_view.ask(self._controller, time.monotonic(), _reply_to(told)))
         return as_json(await asyncio.wrap_future(told))
 
     async def doctor(self, request: Request) -> Response:
@@ -90,11 +117,9 @@ class ProcessAnswers(Asking):
         told: Future[dict[str, Any]] = Future()
         number, run = request.path_params["number"], request.query_params.get("run", "")
 
-        def reply(story: dict[str, Any]) -> None:
-            if told.set_running_or_notify_cancel():
-                told.set_result(story)
-
-        await self._ask(lambda: event_story.ask(self._controller, run, number, time.monotonic(), reply))
+        await self._ask(
+            lambda: event_story.ask(self._controller, run, number, time.monotonic(), _reply_to(told))
+        )
         return as_json(await asyncio.wrap_future(told))
 
     async def begin_trace(self, request: Request) -> Response:
@@ -108,11 +133,7 @@ class ProcessAnswers(Asking):
         """End the trace, and give it in the form of Chrome and Perfetto."""
         told: Future[dict[str, Any]] = Future()
 
-        def reply(trace: dict[str, Any]) -> None:
-            if told.set_running_or_notify_cancel():
-                told.set_result(trace)
-
-        await self._ask(lambda: trace_view.ask(self._controller, time.monotonic(), reply))
+        await self._ask(lambda: trace_view.ask(self._controller, time.monotonic(), _reply_to(told)))
         return as_json(await asyncio.wrap_future(told))
 
     async def metrics(self, request: Request) -> Response:

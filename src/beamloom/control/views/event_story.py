@@ -23,9 +23,13 @@ Answers = dict[str, dict[str, Any] | None]
 
 
 def ask(
-    controller: Any, run_id: str, event: int, now: float, reply: Callable[[dict[str, Any]], None]
+    controller: Any,
+    run_id: str,
+    event: int,
+    now: float,
+    reply: Callable[[Callable[[], dict[str, Any]]], None],
 ) -> None:
-    """Begin to find out the story; ``reply`` is called with it, once. Raises NoSuchEvent.
+    """Begin to find out the story; ``reply`` is called once with what makes it of the answers. Raises NoSuchEvent.
 
     ``run_id`` may be the beginning of an id; empty: the run that goes on, or the last one.
     """
@@ -34,7 +38,8 @@ def ask(
     if event < 0 or (total is not None and event >= total):
         raise NoSuchEvent(f"run {record.run.run_id} has no event {event}: it has {total} events, from 0")
     if record.finished_at is not None:
-        reply(story(controller, record, event, {}))
+        told = story(controller, record, event, {})
+        reply(lambda: told)
         return
     peers = [member.peer for member in controller.ensemble]
     controller.inquiries.begin(
@@ -42,7 +47,7 @@ def ask(
         event,
         peers,
         now,
-        lambda answers: reply(story(controller, record, event, answers)),
+        lambda answers: reply(lambda: story(controller, record, event, answers)),
     )
 
 

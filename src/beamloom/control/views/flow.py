@@ -37,8 +37,8 @@ Answers = Mapping[str, dict[str, Any] | None]
 """By process id; None of one that has not answered."""
 
 
-def ask(controller: Any, now: float, reply: Callable[[dict[str, Any]], None]) -> None:
-    """Ask the ingesters; ``reply`` is called once with the whole, as the API gives it."""
+def ask(controller: Any, now: float, reply: Callable[[Callable[[], dict[str, Any]]], None]) -> None:
+    """Ask the ingesters; ``reply`` is called once with what makes the whole of their answers, as the API gives it."""
     active = controller.active
     going_on = active is not None and not active.finished
     newest = active.chronicle.newest if going_on else None
@@ -48,7 +48,7 @@ def ask(controller: Any, now: float, reply: Callable[[dict[str, Any]], None]) ->
         None if newest is None else newest.stop - 1,
         peers,
         now,
-        lambda answers: reply(flow(controller, active, newest, answers)),
+        lambda answers: reply(lambda: flow(controller, active, newest, answers)),
     )
 
 

@@ -29,15 +29,15 @@ def begin(controller: Any, spans: int) -> dict[str, Any]:
     return {"processes": len(peers) + 1, "spans": spans}
 
 
-def ask(controller: Any, now: float, reply: Callable[[dict[str, Any]], None]) -> None:
-    """End the trace; ``reply`` is called with it, once. Raises NoTrace where none was begun."""
+def ask(controller: Any, now: float, reply: Callable[[Callable[[], dict[str, Any]]], None]) -> None:
+    """End the trace; ``reply`` is called once with what makes it of the answers. Raises NoTrace where none was begun."""
     if not controller.inquiries.traces:
         raise NoTrace("no trace was begun; POST to /api/v1/trace, wait for what is to be seen, and ask then")
     members = {member.peer: member for member in controller.ensemble}
     controller.inquiries.gather_traces(
         list(members),
         now,
-        lambda own, answers: reply(as_chrome(controller.settings.name, own, members, answers)),
+        lambda own, answers: reply(lambda: as_chrome(controller.settings.name, own, members, answers)),
     )
 
 
