@@ -10,12 +10,20 @@ from typing import Any
 
 import pytest
 import requests
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from beamloom.events import Event
 from beamloom.settings import ControllerSettings
 from control.live import Live, simple_map
 from services.bench import Doubling, Feed, frame, series, start
 from support.patience import PATIENCE
+
+
+def end_commands(live: Live) -> None:
+    """What a controller does first when it ends."""
+    controller: Any = live.bench.controller
+    live.do(lambda: controller._commands.end("told to end"))
 
 
 class Failing(Doubling):
@@ -418,3 +426,27 @@ def test_of_the_log_only_what_is_new_is_told_to_those_who_know_the_rest(live: Li
     assert said(f"&after={third}") == []
     assert len(said("&after=1000000")) == 3, "a number of another controller"
     assert "after is the number" in live.refused(live.get("logs?after=-1"), 400)
+
+
+@pytest.mark.parametrize("path", ["events", "log_stream", "feedback/stream"])
+def test_who_follows_a_controller_that_ends_is_let_go_in_silence(
+    live: Live, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with requests.get(live.url(path), stream=True, timeout=PATIENCE) as answer:
+        end_commands(live)
+        for _ in answer.iter_lines():
+            pass
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_who_follows_over_a_websocket_is_told_that_the_controller_ends(
+    live: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = live.url("feedback/stream").replace("http", "ws")
+    with connect(address, proxy=None) as socket:
+        end_commands(live)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=PATIENCE)
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, "ends" in closed.value.rcvd.reason) == (1001, True)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

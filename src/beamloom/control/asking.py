@@ -6,7 +6,8 @@ Whatever a client sends wrongly is a ``BadRequest``, whose sentence it is answer
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +20,8 @@ from beamloom.engine.accounts.budget import Budget
 from beamloom.errors import UserError
 from beamloom.parameters import Parameters
 from beamloom.triggermap import TriggerMap
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -91,6 +94,15 @@ class Asking:
 
     async def _of_controller(self, view: Callable[[Any], Any]) -> Response:
         return as_json(await self._ask(lambda: view(self._controller)))
+
+
+async def until_refused(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What never ends by itself, until the controller ends: whoever follows it asks again, and is told then."""
+    try:
+        async for piece in pieces:
+            yield piece
+    except UserError as refusal:
+        logger.info("what was followed ends: %s", refusal)
 
 
 def as_json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -29,7 +29,7 @@ from beamloom.control.answers.feedback_feed import (
     place_of,
     present_run,
 )
-from beamloom.control.asking import Asking, BadRequest, as_json
+from beamloom.control.asking import Asking, BadRequest, as_json, until_refused
 from beamloom.errors import UserError
 
 LONGEST_WAIT = 60.0
@@ -37,7 +37,8 @@ LONGEST_WAIT = 60.0
 SILENCE_SECONDS = 5.0
 """After which it is looked whether a client is still there, and it is told that the connection still stands."""
 EVENT_STREAM = "text/event-stream"
-NORMAL_CLOSURE = 1000
+NORMAL_CLOSURE, GOING_AWAY = 1000, 1001
+MOST_REASON_BYTES = 120
 
 
 class Wish(NamedTuple):
@@ -96,7 +97,7 @@ class FeedbackAnswers(Asking):
                 )
 
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(texts(), media_type=EVENT_STREAM, headers=headers)
+        return StreamingResponse(until_refused(texts()), media_type=EVENT_STREAM, headers=headers)
 
     async def feedback_socket(self, websocket: WebSocket) -> None:
         """The same over a WebSocket: one message for each piece, with the place behind it."""
@@ -110,12 +111,17 @@ class FeedbackAnswers(Asking):
         gone = asyncio.create_task(_gone(websocket))
         telling = asyncio.create_task(self._tell(websocket, wish))
         await asyncio.wait([gone, telling], return_when=asyncio.FIRST_COMPLETED)
+        code, reason = NORMAL_CLOSURE, ""
         for task in (gone, telling):
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+            try:
                 await task
+            except UserError as refusal:
+                code, reason = GOING_AWAY, str(refusal)
+            except (asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                pass
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            await websocket.close(NORMAL_CLOSURE)
+            await websocket.close(code, reason.encode()[:MOST_REASON_BYTES].decode(errors="ignore"))
 
     async def _tell(self, websocket: WebSocket, wish: Wish) -> None:
         async def never() -> bool:

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from beamloom.control.asking import Asking, BadRequest, as_json
+from beamloom.control.asking import Asking, BadRequest, as_json, until_refused
 
 LOG_POLL_SECONDS = 0.2
 _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
@@ -59,7 +59,7 @@ class LogAnswers(Asking):
                     yield b"".join(msgspec.json.encode(line) + b"\n" for line in news)
                 await asyncio.sleep(LOG_POLL_SECONDS)
 
-        return StreamingResponse(lines(), media_type="application/x-ndjson")
+        return StreamingResponse(until_refused(lines()), media_type="application/x-ndjson")
 
 
 def _news(logbook: Any, seen: int) -> tuple[int, list[dict[str, str]]]:

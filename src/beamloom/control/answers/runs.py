@@ -22,6 +22,7 @@ from beamloom.control.asking import (
     decoded_as,
     flag_of,
     seconds_of,
+    until_refused,
 )
 from beamloom.control.views import ensemble as ensemble_views
 from beamloom.control.views import errors as error_views
@@ -163,7 +164,7 @@ class RunAnswers(Asking):
         ) -> Awaitable[tuple[event_stream.Mark, event_stream.Account | None]]:
             return self._ask(lambda: event_stream.account_of(self._controller.active, known))
 
-        body = event_stream.lines(look, request.is_disconnected)
+        body = until_refused(event_stream.lines(look, request.is_disconnected))
         return StreamingResponse(body, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
 
     async def weave(self, request: Request) -> Response:
