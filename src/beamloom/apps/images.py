@@ -46,7 +46,10 @@ class Image:
 
     @functools.cached_property
     def array(self) -> Array:
-        """(rows, columns), read-only; unpacked when it is first asked for. Raises UserError where the packet has no such image."""
+        """(rows, columns), read-only, in the byte order of this machine; unpacked when it is first asked for.
+
+        Raises UserError where the packet has no such image.
+        """
         array = getattr(self.parsed, "array", None)
         if not isinstance(array, np.ndarray) or array.ndim != 2:
             shape = f"arrays of shape {array.shape}" if isinstance(array, np.ndarray) else "no images"
@@ -54,7 +57,7 @@ class Image:
                 f"the packets of the stream {self.stream} have {shape}, and images of rows and columns are needed; name the stream "
                 "of the camera by the parameter detector_stream"
             )
-        return array
+        return native(array)
 
     @functools.cached_property
     def packed(self) -> PackedImage | None:
@@ -112,6 +115,11 @@ class Camera:
             return None
         self._stream = found[0]
         return Image(self._stream, parsed_by_name[self._stream])
+
+
+def native(array: Array) -> Array:
+    """The array itself, or a copy of it where its bytes are in another order than those of this machine: kernels take no other."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def data_of(packet: Packet | None) -> Any:

@@ -50,7 +50,7 @@ def test_patterns_and_their_errors_are_those_of_pyfai(splitting: Any, name: str)
     np.testing.assert_allclose(mine.sigma[seen], theirs.sem[seen], rtol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["uint32", "int32", "float32"])
+@pytest.mark.parametrize("dtype", ["uint32", "int32", "float32", ">u2", "uint64", "int64"])
 def test_frames_of_all_types_give_the_same(dtype: str) -> None:
     for splitting in ("no", "bbox"):
         integrator = Integrator(Geometry(TILTED, bins=60, splitting=splitting), SHAPE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from apps.runs import analysed, camera_events, parameters_of
+from beamloom.apps.images import Image
 from beamloom.apps.imaging import PhotonSimulation, Reducer, Worker, find_photons
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -101,3 +103,12 @@ def test_the_results_hold_what_fell() -> None:
     assert peak == pytest.approx(SIMULATION.energy, abs=2 * THRESHOLD)
     assert tree["photons"]["pixels"]["counts"].sum() == wanted
     assert tree["photon_count"]["photons"].tolist() == [float(SIMULATION.photons)] * frames
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">f4"])
+def test_frames_of_another_byte_order_give_the_same(dtype: str) -> None:
+    image = np.random.default_rng(5).poisson(0.2, (20, 30)).astype(dtype)
+    wanted = find_photons(image.astype(float), 0.5)
+    assert len(wanted.row) > 5
+    assert all(map(np.array_equal, find_photons(image, 0.5), wanted))
+    assert Image("camera", SimpleNamespace(array=image)).array.dtype.isnative

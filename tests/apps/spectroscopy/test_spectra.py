@@ -174,3 +174,10 @@ def test_what_cannot_be_is_told_in_a_sentence() -> None:
     ):
         with pytest.raises(UserError, match=sentence):
             Worker().process_event(event, parameters_of(Worker, **given))
+
+
+def test_frames_of_another_byte_order_give_the_same_spectrum() -> None:
+    image = SIMULATION.frame(0)
+    projector = Projector(image.shape)
+    turned = image.astype(image.dtype.newbyteorder(">"))
+    assert np.array_equal(projector.spectrum(turned), projector.spectrum(image))

@@ -6,6 +6,7 @@ numbers; the sums here are of double precision, or exact where pixels are not sp
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from beamloom.apps.azimuthal import kernels
 from beamloom.apps.azimuthal.geometry import Geometry, Weights, weights_of
 from beamloom.apps.azimuthal.packed import PackedFrames
 from beamloom.apps.azimuthal.spread import Spread, spread_of
-from beamloom.apps.images import PackedImage
+from beamloom.apps.images import PackedImage, native
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -128,7 +129,7 @@ def flat_frame(frame: Array, shape: tuple[int, int]) -> Array:
     check_shape(frame.shape, shape)
     if frame.dtype.kind not in "iuf":
         raise UserError(f"frames of {frame.dtype} are not integrated; give frames of real numbers")
-    return np.ascontiguousarray(frame).reshape(-1)
+    return np.ascontiguousarray(native(frame)).reshape(-1)
 
 
 def check_shape(found: tuple[int, ...], wanted: tuple[int, int]) -> None:
@@ -141,10 +142,15 @@ def limits(dtype: np.dtype[Any], valid: tuple[float, float] | None) -> tuple[Any
     """The least and the highest value that counts, as numbers of ``dtype``."""
     if dtype.kind == "f":
         low, high = (-np.inf, np.inf) if valid is None else valid
-        highest = np.finfo(dtype).max
+        highest = float(np.finfo(dtype).max)
         return dtype.type(max(low, -highest)), dtype.type(min(high, highest))
     most = np.iinfo(dtype)
     low, high = (0, most.max - 1) if valid is None else valid
-    return dtype.type(np.clip(np.ceil(low), most.min, most.max)), dtype.type(
-        np.clip(np.floor(high), most.min, most.max)
-    )
+    # Numbers of Python, as float64 does not have the highest ones of 64 bits.
+    return dtype.type(math.ceil(_clipped(low, most))), dtype.type(math.floor(_clipped(high, most)))
+
+
+def _clipped(value: float, most: np.iinfo[Any]) -> float:
+    if value <= most.min:
+        return int(most.min)
+    return int(most.max) if value >= most.max else value

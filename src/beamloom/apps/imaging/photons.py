@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beamloom.apps.compiled import compiled
+from beamloom.apps.images import native
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -41,7 +42,7 @@ def find_photons(
 
     ``diagonal``: pixels touch at their corners, too. NaN is below every threshold.
     """
-    pixels = np.ascontiguousarray(image)
+    pixels = np.ascontiguousarray(native(image))
     # Memory that nobody touches costs nothing: there are never more clusters than half of the pixels.
     room = image.size // 2 + 1
     rows, columns, energies = np.empty((3, room))

@@ -12,6 +12,7 @@ import numpy as np
 
 from beamloom import UserError
 from beamloom.apps.compiled import compiled
+from beamloom.apps.images import native
 from beamloom.apps.spectroscopy.curvature import bend
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -78,7 +79,7 @@ class Projector:
 
     def spectrum(self, image: Array) -> Array:
         """The counts in each bin, (bins,) float64."""
-        counts = self._projected(image[self._inside], self._least, self._most)
+        counts = self._projected(native(image[self._inside]), self._least, self._most)
         return np.rint(counts * STEPS) / STEPS
 
     def _projected(self, part: Array, least: float, most: float) -> Array:
