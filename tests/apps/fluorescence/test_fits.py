@@ -101,3 +101,15 @@ def test_a_configuration_that_does_not_do_is_refused_with_a_sentence(configurati
 
     with pytest.raises(UserError, match=says):
         model_of(configuration, 4096)
+
+
+@pytest.mark.parametrize("name", ["as simulated", "snip"])
+@pytest.mark.parametrize("count", [np.nan, np.inf])
+def test_a_spectrum_with_a_count_that_is_not_known_has_no_amounts(name: str, count: float) -> None:
+    from beamloom.apps.fluorescence import LinearFit, model_of
+
+    model = model_of(CONFIGURATIONS[name], SIMULATION.channels)
+    spectrum = SIMULATION.spectrum(3).sum(axis=0).astype(float)
+    spectrum[model.first + 5] = count
+    with np.errstate(invalid="ignore"):
+        assert not np.isfinite(LinearFit(model).amounts(spectrum)).all()

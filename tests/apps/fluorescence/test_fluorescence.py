@@ -100,6 +100,12 @@ def test_positions_that_lie_on_no_grid_are_put_on_one_or_shown_as_they_are(grid:
         assert np.corrcoef(columns, shown["x"])[0, 1] > 0.9
 
 
+def test_a_map_that_would_fill_the_memory_is_a_problem_and_all_else_is_shown() -> None:
+    tree = analysed(Worker, Reducer, events(), parameter_set(grid="steps", x_step=1e-9, y_step=1e-9))
+    assert "set x_step and y_step" in tree["problem"]
+    assert tree["spectrum"]["counts"].any()
+
+
 @pytest.mark.parametrize("with_event", ["last", "first"])
 def test_a_line_of_a_fly_scan_may_come_in_one_packet(with_event: str) -> None:
     """Spectra come one by one, the positions of their line with the last of them or with the first."""

@@ -35,7 +35,7 @@ class LinearFit:
         return self.model.names[self.model.backgrounds :]
 
     def amounts(self, spectrum: Array) -> Array:
-        """The area of each of ``elements`` in counts, float64. ``spectrum``: counts of all channels (bins,)."""
+        """The area of each of ``elements`` in counts, float64; NaN where a count is. ``spectrum``: counts of all channels (bins,)."""
         return self._solved(self._stripped(spectrum))[self.model.backgrounds :]
 
     def curves(self, spectrum: Array) -> dict[str, Array]:
@@ -58,7 +58,8 @@ class LinearFit:
     def _solved(self, counts: Array) -> Array:
         inverse, spread = self._inverse(self._all)
         solved: Array = inverse @ counts
-        if self._negative:
+        # What is not known stays so, whichever elements are left out.
+        if self._negative or not np.isfinite(solved).all():
             return solved
         used = self._all
         while True:

@@ -46,7 +46,12 @@ def map_of(name: str, values: Array, xs: Array, ys: Array, parameters: Parameter
                 x_units=units,
                 y_units=units,
             )
-    return grid.add(0, values, xs, ys).snapshot()
+    try:
+        return grid.add(0, values, xs, ys).snapshot()
+    except ValueError as error:
+        raise UserError(
+            f"there is no map of {name}: {error}; set x_step and y_step, or show points by grid = points"
+        ) from None
 
 
 def _scattered(name: str, values: Array, xs: Array, ys: Array, units: str) -> dict[str, Any]:
