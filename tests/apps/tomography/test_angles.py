@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from apps.runs import plain
-from beamloom.apps.tomography import Reducer, Turning, Worker
+from apps.runs import parameters_of, plain
+from apps.tomography.scans import scan, settings
+from beamloom import Event, Packet, Result
+from beamloom.apps.images import Image
+from beamloom.apps.tomography import Reducer, Simulation, Turning, Worker
+from beamloom.apps.tomography.encoder import Encoder
 from beamloom.replay import replay
 
 DANMAX: dict[str, Any] = {
@@ -92,3 +97,31 @@ def encoded(values: dict[str, Any]) -> dict[str, bytes]:
     return {
         one.name: one.encode(values[one.name]) for one in Worker.describe_parameters() if one.name in values
     }
+
+
+def test_angles_go_on_over_the_jump_also_where_no_times_are_known() -> None:
+    truth = np.arange(150.0, 250.0, 10.0)
+    shown = (truth + 180) % 360 - 180
+    np.testing.assert_allclose(followed([math.nan] * len(truth), shown, Turning(360.0)), truth)
+
+
+def test_a_camera_that_begins_its_frames_below_zero_has_all_of_them_in_the_slices() -> None:
+    simulation = Simulation(seed=2, shape=(16, 32), frames=6)
+    given, reducer = parameters_of(Worker, **settings(simulation)), Reducer()
+    for event in scan(simulation)[1:-1]:
+        payload = Worker().process_event(event, given)
+        assert payload is not None
+        reducer.process_result(
+            Result(event.event_number, "w", given.hash, payload | {"frame_number": event.event_number - 3})
+        )
+    reducer.finish(given)
+    tree = plain(reducer.publish)
+    assert tree["angles"]["event"].tolist() == tree["sinogram"]["event"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    captured = {"status": "running", "dt": 1.0, "angle": np.float32(12.5), "time": np.int64(3)}
+    packet = Packet("contrast", [pickle.dumps(captured, protocol=4)])
+    given = parameters_of(Worker, angle_column="angle", time_column="time")
+    reading = Encoder().reading(Event(1, {"motors": packet}), Image("camera", {}), given)
+    assert reading == (12.5, 3.0)

@@ -158,3 +158,9 @@ def test_what_cannot_be_is_told_in_a_sentence() -> None:
         Worker().process_event(event, parameters_of(Worker, dark_file_file=b"abc", **ENCODER))
     with pytest.raises(UserError, match="cannot be read by this process"):
         Worker().process_event(event, parameters_of(Worker, dark_file="/nowhere/dark.npy", **ENCODER))
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_camera_of_a_few_rows_is_binned_over_all_of_them(rows: int) -> None:
+    frame = np.arange(rows * 64, dtype=np.uint16).reshape(rows, 64)
+    np.testing.assert_allclose(binned(frame, 4), frame.reshape(rows, 16, 4).mean(axis=(0, 2))[np.newaxis])

@@ -37,7 +37,7 @@ class Turning:
         """Times and angles of the last two."""
 
     def follow(self, time: float, degrees: float) -> Angle:
-        """The angle at ``time`` (seconds), where the encoder shows ``degrees`` (its offset included)."""
+        """The angle at ``time`` (seconds; NaN: not known), where the encoder shows ``degrees`` (its offset included)."""
         angle = self._following(time, degrees)
         if math.isfinite(angle.degrees):
             self._before = [*self._before[-1:], (time, angle.degrees)]
@@ -60,7 +60,8 @@ class Turning:
             return last, None
         first_time, first = self._before[0]
         step = (last - first) / (last_time - first_time) * (time - last_time)
-        return last + step, step
+        # Without times nobody knows how far it goes.
+        return (last + step, step) if math.isfinite(step) else (last, None)
 
     def _jumps_near(self, angle: float, step: float) -> bool:
         """Whether the encoder begins again within a step of this angle."""

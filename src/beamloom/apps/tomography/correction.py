@@ -35,16 +35,17 @@ def absorption(
 
 
 def binned(image: Array, factor: int) -> Array:
-    """Means over ``factor`` x ``factor`` pixels, float64."""
+    """Means over ``factor`` x ``factor`` pixels, float64; of an image of fewer rows over all of these."""
     if factor == 1:
         return image.astype(np.float64)
-    height, width = (size // factor for size in image.shape)
-    whole = image[: height * factor, : width * factor]
+    down = min(factor, image.shape[0])
+    height, width = image.shape[0] // down, image.shape[1] // factor
+    whole = image[: height * down, : width * factor]
     # Rows first: whole numbers are summed as such, over memory as it lies.
     kind = np.float64 if image.dtype.kind == "f" else np.int64
-    rows = np.add.reduce(whole.reshape(height, factor, -1), axis=1, dtype=kind)
+    rows = np.add.reduce(whole.reshape(height, down, -1), axis=1, dtype=kind)
     sums: Array = rows.reshape(height, width, factor).sum(axis=2)
-    return sums / factor**2
+    return sums / (down * factor)
 
 
 def factor_for(width: int, most: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from numbers import Real
 from typing import Any, NamedTuple
 
 from beamloom import Event, Packet, PacketKind, ParameterSet, UserError
@@ -87,4 +88,4 @@ def camera_time(parsed: Any) -> float:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+    return float(value) if isinstance(value, Real) else math.nan

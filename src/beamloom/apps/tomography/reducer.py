@@ -69,7 +69,7 @@ class Reducer:
             return
         self._seen = (self._frames.version, given.hash)
         columns = self._frames.snapshot()
-        events = np.flatnonzero(np.asarray(columns["frame_number"]) >= 0)
+        events = np.concatenate([np.arange(*run) for run in self._frames.coverage])
         times, shown = (np.asarray(columns[name])[events] for name in ("time", "degrees"))
         turning = turning_of(given)
         angles = [turning.follow(*one) for one in zip(times.tolist(), shown.tolist(), strict=True)]
