@@ -174,3 +174,27 @@ def test_changed_code_is_read_again_where_compiled_files_cannot_be_removed(
     written(tmp_path, "one_part.py", "class W:\n    number = 22\n")
     again = load_class("one_part:W", tmp_path, reload=True)
     assert (vars(first)["number"], vars(again)["number"]) == (1, 22)
+
+
+def test_a_module_with_the_name_of_a_part_of_python_gets_another_one(tmp_path: Path) -> None:
+    written(tmp_path, "time.py", WORKER.format("here"))
+    with pytest.raises(AnalysisNotFound, match=r"'time' has no class .*part of Python itself.*another name"):
+        load_class("time:FluorescenceWorker", tmp_path)
+
+
+def test_a_folder_that_is_taken_for_a_module_names_what_is_in_it(tmp_path: Path) -> None:
+    written(tmp_path, "fluo/worker.py", WORKER.format("here"))
+    with pytest.raises(
+        AnalysisNotFound, match=r"the folder .*fluo, without an __init__\.py; .*'fluo\.worker:"
+    ):
+        load_class("fluo:FluorescenceWorker", tmp_path)
+
+
+def test_an_error_at_import_whose_text_fails_is_named_by_its_type(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        "bad_text.py",
+        "class Broken(Exception):\n    def __str__(self): raise ValueError\nraise Broken()\n",
+    )
+    with pytest.raises(AnalysisImportError, match=r"Broken: .*cannot be shown"):
+        load_class("bad_text:W", tmp_path)

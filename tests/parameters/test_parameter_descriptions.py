@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
+from beamloom.apps.files import array_of
 from beamloom.errors import UserError
 from beamloom.parameters import (
     AnyParameter,
@@ -25,6 +26,7 @@ from beamloom.parameters import (
     IntParameter,
     Parameter,
     ParameterError,
+    ParameterSet,
     StrParameter,
     expand,
 )
@@ -301,6 +303,32 @@ def test_no_bytes_are_an_internal_error(data: bytes) -> None:
 
 def test_a_number_among_choices_may_be_written_as_other_programs_write_it() -> None:
     step = ChoiceParameter(name="step", choices=(0.5, 1.0, "auto"))
+    assert [ChoiceParameter(name="binning", choices=(1, 2)).parse(text) for text in (b"2", b"2.0")] == [2, 2]
     assert [step.parse(text) for text in (b"1", b"1.0", b"5e-1", b"auto")] == [1.0, 1.0, 0.5, "auto"]
     with pytest.raises(ParameterError, match="one of"):
         step.parse(b"2")
+
+
+def damaged_npy() -> list[bytes]:
+    """A file cut off within its header, and one whose header promises more than there is memory."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3))
+    whole = buffer.getvalue()
+    return [
+        b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f8',\n",
+        whole.replace(b"(3,), }            ", b"(3000000000000,), }"),
+    ]
+
+
+@pytest.mark.parametrize("data", [*damaged_npy(), b"[" * 5000 + b"]" * 5000])
+def test_damaged_arrays_are_refused_with_a_sentence(data: bytes) -> None:
+    with pytest.raises(ParameterError, match=r"'mask'.* is not an array of numbers"):
+        ArrayParameter(name="mask").parse(data)
+
+
+@pytest.mark.parametrize("content", [*damaged_npy(), b"PK\x03\x04 an archive that was cut off"])
+def test_damaged_files_of_arrays_are_refused_with_a_sentence(content: bytes) -> None:
+    described = [FileParameter(name="mask_file")]
+    values = ParameterSet.from_values({"mask_file": "m.npy", "mask_file_file": content}, described)
+    with pytest.raises(UserError, match="mask_file: this is no array of numbers"):
+        array_of(values, "mask_file")

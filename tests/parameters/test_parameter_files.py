@@ -111,6 +111,11 @@ def test_a_pickle_is_not_run_unless_allowed(tmp_path: Path) -> None:
         (b'[{"name": "a", "data": "1"}, {"name": "a", "data": "2"}]', "parameter 'a' stands in it twice"),
         (b'[{"name": "a", "data": "!", "encoding": "base64"}]', "parameter 'a' are not base64"),
         (b"\xff\xfe\x00", "neither JSON nor CBOR nor a pickle"),
+        ('{"units": "µm"}'.encode("latin-1"), "if it is a text, save it in UTF-8"),
+        ('{"units": "µm"}'.encode("utf-16"), "if it is a text, save it in UTF-8"),
+        (b'{"gain": 1, "gain": 2}', "'gain' stands in it twice; remove one"),
+        (b"[" * 100_000, "not JSON that can be read"),
+        (b'{"gain": ' + b"9" * 5000 + b"}", "not JSON that can be read"),
     ],
 )
 def test_a_wrong_file_is_refused_with_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:

@@ -53,7 +53,7 @@ class ErrorCapsule(msgspec.Struct, frozen=True):
             where=where,
             event_number=event_number,
             error_type=type(error).__qualname__,
-            message=encodable(_shortened(_text(error), LONGEST_MESSAGE)),
+            message=encodable(_shortened(text_of(error), LONGEST_MESSAGE)),
             traceback=encodable(_shortened(user_traceback(error), LONGEST_TRACEBACK)),
         )
 
@@ -84,7 +84,8 @@ def _is_ours(frame: TracebackType) -> bool:
     return room not in _USER_ROOMS
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """What an exception says, which is the user's code, too."""
     try:
         return str(error)
     # the text of an exception is the user's code too, and may fail in any way

@@ -11,7 +11,7 @@ import sysconfig
 from pathlib import Path
 from types import ModuleType
 
-from beamloom.analysis._errors import AnalysisImportError, AnalysisNotFound, user_traceback
+from beamloom.analysis._errors import AnalysisImportError, AnalysisNotFound, text_of, user_traceback
 from beamloom.errors import did_you_mean
 
 OURS = frozenset({"__main__", "beamloom", "dranspose"})
@@ -125,7 +125,7 @@ def _import_error(module_name: str, error: BaseException) -> AnalysisImportError
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
         reason = f"it needs the module {error.name!r}, which is not installed"
     else:
-        reason = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {text_of(error)}"
     return AnalysisImportError(
         f"module {module_name!r} cannot be imported: {reason}\n{user_traceback(error)}"
     )
@@ -144,6 +144,11 @@ def _class_in(module: ModuleType, class_name: str) -> type:
         raise AnalysisNotFound(
             f"{module.__name__}:{class_name} is a {type(found).__name__} and not a class; an analysis is a class with hooks"
         )
+    file = getattr(module, "__file__", None)
+    if file is None:
+        raise AnalysisNotFound(
+            f"module {module.__name__!r} has no class {class_name!r}: {_what_it_is(module)}"
+        )
     classes = [
         name
         for name, value in vars(module).items()
@@ -151,5 +156,19 @@ def _class_in(module: ModuleType, class_name: str) -> type:
     ]
     there = f"it has {', '.join(sorted(classes))}" if classes else "it defines no class"
     raise AnalysisNotFound(
-        f"module {module.__name__!r} ({module.__file__}) has no class {class_name!r}{did_you_mean(class_name, classes)}; {there}"
+        f"module {module.__name__!r} ({file}) has no class {class_name!r}{did_you_mean(class_name, classes)}; {there}"
     )
+
+
+def _what_it_is(module: ModuleType) -> str:
+    """What a module is that comes from no file, and what to do about it."""
+    folders = list(getattr(module, "__path__", []))
+    if not folders:
+        return "it is a part of Python itself, which comes before all files; give your module another name"
+    inside = sorted(path.stem for folder in folders for path in Path(folder).glob("*.py"))
+    there = (
+        f"its files are {', '.join(inside)}: write '{module.__name__}.{inside[0]}:...'"
+        if inside
+        else "it has no files"
+    )
+    return f"it is the folder {folders[0]}, without an __init__.py; {there}"

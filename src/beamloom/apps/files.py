@@ -6,6 +6,8 @@ A file parameter NAME has a path, which the process that needs it reads, or its 
 from __future__ import annotations
 
 import io
+import tokenize
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ def array_of(parameters: ParameterSet, name: str) -> Array | None:
         return None
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError):
+    except (ValueError, EOFError, MemoryError, tokenize.TokenError, zipfile.BadZipFile):
         raise UserError(
             f"{name}: this is no array of numbers in a .npy file; write one by numpy.save"
         ) from None

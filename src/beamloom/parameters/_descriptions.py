@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import tokenize
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +24,8 @@ TRUE_WORDS = frozenset({"true", "1", "yes", "on"})
 FALSE_WORDS = frozenset({"false", "0", "no", "off"})
 NPY_MAGIC = b"\x93NUMPY"
 LONGEST_QUOTE = 60
+_UNREADABLE = (ValueError, OverflowError, EOFError, MemoryError, RecursionError, tokenize.TokenError)
+"""What is raised for JSON and npy that are cut off or damaged: a header may promise more than any memory holds."""
 MOST_ELEMENTS_AS_JSON = 1024
 """Arrays up to this size are encoded as JSON, which people can read; larger ones as npy."""
 
@@ -203,7 +206,7 @@ class ChoiceParameter(Parameter, frozen=True, kw_only=True, tag="choice"):
         """The choice, as it stands in ``choices``."""
         text = self._text(data)
         for choice in self.choices:
-            if str(choice) == text or (isinstance(choice, float) and choice == _number(text)):
+            if str(choice) == text or (not isinstance(choice, str) and choice == _number(text)):
                 return choice
         raise self._refuse(data, f"one of {', '.join(map(repr, self.choices))}")
 
@@ -285,7 +288,7 @@ class ArrayParameter(Parameter, frozen=True, kw_only=True, tag="array"):
                 given = np.load(io.BytesIO(data), allow_pickle=False)
             else:
                 given = self._as_given(msgspec.json.decode(data))
-        except (ValueError, OverflowError, msgspec.DecodeError, EOFError):
+        except _UNREADABLE:
             raise self._refuse(data) from None
         if given.dtype.kind not in "biuf":
             raise self._refuse(data)

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import pickle
+from collections import Counter
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -112,11 +113,23 @@ def parse_parameter_file(content: bytes, path: Path, *, allow_pickle: bool = Fal
     except UnicodeDecodeError:
         return values_by_name(_read_cbor(content, path), path)
     try:
-        return values_by_name(json.loads(text), path)
+        read = json.loads(text, object_pairs_hook=_each_once)
     except json.JSONDecodeError as error:
         raise ParameterError(
             f"{path}:{error.lineno}: this is not JSON: {error.msg} (column {error.colno})"
         ) from None
+    except (ValueError, RecursionError) as error:
+        raise ParameterError(f"{path}: this is not JSON that can be read: {error}") from None
+    return values_by_name(read, path)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping in JSON. Raises ValueError for one in which a name stands twice: which one is meant, only its author knows."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"{twice!r} stands in it twice; remove one of the two")
+    return found
 
 
 def _looks_like_pickle(content: bytes, path: Path) -> bool:
@@ -155,7 +168,13 @@ def _read_cbor(content: bytes, path: Path) -> Any:
     try:
         return cbor2.loads(content)
     except (cbor2.CBORDecodeError, ValueError) as error:
-        raise ParameterError(f"{path} is neither JSON nor CBOR nor a pickle: {error}") from error
+        hint = "; if it is a text, save it in UTF-8" if _looks_like_text(content) else ""
+        raise ParameterError(f"{path} is neither JSON nor CBOR nor a pickle: {error}{hint}") from error
+
+
+def _looks_like_text(content: bytes) -> bool:
+    """Whether it may be JSON in an encoding other than UTF-8."""
+    return content.startswith((b"\xff\xfe", b"\xfe\xff")) or content.lstrip()[:1] in (b"{", b"[")
 
 
 def values_by_name(content: Any, path: str | Path) -> dict[str, bytes]:
