@@ -44,8 +44,8 @@ def binned(image: Array, factor: int) -> Array:
     # Rows first: whole numbers are summed as such, over memory as it lies.
     kind = np.float64 if image.dtype.kind == "f" else np.int64
     rows = np.add.reduce(whole.reshape(height, down, -1), axis=1, dtype=kind)
-    sums: Array = rows.reshape(height, width, factor).sum(axis=2)
-    return sums / (down * factor)
+    means: Array = rows.reshape(height, width, factor).sum(axis=2) / (down * factor)
+    return means
 
 
 def factor_for(width: int, most: int) -> int:
