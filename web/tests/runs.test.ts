@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Group } from "../src/results/outline";
-import { common, difference, drawn, filled, pairs } from "../src/runs/numbers";
+import { cell, common, difference, drawn, filled, pairs, same } from "../src/runs/numbers";
 import { FIRST, limitsOf, nameable, planOf, told } from "../src/runs/plan";
+import { figure } from "../src/plots/figure";
 import { differences } from "../src/runs/template";
 import { changesOf, madeBy, makingOf } from "../src/runs/words";
 
@@ -75,6 +76,7 @@ describe("two runs", () => {
       { path: "points", first: 5, second: 7 },
     ]);
     expect(drawn(one, other).map((found) => [found.path, found.first.kind])).toEqual([["trace", "curves"]]);
+    expect([difference(1e-9, 3e-9, figure), difference(0.1, 0.25, figure)]).toEqual(["+2e-9", "+0.15"]);
     expect([difference(5, 7), difference(7, 5), difference(5, 5), difference(5, undefined)]).toEqual(["+2", "−2", "", ""]);
   });
   it("share an axis where the shorter is the beginning of the longer", () => {
@@ -103,5 +105,14 @@ describe("the code of a run", () => {
     const one = { edition: 1, first_event: 1234, classes: ["spectra:Worker"], digest: "2b8a90be114f", code: { commit_hash: "9c1e0c5d77aa-dirty" }, events: "1234-5000" };
     expect(madeBy(one)).toBe("edition 1, spectra:Worker, files 2b8a90be114f, commit 9c1e0c5d-dirty: events 1234-5000");
     expect(madeBy({ ...one, classes: [], digest: "", code: {}, events: "" })).toBe("edition 1: no event yet");
+  });
+});
+
+describe("single values side by side", () => {
+  it("are written as small, as large and as complex as they are", () => {
+    expect([1.2e-9, 23568, 2 ** 63, [3, -4], "C-17", true, null, undefined].map(cell)).toEqual(["1.2e-9", "23,568", "about 9.22337e18", "3 − 4i", "C-17", "true", "–", "–"]);
+  });
+  it("differ where their numbers do", () => {
+    expect([same([3, -4], [3, -4]), same(1, 1), same(1, 2), same([3, -4], [3, 4])]).toEqual([true, true, false, false]);
   });
 });

@@ -3,11 +3,11 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import "../plots/plots.css";
 import { Curves } from "../plots/curves";
+import { figure } from "../plots/figure";
 import { Image } from "../plots/image";
 import { autoLevels, usable } from "../plots/levels";
 import type { NdArray } from "../plots/npy";
 import { LookForm, Scale, type Look } from "../plots/scale";
-import { rate } from "../ui/format";
 import { Problem } from "../ui/parts";
 import { kindText, shapeOf, type ArrayLine, type Shape } from "./kept";
 
@@ -77,7 +77,7 @@ export function PacketArray(props: { stream: string; name: string; array: ArrayL
   const { array, found, name } = props;
   const shape = shapeOf(array);
   const label = `${props.stream}: ${name}`;
-  const range = array.min === undefined ? "" : `, from ${rate(array.min)} to ${rate(array.max)}`;
+  const range = array.min === undefined ? "" : `, from ${figure(array.min)} to ${figure(array.max)}`;
   return (
     <div class="rawarray">
       <p class="faint">

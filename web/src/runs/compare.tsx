@@ -1,6 +1,7 @@
 /** Two runs side by side: what came of them, the parameters in which they differ, and their results. */
 import type { JSX } from "preact";
 import type { RunDetail, RunLine } from "../api/answers";
+import { figure } from "../plots/figure";
 import { changes, said } from "../parameters/changes";
 import { clock, count, duration, rate } from "../ui/format";
 import { Panel, Problem } from "../ui/parts";
@@ -63,7 +64,7 @@ function Parameters(props: { first: RunDetail; second: RunDetail }): JSX.Element
             {said(one.after)}
             <span class="faint">{changed(props.second, one.name)}</span>
           </td>
-          <td>{typeof one.before === "number" && typeof one.after === "number" ? difference(one.before, one.after, (value) => rate(value)) : ""}</td>
+          <td>{typeof one.before === "number" && typeof one.after === "number" ? difference(one.before, one.after, figure) : ""}</td>
         </tr>
       ))}
       <tr>

@@ -2,12 +2,29 @@
 import { isGroup, join, type Group, type Node } from "../results/outline";
 import { planOf, type Plan } from "../results/plan";
 import type { Numbers } from "../plots/npy";
+import { figure } from "../plots/figure";
 import { count } from "../ui/format";
 
 /** "+12", "−3.4"; empty where there is none, or where it is not known. */
 export function difference(first: number | null | undefined, second: number | null | undefined, unit: (value: number) => string = count): string {
   if (first === null || first === undefined || second === null || second === undefined || !Number.isFinite(second - first) || first === second) return "";
   return `${second > first ? "+" : "−"}${unit(Math.abs(second - first))}`;
+}
+
+/** A single value of a result in words: complex numbers come as two. */
+export function cell(value: unknown): string {
+  if (value === undefined || value === null) return "–";
+  // Pages compute with fewer digits than large whole numbers have.
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value) ? `about ${figure(value)}` : figure(value);
+  if (Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "number")) {
+    const [real, imaginary] = value as [number, number];
+    return `${figure(real)} ${imaginary < 0 ? "−" : "+"} ${figure(Math.abs(imaginary))}i`;
+  }
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+export function same(first: unknown, second: unknown): boolean {
+  return JSON.stringify(first) === JSON.stringify(second);
 }
 
 export interface Pair {

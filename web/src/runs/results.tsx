@@ -5,14 +5,14 @@ import { useAsked } from "../api/asked";
 import { get } from "../api/client";
 import { middles } from "../plots/columns";
 import { Curves } from "../plots/curves";
+import { figure } from "../plots/figure";
 import { useArrays, type Wish } from "../results/arrays";
 import { domainOf, type Group } from "../results/outline";
 import type { Plan } from "../results/plan";
 import { Plot } from "../results/plots";
 import { place, setQuery } from "../route";
-import { rate } from "../ui/format";
 import { Empty, Problem } from "../ui/parts";
-import { common, difference, drawn, filled, pairs, type Drawn } from "./numbers";
+import { cell, common, difference, drawn, filled, pairs, same, type Drawn } from "./numbers";
 import { nameOf } from "./words";
 import { Wide } from "../ui/wide";
 
@@ -86,11 +86,6 @@ function Together(props: Runs & { drawn: Drawn }): JSX.Element {
   return <Curves x={places} edges={first.x.edges} time={time !== undefined} xLabel={first.x.label} yLabel={first.y} log={false} curves={curves} />;
 }
 
-function cell(value: unknown): string {
-  if (value === undefined || value === null) return "–";
-  return typeof value === "number" ? rate(value) : String(value);
-}
-
 export function ComparedResults(props: Runs & { kept: ReadonlySet<string> | undefined }): JSX.Element {
   const { first, second, kept } = props;
   const gone = [first, second].filter((run) => run.finished_at !== null && kept && !kept.has(run.run));
@@ -116,11 +111,11 @@ export function ComparedResults(props: Runs & { kept: ReadonlySet<string> | unde
             </thead>
             <tbody>
               {numbers.map((one) => (
-                <tr key={one.path} class={one.first === one.second ? "" : "differs"}>
+                <tr key={one.path} class={same(one.first, one.second) ? "" : "differs"}>
                   <th scope="row">{one.path}</th>
                   <td>{cell(one.first)}</td>
                   <td>{cell(one.second)}</td>
-                  <td>{typeof one.first === "number" && typeof one.second === "number" ? difference(one.first, one.second, rate) : ""}</td>
+                  <td>{typeof one.first === "number" && typeof one.second === "number" ? difference(one.first, one.second, figure) : ""}</td>
                 </tr>
               ))}
             </tbody>
