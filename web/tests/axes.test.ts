@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { along, COUNTED, STRAIGHT } from "../src/plots/along";
 import { columnsOf, middles } from "../src/plots/columns";
-import { figure } from "../src/plots/figure";
-import { tickTexts, ticks } from "../src/plots/ticks";
+import { figure, figureTo } from "../src/plots/figure";
+import { digitsBetween, tickTexts, ticks } from "../src/plots/ticks";
 
 describe("a number", () => {
   it("is written whole where it is, with six digits where not, with a power of ten where it is huge or tiny", () => {
@@ -21,6 +21,11 @@ describe("ticks", () => {
     expect(ticks(7, 7, 5)).toEqual([7]);
     expect(ticks(NaN, 1, 5)).toEqual([]);
     expect(ticks(-1e308, 1e308, 5).every(Number.isFinite)).toBe(true);
+  });
+  it("lie in a range whose values are read to a thousandth of it", () => {
+    expect(figureTo(12658.0419, digitsBetween(12658, 12658.8))).toBe("12,658.0419");
+    expect(figureTo(1 / 3, digitsBetween(0, 1))).toBe("0.333333");
+    expect([digitsBetween(5, 5), digitsBetween(1e17, 1e17 + 16), digitsBetween(NaN, 1)]).toEqual([6, 15, 6]);
   });
   it("are written with as many digits as tell them apart", () => {
     expect(tickTexts([12658, 12658.02, 12658.04])).toEqual(["12,658", "12,658.02", "12,658.04"]);

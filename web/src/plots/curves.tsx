@@ -9,10 +9,10 @@ import "uplot/dist/uPlot.min.css";
 import { useDark } from "../ui/dark";
 import { CURVES, CURVES_IN_THE_DARK } from "./colours";
 import { columnsOf, type Column } from "./columns";
-import { figure } from "./figure";
+import { figureTo } from "./figure";
 import type { Numbers } from "./npy";
 import { useSize } from "./size";
-import { tickTexts } from "./ticks";
+import { digitsBetween, tickTexts } from "./ticks";
 import { unit } from "../ui/unit";
 
 export interface Curve extends Column {
@@ -62,8 +62,10 @@ function around(place: number): [number, number] {
   return [place - room, place + room];
 }
 
-function text(value: number | null | undefined): string {
-  return value === null || value === undefined ? "–" : figure(value);
+/** A value with as many digits as are told apart in what is seen. */
+function text(one: uPlot, scale: "x" | "y", value: number | null | undefined): string {
+  const { min, max } = one.scales[scale] ?? {};
+  return figureTo(value, digitsBetween(min ?? NaN, max ?? NaN));
 }
 
 /** uPlot leaves out some ticks of a logarithmic axis. */
@@ -74,14 +76,14 @@ function textsOf(splits: readonly (number | null)[]): string[] {
 
 function seriesOf(props: CurvesProps, colours: readonly string[]): { series: uPlot.Series[]; bands: uPlot.Band[] } {
   const named: uPlot.Series = { label: props.xLabel };
-  if (!props.time) named.value = (_, value) => text(value as number | null);
+  if (!props.time) named.value = (one, value) => text(one, "x", value as number | null);
   const series: uPlot.Series[] = [named];
   const bands: uPlot.Band[] = [];
   const steps = props.edges && uPlot.paths.stepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {};
   props.curves.forEach((curve, index) => {
     const stroke = colours[index % colours.length]!;
     const dash = DASHES[index % DASHES.length]!;
-    const value = (_: uPlot, one: number | null): string => text(one);
+    const value = (plot: uPlot, one: number | null): string => text(plot, "y", one);
     series.push({ label: curve.label, stroke, width: 1.5 * unit(), dash, value, points: { show: !props.edges && curve.values.length < FEW }, ...steps });
     if (curve.errors) {
       const place = series.length;

@@ -23,6 +23,14 @@ function clean(value: number, step: number): number {
 const FEWEST = 6;
 const MOST = 15;
 
+/** How many digits of values between these count, so that they are read to less than a thousandth of what lies between. */
+export function digitsBetween(low: number, high: number): number {
+  const span = high - low;
+  if (!(span > 0)) return FEWEST;
+  const before = Math.ceil(Math.log10(Math.max(Math.abs(low), Math.abs(high)) / span));
+  return Math.min(MOST, Math.max(FEWEST, before + 4));
+}
+
 /** How they are written: with as many digits as tell them apart. */
 export function tickTexts(values: readonly number[]): string[] {
   const different = new Set(values).size;
