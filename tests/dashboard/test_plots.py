@@ -239,6 +239,21 @@ def test_points_tell_their_place_and_value(page: Page, measured: Live) -> None:
     assert up
 
 
+def test_curves_are_zoomed_and_moved_by_keys(page: Page) -> None:
+    choose(page, "kinds/measured")
+    expect(page.locator("#plot .u-over")).to_be_visible()
+    curves = page.locator("#plot .curves")
+    curves.focus()
+    page.keyboard.press("+")
+    expect(page).to_have_url(re.compile(r"see=-2\.4%2C2\.4"))
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"see=-1\.92%2C2\.88"))
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"see=-1\.8%2C3"))
+    page.keyboard.press("0")
+    expect(page).not_to_have_url(re.compile("see="))
+
+
 def test_curves_tell_their_values_in_the_legend(page: Page, measured: Live) -> None:
     choose(page, "kinds/steps")
     over = page.locator("#plot .u-over")

@@ -1,6 +1,6 @@
 /**
  * Curves over one axis, drawn by uPlot: dragging zooms (or marks a range, where that is chosen), a double click shows all, the legend tells the
- * values under the cursor. Curves differ in colour and in dashes.
+ * values under the cursor. By keyboard: + and - zoom, the arrows move, 0 shows all. Curves differ in colour and in dashes.
  */
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
@@ -50,6 +50,15 @@ export interface CurvesProps {
 interface Kept extends CurvesProps {
   readonly onSeen: (seen: Range | undefined) => void;
 }
+
+/** By how much each key changes the width of what is seen, and moves it, in widths. */
+const KEYS: Record<string, { readonly wide: number; readonly step: number }> = {
+  "+": { wide: 0.8, step: 0 },
+  "-": { wide: 1.25, step: 0 },
+  "0": { wide: Infinity, step: 0 },
+  ArrowLeft: { wide: 1, step: -0.1 },
+  ArrowRight: { wide: 1, step: 0.1 },
+};
 
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [14, 4], [4, 4]];
 const FEW = 60;
@@ -149,6 +158,18 @@ export function Curves(given: CurvesProps): JSX.Element {
     const whole = high >= one.over.clientHeight - 1;
     latest.current.onSeen(whole ? range : { ...range, bottom: one.posToVal(top + high, "y"), top: one.posToVal(top, "y") });
   }
+  function onKey(event: KeyboardEvent): void {
+    const { min, max } = plot.current?.scales["x"] ?? {};
+    const [low, high] = [drawn.x[0], drawn.x.at(-1)];
+    if (event.ctrlKey || event.metaKey || event.altKey || min == null || max == null || low === undefined || high === undefined) return;
+    const { wide, step } = KEYS[event.key] ?? {};
+    if (wide === undefined || step === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const width = Math.min((max - min) * wide, high - low);
+    const from = Math.min(Math.max((min + max - width) / 2 + step * (max - min), low), high - width);
+    props.onSeen(width < high - low ? { ...props.seen, from, to: from + width } : undefined);
+  }
   function shade(one: uPlot): void {
     const region = latest.current.region;
     if (!region) return;
@@ -191,7 +212,7 @@ export function Curves(given: CurvesProps): JSX.Element {
   ].filter(Boolean);
   return (
     <>
-      <div class="curves" ref={box} onDblClick={() => props.onSeen(undefined)} />
+      <div class="curves" ref={box} tabIndex={0} role="group" aria-label={props.yLabel || "curves"} onKeyDown={onKey} onDblClick={() => props.onSeen(undefined)} />
       {said.length ? <p class="faint">{said.join(" ")}</p> : null}
     </>
   );
