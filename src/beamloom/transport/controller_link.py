@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import zmq
 
 from beamloom.transport.keys import Keys
+
+logger = logging.getLogger(__name__)
 
 MOST_WAITING = 16
 """Messages that wait for a controller that is away."""
@@ -18,15 +21,25 @@ class ControllerLink:
 
     def __init__(self, socket: zmq.Socket[bytes], address: str) -> None:
         self._socket = socket
-        self._address = address
-        socket.connect(address)
+        self._address = ""
+        self._connected = False
+        self.follow(address)
 
     def follow(self, address: str) -> None:
         """The controller is here now; what waits for the former one is dropped."""
-        if address and address != self._address:
+        if not address or address == self._address:
+            return
+        if self._connected:
             self._socket.disconnect(self._address)
+        self._address, self._connected = address, False
+        try:
             self._socket.connect(address)
-            self._address = address
+            self._connected = True
+        except (zmq.ZMQError, ValueError) as error:
+            # It came over the wire; the next one may be right.
+            logger.warning(
+                "%.100r is no address of a controller (%s); see what it is told to advertise", address, error
+            )
 
     def send(self, message: bytes) -> bool:
         """Send without waiting; whether there was room."""

@@ -27,6 +27,8 @@ from beamloom.transport.messages import Heartbeat, LogRecords, encode
 logger = logging.getLogger(__name__)
 
 LOG_LINES_KEPT = 1000
+LONGEST_LINE = 10_000
+"""Characters of a line that are sent: the controller keeps a thousand lines, and writes them down."""
 
 
 class LogForwarder(logging.Handler):
@@ -40,7 +42,7 @@ class LogForwarder(logging.Handler):
         """Keep one record."""
         self._lines.append(
             {
-                "msg": _message_of(record),
+                "msg": _shortened(_message_of(record)),
                 "lineno": str(record.lineno),
                 "name": record.name,
                 "created": str(record.created),
@@ -62,6 +64,14 @@ def _message_of(record: logging.LogRecord) -> str:
     # Whoever logs a line that cannot be put together, user code among them, goes on, as with any other handler.
     except Exception:
         return f"{record.msg} {record.args!r}"
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= LONGEST_LINE:
+        return message
+    return (
+        f"{message[:LONGEST_LINE]} ... ({len(message):,} characters; the log of this process has all of them)"
+    )
 
 
 class Heartbeats:
