@@ -3,6 +3,7 @@ import { boxOf, boxText, fitted } from "../src/plots/view";
 import { addressOf } from "../src/results/arrays";
 import { lookOf, lookQuery, numbersOf, planeOf, rangeOf, rangeText } from "../src/results/choices";
 import { partsOf } from "../src/results/downloads";
+import { brief } from "../src/results/outline";
 import { planOf } from "../src/results/plan";
 import { cellText } from "../src/results/table";
 import { whyEmpty, type Covered } from "../src/results/why";
@@ -113,5 +114,11 @@ describe("why there is nothing", () => {
   });
   it("is nothing where nothing is known yet", () => {
     expect(whyEmpty({ covered: undefined, progress: undefined, diagnosis: undefined, events: undefined })).toEqual([]);
+  });
+});
+
+describe("a single value in the tree", () => {
+  it("is said to be infinite nowhere where it may be no number, and the other way round", () => {
+    expect(brief({ attributes: {}, shape: [], dtype: "float64", value: null })).toBe("not finite");
   });
 });

@@ -92,7 +92,8 @@ export function brief(node: Dataset): string {
 
 function valueText(value: unknown, type: string): string {
   if (typeof value === "string") return value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
-  if (value === null && /float/.test(type)) return "not a number";
+  // JSON has neither what is no number nor what is infinite; the view of it says which.
+  if (value === null && /float/.test(type)) return "not finite";
   // More digits than pages compute with: the view of it has them all.
   if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value) ? `about ${figure(value)}` : figure(value);
   if (Array.isArray(value) && value.length === 2 && /complex/.test(type)) {
