@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from beamloom.engine.accounts.ledger import Counts, EventState, Loss
+from beamloom.engine.accounts.reducers_account import ResultAccount
 from beamloom.engine.runs.run import Run, RunPhase, RunSettings
+from beamloom.engine.runs.stock import Stock
+from beamloom.engine.streams.retention import Retention
+from beamloom.engine.streams.router import StreamRouter
 from beamloom.events import Packet, PacketKind
 from beamloom.triggermap import TriggerMap, open_ended, sparse, uniform
 from engine.mill import Mill, numbered
@@ -345,6 +349,58 @@ def test_a_run_that_is_told_to_stop_leases_nothing_new_while_its_streams_come_to
     assert (step.spans, step.stop_sources) == ([], True)
     run.stopped("a", 30, 30, 0.0)
     assert run.advance(0.0).spans != []
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_end_event_comes_behind_all_others_also_when_a_run_is_stopped_that_has_everything(
+    stopped: bool,
+) -> None:
+    run = Run("run", uniform(["a"], 9), RunSettings(), 0.0)
+    for worker in ("w1", "w2"):
+        run.add_worker(worker, ["generic"], 0.0)
+    leases = run.advance(0.0).spans
+    run.progress("a", 11, 11, ended=True, now=0.1)
+    if stopped:
+        run.stop("enough")
+        run.stopped("a", 11, 11, 0.2)
+    slow = next(span for span in leases if span.worker == "w2" and span.first > 0)
+    for turn in range(10):
+        for span in [span for span in leases if span is not slow]:
+            leases.remove(span)
+            run.taken(span.worker, span.slot, span.first, span.stop, 0.2, [(0, 1), (10, 11)])
+        leases += run.advance(0.4 + turn).spans
+    assert leases == [slow]
+    run.taken("w2", 0, slow.first, slow.stop, 11.0)
+    assert {(span.first, span.stop) for span in run.advance(12.0).spans} == {(10, 11)}
+
+
+def test_a_series_that_ends_early_is_one_loss_however_differently_its_streams_are_wanted() -> None:
+    run = Run("run", sparse(["a", "b"], 4000, every={"b": 4}), RunSettings(), 0.0)
+    run.add_worker("w1", ["generic"], 0.0)
+    run.advance(0.0)
+    router = StreamRouter("a", run.layouts["a"], Retention(1 << 20))
+    router.arrive(
+        [Packet("test", [b""], None, PacketKind.START), Packet("test", [b""], None, PacketKind.END)]
+    )
+    losses = router.take_losses()
+    assert [(loss.first, loss.stop) for loss in losses] == [(1, 4001)]
+    given = run.last_assigned
+    run.lost(losses)
+    # Workers are told of what they may have alone.
+    assert run.advance(0.1).dropped == [(1, given)]
+
+
+def test_a_run_whose_store_was_behind_has_all_that_its_reducer_has() -> None:
+    run, account = Run("run", open_ended(["a"]), RunSettings(), 0.0), ResultAccount("run", None)
+    run.add_worker("w1", ["generic"], 0.0)
+    run.advance(0.0)
+    beyond = run.last_assigned + 5
+    account.reduced(0, beyond)
+    run.take_stock(Stock(taken={0: [(0, beyond)]}, reduced=[(0, beyond)]), 1.0)
+    assert run.aborted
+    account.learn(run.ledger.all_news, over=True)
+    assert run.ledger.counts() == Counts(beyond, 0, 0, beyond, 0, 0)
+    assert account.coverage.complete
 
 
 def test_a_stopped_run_does_not_wait_for_packets_that_were_lost_with_their_ingester() -> None:

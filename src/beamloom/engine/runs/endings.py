@@ -40,6 +40,9 @@ class Endings:
         self._scheduler = scheduler
         self._settling = settling
         self._succession = succession
+        self._has_end = trigger_map.wrapped
+        self._stopping = False
+        """Whether it is not known yet what of a run that is being stopped is worked off."""
 
     def _reached(self) -> int | None:
         """One past the last event that an open-ended run has, when nothing more comes; None as long as that is not known."""
@@ -58,6 +61,10 @@ class Endings:
         for stream, shares in shared.items():
             shares.close(self._standing.layouts[stream], event, now)
 
+    def begin_to_stop(self) -> None:
+        """Nothing more is given out before it is known what has arrived."""
+        self._stopping, self._scheduler.limit = True, self._scheduler.cursor
+
     def cut_if_all_stopped(self, cause: str | None) -> None:
         """A run that was told to stop works off the events whose packets have all arrived; the others are lost."""
         if not self._standing.all_stopped:
@@ -67,6 +74,7 @@ class Endings:
                 return
             self._settling.cut(reached, iter(()))
             self._ledger.close(reached)
+            self._has_end = False
         until = [
             # What is leased of a stream that is gone, is known of each lease by itself; nobody has what was not.
             self._standing[stream].complete_until if stream in self._standing.left else self._scheduler.cursor
@@ -74,20 +82,25 @@ class Endings:
         ]
         total = self._ledger.total or 0
         complete = min([*until, total])
-        self._scheduler.limit = complete
+        self._stopping, self._scheduler.limit = False, complete
+        self._has_end = self._has_end and complete == total
         self._settling.lose(complete, total, f"the run was stopped: {cause}")
+
+    def reach(self, event: int) -> None:
+        """An open-ended run that is about to be aborted has the events before this one, of which somebody knows."""
+        if self._ledger.total is None:
+            self._ledger.close(max(event, self._scheduler.cursor, self._settling.end))
 
     def abort(self, cause: str) -> None:
         """Every event that is not settled is lost, and nobody takes part any more."""
-        if self._ledger.total is None:
-            self._ledger.close(max(self._scheduler.cursor, self._settling.end))
+        self.reach(0)
         self._settling.lose(0, self._ledger.total or 0, cause)
         for worker in self._scheduler.workforce:
             self._scheduler.workforce.remove(worker.name)
 
     def hold_back(self) -> None:
         """The end event is leased when all others are settled: what sums up at the end has seen everything before, whoever died."""
-        if self._trigger_map.wrapped and self._ledger.total is not None:
+        if self._has_end and self._ledger.total is not None and not self._stopping:
             last = self._ledger.total - 1
             self._scheduler.limit = last if self._ledger.settled_until < last else None
 

@@ -339,13 +339,13 @@ class Run:
         What was leased to a worker that has answered, and is neither there nor with the reducer, died on its way: it is leased to it
         again. Workers that have not answered are left as they are.
         """
-        workforce = self._scheduler.workforce
         if not self._scheduler.was_cut and (ahead := stock.last_event) >= self._scheduler.cursor:
+            self._endings.reach(ahead + 1)
             self.abort(
                 f"the controller died while its store was behind: event {ahead} had been given out and nobody knows to whom; "
                 "run it again, and look at the disk of the controller's state_dir, or at the server of its store"
             )
-        for worker, slot, first, stop in among_leases(stock.taken, workforce):
+        for worker, slot, first, stop in among_leases(stock.taken, self._scheduler.workforce):
             self.taken(worker, slot, first, stop, now)
         for first, stop in stock.reduced:
             self._settling.recover(first, stop)
@@ -390,7 +390,7 @@ class Run:
         if self.phase is RunPhase.RUNNING:
             self.phase = RunPhase.STOPPING
             self.stop_cause = cause
-            self._scheduler.limit = self._scheduler.cursor
+            self._endings.begin_to_stop()
             self._settling.step.stop_sources = True
             for stream, vacant in self.succession.vacant.items():
                 self.succession.give_up(stream, vacant.cause, self.advanced_at)
@@ -421,7 +421,7 @@ class Run:
                 self._end_without(now)
             if self.phase is RunPhase.RUNNING:
                 self._endings.lose_overdue(self.shares, now)
-                self._endings.hold_back()
+            self._endings.hold_back()
             certain = self.standing.seen_until if self.ledger.total is None else self.ledger.total
             self._settling.lose_doomed(certain)
             spans, void = self._scheduler.assign(now)

@@ -40,7 +40,9 @@ class Settling:
             self._settled.add(first, stop)
             if taken_away:
                 self._scheduler.drop(first, stop)
-                self.take_away(first, stop)
+                if first < self._scheduler.cursor:
+                    # Nobody was ever given the others.
+                    self.take_away(first, min(stop, self._scheduler.cursor))
 
     def take_away(self, first: int, stop: int) -> None:
         """Workers are not to wait for these events; what is leased after this is meant again."""

@@ -70,7 +70,13 @@ class StreamLosses:
 
     def lose(self, stretch: Stretch, cause: str) -> None:
         """These are lost, as far as anybody wanted them."""
-        if stretch.kind == CellKind.WANTED:
+        if stretch.kind != CellKind.WANTED:
+            return
+        last = self._losses[-1] if self._losses else None
+        if last is not None and (last.stop, last.cause, last.instead_of) == (stretch.first, cause, None):
+            # Where streams differ in rate, what a series leaves out at its end are very many stretches.
+            self._losses[-1] = Loss(last.first, stretch.stop, cause)
+        else:
             self._losses.append(Loss(stretch.first, stretch.stop, cause))
 
     def lose_gap(self, first_item: int, stretch: Stretch, cause: str) -> None:
