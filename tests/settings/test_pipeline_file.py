@@ -158,6 +158,8 @@ def test_all_that_is_wrong_is_listed_by_line(analysis: Path) -> None:
         ({"controller": "{http: '127.0.0.1:99999'}"}, "the port of 'http' is beyond 65535"),
         ({"parameters": "[1]"}, "'parameters' is a list, but it takes the name of a parameter file"),
         ({"analysis": "nowhere"}, "there is no folder"),
+        ({"analysis": "x" * 5000}, "cannot be looked at: File name too long"),
+        ({"parameters": "x" * 5000}, "cannot be looked at: File name too long"),
         ({"settings": "{http_port: 3}"}, "unknown key 'http_port'"),
         ({"settings": "{allow_pickle: maybe}"}, "'allow_pickle' is 'maybe', but it takes true or false"),
         ({"settings": "[]"}, "'settings' is a list, but it takes settings by name"),
@@ -243,6 +245,7 @@ def test_streams_share_an_ingester_by_its_name(analysis: Path) -> None:
     for streams, sentence in {
         f"a: {{{box}, ingester: 'b c'}}": "'ingester' is 'b c', but it takes a name of letters, digits, dots",
         f"a: {{{box}, ingester: 2}}": "'ingester' is 2, but it takes a name",
+        f"{split}, a: {{{box}, ingester: [s]}}": "'ingester' is a list, but it takes a name",
         f"s: {{{camera}, ingesters: 2, ingester: t}}": "'s' cannot be split and share an ingester; leave out",
         f"{split}, a: {{{box}, ingester: s}}": "'a' cannot share the ingesters of 's', which is split over several",
     }.items():

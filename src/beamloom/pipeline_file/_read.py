@@ -6,7 +6,7 @@ import importlib.machinery
 import importlib.util
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ def _check_ingesters(checker: Checker, root: Located) -> None:
                 named.line,
                 f"the stream {key.text!r} cannot be split and share an ingester; leave out 'ingester' or 'ingesters'",
             )
-        elif named.value in split:
+        elif isinstance(named.value, str) and named.value in split:
             checker.note(
                 named.line,
                 f"the stream {key.text!r} cannot share the ingesters of {named.value!r}, which is split over several; "
@@ -220,17 +220,25 @@ def _check_ports(checker: Checker, root: Located) -> None:
 def _check_paths(checker: Checker, root: Located, folder: Path) -> None:
     analysis = _under(root, "analysis")
     written = analysis.value if analysis and isinstance(analysis.value, str) else "."
-    if analysis and not (folder / written).is_dir():
-        checker.note(analysis.line, f"there is no folder {folder / written} to import the analysis from")
+    home = folder / written
+    if analysis and (missing := _missing(home, "folder", Path.is_dir)):
+        checker.note(analysis.line, f"{missing}; the analysis is imported from there")
         return
     parameters = _under(root, "parameters")
-    if parameters and isinstance(parameters.value, str) and not (folder / parameters.value).is_file():
-        checker.note(parameters.line, f"there is no parameter file {folder / parameters.value}")
-    arming = _under(root, "arming", "map")
-    if arming and isinstance(arming.value, str) and not (folder / arming.value).is_file():
-        checker.note(arming.line, f"there is no trigger map {folder / arming.value}")
+    for named, noun in ((parameters, "parameter file"), (_under(root, "arming", "map"), "trigger map")):
+        path = named.value if named and isinstance(named.value, str) else ""
+        if named and path and (missing := _missing(folder / path, noun, Path.is_file)):
+            checker.note(named.line, missing)
     for item in _class_names(root):
-        _check_module(checker, item, folder / written)
+        _check_module(checker, item, home)
+
+
+def _missing(path: Path, noun: str, look: Callable[[Path], bool]) -> str | None:
+    """Why there is no such file or folder for this user, in a sentence; None where there is."""
+    try:
+        return None if look(path) else f"there is no {noun} {path}"
+    except (OSError, ValueError) as error:
+        return f"the {noun} {path} cannot be looked at: {getattr(error, 'strerror', None) or error}"
 
 
 def _class_names(root: Located) -> list[Located]:
