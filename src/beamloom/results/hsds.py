@@ -303,9 +303,11 @@ def _write_attribute(target: Any, name: str, value: ArrayLike | None) -> None:
 
 def _numbered(wanted: str) -> Iterator[str]:
     yield wanted
-    stem, dot, ending = wanted.rpartition(".")
+    folder, slash, name = wanted.rpartition("/")
+    stem, dot, ending = name.rpartition(".")
     for number in itertools.count(1):
-        yield f"{stem}_{number}{dot}{ending}" if dot else f"{wanted}_{number}"
+        numbered = f"{stem}_{number}{dot}{ending}" if dot else f"{name}_{number}"
+        yield f"{folder}{slash}{numbered}"
 
 
 def _connection() -> dict[str, Any]:

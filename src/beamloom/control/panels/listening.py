@@ -51,10 +51,17 @@ class Listening:
                         for one in pipeline.feedback(after=place or None, stop=self._over):
                             place = one.place
                             self.latest.append(one)
-                            self._heard(one)
+                            self._tell(one)
                 except UserError as error:
                     logger.debug("no feedback now: %s", error)
                     self._over.wait(PAUSE_SECONDS)
+
+    def _tell(self, one: Feedback) -> None:
+        try:
+            self._heard(one)
+        except Exception:
+            # Event systems raise errors of their own, and the next piece may be more important.
+            logger.warning("feedback %d cannot be told on; what comes next is", one.number, exc_info=True)
 
     def stop(self, *, wait: bool = True) -> None:
         """Hear no more; ``wait``: return when the thread has ended."""
