@@ -127,3 +127,22 @@ def tells_where(chunk: Chunk, parameters: Mapping[str, Any]) -> dict[str, float]
     while "marker" in parameters and Path(parameters["marker"]).exists():
         time.sleep(0.005)
     return {"parent": os.getppid(), "begun": begun}
+
+
+def forks(chunk: Chunk, parameters: Mapping[str, Any]) -> None:
+    """Leaves another process, as ``multiprocessing`` does, and never returns; tells that one's number in ``here``."""
+    left = os.fork()
+    if left:
+        Path(parameters["here"], str(left)).touch()
+    while True:
+        time.sleep(60)
+
+
+def fails_in_latin(chunk: Chunk, parameters: Mapping[str, Any]) -> None:
+    """Tells of a file whose name is no Unicode."""
+    raise ValueError("cannot read " + os.fsdecode(b"/data/\xfcber"))
+
+
+def writes_in_latin(chunk: Chunk, parameters: Mapping[str, Any]) -> None:
+    """Writes a file whose name is no Unicode."""
+    chunk.desk.write("results", os.fsdecode(b"/data/\xfcber")).touch()

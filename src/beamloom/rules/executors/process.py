@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import msgspec
 
-from beamloom.rules.executors.pipes import Alive, Forget, FromWorker, Ready, receive, send
+from beamloom.rules.executors.pipes import Alive, Forget, FromWorker, Ready, ToWorker, receive, send
 from beamloom.rules.policy import DIED, TIMED_OUT
 from beamloom.rules.spec import Coming, Done, Failed, Lease, Outcome, Returned, Setup, Work
+
+PARTING: Final = 5.0
+"""Seconds that it may take to end by itself once nothing more can come of it."""
 
 
 class Process:
@@ -36,10 +42,16 @@ class Process:
         """Why it was ended: at which chunk, a kind and a sentence."""
         self._turn = threading.Lock()
         self._dropped: set[int] = set()
+        self._to_send: queue.SimpleQueue[ToWorker | None] = queue.SimpleQueue()
         code = f"import sys; sys.path[:] = {sys.path!r}; from beamloom.rules.executors.worker import main; main()"
         self._popen = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # A group of its own, with which all ends that its tasks have started.
+            start_new_session=True,
         )
+        threading.Thread(target=self._tell, name=f"rules-tell-{self.pid}", daemon=True).start()
         self._thread = threading.Thread(target=self._listen, name=f"rules-worker-{self.pid}", daemon=True)
         self._thread.start()
 
@@ -64,16 +76,14 @@ class Process:
             if not self.queue:
                 self._since = time.monotonic()
             self.queue.append((setup, work))
-        with contextlib.suppress(OSError, ValueError):
-            if setup.step not in self._known:
-                send(self._pipe(), setup)
-                self._known.add(setup.step)
-            send(self._pipe(), work)
+        if setup.step not in self._known:
+            self._to_send.put(setup)
+            self._known.add(setup.step)
+        self._to_send.put(work)
 
     def expect(self, coming: Coming) -> None:
         """Chunks of a step are awaited."""
-        with contextlib.suppress(OSError, ValueError):
-            send(self._pipe(), coming)
+        self._to_send.put(coming)
 
     def judge(self, now: float, silence: float) -> None:
         """End it if it takes too long, or shows no sign of life."""
@@ -95,8 +105,7 @@ class Process:
                 self._dropped.add(step)
                 self._condemn(DIED, "the rule was cancelled")
                 return
-        with contextlib.suppress(OSError, ValueError):
-            send(self._pipe(), Forget(step))
+        self._to_send.put(Forget(step))
 
     def left(self) -> list[Outcome]:
         """What becomes of its queue, after its end: the first chunk has failed by it, the others were never begun."""
@@ -116,8 +125,10 @@ class Process:
         return outcomes
 
     def kill(self) -> None:
-        """End it, whatever it does."""
-        self._popen.kill()
+        """End it and what its tasks have started, whatever they do."""
+        if self._popen.returncode is None:
+            self._end_group()
+            self._popen.kill()
 
     def join(self) -> None:
         """Wait for its end."""
@@ -127,15 +138,40 @@ class Process:
         self._verdict = (self.queue[0][1].lease if self.queue else None, kind, sentence)
         self.kill()
 
-    def _pipe(self) -> BinaryIO:
-        pipe = self._popen.stdin
-        if pipe is None:
-            raise OSError("no pipe")
-        return pipe  # type: ignore[return-value]
+    def _end_group(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # there are none on Windows
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _tell(self) -> None:
+        """In a thread of its own, as a process that stands still reads nothing: it is to be judged, and holds up nobody."""
+        pipe: BinaryIO = self._popen.stdin  # type: ignore[assignment]
+        while (message := self._to_send.get()) is not None:
+            with contextlib.suppress(OSError):
+                send(pipe, message)
+        with contextlib.suppress(OSError):
+            pipe.close()
 
     def _listen(self) -> None:
-        decoder = msgspec.msgpack.Decoder(FromWorker)
         pipe: BinaryIO = self._popen.stdout  # type: ignore[assignment]
+        try:
+            self._hear(pipe)
+        except Exception as error:  # noqa: BLE001 - nobody would see the end of this thread
+            with self._turn:
+                if self._verdict is None:
+                    self._condemn(DIED, f"the worker wrote what is no message ({error}), and was ended")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(PARTING)
+        # Nobody else can have its number as that of a group while one of the group is there.
+        self._end_group()
+        self._popen.kill()
+        self._popen.wait()
+        self._to_send.put(None)
+        with contextlib.suppress(OSError):
+            pipe.close()
+        self._ended(self)
+
+    def _hear(self, pipe: BinaryIO) -> None:
+        decoder = msgspec.msgpack.Decoder(FromWorker)
         while (body := receive(pipe)) is not None:
             message = decoder.decode(body)
             self._heard = time.monotonic()
@@ -144,12 +180,6 @@ class Process:
                 self._since = self._heard
             elif not isinstance(message, Alive):
                 self._finished(message)
-        self._popen.wait()
-        for end in (self._popen.stdin, pipe):
-            with contextlib.suppress(OSError):
-                if end is not None:
-                    end.close()
-        self._ended(self)
 
     def _finished(self, outcome: Done | Failed) -> None:
         with self._turn:
@@ -160,8 +190,6 @@ class Process:
 
 def _cause(status: int | None) -> str:
     if status is not None and status < 0:
-        import signal
-
         with contextlib.suppress(ValueError):
             return f"signal {signal.Signals(-status).name}"
     return f"exit status {status}"

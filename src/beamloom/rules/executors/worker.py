@@ -1,7 +1,8 @@
 """A worker process of the local pool: takes chunks from its standard input, and ends when that ends.
 
-So no worker outlives its engine, however that has died, and none has to be found and ended by anybody. What tasks print goes to the
-standard error, which is the engine's.
+So no worker outlives its engine, however that has died, and none has to be found and ended by anybody; nor does what its tasks have
+started, as far as that is in its group. Processes that tasks fork do not have its pipes: its end would not be seen while they are
+there. What tasks print goes to the standard error, which is the engine's.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Line:
     def __init__(self, pipe: BinaryIO) -> None:
         self._pipe = pipe
         self._turn = threading.Lock()
+        self.number = pipe.fileno()
+        """Of its file descriptor."""
 
     def send(self, message: FromWorker) -> None:
         """Where nobody reads any more there is nothing left to do."""
@@ -36,7 +39,14 @@ class Line:
             try:
                 send(self._pipe, message)
             except OSError:
-                os._exit(0)
+                end()
+
+
+def end() -> None:
+    """End at once, with all that tasks have started."""
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 def main() -> None:
@@ -48,6 +58,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
+    _keep_from_children(nothing, [incoming.fileno(), line.number])
     sys.stdout = sys.stderr
     todo: queue.SimpleQueue[ToWorker] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(incoming, todo), daemon=True).start()
@@ -70,7 +81,16 @@ def _read(incoming: BinaryIO, todo: queue.SimpleQueue[ToWorker]) -> None:
     decoder = msgspec.msgpack.Decoder(ToWorker)
     while (body := receive(incoming)) is not None:
         todo.put(decoder.decode(body))
-    os._exit(0)
+    end()
+
+
+def _keep_from_children(nothing: int, pipes: list[int]) -> None:
+    def let_go() -> None:
+        for pipe in pipes:
+            os.dup2(nothing, pipe, inheritable=False)
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=let_go)
 
 
 def _pulse(line: Line) -> None:

@@ -20,6 +20,7 @@ from beamloom.rules.ledger.outputs import Unpublished
 from beamloom.rules.ledger.steps import Settled
 from beamloom.rules.ledger.views import ErrorGroup, StepView
 from beamloom.rules.spec import GATHER, Link, Outcome, Part, Setup, StepSpec, Submission, Work
+from beamloom.texts import encodable
 
 
 class Candidate(NamedTuple):
@@ -95,12 +96,17 @@ class Ledger:
     def fail(self, step: int, reason: str, now: float) -> Settled:
         """A step that cannot be worked off at all."""
         with self._database.transaction() as connection:
-            return steps.end(connection, step, "failed", reason, now)
+            return steps.end(connection, step, "failed", encodable(reason), now)
 
     def trouble(self, step: int, sentence: str) -> None:
         """What holds a step up now; it is forgotten when the step goes on."""
+        told = encodable(sentence)
+        # It is told as often as it is tried again, and written down once.
+        with self._database.reading() as connection:
+            if connection.execute("SELECT trouble FROM steps WHERE id = ?", (step,)).fetchone() == (told,):
+                return
         with self._database.transaction() as connection:
-            connection.execute("UPDATE steps SET trouble = ? WHERE id = ?", (sentence, step))
+            connection.execute("UPDATE steps SET trouble = ? WHERE id = ?", (told, step))
 
     def cancel(self, step: int, reason: str, now: float) -> Settled:
         """End a step; what comes back of it does not count."""

@@ -18,6 +18,7 @@ from beamloom.rules.files import sync
 from beamloom.rules.sources import Source, open_source
 from beamloom.rules.spec import GATHER, Coming, Done, Failed, Setup, Work
 from beamloom.rules.tasks.chunk import Chunk, Gathered
+from beamloom.texts import encodable
 
 
 def find_task(name: str) -> Callable[..., Any]:
@@ -81,8 +82,8 @@ class Caller:
             return Failed(
                 work.lease,
                 [cls.__name__ for cls in type(error).__mro__ if cls is not object],
-                "; ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", [])]),
-                "".join(traceback.format_exception(error)),
+                encodable("; ".join([_text(error), *map(str, getattr(error, "__notes__", []))])),
+                encodable("".join(traceback.format_exception(error))),
                 time.monotonic() - begun,
             )
 
@@ -113,6 +114,13 @@ class Caller:
         if setup.step not in self._sources:
             self._sources[setup.step] = open_source(setup.spec.source, setup.spec.below)
         return self._sources[setup.step]
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - the text of an exception is anybody's code, too
+        return type(error).__name__
 
 
 def _save(task: Chunk | Gathered, table: np.ndarray[Any, Any]) -> str:

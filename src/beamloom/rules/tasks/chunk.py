@@ -16,6 +16,7 @@ from beamloom.rules.files import sync
 from beamloom.rules.places import check
 from beamloom.rules.sources import OfEvents, Source
 from beamloom.rules.spec import Part, Setup, Staged, Work
+from beamloom.texts import encodable
 
 
 class Desk:
@@ -40,6 +41,10 @@ class Desk:
         if wanted is None:
             raise RuleError(
                 f"the rule declares no output {key!r}; it declares: {', '.join(self._declared) or 'none'}"
+            )
+        if encodable(wanted) != wanted:
+            raise RuleError(
+                f"the name {encodable(wanted)!r} of the output {key!r} is no Unicode; give it another one"
             )
         check(wanted, self._below)
         path = self.path(f"{len(self._staged)}-{Path(wanted).name}")
