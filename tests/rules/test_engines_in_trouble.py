@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from beamloom.rules import FunctionRule, LocalPool, RuleEngine
+from beamloom.rules import FunctionRule, LedgerError, LocalPool, RuleEngine
 from beamloom.rules.engine.following import Follower
+from beamloom.rules.engine.lock import lock
 from beamloom.rules.ledger import Ledger, Settled
 from beamloom.rules.spec import Setup, StepSpec, Work
 from support.patience import PATIENCE
@@ -80,6 +81,25 @@ def test_a_series_is_followed_on_when_the_ledger_could_not_be_written_for_a_whil
         follower.stop()
         follower.join()
         ledger.close()
+
+
+def test_an_engine_that_could_not_begin_is_in_nobodys_way(tmp_path: Path) -> None:
+    def full() -> Ledger:
+        ledger = Ledger(tmp_path / "rules")
+        read_only(ledger, wanted=True)
+        return ledger
+
+    pool = LocalPool(1)
+    with pytest.raises(LedgerError, match="cannot be kept"):
+        RuleEngine(tmp_path / "rules", pool, full)
+    assert pool.pids() == []
+    with RuleEngine(tmp_path / "rules", LocalPool(1)) as engine:
+        assert FunctionRule("support.rule_tasks:nothing", 1).push(engine).wait(PATIENCE)["state"] == "done"
+
+
+def test_a_lock_needs_no_room_on_the_disk(tmp_path: Path) -> None:
+    (tmp_path / "engine.lock").symlink_to("/dev/full")
+    lock(tmp_path).close()
 
 
 def read_only(ledger: Ledger, *, wanted: bool) -> None:

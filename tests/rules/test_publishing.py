@@ -73,6 +73,47 @@ def test_a_folder_that_cannot_be_written_is_told_and_tried_again(ledger: Ledger,
     assert (tmp_path / "file" / "out.txt").read_text() == "mine"
 
 
+def test_a_file_that_somebody_removed_is_written_again(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "staged").unlink()
+    assert publish(ledger, clock).ended == []
+    (error,) = ledger.errors(1)
+    assert (error.kind, error.final) == ("FileNotFoundError", 0)
+    assert "was removed" in error.message
+    (work,) = ledger.claim(1, 1, 10.0)
+    assert work.lease.attempt == 2
+    (tmp_path / "staged").write_text("mine")
+    staged = Staged("results", str(tmp_path / "staged"), str(tmp_path / "out.txt"))
+    ledger.take([Done(work.lease, 0.1, outputs=[staged])], 10.0)
+    assert publish(ledger, clock).ended == [1]
+    assert (tmp_path / "out.txt").read_text() == "mine"
+    assert ledger.view(1).state == "done"
+
+
+def test_files_that_are_removed_again_and_again_fail_their_step(ledger: Ledger, tmp_path: Path) -> None:
+    for ended in ([], [], [1]):
+        (tmp_path / "staged").unlink(missing_ok=True)
+        assert publish(ledger, clock).ended == ended
+        for work in ledger.claim(1, 1, 100.0):
+            staged = Staged("results", str(tmp_path / "staged"), str(tmp_path / "out.txt"))
+            ledger.take([Done(work.lease, 0.1, outputs=[staged])], 100.0)
+    assert ledger.view(1).state == "failed"
+
+
+def test_files_of_a_cancelled_step_are_left(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.cancel(1, "cancelled by its user", 1.0)
+    (tmp_path / "staged").unlink()
+    publish(ledger, clock)
+    assert ledger.view(1).trouble == ""
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_what_is_told_again_and_again_is_written_down_once(ledger: Ledger) -> None:
+    ledger.trouble(1, "the disk is full")
+    before = ledger.changes()
+    ledger.trouble(1, "the disk is full")
+    assert ledger.changes() == before
+
+
 def test_where_files_cannot_have_two_names_they_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

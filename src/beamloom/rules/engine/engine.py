@@ -67,12 +67,30 @@ class RuleEngine:
         self._trouble = ""
         self._missed = False
         """A turn of the thread was cut off."""
+        self._thread = threading.Thread(target=self._work, name="rules-engine", daemon=True)
+        try:
+            self._begin()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _begin(self) -> None:
         self._executor.start(self._report)
         self._ledger.take_over()
         self._sweep()
-        self._follow(self._ledger.running())
-        self._thread = threading.Thread(target=self._work, name="rules-engine", daemon=True)
+        with self._turn:
+            self._follow(self._ledger.running())
         self._thread.start()
+
+    def _let_go(self) -> None:
+        """Of an engine that could not begin: whoever tries again in this process finds nothing in the way."""
+        self._closing = True
+        for follower in self._followers.values():
+            follower.stop()
+            follower.join()
+        self._executor.close()
+        self._ledger.close()
+        self._lock.close()
 
     def submit(
         self,

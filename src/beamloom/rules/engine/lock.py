@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -22,7 +23,7 @@ def lock(folder: Path) -> IO[Any]:
     path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+")  # noqa: SIM115 - as long as the engine
+        file = open(path, "a+", errors="replace")  # noqa: SIM115 - as long as the engine
     except OSError as error:
         raise LedgerError(f"{path} cannot be opened: {error.strerror}; name another folder") from error
     try:
@@ -39,9 +40,10 @@ def lock(folder: Path) -> IO[Any]:
         raise FolderInUse(
             f"the rules of {folder} are worked off by process {owner}; end it, or name another folder"
         ) from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    # Only a sentence needs it; a disk that is full holds nobody up here.
+    with contextlib.suppress(OSError):
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), str(os.getpid()).encode())
     return file
 
 

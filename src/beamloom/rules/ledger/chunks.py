@@ -71,6 +71,20 @@ def take(connection: sqlite3.Connection, outcome: Outcome, now: float) -> Settle
     return steps.settle(connection, lease.step, now)
 
 
+def file_gone(connection: sqlite3.Connection, output: int, sentence: str, now: float) -> Settled:
+    """A file that waited for its name is not there any more: the attempt that wrote it has failed after all."""
+    step, chunk, attempt, since, spec = connection.execute(
+        "SELECT outputs.step, chunk, attempt, since, spec FROM outputs JOIN steps ON steps.id = outputs.step "
+        "JOIN chunks ON chunks.step = outputs.step AND number = chunk WHERE outputs.id = ?",
+        (output,),
+    ).fetchone()
+    connection.execute("DELETE FROM outputs WHERE step = ? AND chunk = ? AND NOT published", (step, chunk))
+    retries = msgspec.json.decode(spec, type=StepSpec).retries
+    kinds = [cls.__name__ for cls in FileNotFoundError.__mro__ if cls is not object]
+    _failed(connection, Failed(Lease(step, chunk, attempt), kinds, sentence), retries, since, now)
+    return steps.settle(connection, step, now)
+
+
 def take_back(connection: sqlite3.Connection) -> int:
     """All that was leased is ready again: whoever had it is gone. How many chunks."""
     return connection.execute("UPDATE chunks SET state = 0 WHERE state = 1").rowcount

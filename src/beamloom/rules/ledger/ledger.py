@@ -172,6 +172,11 @@ class Ledger:
         with self._database.transaction() as connection:
             return outputs.published(connection, output, now)
 
+    def file_gone(self, output: int, sentence: str, now: float) -> Settled:
+        """A file that waits for its name is not there any more: its chunk is tried again, as its rule allows."""
+        with self._database.transaction() as connection:
+            return chunks.file_gone(connection, output, sentence, now)
+
     def renamed(self, step: int) -> dict[str, str]:
         """Of the run of a step: names that were asked for, and what they became."""
         with self._database.reading() as connection:

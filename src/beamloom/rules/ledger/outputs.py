@@ -36,12 +36,13 @@ class Output(NamedTuple):
 
 
 def unpublished(connection: sqlite3.Connection) -> list[Unpublished]:
-    """All files that wait for their name, the oldest first."""
+    """All files that wait for their name, the oldest first; those of a step that has ended otherwise get none."""
     rows = connection.execute(
         "SELECT new.id, new.step, new.key, new.requested, new.staged, new.actual, (SELECT old.actual FROM outputs AS old "
         "WHERE old.step = new.step AND old.chunk = new.chunk AND old.requested = new.requested AND old.key = new.key AND old.published "
         "ORDER BY old.id DESC LIMIT 1) "
-        "FROM outputs AS new WHERE NOT new.published ORDER BY new.id"
+        "FROM outputs AS new JOIN steps ON steps.id = new.step "
+        "WHERE NOT new.published AND state IN ('running', 'gathering') ORDER BY new.id"
     ).fetchall()
     return [Unpublished(*row) for row in rows]
 

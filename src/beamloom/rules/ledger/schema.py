@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS outputs (
     requested TEXT NOT NULL, staged TEXT NOT NULL, actual TEXT, published INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS outputs_step ON outputs (step);
+CREATE INDEX IF NOT EXISTS outputs_waiting ON outputs (id) WHERE NOT published;
 CREATE TRIGGER IF NOT EXISTS chunk_added AFTER INSERT ON chunks BEGIN
     UPDATE steps SET ready = ready + 1 WHERE id = NEW.step;
 END;
