@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from beamloom.placement import (
@@ -22,7 +24,7 @@ from beamloom.placement import (
     RestartPolicy,
     State,
 )
-from beamloom.placement.children import what_is_left
+from beamloom.placement.children import LocalChild, what_is_left
 from placement.standins import Ends, python, sleeper, stubborn
 from support.patience import PATIENCE
 
@@ -101,6 +103,48 @@ def test_a_program_that_does_not_exist_is_given_up_with_a_sentence() -> None:
     with placed(ProcessSpec("a", ("/nonexistent/program",))) as up:
         up.wait_until(lambda now: now["a"].state is State.GIVEN_UP, PATIENCE)
         assert up.status()[0].message.startswith("a cannot be started: ")
+
+
+@pytest.mark.parametrize("ran_before", [False, True])
+def test_a_process_is_started_when_the_machine_can_start_processes_again(*, ran_before: bool) -> None:
+    short = OSError(errno.EIO if ran_before else errno.EAGAIN, "not now")
+    starts: list[bool] = [True] * ran_before + [False, False, True]
+
+    def ground(spec: ProcessSpec) -> LocalChild:
+        if not starts.pop(0):
+            raise short
+        return LocalChild.of(spec)
+
+    spec = msgspec.structs.replace(sleeper("a"), ground="short")
+    with LocalPlacement([spec], quiet=True, policy=QUICK, grounds={"short": ground}) as up:
+        if ran_before:
+            wait_until_running(up, 0)
+            up.kill("a")
+        wait_until_running(up, int(ran_before))
+        assert starts == []
+
+
+def wait_until_running(up: LocalPlacement, restarts: int) -> None:
+    up.wait_until(lambda now: now["a"].state is State.RUNNING and now["a"].restarts == restarts, PATIENCE)
+
+
+def test_a_process_is_attended_where_no_file_descriptors_are_left() -> None:
+    code = """
+import os, resource, sys
+from beamloom.placement.children import LocalChild
+
+class Watcher:
+    def begun(self, pid, host=""): pass
+    def wrote(self, lines):
+        for line in lines: print(line, flush=True)
+
+child = LocalChild([sys.executable, "-c", "print('it ran')"], {})
+highest = os.dup(0)
+resource.setrlimit(resource.RLIMIT_NOFILE, (highest, highest))
+print(child.attend(Watcher()).how, flush=True)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
+    assert said.stdout.splitlines() == ["it ran", "ended with exit status 0"], said.stderr
 
 
 def test_output_is_read_whole_and_written_to_its_log(tmp_path: Path) -> None:

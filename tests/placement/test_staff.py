@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -197,6 +199,20 @@ def test_a_closed_door_leaves_nothing_behind() -> None:
     one.close()
     one.close()
     assert not folder.exists()
+
+
+def test_a_door_is_closed_where_no_file_descriptors_are_left() -> None:
+    one = Door(lambda _: {})
+    one.open()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        one.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not one._thread.is_alive()  # type: ignore[union-attr]
 
 
 def test_a_pipeline_file_gives_a_kind_of_workers_for_each_group(tmp_path: Path) -> None:

@@ -142,7 +142,8 @@ class LocalChild:
 
     def _read_until_ended(self, pipe: int, cutter: _LineCutter, watcher: Watcher) -> None:
         with contextlib.ExitStack() as stack:
-            selector = stack.enter_context(selectors.DefaultSelector())
+            # Unlike other kinds it needs no file descriptor, of which there may be none left.
+            selector = stack.enter_context(selectors.PollSelector())
             selector.register(pipe, selectors.EVENT_READ)
             ended = _pidfd(self._child.pid)
             if ended is not None:

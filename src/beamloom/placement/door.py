@@ -28,6 +28,8 @@ PATIENCE = 2.0
 
 BREATH = 0.2
 """Seconds before the next try to take a question where that failed."""
+LOOK = 1.0
+"""Seconds after which the door sees that it is closed, where there is no file descriptor left to wake it up with."""
 
 Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -51,6 +53,7 @@ class Door:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listening.bind(str(self.path))
         listening.listen()
+        listening.settimeout(LOOK)
         self._thread = threading.Thread(target=self._serve, args=(listening,), name="launcher", daemon=True)
         self._thread.start()
 
@@ -73,9 +76,11 @@ class Door:
         while True:
             try:
                 connection, _ = listening.accept()
-            except OSError:
+            except OSError as error:
                 if self._closed:
                     return
+                if isinstance(error, TimeoutError):
+                    continue
                 # No file descriptor is left, which passes.
                 time.sleep(BREATH)
                 continue

@@ -6,11 +6,13 @@ Where it runs is the matter of its ``Ground``. Each has a thread of its own here
 from __future__ import annotations
 
 import enum
+import errno
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -18,6 +20,8 @@ from beamloom.exit_status import REFUSED, RENEWED, RETIRED
 from beamloom.placement.children import Child, Ending, Ground, LocalChild, ProcessSpec
 
 KEPT_LINES = 200
+SHORTAGES: Final = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+"""Why a machine may start no process at one moment, and start it at the next: often the one at which another has died."""
 
 
 class State(enum.StrEnum):
@@ -33,7 +37,7 @@ class State(enum.StrEnum):
     ENDED = "ended"
     """Ended because it was told to."""
     GIVEN_UP = "given up"
-    """Died too often, or cannot be started; stays dead."""
+    """Died too often, or could not be started at all; stays dead."""
 
 
 class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,19 +206,28 @@ class Process:
         self._listener.changed(self.spec.name, "")
 
     def _spawn(self) -> Child | None:
-        with self._lock:
-            if self._stop.is_set():
-                self._state = State.ENDED
+        """Start it; None where it is to end, or cannot be started. What it ran from may be away for a while, as memory may be."""
+        while True:
+            before = self._message
+            with self._lock:
+                if self._stop.is_set():
+                    self._state = State.ENDED
+                    return None
+                try:
+                    self._child = self._ground(self.spec)
+                except OSError as error:
+                    passes = self._starts > 0 or error.errno in SHORTAGES
+                    self._message = f"{self.spec.name} cannot be started: {error}"
+                    self._state = State.GIVEN_UP
+                    if passes:
+                        self._message += f"; it is tried again every {self._policy.longest_delay:g} s"
+                        self._state = State.RESTARTING if self._starts else State.WAITING
+                else:
+                    return self._child
+            self._listener.changed(self.spec.name, self._message if self._message != before else "")
+            if not passes:
                 return None
-            try:
-                self._child = self._ground(self.spec)
-            except OSError as error:
-                self._state = State.GIVEN_UP
-                self._message = f"{self.spec.name} cannot be started: {error}"
-            else:
-                return self._child
-        self._listener.changed(self.spec.name, self._message)
-        return None
+            self._stop.wait(self._policy.longest_delay)
 
     def _after_death(self, ending: Ending) -> float | None:
         """Seconds until the next start, None when there is none."""
