@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import resource
@@ -201,6 +202,30 @@ def test_a_disk_that_takes_no_more_leaves_no_part_of_a_capsule(
     assert failure.capsule == ""
     assert "the run goes on" in caplog.text
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_capsules_are_kept_where_the_file_system_has_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    assert kept(fail(of_class("Worker"), tmp_path), tmp_path).event == 17
+
+
+def test_text_that_is_no_unicode_is_kept_in_its_escaped_form(tmp_path: Path) -> None:
+    analysis = of_class("Worker")
+    setattr(analysis.instance, "file", NamesAFile())  # noqa: B010
+    capsule = kept(fail(analysis, tmp_path), tmp_path)
+    assert capsule.state.missing == {"file": "ValueError: no /data/\\udcfcber"}
+
+
+class NamesAFile:
+    """Cannot be pickled, as its file is away."""
+
+    def __getstate__(self) -> object:
+        raise ValueError(f"no {os.fsdecode(b'/data/' + bytes([0xFC]) + b'ber')}")
 
 
 def test_those_of_the_latest_runs_are_kept_and_nothing_else_is_touched(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from beamloom.detectors.geometry import Detector
 from beamloom.errors import UsageError
 from beamloom.events import Packet, PacketKind
 from beamloom.recordings.format import TAG_PACKET, TAG_RECORD, record_of
+from beamloom.texts import encodable
 
 FORMAT = "beamloom capsule 1"
 SUFFIX = ".capsule"
@@ -111,7 +112,8 @@ class Capsule(msgspec.Struct, frozen=True, kw_only=True):
     def encode(self) -> bytes:
         """The content of its file."""
         fields = {name: getattr(self, name) for name in self.__struct_fields__ if name != "packets"}
-        content: dict[str, Any] = {"format": FORMAT, **msgspec.to_builtins(fields, builtin_types=(bytes,))}
+        plain = _encodable(msgspec.to_builtins(fields, builtin_types=(bytes,)))
+        content: dict[str, Any] = {"format": FORMAT, **plain}
         if self.packets:
             content["record"] = cbor2.CBORTag(
                 TAG_RECORD, [self.event, {stream: _item(packet) for stream, packet in self.packets.items()}]
@@ -120,6 +122,17 @@ class Capsule(msgspec.Struct, frozen=True, kw_only=True):
             content["numbers"] = {stream: packet.number for stream, packet in self.packets.items()}
             content["kinds"] = {stream: int(packet.kind) for stream, packet in self.packets.items()}
         return cbor2.dumps(content)
+
+
+def _encodable(value: Any) -> Any:
+    """Errors may name files, and instances may have attributes, that are no Unicode."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_encodable(one) for one in value]
+    return value
 
 
 def _item(packet: Packet) -> Any:

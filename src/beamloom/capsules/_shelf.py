@@ -1,13 +1,15 @@
 """The folder of capsules: a folder for each run, and in it so many files, and so many bytes, for each kind of failure.
 
 Invariant: a file with the name of a capsule is whole; whatever the disk does, nobody who wants to put a capsule there fails. Several
-processes share the folder: they count what is there under a lock, which ends with whoever holds it. Folders of runs before the latest ones
-are removed, and nothing in the folder is touched that is no capsule.
+processes share the folder: they count what is there under a lock, which ends with whoever holds it; on a file system without locks there
+may be a few more than were asked for. Folders of runs before the latest ones are removed, and nothing in the folder is touched that is
+no capsule.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 CAPSULES = "capsules"
 """The folder of all capsules, in the one for state."""
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 _NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*" + re.escape(SUFFIX))
 
 
@@ -141,7 +144,11 @@ def _there(place: Path, signature: str) -> tuple[int, int]:
 def _locked(place: Path) -> Iterator[None]:
     descriptor = os.open(place, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
         yield
     finally:
         os.close(descriptor)
