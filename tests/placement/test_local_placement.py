@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
 import signal
@@ -355,6 +356,35 @@ def test_logs_of_workers_that_are_gone_are_closed(tmp_path: Path) -> None:
         up.retire("b")
         up.wait_until(lambda now: "b" not in now, PATIENCE)
         assert open_logs() == ["a.log"]
+
+
+def test_a_log_that_becomes_too_large_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("beamloom.placement.local.LARGEST_LOG", 100)
+    many = python(
+        "a", "for number in range(40): print(f'line {number:04}', flush=True)\nimport time; time.sleep(600)"
+    )
+    with placed(many, logs=tmp_path) as up:
+        wait_for_output(up, "a")
+        up.wait_until(says("a", "line 0039"), PATIENCE)
+    lines = [(tmp_path / name).read_text().splitlines() for name in ("a.log.1", "a.log")]
+    assert [line for part in lines for line in part][-15:] == [
+        f"line {number:04}" for number in range(25, 40)
+    ]
+    assert all(sum(len(line) + 1 for line in part) <= 110 for part in lines)
+
+
+def test_the_folder_for_state_is_marked_as_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BEAMLOOM_STATE_DIR", raising=False)
+    with placed(sleeper("controller")) as up:
+        folder = up._state
+        assert folder is not None
+        cleaner = os.open(folder, os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(cleaner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(cleaner)
+    assert not folder.exists()
 
 
 def test_a_folder_where_no_logs_can_be_written_is_refused_with_a_sentence(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from beamloom.rules import RecipeRefused, RecipeRule, RuleError, RuleRefused
 from beamloom.rules.recipes import Image, Table, module_names, parse_recipe, run_recipe
 from beamloom.rules.recipes.expressions import Expression
+from beamloom.rules.recipes.loading import load
 from beamloom.rules.recipes.modules.images import arithmetic, background_subtraction, projection
 from beamloom.rules.recipes.modules.localisations import density_mapping, drift_correction
 from beamloom.rules.recipes.modules.objects import label, measure, otsu
@@ -236,6 +237,15 @@ def test_an_expression_computes_and_does_nothing_else(text: str) -> None:
 def test_an_expression_means_what_it_means_in_python(x: float, y: float) -> None:
     text = "-x * 2 + y ** 2 / 4 - (x - y) % 3 < 1 and (x <= y or not x > 2) and -1e9 < x < 1e9"
     assert bool(Expression(text)({"x": x, "y": y})) == bool(eval(text))  # noqa: S307 - it is our own text
+
+
+@pytest.mark.parametrize("described", ["{not JSON}", '{"origin": 7, "pixel_size": {"x": 100}}'])
+def test_images_that_other_programs_describe_are_loaded(tmp_path: Path, described: str) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5), np.uint16), description=described, metadata=None)
+    (found,) = load({"input": str(tmp_path / "a.tif")}).values()
+    assert isinstance(found, Image)
+    assert (found.pixels.shape, found.pixel_size, found.origin) == ((4, 5), 0.0, (0.0, 0.0))
 
 
 def test_a_template_has_one_meaning_in_both_notations() -> None:

@@ -62,6 +62,22 @@ def test_a_gap_in_a_growing_folder_is_waited_for_and_in_a_closed_one_an_error(tm
         source.count()
 
 
+def test_a_frame_that_comes_before_the_first_one_is_told(tmp_path: Path) -> None:
+    for number in (3, 4):
+        np.save(tmp_path / f"frame_{number}.npy", frames(1)[0])
+    source = open_source(describe(tmp_path))
+    assert source.count() == 2
+    np.save(tmp_path / "frame_2.npy", frames(1)[0])
+    with pytest.raises(OSError, match="taken for others"):
+        source.count()
+
+
+def test_an_empty_file_is_told_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "0.npy").touch()
+    with pytest.raises(OSError, match=r"0\.npy cannot be read"):
+        open_source({"kind": "folder", "path": str(tmp_path)}).read(0, 1)
+
+
 def test_an_array_in_an_hdf5_file_is_found_by_itself_or_by_name(tmp_path: Path) -> None:
     pixels = frames(4)
     with h5py.File(tmp_path / "a.h5", "w") as file:

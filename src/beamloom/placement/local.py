@@ -6,6 +6,8 @@ itself be killed, each child ends with it (``lifeline``).
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -45,6 +47,10 @@ SHOWN_LINES = 15
 """Last lines of output that are shown of a process that is given up."""
 
 
+LARGEST_LOG = 64 << 20
+"""Bytes of a log file, after which it becomes ``<name>.log.1`` in the place of the former one, and another one is begun."""
+
+
 class PlacementError(UserError):
     """The processes are not, or do not become, what they should be."""
 
@@ -53,7 +59,8 @@ class LocalPlacement:
     """The processes of a pipeline on this machine; a context manager that starts and ends them.
 
     ``what`` is a pipeline, its layout, or any processes. ``screen`` shows what happens: by default the standard output, with ``quiet``
-    nothing. ``logs`` is a folder that gets the output of each process as ``<name>.log``. ``grounds`` are where processes run
+    nothing. ``logs`` is a folder that gets the output of each process as ``<name>.log``, and what it was before that became too large as
+    ``<name>.log.1``. ``grounds`` are where processes run
     that do not run on this machine, by the names that their specs have.
     """
 
@@ -76,6 +83,7 @@ class LocalPlacement:
         listener = _Teller(self, self._screen, logs)
         self._listener = listener
         self._state: Path | None = None
+        self._state_lock: int | None = None
         self._policy = policy or RestartPolicy()
         self._stopping = False
         staff = Staff(self, self.layout.kinds, self.layout.shadow)
@@ -126,10 +134,19 @@ class LocalPlacement:
         """Start every process; returns at once."""
         self._screen.open([spec.name for spec in self.layout.processes])
         self._listener.open()
+        self._keep_state()
         if self._door is not None:
             self._door.open()
         for process in self._processes.values():
             process.start()
+
+    def _keep_state(self) -> None:
+        """Folders for what passes are cleared of what is old; a lock says that this one is in use, however long nothing is written."""
+        if self._state is not None:
+            with contextlib.suppress(OSError):
+                self._state.mkdir(mode=0o700)
+                self._state_lock = os.open(self._state, os.O_RDONLY)
+                fcntl.flock(self._state_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def begin(self, specs: Sequence[ProcessSpec]) -> None:
         """Start further processes, and keep them alive; returns at once."""
@@ -194,6 +211,9 @@ class LocalPlacement:
         for process in self._processes.values():
             process.join()
         self._listener.close()
+        if self._state_lock is not None:
+            os.close(self._state_lock)
+            self._state_lock = None
         if self._state is not None:
             shutil.rmtree(self._state, ignore_errors=True)
 
@@ -356,6 +376,11 @@ class _Teller(Listener):
         self._files[name] = os.open(folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         return self._files[name]
 
+    def _begin_anew(self, folder: Path, name: str) -> int:
+        (folder / f"{name}.log").replace(folder / f"{name}.log.1")
+        self.let_go(name)
+        return self._open(folder, name)
+
     def close(self) -> None:
         """Close the log files."""
         while self._files:
@@ -381,6 +406,8 @@ class _Teller(Listener):
         """A disk that is full holds up nobody: who tells this attends the process, and nobody else would start it again."""
         try:
             file = self._files[name] if name in self._files else self._open(folder, name)
+            if os.fstat(file).st_size > LARGEST_LOG:
+                file = self._begin_anew(folder, name)
             os.write(file, f"{text}\n".encode(errors="replace"))
         except OSError as error:
             if name not in self._unwritten:

@@ -7,6 +7,7 @@ and so on. ``FILE.cbors#STREAM`` is the stack of all frames of a stream of a rec
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +55,9 @@ def _tables(key: str, path: Path) -> dict[str, Table | Image]:
             for name, node in file.items()
             if getattr(node, "dtype", None) is not None and node.dtype.names
         }
-        about = json.loads(file["localizations"].attrs["metadata"]) if "localizations" in rows else {}
+        about = (
+            json.loads(file["localizations"].attrs.get("metadata", "{}")) if "localizations" in rows else {}
+        )
     if not rows:
         raise RuleError(f"{path} has no table; give a file of localizations, or an image as .tif or .npy")
     tables = {
@@ -88,7 +91,19 @@ def _image(path: Path) -> Image:
     if path.suffix.lower() in (".tif", ".tiff"):
         with need("tifffile", "TIFF files").TiffFile(path) as file:
             described = file.pages[0].description
-        if described.startswith("{"):
-            about = json.loads(described)
-    origin = about.get("origin", (0.0, 0.0))
-    return Image(read_image(path), about.get("pixel_size", 0.0), (origin[0], origin[1]), about)
+        # Other programs describe images in ways of their own.
+        with contextlib.suppress(ValueError):
+            about = json.loads(described) if described.startswith("{") else {}
+    size = about.get("pixel_size")
+    return Image(
+        read_image(path),
+        float(size) if isinstance(size, int | float) else 0.0,
+        _place(about.get("origin")),
+        about,
+    )
+
+
+def _place(value: Any) -> tuple[float, float]:
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(one, int | float) for one in value):
+        return float(value[0]), float(value[1])
+    return 0.0, 0.0

@@ -131,7 +131,8 @@ def _load() -> None:
     for entry in entry_points(group=GROUP):
         try:
             entry.load()
-        except ImportError as error:
+        except Exception as error:
             raise RuleError(
-                f"the recipe modules {entry.value!r} of a plug-in cannot be imported: {error}"
+                f"the recipe modules {entry.value!r} of a plug-in cannot be imported: {type(error).__name__}: {error}; mend it, or "
+                "uninstall it"
             ) from error

@@ -32,16 +32,26 @@ class Folder:
         self._files: list[Path] = []
         self._known = 0
         """So many files were seen to be whole."""
+        self._first: int | None = None
+        """The number of the first frame, once there is one."""
 
     def closed(self) -> bool:
         """The file that ends the series is there."""
         return not self._growing or any((self._folder / end).exists() for end in self._ends)
 
     def count(self) -> int:
-        """Frames without a gap before them. Raises OSError for a gap in a closed folder."""
+        """Frames without a gap before them.
+
+        Raises OSError for a gap in a closed folder, and for one that began with another number when it was first counted.
+        """
         closed = self.closed()
         numbered = self._numbered()
         first = min(numbered, default=0)
+        if numbered and self._first is not None and first < self._first:
+            raise OSError(
+                f"{self._folder} began with the number {self._first}, and has the number {first} now; frames were taken for others: "
+                "cancel the rule, and push it again"
+            )
         there = 0
         while first + there in numbered and (closed or self._is_whole(numbered[first + there], there)):
             there += 1
@@ -50,6 +60,8 @@ class Folder:
                 f"{self._folder} has {len(numbered)} frames, but none with the number {first + there}; "
                 "put it there, or number the files again without a gap"
             )
+        if there and self._first is None:
+            self._first = first
         self._files = [numbered[first + index] for index in range(there)]
         return there
 

@@ -21,7 +21,7 @@ def read_image(path: Path) -> Array:
         tifffile = need("tifffile", "TIFF files")
         found: Array = tifffile.imread(path)
         return found
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise OSError(f"{path} cannot be read: {error}") from error
 
 
