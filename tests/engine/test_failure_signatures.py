@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beamloom.engine.accounts.faults import Failure, Faults
+from beamloom.engine.accounts.faults import Death, Failure, Faults, poison_failure
 
 RAISED = """\
 Traceback (most recent call last):
@@ -29,6 +29,15 @@ def test_the_message_and_the_folder_are_no_part_of_a_signature() -> None:
         one.signature
         != Failure("process_event", "ValueError", "x", RAISED.replace("line 3", "line 4")).signature
     )
+
+
+def test_events_that_end_workers_in_the_same_way_are_one_kind_though_nothing_is_known_of_the_line() -> None:
+    killed = Death(None, Failure("process", "WorkerDied", "the process was killed by signal 9"))
+    crashed = Death(None, Failure("process", "WorkerDied", "the process was killed by signal 11"))
+    for death in (None, killed, crashed):
+        one, other = poison_failure(3, "worker-1", death), poison_failure(40, "worker-2", death)
+        assert one.signature == other.signature
+    assert poison_failure(3, "w", killed).signature != poison_failure(3, "w", crashed).signature
 
 
 def test_a_group_names_its_workers_and_its_capsules_once_each() -> None:

@@ -3,7 +3,7 @@
 Invariant: every failed event is in at least one group; the number of groups, and so the memory, is bounded.
 
 A kind is a *signature*: the hook, the class of the exception, and the line that it was raised at. Messages are no part of it, as they
-tell the values of one event.
+tell the values of one event; where no line is known, the message is, but for which event it was and on which worker.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ MOST_CAPSULES = 16
 OTHER = "other errors"
 """What the group of those is called that are beyond MOST_GROUPS kinds."""
 
+_OF_ONE_EVENT = re.compile(r"\bevent \d+|\balone on \S+")
 _PLACE = re.compile(r'File "([^"\n]+)", line (\d+)(?:,)? in (\S+)')
 
 
@@ -53,7 +54,7 @@ class Failure(msgspec.Struct, frozen=True):
     @property
     def signature(self) -> str:
         """What tells this kind of failure from others: a short word that is the same in every process."""
-        told = "\n".join((self.where, self.error, self.place or self.message))
+        told = "\n".join((self.where, self.error, self.place or _OF_ONE_EVENT.sub("", self.message)))
         return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:10]
 
 
