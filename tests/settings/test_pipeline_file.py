@@ -159,6 +159,7 @@ def test_all_that_is_wrong_is_listed_by_line(analysis: Path) -> None:
         ({"parameters": "[1]"}, "'parameters' is a list, but it takes the name of a parameter file"),
         ({"analysis": "nowhere"}, "there is no folder"),
         ({"analysis": "x" * 5000}, "cannot be looked at: File name too long"),
+        ({"parameters": "''"}, "there is no parameter file"),
         ({"parameters": "x" * 5000}, "cannot be looked at: File name too long"),
         ({"settings": "{http_port: 3}"}, "unknown key 'http_port'"),
         ({"settings": "{allow_pickle: maybe}"}, "'allow_pickle' is 'maybe', but it takes true or false"),

@@ -226,8 +226,8 @@ def _check_paths(checker: Checker, root: Located, folder: Path) -> None:
         return
     parameters = _under(root, "parameters")
     for named, noun in ((parameters, "parameter file"), (_under(root, "arming", "map"), "trigger map")):
-        path = named.value if named and isinstance(named.value, str) else ""
-        if named and path and (missing := _missing(folder / path, noun, Path.is_file)):
+        path = folder / named.value if named and isinstance(named.value, str) else None
+        if named and path and (missing := _missing(path, noun, Path.is_file)):
             checker.note(named.line, missing)
     for item in _class_names(root):
         _check_module(checker, item, home)
