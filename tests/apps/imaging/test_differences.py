@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from apps.runs import analysed, assert_same, camera_events, parameters_of, plain, recorded
-from beamloom import TriggerMap
+from beamloom import TriggerMap, UserError
 from beamloom.apps.imaging import DifferenceWorker, Reducer, Simulation, windows
 from beamloom.apps.imaging.differences import difference
 from beamloom.replay import replay
@@ -84,3 +84,13 @@ def test_a_difference_never_overflows(dtype: str) -> None:
     low, high = (-3.5, 7.25) if kind.kind == "f" else (np.iinfo(kind).min, np.iinfo(kind).max)
     before, after = np.array([[low, high, low]], kind), np.array([[high, low, low]], kind)
     assert difference(before, after).tolist() == [[high - low, high - low, 0]]
+
+
+@pytest.mark.parametrize("shape", [(1, 32), (20, 32)])
+def test_frames_of_two_shapes_have_no_difference(shape: tuple[int, int]) -> None:
+    worker, given = DifferenceWorker(), parameters_of(DifferenceWorker)
+    events = camera_events([SIMULATION.frame(0), np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)])[1:]
+    assert worker.process_event(events[0], given) is None
+    with pytest.raises(UserError, match="let the camera keep its region"):
+        worker.process_event(events[1], given)
+    assert worker.process_event(events[2], given) is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from beamloom import Event, Latest, Parameter, ParameterSet, Sum, Table
+from beamloom import Event, Latest, Parameter, ParameterSet, Sum, Table, UserError
 from beamloom.apps.images import Camera
 from beamloom.apps.imaging import parameters as described
 
@@ -33,7 +33,10 @@ class DifferenceWorker:
         self._before: tuple[int, Array] | None = None
 
     def process_event(self, event: Event, parameters: ParameterSet) -> dict[str, Any] | None:
-        """The absolute difference to the frame of the event before; None for the first one of a window, and behind a gap."""
+        """The absolute difference to the frame of the event before; None for the first one of a window, and behind a gap.
+
+        Raises UserError for frames of two shapes.
+        """
         seen = self._camera.image(event, str(parameters["detector_stream"].value))
         if seen is None:
             return None
@@ -42,6 +45,11 @@ class DifferenceWorker:
         self._before = number, seen.array.copy()
         if before is None or before[0] != number - 1:
             return None
+        if before[1].shape != seen.array.shape:
+            raise UserError(
+                f"frames had the shape {before[1].shape}, and that of event {number} has {seen.array.shape}; there is no difference "
+                "between them: let the camera keep its region during a run"
+            )
         change = difference(before[1], seen.array)
         return {
             "changes": Sum(units="counts", label="sum of all changes").add(number, change),
