@@ -32,6 +32,17 @@ def frames(ready: list[ReadyRun]) -> list[tuple[int, dict[str, bytes]]]:
 # ---- assembler -----------------------------------------------------------------------------------------------------------------
 
 
+def test_what_is_leased_again_to_the_worker_that_has_it_is_not_waited_for_under_the_earlier_attempt() -> None:
+    one = Assembler()
+    one.lease([Span(0, 4, "w")])
+    one.lease([Span(1, 2, "w", attempt=2)])
+    one.add("a", 0, 1, 0, 1, packets("a", 0, 1, 2, 3))
+    one.add("a", 0, 2, 1, 1, packets("a", 1, 2))
+    ready = one.take_ready(9)
+    assert [(run.first, run.stop, run.attempt) for run in ready] == [(0, 1, 1), (1, 3, 2), (3, 4, 1)]
+    assert (one.leased, one.kept, one.awaited) == (0, 0, None)
+
+
 def test_an_event_is_ready_when_the_packets_of_all_its_streams_are_here() -> None:
     one = Assembler()
     one.lease([Span(0, 2, "w")])

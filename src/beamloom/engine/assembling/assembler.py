@@ -44,12 +44,26 @@ class Assembler:
             for attempt in () if span.is_rehearsal else range(1, span.attempt):
                 # What has come or will come under an earlier attempt is not meant any more.
                 self._forget(span.slot, attempt, span.first, span.stop)
+            if span.attempt > 1 and not span.is_rehearsal:
+                self._end_earlier(span)
             if self._leases and span.first < self._leases[-1].first:
                 self._lease_before_others(span)
             else:
                 if not self._leases:
                     self._next = span.first
                 self._leases.append(span)
+
+    def _end_earlier(self, span: Span) -> None:
+        """What this worker still has of these deliveries under an earlier attempt is not to be waited for."""
+        kept: deque[Span] = deque()
+        for place, one in enumerate(self._leases):
+            begin = self._next if place == 0 else one.first
+            ended = one.slot == span.slot and one.attempt < span.attempt
+            for a, b in RangeSet([(span.first, span.stop)] if ended else []).missing(begin, one.stop):
+                kept.append(msgspec.structs.replace(one, first=a, count=b - a))
+        self._leases = kept
+        if kept:
+            self._next = kept[0].first
 
     def _lease_before_others(self, span: Span) -> None:
         head = self._leases[0]
