@@ -200,3 +200,27 @@ def test_inspect_says_what_is_wrong_with_a_file_that_was_cut_off(
     (tmp_path / "a.h5").write_bytes(octets[: len(octets) // 2])
     assert main(["inspect", str(tmp_path / "a.h5")]) == 1
     assert "damaged: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("sign", [b"TREE", b"HEAP", b"SNOD"])
+def test_inspect_says_what_is_wrong_with_a_file_whose_groups_are_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sign: bytes
+) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        put(file, "entry/data/data")
+    octets = (tmp_path / "a.h5").read_bytes()
+    assert sign in octets
+    (tmp_path / "a.h5").write_bytes(octets.replace(sign, b"\0\0\0\0"))
+    assert main(["inspect", str(tmp_path / "a.h5")]) == 1
+    assert "damaged: " in capsys.readouterr().out
+
+
+def test_a_dataset_of_a_type_that_numpy_does_not_have_is_no_stack(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        put(file, "frames")
+        h5py.h5d.create(file.id, b"begun", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((1,), (1,)))
+        assert choose(file).name == "/frames"
+    assert main(["inspect", str(tmp_path / "a.h5")]) == 0
+    assert "takes /frames" in capsys.readouterr().out

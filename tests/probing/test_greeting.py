@@ -89,3 +89,7 @@ def test_nobody_is_none() -> None:
 def test_other_addresses_are_refused() -> None:
     with pytest.raises(ValueError, match="no address that can be asked"):
         greet("http://127.0.0.1:1", 1)
+
+
+def test_at_a_name_that_no_host_can_have_nobody_listens() -> None:
+    assert greet("tcp://detector..example.org:9999", 0.01) is None

@@ -65,7 +65,8 @@ def greet(url: str, timeout: float) -> Peer | None:
     end = time.monotonic() + timeout
     while True:
         left = end - time.monotonic()
-        with contextlib.suppress(OSError):
+        # A name that no host can have is a UnicodeError.
+        with contextlib.suppress(OSError, UnicodeError):
             with _connected(found, max(left, 0.01)) as connection:
                 return _ask(connection, min(end, time.monotonic() + 1.0))
         if left <= 0:

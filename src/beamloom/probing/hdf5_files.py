@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from beamloom.devices.hdf5.choice import Choice, NoFrames, choose, stacks
 from beamloom.devices.hdf5.layout import Segment, segments_at
+from beamloom.devices.hdf5.segments import BROKEN
 from beamloom.devices.hdf5.stack import Stack, open_file
 from beamloom.errors import UsageError
 from beamloom.probing.text import count, size, table
+from beamloom.texts import encodable
 
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _PLACES: Final = (0, 512, 1024, 2048)
@@ -58,20 +60,21 @@ def summarise_hdf5(path: Path, dataset: str = "") -> Hdf5Summary:
     except OSError as error:
         return Hdf5Summary(path, damage=str(error))
     found = Hdf5Summary(path)
+    segments: list[Segment] = []
     with file:
-        found.candidates = [f"{node.name} {_shape(node.shape)} {node.dtype}" for node in stacks(file)]
         try:
+            found.candidates = [f"{node.name} {_shape(node.shape)} {node.dtype}" for node in stacks(file)]
             choice = choose(file, dataset)
+            segments = segments_at(choice, path)
+            found.layout, found.dataset = choice.layout, _in_this_file(file, choice)
         except NoFrames as error:
             found.refused = str(error)
-            return found
-        found.layout = choice.layout
-        found.dataset = _in_this_file(file, choice)
-        segments = segments_at(choice, path)
+        except BROKEN as error:
+            found.damage = encodable(str(error))
     for segment in segments:
         try:
             stack = Stack(segment.file, segment.dataset)
-        except (OSError, LookupError, RuntimeError, ValueError) as error:
+        except BROKEN as error:
             missing = isinstance(error, FileNotFoundError)
             found.damage = found.damage or (
                 f"{segment.file.name} is not there" if missing else f"{segment.file.name}: {error}"
@@ -82,6 +85,9 @@ def summarise_hdf5(path: Path, dataset: str = "") -> Hdf5Summary:
             continue
         try:
             found.parts.append(_part(stack, segment))
+        except BROKEN as error:
+            found.damage = found.damage or f"{segment.file.name}: {error}"
+            found.parts.append([segment.file.name, segment.dataset, "unreadable", *"----"])
         finally:
             stack.close()
     return found

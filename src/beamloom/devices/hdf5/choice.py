@@ -207,7 +207,11 @@ def member(group: Any, name: str) -> Any:
 
 def has_frames(node: Any) -> bool:
     """Whether it is a dataset of numbers that has a first axis."""
-    return hasattr(node, "chunks") and (node.ndim or 0) >= 1 and node.dtype.kind in "biufc"
+    try:
+        return hasattr(node, "chunks") and (node.ndim or 0) >= 1 and node.dtype.kind in "biufc"
+    except TypeError:
+        # HDF5 has types that numpy does not have.
+        return False
 
 
 def links(group: Any) -> list[str]:

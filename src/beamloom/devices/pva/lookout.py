@@ -40,7 +40,8 @@ class Lookout:
     def _look(self) -> None:
         while not self._closing.is_set():
             self.tries += 1
-            with contextlib.suppress(OSError):
+            # A name that no host can have is a UnicodeError.
+            with contextlib.suppress(OSError, UnicodeError):
                 socket.create_connection(self._address, _ATTEMPT_SECONDS).close()
                 self.listens = True
                 self._found()
