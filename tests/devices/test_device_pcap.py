@@ -147,6 +147,10 @@ def test_values_that_are_no_numbers_are_read_as_nan() -> None:
         (rows(-3, x=[1.0]), "comes before the first, which is 0"),
         ([*rows(1, x=[1.0]), b"more"], "2 frames"),
         ([b'{"message_type": "end"}'], "message_type 'end'"),
+        (
+            [b'{"message_type": "data", "frame_number": 2, "x": [1.0], "unit": "\\ud800"}'],
+            "a text that is no Unicode",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_kept_with_a_sentence_and_shifts_nothing(

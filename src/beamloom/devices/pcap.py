@@ -118,7 +118,10 @@ def _take_rows(
     for index, values in enumerate(zip(*columns.values(), strict=True) if columns else [()]):
         row["frame_number"] = frame_number + index
         row.update(zip(names, values, strict=True))
-        items.append(Packet(TYP, [encode(row)], first + index))
+        try:
+            items.append(Packet(TYP, [encode(row)], first + index))
+        except UnicodeEncodeError:
+            raise MalformedPacket("the message holds a text that is no Unicode") from None
 
 
 def _row_count(columns: Mapping[str, Sequence[Any]]) -> int:
