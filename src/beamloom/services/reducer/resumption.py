@@ -32,9 +32,13 @@ TELL_EVERY = 0.2
 class ToTakeUp:
     """A run that a former life has begun, and what has come for it since this one was asked to take it up."""
 
-    def __init__(self, arm: Arm) -> None:
+    def __init__(self, arm: Arm, before: ToTakeUp | Resumption | None = None) -> None:
+        """``before``: what was asked before and is not done. What has come since then for the same run has come for this one."""
         self.arm = arm
+        self.run = arm.run
         self.deferred: list[Received] = []
+        if before is not None and before.run == arm.run:
+            self.deferred = before.deferred
 
     def defers(self, received: Received) -> bool:
         """Whether a message has to wait until the run is taken up; if so it is kept."""

@@ -186,7 +186,9 @@ class ReducerService:
             case Joined(run=run, worker=worker, address=address) if run == self._run:
                 self._workers.meet(worker, address)
             case Arm(resume=True) as arm:
-                self._to_take_up = ToTakeUp(arm)
+                # Asked once more, it begins anew: a controller may know it under two names, one after the other.
+                self._to_take_up = ToTakeUp(arm, self._resumption or self._to_take_up)
+                self._resumption = None
             case Arm() as arm:
                 self._arm(arm, now)
             case Finish(run=run, abandoned=abandoned):
