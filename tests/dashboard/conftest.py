@@ -80,8 +80,25 @@ def at_rest(live: Live) -> None:
         live.set(**changed)
 
 
+POINTS = 30
+
+
 def showcase_map(points: int | None) -> dict[str, object]:
     """A trigger map of so many points, None: until it is stopped."""
     streams = ("camera", "spectrometer", "stage")
     part = {stream: [[{"constraint": 0}]] for stream in streams}
     return {"parts": {"main": part}, "sequence": [{"part": "main", "repeat": points}]}
+
+
+@pytest.fixture(scope="module")
+def first_run(showcase: Live) -> str:
+    """A run that has ended: its id."""
+    run = showcase.arm(showcase_map(POINTS))
+    showcase.finished()
+    return run
+
+
+@pytest.fixture(scope="module")
+def measured(showcase: Live, first_run: str) -> Live:
+    """The pipeline after a run."""
+    return showcase
