@@ -33,7 +33,7 @@ mutants: $(STAMP) ## harm the engine in 300 small ways and see whether its tests
 	$(BIN)/python benchmarks/mutants.py --page docs/reference/tests.md $(ARGS)
 
 fuzz: $(STAMP) ## harm 10,000 packets of every device, look at many more orders of events, ask much over HTTP; ten minutes and more
-	BEAMLOOM_DEEP=1 $(BIN)/pytest tests/devices/test_conformance.py tests/engine tests/openapi tests/services/test_hostile_messages.py $(ARGS)
+	BEAMLOOM_DEEP=1 $(BIN)/pytest tests/devices/test_conformance.py tests/engine tests/openapi tests/services/pipeline/test_hostile_messages.py $(ARGS)
 
 chaos: $(STAMP) ## kill, stop and trouble every process of a run of 50,000 events, and compare with an undisturbed one; takes minutes
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)

@@ -16,8 +16,8 @@ import pytest
 from beamloom.events import Result
 from beamloom.triggermap import batched
 from services.bench import Bench, Doubling, Feed, counts, series
+from services.controller.test_controller_restarts import Restarting
 from services.reducer_lives import Pipeline, Slow
-from services.test_controller_restarts import Restarting
 
 DEEP = bool(os.environ.get("BEAMLOOM_DEEP"))
 SEEDS = 2000 if DEEP else 64

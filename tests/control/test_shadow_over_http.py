@@ -15,7 +15,7 @@ from beamloom.errors import RequestRefused, UsageError
 from beamloom.services.controller.updating import UpdateRefused
 from control.live import Live, launched_by, simple_map
 from services.bench import Doubling, Gathering, series
-from services.shadowing import begin_shadow
+from services.shadow.shadowing import begin_shadow
 
 EVENTS = 200
 ALL = EVENTS + 2

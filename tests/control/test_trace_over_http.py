@@ -18,7 +18,7 @@ from beamloom.transport.tracing import Tracer
 from control.live import Live
 from guard.real import small_pipeline
 from services.bench import Doubling
-from services.shadowing import begin_shadow
+from services.shadow.shadowing import begin_shadow
 from support.patience import PATIENCE
 
 CHROME = {

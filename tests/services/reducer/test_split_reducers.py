@@ -432,7 +432,7 @@ def test_leaves_are_reached_also_where_temporary_files_are_far_down(
     far = tmp_path / ("a-job-of-the-batch-system-" * 4)
     far.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(far))
-    leaves = Leaves(ReducerSettings(reducer_class="services.test_split_reducers:Summing", leaves=2))
+    leaves = Leaves(ReducerSettings(reducer_class="services.reducer.test_split_reducers:Summing", leaves=2))
     try:
         assert [link.pid for link in leaves.links]
     finally:

@@ -10,8 +10,8 @@ import pytest
 from beamloom.services.ingester.service import IngesterService
 from beamloom.triggermap import TriggerMap
 from services.bench import Bench, series
+from services.ingester.test_ingester_deaths import FRAMES, MAPS, SOON, Device, check, oracle
 from services.moments import Moments, at_moments
-from services.test_ingester_deaths import FRAMES, MAPS, SOON, Device, check, oracle
 
 pytestmark = pytest.mark.usefixtures("frames_count_alone")
 

@@ -18,9 +18,9 @@ from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import LAST_STEP, Bench, Feed, counts, series
+from services.controller.test_controller_restarts import Restarting
 from services.moments import Moments, at_moments
 from services.reducer_lives import Pipeline
-from services.test_controller_restarts import Restarting
 
 FRAMES = 24
 SOON = ControllerSettings(ingester_timeout=1.5)

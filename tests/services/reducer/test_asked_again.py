@@ -15,8 +15,8 @@ from beamloom.transport.channel import Received
 from beamloom.transport.messages import Arm, Parameters
 from beamloom.triggermap import uniform
 from services.bench import Feed, counts, frame, series, start
+from services.reducer.test_reducer_deaths import Gains
 from services.reducer_lives import pipeline
-from services.test_reducer_deaths import Gains
 
 
 @pytest.mark.parametrize("meanwhile", [True, False])
@@ -47,7 +47,7 @@ def test_who_is_asked_again_has_all_parameters_and_results(
         if not meanwhile:
             bench.until(lambda: reducer._resumption is None)
         assert {type(received.message) for received in asked} == {Arm, Parameters}
-        for received in list(asked):
+        for received in asked:
             reducer.receive(received, bench.now)
         feed.send(series(100)[5:])
         bench.until(lambda: active.finished)

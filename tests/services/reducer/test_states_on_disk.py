@@ -14,8 +14,8 @@ from beamloom.settings import ReducerSettings
 from beamloom.transport.codec import UndecodableResult, decode
 from beamloom.triggermap import uniform
 from services.bench import Bench, counts, series
+from services.reducer.test_reducer_deaths import Ordered, undisturbed
 from services.reducer_lives import EVENTS, FRAMES, Slow, pipeline
-from services.test_reducer_deaths import Ordered, undisturbed
 
 
 class Dice(Ordered):

@@ -17,8 +17,8 @@ from beamloom.transport.channel import Received
 from beamloom.transport.messages import CONTROLLER
 from beamloom.triggermap import TriggerMap, uniform
 from services.bench import Bench, Feed, Gathering, counts, series, start
+from services.ingester.test_ingester_deaths import FRAMES, MAPS, oracle
 from services.moments import DEEP, Moments, at_moments
-from services.test_ingester_deaths import FRAMES, MAPS, oracle
 
 CUT_STEPS = 130
 """1.3 s, where 1 s of silence counts as death."""

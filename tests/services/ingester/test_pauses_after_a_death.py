@@ -12,7 +12,7 @@ import pytest
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import uniform
 from services.bench import STEP_SECONDS, counts, series
-from services.test_ingester_deaths import FRAMES, MAPS, Device, Scene, check, oracle, scene
+from services.ingester.test_ingester_deaths import FRAMES, MAPS, Device, Scene, check, oracle, scene
 
 pytestmark = pytest.mark.usefixtures("frames_count_alone")
 

@@ -20,11 +20,11 @@ from beamloom.settings import ControllerSettings
 from beamloom.transport.channel import Received
 from beamloom.transport.messages import Gone
 from services.bench import Bench, Died, Feed, counts, inject, series
+from services.ingester.test_ingester_deaths import Device, Scene
+from services.ingester.test_shared_streams import dealt, sharing
 from services.moments import Moments, at_moments
 from services.reducer_lives import pipeline
-from services.test_ingester_deaths import Device, Scene
-from services.test_shared_streams import dealt, sharing
-from services.test_stateful_classes import (
+from services.worker.test_stateful_classes import (
     EVENTS,
     IN_A_CONSTRAINT,
     RunningSum,

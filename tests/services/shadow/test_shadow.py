@@ -16,9 +16,9 @@ from beamloom.transport.channel import Received
 from beamloom.transport.messages import Copied, LastCopy
 from beamloom.triggermap import TriggerMap, batched, uniform
 from services.bench import Bench, Died, Doubling, Feed, counts, frame, series, start
-from services.shadowing import add_shadow, oracle, published, told
-from services.test_controller_restarts import Restarting
-from services.test_shared_frames import EXPECTED, FRAMES, Reading, bench_with, images, lent, play
+from services.controller.test_controller_restarts import Restarting
+from services.ingester.test_shared_frames import EXPECTED, FRAMES, Reading, bench_with, images, lent, play
+from services.shadow.shadowing import add_shadow, oracle, published, told
 
 EVENTS = 300
 ALL = EVENTS + 2

@@ -22,8 +22,8 @@ from beamloom.transport.channel import Received
 from beamloom.transport.messages import CONTROLLER, Finish
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import Bench, Feed, counts, inject, series
+from services.ingester.test_shared_streams import dealt, of_each
 from services.moments import Moments, at_moments
-from services.test_shared_streams import dealt, of_each
 from support.patience import PATIENCE
 
 

@@ -18,10 +18,10 @@ from beamloom.services.ingester.service import IngesterService
 from beamloom.settings import ControllerSettings
 from beamloom.triggermap import TriggerMap, open_ended, uniform
 from services.bench import Bench, Feed, counts, frame
+from services.ingester.test_ingester_deaths import FRAMES, MAPS, SOON, check
 from services.moments import Moments, at_moments
-from services.test_ingester_deaths import FRAMES, MAPS, SOON, check
-from services.test_stateful_classes import EVENTS, RunningSum, expected, the_map, without_ends
-from services.test_stateful_with_faults import Mishap
+from services.worker.test_stateful_classes import EVENTS, RunningSum, expected, the_map, without_ends
+from services.worker.test_stateful_with_faults import Mishap
 
 STRIDE = 1 if os.environ.get("BEAMLOOM_DEEP") else 3
 UNREADABLE, MISSING = 9, 17

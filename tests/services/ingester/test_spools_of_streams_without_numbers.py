@@ -9,10 +9,10 @@ import pytest
 
 from beamloom.triggermap import TriggerMap, uniform
 from services.bench import Bench, Feed, series
+from services.ingester.test_ingester_deaths import FRAMES, MAPS, check, oracle
+from services.ingester.test_ingester_spools import SETTINGS, Pipeline
+from services.ingester.test_ingester_spools import play as play_all
 from services.moments import Moments, at_moments
-from services.test_ingester_deaths import FRAMES, MAPS, check, oracle
-from services.test_ingester_spools import SETTINGS, Pipeline
-from services.test_ingester_spools import play as play_all
 
 pytestmark = pytest.mark.usefixtures("frames_count_alone")
 

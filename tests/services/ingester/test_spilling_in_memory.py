@@ -17,7 +17,7 @@ from beamloom.settings import IngesterSettings, StreamSettings
 from beamloom.spool import DiskSpool
 from beamloom.triggermap import uniform
 from services.bench import Bench, Feed, counts, series
-from services.test_ingester_deaths import Device
+from services.ingester.test_ingester_deaths import Device
 from support.small_disk import fill, small_disk
 
 pytestmark = pytest.mark.usefixtures("frames_count_alone")
