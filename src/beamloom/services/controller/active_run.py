@@ -191,8 +191,10 @@ class ActiveRun:
             case Resuming(done=done, total=total):
                 self.resuming = (done, total)
                 self.run.await_reducer(now)
-            case Held(held=held):
-                self.run.holds(sender, held)
+            case Held(held=held, reducer=named):
+                reducer = self._ensemble.reducer
+                if reducer is not None and reducer.peer == named:
+                    self.run.holds(sender, held)
             case Fenced(worker=worker):
                 self.run.fenced(worker, now)
             case Said() as said:

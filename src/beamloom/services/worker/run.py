@@ -108,7 +108,7 @@ class WorkerRun:
             case Reducer() as reducer:
                 self._channel.connect(reducer.peer, reducer.address)
                 self.outgoing.outbox.redirect(reducer.peer)
-                self._channel.send(CONTROLLER, Held(self.run, self.held()))
+                self._channel.send(CONTROLLER, Held(self.run, self.held(), reducer.peer))
             case Tick():
                 self._calls.tick = True
             case Explain(event=event, question=question):

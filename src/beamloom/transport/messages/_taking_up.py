@@ -74,6 +74,8 @@ class Held(Message):
     run: str
     held: dict[int, list[Range]]
     """Events by slot."""
+    reducer: str
+    """The one that ``Reducer`` named: what is said of one that was replaced since says nothing of later leases."""
 
 
 class Fence(Message):
